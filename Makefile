@@ -1,0 +1,48 @@
+# Thin over plain pip: every target makes what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := client server tests benchmarks examples protos/generate.py
+
+.PHONY: help install serve test check format bench protos clean
+help:            ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: .venv/installed  ## make .venv with everything that development needs
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+.venv-protos/installed: protos/requirements.txt
+	$(PYTHON) -m venv .venv-protos
+	.venv-protos/bin/pip install --quiet --disable-pip-version-check -r protos/requirements.txt
+	touch $@
+
+serve: .venv/installed  ## start a server on the embedded PostgreSQL and print its tracking URI
+	$(BIN)/stepwell server
+
+test: .venv/installed  ## run all tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: .venv/installed .venv-protos/installed  ## format, lint, types, imports, stubs, contract
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	.venv-protos/bin/python protos/generate.py --check
+	$(BIN)/buf lint protos
+
+format: .venv/installed  ## format the code and sort the imports
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: .venv/installed  ## measure ingest, print JSON
+	$(BIN)/python -m benchmarks.ingest
+
+protos: .venv-protos/installed  ## make the stubs from the contract
+	.venv-protos/bin/python protos/generate.py
+
+clean:           ## remove what the other targets made
+	rm -rf .venv .venv-protos

@@ -1,0 +1,1 @@
+"""What Stepwell claims about speed, as programs that print JSON."""

@@ -1,0 +1,110 @@
+"""Stepwell's client. Scripts written for MLflow run with `import stepwell as mlflow`.
+
+    import stepwell
+
+    with stepwell.start_run():
+        stepwell.log_param("learning_rate", 0.1)
+        for step in range(100):
+            stepwell.log_metric("loss", 1 / (step + 1), step=step)
+
+Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
+"""
+
+from stepwell import entities, exceptions, shutdown, tracking
+from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
+from stepwell.client import StepwellClient
+from stepwell.entities import (
+    Experiment,
+    ExperimentTag,
+    LifecycleStage,
+    Metric,
+    PagedList,
+    Param,
+    Run,
+    RunData,
+    RunInfo,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from stepwell.errors import StepwellException
+from stepwell.experiments import (
+    create_experiment,
+    get_experiment,
+    get_experiment_by_name,
+    search_experiments,
+    set_experiment,
+)
+from stepwell.fluent import (
+    delete_tag,
+    flush,
+    flush_async_logging,
+    get_metric_history,
+    get_run,
+    get_tracking_uri,
+    is_tracking_uri_set,
+    last_active_run,
+    log_metric,
+    log_metrics,
+    log_param,
+    log_params,
+    set_tag,
+    set_tags,
+    set_tracking_uri,
+)
+from stepwell.receipts import PendingWrite, Receipt, Rejection
+
+MlflowClient = StepwellClient
+MlflowException = StepwellException
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ActiveRun",
+    "Experiment",
+    "ExperimentTag",
+    "LifecycleStage",
+    "Metric",
+    "MlflowClient",
+    "MlflowException",
+    "PagedList",
+    "Param",
+    "PendingWrite",
+    "Receipt",
+    "Rejection",
+    "Run",
+    "RunData",
+    "RunInfo",
+    "RunStatus",
+    "RunTag",
+    "StepwellClient",
+    "StepwellException",
+    "ViewType",
+    "active_run",
+    "create_experiment",
+    "delete_tag",
+    "end_run",
+    "entities",
+    "exceptions",
+    "flush",
+    "flush_async_logging",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_metric_history",
+    "get_run",
+    "get_tracking_uri",
+    "is_tracking_uri_set",
+    "last_active_run",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "search_experiments",
+    "set_experiment",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "shutdown",
+    "start_run",
+    "tracking",
+]

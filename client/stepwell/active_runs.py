@@ -1,0 +1,308 @@
+"""The runs that are open here: which one is active, how runs begin, how they end.
+
+Each thread and each asyncio task has its own active run, with the runs around it. A task begins with the active run of
+the code that made it; a thread begins with none, as in MLflow.
+"""
+
+import sys
+import uuid
+from collections.abc import Mapping
+from contextvars import ContextVar
+from logging import getLogger
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from stepwell import context, run_names, settings, values
+from stepwell.entities import (
+    NOTE_TAG,
+    PARENT_RUN_TAG,
+    RUN_NAME_TAG,
+    LifecycleStage,
+    Run,
+    RunStatus,
+)
+from stepwell.errors import StepwellException, invalid
+from stepwell.receipts import Receipt
+from stepwell.record import now_ms, set_tags
+from stepwell.writer import RunWriter, writer_for
+
+if TYPE_CHECKING:
+    from stepwell_api.v1 import runs_pb2
+
+_log = getLogger("stepwell")
+
+
+class ActiveRun(Run):
+    """A run that was started here. As a context manager it ends the run: FAILED after an exception, else FINISHED.
+
+    `info` and `data` are what they were when it started; get_run() reads them anew.
+    """
+
+    def __init__(self, run: Run, writer: RunWriter, enclosing: "ActiveRun | None") -> None:
+        super().__init__(run.info, run.data)
+        self.writer = writer
+        self.enclosing = enclosing
+        self.ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self.ended:
+            _end_with_inner(self, "FINISHED" if error is None or _is_success(error) else "FAILED")
+
+
+# The innermost run; the others hang on it by `enclosing`. A value of its own per thread and task.
+current: ContextVar[ActiveRun | None] = ContextVar("stepwell_active_run", default=None)
+_last_run_id: ContextVar[str | None] = ContextVar("stepwell_last_run_id", default=None)
+# All runs of the process that have not ended, oldest first: for the end of the process, which has no context.
+_open: list[ActiveRun] = []
+
+
+def active_run() -> ActiveRun | None:
+    """Return the active run of this thread or task; None if there is none."""
+    run = current.get()
+    while run is not None and run.ended:
+        # Another task or thread has ended it.
+        run = run.enclosing
+    return run
+
+
+def last_run_id() -> str | None:
+    """Return the id of the run that was started last in this thread or task, ended or not."""
+    return _last_run_id.get()
+
+
+def start_run(
+    run_id: str | None = None,
+    experiment_id: str | None = None,
+    run_name: str | None = None,
+    nested: bool = False,
+    parent_run_id: str | None = None,
+    tags: dict[str, Any] | None = None,
+    description: str | None = None,
+    log_system_metrics: bool | None = None,
+) -> ActiveRun:
+    """Start a run, or go on with an old one, and make it the active run.
+
+    Args:
+        run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first call.
+        experiment_id: where a new run goes; the default is that of set_experiment, then STEPWELL_EXPERIMENT_NAME and
+            STEPWELL_EXPERIMENT_ID, then "0".
+        run_name: for a new run; made up if not given.
+        nested: whether the run may start inside another.
+        parent_run_id: the run around this one; the default is the active run.
+        tags: first tags of a new run, or more tags of an old one.
+        description: a longer text, kept as the tag mlflow.note.content.
+        log_system_metrics: taken, so that scripts run; there are no system metrics yet.
+
+    Raises:
+        StepwellException: INVALID_STATE when a run is active and `nested` is not given, or the run or experiment is
+            deleted; RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE; TEMPORARILY_UNAVAILABLE when the server cannot
+            be reached.
+    """
+    enclosing = active_run()
+    if enclosing is not None:
+        _check_nesting(enclosing, nested, parent_run_id)
+    own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
+    old_run_id = run_id or settings.take_run_id()
+    uri = settings.tracking_uri()
+    if old_run_id:
+        run, writer = _resume(uri, values.to_run_id(old_run_id), experiment_id, own_tags)
+    else:
+        parent = parent_run_id or (enclosing.info.run_id if enclosing else None)
+        run, writer = _create(uri, _spec(uri, experiment_id, run_name, parent, own_tags))
+    return _activate(ActiveRun(run, writer, enclosing))
+
+
+def end_run(status: str = "FINISHED") -> Receipt | None:
+    """End the active run and wait until the server has all of it, at most STEPWELL_FLUSH_TIMEOUT_S.
+
+    Returns:
+        What became of all that this process logged to it; None if no run is active.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE for a status that there is not.
+    """
+    run = active_run()
+    return _end(run, status) if run is not None else None
+
+
+def end_open_runs(status: str) -> None:
+    """Log the end of all open runs, inner ones first, without waiting."""
+    while _open:
+        run = _open.pop()
+        run.ended = True
+        try:
+            run.writer.log_status(RunStatus.from_string(status), now_ms())
+        except StepwellException as failure:
+            _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
+
+
+def forget_open_runs() -> None:
+    """Leave the open runs to the process that started them: this one is its fork."""
+    _open.clear()
+
+
+def choose_experiment(experiment_id: str) -> None:
+    """Let new runs go to this experiment, here and in processes that are started from here."""
+    settings.set_experiment_id(experiment_id)
+
+
+def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None) -> None:
+    active_id = enclosing.info.run_id
+    if not nested:
+        raise StepwellException(
+            f"Run {active_id} is active already. End it first with end_run(), or start this one inside it with "
+            "start_run(nested=True).",
+            "INVALID_STATE",
+        )
+    if parent_run_id is not None and values.to_run_id(parent_run_id) != active_id:
+        raise invalid(
+            f"parent_run_id is {parent_run_id}, but the active run is {active_id}. Leave parent_run_id out, or end "
+            "the active run first."
+        )
+
+
+def _resume(
+    uri: str, run_id: str, experiment_id: str | None, tags: Mapping[str, str]
+) -> tuple[Run, RunWriter]:
+    from stepwell.calls import Calls
+
+    calls = Calls(uri)
+    run = calls.get_run(run_id)
+    if run.info.lifecycle_stage == LifecycleStage.DELETED:
+        raise StepwellException(
+            f"Run {run_id} is deleted; restore it before going on with it.", "INVALID_STATE"
+        )
+    if experiment_id is not None and str(experiment_id) != run.info.experiment_id:
+        raise invalid(f"Run {run_id} belongs to experiment {run.info.experiment_id}, not to {experiment_id}.")
+    run.info = calls.update_run(run_id, status="RUNNING")
+    writer = writer_for(uri, run_id)
+    if tags:
+        set_tags(writer, tags)
+        run.data.tags.update(tags)
+    return run, writer
+
+
+def _create(uri: str, spec: "runs_pb2.RunSpec") -> tuple[Run, RunWriter]:
+    # A run without a server (issue 3) begins here: the spec is complete, and the writer's stream creates the run.
+    from stepwell.calls import Calls
+
+    return Calls(uri).create_run(spec), writer_for(uri, spec.run_id, spec)
+
+
+def _spec(
+    uri: str,
+    experiment_id: str | None,
+    run_name: str | None,
+    parent_run_id: str | None,
+    tags: Mapping[str, str],
+) -> "runs_pb2.RunSpec":
+    from stepwell import wire
+
+    experiment_id, experiment_name = _experiment(experiment_id)
+    parent = {PARENT_RUN_TAG: _checked_parent(uri, parent_run_id)} if parent_run_id else {}
+    return wire.run_spec(
+        run_id=uuid.uuid4().hex,
+        experiment_id=None if experiment_id is None else values.to_experiment_id(experiment_id),
+        experiment_name=experiment_name,
+        name=chosen_name(run_name, tags),
+        start_time_ms=now_ms(),
+        user=context.user(),
+        tags={**context.system_tags(), **parent, **tags},
+    )
+
+
+def chosen_name(run_name: str | None, tags: Mapping[str, str]) -> str:
+    """Return the name of a new run: given as argument or as tag, or made up.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when the two differ or the name cannot be one.
+    """
+    tagged = tags.get(RUN_NAME_TAG)
+    if run_name and tagged and run_name != tagged:
+        raise invalid(
+            f"The run's name {run_name!r} and its tag {RUN_NAME_TAG} {tagged!r} differ; give one of them."
+        )
+    return values.check_run_name(run_name or tagged or run_names.generate())
+
+
+def _experiment(experiment_id: str | None) -> tuple[str | None, str | None]:
+    """Return the id or the name of the experiment for a new run."""
+    if experiment_id is not None:
+        return experiment_id, None
+    name = settings.experiment_name()
+    if name is not None:
+        return None, values.check_experiment_name(name)
+    return settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID, None
+
+
+def _checked_parent(uri: str, parent_run_id: str) -> str:
+    from stepwell.calls import Calls
+
+    parent_run_id = values.to_run_id(parent_run_id)
+    if any(run.info.run_id == parent_run_id for run in _open):
+        return parent_run_id
+    if Calls(uri).get_run(parent_run_id).info.lifecycle_stage == LifecycleStage.DELETED:
+        raise StepwellException(f"The parent run {parent_run_id} is deleted.", "INVALID_STATE")
+    return parent_run_id
+
+
+def _activate(run: ActiveRun) -> ActiveRun:
+    _open.append(run)
+    current.set(run)
+    _last_run_id.set(run.info.run_id)
+    return run
+
+
+def _end(run: ActiveRun, status: str) -> Receipt:
+    number = RunStatus.from_string(status)
+    _deactivate(run)
+    try:
+        run.writer.log_status(number, now_ms() if RunStatus.is_terminated(number) else None)
+    except StepwellException as failure:
+        _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
+    receipt = run.writer.flush()
+    run.writer.rest()
+    if receipt.waiting:
+        _log.warning(
+            "%d entries of run %s still wait for the server %s; they stay on their way while this process lives.",
+            receipt.waiting,
+            run.info.run_id,
+            run.writer.uri,
+        )
+    return receipt
+
+
+def _end_with_inner(outer: ActiveRun, status: str) -> None:
+    """End a run and those that were started inside and never ended."""
+    run = active_run()
+    chain = []
+    while run is not None and run is not outer:
+        chain.append(run)
+        run = run.enclosing
+    for inner in chain if run is outer else ():
+        _end(inner, status)
+    _end(outer, status)
+
+
+def _deactivate(run: ActiveRun) -> None:
+    run.ended = True
+    if run in _open:
+        _open.remove(run)
+    current.set(active_run())
+
+
+def _is_success(error: BaseException) -> bool:
+    """Tell whether an exception is a way to end well: sys.exit() and sys.exit(0)."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def crashed() -> bool:
+    """Tell whether the process ends because of an uncaught exception."""
+    # Set by the interpreter itself, whoever has replaced sys.excepthook. In an interactive session (which has ps1)
+    # it only says that some statement failed once.
+    return hasattr(sys, "last_value") and not hasattr(sys, "ps1")

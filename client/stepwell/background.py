@@ -1,0 +1,112 @@
+"""The one background thread of a process: an asyncio loop in which everything that speaks gRPC lives.
+
+It starts with the first use. gRPC does not survive a fork in use, so the thread ends before a fork; afterwards
+whoever needs it starts it again, in the parent and in the child.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# How long the end of the process waits for tasks that were cancelled.
+STOP_TIMEOUT_S = 2.0
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+_on_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
+_pauses = 0
+
+
+def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine in the loop and return what it returns; it must bound its own time.
+
+    It is made and run again when another thread forks the process meanwhile.
+    """
+    while True:
+        pauses = _pauses
+        future = spawn(make())
+        try:
+            return future.result()
+        except CancelledError:
+            if pauses == _pauses:
+                raise
+        except BaseException:
+            # Ctrl-C while waiting: nobody wants the answer any more.
+            future.cancel()
+            raise
+
+
+def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Start a coroutine in the loop, from any other thread."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
+
+
+def call_soon(callback: Callable[[], object]) -> None:
+    """Call something in the loop, if there is one."""
+    if _loop is not None and not _loop.is_closed():
+        _loop.call_soon_threadsafe(callback)
+
+
+def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Register what has to be awaited before the loop ends."""
+    _on_stop.append(clean_up)
+
+
+def stop() -> None:
+    """End the loop and its thread: cancels what still runs, then cleans up, in reverse order."""
+    global _loop, _thread
+    with _lock:
+        loop, thread = _loop, _thread
+        _loop = _thread = None
+    if loop is None or thread is None:
+        return
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(2 * STOP_TIMEOUT_S)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    global _loop, _thread
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_serve, args=(_loop,), name="stepwell", daemon=True)
+            _thread.start()
+        return _loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.run_until_complete(_finish())
+    loop.close()
+
+
+async def _finish() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+    while _on_stop:
+        await _on_stop.pop()()
+
+
+def _pause_for_fork() -> None:
+    global _pauses
+    if _loop is not None:
+        _pauses += 1
+        stop()
+
+
+def _start_over_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(before=_pause_for_fork, after_in_child=_start_over_in_child)

@@ -1,0 +1,85 @@
+"""The calls that are not ingest, on one server: entities in, entities out. Errors: see `Connection.call`."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from stepwell import wire
+from stepwell.connection import Connection, connect
+from stepwell.entities import Experiment, Metric, PagedList, Run, RunInfo
+from stepwell_api.v1 import runs_pb2, series_pb2
+
+
+class Calls:
+    """Experiments, runs and series of one server."""
+
+    def __init__(self, uri: str) -> None:
+        self._connection = connect(uri)
+
+    def create_experiment(self, name: str, artifact_location: str, tags: Mapping[str, str]) -> Experiment:
+        """Create an experiment."""
+        request = runs_pb2.CreateExperimentRequest(
+            name=name, artifact_location=artifact_location, tags=wire.to_tags(tags)
+        )
+        answer = self._connection.call(lambda server: server.experiments.CreateExperiment(request))
+        return wire.experiment(answer.experiment)
+
+    def get_experiment(self, experiment_id: int) -> Experiment:
+        """Return an experiment, active or deleted."""
+        return self._get_experiment(runs_pb2.GetExperimentRequest(experiment_id=experiment_id))
+
+    def get_experiment_by_name(self, name: str) -> Experiment:
+        """Return an experiment, active or deleted."""
+        return self._get_experiment(runs_pb2.GetExperimentRequest(name=name))
+
+    def list_experiments(self, view_type: int, page_size: int, page_token: str) -> PagedList[Experiment]:
+        """Return a page of experiments, newest first."""
+        request = runs_pb2.ListExperimentsRequest(
+            view_type=runs_pb2.ViewType.ValueType(view_type), page_size=page_size, page_token=page_token
+        )
+        answer = self._connection.call(lambda server: server.experiments.ListExperiments(request))
+        return PagedList(map(wire.experiment, answer.experiments), answer.next_page_token or None)
+
+    def create_run(self, spec: runs_pb2.RunSpec) -> Run:
+        """Create a run; a repeat returns the run as it is."""
+        request = runs_pb2.CreateRunRequest(spec=spec)
+        return wire.run(self._connection.call(lambda server: server.runs.CreateRun(request)).run)
+
+    def get_run(self, run_id: str) -> Run:
+        """Return a run with what it logged."""
+        request = runs_pb2.GetRunRequest(run_id=run_id)
+        return wire.run(self._connection.call(lambda server: server.runs.GetRun(request)).run)
+
+    def update_run(
+        self, run_id: str, status: str | None = None, end_time_ms: int | None = None, name: str | None = None
+    ) -> RunInfo:
+        """Change what is not None."""
+        number = runs_pb2.RUN_STATUS_UNSPECIFIED if status is None else wire.to_status(status)
+        request = runs_pb2.UpdateRunRequest(run_id=run_id, status=number, end_time_ms=end_time_ms, name=name)
+        return wire.run_info(self._connection.call(lambda server: server.runs.UpdateRun(request)).info)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag."""
+        request = runs_pb2.DeleteTagRequest(run_id=run_id, key=key)
+        self._connection.call(lambda server: server.runs.DeleteTag(request))
+
+    def history(self, run_id: str, key: str) -> list[Metric]:
+        """Return all points of a series in order of (timestamp, step, value), NaN last."""
+        request = series_pb2.GetHistoryRequest(run_id=run_id, key=key)
+        columns = self._connection.call(lambda server: _columns(server, request))
+        return wire.metrics(run_id, key, *columns)
+
+    def _get_experiment(self, request: runs_pb2.GetExperimentRequest) -> Experiment:
+        answer = self._connection.call(lambda server: server.experiments.GetExperiment(request))
+        return wire.experiment(answer.experiment)
+
+
+async def _columns(
+    server: Connection, request: series_pb2.GetHistoryRequest
+) -> tuple[wire.Int64s, wire.Int64s, wire.Float64s]:
+    steps, timestamps, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    async for piece in server.series.GetHistory(request):
+        steps.append(np.array(piece.step, np.int64))
+        timestamps.append(np.array(piece.timestamp_ms, np.int64))
+        values.append(np.array(piece.value))
+    return np.concatenate(steps), np.concatenate(timestamps), np.concatenate(values)

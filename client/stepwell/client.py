@@ -1,0 +1,176 @@
+"""StepwellClient: everything by run id, on a server of choice, without an active run."""
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from stepwell import active_runs, context, record, settings, values, writer
+from stepwell.entities import USER_TAG, Experiment, Metric, PagedList, Param, Run, RunTag, ViewType
+from stepwell.errors import StepwellException, invalid, not_supported
+from stepwell.receipts import PendingWrite, Receipt
+
+if TYPE_CHECKING:
+    from stepwell.calls import Calls
+
+EXPERIMENTS_PAGE_SIZE_MAX = 50_000
+
+
+class StepwellClient:
+    """Logs and reads by run id. Also exported as MlflowClient.
+
+    Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what
+    this process has logged to the run. All methods raise StepwellException; TEMPORARILY_UNAVAILABLE when the server
+    cannot be reached.
+    """
+
+    def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+        self.tracking_uri = str(tracking_uri) if tracking_uri is not None else settings.tracking_uri()
+        settings.parse_uri(self.tracking_uri)
+
+    @property
+    def _calls(self) -> "Calls":
+        # gRPC is imported with the first call and not with the package.
+        from stepwell.calls import Calls
+
+        return Calls(self.tracking_uri)
+
+    def create_experiment(
+        self, name: str, artifact_location: str | None = None, tags: dict[str, Any] | None = None
+    ) -> str:
+        """Create an experiment and return its id; RESOURCE_ALREADY_EXISTS when the name is taken."""
+        name, tags = values.check_experiment_name(name), values.to_experiment_tags(tags)
+        return self._calls.create_experiment(name, str(artifact_location or ""), tags).experiment_id
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Return an experiment, active or deleted; RESOURCE_DOES_NOT_EXIST when there is none."""
+        return self._calls.get_experiment(values.to_experiment_id(experiment_id))
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Return the experiment of this name, active or deleted; None when there is none."""
+        try:
+            return self._calls.get_experiment_by_name(values.check_experiment_name(name))
+        except StepwellException as failure:
+            if failure.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int | None = 1_000,
+        filter_string: str | None = None,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        """Return a page of experiments, newest first; `token` of the page asks for the next one."""
+        if filter_string:
+            raise not_supported("filter_string of search_experiments")
+        if order_by:
+            raise not_supported("order_by of search_experiments")
+        if view_type not in (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL):
+            raise invalid(f"view_type is one of the numbers of ViewType, 1 to 3, not {view_type!r}.")
+        size = 1_000 if max_results is None else max_results
+        if not isinstance(size, int) or not 1 <= size <= EXPERIMENTS_PAGE_SIZE_MAX:
+            raise invalid(
+                f"max_results is a number from 1 to {EXPERIMENTS_PAGE_SIZE_MAX}, not {max_results!r}."
+            )
+        return self._calls.list_experiments(view_type, size, page_token or "")
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: dict[str, Any] | None = None,
+        run_name: str | None = None,
+    ) -> Run:
+        """Create a run that is RUNNING; `start_time` in milliseconds. It does not become the active run."""
+        from stepwell import wire
+
+        own_tags = values.to_run_tags(tags)
+        spec = wire.run_spec(
+            run_id=uuid.uuid4().hex,
+            experiment_id=values.to_experiment_id(experiment_id),
+            name=active_runs.chosen_name(run_name, own_tags),
+            start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else record.now_ms(),
+            user=own_tags.get(USER_TAG) or context.user(),
+            tags=own_tags,
+        )
+        return self._calls.create_run(spec)
+
+    def get_run(self, run_id: str) -> Run:
+        """Return a run with what it logged; RESOURCE_DOES_NOT_EXIST when there is none."""
+        return self._calls.get_run(self._delivered(run_id))
+
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
+        """Change a run's status or name, or both."""
+        checked_name = None if name is None else values.check_run_name(name)
+        self._calls.update_run(self._delivered(run_id), status=status, name=checked_name)
+
+    def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
+        """End a run: FINISHED unless another status is given; `end_time` in milliseconds, now unless given."""
+        end_time_ms = values.to_timestamp_ms("end_time", end_time) if end_time else record.now_ms()
+        self._calls.update_run(self._delivered(run_id), status=status or "FINISHED", end_time_ms=end_time_ms)
+
+    def log_metric(
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        timestamp: int | None = None,
+        step: int | None = None,
+        synchronous: bool | None = None,
+        dataset_name: str | None = None,
+        dataset_digest: str | None = None,
+        model_id: str | None = None,
+    ) -> PendingWrite | None:
+        """Log one point; `timestamp` in milliseconds. Data sets and models are not kept yet."""
+        metrics = {values.check_key("Metric", key): value}
+        return record.log_metrics(self._writer(run_id), metrics, step, timestamp, synchronous)
+
+    def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
+        """Log a param; returns its value, or a PendingWrite when `synchronous` is False."""
+        pending = record.log_params(
+            self._writer(run_id), {values.check_key("Param", key): value}, synchronous
+        )
+        return pending or value
+
+    def set_tag(
+        self, run_id: str, key: str, value: Any, synchronous: bool | None = None
+    ) -> PendingWrite | None:
+        """Set a tag."""
+        return record.set_tags(self._writer(run_id), {values.check_key("Tag", key): value}, synchronous)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+        synchronous: bool | None = None,
+    ) -> PendingWrite | None:
+        """Log any number of points, params and tags; nothing is logged when one of them is bad."""
+        run_writer = self._writer(run_id)
+        record.log_batch(run_writer, metrics, params, tags)
+        keys = [point.key for point in metrics] + [param.key for param in params] + [tag.key for tag in tags]
+        return record.answer(run_writer, synchronous, *keys)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag; RESOURCE_DOES_NOT_EXIST when the run has no such tag."""
+        self._calls.delete_tag(self._delivered(run_id), values.check_key("Tag", key))
+
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        """Return all points of a metric in order of (timestamp, step, value), NaN after every number."""
+        return self._calls.history(self._delivered(run_id), values.check_key("Metric", key))
+
+    def flush(self, timeout: float | None = None) -> Receipt:
+        """Wait until all that this process logged is committed, at most `timeout` seconds."""
+        return writer.flush_all(settings.flush_timeout_s() if timeout is None else timeout)
+
+    def _writer(self, run_id: str) -> writer.RunWriter:
+        return writer.writer_for(self.tracking_uri, values.to_run_id(run_id))
+
+    def _delivered(self, run_id: str) -> str:
+        """Return the run's id after delivering what was logged to it, so that reading sees it."""
+        run_id = values.to_run_id(run_id)
+        writer.flush_run(self.tracking_uri, run_id)
+        return run_id

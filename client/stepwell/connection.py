@@ -1,0 +1,127 @@
+"""The way to one server: a channel, the services behind it, and calls from any thread.
+
+Errors of gRPC become StepwellException here and nowhere else, except for the streams, which come back.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+import grpc.aio
+
+from stepwell import background, errors, settings
+from stepwell.errors import StepwellException
+from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
+from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
+
+if TYPE_CHECKING:
+    from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
+    from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
+    from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
+
+T = TypeVar("T")
+
+# How long one call may take, once the server is reached.
+CALL_TIMEOUT_S = 60.0
+MESSAGE_BYTES_MAX = 8 * 2**20
+# A connection of which nothing was heard for 20 s is asked for a sign of life and given up 10 s later, so that a
+# half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s.
+KEEPALIVE_TIME_MS = 20_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+# gRPC tries to connect again by itself; it must not fall asleep for its default of two minutes.
+RECONNECT_FIRST_MS = 200
+RECONNECT_MAX_MS = 5_000
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
+    ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
+    ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
+)
+
+
+class Connection:
+    """One server, as this process sees it. Its attributes are for the loop of `background`; `call` is for others."""
+
+    experiments: "ExperimentServiceAsyncStub"
+    runs: "RunServiceAsyncStub"
+    series: "SeriesServiceAsyncStub"
+    ingest: "IngestServiceAsyncStub"
+
+    def __init__(self, uri: str) -> None:
+        self.address = settings.parse_uri(uri)
+        self._channel: grpc.aio.Channel | None = None
+
+    def call(self, make_call: Callable[["Connection"], Awaitable[T]]) -> T:
+        """Make one call and return its answer.
+
+        Raises:
+            StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached within
+                STEPWELL_REACH_TIMEOUT_S.
+        """
+        return background.run(lambda: self._call(make_call, settings.reach_timeout_s()))
+
+    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], reach_timeout_s: float) -> T:
+        await self.reach(reach_timeout_s)
+        try:
+            return await asyncio.wait_for(make_call(self), CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc(failure, self.address.target) from None
+        except TimeoutError:
+            message = f"The server {self.address.target} did not answer within {CALL_TIMEOUT_S:g} s."
+            raise StepwellException(message, "DEADLINE_EXCEEDED") from None
+
+    async def reach(self, timeout_s: float) -> None:
+        """Return when the server is connected.
+
+        Raises:
+            StepwellException: TEMPORARILY_UNAVAILABLE when the time is up.
+        """
+        try:
+            await asyncio.wait_for(self._open().channel_ready(), timeout_s)
+        except TimeoutError:
+            raise StepwellException(
+                f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s). "
+                "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
+                "TEMPORARILY_UNAVAILABLE",
+            ) from None
+
+    def _open(self) -> grpc.aio.Channel:
+        # Here and not at construction: channels belong to the loop that runs when they are made.
+        if self._channel is None:
+            self._channel = _channel(self.address)
+            self.experiments = ExperimentServiceStub(self._channel)
+            self.runs = RunServiceStub(self._channel)
+            self.series = SeriesServiceStub(self._channel)
+            self.ingest = IngestServiceStub(self._channel)
+            background.on_stop(self._close)
+        return self._channel
+
+    async def _close(self) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+
+_connections: dict[str, Connection] = {}
+
+
+def connect(uri: str) -> Connection:
+    """Return this process's connection to a server; it is opened with the first call."""
+    return _connections.setdefault(uri, Connection(uri))
+
+
+def _channel(address: settings.Address) -> grpc.aio.Channel:
+    if not address.secure:
+        return grpc.aio.insecure_channel(address.target, _OPTIONS)
+    credentials = grpc.ssl_channel_credentials(settings.tls_roots())
+    return grpc.aio.secure_channel(address.target, credentials, _OPTIONS)
+
+
+os.register_at_fork(after_in_child=_connections.clear)

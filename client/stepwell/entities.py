@@ -1,0 +1,187 @@
+"""What the client hands out: experiments, runs and what they logged, with MLflow's attribute names.
+
+Times are milliseconds since the epoch, ids are strings. `dict(entity)` gives the fields of any of them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
+
+from stepwell.errors import invalid
+
+T = TypeVar("T")
+
+RUN_NAME_TAG = "mlflow.runName"
+PARENT_RUN_TAG = "mlflow.parentRunId"
+NOTE_TAG = "mlflow.note.content"
+USER_TAG = "mlflow.user"
+
+
+class RunStatus:
+    """Where a run stands: MLflow's numbers, and their names, which are what a RunInfo shows."""
+
+    RUNNING = 1
+    SCHEDULED = 2
+    FINISHED = 3
+    FAILED = 4
+    KILLED = 5
+
+    _NUMBERS: ClassVar[dict[str, int]] = {
+        "RUNNING": 1,
+        "SCHEDULED": 2,
+        "FINISHED": 3,
+        "FAILED": 4,
+        "KILLED": 5,
+    }
+
+    @staticmethod
+    def from_string(status: str) -> int:
+        """Return the number of a name; StepwellException INVALID_PARAMETER_VALUE for other words."""
+        number = RunStatus._NUMBERS.get(status) if isinstance(status, str) else None
+        if number is None:
+            raise invalid(f"A run's status is one of {', '.join(RunStatus._NUMBERS)}, not {status!r}.")
+        return number
+
+    @staticmethod
+    def to_string(status: int) -> str:
+        """Return the name of a number; StepwellException INVALID_PARAMETER_VALUE for other numbers."""
+        for name, number in RunStatus._NUMBERS.items():
+            if number == status:
+                return name
+        raise invalid(f"A run's status is a number from 1 to 5, not {status!r}.")
+
+    @staticmethod
+    def is_terminated(status: int | str) -> bool:
+        """Tell whether a run of this status has ended."""
+        number = RunStatus.from_string(status) if isinstance(status, str) else status
+        return number in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
+
+    @staticmethod
+    def all_status() -> list[int]:
+        """Return all numbers."""
+        return list(RunStatus._NUMBERS.values())
+
+
+class LifecycleStage:
+    """In use, or softly deleted."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+class ViewType:
+    """Which lifecycle stages a listing shows: MLflow's numbers."""
+
+    ACTIVE_ONLY = 1
+    DELETED_ONLY = 2
+    ALL = 3
+
+
+class Entity:
+    """Fields that can be read as a dict."""
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for item in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            yield item.name, getattr(self, item.name)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return the fields; nested entities become dicts as well."""
+        return {name: value.to_dictionary() if isinstance(value, Entity) else value for name, value in self}
+
+
+@dataclass
+class Metric(Entity):
+    """One point of a metric; `timestamp` in milliseconds."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+    run_id: str | None = None
+
+
+@dataclass
+class Param(Entity):
+    """An input of a run, written once."""
+
+    key: str
+    value: str
+
+
+@dataclass
+class RunTag(Entity):
+    """A label of a run; the later value wins."""
+
+    key: str
+    value: str
+
+
+@dataclass
+class ExperimentTag(Entity):
+    """A label of an experiment."""
+
+    key: str
+    value: str
+
+
+@dataclass
+class Experiment(Entity):
+    """A named group of runs."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: str
+    tags: dict[str, str] = field(default_factory=dict)
+    creation_time: int | None = None
+    last_update_time: int | None = None
+
+
+@dataclass
+class RunInfo(Entity):
+    """A run without what it logged; `status` is a name such as 'RUNNING', `end_time` None while it has not ended."""
+
+    run_id: str
+    experiment_id: str
+    user_id: str
+    status: str
+    start_time: int
+    end_time: int | None
+    lifecycle_stage: str
+    artifact_uri: str
+    run_name: str
+
+    @property
+    def run_uuid(self) -> str:
+        """The run's id, by its older name."""
+        return self.run_id
+
+
+@dataclass
+class RunData(Entity):
+    """What a run logged; of metrics, the latest value: that of the greatest (step, timestamp, value)."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    latest_points: dict[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return metrics, params and tags."""
+        return {"metrics": self.metrics, "params": self.params, "tags": self.tags}
+
+
+@dataclass
+class Run(Entity):
+    """A run as the server had it when it was read."""
+
+    info: RunInfo
+    data: RunData
+
+
+class PagedList(list[T]):
+    """A page of a listing; `token` asks for the next one and is None on the last."""
+
+    def __init__(self, items: Iterable[T] | Sequence[T] = (), token: str | None = None) -> None:
+        super().__init__(items)
+        self.token = token

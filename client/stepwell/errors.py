@@ -1,0 +1,121 @@
+"""What a call of the client can raise.
+
+    Exception
+    └── StepwellException    (also exported as MlflowException); `error_code` says what kind:
+
+        RESOURCE_DOES_NOT_EXIST      what was named does not exist
+        RESOURCE_ALREADY_EXISTS      what was to be created exists
+        INVALID_PARAMETER_VALUE      a value that can never be right
+        INVALID_STATE                right in itself, but not as things stand
+        PERMISSION_DENIED            known, but not allowed
+        UNAUTHENTICATED              not known
+        RESOURCE_EXHAUSTED           a limit of the server is reached
+        REQUEST_LIMIT_EXCEEDED       a message was larger than the server takes
+        TEMPORARILY_UNAVAILABLE      the server cannot be reached or cannot do it now; try later
+        DEADLINE_EXCEEDED            the server took too long
+        NOT_IMPLEMENTED              not supported (yet)
+        INTERNAL_ERROR               a defect
+
+The codes are MLflow's vocabulary. A message names what was wrong and then what would be right.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+# Sent by the server behind every status it makes on purpose; finer than the status.
+ERROR_CODE_METADATA = "stepwell-error-code"
+
+# By name of the gRPC status, so that reading the table needs no gRPC.
+_CODE_OF_STATUS = {
+    "NOT_FOUND": "RESOURCE_DOES_NOT_EXIST",
+    "ALREADY_EXISTS": "RESOURCE_ALREADY_EXISTS",
+    "INVALID_ARGUMENT": "INVALID_PARAMETER_VALUE",
+    "OUT_OF_RANGE": "INVALID_PARAMETER_VALUE",
+    "FAILED_PRECONDITION": "INVALID_STATE",
+    "PERMISSION_DENIED": "PERMISSION_DENIED",
+    "UNAUTHENTICATED": "UNAUTHENTICATED",
+    "RESOURCE_EXHAUSTED": "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE": "TEMPORARILY_UNAVAILABLE",
+    "ABORTED": "TEMPORARILY_UNAVAILABLE",
+    "CANCELLED": "TEMPORARILY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED": "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED": "NOT_IMPLEMENTED",
+}
+
+# Statuses after which the same stream, sent again, would be refused again. Everything else is tried again.
+_FINAL_STATUSES = frozenset(
+    {
+        "NOT_FOUND",
+        "INVALID_ARGUMENT",
+        "OUT_OF_RANGE",
+        "FAILED_PRECONDITION",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+        "UNIMPLEMENTED",
+    }
+)
+
+
+class StepwellException(Exception):  # noqa: N818 - the name follows MlflowException, which scripts know
+    """Raised for everything that goes wrong; `error_code` is one of the words above."""
+
+    def __init__(self, message: str, error_code: str = "INTERNAL_ERROR") -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_code = error_code
+
+    def __reduce__(self) -> tuple[type["StepwellException"], tuple[str, str]]:
+        return type(self), (self.message, self.error_code)
+
+
+class _Status(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class RpcFailure(Protocol):
+    """What the table needs of grpc.aio.AioRpcError."""
+
+    def code(self) -> _Status:
+        """Return the status."""
+        ...
+
+    def details(self) -> str | None:
+        """Return the server's message."""
+        ...
+
+    def trailing_metadata(self) -> Iterable[Any]:
+        """Return what came behind the answer: pairs of name and value."""
+        ...
+
+
+def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
+    """Translate a failed call to `target` (host:port); the server's own error code goes first."""
+    status = failure.code().name
+    code = _sent_code(failure) or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
+    details = failure.details() or f"The call failed with the status {status}."
+    if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
+        details = f"{details} (server {target})"
+    return StepwellException(details, code)
+
+
+def is_final(failure: RpcFailure) -> bool:
+    """Tell whether sending the same again cannot succeed."""
+    return failure.code().name in _FINAL_STATUSES
+
+
+def invalid(message: str) -> StepwellException:
+    """Return the error for a value that can never be right."""
+    return StepwellException(message, "INVALID_PARAMETER_VALUE")
+
+
+def not_supported(what: str) -> StepwellException:
+    """Return the error for an argument whose time has not come yet."""
+    return StepwellException(f"{what} is not supported yet.", "NOT_IMPLEMENTED")
+
+
+def _sent_code(failure: RpcFailure) -> str | None:
+    for key, value in failure.trailing_metadata() or ():
+        if key == ERROR_CODE_METADATA:
+            return value.decode() if isinstance(value, bytes) else value
+    return None

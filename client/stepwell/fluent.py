@@ -1,0 +1,163 @@
+"""The log functions for the active run, and reading. Without an active run, the first of them starts one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+from stepwell import active_runs, record, settings, values, writer
+from stepwell.active_runs import ActiveRun, current
+from stepwell.client import StepwellClient
+from stepwell.entities import Metric, Run
+from stepwell.receipts import PendingWrite, Receipt
+from stepwell.writer import RunWriter
+
+
+def set_tracking_uri(uri: str | Path) -> None:
+    """Name the server for what comes, here and in processes that are started from here.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when it is no grpc:// or grpcs:// URI.
+    """
+    settings.set_tracking_uri(str(uri))
+
+
+def get_tracking_uri() -> str:
+    """Return the URI of the server."""
+    return settings.tracking_uri()
+
+
+def is_tracking_uri_set() -> bool:
+    """Tell whether a server was named, by set_tracking_uri or in the environment."""
+    return settings.is_tracking_uri_set()
+
+
+def log_metric(
+    key: str,
+    value: float,
+    step: int | None = None,
+    synchronous: bool | None = None,
+    timestamp: int | None = None,
+    run_id: str | None = None,
+    model_id: str | None = None,
+    dataset: Any = None,
+) -> PendingWrite | None:
+    """Log one point of a metric.
+
+    Args:
+        key: name of the metric, at most 250 characters.
+        value: a number, or an array or tensor of one number; NaN and the infinities are kept.
+        step: any 64-bit integer, 0 if not given.
+        synchronous: True waits for the commit, False returns a handle for waiting; the default does neither.
+        timestamp: milliseconds since the epoch, now if not given.
+        run_id: another run than the active one.
+        model_id: not kept yet.
+        dataset: not kept yet.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE.
+    """
+    # The usual call, as short as it can be: a known name in the active run.
+    if synchronous is None and timestamp is None and run_id is None and key.__class__ is str:
+        run = current.get()
+        if run is not None:
+            run_writer = run.writer
+            number = run_writer.numbers.get(key)
+            if number is not None:
+                if value.__class__ is not float:
+                    value = values.to_number(key, value)
+                if step.__class__ is not int:
+                    step = values.to_step(key, step)
+                run_writer.spool.append_point(number, step, time_ns() // 1_000_000, value)
+                return None
+    metrics = {values.check_key("Metric", key): value}
+    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+
+
+def log_metrics(
+    metrics: Mapping[str, float],
+    step: int | None = None,
+    synchronous: bool | None = None,
+    run_id: str | None = None,
+    timestamp: int | None = None,
+    model_id: str | None = None,
+    dataset: Any = None,
+) -> PendingWrite | None:
+    """Log one point of each metric, all with the same step and time; arguments as in log_metric."""
+    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+
+
+def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
+    """Log a param and return its value (or a PendingWrite when `synchronous` is False).
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE, also when this process has logged another value before.
+    """
+    pending = record.log_params(_writer(None), {values.check_key("Param", key): value}, synchronous)
+    return pending or value
+
+
+def log_params(
+    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+) -> PendingWrite | None:
+    """Log params; nothing is logged when one of them is bad."""
+    return record.log_params(_writer(run_id), params, synchronous)
+
+
+def set_tag(key: str, value: Any, synchronous: bool | None = None) -> PendingWrite | None:
+    """Set a tag of the active run; the later value wins."""
+    return record.set_tags(_writer(None), {values.check_key("Tag", key): value}, synchronous)
+
+
+def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> PendingWrite | None:
+    """Set tags of the active run; nothing is set when one of them is bad."""
+    return record.set_tags(_writer(None), tags, synchronous)
+
+
+def delete_tag(key: str) -> None:
+    """Remove a tag of the active run; StepwellException RESOURCE_DOES_NOT_EXIST when it has no such tag."""
+    run = _run()
+    StepwellClient(run.writer.uri).delete_tag(run.info.run_id, key)
+
+
+def get_run(run_id: str) -> Run:
+    """Return a run with what it logged, including what this process has logged so far."""
+    return StepwellClient().get_run(run_id)
+
+
+def last_active_run() -> Run | None:
+    """Return the run that was started last in this thread or task, as it is now; None if there was none."""
+    run_id = active_runs.last_run_id()
+    return get_run(run_id) if run_id is not None else None
+
+
+def get_metric_history(run_id: str, key: str) -> list[Metric]:
+    """Return all points of a metric in order of (timestamp, step, value), NaN after every number."""
+    return StepwellClient().get_metric_history(run_id, key)
+
+
+def flush(timeout: float | None = None) -> Receipt:
+    """Wait until all that this process logged is committed or refused.
+
+    Args:
+        timeout: seconds; None means STEPWELL_FLUSH_TIMEOUT_S.
+
+    Returns:
+        What became of it, for all runs that are open or still have something on its way.
+    """
+    return writer.flush_all(settings.flush_timeout_s() if timeout is None else timeout)
+
+
+def flush_async_logging() -> None:
+    """Wait until all that this process logged is committed: MLflow's name for flush()."""
+    flush()
+
+
+def _run() -> ActiveRun:
+    return active_runs.active_run() or active_runs.start_run()
+
+
+def _writer(run_id: str | None) -> RunWriter:
+    if run_id is None:
+        return _run().writer
+    return writer.writer_for(settings.tracking_uri(), values.to_run_id(run_id))

@@ -1,0 +1,62 @@
+"""What became of what was logged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Entries that the server refused; they are not stored and were not sent again."""
+
+    key: str
+    count: int
+    error_code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one process logged to one run (or to all its runs), since it began.
+
+    Counts are points of metrics and other entries (params, tags, changes of status) together:
+    sent = committed + rejected + on the way; `waiting` were not committed when the receipt was made.
+    """
+
+    sent: int = 0
+    committed: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    # The first refusals, at most delivery.REJECTIONS_KEPT_MAX of each run.
+    rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was logged is stored: nothing waits, nothing was refused."""
+        return not self.waiting and not self.rejected
+
+    def __add__(self, other: "Receipt") -> "Receipt":
+        return Receipt(
+            self.sent + other.sent,
+            self.committed + other.committed,
+            self.rejected + other.rejected,
+            self.waiting + other.waiting,
+            self.rejections + other.rejections,
+        )
+
+
+class PendingWrite:
+    """What a log call with synchronous=False returns; waiting for it is optional."""
+
+    def __init__(self, settle: Callable[[float | None], None]) -> None:
+        self._settle = settle
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when it is committed.
+
+        Args:
+            timeout: seconds; None means STEPWELL_FLUSH_TIMEOUT_S.
+
+        Raises:
+            StepwellException: the server refused it, or TEMPORARILY_UNAVAILABLE when the time was up.
+        """
+        self._settle(timeout)

@@ -1,0 +1,103 @@
+"""The log calls to a given run: check everything, convert, append, and wait if that was asked for.
+
+`synchronous`: None only appends; False returns a PendingWrite; True waits for the commit. All raise StepwellException
+INVALID_PARAMETER_VALUE before anything of the call is logged.
+"""
+
+from collections.abc import Mapping, Sequence
+from time import time_ns
+from typing import Any
+
+from stepwell import values
+from stepwell.entities import Metric, Param, RunTag
+from stepwell.errors import invalid
+from stepwell.receipts import PendingWrite
+from stepwell.writer import RunWriter
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time_ns() // 1_000_000
+
+
+def log_metrics(
+    writer: RunWriter,
+    metrics: Mapping[str, Any],
+    step: object = None,
+    timestamp: object = None,
+    synchronous: bool | None = None,
+) -> PendingWrite | None:
+    """Log one point of each metric; without a timestamp (or with 0, as in MLflow) it is now."""
+    step_number = values.to_step("step", step) if step.__class__ is not int else step
+    at = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
+    points = [
+        (writer.number_of(key), value if value.__class__ is float else values.to_number(key, value))
+        for key, value in metrics.items()
+    ]
+    for number, value in points:
+        writer.spool.append_point(number, step_number, at, value)
+    return answer(writer, synchronous, *metrics)
+
+
+def log_batch(
+    writer: RunWriter, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> None:
+    """Log points, each with its own step and time, params and tags."""
+    points = [
+        (
+            writer.number_of(values.check_key("Metric", point.key)),
+            values.to_step(point.key, point.step),
+            values.to_timestamp_ms(point.key, point.timestamp),
+            values.to_number(point.key, point.value),
+        )
+        for point in metrics
+    ]
+    tag_texts = values.to_run_tags({tag.key: tag.value for tag in tags})
+    # First what can still be refused.
+    log_params(writer, _by_key(params))
+    for point in points:
+        writer.spool.append_point(*point)
+    set_tags(writer, tag_texts)
+
+
+def log_params(
+    writer: RunWriter, params: Mapping[str, Any], synchronous: bool | None = None
+) -> PendingWrite | None:
+    """Log params; their values become text."""
+    texts = {
+        values.check_key("Param", key): values.to_param_value(key, value) for key, value in params.items()
+    }
+    for key, text in texts.items():
+        writer.check_param(key, text)
+    for key, text in texts.items():
+        writer.log_param(key, text)
+    return answer(writer, synchronous, *texts)
+
+
+def set_tags(
+    writer: RunWriter, tags: Mapping[str, Any], synchronous: bool | None = None
+) -> PendingWrite | None:
+    """Set tags; their values become text."""
+    texts = values.to_run_tags(tags)
+    for key, text in texts.items():
+        writer.log_tag(key, text)
+    return answer(writer, synchronous, *texts)
+
+
+def _by_key(params: Sequence[Param]) -> dict[str, Any]:
+    by_key: dict[str, Any] = {}
+    for param in params:
+        if str(by_key.setdefault(param.key, param.value)) != str(param.value):
+            raise invalid(f"Param {param.key!r} occurs twice in one batch, with different values.")
+    return by_key
+
+
+def answer(writer: RunWriter, synchronous: bool | None, *keys: str) -> PendingWrite | None:
+    """Return what a log call returns, after waiting if that was asked for."""
+    if synchronous is None:
+        return None
+    pending = writer.pending(*keys)
+    if synchronous:
+        pending.wait()
+        return None
+    return pending

@@ -1,0 +1,157 @@
+"""The client's settings: the only reader (and writer) of the environment.
+
+STEPWELL_TRACKING_URI            where the server is; default grpc://127.0.0.1:50051
+STEPWELL_EXPERIMENT_NAME         experiment of new runs, made if missing; default: see the next
+STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0, the experiment "Default"
+STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
+STEPWELL_TRUNCATE_LONG_VALUES    too long params and tags are shortened (true) or refused (false); default true
+STEPWELL_TLS_ROOTS               path of a PEM file, for private certificate authorities; default gRPC's own roots
+STEPWELL_REACH_TIMEOUT_S         seconds that a call looks for the server; default 10, a restart of the server
+STEPWELL_FLUSH_TIMEOUT_S         seconds that end_run, flush and reads wait for commits; default 60
+STEPWELL_EXIT_TIMEOUT_S          seconds that the end of the interpreter waits for commits; default 60
+
+Where one of the first five is not set, the variable of MLflow's name is read: MLFLOW_TRACKING_URI and so on.
+They are read when they are needed, not at import: scripts set them after importing.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stepwell.errors import StepwellException, invalid
+
+DEFAULT_TRACKING_URI = "grpc://127.0.0.1:50051"
+DEFAULT_PORT = 50051
+DEFAULT_EXPERIMENT_ID = "0"
+
+REACH_TIMEOUT_S_DEFAULT = 10.0
+FLUSH_TIMEOUT_S_DEFAULT = 60.0
+EXIT_TIMEOUT_S_DEFAULT = 60.0
+
+_FORMS = "Use grpc://HOST:PORT, or grpcs://HOST:PORT for TLS."
+_FALSE_WORDS = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens: `target` is host:port as gRPC wants it."""
+
+    target: str
+    secure: bool
+
+
+def tracking_uri() -> str:
+    """Return the URI of the server that new runs and clients use."""
+    return _first("TRACKING_URI") or DEFAULT_TRACKING_URI
+
+
+def is_tracking_uri_set() -> bool:
+    """Tell whether anybody named a server."""
+    return _first("TRACKING_URI") is not None
+
+
+def set_tracking_uri(uri: str) -> None:
+    """Name the server, here and for processes that are started from here."""
+    parse_uri(uri)
+    os.environ["STEPWELL_TRACKING_URI"] = uri
+
+
+def set_experiment_id(experiment_id: str) -> None:
+    """Name the experiment for processes that are started from here."""
+    os.environ["STEPWELL_EXPERIMENT_ID"] = experiment_id
+    os.environ.pop("STEPWELL_EXPERIMENT_NAME", None)
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+
+
+def experiment_name() -> str | None:
+    """Return the name of the experiment for new runs, if there is one."""
+    return _first("EXPERIMENT_NAME")
+
+
+def experiment_id() -> str | None:
+    """Return the id of the experiment for new runs, if there is one."""
+    return _first("EXPERIMENT_ID")
+
+
+def take_run_id() -> str | None:
+    """Return the run to resume, once: the second start_run of a process makes a run of its own."""
+    run_id = _first("RUN_ID")
+    os.environ.pop("STEPWELL_RUN_ID", None)
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    return run_id
+
+
+def truncate_long_values() -> bool:
+    """Tell whether too long values are shortened (with a warning) or refused."""
+    return (_first("TRUNCATE_LONG_VALUES") or "true").lower() not in _FALSE_WORDS
+
+
+def reach_timeout_s() -> float:
+    """How long a call looks for the server before it gives up."""
+    return _seconds("STEPWELL_REACH_TIMEOUT_S", REACH_TIMEOUT_S_DEFAULT)
+
+
+def flush_timeout_s() -> float:
+    """How long end_run, flush and reads wait until everything is committed."""
+    return _seconds("STEPWELL_FLUSH_TIMEOUT_S", FLUSH_TIMEOUT_S_DEFAULT)
+
+
+def exit_timeout_s() -> float:
+    """How long the end of the interpreter waits until everything is committed."""
+    return _seconds("STEPWELL_EXIT_TIMEOUT_S", EXIT_TIMEOUT_S_DEFAULT)
+
+
+def tls_roots() -> bytes | None:
+    """Return the certificates to trust, as PEM; None means gRPC's own."""
+    path = os.environ.get("STEPWELL_TLS_ROOTS")
+    return Path(path).read_bytes() if path else None
+
+
+def parse_uri(uri: str) -> Address:
+    """Take a tracking URI apart.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when it is no grpc:// or grpcs:// URI.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        raise _bad_uri(uri, "a Stepwell server speaks gRPC, not HTTP.")
+    if parts.scheme not in ("grpc", "grpcs"):
+        raise _bad_uri(uri, "it names no Stepwell server.")
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise _bad_uri(uri, "nothing may follow the port or stand before the host.")
+    return Address(_target(uri), parts.scheme == "grpcs")
+
+
+def _target(uri: str) -> str:
+    parts = urlsplit(uri)
+    try:
+        port = parts.port or DEFAULT_PORT
+    except ValueError:
+        raise _bad_uri(uri, "the port is not a number from 1 to 65535.") from None
+    if not parts.hostname:
+        raise _bad_uri(uri, "the host is missing.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{port}"
+
+
+def _bad_uri(uri: str, reason: str) -> StepwellException:
+    return invalid(f"The tracking URI {uri!r} cannot be used: {reason} {_FORMS}")
+
+
+def _first(name: str) -> str | None:
+    return os.environ.get(f"STEPWELL_{name}") or os.environ.get(f"MLFLOW_{name}") or None
+
+
+def _seconds(variable: str, default: float) -> float:
+    text = os.environ.get(variable)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise invalid(f"{variable} is {text!r}; it must be a number of seconds.")
+    return seconds

@@ -1,0 +1,225 @@
+"""Carries one writer's spool to the server: batches down, acknowledgements up, again from where it broke.
+
+spool --read_batch--> [ batches on the way ] --Stream--> server
+                                |                           |
+forget_below <-------------- settled <-- committed, opened -+
+"""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from logging import getLogger
+from typing import Protocol
+
+import grpc
+import grpc.aio
+
+from stepwell import background, errors, settings
+from stepwell.batches import KeyTable, read_batch
+from stepwell.connection import Connection
+from stepwell.delivery import Delivery
+from stepwell.errors import StepwellException
+from stepwell.receipts import Rejection
+from stepwell.spool import Spool
+from stepwell_api.v1 import ingest_pb2
+
+# How long points gather before they are cut into batches, unless somebody waits for them.
+LINGER_S = 0.05
+# Batches that may wait for their commit at once: one is stored while the next travels.
+BATCHES_ON_THE_WAY_MAX = 4
+# How long the answer to `open` may take.
+OPEN_TIMEOUT_S = 30.0
+# After a failure the next attempt comes after a random part of this, which doubles each time up to the maximum.
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 15.0
+BACKOFF_DOUBLINGS_MAX = 6
+
+_log = getLogger("stepwell")
+
+Call = grpc.aio.StreamStreamCall[ingest_pb2.StreamRequest, ingest_pb2.StreamResponse]
+
+
+class Shipment(Protocol):
+    """What the shipper needs of a writer."""
+
+    @property
+    def spool(self) -> Spool:
+        """What is to be delivered."""
+        ...
+
+    @property
+    def delivery(self) -> Delivery:
+        """Where to tell how far it is."""
+        ...
+
+    def open_message(self) -> ingest_pb2.OpenWriter:
+        """Return what opens the stream."""
+        ...
+
+    def may_rest(self) -> bool:
+        """Let the shipper go, if nobody writes any more and nothing waits; tells whether it did."""
+        ...
+
+    def fail(self, failure: StepwellException) -> None:
+        """Take note that nothing can ever be delivered again, and why."""
+        ...
+
+
+class _InterruptedError(Exception):
+    """The stream ended where it should not have; the same can be tried again."""
+
+
+class Shipper:
+    """Delivers one writer's spool until the writer rests. Lives in the background loop, but for `hurry`."""
+
+    def __init__(self, shipment: Shipment, connection: Connection) -> None:
+        self._shipment = shipment
+        self._spool = shipment.spool
+        self._delivery = shipment.delivery
+        self._connection = connection
+        self._window_moved = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._resting = False
+        self._reachable = True
+        self._attempts = 0
+
+    def hurry(self) -> None:
+        """Cut what waits at once; may be called from any thread."""
+        background.call_soon(self._hurried.set)
+
+    async def run(self) -> None:
+        """Deliver until the writer may rest, or until the server says that it will never take anything."""
+        try:
+            while not self._may_rest():
+                await self._attempt()
+        except grpc.aio.AioRpcError as failure:
+            self._give_up(errors.from_rpc(failure, self._connection.address.target))
+        except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must not wait for ever
+            _log.exception("A defect of Stepwell's client ended the delivery.")
+            self._give_up(StepwellException(f"The delivery ended: {failure!r}", "INTERNAL_ERROR"))
+
+    async def _attempt(self) -> None:
+        """Deliver through one stream; failures that may pass are told and waited out, others are raised."""
+        try:
+            await self._stream()
+        except grpc.aio.AioRpcError as failure:
+            if errors.is_final(failure):
+                raise
+            await self._back_off(failure.details() or failure.code().name)
+        except (StepwellException, _InterruptedError) as failure:
+            await self._back_off(str(failure))
+        except asyncio.InvalidStateError:
+            # What gRPC raises for writing to a stream that the server has closed meanwhile.
+            await self._back_off("the server closed the stream")
+
+    def _may_rest(self) -> bool:
+        # Once let go, it must not come back: the writer starts a new shipper when it wakes.
+        self._resting = self._resting or self._shipment.may_rest()
+        return self._resting
+
+    async def _stream(self) -> None:
+        """Open a stream and deliver; returns when the writer may rest."""
+        await self._connection.reach(settings.reach_timeout_s())
+        call = self._connection.ingest.Stream()
+        try:
+            position = await self._open(call)
+            sender = asyncio.create_task(self._send(call, position))
+            receiver = asyncio.create_task(self._receive(call))
+            try:
+                await _first_failure(sender, receiver)
+            finally:
+                sender.cancel()
+                receiver.cancel()
+        finally:
+            call.cancel()
+
+    async def _open(self, call: Call) -> int:
+        await call.write(ingest_pb2.StreamRequest(open=self._shipment.open_message()))
+        try:
+            answer = await asyncio.wait_for(call.read(), OPEN_TIMEOUT_S)
+        except TimeoutError:
+            raise _InterruptedError("the server did not open the stream in time") from None
+        if not isinstance(answer, ingest_pb2.StreamResponse) or answer.WhichOneof("message") != "opened":
+            raise _InterruptedError("the server did not open the stream")
+        self._tell_reachable()
+        position = answer.opened.committed_position
+        self._settle(position)
+        self._delivery.lost()
+        return position
+
+    async def _send(self, call: Call, position: int) -> None:
+        table = KeyTable()
+        while not self._may_rest():
+            while await self._has_room() and (cut := read_batch(self._spool, position, table)):
+                batch, records = cut
+                self._delivery.sent(batch.end_position, records)
+                await call.write(ingest_pb2.StreamRequest(batch=batch))
+                position = batch.end_position
+            await self._linger()
+        await call.done_writing()
+
+    async def _receive(self, call: Call) -> None:
+        while True:
+            answer = await call.read()
+            if not isinstance(answer, ingest_pb2.StreamResponse):
+                return
+            if answer.WhichOneof("message") != "committed":
+                raise _InterruptedError("the server asks for another position")
+            self._settle(answer.committed.position, answer.committed.rejected)
+            self._window_moved.set()
+            self._attempts = 0
+
+    async def _has_room(self) -> bool:
+        while self._delivery.batches_on_the_way >= BATCHES_ON_THE_WAY_MAX:
+            self._window_moved.clear()
+            await self._window_moved.wait()
+        return True
+
+    async def _linger(self) -> None:
+        """Let points gather, unless somebody is in a hurry."""
+        self._hurried.clear()
+        try:
+            await asyncio.wait_for(self._hurried.wait(), LINGER_S)
+        except TimeoutError:
+            return
+
+    def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
+        rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
+        for rejection in rejections:
+            _log.warning("The server refused %r: %s", rejection.key, rejection.reason)
+        self._spool.forget_below(position)
+        self._delivery.settled(position, rejections)
+
+    def _give_up(self, failure: StepwellException) -> None:
+        _log.warning("What was logged cannot be delivered: %s", failure.message)
+        self._shipment.fail(failure)
+
+    async def _back_off(self, reason: str) -> None:
+        self._tell_unreachable(reason)
+        longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
+        self._attempts = min(self._attempts + 1, BACKOFF_DOUBLINGS_MAX)
+        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+
+    def _tell_unreachable(self, reason: str) -> None:
+        if self._reachable:
+            self._reachable = False
+            _log.warning(
+                "The server %s is away (%s). Logging goes on; what is logged waits in memory.",
+                self._connection.address.target,
+                reason,
+            )
+
+    def _tell_reachable(self) -> None:
+        if not self._reachable:
+            self._reachable = True
+            _log.warning("The server %s is back; what waited is on its way.", self._connection.address.target)
+
+
+async def _first_failure(sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:
+    """Wait for the end of a stream: the sender half-closes, then the receiver sees the last answer."""
+    await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+    if sender.done() and not receiver.done():
+        await sender
+    await receiver
+    if not sender.done():
+        raise _InterruptedError("the server closed the stream")

@@ -1,0 +1,41 @@
+"""The end of the process: open runs end, and what waits is delivered, for a bounded time."""
+
+import atexit
+import os
+import sys
+from logging import getLogger
+
+from stepwell import active_runs, settings, writer
+
+_log = getLogger("stepwell")
+
+
+def at_exit() -> None:
+    """End the open runs (FAILED after an uncaught exception), deliver, and tell what could not be delivered."""
+    active_runs.end_open_runs("FAILED" if active_runs.crashed() else "FINISHED")
+    background = sys.modules.get("stepwell.background")
+    if background is None:
+        return
+    timeout_s = settings.exit_timeout_s()
+    receipt = writer.flush_all(timeout_s)
+    if receipt.waiting:
+        _log.warning(
+            "%d entries could not be delivered within %g s and are lost with this process. "
+            "STEPWELL_EXIT_TIMEOUT_S sets how long it waits.",
+            receipt.waiting,
+            timeout_s,
+        )
+    background.stop()
+
+
+def _in_forked_child() -> None:
+    active_runs.forget_open_runs()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # Children that multiprocessing forks end without atexit. It clears its finalizers after this hook, and calls
+        # those that were registered for "after fork" later.
+        util.register_after_fork(active_runs, lambda _: util.Finalize(None, at_exit, exitpriority=0))
+
+
+atexit.register(at_exit)
+os.register_at_fork(after_in_child=_in_forked_child)

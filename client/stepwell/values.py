@@ -1,0 +1,195 @@
+"""What a logged value, key or time may be, and how it becomes plain Python.
+
+The limits are MLflow's, so that what fits there fits here. Everything raises StepwellException
+INVALID_PARAMETER_VALUE with a message that names the key.
+"""
+
+import math
+import operator
+import posixpath
+import re
+from collections.abc import Mapping
+from logging import getLogger
+from numbers import Real
+from typing import Any
+
+from stepwell import settings
+from stepwell.entities import RUN_NAME_TAG
+from stepwell.errors import invalid
+
+KEY_CHARS_MAX = 250
+PARAM_VALUE_CHARS_MAX = 6_000
+RUN_TAG_VALUE_CHARS_MAX = 8_000
+EXPERIMENT_TAG_VALUE_CHARS_MAX = 20_000
+RUN_NAME_CHARS_MAX = 500
+EXPERIMENT_NAME_CHARS_MAX = 500
+
+STEP_MIN = -(2**63)
+STEP_MAX = 2**63 - 1
+TIMESTAMP_MS_MAX = 2**63 - 1
+
+_KEY_CHARS = re.compile(r"[/\w.\- :]+")
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+# How many wrappers (a size-1 array of tensors, say) are opened before giving up.
+_UNWRAP_DEPTH_MAX = 4
+
+_log = getLogger("stepwell")
+
+
+def to_number(key: str, value: object) -> float:
+    """Return a metric value as a float.
+
+    Takes Python numbers, numpy scalars, arrays and tensors of one element (numpy, PyTorch, TensorFlow, JAX).
+    Booleans and strings are refused, as in MLflow.
+    """
+    plain = _unwrapped(key, value)
+    if isinstance(plain, bool) or not (isinstance(plain, Real) or hasattr(plain, "__float__")):
+        raise _not_a_number(key, value)
+    try:
+        return float(plain)
+    except (TypeError, ValueError, OverflowError):
+        raise _not_a_number(key, value) from None
+
+
+def _unwrapped(key: str, value: object) -> object:
+    for _ in range(_UNWRAP_DEPTH_MAX):
+        # numpy, PyTorch and JAX have item(); TensorFlow has numpy(), whose result has item().
+        unwrap = getattr(value, "item", None) or getattr(value, "numpy", None)
+        if isinstance(value, (float, int)) or not callable(unwrap):
+            return value
+        try:
+            value = unwrap()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise invalid(f"Metric {key!r}: the value must be a single number: {error}") from None
+    return value
+
+
+def _not_a_number(key: str, value: object) -> Exception:
+    return invalid(
+        f"Metric {key!r}: the value must be a number, not {_shown(value)} of type {type(value).__name__}."
+    )
+
+
+def to_step(key: str, step: object) -> int:
+    """Return a step: any 64-bit integer, None for 0; whole floats and numpy integers are taken."""
+    if step is None:
+        return 0
+    return _integer(f"Metric {key!r}: the step", step, STEP_MIN, STEP_MAX)
+
+
+def to_timestamp_ms(key: str, timestamp: object) -> int:
+    """Return a timestamp: milliseconds since the epoch, not negative."""
+    return _integer(f"Metric {key!r}: the timestamp in ms", timestamp, 0, TIMESTAMP_MS_MAX)
+
+
+def _integer(what: str, value: object, lowest: int, highest: int) -> int:
+    if isinstance(value, Real) and not isinstance(value, bool) and value == value // 1:
+        # Whole, however it is written: 3.0, numpy's float32(3).
+        value = math.trunc(value)
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # TypeError is the answer for the rest
+    except TypeError:
+        raise invalid(f"{what} must be an integer, not {_shown(value)}.") from None
+    if isinstance(value, bool) or not lowest <= number <= highest:
+        raise invalid(f"{what} must be an integer from {lowest} to {highest}, not {_shown(value)}.")
+    return number
+
+
+def check_key(kind: str, key: object) -> str:
+    """Return the name of a metric, param or tag (`kind` says which) if it may be one."""
+    if not isinstance(key, str):
+        raise invalid(f"{kind} names are strings, not {_shown(key)}.")
+    if len(key) > KEY_CHARS_MAX:
+        raise invalid(
+            f"{kind} name {_shown(key)} has {len(key)} characters; at most {KEY_CHARS_MAX} are allowed."
+        )
+    if not _KEY_CHARS.fullmatch(key):
+        raise invalid(
+            f"{kind} name {key!r}: use letters, digits, underscores, dashes, periods, spaces, colons and slashes."
+        )
+    if key != posixpath.normpath(key) or key == "." or key.startswith(("/", "..")):
+        raise invalid(
+            f"{kind} name {key!r}: it must be a plain relative path, such as {posixpath.normpath(key)!r}."
+        )
+    return key
+
+
+def to_param_value(key: str, value: object) -> str:
+    """Return a param's value as text; too long values are cut or refused as the settings say."""
+    return _text(f"Param {key!r}: the value", str(value), PARAM_VALUE_CHARS_MAX, truncate=True)
+
+
+def to_tag_value(key: str, value: object) -> str:
+    """Return a run tag's value as text; too long values are cut or refused as the settings say."""
+    return _text(f"Tag {key!r}: the value", str(value), RUN_TAG_VALUE_CHARS_MAX, truncate=True)
+
+
+def to_run_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Check and convert the tags of a run."""
+    checked = {check_key("Tag", key): to_tag_value(key, value) for key, value in (tags or {}).items()}
+    if RUN_NAME_TAG in checked:
+        check_run_name(checked[RUN_NAME_TAG])
+    return checked
+
+
+def to_experiment_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Check and convert the tags of an experiment."""
+    return {
+        check_key("Tag", key): _text(f"Tag {key!r}: the value", str(value), EXPERIMENT_TAG_VALUE_CHARS_MAX)
+        for key, value in (tags or {}).items()
+    }
+
+
+def check_run_name(name: object) -> str:
+    """Return a run's name if it may be one."""
+    if not isinstance(name, str) or not name.strip():
+        raise invalid(f"The name of a run must be a string that is not empty, not {_shown(name)}.")
+    return _text("The name of the run", name, RUN_NAME_CHARS_MAX)
+
+
+def check_experiment_name(name: object) -> str:
+    """Return an experiment's name if it may be one."""
+    if not isinstance(name, str) or not name.strip():
+        raise invalid(f"The name of an experiment must be a string that is not empty, not {_shown(name)}.")
+    return _text("The name of the experiment", name, EXPERIMENT_NAME_CHARS_MAX)
+
+
+def to_experiment_id(experiment_id: object) -> int:
+    """Return the number behind an experiment id, which people write as a string or a number."""
+    text = str(experiment_id)
+    if isinstance(experiment_id, bool) or not (text.isascii() and text.isdigit()) or int(text) > STEP_MAX:
+        raise invalid(f"An experiment id is a number such as '1', not {_shown(experiment_id)}.")
+    return int(text)
+
+
+def to_run_id(run_id: object) -> str:
+    """Return a run id as 32 lower-case hexadecimal digits; UUIDs with dashes are taken."""
+    text = str(run_id).replace("-", "").lower()
+    if not _RUN_ID.fullmatch(text):
+        raise invalid(f"A run id has 32 hexadecimal digits; {_shown(run_id)} is none.")
+    return text
+
+
+def _text(what: str, text: str, chars_max: int, *, truncate: bool = False) -> str:
+    if "\0" in text:
+        raise invalid(f"{what} contains a NUL character, which PostgreSQL cannot store.")
+    if not text.isascii():
+        _check_unicode(what, text)
+    if len(text) <= chars_max:
+        return text
+    if not (truncate and settings.truncate_long_values()):
+        raise invalid(f"{what} has {len(text)} characters; at most {chars_max} are allowed.")
+    _log.warning("%s has %d characters; only the first %d are kept.", what, len(text), chars_max)
+    return text[:chars_max]
+
+
+def _check_unicode(what: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid(f"{what} contains half of a surrogate pair, which is no Unicode text.") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,116 @@
+"""Entities to messages and back."""
+
+import os
+import socket
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwell.entities import Experiment, LifecycleStage, Metric, Run, RunData, RunInfo, RunStatus
+from stepwell_api.v1 import ingest_pb2, runs_pb2
+
+Int64s = NDArray[np.int64]
+Float64s = NDArray[np.float64]
+
+_STAGES = {
+    runs_pb2.LIFECYCLE_STAGE_ACTIVE: LifecycleStage.ACTIVE,
+    runs_pb2.LIFECYCLE_STAGE_DELETED: LifecycleStage.DELETED,
+}
+
+
+def open_writer(spec: runs_pb2.RunSpec, writer_id: str) -> ingest_pb2.OpenWriter:
+    """Return the first message of a writer's stream."""
+    return ingest_pb2.OpenWriter(
+        run=spec, writer_id=writer_id, host=socket.gethostname(), process_id=os.getpid()
+    )
+
+
+def run_spec(
+    *,
+    run_id: str,
+    experiment_id: int | None = None,
+    experiment_name: str | None = None,
+    name: str,
+    start_time_ms: int,
+    user: str,
+    tags: Mapping[str, str],
+) -> runs_pb2.RunSpec:
+    """Return all that is needed to create a run."""
+    spec = runs_pb2.RunSpec(
+        run_id=run_id, name=name, start_time_ms=start_time_ms, user=user, tags=to_tags(tags)
+    )
+    if experiment_id is not None:
+        spec.experiment_id = experiment_id
+    if experiment_name is not None:
+        spec.experiment_name = experiment_name
+    return spec
+
+
+def to_tags(tags: Mapping[str, str]) -> list[runs_pb2.Tag]:
+    """Return tags as messages."""
+    return [runs_pb2.Tag(key=key, value=value) for key, value in tags.items()]
+
+
+def to_status(status: str) -> runs_pb2.RunStatus.ValueType:
+    """Return the number of a status's name; StepwellException INVALID_PARAMETER_VALUE for other words."""
+    return runs_pb2.RunStatus.ValueType(RunStatus.from_string(status))
+
+
+def experiment(message: runs_pb2.Experiment) -> Experiment:
+    """Return an experiment."""
+    return Experiment(
+        experiment_id=str(message.experiment_id),
+        name=message.name,
+        artifact_location=message.artifact_location,
+        lifecycle_stage=_STAGES[message.lifecycle_stage],
+        tags={tag.key: tag.value for tag in message.tags},
+        creation_time=message.creation_time_ms,
+        last_update_time=message.last_update_time_ms,
+    )
+
+
+def run_info(message: runs_pb2.RunInfo) -> RunInfo:
+    """Return a run without what it logged."""
+    return RunInfo(
+        run_id=message.run_id,
+        experiment_id=str(message.experiment_id),
+        user_id=message.user,
+        status=RunStatus.to_string(message.status),
+        start_time=message.start_time_ms,
+        end_time=message.end_time_ms if message.HasField("end_time_ms") else None,
+        lifecycle_stage=_STAGES[message.lifecycle_stage],
+        artifact_uri=message.artifact_uri,
+        run_name=message.name,
+    )
+
+
+def run(message: runs_pb2.Run) -> Run:
+    """Return a run."""
+    run_id = message.info.run_id
+    points = {
+        point.key: Metric(point.key, point.value, point.timestamp_ms, point.step, run_id)
+        for point in message.metrics
+    }
+    data = RunData(
+        metrics={key: point.value for key, point in points.items()},
+        params={param.key: param.value for param in message.params},
+        tags={tag.key: tag.value for tag in message.tags},
+        latest_points=points,
+    )
+    return Run(run_info(message.info), data)
+
+
+def metrics(
+    run_id: str,
+    key: str,
+    steps: NDArray[np.int64],
+    timestamps_ms: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> list[Metric]:
+    """Return the points of three columns, each of shape (n,), in order of (timestamp, step, value), NaN last."""
+    order = np.lexsort((values, steps, timestamps_ms))
+    columns = (values[order].tolist(), timestamps_ms[order].tolist(), steps[order].tolist())
+    return [
+        Metric(key, value, timestamp, step, run_id) for value, timestamp, step in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,110 @@
+"""The composition root: builds the server from its parts, bottom up, and stops them in reverse.
+
+config -> PostgreSQL -> migrations -> pool -> stores -> services -> gRPC
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from stepwell_api.v1 import ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
+from stepwell_server.config import Config, without_password
+from stepwell_server.deadline import Deadline
+from stepwell_server.services.experiments import ExperimentService
+from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.runs import RunService
+from stepwell_server.services.series import SeriesService
+from stepwell_server.store.embedded import EmbeddedPostgres
+from stepwell_server.store.experiments import PostgresExperimentStore
+from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.metrics import MetricIds
+from stepwell_server.store.migrations import migrate
+from stepwell_server.store.points import PointStore
+from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.store.runs import PostgresRunStore
+from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.transport.experiments import ExperimentServicer
+from stepwell_server.transport.ingest import IngestServicer
+from stepwell_server.transport.runs import RunServicer
+from stepwell_server.transport.series import SeriesServicer
+from stepwell_server.transport.server import Registration, listening, require_bindable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that takes calls. `store` is the URL of its database and may hold a password."""
+
+    host: str
+    port: int
+    store: str
+    pool: Pool
+
+    @property
+    def tracking_uri(self) -> str:
+        """What a client on this machine passes to `set_tracking_uri`."""
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - only compared
+        host = f"[{reachable}]" if ":" in reachable and not reachable.startswith("[") else reachable
+        return f"grpc://{host}:{self.port}"
+
+
+@asynccontextmanager
+async def running_server(config: Config) -> AsyncIterator[RunningServer]:
+    """Run a server while the context lasts.
+
+    On leaving: health goes NOT_SERVING, what was received is finished, then everything stops in reverse
+    order, all within `config.shutdown_grace_s`.
+
+    Raises:
+        StartupError: it cannot start; the message says why and what to do.
+    """
+    deadline = Deadline(config.shutdown_grace_s)
+    draining = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        require_bindable(config.host, config.port)  # first, because it is quick
+        store = await _open_store(config, deadline, stack)
+        await migrate(store)
+        pool = await stack.enter_async_context(open_pool(store, deadline))
+        registrations = await _build(pool, draining, stack)
+        server = await stack.enter_async_context(
+            listening(config.host, config.port, registrations, draining, deadline)
+        )
+        log.info("server ready", host=config.host, port=server.port, store=without_password(store))
+        yield RunningServer(config.host, server.port, store, pool)
+
+
+async def _open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
+    """Return the URL of the database; without one in the config, start the embedded PostgreSQL."""
+    if config.store is not None:
+        return config.store
+    stack.enter_context(folder_lock(config.data))
+    postgres = EmbeddedPostgres(config.data, deadline, fsync=config.embedded_fsync)
+    return (await stack.enter_async_context(postgres)).url
+
+
+async def _build(pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> Sequence[Registration]:
+    """Build stores, services and servicers, and return how each servicer is added to the gRPC server.
+
+    What has a lifetime (the batch writer) goes on the stack: it stops after the last call and before the pool.
+    A servicer of long streams watches `draining`, which is set when the server begins to stop.
+    """
+    experiments = PostgresExperimentStore(pool)
+    runs = PostgresRunStore(pool)
+    await experiments.locate_default()
+    experiment_servicer = ExperimentServicer(ExperimentService(experiments))
+    run_servicer = RunServicer(RunService(runs))
+    writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit))
+    ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), writer), draining)
+    series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
+    return [
+        lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),
+        lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(run_servicer, server),
+        lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
+        lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
+    ]

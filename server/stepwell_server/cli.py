@@ -1,0 +1,117 @@
+"""The command `stepwell server`."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+import structlog
+
+from stepwell_server import config as defaults
+from stepwell_server.app import RunningServer, running_server
+from stepwell_server.config import Config, is_loopback, without_password
+from stepwell_server.errors import StepwellError
+from stepwell_server.logs import LogFormat, set_up_logs
+
+log = structlog.get_logger(__name__)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--host",
+    envvar="STEPWELL_HOST",
+    default=defaults.HOST_DEFAULT,
+    help="Name or address to listen on.",
+)
+@click.option(
+    "--port",
+    envvar="STEPWELL_PORT",
+    default=defaults.PORT_DEFAULT,
+    type=click.IntRange(0, 65_535),
+    help="TCP port; 0 takes any free one.",
+)
+@click.option(
+    "--data",
+    envvar="STEPWELL_DATA",
+    default=defaults.DATA_DEFAULT,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the embedded PostgreSQL.",
+)
+@click.option(
+    "--store",
+    envvar="STEPWELL_STORE",
+    metavar="URL",
+    help="postgresql://user:password@host/database of your own PostgreSQL, version 14 or later.",
+)
+@click.option(
+    "--log-format",
+    envvar="STEPWELL_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    help="Default: text on a terminal, else json.",
+)
+@click.option(
+    "--log-level",
+    envvar="STEPWELL_LOG_LEVEL",
+    default="info",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is logged.",
+)
+@click.option(
+    "--shutdown-grace",
+    envvar="STEPWELL_SHUTDOWN_GRACE",
+    default=defaults.SHUTDOWN_GRACE_S_DEFAULT,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to finish what was received when told to stop.",
+)
+def server(
+    host: str,
+    port: int,
+    data: Path,
+    store: str | None,
+    log_format: LogFormat | None,
+    log_level: str,
+    shutdown_grace: float,
+) -> None:
+    """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
+    if store is not None and not store.startswith(("postgresql://", "postgres://")):
+        raise click.BadParameter("it has to start with postgresql://", param_hint="--store")
+    set_up_logs(log_format, log_level)
+    config = Config(host=host, port=port, data=data, store=store or None, shutdown_grace_s=shutdown_grace)
+    try:
+        asyncio.run(serve(config))
+    except StepwellError as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def serve(config: Config) -> None:
+    """Run a server until SIGTERM or SIGINT; these also interrupt the start."""
+    stop_on_signals()
+    try:
+        async with running_server(config) as running:
+            announce(running, config)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        log.info("server stopped")
+
+
+def stop_on_signals() -> None:
+    """Let the first SIGTERM or SIGINT cancel the current task; later ones do nothing, because the stop is bounded."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop(number: signal.Signals) -> None:
+        log.info("asked to stop", signal=number.name)
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+
+
+def announce(running: RunningServer, config: Config) -> None:
+    """Tell the person at the terminal how to use the server and where the data is."""
+    where = without_password(config.store) if config.store else str(config.data.resolve())
+    click.echo(f'Stepwell is ready: stepwell.set_tracking_uri("{running.tracking_uri}")')
+    click.echo(f"The data is in {where}. Stop with Ctrl-C.")
+    if not is_loopback(config.host):
+        log.warning("everybody who reaches this address can read and write: there is no authentication yet")

@@ -1,0 +1,76 @@
+"""All settings of the server, read once at the edge and never changed.
+
+| option                | environment               | default         | unit or form                         |
+|-----------------------|---------------------------|-----------------|--------------------------------------|
+| `--host`              | STEPWELL_HOST             | 127.0.0.1       | name or address to listen on         |
+| `--port`              | STEPWELL_PORT             | 50051           | TCP port; 0 takes any free one       |
+| `--data`              | STEPWELL_DATA             | ./stepwell-data | folder of the embedded PostgreSQL    |
+| `--store`             | STEPWELL_STORE            | (embedded)      | postgresql://user:password@host/name |
+| `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
+| `--log-level`         | STEPWELL_LOG_LEVEL        | info            | debug, info, warning or error        |
+| `--shutdown-grace`    | STEPWELL_SHUTDOWN_GRACE   | 10              | seconds                              |
+"""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authentication
+PORT_DEFAULT = 50051  # what gRPC examples use, so people guess it
+DATA_DEFAULT = Path("stepwell-data")
+SHUTDOWN_GRACE_S_DEFAULT = 10.0  # what `docker stop` waits before it kills
+
+# A full batch of points fits with room to spare: 8 MiB / 24 bytes = 350,000 points in fixed width.
+RECEIVE_BYTES_MAX = 8 * 1024 * 1024
+SEND_BYTES_MAX = 8 * 1024 * 1024
+
+POOL_CONNECTIONS_MAX = 10  # two cores are busy with four; the rest is for slow readers
+POOL_CONNECTIONS_MIN = 0  # made when needed; an idle server holds none
+EMBEDDED_CONNECTIONS_MAX = 50  # the pool, migrations, and people with psql
+
+CONNECT_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 60.0
+
+SECRET_QUERY_KEYS = frozenset({"password", "sslpassword"})
+
+assert POOL_CONNECTIONS_MIN <= POOL_CONNECTIONS_MAX
+assert POOL_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MAX
+assert CONNECT_TIMEOUT_S < COMMAND_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How one server runs. `store` is a PostgreSQL URL, or None for the embedded PostgreSQL in `data`."""
+
+    host: str = HOST_DEFAULT
+    port: int = PORT_DEFAULT
+    data: Path = DATA_DEFAULT
+    store: str | None = field(default=None, repr=False)  # may hold a password
+    shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
+    # False only for tests: then a power cut may lose what was acknowledged.
+    embedded_fsync: bool = True
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.port <= 65_535
+        assert self.shutdown_grace_s > 0
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def without_password(url: str) -> str:
+    """Return a store URL that may be shown: the password is replaced by `***`, also in the query."""
+    parts = urlsplit(url)
+    user, at, address = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    shown = name + (":***" if colon else "") + at + address
+    query = [(key, "***" if key in SECRET_QUERY_KEYS else value) for key, value in parse_qsl(parts.query)]
+    return urlunsplit((parts.scheme, shown, parts.path, urlencode(query, safe="*/"), ""))

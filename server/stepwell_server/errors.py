@@ -1,0 +1,55 @@
+"""What can go wrong, in the words of the domain.
+
+    StepwellError
+    ├── NotFoundError           RESOURCE_DOES_NOT_EXIST
+    ├── AlreadyExistsError      RESOURCE_ALREADY_EXISTS
+    ├── InvalidArgumentError    INVALID_PARAMETER_VALUE
+    ├── InvalidStateError       INVALID_STATE
+    ├── UnavailableError        TEMPORARILY_UNAVAILABLE
+    └── StartupError            the server cannot start; the message says why and what to do
+
+The text of an error is meant for the user: it names what was wrong and what would be right.
+`error_code` is MLflow's vocabulary, which clients know. The transport turns errors into gRPC statuses.
+"""
+
+from typing import ClassVar
+
+
+class StepwellError(Exception):
+    """Base of every error that the server raises on purpose."""
+
+    error_code: ClassVar[str] = "INTERNAL_ERROR"
+
+
+class NotFoundError(StepwellError):
+    """What was named does not exist."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+
+
+class AlreadyExistsError(StepwellError):
+    """What was to be created exists already."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+
+
+class InvalidArgumentError(StepwellError):
+    """A value that can never be right, whatever is stored."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+
+
+class InvalidStateError(StepwellError):
+    """Right in itself, but not as things stand (for example: the run is deleted)."""
+
+    error_code = "INVALID_STATE"
+
+
+class UnavailableError(StepwellError):
+    """The database or the server cannot do it now; the same call may succeed later."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class StartupError(StepwellError):
+    """The server cannot start."""

@@ -1,0 +1,1 @@
+"""The rules: what may be written, what is returned, within which limits."""

@@ -1,0 +1,62 @@
+"""The rules of experiments."""
+
+from collections.abc import Mapping, Sequence
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model import (
+    EXPERIMENTS_PAGE_SIZE_DEFAULT,
+    EXPERIMENTS_PAGE_SIZE_MAX,
+    Experiment,
+    ViewType,
+)
+from stepwell_server.services import validation
+from stepwell_server.services.page_tokens import make_token, read_token
+from stepwell_server.store.ports import ExperimentStore
+
+_LISTING = "experiments"
+
+
+class ExperimentService:
+    """Creates and reads experiments. Raises what `ports.ExperimentStore` raises, and InvalidArgumentError."""
+
+    def __init__(self, store: ExperimentStore) -> None:
+        self._store = store
+
+    async def create(self, name: str, artifact_location: str, tags: Mapping[str, str]) -> Experiment:
+        """Create an experiment; an empty location means the server's default."""
+        validation.check_experiment_name(name)
+        validation.check_artifact_location(artifact_location)
+        validation.check_experiment_tags(tags)
+        return await self._store.create_experiment(name, artifact_location, tags)
+
+    async def get(self, experiment_id: int) -> Experiment:
+        """Return an experiment, active or deleted."""
+        return await self._store.get_experiment(experiment_id)
+
+    async def get_by_name(self, name: str) -> Experiment:
+        """Return an experiment, active or deleted."""
+        validation.check_experiment_name(name)
+        return await self._store.get_experiment_by_name(name)
+
+    async def list(
+        self, view_type: ViewType, page_size: int, page_token: str
+    ) -> tuple[Sequence[Experiment], str]:
+        """Return a page, newest first, and the token of the next one, empty after the last."""
+        if not 0 <= page_size <= EXPERIMENTS_PAGE_SIZE_MAX:
+            raise InvalidArgumentError(
+                f"the page size is {page_size}; it has to be from 1 to {EXPERIMENTS_PAGE_SIZE_MAX:,}, or 0"
+            )
+        size = page_size or EXPERIMENTS_PAGE_SIZE_DEFAULT
+        # One more than asked for tells whether there is another page.
+        found = await self._store.list_experiments(view_type, size + 1, _read_position(page_token))
+        page = found[:size]
+        return page, make_token(_LISTING, _position(page[-1])) if len(found) > size else ""
+
+
+def _position(experiment: Experiment) -> tuple[int, int]:
+    return experiment.creation_time_ms, experiment.experiment_id
+
+
+def _read_position(page_token: str) -> tuple[int, int] | None:
+    position = read_token(_LISTING, page_token, length=2)
+    return (position[0], position[1]) if position else None

@@ -1,0 +1,145 @@
+"""The rules of ingest: which runs may be written, which names and values are accepted."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model import (
+    Batch,
+    Entry,
+    NotJoined,
+    Outcome,
+    ParamEntry,
+    Points,
+    Rejection,
+    RunInfo,
+    RunSpec,
+    StatusEntry,
+    WriterIdentity,
+)
+from stepwell_server.services.validation import check_key, check_param_value, check_run_tag, checked_run_spec
+from stepwell_server.store.ports import BatchStore, RunStore, WriterStore
+
+# Names that passed are remembered, because every batch brings them again: at about 200 bytes each, 6 MB.
+CHECKED_KEYS_MAX = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSession:
+    """A writer that was opened: where it stands, and its run."""
+
+    position: int
+    run: RunInfo
+
+
+class IngestService:
+    """Opens writers and takes their batches."""
+
+    def __init__(self, runs: RunStore, writers: WriterStore, batches: BatchStore) -> None:
+        self._runs = runs
+        self._writers = writers
+        self._batches = batches
+
+    async def open(self, spec: RunSpec, identity: WriterIdentity) -> WriterSession:
+        """Create the run unless it exists, register the writer, and say where it stands.
+
+        Raises:
+            InvalidArgumentError: the spec has a name, tag or time that can never be stored.
+            NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
+            InvalidStateError: the experiment is deleted.
+        """
+        run, _ = await self._runs.create_run(checked_run_spec(spec))
+        return WriterSession(await self._writers.open_writer(identity), run)
+
+    async def submit(self, batch: Batch) -> asyncio.Future[Outcome]:
+        """Queue a batch, waiting while the queue is full; the outcome comes when it is committed.
+
+        Raises:
+            InvalidArgumentError: the batch contradicts itself; it could not be cut out of any log.
+        """
+        check_shape(batch)
+        accepted, rejections = accept(batch)
+        outcome = await self._batches.submit(accepted)
+        return asyncio.ensure_future(_with_rejections(outcome, rejections)) if rejections else outcome
+
+
+async def _with_rejections(outcome: asyncio.Future[Outcome], rejections: Sequence[Rejection]) -> Outcome:
+    """Report what was refused here together with what the store refuses."""
+    settled = await outcome
+    if isinstance(settled, NotJoined):
+        return settled
+    return replace(settled, rejections=(*rejections, *settled.rejections))
+
+
+def check_shape(batch: Batch) -> None:
+    """Refuse a batch whose parts do not fit together."""
+    first, end, points = batch.first_position, batch.end_position, batch.points
+    if not 0 <= first < end:
+        raise InvalidArgumentError(
+            f"batch positions must be 0 <= first < end, not first {first} and end {end}"
+        )
+    lengths = {len(points.steps), len(points.timestamps_ms), len(points.values), int(points.counts.sum())}
+    if len(lengths) != 1 or len(points.keys) != len(points.counts) or (points.counts <= 0).any():
+        raise InvalidArgumentError(
+            f"batch at position {first}: every series needs a key and a count of at least 1, and the columns step, "
+            f"timestamp_ms and value as many elements as the counts add up to; lengths found: {sorted(lengths)}"
+        )
+    if any(not first <= entry.position < end for entry in batch.entries):
+        raise InvalidArgumentError(
+            f"batch at position {first}: entries must have positions in [{first}, {end})"
+        )
+
+
+def accept(batch: Batch) -> tuple[Batch, list[Rejection]]:
+    """Take out what can never be stored, with reasons; the rest of the batch stays."""
+    rejections: list[Rejection] = []
+    points = _accept_points(batch.points, batch.first_position, rejections)
+    entries = [entry for entry in batch.entries if _accept_entry(entry, rejections)]
+    return (replace(batch, points=points, entries=entries) if rejections else batch), rejections
+
+
+def _accept_points(points: Points, position: int, rejections: list[Rejection]) -> Points:
+    problems = [_key_problem(key) for key in points.keys]
+    if not any(problems):
+        return points
+    for key, count, problem in zip(points.keys, points.counts.tolist(), problems, strict=True):
+        if problem:
+            rejections.append(Rejection(position, count, key, InvalidArgumentError.error_code, problem))
+    good = np.array([not problem for problem in problems])
+    chosen = np.repeat(good, points.counts)
+    return Points(
+        [key for key, problem in zip(points.keys, problems, strict=True) if not problem],
+        points.counts[good],
+        points.steps[chosen],
+        points.timestamps_ms[chosen],
+        points.values[chosen],
+    )
+
+
+@lru_cache(CHECKED_KEYS_MAX)
+def _key_problem(key: str) -> str:
+    """What is wrong with a metric's name; empty when nothing is."""
+    try:
+        check_key("metric", key)
+    except InvalidArgumentError as error:
+        return str(error)
+    return ""
+
+
+def _accept_entry(entry: Entry, rejections: list[Rejection]) -> bool:
+    if isinstance(entry, StatusEntry):
+        return True
+    try:
+        if isinstance(entry, ParamEntry):
+            check_key("param", entry.key)
+            check_param_value(entry.key, entry.value)
+        else:
+            check_run_tag(entry.key, entry.value)
+    except InvalidArgumentError as error:
+        rejections.append(Rejection(entry.position, 1, entry.key, error.error_code, str(error)))
+        return False
+    return True

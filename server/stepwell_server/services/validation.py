@@ -1,0 +1,138 @@
+"""What names and values may look like. Pure functions; the limits are in `model`.
+
+The rules are MLflow's (mlflow/utils/validation.py), and one of PostgreSQL's: text holds no NUL character.
+"""
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model import (
+    ARTIFACT_LOCATION_CHARS_MAX,
+    EXPERIMENT_NAME_CHARS_MAX,
+    EXPERIMENT_TAG_VALUE_CHARS_MAX,
+    KEY_CHARS_MAX,
+    PARAM_VALUE_CHARS_MAX,
+    RUN_NAME_CHARS_MAX,
+    RUN_NAME_TAG,
+    RUN_TAG_VALUE_CHARS_MAX,
+    RunSpec,
+)
+
+USER_CHARS_MAX = 256
+SHOWN_CHARS_MAX = 60  # of what was wrong, in a message
+
+_KEY = re.compile(r"[/\w.\- :]+")
+_INT64_MAX = 2**63 - 1
+
+
+def check_key(kind: str, key: str) -> None:
+    """Check the name of a metric, a param or a tag; `kind` says in the message which.
+
+    Raises:
+        InvalidArgumentError: it is empty, too long, has a character that names may not have, or is not a
+            plain path (starts with a slash, has empty, `.` or `..` parts).
+    """
+    if not key:
+        raise InvalidArgumentError(f"a {kind} needs a name; it is empty")
+    _check_length(f"the name of a {kind}", key, KEY_CHARS_MAX)
+    if not _KEY.fullmatch(key):
+        raise InvalidArgumentError(
+            f"{kind} name {_shown(key)} may only have letters, digits, underscores (_), dashes (-),"
+            " periods (.), spaces, colons (:) and slashes (/)"
+        )
+    if key != posixpath.normpath(key) or key.startswith("/") or key.split("/")[0] in {".", ".."}:
+        raise InvalidArgumentError(
+            f"{kind} name {_shown(key)} may not start or end with a slash, or have empty, '.' or '..' parts"
+        )
+
+
+def check_param_value(key: str, value: str) -> None:
+    """Check the value of a param. Raises InvalidArgumentError when it is too long or has a NUL character."""
+    _check_text(f"the value of param {_shown(key)}", value, PARAM_VALUE_CHARS_MAX)
+
+
+def check_run_tag(key: str, value: str) -> None:
+    """Check a tag of a run. Raises InvalidArgumentError as `check_key`, or when the value cannot be stored."""
+    check_key("tag", key)
+    _check_text(f"the value of tag {_shown(key)}", value, RUN_TAG_VALUE_CHARS_MAX)
+    if key == RUN_NAME_TAG:
+        check_run_name(value)
+
+
+def check_run_name(name: str) -> None:
+    """Check the name of a run. Raises InvalidArgumentError when it is blank or cannot be stored."""
+    if not name.strip():
+        raise InvalidArgumentError("the name of a run may not be blank")
+    _check_text("the name of a run", name, RUN_NAME_CHARS_MAX)
+
+
+def check_experiment_name(name: str) -> None:
+    """Check the name of an experiment. Raises InvalidArgumentError when it is blank or cannot be stored."""
+    if not name.strip():
+        raise InvalidArgumentError("an experiment needs a name; it is blank")
+    _check_text("the name of an experiment", name, EXPERIMENT_NAME_CHARS_MAX)
+
+
+def check_artifact_location(location: str) -> None:
+    """Check where artifacts go. Raises InvalidArgumentError when it cannot be stored or lies inside a run."""
+    _check_text("the artifact location", location, ARTIFACT_LOCATION_CHARS_MAX)
+    if location.startswith("runs:"):
+        raise InvalidArgumentError("the artifact location of an experiment may not be a runs: URI")
+
+
+def check_experiment_tags(tags: Mapping[str, str]) -> None:
+    """Check the tags of an experiment. Raises InvalidArgumentError for the first that is wrong."""
+    for key, value in tags.items():
+        check_key("tag", key)
+        _check_text(f"the value of tag {_shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
+
+
+def check_time(what: str, time_ms: int) -> None:
+    """Check a time in milliseconds. Raises InvalidArgumentError when it is before 1970 or past 64 bits."""
+    if not 0 <= time_ms <= _INT64_MAX:
+        raise InvalidArgumentError(
+            f"{what} is {time_ms}; it has to be milliseconds since 1970-01-01, from 0 to {_INT64_MAX}"
+        )
+
+
+def checked_run_spec(spec: RunSpec) -> RunSpec:
+    """Check a spec and return it with its name and its tag mlflow.runName equal, made up when there is none.
+
+    Raises:
+        InvalidArgumentError: a part of it is wrong, or the name and the tag differ.
+    """
+    if spec.experiment_name is not None:
+        check_experiment_name(spec.experiment_name)
+    for key, value in spec.tags.items():
+        check_run_tag(key, value)
+    _check_text("the user", spec.user, USER_CHARS_MAX)
+    check_time("the start time", spec.start_time_ms)
+    tagged = spec.tags.get(RUN_NAME_TAG, spec.name)
+    if spec.name and tagged != spec.name:
+        raise InvalidArgumentError(
+            f"the run's name {_shown(spec.name)} and its tag {RUN_NAME_TAG} {_shown(tagged)} differ; give one"
+        )
+    name = tagged or f"run-{spec.run_id.hex[:8]}"
+    check_run_name(name)
+    return replace(spec, name=name, tags={**spec.tags, RUN_NAME_TAG: name})
+
+
+def _check_text(what: str, text: str, chars_max: int) -> None:
+    _check_length(what, text, chars_max)
+    if "\0" in text:
+        raise InvalidArgumentError(f"{what} has a NUL character, which cannot be stored; remove it")
+
+
+def _check_length(what: str, text: str, chars_max: int) -> None:
+    if len(text) > chars_max:
+        raise InvalidArgumentError(
+            f"{what} has {len(text):,} characters, at most {chars_max:,} are allowed: {_shown(text)}"
+        )
+
+
+def _shown(text: str) -> str:
+    """Return a text in quotes, escaped and cut to a readable length."""
+    return repr(text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…")

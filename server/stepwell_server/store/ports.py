@@ -1,0 +1,133 @@
+"""What the services ask of a store. Every promise a store makes is written here, in the docstrings.
+
+All methods raise `UnavailableError` when the database cannot be reached.
+"""
+
+from asyncio import Future
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from stepwell_server.model import (
+    Batch,
+    Experiment,
+    History,
+    Outcome,
+    Run,
+    RunInfo,
+    RunSpec,
+    RunStatus,
+    ViewType,
+    WriterIdentity,
+)
+
+
+class ExperimentStore(Protocol):
+    """Experiments."""
+
+    async def create_experiment(
+        self, name: str, artifact_location: str, tags: Mapping[str, str]
+    ) -> Experiment:
+        """Create an experiment; an empty location means the server's default.
+
+        Raises:
+            AlreadyExistsError: the name is taken, also by a deleted experiment.
+        """
+        ...
+
+    async def get_experiment(self, experiment_id: int) -> Experiment:
+        """Return an experiment, active or deleted.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def get_experiment_by_name(self, name: str) -> Experiment:
+        """Return an experiment, active or deleted.
+
+        Raises:
+            NotFoundError: there is none of this name.
+        """
+        ...
+
+    async def list_experiments(
+        self, view_type: ViewType, page_size: int, before: tuple[int, int] | None
+    ) -> Sequence[Experiment]:
+        """Return a page, newest first: those that come after `before`, a (creation_time_ms, experiment_id)."""
+        ...
+
+
+class RunStore(Protocol):
+    """Runs."""
+
+    async def create_run(self, spec: RunSpec) -> tuple[RunInfo, bool]:
+        """Create a run unless it exists; tells whether it was created. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
+            InvalidStateError: the experiment is deleted.
+        """
+        ...
+
+    async def get_run(self, run_id: UUID) -> Run:
+        """Return a run with what it logged.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def update_run(
+        self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None
+    ) -> RunInfo:
+        """Change what is not None; a new name also sets the tag mlflow.runName.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            InvalidStateError: the run is deleted.
+        """
+        ...
+
+    async def delete_tag(self, run_id: UUID, key: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFoundError: there is no such run, or no such tag.
+            InvalidStateError: the run is deleted.
+        """
+        ...
+
+
+class WriterStore(Protocol):
+    """Writers and the positions of their logs."""
+
+    async def open_writer(self, identity: WriterIdentity) -> int:
+        """Register the writer if it is new and return the position that is committed for it."""
+        ...
+
+
+class BatchStore(Protocol):
+    """The way in for what runs log."""
+
+    async def submit(self, batch: Batch) -> Future[Outcome]:
+        """Queue the batch and return what will be its outcome, in the end.
+
+        Waits while the queue before the database is full (back-pressure). The batch and the writer's new
+        position are committed in one transaction, with fsync, before the outcome is there. Batches of one
+        writer are settled in the order in which they were submitted. Data that cannot be stored comes back as
+        rejections; `NotFoundError` from the outcome: the writer was never opened.
+        """
+        ...
+
+
+class SeriesStore(Protocol):
+    """Reading points."""
+
+    async def run_exists(self, run_id: UUID) -> bool:
+        """Tell whether there is a run of this id."""
+        ...
+
+    def history(self, run_id: UUID, key: str) -> AsyncIterator[History]:
+        """Yield all points of a series in order of (step, timestamp, value), in pieces of bounded size."""
+        ...

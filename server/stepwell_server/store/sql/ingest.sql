@@ -1,0 +1,82 @@
+-- open_writer: registers a writer unless it is known, and returns its committed position
+INSERT INTO writer (run_id, writer_id, rank, host, process_id, opened_time_ms)
+VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint)
+ON CONFLICT (run_id, writer_id) DO UPDATE SET host = excluded.host, process_id = excluded.process_id
+RETURNING position;
+
+-- advance_positions: moves the writers whose batches join what is committed; the others are not returned
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
+                  AS given (run_id, writer_id, first_position, end_position)
+)
+UPDATE writer
+SET position = given.end_position
+FROM given JOIN run ON run.run_id = given.run_id
+WHERE writer.run_id = given.run_id
+  AND writer.writer_id = given.writer_id
+  AND writer.position = given.first_position
+RETURNING writer.run_id, writer.writer_id, run.lifecycle_stage;
+
+-- committed_positions: where writers stand
+SELECT writer.run_id, writer.writer_id, writer.position
+FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, writer_id)
+JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_id;
+
+-- known_metrics: ids of the metric names that have one
+SELECT name, metric_id FROM metric WHERE name = ANY ($1::text[]);
+
+-- add_metrics: gives ids to new metric names, in name order so that two servers never wait for each other
+INSERT INTO metric (name)
+SELECT name FROM unnest($1::text[]) AS given (name) ORDER BY name
+ON CONFLICT (name) DO NOTHING;
+
+-- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock
+INSERT INTO metric_latest AS stored (
+    run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::double precision[],
+    $6::bigint[], $7::bigint[], $8::double precision[], $9::double precision[], $10::double precision[]
+)
+ORDER BY 1, 2
+ON CONFLICT (run_id, metric_id) DO UPDATE SET
+    step = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                   > (stored.step, stored.timestamp_ms, stored.value)
+                THEN excluded.step ELSE stored.step END,
+    timestamp_ms = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                           > (stored.step, stored.timestamp_ms, stored.value)
+                        THEN excluded.timestamp_ms ELSE stored.timestamp_ms END,
+    value = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                    > (stored.step, stored.timestamp_ms, stored.value)
+                 THEN excluded.value ELSE stored.value END,
+    count = stored.count + excluded.count,
+    non_finite_count = stored.non_finite_count + excluded.non_finite_count,
+    value_min = least(stored.value_min, excluded.value_min),
+    value_max = greatest(stored.value_max, excluded.value_max),
+    value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum);
+
+-- add_params: writes params that are not there yet
+INSERT INTO param (run_id, key, value)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
+ON CONFLICT (run_id, key) DO NOTHING;
+
+-- changed_params: of the given params, by number from 1, those that differ from what is stored
+SELECT given.number, param.value
+FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS given (run_id, key, value, number)
+JOIN param ON param.run_id = given.run_id AND param.key = given.key
+WHERE param.value <> given.value;
+
+-- set_tags: writes tags over what is there
+INSERT INTO tag (run_id, key, value)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- rename_runs: names runs after their tag mlflow.runName
+UPDATE run SET name = given.name
+FROM unnest($1::uuid[], $2::text[]) AS given (run_id, name)
+WHERE run.run_id = given.run_id;
+
+-- set_statuses: moves runs to a new status; an end time that is not given leaves the old one
+UPDATE run SET status = given.status, end_time_ms = coalesce(given.end_time_ms, run.end_time_ms)
+FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS given (run_id, status, end_time_ms)
+WHERE run.run_id = given.run_id;

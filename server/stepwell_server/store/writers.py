@@ -1,0 +1,27 @@
+"""Writers: processes that log to a run."""
+
+from stepwell_server.model import WriterIdentity
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.sql import load
+
+_SQL = load("ingest")
+
+
+class PostgresWriterStore:
+    """See `ports.WriterStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def open_writer(self, identity: WriterIdentity) -> int:
+        """Register the writer if it is new and return its committed position."""
+        async with self._pool.connection() as connection:
+            position: int = await connection.fetchval(
+                _SQL["open_writer"],
+                identity.run_id,
+                identity.writer_id,
+                identity.rank,
+                identity.host,
+                identity.process_id,
+            )
+        return position

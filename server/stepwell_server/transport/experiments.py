@@ -1,0 +1,50 @@
+"""ExperimentService on the wire: check, call, map, answer."""
+
+from typing import Any
+
+from stepwell_api.v1 import runs_pb2 as pb
+from stepwell_api.v1 import runs_pb2_grpc
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.services.experiments import ExperimentService
+from stepwell_server.transport.mapping import experiment_to_proto, parse_tags, parse_view_type
+
+
+class ExperimentServicer(runs_pb2_grpc.ExperimentServiceServicer):
+    """Answers the calls of `ExperimentService` in runs.proto."""
+
+    def __init__(self, service: ExperimentService) -> None:
+        self._service = service
+
+    async def CreateExperiment(  # noqa: N802
+        self, request: pb.CreateExperimentRequest, context: Any
+    ) -> pb.CreateExperimentResponse:
+        """Create an experiment."""
+        created = await self._service.create(
+            request.name, request.artifact_location, parse_tags(request.tags)
+        )
+        return pb.CreateExperimentResponse(experiment=experiment_to_proto(created))
+
+    async def GetExperiment(  # noqa: N802
+        self, request: pb.GetExperimentRequest, context: Any
+    ) -> pb.GetExperimentResponse:
+        """Return one experiment."""
+        match request.WhichOneof("selector"):
+            case "experiment_id":
+                found = await self._service.get(request.experiment_id)
+            case "name":
+                found = await self._service.get_by_name(request.name)
+            case _:
+                raise InvalidArgumentError("set experiment_id or name to say which experiment")
+        return pb.GetExperimentResponse(experiment=experiment_to_proto(found))
+
+    async def ListExperiments(  # noqa: N802
+        self, request: pb.ListExperimentsRequest, context: Any
+    ) -> pb.ListExperimentsResponse:
+        """Return a page of experiments."""
+        experiments, next_page_token = await self._service.list(
+            parse_view_type(request.view_type), request.page_size, request.page_token
+        )
+        return pb.ListExperimentsResponse(
+            experiments=[experiment_to_proto(experiment) for experiment in experiments],
+            next_page_token=next_page_token,
+        )

@@ -1,0 +1,252 @@
+"""IngestService over gRPC: one bidirectional stream for each writer.
+
+Two tasks serve a stream. One reads batches and queues them; the queue's back-pressure stops it from reading, and
+so the client from sending. The other waits for the outcomes in order and acknowledges, several at once when several
+are there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc
+from stepwell_server.errors import InvalidArgumentError, UnavailableError
+from stepwell_server.model import (
+    Batch,
+    Committed,
+    Entry,
+    NotJoined,
+    Outcome,
+    ParamEntry,
+    Points,
+    Rejection,
+    RunStatus,
+    StatusEntry,
+    TagEntry,
+    WriterIdentity,
+)
+from stepwell_server.services.ingest import IngestService
+from stepwell_server.transport.mapping import parse_uuid, run_info_to_proto, run_spec_from_proto
+
+# Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
+BATCHES_UNDER_WAY_MAX = 16
+# Distinct metric names in one stream, at most.
+STREAM_KEYS_MAX = 100_000
+
+Requests = AsyncIterator[ingest_pb2.StreamRequest]
+
+
+class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
+    """Check, call, map, answer. `draining` is set when the server begins to stop."""
+
+    def __init__(self, ingest: IngestService, draining: asyncio.Event) -> None:
+        self._ingest = ingest
+        self._draining = draining
+
+    async def Stream(  # noqa: N802
+        self, request_iterator: Requests, context: Any
+    ) -> AsyncIterator[ingest_pb2.StreamResponse]:
+        """Serve one writer until it half-closes, an error ends it, or the server stops."""
+        request = await anext(request_iterator, None)
+        if request is None or request.WhichOneof("message") != "open":
+            raise InvalidArgumentError("the first message of a stream must be `open`")
+        identity = writer_identity(request.open)
+        session = await self._ingest.open(run_spec_from_proto(request.open.run), identity)
+        opened = ingest_pb2.WriterOpened(
+            committed_position=session.position, run=run_info_to_proto(session.run)
+        )
+        yield ingest_pb2.StreamResponse(opened=opened)
+        async for answer in WriterStream(self._ingest, identity, self._draining).serve(request_iterator):
+            yield answer
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A batch that was queued. Each resumption begins a new generation of batches."""
+
+    generation: int
+    outcome: asyncio.Future[Outcome]
+
+
+class WriterStream:
+    """One open stream: reads batches in a task of its own, and yields answers."""
+
+    def __init__(self, ingest: IngestService, identity: WriterIdentity, draining: asyncio.Event) -> None:
+        self._ingest = ingest
+        self._identity = identity
+        self._draining = draining
+        self._keys: list[str] = []
+        self._room = asyncio.Semaphore(BATCHES_UNDER_WAY_MAX)
+        self._under_way: asyncio.Queue[UnderWay | None] = asyncio.Queue()  # bounded by _room
+        # After a batch that did not join: where the client has to go on; what was on its way is dropped.
+        self._resume_at: int | None = None
+        self._generation = 0
+
+    async def serve(self, requests: Requests) -> AsyncIterator[ingest_pb2.StreamResponse]:
+        """Yield answers until everything that was read is settled; then raise what stopped the reading, if anything."""
+        reader = asyncio.create_task(self._read(requests))
+        drain = asyncio.create_task(self._cancel_when_draining(reader))
+        try:
+            async for answer in self._answers():
+                yield answer
+            with suppress(asyncio.CancelledError):
+                await reader
+        finally:
+            for task in (reader, drain):
+                task.cancel()
+            await asyncio.gather(reader, drain, return_exceptions=True)
+        if self._draining.is_set():
+            raise UnavailableError(
+                "the server is stopping; what was received is committed, send the rest again"
+            )
+
+    async def _cancel_when_draining(self, reader: asyncio.Task[None]) -> None:
+        await self._draining.wait()
+        reader.cancel()
+
+    async def _read(self, requests: Requests) -> None:
+        try:
+            async for request in requests:
+                await self._submit(request)
+        finally:
+            # However the reading ends: what came before is settled and answered first.
+            self._under_way.put_nowait(None)
+
+    async def _submit(self, request: ingest_pb2.StreamRequest) -> None:
+        if request.WhichOneof("message") != "batch":
+            raise InvalidArgumentError("after `open`, every message of a stream must be a `batch`")
+        self._learn_keys(request.batch)
+        if self._resume_at is not None:
+            if request.batch.first_position != self._resume_at:
+                return
+            self._resume_at = None
+            self._generation += 1
+        await self._room.acquire()
+        outcome = await self._ingest.submit(batch_from_proto(request.batch, self._keys, self._identity))
+        self._under_way.put_nowait(UnderWay(self._generation, outcome))
+
+    def _learn_keys(self, batch: ingest_pb2.Batch) -> None:
+        self._keys.extend(batch.new_keys)
+        if len(self._keys) > STREAM_KEYS_MAX:
+            raise InvalidArgumentError(
+                f"one stream may use {STREAM_KEYS_MAX} metric names at most; use fewer names, or several runs"
+            )
+
+    async def _answers(self) -> AsyncIterator[ingest_pb2.StreamResponse]:
+        """Acknowledge in order until there is nothing more to wait for."""
+        held: list[UnderWay | None] = []
+        while (first := held.pop() if held else await self._under_way.get()) is not None:
+            await first.outcome
+            settled = [first]
+            held = self._settled_too(settled)
+            for answer in self._acknowledge(settled):
+                yield answer
+            for _ in settled:
+                self._room.release()
+
+    def _settled_too(self, settled: list[UnderWay]) -> list[UnderWay | None]:
+        """Add what is settled already; returns what was taken from the queue and is not, one at most."""
+        while not self._under_way.empty():
+            following = self._under_way.get_nowait()
+            if following is None or not following.outcome.done():
+                return [following]
+            settled.append(following)
+        return []
+
+    def _acknowledge(self, settled: list[UnderWay]) -> Iterator[ingest_pb2.StreamResponse]:
+        outcomes = [under_way.outcome.result() for under_way in settled]
+        committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
+        if committed:
+            yield ingest_pb2.StreamResponse(committed=committed_to_proto(committed))
+        for under_way, outcome in zip(settled, outcomes, strict=True):
+            stale = under_way.generation != self._generation or self._resume_at is not None
+            if isinstance(outcome, NotJoined) and not stale:
+                self._resume_at = outcome.position
+                yield ingest_pb2.StreamResponse(resume=ingest_pb2.Resume(committed_position=outcome.position))
+
+
+def writer_identity(message: ingest_pb2.OpenWriter) -> WriterIdentity:
+    """Who opens the stream."""
+    return WriterIdentity(
+        run_id=parse_uuid(message.run.run_id, "run.run_id"),
+        writer_id=parse_uuid(message.writer_id, "writer_id"),
+        rank=message.rank if message.HasField("rank") else None,
+        host=message.host,
+        process_id=message.process_id,
+    )
+
+
+def batch_from_proto(message: ingest_pb2.Batch, keys: list[str], identity: WriterIdentity) -> Batch:
+    """Columns become numpy arrays; key numbers become names."""
+    points = message.points
+    try:
+        names = [keys[number] for number in points.key]
+    except IndexError:
+        raise InvalidArgumentError(
+            f"a batch uses key number {max(points.key)}, but the stream has named {len(keys)} keys so far"
+        ) from None
+    return Batch(
+        run_id=identity.run_id,
+        writer_id=identity.writer_id,
+        first_position=message.first_position,
+        end_position=message.end_position,
+        points=Points(
+            names,
+            np.array(points.count, np.int64),
+            np.array(points.step, np.int64),
+            np.array(points.timestamp_ms, np.int64),
+            np.array(points.value, np.float64),
+        ),
+        entries=[entry_from_proto(entry) for entry in message.entries],
+    )
+
+
+def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
+    """One entry of the log."""
+    match message.WhichOneof("event"):
+        case "param":
+            return ParamEntry(message.position, message.param.key, message.param.value)
+        case "tag":
+            return TagEntry(message.position, message.tag.key, message.tag.value)
+        case "status":
+            return status_from_proto(message)
+        case _:
+            raise InvalidArgumentError(
+                f"the entry at position {message.position} is of a kind that this server does not know; "
+                "update the server, or use an older client"
+            )
+
+
+def status_from_proto(message: ingest_pb2.Entry) -> StatusEntry:
+    """A change of status."""
+    try:
+        status = RunStatus(message.status.status)
+    except ValueError:
+        raise InvalidArgumentError(f"run status {message.status.status} is unknown; use 1 to 5") from None
+    end_time_ms = message.status.end_time_ms if message.status.HasField("end_time_ms") else None
+    return StatusEntry(message.position, status, end_time_ms)
+
+
+def committed_to_proto(outcomes: list[Committed]) -> ingest_pb2.Committed:
+    """One acknowledgement for several batches."""
+    return ingest_pb2.Committed(
+        position=outcomes[-1].position,
+        rejected=[rejected_to_proto(rejection) for outcome in outcomes for rejection in outcome.rejections],
+        points=sum(outcome.points for outcome in outcomes),
+        entries=sum(outcome.entries for outcome in outcomes),
+    )
+
+
+def rejected_to_proto(rejection: Rejection) -> ingest_pb2.Rejected:
+    """What was refused, and why."""
+    return ingest_pb2.Rejected(
+        position=rejection.position,
+        count=rejection.count,
+        key=rejection.key,
+        error_code=rejection.error_code,
+        reason=rejection.reason,
+    )

@@ -1,0 +1,112 @@
+"""The one table from errors to gRPC statuses, and the interceptor that applies it to every call of ours."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from stepwell_server.errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    InvalidStateError,
+    NotFoundError,
+    StartupError,
+    StepwellError,
+    UnavailableError,
+)
+
+ERROR_CODE_KEY = "stepwell-error-code"  # in the trailing metadata
+OUR_SERVICES = "/stepwell_api."
+# Details travel percent-encoded, up to 12 bytes a character, in metadata of which gRPC takes 8 KiB.
+DETAILS_CHARS_MAX = 500
+
+STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidStateError: grpc.StatusCode.FAILED_PRECONDITION,
+    UnavailableError: grpc.StatusCode.UNAVAILABLE,
+    StartupError: grpc.StatusCode.INTERNAL,
+    StepwellError: grpc.StatusCode.INTERNAL,
+}
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Ends a call that raised with the status of its error.
+
+    Our services are coroutines where the answer is one message, and asynchronous generators where it is a
+    stream. Services of others (health, reflection) speak gRPC themselves and pass untouched.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the handler of the call with translation around it."""
+        method: str = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if handler is None or not method.startswith(OUR_SERVICES):
+            return handler
+        return _rebuild(handler, method)
+
+
+def _rebuild(handler: Any, method: str) -> Any:
+    """Make a handler of the same cardinality."""
+    coders = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    match bool(handler.request_streaming), bool(handler.response_streaming):
+        case False, False:
+            return grpc.unary_unary_rpc_method_handler(_answer(handler.unary_unary, method), **coders)
+        case True, False:
+            return grpc.stream_unary_rpc_method_handler(_answer(handler.stream_unary, method), **coders)
+        case False, True:
+            return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream, method), **coders)
+        case _:
+            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, method), **coders)
+
+
+def _answer(behavior: Any, method: str) -> Any:
+    async def answer(request: Any, context: Any) -> Any:
+        try:
+            return await behavior(request, context)
+        except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
+            return await _abort(context, error, method)
+
+    return answer
+
+
+def _stream(behavior: Any, method: str) -> Any:
+    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            async for message in behavior(request, context):
+                yield message
+        except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
+            await _abort(context, error, method)
+
+    return stream
+
+
+async def _abort(context: Any, error: Exception, method: str) -> None:
+    if isinstance(error, grpc.aio.AbortError):  # the call was ended already
+        raise error
+    if isinstance(error, StepwellError):
+        status, error_code, text = status_of(error), error.error_code, str(error)
+    else:
+        error_id = secrets.token_hex(4)
+        log.error("unexpected error", error_id=error_id, method=method, exc_info=error)
+        status, error_code = grpc.StatusCode.INTERNAL, StepwellError.error_code
+        text = f"internal error {error_id}; the server's log says more"
+    await context.abort(status, text[:DETAILS_CHARS_MAX], ((ERROR_CODE_KEY, error_code),))
+
+
+def status_of(error: StepwellError) -> grpc.StatusCode:
+    """Return the gRPC status for an error: its own, or that of the nearest class above it."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)

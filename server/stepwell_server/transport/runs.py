@@ -1,0 +1,46 @@
+"""RunService on the wire: check, call, map, answer."""
+
+from typing import Any
+
+from stepwell_api.v1 import runs_pb2 as pb
+from stepwell_api.v1 import runs_pb2_grpc
+from stepwell_server.services.runs import RunService
+from stepwell_server.transport.mapping import (
+    parse_status,
+    parse_uuid,
+    run_info_to_proto,
+    run_spec_from_proto,
+    run_to_proto,
+)
+
+
+class RunServicer(runs_pb2_grpc.RunServiceServicer):
+    """Answers the calls of `RunService` in runs.proto."""
+
+    def __init__(self, service: RunService) -> None:
+        self._service = service
+
+    async def CreateRun(self, request: pb.CreateRunRequest, context: Any) -> pb.CreateRunResponse:  # noqa: N802
+        """Create a run, once."""
+        run, created = await self._service.create(run_spec_from_proto(request.spec))
+        return pb.CreateRunResponse(run=run_to_proto(run), created=created)
+
+    async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:  # noqa: N802
+        """Return a run with what it logged."""
+        run = await self._service.get(parse_uuid(request.run_id, "run_id"))
+        return pb.GetRunResponse(run=run_to_proto(run))
+
+    async def UpdateRun(self, request: pb.UpdateRunRequest, context: Any) -> pb.UpdateRunResponse:  # noqa: N802
+        """Change a run."""
+        info = await self._service.update(
+            parse_uuid(request.run_id, "run_id"),
+            parse_status(request.status) if request.status else None,
+            request.end_time_ms if request.HasField("end_time_ms") else None,
+            request.name if request.HasField("name") else None,
+        )
+        return pb.UpdateRunResponse(info=run_info_to_proto(info))
+
+    async def DeleteTag(self, request: pb.DeleteTagRequest, context: Any) -> pb.DeleteTagResponse:  # noqa: N802
+        """Remove a tag."""
+        await self._service.delete_tag(parse_uuid(request.run_id, "run_id"), request.key)
+        return pb.DeleteTagResponse()

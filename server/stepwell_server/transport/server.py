@@ -1,0 +1,122 @@
+"""The gRPC server: its options, the standard services beside ours, its start and its stop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from stepwell_api.v1 import ingest_pb2, runs_pb2, series_pb2
+from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX
+from stepwell_server.deadline import Deadline
+from stepwell_server.errors import StartupError
+from stepwell_server.transport.interceptors import ErrorInterceptor
+
+Registration: TypeAlias = Callable[[Any], None]  # adds a servicer to a server
+
+KEEPALIVE_INTERVAL_MS = 30_000  # a client that vanished without a word is noticed after interval + timeout
+KEEPALIVE_TIMEOUT_MS = 10_000
+CLIENT_PING_INTERVAL_MIN_MS = 5_000  # clients may look after half-open connections themselves
+STREAMS_PER_CONNECTION_MAX = 1_000
+# Of the shutdown's time, what calls get; closing the database needs the rest.
+CALLS_SHARE = 0.7
+
+OPTIONS: Sequence[tuple[str, int]] = (
+    ("grpc.so_reuseport", 0),  # a second server on the same port fails instead of stealing half of the calls
+    ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
+    ("grpc.max_send_message_length", SEND_BYTES_MAX),
+    ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION_MAX),
+    ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_INTERVAL_MIN_MS),
+)
+
+SERVICE_NAMES = tuple(
+    service.full_name
+    for file in (ingest_pb2.DESCRIPTOR, runs_pb2.DESCRIPTOR, series_pb2.DESCRIPTOR)
+    for service in file.services_by_name.values()
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningServer:
+    """A gRPC server that takes calls on a port."""
+
+    port: int
+
+
+@asynccontextmanager
+async def listening(
+    host: str, port: int, registrations: Sequence[Registration], draining: asyncio.Event, deadline: Deadline
+) -> AsyncIterator[ListeningServer]:
+    """Serve until the context ends; then report NOT_SERVING, set `draining`, and let calls finish until the deadline.
+
+    Port 0 takes any free port. Long streams have to watch `draining` and end by themselves.
+
+    Raises:
+        StartupError: the address cannot be listened on.
+    """
+    server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=OPTIONS)
+    for register in registrations:
+        register(server)
+    checks = _add_standard_services(server)
+    bound = _bind(server, host, port)
+    await server.start()
+    for name in SERVICE_NAMES:
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield ListeningServer(bound)
+    finally:
+        log.info("server stops", grace_s=deadline.start())
+        await checks.enter_graceful_shutdown()
+        draining.set()
+        await server.stop(deadline.remaining_s(CALLS_SHARE))
+
+
+def _add_standard_services(server: Any) -> Any:
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = (*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return checks
+
+
+def _bind(server: Any, host: str, port: int) -> int:
+    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    require_bindable(host.strip("[]"), port)
+    try:
+        bound: int = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise StartupError(f"cannot listen on {address}: {error}") from error
+    if bound == 0:
+        raise StartupError(f"cannot listen on {address}; choose another --host or --port")
+    return bound
+
+
+def require_bindable(host: str, port: int) -> None:
+    """Try the address before gRPC does, because gRPC does not say why it fails.
+
+    Raises:
+        StartupError: the address cannot be listened on.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {host} port {port}: {error.strerror or error};"
+            " stop what uses it, or choose another --host or --port (0 takes a free one)"
+        ) from error

@@ -1,0 +1,1 @@
+"""HTTP beside gRPC, over the same services."""

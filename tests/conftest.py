@@ -1,0 +1,91 @@
+"""What all tests share; see tests/harness."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import grpc.aio
+import pytest
+import structlog
+
+from stepwell_server.app import RunningServer, running_server
+from stepwell_server.config import Config
+from stepwell_server.deadline import Deadline
+from stepwell_server.store.pool import Pool, open_pool
+from tests.harness.databases import cloned_database, empty_database, template_database
+from tests.harness.processes import ServerProcess
+
+STOP_S = 5.0
+
+_run_resources = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the database of this run, once: in the process that the workers of pytest-xdist come from."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    is_worker = hasattr(config, "workerinput")
+    if not is_worker and not config.option.collectonly:
+        _run_resources.enter_context(template_database())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _run_resources.close()
+
+
+@pytest.fixture
+async def database_url() -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    async with cloned_database() as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_database_url() -> AsyncIterator[str]:
+    """A database of the test's own without any table."""
+    async with empty_database() as url:
+        yield url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """Connections to `database_url`."""
+    async with open_pool(database_url, Deadline(STOP_S)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def server(database_url: str) -> AsyncIterator[RunningServer]:
+    """A server in this process, on `database_url`. For tests that are coroutines."""
+    async with running_server(Config(port=0, store=database_url, shutdown_grace_s=STOP_S)) as running:
+        yield running
+
+
+@pytest.fixture
+async def channel(server: RunningServer) -> AsyncIterator[grpc.aio.Channel]:
+    """A connection to `server`."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., ServerProcess]]:
+    """Starts servers in processes of their own, by command line options; they end with the test."""
+    with ExitStack() as stack:
+        yield lambda *options, **keywords: stack.enter_context(ServerProcess(*options, **keywords))
+
+
+@pytest.fixture
+def server_process(database_url: str, start_server: Callable[..., ServerProcess]) -> ServerProcess:
+    """A server in a process of its own, on `database_url`."""
+    return start_server("--store", database_url)
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[ServerProcess]:
+    """A server in a process of its own that many tests use; for tests that keep to experiments of their own."""
+    with asyncio.Runner() as runner, ExitStack() as stack:
+        database = cloned_database()
+        url = runner.run(database.__aenter__())
+        stack.callback(lambda: runner.run(database.__aexit__(None, None, None)))
+        yield stack.enter_context(ServerProcess("--store", url))

@@ -1,0 +1,349 @@
+"""Committed means: all of it, once, and what was refused is named."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stepwell_server.errors import NotFoundError, UnavailableError
+from stepwell_server.model import (
+    NO_POINTS,
+    Batch,
+    Committed,
+    Entry,
+    NotJoined,
+    Outcome,
+    ParamEntry,
+    Points,
+    RunStatus,
+    StatusEntry,
+    TagEntry,
+    WriterIdentity,
+)
+from stepwell_server.store import series as series_module
+from stepwell_server.store.metrics import MetricIds
+from stepwell_server.store.points import PointStore
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.writers import PostgresWriterStore
+
+Point = tuple[int, int, float]
+
+
+class Log:
+    """A writer's log: cuts batches that follow each other."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        self.writer_id = uuid4()
+        self.position = 0
+
+    def batch(
+        self, series: dict[str, Sequence[Point]], entries: Sequence[Entry] = (), skip: int = 0
+    ) -> Batch:
+        flat = [point for points in series.values() for point in points]
+        first = self.position
+        self.position += max(1, len(flat) + len(entries) + skip)
+        points = Points(
+            list(series),
+            np.array([len(points) for points in series.values()], np.int64),
+            np.array([step for step, _, _ in flat], np.int64),
+            np.array([time for _, time, _ in flat], np.int64),
+            np.array([value for _, _, value in flat], np.float64),
+        )
+        return Batch(
+            self.run_id, self.writer_id, first, self.position, points if flat else NO_POINTS, entries
+        )
+
+
+@pytest.fixture
+async def writer(pool: Pool) -> AsyncIterator[GroupCommitWriter]:
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+        yield writer
+
+
+@pytest.fixture
+async def log(pool: Pool) -> Log:
+    return await opened(pool, await new_run(pool))
+
+
+async def new_run(pool: Pool, stage: str = "active") -> UUID:
+    run_id = uuid4()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO run VALUES ($1, 0, 'a run', 1, 0, NULL, $2, 'someone', 'nowhere')", run_id, stage
+        )
+    return run_id
+
+
+async def opened(pool: Pool, run_id: UUID) -> Log:
+    log = Log(run_id)
+    assert await PostgresWriterStore(pool).open_writer(WriterIdentity(run_id, log.writer_id)) == 0
+    return log
+
+
+async def commit(writer: GroupCommitWriter, *batches: Batch) -> list[Outcome]:
+    return [await settled for settled in [await writer.submit(batch) for batch in batches]]
+
+
+async def history(pool: Pool, run_id: UUID, key: str) -> list[Point]:
+    points: list[Point] = []
+    async for piece in PostgresSeriesStore(pool).history(run_id, key):
+        points += zip(piece.steps.tolist(), piece.timestamps_ms.tolist(), piece.values.tolist(), strict=True)
+    return points
+
+
+async def rows(pool: Pool, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    async with pool.connection() as connection:
+        return [tuple(row) for row in await connection.fetch(query, *arguments)]
+
+
+def comparable(points: Sequence[Point]) -> list[tuple[int, int, str]]:
+    return sorted((step, time, repr(value + 0.0)) for step, time, value in points)
+
+
+STEPS = st.one_of(st.integers(-3, 5), st.integers(-(2**63), 2**63 - 1))
+POINTS = st.lists(st.tuples(STEPS, st.integers(0, 2**60), st.floats()), min_size=1, max_size=20)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), POINTS, min_size=1), min_size=1, max_size=4)
+)
+async def test_what_was_committed_is_read_back_point_for_point(
+    pool: Pool, writer: GroupCommitWriter, batches: list[dict[str, list[Point]]]
+) -> None:
+    log = await opened(pool, await new_run(pool))
+    await commit(writer, *[log.batch(series) for series in batches])
+    for key in {key for series in batches for key in series}:
+        expected = [point for series in batches for point in series.get(key, [])]
+        assert comparable(await history(pool, log.run_id, key)) == comparable(expected)
+        query = "SELECT step, timestamp_ms, value FROM metric_points WHERE run_id = $1 AND key = $2"
+        assert comparable(await rows(pool, query, log.run_id, key)) == comparable(expected)  # type: ignore[arg-type]
+        greatest = max(expected, key=lambda point: (*point[:2], math.isnan(point[2]), point[2]))
+        query = (
+            "SELECT step, timestamp_ms, value, count FROM metric_latest JOIN metric USING (metric_id) "
+            "WHERE run_id = $1 AND name = $2"
+        )
+        ((step, time, value, count),) = await rows(pool, query, log.run_id, key)
+        assert comparable([(step, time, value)]) == comparable([greatest])
+        assert count == len(expected)
+
+
+async def test_a_batch_sent_twice_is_stored_once(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    batch = log.batch({"loss": [(1, 1, 0.5), (2, 2, 0.25)]}, [ParamEntry(2, "lr", "1")])
+    assert await commit(writer, batch, batch) == [Committed(3, 2, 1), NotJoined(3)]
+    assert await commit(writer, batch) == [NotJoined(3)]
+    assert len(await history(pool, log.run_id, "loss")) == 2
+
+
+async def test_a_gap_is_not_stored_and_the_answer_says_where_to_go_on(
+    writer: GroupCommitWriter, log: Log
+) -> None:
+    first, _, third = (log.batch({"loss": [(step, 0, 0.0)]}) for step in range(3))
+    assert await commit(writer, first, third) == [Committed(1, 1, 0), NotJoined(1)]
+
+
+async def test_batches_may_be_cut_differently_when_they_are_sent_again(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await commit(writer, log.batch({"loss": [(0, 0, 0.0)]}))
+    rest = Log(log.run_id)
+    rest.writer_id, rest.position = log.writer_id, 1
+    await commit(writer, rest.batch({"loss": [(1, 1, 1.0), (2, 2, 2.0)]}))
+    assert [step for step, *_ in await history(pool, log.run_id, "loss")] == [0, 1, 2]
+
+
+async def test_skipped_positions_are_nothing(writer: GroupCommitWriter, log: Log) -> None:
+    assert await commit(writer, log.batch({}, skip=100)) == [Committed(100, 0, 0)]
+
+
+async def test_latest_is_the_greatest_point_also_from_several_writers(
+    pool: Pool, writer: GroupCommitWriter
+) -> None:
+    run_id = await new_run(pool)
+    first, second = await opened(pool, run_id), await opened(pool, run_id)
+    await commit(
+        writer, first.batch({"loss": [(100, 5, 1.0)]}), second.batch({"loss": [(100, 6, 0.5), (3, 9, 7.0)]})
+    )
+    await commit(writer, first.batch({"loss": [(99, 99, 9.0)]}))
+    query = "SELECT step, timestamp_ms, value, count, value_min, value_max, value_sum FROM metric_latest"
+    assert await rows(pool, query) == [(100, 6, 0.5, 4, 0.5, 9.0, 17.5)]
+
+
+async def test_sums_beyond_the_largest_double_become_infinite(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    for sign in (1.0, 1.0, -1.0):
+        await commit(writer, log.batch({"loss": [(0, 0, sign * 1.5e308)]}))
+    assert await rows(pool, "SELECT value_sum, value_min FROM metric_latest") == [(math.inf, -1.5e308)]
+
+
+async def test_a_changed_param_is_rejected_alone(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    entries = [
+        ParamEntry(0, "lr", "1"),
+        ParamEntry(1, "lr", "1"),
+        ParamEntry(2, "lr", "2"),
+        ParamEntry(3, "b", "x"),
+    ]
+    (outcome,) = await commit(writer, log.batch({}, entries))
+    assert isinstance(outcome, Committed)
+    assert (outcome.position, outcome.entries) == (4, 3)
+    (rejection,) = outcome.rejections
+    assert (rejection.position, rejection.key) == (2, "lr")
+    assert rejection.error_code == "INVALID_PARAMETER_VALUE"
+    assert "'1'" in rejection.reason
+    assert await rows(pool, "SELECT key, value FROM param ORDER BY key") == [("b", "x"), ("lr", "1")]
+
+
+async def test_tags_take_the_last_value_and_the_name_tag_renames(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    name = "mlflow.runName"
+    await commit(
+        writer, log.batch({}, [TagEntry(0, "t", "1"), TagEntry(1, "t", "2"), TagEntry(2, name, "new")])
+    )
+    assert await rows(pool, "SELECT key, value FROM tag ORDER BY key") == [(name, "new"), ("t", "2")]
+    assert await rows(pool, "SELECT name FROM run") == [("new",)]
+
+
+async def test_status_travels_in_the_log(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    await commit(writer, log.batch({}, [StatusEntry(0, RunStatus.FINISHED, 77)]))
+    await commit(writer, log.batch({}, [StatusEntry(1, RunStatus.RUNNING, None)]))
+    assert await rows(pool, "SELECT status, end_time_ms FROM run") == [(1, 77)]
+
+
+async def test_a_deleted_run_takes_nothing_and_says_so(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    gone = await opened(pool, await new_run(pool, stage="deleted"))
+    batch = gone.batch({"loss": [(1, 1, 1.0)]}, [TagEntry(1, "t", "v")])
+    refused, stored = await commit(writer, batch, log.batch({"loss": [(1, 1, 1.0)]}))
+    assert isinstance(refused, Committed)
+    assert (refused.position, refused.points, refused.entries, refused.rejections[0].count) == (2, 0, 0, 2)
+    assert "deleted" in refused.rejections[0].reason
+    assert isinstance(stored, Committed)
+    assert not stored.rejections
+
+
+async def test_a_batch_that_the_database_refuses_does_not_fail_its_neighbours(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    other = await opened(pool, log.run_id)
+    bad = other.batch({}, [TagEntry(0, "nul", "a\0b")])
+    neighbour, refused = await commit(writer, log.batch({"loss": [(1, 1, 1.0)]}), bad)
+    assert neighbour == Committed(1, 1, 0)
+    assert isinstance(refused, Committed)
+    assert (refused.position, refused.entries, refused.rejections[0].count) == (1, 0, 1)
+
+
+async def test_a_writer_that_was_never_opened_is_an_error(pool: Pool, writer: GroupCommitWriter) -> None:
+    with pytest.raises(NotFoundError, match="open it first"):
+        await commit(writer, Log(await new_run(pool)).batch({"loss": [(1, 1, 1.0)]}))
+
+
+async def test_concurrent_commits_to_one_run_neither_deadlock_nor_lose(pool: Pool) -> None:
+    run_id = await new_run(pool)
+    logs = [await opened(pool, run_id) for _ in range(4)]
+    keys = [f"metric {number}" for number in range(30)]
+
+    async def hammer(log: Log, number: int) -> None:
+        async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+            for step in range(10):
+                order = keys if number % 2 else list(reversed(keys))
+                await commit(writer, log.batch({key: [(step, number, float(number))] for key in order}))
+
+    await asyncio.gather(*[hammer(log, number) for number, log in enumerate(logs)])
+    assert await rows(pool, "SELECT DISTINCT count, step, value FROM metric_latest") == [(40, 9, 3.0)]
+
+
+async def test_overlapping_chunks_beyond_the_sweep_are_sorted_by_the_database(
+    pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_module, "SWEEP_POINTS_MAX", 50)
+    points = [(step, 7, step / 3) for step in np.random.default_rng(1).permutation(5_000).tolist()]
+    for start in range(0, len(points), 100):
+        await commit(writer, log.batch({"loss": points[start : start + 100]}))
+    assert await history(pool, log.run_id, "loss") == sorted(points)
+
+
+class TestGroupCommitWriter:
+    """What the queue promises, with a database that is slow or broken on purpose."""
+
+    async def test_a_full_queue_makes_the_next_one_wait(self) -> None:
+        go_on = asyncio.Event()
+
+        async def slow(batches: Sequence[Batch]) -> list[Any]:
+            await go_on.wait()
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        async with GroupCommitWriter(slow, queue_bytes_max=3_000) as writer:
+            log = Log(uuid4())
+            submitted = [
+                asyncio.create_task(writer.submit(log.batch({"a": [(1, 1, 1.0)]}))) for _ in range(20)
+            ]
+            await asyncio.sleep(0.05)
+            assert 1 <= sum(task.done() for task in submitted) < 20
+            go_on.set()
+            assert [(await (await task)).position for task in submitted] == list(range(1, 21))
+
+    async def test_batches_gather_while_a_commit_runs(self) -> None:
+        sizes: list[int] = []
+
+        async def count(batches: Sequence[Batch]) -> list[Any]:
+            sizes.append(len(batches))
+            await asyncio.sleep(0.02)
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        async with GroupCommitWriter(count) as writer:
+            log = Log(uuid4())
+            settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(1)]
+            await asyncio.sleep(0.005)
+            settled += [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(9)]
+            await asyncio.gather(*settled)
+        assert sizes == [1, 9]
+
+    async def test_a_database_that_is_away_settles_every_waiter(self) -> None:
+        async def away(batches: Sequence[Batch]) -> list[Any]:
+            raise UnavailableError("the database is on holiday")
+
+        async with GroupCommitWriter(away) as writer:
+            log = Log(uuid4())
+            settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(3)]
+            for outcome in settled:
+                with pytest.raises(UnavailableError, match="holiday"):
+                    await outcome
+
+    async def test_closing_commits_what_is_queued(self) -> None:
+        async def commit_slowly(batches: Sequence[Batch]) -> list[Any]:
+            await asyncio.sleep(0.01)
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        log = Log(uuid4())
+        async with GroupCommitWriter(commit_slowly) as writer:
+            settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(3)]
+        assert [outcome.result().position for outcome in settled] == [1, 2, 3]
+        with pytest.raises(UnavailableError, match="stopping"):
+            await writer.submit(replace(log.batch({})))
+
+    async def test_a_cancelled_writer_settles_what_was_under_way(self) -> None:
+        async def for_ever(batches: Sequence[Batch]) -> list[Any]:
+            await asyncio.sleep(3_600)
+            return []
+
+        writer = await GroupCommitWriter(for_ever).__aenter__()
+        outcome = await writer.submit(Log(uuid4()).batch({"a": [(1, 1, 1.0)]}))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await writer.__aexit__(None, None, None)
+        with pytest.raises(UnavailableError, match="stopped"):
+            await outcome

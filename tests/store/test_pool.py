@@ -1,0 +1,69 @@
+import asyncio
+
+import asyncpg
+import pytest
+
+from stepwell_server.deadline import Deadline
+from stepwell_server.errors import StartupError, UnavailableError
+from stepwell_server.store.migrations import migrate
+from stepwell_server.store.pool import Pool, open_pool
+
+
+async def test_commits_are_durable_whatever_the_default(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SHOW synchronous_commit") == "on"
+
+
+async def test_a_connection_that_was_cut_is_unavailable_and_replaced(pool: Pool) -> None:
+    with pytest.raises(UnavailableError):
+        async with pool.connection() as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_failed_transaction_is_undone(pool: Pool) -> None:
+    add = "INSERT INTO metric (name) VALUES ('a')"
+    with pytest.raises(asyncpg.UniqueViolationError):
+        async with pool.transaction() as connection:
+            await connection.execute(f"{add}; {add}")
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM metric") == 0
+
+
+async def test_mistakes_of_ours_are_not_called_unavailable(pool: Pool) -> None:
+    with pytest.raises(asyncpg.DataError):
+        async with pool.connection() as connection:
+            await connection.fetchval("SELECT $1::integer", "no number")
+
+
+async def test_no_more_connections_than_agreed(database_url: str) -> None:
+    async with open_pool(database_url, Deadline(5), size=2) as pool, pool.connection(), pool.connection():
+        waiting = asyncio.create_task(pool.connection().__aenter__())
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        waiting.cancel()
+
+
+async def test_closing_does_not_wait_for_ever(database_url: str) -> None:
+    async with open_pool(database_url, Deadline(0.2)) as pool:
+        borrowed = pool.connection()
+        await borrowed.__aenter__()
+    with pytest.raises(UnavailableError):
+        async with pool.connection():
+            pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/runs",
+        "postgresql://me:secret@/runs?host=/nowhere",
+        "postgresql://me:secret@no-such-host.invalid/runs",
+        "postgresql://me:secret@127.0.0.1:port/runs",
+    ],
+)
+async def test_a_wrong_address_is_explained_without_the_password(url: str) -> None:
+    with pytest.raises(StartupError, match="cannot be reached") as caught:
+        await migrate(url)
+    assert "secret" not in str(caught.value)

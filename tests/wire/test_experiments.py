@@ -1,0 +1,125 @@
+import grpc.aio
+import pytest
+
+from stepwell_api.v1 import runs_pb2 as pb
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
+from stepwell_server.app import RunningServer
+from tests.harness.calls import already_exists, invalid, not_found
+
+
+@pytest.fixture
+def experiments(channel: grpc.aio.Channel) -> ExperimentServiceStub:
+    return ExperimentServiceStub(channel)
+
+
+async def create(experiments: ExperimentServiceStub, name: str, **fields: object) -> pb.Experiment:
+    answer = await experiments.CreateExperiment(pb.CreateExperimentRequest(name=name, **fields))
+    return answer.experiment
+
+
+async def get(experiments: ExperimentServiceStub, **selector: object) -> pb.Experiment:
+    return (await experiments.GetExperiment(pb.GetExperimentRequest(**selector))).experiment
+
+
+async def test_the_default_experiment_exists(experiments: ExperimentServiceStub) -> None:
+    default = await get(experiments, experiment_id=0)
+    assert default.name == "Default"
+    assert default.artifact_location == "stepwell-artifacts:/0"
+    assert await get(experiments, name="Default") == default
+
+
+async def test_a_created_experiment_is_read_back(experiments: ExperimentServiceStub) -> None:
+    tags = [pb.Tag(key="b", value="2"), pb.Tag(key="a", value="größe")]
+    created = await create(experiments, "digits", tags=tags)
+    assert created.artifact_location == f"stepwell-artifacts:/{created.experiment_id}"
+    assert created.lifecycle_stage == pb.LIFECYCLE_STAGE_ACTIVE
+    assert created.creation_time_ms == created.last_update_time_ms > 1_700_000_000_000
+    found = await get(experiments, experiment_id=created.experiment_id)
+    assert [(tag.key, tag.value) for tag in found.tags] == [("a", "größe"), ("b", "2")]
+    assert found == await get(experiments, name="digits")
+
+
+async def test_a_location_of_ones_own_is_kept(experiments: ExperimentServiceStub) -> None:
+    created = await create(experiments, "elsewhere", artifact_location="s3://bucket/x")
+    assert created.artifact_location == "s3://bucket/x"
+
+
+async def test_a_taken_name_is_refused(experiments: ExperimentServiceStub, server: RunningServer) -> None:
+    await create(experiments, "once")
+    async with already_exists("'once'"):
+        await create(experiments, "once")
+    async with server.pool.connection() as connection:
+        await connection.execute("UPDATE experiment SET lifecycle_stage = 'deleted' WHERE name = 'once'")
+    async with already_exists("deleted"):
+        await create(experiments, "once")
+    assert (await get(experiments, name="once")).lifecycle_stage == pb.LIFECYCLE_STAGE_DELETED
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": ""},
+        {"name": "  "},
+        {"name": "x" * 501},
+        {"name": "a\0b"},
+        {"name": "x", "artifact_location": "y" * 2_049},
+        {"name": "x", "artifact_location": "runs:/1"},
+        {"name": "x", "tags": [pb.Tag(key="", value="v")]},
+        {"name": "x", "tags": [pb.Tag(key="k", value="\0")]},
+        {"name": "x", "tags": [pb.Tag(key="k", value="1"), pb.Tag(key="k", value="2")]},
+    ],
+)
+async def test_wrong_input_is_refused(experiments: ExperimentServiceStub, fields: dict[str, object]) -> None:
+    async with invalid():
+        await create(experiments, **fields)
+
+
+async def test_the_longest_name_is_taken(experiments: ExperimentServiceStub) -> None:
+    assert (await create(experiments, "🙂" * 500)).name == "🙂" * 500
+
+
+async def test_a_missing_experiment_is_not_found(experiments: ExperimentServiceStub) -> None:
+    async with not_found("12345"):
+        await get(experiments, experiment_id=12_345)
+    async with not_found("'nobody'"):
+        await get(experiments, name="nobody")
+    async with invalid("experiment_id or name"):
+        await get(experiments)
+
+
+async def page(
+    experiments: ExperimentServiceStub, size: int, token: str, view: pb.ViewType = pb.VIEW_TYPE_UNSPECIFIED
+) -> tuple[list[str], str]:
+    request = pb.ListExperimentsRequest(page_size=size, page_token=token, view_type=view)
+    answer = await experiments.ListExperiments(request)
+    return [experiment.name for experiment in answer.experiments], answer.next_page_token
+
+
+async def test_pages_show_everything_once_newest_first(experiments: ExperimentServiceStub) -> None:
+    for number in range(5):
+        await create(experiments, f"e{number}")
+    first, token = await page(experiments, 2, "")
+    await create(experiments, "newer")  # does not move what comes after
+    second, token = await page(experiments, 2, token)
+    third, token = await page(experiments, 2, token)
+    assert [first, second, third] == [["e4", "e3"], ["e2", "e1"], ["e0", "Default"]]
+    assert token == ""
+
+
+async def test_a_view_shows_its_stages(experiments: ExperimentServiceStub, server: RunningServer) -> None:
+    await create(experiments, "gone")
+    async with server.pool.connection() as connection:
+        await connection.execute("UPDATE experiment SET lifecycle_stage = 'deleted' WHERE name = 'gone'")
+    assert await page(experiments, 0, "") == (["Default"], "")
+    assert await page(experiments, 0, "", pb.VIEW_TYPE_DELETED_ONLY) == (["gone"], "")
+    assert await page(experiments, 0, "", pb.VIEW_TYPE_ALL) == (["gone", "Default"], "")
+
+
+async def test_wrong_listings_are_refused(experiments: ExperimentServiceStub) -> None:
+    async with invalid("page token"):
+        await page(experiments, 1, "broken")
+    for size in (-1, 50_001):
+        async with invalid("page size"):
+            await page(experiments, size, "")
+    async with invalid("view type"):
+        await page(experiments, 1, "", 99)

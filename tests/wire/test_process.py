@@ -1,0 +1,116 @@
+"""The server as people start and stop it."""
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from stepwell_api.v1 import runs_pb2 as pb
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
+from stepwell_server import cli
+from tests.harness.processes import ServerFailedError, ServerProcess
+
+StartServer = Callable[..., ServerProcess]
+
+
+def create_experiment(server: ServerProcess, name: str) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        ExperimentServiceStub(channel).CreateExperiment(pb.CreateExperimentRequest(name=name))
+
+
+def experiment_names(server: ServerProcess) -> list[str]:
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        answer = ExperimentServiceStub(channel).ListExperiments(pb.ListExperimentsRequest())
+    return [experiment.name for experiment in answer.experiments]
+
+
+def test_it_says_how_to_use_it(server_process: ServerProcess) -> None:
+    assert f'stepwell.set_tracking_uri("grpc://127.0.0.1:{server_process.port}")' in server_process.output
+    assert "postgresql://" in server_process.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_when_asked(server_process: ServerProcess, number: int) -> None:
+    create_experiment(server_process, "kept")
+    server_process.signal(number)
+    assert server_process.wait() == 0
+    log = [json.loads(line) for line in server_process.log().splitlines()]
+    assert [line["event"] for line in log][-2:] == ["server stops", "server stopped"]
+
+
+def test_health_says_not_serving_before_the_end(server_process: ServerProcess) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{server_process.port}") as channel:
+        watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        server_process.signal(signal.SIGTERM)
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watched.cancel()
+    assert server_process.wait() == 0
+
+
+def test_the_embedded_postgresql_survives_kills_of_the_server(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    first = start_server("--data", str(tmp_path / "data"))
+    assert str(tmp_path / "data") in first.output
+    create_experiment(first, "kept")
+    with pytest.raises(ServerFailedError, match="another Stepwell server") as caught:
+        start_server("--data", str(tmp_path / "data"))
+    assert caught.value.exit_code == 1
+    first.kill()
+    second = start_server("--data", str(tmp_path / "data"))
+    assert "left its PostgreSQL behind" in second.log()
+    assert experiment_names(second) == ["kept", "Default"]
+    assert second.terminate() == 0
+
+
+def test_a_second_server_on_the_port_is_refused(
+    server_process: ServerProcess, database_url: str, start_server: StartServer
+) -> None:
+    with pytest.raises(ServerFailedError) as caught:
+        start_server("--store", database_url, "--port", str(server_process.port))
+    assert caught.value.exit_code == 1
+    message = caught.value.log.splitlines()
+    assert len(message) == 1
+    assert f"port {server_process.port}: Address already in use" in message[0]
+    assert "--port" in message[0]
+
+
+def test_the_password_is_never_shown(start_server: StartServer) -> None:
+    with pytest.raises(ServerFailedError) as caught:
+        start_server("--store", "postgresql://me:secret@127.0.0.1:1/runs", "--log-level", "debug")
+    assert caught.value.exit_code == 1
+    assert "me:***@127.0.0.1:1" in caught.value.log
+    assert "secret" not in caught.value.log
+
+
+def test_options_come_from_the_environment(database_url: str, start_server: StartServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    environment = {"STEPWELL_STORE": database_url, "STEPWELL_LOG_FORMAT": "text"}
+    server = start_server("--port", port, environment=environment)
+    assert server.port == int(port)
+    assert "[info" in server.log()
+
+
+def test_a_warning_when_others_can_reach_it(database_url: str, start_server: StartServer) -> None:
+    server = start_server("--store", database_url, "--host", "0.0.0.0")
+    assert server.tracking_uri == f"grpc://127.0.0.1:{server.port}"
+    server.terminate()
+    assert "no authentication" in server.log()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--port", "70000"], ["--store", "mysql://x"], ["--shutdown-grace", "0"], ["--log-format", "xml"]],
+)
+def test_wrong_options_are_refused(options: list[str]) -> None:
+    result = CliRunner().invoke(cli.server, options)
+    assert result.exit_code == 2
+    assert options[0] in result.output
