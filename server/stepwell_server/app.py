@@ -33,6 +33,7 @@ from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.series import SeriesServicer
 from stepwell_server.transport.server import Registration, listening, require_bindable
+from stepwell_server.web.metrics import metrics_page
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class RunningServer:
     port: int
     store: str
     pool: Pool
+    metrics_port: int | None = None
 
     @property
     def tracking_uri(self) -> str:
@@ -68,6 +70,9 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
     draining = asyncio.Event()
     async with AsyncExitStack() as stack:
         require_bindable(config.host, config.port)  # first, because it is quick
+        metrics_port = None
+        if config.metrics_port is not None:
+            metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
         store = await _open_store(config, deadline, stack)
         await migrate(store)
         pool = await stack.enter_async_context(open_pool(store, deadline))
@@ -76,7 +81,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             listening(config.host, config.port, registrations, draining, deadline)
         )
         log.info("server ready", host=config.host, port=server.port, store=without_password(store))
-        yield RunningServer(config.host, server.port, store, pool)
+        yield RunningServer(config.host, server.port, store, pool, metrics_port)
 
 
 async def _open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:

@@ -63,6 +63,18 @@ log = structlog.get_logger(__name__)
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds to finish what was received when told to stop.",
 )
+@click.option(
+    "--metrics-port",
+    envvar="STEPWELL_METRICS_PORT",
+    type=click.IntRange(0, 65_535),
+    help="TCP port of a page of figures for Prometheus; 0 takes any free one. Default: no page.",
+)
+@click.option(
+    "--metrics-host",
+    envvar="STEPWELL_METRICS_HOST",
+    default=defaults.HOST_DEFAULT,
+    help="Name or address that the page of figures listens on.",
+)
 def server(
     host: str,
     port: int,
@@ -71,12 +83,22 @@ def server(
     log_format: LogFormat | None,
     log_level: str,
     shutdown_grace: float,
+    metrics_port: int | None,
+    metrics_host: str,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     if store is not None and not store.startswith(("postgresql://", "postgres://")):
         raise click.BadParameter("it has to start with postgresql://", param_hint="--store")
     set_up_logs(log_format, log_level)
-    config = Config(host=host, port=port, data=data, store=store or None, shutdown_grace_s=shutdown_grace)
+    config = Config(
+        host=host,
+        port=port,
+        data=data,
+        store=store or None,
+        shutdown_grace_s=shutdown_grace,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+    )
     try:
         asyncio.run(serve(config))
     except StepwellError as error:

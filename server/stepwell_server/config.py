@@ -9,6 +9,8 @@
 | `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
 | `--log-level`         | STEPWELL_LOG_LEVEL        | info            | debug, info, warning or error        |
 | `--shutdown-grace`    | STEPWELL_SHUTDOWN_GRACE   | 10              | seconds                              |
+| `--metrics-port`      | STEPWELL_METRICS_PORT     | (no page)       | TCP port; 0 takes any free one       |
+| `--metrics-host`      | STEPWELL_METRICS_HOST     | 127.0.0.1       | name or address of the metrics page  |
 """
 
 from dataclasses import dataclass, field
@@ -50,9 +52,13 @@ class Config:
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.
     embedded_fsync: bool = True
+    # The page for Prometheus (docs/metrics.md); None for none.
+    metrics_port: int | None = None
+    metrics_host: str = HOST_DEFAULT
 
     def __post_init__(self) -> None:
         assert 0 <= self.port <= 65_535
+        assert self.metrics_port is None or 0 <= self.metrics_port <= 65_535
         assert self.shutdown_grace_s > 0
 
 

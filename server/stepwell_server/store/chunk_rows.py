@@ -72,6 +72,9 @@ class ChunkRows:
         self._float32 = self._column(chunks.values_float32, "f4", ~chunks.float32_exact)
         self._float64 = self._column(chunks.points.values, "f8", chunks.float32_exact)
 
+    def __len__(self) -> int:
+        return len(self._chunks.starts)
+
     @staticmethod
     def _column(values: NDArray[Any], element: str, unused: NDArray[np.bool_]) -> ArrayColumn | None:
         """Most commits use one form of each column only; the others are not built."""

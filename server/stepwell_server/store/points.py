@@ -19,6 +19,7 @@ from stepwell_server.store.entries import write_entries
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.sql import load
+from stepwell_server.telemetry import CHUNKS_COMMITTED
 
 _SQL = load("ingest")
 
@@ -88,6 +89,7 @@ class PointStore:
             if len(writable) < len(chains):
                 prepared = await self._prepare(writable)
             if prepared is not None:
+                CHUNKS_COMMITTED.inc(len(prepared.rows))
                 await connection.copy_to_table(
                     "metric_chunk", source=_as_source(prepared.rows), columns=COLUMNS, format="binary"
                 )

@@ -5,6 +5,7 @@ hold their points) and not by this process's memory.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from stepwell_server.model import (
     NO_POINTS,
     Batch,
     Committed,
+    NotJoined,
     Outcome,
     ParamEntry,
     Rejection,
@@ -27,6 +29,19 @@ from stepwell_server.model import (
     TagEntry,
 )
 from stepwell_server.store.budget import ByteBudget
+from stepwell_server.telemetry import (
+    BATCH_POINTS,
+    COMMIT_BATCHES,
+    COMMIT_SECONDS,
+    COMMITS_FAILED,
+    ENTRIES_COMMITTED,
+    LAG_SECONDS,
+    NOT_JOINED,
+    POINTS_COMMITTED,
+    QUEUE_BATCHES,
+    QUEUE_BYTES,
+    REJECTED,
+)
 
 # What waits for the database, at most: 64 MiB, some 2.7 million points.
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
@@ -63,12 +78,14 @@ class Waiting:
 
     batch: Batch
     size: int
+    arrived_s: float = field(default_factory=time.monotonic)
     settled: asyncio.Future[Outcome] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     def settle(self, outcome: Outcome | BaseException) -> None:
         """Hand over the outcome, unless nobody waits any more."""
+        LAG_SECONDS.observe(time.monotonic() - self.arrived_s)
         if self.settled.done():
             return
         if isinstance(outcome, BaseException):
@@ -76,6 +93,15 @@ class Waiting:
             self.settled.exception()  # marks it as seen: the stream may be gone
         else:
             self.settled.set_result(outcome)
+
+
+def count_outcomes(outcomes: Sequence[Outcome | StepwellError]) -> None:
+    """Add what a group came to to the server's figures."""
+    committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
+    POINTS_COMMITTED.inc(sum(outcome.points for outcome in committed))
+    ENTRIES_COMMITTED.inc(sum(outcome.entries for outcome in committed))
+    REJECTED.inc(sum(rejection.count for outcome in committed for rejection in outcome.rejections))
+    NOT_JOINED.inc(sum(isinstance(outcome, NotJoined) for outcome in outcomes))
 
 
 class GroupCommitWriter:
@@ -107,6 +133,7 @@ class GroupCommitWriter:
 
     async def submit(self, batch: Batch) -> asyncio.Future[Outcome]:
         """Queue a batch; see `ports.BatchStore`."""
+        BATCH_POINTS.observe(len(batch.points))
         size = batch_bytes(batch)
         await self._budget.take(size)
         if self._closing:
@@ -115,6 +142,8 @@ class GroupCommitWriter:
         waiting = Waiting(batch, size)
         self._queue.append(waiting)
         self._arrived.set()
+        QUEUE_BYTES.inc(size)
+        QUEUE_BATCHES.inc()
         return waiting.settled
 
     async def _run(self) -> None:
@@ -125,7 +154,7 @@ class GroupCommitWriter:
                 group = self._take_group()
                 if group:
                     await self._settle_group(group)
-                    self._budget.give_back(sum(waiting.size for waiting in group))
+                    self._give_back(group)
         finally:
             # Cancelled: what is under way may be committed or not; the clients will ask where they stand.
             for waiting in (*group, *self._queue):
@@ -133,6 +162,12 @@ class GroupCommitWriter:
                     UnavailableError("the server stopped before the batch was committed; send it again")
                 )
             self._queue.clear()
+
+    def _give_back(self, group: Sequence[Waiting]) -> None:
+        size = sum(waiting.size for waiting in group)
+        self._budget.give_back(size)
+        QUEUE_BYTES.dec(size)
+        QUEUE_BATCHES.dec(len(group))
 
     def _take_group(self) -> list[Waiting]:
         """The batches of the next transaction, in order of arrival; at least one if there is any."""
@@ -160,16 +195,22 @@ class GroupCommitWriter:
             outcomes = [await self._reject(group[0].batch, error)]
         for waiting, outcome in zip(group, outcomes, strict=True):
             waiting.settle(outcome)
+        count_outcomes(outcomes)
 
     async def _commit_with_retries(self, batches: Sequence[Batch]) -> list[Outcome | StepwellError]:
         for _ in range(COMMIT_TRIES_MAX - 1):
             try:
-                return await self._commit(batches)
+                return await self._measured_commit(batches)
             except UnavailableError as error:
                 # Only what the database itself rolled back, for another's sake, is worth a try at once.
                 if not isinstance(error.__cause__, asyncpg.TransactionRollbackError):
                     raise
-        return await self._commit(batches)
+        return await self._measured_commit(batches)
+
+    async def _measured_commit(self, batches: Sequence[Batch]) -> list[Outcome | StepwellError]:
+        COMMIT_BATCHES.observe(len(batches))
+        with COMMITS_FAILED.count_exceptions(), COMMIT_SECONDS.time():
+            return await self._commit(batches)
 
     async def _reject(self, batch: Batch, error: Exception) -> Outcome | StepwellError:
         """Move the writer past a batch that the database refuses, and say what was refused."""

@@ -30,6 +30,7 @@ from stepwell_server.model import (
     WriterIdentity,
 )
 from stepwell_server.services.ingest import IngestService
+from stepwell_server.telemetry import STREAMS_OPEN
 from stepwell_server.transport.mapping import parse_uuid, run_info_to_proto, run_spec_from_proto
 
 # Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
@@ -60,8 +61,9 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             committed_position=session.position, run=run_info_to_proto(session.run)
         )
         yield ingest_pb2.StreamResponse(opened=opened)
-        async for answer in WriterStream(self._ingest, identity, self._draining).serve(request_iterator):
-            yield answer
+        with STREAMS_OPEN.track_inprogress():
+            async for answer in WriterStream(self._ingest, identity, self._draining).serve(request_iterator):
+                yield answer
 
 
 @dataclass(frozen=True, slots=True)

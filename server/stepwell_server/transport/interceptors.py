@@ -1,7 +1,12 @@
-"""The one table from errors to gRPC statuses, and the interceptor that applies it to every call of ours."""
+"""The one table from errors to gRPC statuses, and the interceptor that applies it to every call of ours.
+
+It also counts and times the calls, and puts the caller's trace on every line that is logged during one.
+"""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -17,6 +22,8 @@ from stepwell_server.errors import (
     StepwellError,
     UnavailableError,
 )
+from stepwell_server.telemetry import CALL_SECONDS, CALLS
+from stepwell_server.transport.trace_context import trace_fields
 
 ERROR_CODE_KEY = "stepwell-error-code"  # in the trailing metadata
 OUR_SERVICES = "/stepwell_api."
@@ -32,6 +39,8 @@ STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     StartupError: grpc.StatusCode.INTERNAL,
     StepwellError: grpc.StatusCode.INTERNAL,
 }
+
+_NAMES_BY_NUMBER: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 log = structlog.get_logger(__name__)
 
@@ -75,23 +84,47 @@ def _rebuild(handler: Any, method: str) -> Any:
 
 def _answer(behavior: Any, method: str) -> Any:
     async def answer(request: Any, context: Any) -> Any:
-        try:
-            return await behavior(request, context)
-        except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
-            return await _abort(context, error, method)
+        with _observed(context, method):
+            try:
+                return await behavior(request, context)
+            except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
+                return await _abort(context, error, method)
 
     return answer
 
 
 def _stream(behavior: Any, method: str) -> Any:
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-        try:
-            async for message in behavior(request, context):
-                yield message
-        except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
-            await _abort(context, error, method)
+        with _observed(context, method):
+            try:
+                async for message in behavior(request, context):
+                    yield message
+            except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
+                await _abort(context, error, method)
 
     return stream
+
+
+@contextmanager
+def _observed(context: Any, method: str) -> Iterator[None]:
+    """Count, time and log a call. The log's fields need no removal: each call runs in a context of its own."""
+    started = time.perf_counter()
+    structlog.contextvars.bind_contextvars(**trace_fields(context.invocation_metadata()))
+    try:
+        yield
+    finally:
+        seconds = time.perf_counter() - started
+        status = "CANCELLED" if context.cancelled() else _status_name(context.code())
+        CALLS.labels(method, status).inc()
+        CALL_SECONDS.labels(method).observe(seconds)
+        log.debug("call", method=method, status=status, seconds=round(seconds, 6))
+
+
+def _status_name(code: grpc.StatusCode | int | None) -> str:
+    """What a call ended with; nothing set is OK."""
+    if isinstance(code, int):
+        return _NAMES_BY_NUMBER.get(code, "UNKNOWN")
+    return code.name if code else "OK"
 
 
 async def _abort(context: Any, error: Exception, method: str) -> None:

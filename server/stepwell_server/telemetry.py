@@ -1,0 +1,61 @@
+"""What the server measures of itself, for Prometheus. docs/metrics.md explains each figure.
+
+Whatever knows a figure sets it here; `web/metrics.py` shows them. Counting costs about a microsecond, so it is done
+for each batch and each commit, never for each point.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Powers of four from one point to four million.
+_SIZE_BUCKETS = tuple(4**power for power in range(12))
+# From half a millisecond, less than any fsync, to a minute, the longest that a statement may take.
+_SECONDS_BUCKETS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+
+STREAMS_OPEN = Gauge("stepwell_streams_open", "Writers that are connected now.", multiprocess_mode="livesum")
+CALLS = Counter("stepwell_calls_total", "Calls that ended, by method and gRPC status.", ["method", "status"])
+CALL_SECONDS = Histogram(
+    "stepwell_call_seconds", "How long calls took (streams: were open).", ["method"], buckets=_SECONDS_BUCKETS
+)
+
+BATCH_POINTS = Histogram("stepwell_batch_points", "Points in a batch as it arrived.", buckets=_SIZE_BUCKETS)
+QUEUE_BYTES = Gauge(
+    "stepwell_queue_bytes", "What waits for its commit or is in it.", multiprocess_mode="livesum"
+)
+QUEUE_BATCHES = Gauge(
+    "stepwell_queue_batches", "Batches that wait for their commit or are in it.", multiprocess_mode="livesum"
+)
+LAG_SECONDS = Histogram(
+    "stepwell_commit_lag_seconds", "From the arrival of a batch to its outcome.", buckets=_SECONDS_BUCKETS
+)
+
+COMMIT_SECONDS = Histogram(
+    "stepwell_commit_seconds", "Preparing a group of batches and committing it.", buckets=_SECONDS_BUCKETS
+)
+COMMIT_BATCHES = Histogram(
+    "stepwell_commit_batches", "Batches in one committing transaction.", buckets=_SIZE_BUCKETS
+)
+COMMITS_FAILED = Counter("stepwell_commits_failed_total", "Transactions that failed, tried again or not.")
+POINTS_COMMITTED = Counter("stepwell_points_committed_total", "Points that became durable.")
+ENTRIES_COMMITTED = Counter(
+    "stepwell_entries_committed_total", "Params, tags and statuses that became durable."
+)
+CHUNKS_COMMITTED = Counter("stepwell_chunks_committed_total", "Chunk rows that were written by commits.")
+REJECTED = Counter("stepwell_rejected_total", "Points and entries that were refused and reported.")
+NOT_JOINED = Counter("stepwell_batches_not_joined_total", "Batches that were repeats or came after a gap.")
