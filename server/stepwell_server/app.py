@@ -17,6 +17,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.series import SeriesService
+from stepwell_server.store.compactor import Compactor
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.experiments import PostgresExperimentStore
 from stepwell_server.store.folder_lock import folder_lock
@@ -105,6 +106,7 @@ async def _build(pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> 
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
     run_servicer = RunServicer(RunService(runs))
     writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit))
+    await stack.enter_async_context(Compactor(pool))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), writer), draining)
     series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
     return [

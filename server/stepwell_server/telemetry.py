@@ -59,3 +59,14 @@ ENTRIES_COMMITTED = Counter(
 CHUNKS_COMMITTED = Counter("stepwell_chunks_committed_total", "Chunk rows that were written by commits.")
 REJECTED = Counter("stepwell_rejected_total", "Points and entries that were refused and reported.")
 NOT_JOINED = Counter("stepwell_batches_not_joined_total", "Batches that were repeats or came after a gap.")
+
+COMPACTION_DEBT = Gauge(
+    "stepwell_compaction_debt_chunks",
+    "Small chunks that the last round of compaction in this server left for later ones.",
+    multiprocess_mode="mostrecent",
+)
+COMPACTION_CHUNKS = Counter("stepwell_compaction_chunks_total", "Small chunks that were merged.")
+COMPACTION_POINTS = Counter("stepwell_compaction_points_total", "Points in chunks that were merged.")
+COMPACTION_SECONDS = Histogram(
+    "stepwell_compaction_seconds", "Time of one transaction of merges.", buckets=_SECONDS_BUCKETS
+)

@@ -6,7 +6,7 @@ one size, a whole array is one big-endian numpy record array.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,15 @@ COLUMNS = (
     "step_min", "step_max", "step_stride",
     "time_first_ms", "time_last_ms", "time_min_ms", "time_max_ms",
     "value_first", "value_last", "value_min", "value_max", "value_sum", "non_finite_count",
-    "steps", "time_offsets_ms", "times_ms", "values_float32", "values_float64",
+    "steps", "time_offsets_ms", "times_ms", "values_float32", "values_float64", "compacted",
 )  # fmt: skip
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = struct.pack(">h", -1)
 NULL = struct.pack(">i", -1)
+
+# Run id, metric id, writer id, first position, part.
+RowKey = tuple[bytes, int, bytes, int, int]
 
 # Rows are handed to the connection in pieces of about this size, so that a large commit is never held twice.
 PIECE_BYTES = 512 * 1024
@@ -35,6 +38,7 @@ _STRIDE = struct.Struct(">iq")
 _TIMES_AND_ENDS = struct.Struct(">" + "iq" * 4 + "id" * 2)
 _FINITE = struct.Struct(">" + "id" * 3)
 _COUNT = struct.Struct(">ii")
+_BOOLEAN = struct.Struct(">i?")
 _ARRAY_HEAD = struct.Struct(">iiiiii")
 
 _ELEMENT_OIDS = {"i8": 20, "i4": 23, "f4": 700, "f8": 701}
@@ -58,14 +62,12 @@ class ArrayColumn:
 
 
 class ChunkRows:
-    """All chunks of a commit as COPY data.
+    """All chunks of a commit or a merge as COPY data; `keys` has the key of each chunk."""
 
-    `owners[s]` is (run id, writer id, first position, metric id) of series s.
-    """
-
-    def __init__(self, chunks: Chunks, owners: Sequence[tuple[bytes, bytes, int, int]]) -> None:
+    def __init__(self, chunks: Chunks, keys: Sequence[RowKey], *, compacted: bool = False) -> None:
         self._chunks = chunks
-        self._owners = owners
+        self._keys = keys
+        self._compacted = _BOOLEAN.pack(1, compacted)
         self._steps = self._column(chunks.points.steps, "i8", chunks.strides >= 0)
         self._offsets = self._column(chunks.time_offsets_ms, "i4", ~chunks.offsets_fit)
         self._times = self._column(chunks.points.timestamps_ms, "i8", chunks.offsets_fit)
@@ -97,7 +99,7 @@ class ChunkRows:
         """Yield the fields of each row; lists of numbers are made once, because numpy scalars are slow."""
         chunks, summaries = self._chunks, self._chunks.summaries
         columns = zip(
-            chunks.series.tolist(), chunks.parts.tolist(), chunks.starts.tolist(), chunks.strides.tolist(),
+            self._keys, chunks.starts.tolist(), chunks.strides.tolist(),
             chunks.offsets_fit.tolist(), chunks.float32_exact.tolist(),
             summaries.counts.tolist(), summaries.step_min.tolist(), summaries.step_max.tolist(),
             summaries.time_first_ms.tolist(), summaries.time_last_ms.tolist(),
@@ -108,11 +110,11 @@ class ChunkRows:
             strict=True,
         )  # fmt: skip
         for (
-            series, part, start, stride, offsets_fit, float32_exact, count, step_min, step_max,
+            (run_id, metric_id, writer_id, first_position, part), start, stride,
+            offsets_fit, float32_exact, count, step_min, step_max,
             time_first, time_last, time_min, time_max, value_first, value_last, value_min, value_max, value_sum,
             non_finite,
         ) in columns:  # fmt: skip
-            run_id, writer_id, first_position, metric_id = self._owners[series]
             yield [
                 _OWNER.pack(
                     len(COLUMNS), _UUID_BYTES, run_id, _INT, metric_id, _UUID_BYTES, writer_id, _LONG, first_position,
@@ -130,6 +132,7 @@ class ChunkRows:
                 *self._array(self._times, not offsets_fit, start, count),
                 *self._array(self._float32, float32_exact, start, count),
                 *self._array(self._float64, not float32_exact, start, count),
+                self._compacted,
             ]  # fmt: skip
 
     @staticmethod
@@ -137,3 +140,9 @@ class ChunkRows:
         column: ArrayColumn | None, used: bool, start: int, count: int
     ) -> tuple[bytes | memoryview, ...]:
         return column.field(start, count) if column is not None and used else (NULL,)
+
+
+async def as_source(rows: ChunkRows) -> AsyncIterator[bytes]:
+    """The COPY data as asyncpg wants it."""
+    for piece in rows.pieces():
+        yield piece

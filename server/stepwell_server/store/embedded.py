@@ -25,7 +25,7 @@ from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
 from stepwell_server.store import embedded_host
 from stepwell_server.store.embedded_settings import server_settings
-from stepwell_server.store.postmaster import is_ready, stop_leftover
+from stepwell_server.store.postmaster import is_ready, running_socket_folder, stop_leftover
 
 USER = "stepwell"
 DATABASE = "stepwell"
@@ -42,6 +42,16 @@ LAST_WORDS_S = 1.0  # when it ended, its log is read to the end
 LAST_LINES = 20  # of its log, kept for the message when it does not start
 
 log = structlog.get_logger(__name__)
+
+
+def running_url(data: Path) -> str | None:
+    """Return where to connect to the PostgreSQL that a server runs in the data folder; None when none is ready."""
+    socket = running_socket_folder(data.resolve() / "postgres")
+    return _url(socket, DATABASE) if socket else None
+
+
+def _url(socket: Path, database: str) -> str:
+    return f"postgresql://{USER}@/{database}?host={quote(str(socket), safe='')}"
 
 
 class EmbeddedPostgres:
@@ -63,10 +73,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Where to connect, once started."""
-        return self._url(DATABASE)
-
-    def _url(self, database: str) -> str:
-        return f"postgresql://{USER}@/{database}?host={quote(str(self._socket), safe='')}"
+        return _url(self._socket, DATABASE)
 
     async def __aenter__(self) -> Self:
         self._account = embedded_host.postgres_account(self._folder)
@@ -179,7 +186,7 @@ class EmbeddedPostgres:
         return " / ".join(list(self._last_lines)[-3:]) or "it says nothing"
 
     async def _make_database(self) -> None:
-        connection = await asyncpg.connect(self._url("postgres"), timeout=CONNECT_TIMEOUT_S)
+        connection = await asyncpg.connect(_url(self._socket, "postgres"), timeout=CONNECT_TIMEOUT_S)
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
                 await connection.execute(f"CREATE DATABASE {DATABASE}")

@@ -4,7 +4,7 @@ BEGIN; advance positions (repeats fall out here); COPY chunks; merge latest; par
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ import numpy as np
 
 from stepwell_server.errors import InvalidStateError, NotFoundError, StepwellError
 from stepwell_server.model import Batch, Committed, LifecycleStage, NotJoined, Outcome, Rejection
-from stepwell_server.store.chunk_rows import COLUMNS, ChunkRows
+from stepwell_server.store.chunk_rows import COLUMNS, ChunkRows, RowKey, as_source
 from stepwell_server.store.chunks import Chunks, SeriesPoints, build_chunks, join_series
 from stepwell_server.store.entries import write_entries
 from stepwell_server.store.metrics import MetricIds
@@ -91,7 +91,7 @@ class PointStore:
             if prepared is not None:
                 CHUNKS_COMMITTED.inc(len(prepared.rows))
                 await connection.copy_to_table(
-                    "metric_chunk", source=_as_source(prepared.rows), columns=COLUMNS, format="binary"
+                    "metric_chunk", source=as_source(prepared.rows), columns=COLUMNS, format="binary"
                 )
                 await connection.execute(_SQL["merge_latest"], *prepared.latest)
             rejections = await write_entries(
@@ -158,9 +158,20 @@ def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoin
         return None
     points_by_series, owner = join_series(pieces, owners)
     chunks = build_chunks(points_by_series)
-    writers = [(*(part.bytes for part in of_writer.key), of_writer.first_position) for of_writer in chains]
-    rows = ChunkRows(chunks, [(*writers[number >> 32], number & 0xFFFFFFFF) for number in owner.tolist()])
+    rows = ChunkRows(chunks, list(row_keys(chains, owner[chunks.series].tolist(), chunks.parts.tolist())))
     return PreparedPoints(rows, latest_columns(chunks, owner, [of_writer.key[0] for of_writer in chains]))
+
+
+def row_keys(chains: Sequence[Chain], owners: Sequence[int], parts: Sequence[int]) -> Iterator[RowKey]:
+    """The key of each chunk from the number of its chain, its metric (together its owner) and its part."""
+    writers = [
+        (run_id.bytes, writer_id.bytes, of_writer.first_position)
+        for of_writer in chains
+        for run_id, writer_id in [of_writer.key]
+    ]
+    for owner, part in zip(owners, parts, strict=True):
+        run_id, writer_id, first_position = writers[owner >> 32]
+        yield run_id, owner & 0xFFFFFFFF, writer_id, first_position, part
 
 
 def latest_columns(
@@ -199,11 +210,6 @@ def latest_columns(
 
 def _null_where(absent: Sequence[bool], values: Sequence[float]) -> list[float | None]:
     return [None if gone else value for gone, value in zip(absent, values, strict=True)]
-
-
-async def _as_source(rows: ChunkRows) -> AsyncIterator[bytes]:
-    for piece in rows.pieces():
-        yield piece
 
 
 def _settled(batch: Batch, stage: LifecycleStage, rejections: Sequence[Rejection]) -> Committed:

@@ -30,6 +30,15 @@ def is_ready(folder: Path, process_id: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(process_id) and lines[7].strip() == "ready"
 
 
+def running_socket_folder(folder: Path) -> Path | None:
+    """Return where the PostgreSQL that runs and takes connections in the folder has its socket: line 5 says so."""
+    process_id = _leftover(folder)
+    lines = _pid_file(folder)
+    if process_id is None or not is_ready(folder, process_id):
+        return None
+    return Path(lines[4])
+
+
 def _leftover(folder: Path) -> int | None:
     """Return the id of a PostgreSQL that runs in the folder.
 

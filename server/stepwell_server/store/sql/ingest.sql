@@ -10,7 +10,8 @@ WITH given AS (
                   AS given (run_id, writer_id, first_position, end_position)
 )
 UPDATE writer
-SET position = given.end_position
+SET position = given.end_position,
+    committed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM given JOIN run ON run.run_id = given.run_id
 WHERE writer.run_id = given.run_id
   AND writer.writer_id = given.writer_id

@@ -1,0 +1,1 @@
+"""Commands for people who keep a Stepwell server: they work on its database, while it runs or not."""

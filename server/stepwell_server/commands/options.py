@@ -1,0 +1,47 @@
+"""The options that all of these commands share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepwell_server import config as defaults
+from stepwell_server.errors import StepwellError
+from stepwell_server.logs import set_up_logs
+
+Command = Callable[..., Any]
+
+
+def database_options(command: Command) -> Command:
+    """Add `--store` and `--data`, which say whose database it is, as for `stepwell server`."""
+    store = click.option(
+        "--store",
+        envvar="STEPWELL_STORE",
+        metavar="URL",
+        help="postgresql://user:password@host/database of your own PostgreSQL.",
+    )
+    data = click.option(
+        "--data",
+        envvar="STEPWELL_DATA",
+        default=defaults.DATA_DEFAULT,
+        show_default=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the embedded PostgreSQL, where there is no --store.",
+    )
+    return store(data(command))
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Do the work; what goes wrong on purpose is told in one line."""
+    set_up_logs(None, "warning")
+    try:
+        return asyncio.run(work)
+    except StepwellError as error:
+        raise click.ClickException(str(error)) from error

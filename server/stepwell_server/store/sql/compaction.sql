@@ -1,0 +1,57 @@
+-- try_lead: takes the right to compact this database, unless another process has it
+SELECT pg_try_advisory_lock($1);
+
+-- wait_to_lead: waits for the right to compact this database
+SELECT pg_advisory_lock($1);
+
+-- stop_leading: gives the right to compact back
+SELECT pg_advisory_unlock($1);
+
+-- state: the switch, and what the last round saw
+SELECT paused, round_ended_time_ms, fresh_chunks,
+       (extract(epoch FROM clock_timestamp()) * 1000)::bigint - round_ended_time_ms AS round_age_ms
+FROM compaction;
+
+-- set_paused: turns the switch
+UPDATE compaction SET paused = $1;
+
+-- end_round: notes that a round ended, and how many fresh chunks it left
+UPDATE compaction
+SET round_ended_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, fresh_chunks = $1;
+
+-- fresh_chunks: a page of the small chunks that are not merged yet, from a series on, in order of the index
+SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.part, page.count,
+       (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+FROM (
+    SELECT run_id, writer_id, metric_id, first_position, part, count
+    FROM metric_chunk
+    WHERE NOT compacted AND count < 2048 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
+    ORDER BY run_id, writer_id, metric_id
+    LIMIT $4
+) AS page
+JOIN writer ON writer.run_id = page.run_id AND writer.writer_id = page.writer_id
+ORDER BY run_id, writer_id, metric_id, first_position, part;
+
+-- merged_before: of each given series the merged chunk that comes before a position, where it is small
+SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count
+FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+     AS series (run_id, writer_id, metric_id, first_position, part)
+CROSS JOIN LATERAL (
+    SELECT * FROM metric_chunk AS chunk
+    WHERE chunk.run_id = series.run_id AND chunk.metric_id = series.metric_id AND chunk.writer_id = series.writer_id
+      AND (chunk.first_position, chunk.part) < (series.first_position, series.part)
+    ORDER BY chunk.first_position DESC, chunk.part DESC
+    LIMIT 1
+) AS tail
+WHERE tail.compacted AND tail.count < 2048;
+
+-- take_chunks: removes the given chunks and hands out their points, arrays as their wire form
+DELETE FROM metric_chunk AS chunk
+USING unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+      AS given (run_id, writer_id, metric_id, first_position, part)
+WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+  AND chunk.first_position = given.first_position AND chunk.part = given.part
+RETURNING chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part,
+          chunk.count, step_min, step_stride, time_first_ms,
+          array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
+          array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64;

@@ -1,0 +1,236 @@
+"""Merges change how points are stored and nothing else, whatever happens on the way."""
+
+import asyncio
+import json
+import multiprocessing
+import re
+import time
+from collections.abc import AsyncIterator
+from multiprocessing.synchronize import Event
+from uuid import UUID
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from stepwell_server.commands.compaction import compaction as command
+from stepwell_server.deadline import Deadline
+from stepwell_server.store import compactor as compactor_module
+from stepwell_server.store import merging
+from stepwell_server.store.chunks import SMALL_POINTS_MAX
+from stepwell_server.store.compactor import Compactor, compact, compact_now, set_paused
+from stepwell_server.store.metrics import MetricIds
+from stepwell_server.store.points import PointStore
+from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.store.sql import load
+from stepwell_server.store.writer import GroupCommitWriter
+from tests.store.test_commit import Log, commit, history, new_run, opened, rows
+
+EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
+SIZES = (
+    "SELECT count, compacted FROM metric_chunk ORDER BY run_id, metric_id, writer_id, first_position, part"
+)
+
+
+@pytest.fixture
+async def writer(pool: Pool) -> AsyncIterator[GroupCommitWriter]:
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+        yield writer
+
+
+@pytest.fixture
+async def log(pool: Pool) -> Log:
+    return await opened(pool, await new_run(pool))
+
+
+async def fill(
+    writer: GroupCommitWriter, log: Log, batches: int, size: int, keys: tuple[str, ...] = ("loss",)
+) -> None:
+    """Commit batches one by one, each with points out of order that overlap the neighbours' steps."""
+    random = np.random.default_rng(batches)
+    for number in range(batches):
+        steps = random.integers(number * 10, number * 10 + 50, size).tolist()
+        points = [(step, 1_000 + step, step / 3 if step % 5 else float("nan")) for step in steps]
+        await commit(writer, log.batch(dict.fromkeys(keys, points)))
+
+
+async def be_quiet(pool: Pool) -> None:
+    """Let all writers' last commits be long ago."""
+    await rows(pool, "UPDATE writer SET committed_time_ms = 0 RETURNING 1")
+
+
+async def one_round(pool: Pool, *, at_once: bool = False) -> compactor_module.Round:
+    async with pool.connection() as connection:
+        return await compact(connection, at_once=at_once, rest_ratio=0)
+
+
+async def test_points_stay_the_same_and_keep_their_writer(pool: Pool, writer: GroupCommitWriter) -> None:
+    run_id = await new_run(pool)
+    for log in [await opened(pool, run_id), await opened(pool, run_id)]:
+        await fill(writer, log, batches=12, size=700, keys=("loss", "accuracy"))
+    before, read = await rows(pool, EVERYTHING), await history(pool, run_id, "loss")
+    latest = await rows(pool, "SELECT * FROM metric_latest")
+    done = await one_round(pool)
+    assert (done.merged_chunks, done.merged_points, done.left_chunks) == (48, 4 * 8_400, 0)
+    assert await rows(pool, SIZES) == [(4_096, True), (4_096, True), (208, True)] * 4
+    assert repr(await rows(pool, EVERYTHING)) == repr(before)
+    assert repr(await history(pool, run_id, "loss")) == repr(read)
+    assert await rows(pool, "SELECT * FROM metric_latest") == latest
+
+
+async def test_a_merged_remainder_grows_with_what_comes_later(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    for _ in range(3):
+        await fill(writer, log, batches=70, size=10)
+        await one_round(pool)
+    # 700, 1,400 and 2,100 points, always in one chunk; that one is not small any more.
+    assert await rows(pool, SIZES) == [(2_100, True)]
+    await fill(writer, log, batches=64, size=1)
+    await one_round(pool)
+    assert await rows(pool, SIZES) == [(2_100, True), (64, True)]
+    assert len(await history(pool, log.run_id, "loss")) == 2_164
+
+
+async def test_a_writer_at_work_is_left_alone_until_it_is_quiet(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=5, size=3)
+    assert (await one_round(pool)).left_chunks == 5
+    await be_quiet(pool)
+    assert (await one_round(pool)).left_chunks == 0
+    assert await rows(pool, SIZES) == [(15, True)]
+    assert (await one_round(pool)).merged_chunks == 0
+
+
+async def test_large_chunks_are_left_as_they_are(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    await fill(writer, log, batches=2, size=SMALL_POINTS_MAX)
+    await one_round(pool, at_once=True)
+    assert await rows(pool, SIZES) == [(SMALL_POINTS_MAX, False)] * 2
+
+
+async def test_a_long_backlog_of_one_series_is_merged_page_by_page(
+    pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compactor_module, "PAGE_CHUNKS", 64)
+    await fill(writer, log, batches=150, size=2, keys=("a", "b"))
+    done = await one_round(pool, at_once=True)
+    assert (done.merged_chunks, done.left_chunks) == (300, 0)
+    assert await rows(pool, SIZES) == [(300, True)] * 2
+
+
+async def test_two_compactors_at_once_do_not_double_or_lose(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=100, size=20, keys=("a", "b", "c"))
+    before = await rows(pool, EVERYTHING)
+    await asyncio.gather(*[one_round(pool, at_once=True) for _ in range(3)])
+    assert repr(await rows(pool, EVERYTHING)) == repr(before)
+
+
+async def test_ingest_and_reading_go_on_during_merges(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=10, size=100)
+
+    async def read() -> None:
+        for _ in range(20):
+            points = await history(pool, log.run_id, "loss")
+            assert len(points) % 100 == 0
+
+    async def merge() -> None:
+        for _ in range(20):
+            await one_round(pool, at_once=True)
+
+    await asyncio.gather(fill(writer, log, batches=40, size=100), read(), merge())
+    assert len(await history(pool, log.run_id, "loss")) == 5_000
+
+
+async def test_only_one_process_leads_and_the_switch_pauses(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=70, size=2)
+    async with pool.connection() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", compactor_module.LEADER_LOCK_KEY)
+        async with Compactor(pool, pause_s=0.01):
+            await asyncio.sleep(0.1)
+            assert len(await rows(pool, SIZES)) == 70
+            await set_paused(connection, paused=True)
+            await connection.execute("SELECT pg_advisory_unlock($1)", compactor_module.LEADER_LOCK_KEY)
+            await asyncio.sleep(0.1)
+            assert len(await rows(pool, SIZES)) == 70
+            await set_paused(connection, paused=False)
+            async with asyncio.timeout(20):
+                while len(await rows(pool, SIZES)) > 1:  # noqa: ASYNC110 - another connection's work
+                    await asyncio.sleep(0.01)
+    assert len(await history(pool, log.run_id, "loss")) == 140
+
+
+def merge_until_killed(url: str, half_done: Event) -> None:
+    """Compact in a process of its own, and stop for ever after the small chunks were deleted."""
+
+    def stuck(*_: object) -> None:
+        half_done.set()
+        time.sleep(3_600)
+
+    merging.merged_rows = stuck  # type: ignore[assignment]
+
+    async def work() -> None:
+        async with open_pool(url, Deadline(1)) as pool, pool.connection() as connection:
+            await compact_now(connection)
+
+    asyncio.run(work())
+
+
+async def test_a_killed_compactor_loses_nothing_and_blocks_nobody(
+    database_url: str, pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=30, size=5)
+    before = await rows(pool, EVERYTHING)
+    context = multiprocessing.get_context("spawn")
+    half_done = context.Event()
+    process = context.Process(target=merge_until_killed, args=(database_url, half_done))
+    process.start()
+    assert await asyncio.to_thread(half_done.wait, 60)
+    await fill(writer, log, batches=1, size=5, keys=("other",))
+    process.kill()
+    process.join()
+    process.close()
+    assert repr([row for row in await rows(pool, EVERYTHING) if row[1] == "loss"]) == repr(before)
+    async with pool.connection() as connection:
+        done = await compact_now(connection)
+    assert (done.merged_chunks, done.left_chunks) == (31, 0)
+    assert repr([row for row in await rows(pool, EVERYTHING) if row[1] == "loss"]) == repr(before)
+
+
+async def test_candidates_come_from_the_index_alone(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    await fill(writer, log, batches=3, size=3)
+    async with pool.connection() as connection:
+        # What a large table would choose by itself.
+        await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        plan = await connection.fetch(
+            "EXPLAIN " + load("compaction")["fresh_chunks"], UUID(int=0), UUID(int=0), 0, 2_048
+        )
+        await connection.execute("RESET ALL")
+    text = "\n".join(line for (line,) in plan)
+    assert "metric_chunk_fresh" in text
+    # In order by the index; only chunks of one series are put in order afterwards.
+    assert not re.search(r"(?<!Incremental )Sort  \(", text)
+
+
+async def test_people_can_see_pause_and_run_it(
+    database_url: str, pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=9, size=3)
+
+    def stepwell(*arguments: str) -> str:
+        done = CliRunner().invoke(command, [*arguments, "--store", database_url], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.stdout
+
+    assert "paused" in await asyncio.to_thread(stepwell, "pause")
+    assert json.loads(await asyncio.to_thread(stepwell, "run", "--json"))["merged_chunks"] == 9
+    state = json.loads(await asyncio.to_thread(stepwell, "status", "--json"))
+    assert (state["paused"], state["fresh_chunks"]) == (True, 0)
+    await asyncio.to_thread(stepwell, "resume")
+    assert "paused: no" in await asyncio.to_thread(stepwell, "status")
