@@ -15,12 +15,14 @@ from stepwell_server.config import Config, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.store.compactor import Compactor
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.experiments import PostgresExperimentStore
 from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.leases import PostgresLeaseStore
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.migrations import migrate
 from stepwell_server.store.points import PointStore
@@ -77,7 +79,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         store = await _open_store(config, deadline, stack)
         await migrate(store)
         pool = await stack.enter_async_context(open_pool(store, deadline))
-        registrations = await _build(pool, draining, stack)
+        registrations = await _build(config, pool, draining, stack)
         server = await stack.enter_async_context(
             listening(config.host, config.port, registrations, draining, deadline)
         )
@@ -94,11 +96,13 @@ async def _open_store(config: Config, deadline: Deadline, stack: AsyncExitStack)
     return (await stack.enter_async_context(postgres)).url
 
 
-async def _build(pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> Sequence[Registration]:
+async def _build(
+    config: Config, pool: Pool, draining: asyncio.Event, stack: AsyncExitStack
+) -> Sequence[Registration]:
     """Build stores, services and servicers, and return how each servicer is added to the gRPC server.
 
-    What has a lifetime (the batch writer) goes on the stack: it stops after the last call and before the pool.
-    A servicer of long streams watches `draining`, which is set when the server begins to stop.
+    What has a lifetime (the batch writer, the leases) goes on the stack: it stops after the last call and before
+    the pool. A servicer of long streams watches `draining`, which is set when the server begins to stop.
     """
     experiments = PostgresExperimentStore(pool)
     runs = PostgresRunStore(pool)
@@ -107,7 +111,8 @@ async def _build(pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> 
     run_servicer = RunServicer(RunService(runs))
     writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit))
     await stack.enter_async_context(Compactor(pool))
-    ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), writer), draining)
+    leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
+    ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
     series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),

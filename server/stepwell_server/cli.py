@@ -75,6 +75,13 @@ log = structlog.get_logger(__name__)
     default=defaults.HOST_DEFAULT,
     help="Name or address that the page of figures listens on.",
 )
+@click.option(
+    "--lost-after",
+    envvar="STEPWELL_LOST_AFTER",
+    default=defaults.LOST_AFTER_S_DEFAULT,
+    type=click.FloatRange(min=0),
+    help="Seconds without a sign of life after which a run counts as lost; 0 means never.",
+)
 def server(
     host: str,
     port: int,
@@ -85,6 +92,7 @@ def server(
     shutdown_grace: float,
     metrics_port: int | None,
     metrics_host: str,
+    lost_after: float,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     if store is not None and not store.startswith(("postgresql://", "postgres://")):
@@ -98,6 +106,7 @@ def server(
         shutdown_grace_s=shutdown_grace,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        lost_after_s=lost_after,
     )
     try:
         asyncio.run(serve(config))

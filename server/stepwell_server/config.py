@@ -11,6 +11,7 @@
 | `--shutdown-grace`    | STEPWELL_SHUTDOWN_GRACE   | 10              | seconds                              |
 | `--metrics-port`      | STEPWELL_METRICS_PORT     | (no page)       | TCP port; 0 takes any free one       |
 | `--metrics-host`      | STEPWELL_METRICS_HOST     | 127.0.0.1       | name or address of the metrics page  |
+| `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
 """
 
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authenticati
 PORT_DEFAULT = 50051  # what gRPC examples use, so people guess it
 DATA_DEFAULT = Path("stepwell-data")
 SHUTDOWN_GRACE_S_DEFAULT = 10.0  # what `docker stop` waits before it kills
+# A run without a sign of life is FAILED after this. Clients look for their server every 15 s and dead connections are
+# found within 40 s; ten minutes leave time for a restart of a machine or a switch. It is taken back in any case.
+LOST_AFTER_S_DEFAULT = 600.0
 
 # A full batch of points fits with room to spare: 8 MiB / 24 bytes = 350,000 points in fixed width.
 RECEIVE_BYTES_MAX = 8 * 1024 * 1024
@@ -50,6 +54,7 @@ class Config:
     data: Path = DATA_DEFAULT
     store: str | None = field(default=None, repr=False)  # may hold a password
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
+    lost_after_s: float = LOST_AFTER_S_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.
     embedded_fsync: bool = True
     # The page for Prometheus (docs/metrics.md); None for none.
@@ -60,6 +65,7 @@ class Config:
         assert 0 <= self.port <= 65_535
         assert self.metrics_port is None or 0 <= self.metrics_port <= 65_535
         assert self.shutdown_grace_s > 0
+        assert self.lost_after_s >= 0
 
 
 def is_loopback(host: str) -> bool:

@@ -28,6 +28,8 @@ DEFAULT_EXPERIMENT_NAME = "Default"
 # Tags with a meaning; MLflow's names, because tools look for them.
 RUN_NAME_TAG = "mlflow.runName"
 PARENT_RUN_TAG = "mlflow.parentRunId"
+# Ours: why a run is FAILED although nobody ended it.
+LOST_TAG = "stepwell.lost"
 
 
 class RunStatus(IntEnum):
@@ -121,13 +123,25 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class WriterIdentity:
-    """One process that logs to one run."""
+    """One process that logs to one run. `orphaned`: it is gone, and somebody else delivers what it left behind."""
 
     run_id: UUID
     writer_id: UUID
     rank: int | None = None
     host: str = ""
     process_id: int = 0
+    orphaned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """A run that was RUNNING although all its writers were gone; of the writers, the one that was heard of last."""
+
+    run_id: UUID
+    host: str
+    process_id: int
+    rank: int | None
+    heard_time_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class StreamRequest(google.protobuf.message.Message):
 
     OPEN_FIELD_NUMBER: builtins.int
     BATCH_FIELD_NUMBER: builtins.int
+    CLOSE_FIELD_NUMBER: builtins.int
     @property
     def open(self) -> Global___OpenWriter:
         """Only as the first message."""
@@ -43,15 +44,20 @@ class StreamRequest(google.protobuf.message.Message):
     def batch(self) -> Global___Batch:
         """Any number, after the first message."""
 
+    @property
+    def close(self) -> Global___CloseWriter:
+        """Only as the last message."""
+
     def __init__(
         self,
         *,
         open: Global___OpenWriter | None = ...,
         batch: Global___Batch | None = ...,
+        close: Global___CloseWriter | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["batch", b"batch", "message", b"message", "open", b"open"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["batch", b"batch", "message", b"message", "open", b"open"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "batch"] | None: ...
+    def HasField(self, field_name: typing.Literal["batch", b"batch", "close", b"close", "message", b"message", "open", b"open"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "close", b"close", "message", b"message", "open", b"open"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["open", "batch", "close"] | None: ...
 
 Global___StreamRequest: typing_extensions.TypeAlias = StreamRequest
 
@@ -100,6 +106,7 @@ class OpenWriter(google.protobuf.message.Message):
     RANK_FIELD_NUMBER: builtins.int
     HOST_FIELD_NUMBER: builtins.int
     PROCESS_ID_FIELD_NUMBER: builtins.int
+    ORPHANED_FIELD_NUMBER: builtins.int
     writer_id: builtins.str
     """Made by the client, kept for the life of its log: a UUID as 32 hexadecimal digits."""
     rank: builtins.int
@@ -108,6 +115,10 @@ class OpenWriter(google.protobuf.message.Message):
     """Name of the machine."""
     process_id: builtins.int
     """Operating system's process id."""
+    orphaned: builtins.bool
+    """The process is gone, and another delivers what it left behind. That is no sign of its life: a run that was
+    taken for lost stays so, unless what is delivered says how it ended.
+    """
     @property
     def run(self) -> stepwell_api.v1.runs_pb2.RunSpec:
         """Created when it does not exist, if the spec names an experiment."""
@@ -120,12 +131,27 @@ class OpenWriter(google.protobuf.message.Message):
         rank: builtins.int | None = ...,
         host: builtins.str = ...,
         process_id: builtins.int = ...,
+        orphaned: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_rank", b"_rank", "rank", b"rank", "run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "process_id", b"process_id", "rank", b"rank", "run", b"run", "writer_id", b"writer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "orphaned", b"orphaned", "process_id", b"process_id", "rank", b"rank", "run", b"run", "writer_id", b"writer_id"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_rank", b"_rank"]) -> typing.Literal["rank"] | None: ...
 
 Global___OpenWriter: typing_extensions.TypeAlias = OpenWriter
+
+@typing.final
+class CloseWriter(google.protobuf.message.Message):
+    """The process has nothing more to say to this run: it goes in order, and the run, ended or not, is not lost by
+    it. Takes effect when all that was sent before is committed; then the server ends the stream with OK.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___CloseWriter: typing_extensions.TypeAlias = CloseWriter
 
 @typing.final
 class WriterOpened(google.protobuf.message.Message):
@@ -135,8 +161,11 @@ class WriterOpened(google.protobuf.message.Message):
 
     COMMITTED_POSITION_FIELD_NUMBER: builtins.int
     RUN_FIELD_NUMBER: builtins.int
+    CREATED_FIELD_NUMBER: builtins.int
     committed_position: builtins.int
     """Everything below is committed; the next batch starts here. 0 for a new writer."""
+    created: builtins.bool
+    """This stream created the run. False when it was there, be it from an earlier try whose answer got lost."""
     @property
     def run(self) -> stepwell_api.v1.runs_pb2.RunInfo:
         """The run as it is now."""
@@ -146,9 +175,10 @@ class WriterOpened(google.protobuf.message.Message):
         *,
         committed_position: builtins.int = ...,
         run: stepwell_api.v1.runs_pb2.RunInfo | None = ...,
+        created: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["committed_position", b"committed_position", "run", b"run"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["committed_position", b"committed_position", "created", b"created", "run", b"run"]) -> None: ...
 
 Global___WriterOpened: typing_extensions.TypeAlias = WriterOpened
 

@@ -51,6 +51,13 @@ class IngestServiceServicer(object):
         Then batches in order of position, several may be under way; each is answered by `committed` (one answer
         may cover several batches) or by `resume`, after which the client goes on from the position named there.
         When the client half-closes, the server settles what it received, answers, and ends the stream with OK.
+
+        An open stream is the writer's sign of life, also when nothing is sent for hours: a process that works on a run
+        opens the stream when it starts the run and keeps it open, or opens it again. Before it goes in order it sends
+        `close`. A writer whose stream ended without it counts as gone after a while (the server's option --lost-after),
+        and a run that is RUNNING and whose writers are all gone becomes FAILED, with the tag stepwell.lost that says why.
+        When a writer comes back, the run is RUNNING again. Connections that died silently are found by HTTP/2 pings,
+        which servers send and clients may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

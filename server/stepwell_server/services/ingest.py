@@ -21,6 +21,7 @@ from stepwell_server.model import (
     StatusEntry,
     WriterIdentity,
 )
+from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import check_key, check_param_value, check_run_tag, checked_run_spec
 from stepwell_server.store.ports import BatchStore, RunStore, WriterStore
 
@@ -30,30 +31,42 @@ CHECKED_KEYS_MAX = 32_768
 
 @dataclass(frozen=True, slots=True)
 class WriterSession:
-    """A writer that was opened: where it stands, and its run."""
+    """A writer that was opened: where it stands, its run, and whether the run was created for it."""
 
     position: int
     run: RunInfo
+    created: bool
 
 
 class IngestService:
     """Opens writers and takes their batches."""
 
-    def __init__(self, runs: RunStore, writers: WriterStore, batches: BatchStore) -> None:
+    def __init__(
+        self, runs: RunStore, writers: WriterStore, leases: LeaseService, batches: BatchStore
+    ) -> None:
         self._runs = runs
         self._writers = writers
+        self._leases = leases
         self._batches = batches
 
     async def open(self, spec: RunSpec, identity: WriterIdentity) -> WriterSession:
         """Create the run unless it exists, register the writer, and say where it stands.
+
+        The writer counts as alive until the current task ends, which serves its stream, and a while after.
 
         Raises:
             InvalidArgumentError: the spec has a name, tag or time that can never be stored.
             NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
             InvalidStateError: the experiment is deleted.
         """
-        run, _ = await self._runs.create_run(checked_run_spec(spec))
-        return WriterSession(await self._writers.open_writer(identity), run)
+        run, created = await self._runs.create_run(checked_run_spec(spec))
+        position = await self._writers.open_writer(identity)
+        await self._leases.hold(identity)
+        return WriterSession(position, run, created)
+
+    async def close(self, identity: WriterIdentity) -> None:
+        """Take note that the writer leaves in order: it does not count as lost."""
+        await self._leases.release(identity)
 
     async def submit(self, batch: Batch) -> asyncio.Future[Outcome]:
         """Queue a batch, waiting while the queue is full; the outcome comes when it is committed.

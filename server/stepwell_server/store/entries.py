@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import RUN_NAME_TAG, Batch, ParamEntry, Rejection, StatusEntry, TagEntry
+from stepwell_server.model import LOST_TAG, RUN_NAME_TAG, Batch, ParamEntry, Rejection, StatusEntry, TagEntry
 from stepwell_server.store.pool import Connection
 from stepwell_server.store.sql import load
 
@@ -72,6 +72,7 @@ async def _write_statuses(connection: Connection, statuses: Sequence[tuple[UUID,
         list(last),
         [int(entry.status) for entry in last.values()],
         [entry.end_time_ms for entry in last.values()],
+        LOST_TAG,
     )
 
 

@@ -4,7 +4,7 @@ All methods raise `UnavailableError` when the database cannot be reached.
 """
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from stepwell_server.model import (
     Batch,
     Experiment,
     History,
+    LostRun,
     Outcome,
     Run,
     RunInfo,
@@ -104,6 +105,33 @@ class WriterStore(Protocol):
 
     async def open_writer(self, identity: WriterIdentity) -> int:
         """Register the writer if it is new and return the position that is committed for it."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Which writers are believed to live, by the database's clock."""
+
+    async def hold(self, writers: Mapping[tuple[UUID, UUID], bool], period_ms: int) -> Sequence[UUID]:
+        """Let the leases of writers, given as (run, writer), run for a period from now.
+
+        The value says whether the writer's own process lives; then its run, if it was taken for lost, is RUNNING
+        again. Returns the runs that came back so. Writers that do not exist (any more) are passed over.
+        """
+        ...
+
+    async def release(self, run_id: UUID, writer_id: UUID) -> None:
+        """Take a writer's lease back, if it has one."""
+        ...
+
+    async def extend_all(self, period_ms: int) -> None:
+        """Let no lease run out within a period from now."""
+        ...
+
+    async def fail_lost_runs(self, explain: Callable[[LostRun], str]) -> Sequence[LostRun]:
+        """Fail the runs of which no lease is valid: FAILED, ended when last heard of, tagged with the explanation.
+
+        Only active runs that are RUNNING; a bounded number at a time; nothing while another server is at it.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.model import (
+    LOST_TAG,
     RUN_NAME_TAG,
     LatestMetric,
     LifecycleStage,
@@ -49,7 +50,7 @@ class PostgresRunStore:
         """See `ports.RunStore`."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(
-                _QUERIES["update"], run_id, status, end_time_ms, name, RUN_NAME_TAG
+                _QUERIES["update"], run_id, status, end_time_ms, name, RUN_NAME_TAG, LOST_TAG
             )
             if row is None:
                 await _require_active(connection, run_id)

@@ -23,5 +23,6 @@ class PostgresWriterStore:
                 identity.rank,
                 identity.host,
                 identity.process_id,
+                identity.orphaned,
             )
         return position

@@ -58,12 +58,17 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         identity = writer_identity(request.open)
         session = await self._ingest.open(run_spec_from_proto(request.open.run), identity)
         opened = ingest_pb2.WriterOpened(
-            committed_position=session.position, run=run_info_to_proto(session.run)
+            committed_position=session.position,
+            run=run_info_to_proto(session.run),
+            created=session.created,
         )
         yield ingest_pb2.StreamResponse(opened=opened)
+        stream = WriterStream(self._ingest, identity, self._draining)
         with STREAMS_OPEN.track_inprogress():
-            async for answer in WriterStream(self._ingest, identity, self._draining).serve(request_iterator):
+            async for answer in stream.serve(request_iterator):
                 yield answer
+        if stream.closed:
+            await self._ingest.close(identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class WriterStream:
         # After a batch that did not join: where the client has to go on; what was on its way is dropped.
         self._resume_at: int | None = None
         self._generation = 0
+        # The client said that it has nothing more to say.
+        self.closed = False
 
     async def serve(self, requests: Requests) -> AsyncIterator[ingest_pb2.StreamResponse]:
         """Yield answers until everything that was read is settled; then raise what stopped the reading, if anything."""
@@ -119,8 +126,14 @@ class WriterStream:
             self._under_way.put_nowait(None)
 
     async def _submit(self, request: ingest_pb2.StreamRequest) -> None:
-        if request.WhichOneof("message") != "batch":
-            raise InvalidArgumentError("after `open`, every message of a stream must be a `batch`")
+        kind = request.WhichOneof("message")
+        if kind == "close":
+            self.closed = True
+            return
+        if kind != "batch" or self.closed:
+            raise InvalidArgumentError(
+                "after `open`, the messages of a stream must be `batch`, and at the end one `close`"
+            )
         self._learn_keys(request.batch)
         if self._resume_at is not None:
             if request.batch.first_position != self._resume_at:
@@ -179,6 +192,7 @@ def writer_identity(message: ingest_pb2.OpenWriter) -> WriterIdentity:
         rank=message.rank if message.HasField("rank") else None,
         host=message.host,
         process_id=message.process_id,
+        orphaned=message.orphaned,
     )
 
 

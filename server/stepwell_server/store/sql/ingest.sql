@@ -1,7 +1,10 @@
--- open_writer: registers a writer unless it is known, and returns its committed position
+-- open_writer: registers a writer unless it is known, and returns its committed position. Who delivers for a process
+-- that is gone ($6) does not take its place.
 INSERT INTO writer (run_id, writer_id, rank, host, process_id, opened_time_ms)
 VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint)
-ON CONFLICT (run_id, writer_id) DO UPDATE SET host = excluded.host, process_id = excluded.process_id
+ON CONFLICT (run_id, writer_id) DO UPDATE
+SET host = CASE WHEN $6 THEN writer.host ELSE excluded.host END,
+    process_id = CASE WHEN $6 THEN writer.process_id ELSE excluded.process_id END
 RETURNING position;
 
 -- advance_positions: moves the writers whose batches join what is committed; the others are not returned
@@ -77,7 +80,11 @@ UPDATE run SET name = given.name
 FROM unnest($1::uuid[], $2::text[]) AS given (run_id, name)
 WHERE run.run_id = given.run_id;
 
--- set_statuses: moves runs to a new status; an end time that is not given leaves the old one
+-- set_statuses: moves runs to a new status; an end time that is not given leaves the old one. Who says how a run stands
+-- overrules that it was taken for lost: the tag $4 goes.
+WITH untagged AS (
+    DELETE FROM tag WHERE run_id = ANY ($1::uuid[]) AND key = $4
+)
 UPDATE run SET status = given.status, end_time_ms = coalesce(given.end_time_ms, run.end_time_ms)
 FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS given (run_id, status, end_time_ms)
 WHERE run.run_id = given.run_id;

@@ -54,7 +54,7 @@ WITH created AS (
 SELECT *
 FROM created;
 
--- update: changes what is not NULL of an active run; a new name is also its tag $5.
+-- update: changes what is not NULL of an active run; a new name is also its tag $5, a status ends its tag $6 (lost).
 WITH updated AS (
     UPDATE run
     SET status      = coalesce($2, status),
@@ -68,6 +68,10 @@ WITH updated AS (
     FROM updated
     WHERE $4::text IS NOT NULL
     ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
+), untagged AS (
+    DELETE FROM tag
+    USING updated
+    WHERE tag.run_id = updated.run_id AND tag.key = $6 AND $2::smallint IS NOT NULL
 )
 SELECT *
 FROM updated;

@@ -1,0 +1,127 @@
+"""Who lives: leases of writers, renewed while their streams are open; runs whose writers are all gone are FAILED.
+
+A writer that leaves in order gives its lease back. One that vanishes lets it run out, `lost_after_s` after its last
+sign of life. A run that is RUNNING, and of whose writers none has a valid lease but at least one has one that ran
+out, is lost. It is taken back when a writer returns. Runs without writers are never touched.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import structlog
+
+from stepwell_server.errors import UnavailableError
+from stepwell_server.model import LostRun, WriterIdentity
+from stepwell_server.store.ports import LeaseStore
+
+# How often leases are renewed, at most: a thousand writers cost a hundred small row updates a second.
+RENEW_INTERVAL_S = 10.0
+# A lease outlives this many renewals that come too late or fail.
+RENEWALS_PER_PERIOD_MIN = 4
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseService:
+    """Keeps the leases of the writers whose streams this server serves. Use as `async with`.
+
+    `lost_after_s` 0 means that no run is ever taken for lost. Raises what `ports.LeaseStore` raises.
+    """
+
+    def __init__(self, store: LeaseStore, lost_after_s: float) -> None:
+        self._store = store
+        self._lost_after_s = lost_after_s
+        self._interval_s = min(RENEW_INTERVAL_S, (lost_after_s or RENEW_INTERVAL_S) / RENEWALS_PER_PERIOD_MIN)
+        self._streams: dict[asyncio.Task[object], WriterIdentity] = {}
+        # A lease that is given back must not be renewed by a look that began before.
+        self._one_change = asyncio.Lock()
+        # The last look failed, or there was none yet: nobody may be judged by a time in which nothing was seen.
+        self._was_blind = True
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep(), name="leases")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop renewing. Nothing is given back: the writers look for the server's successor now."""
+        self._keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeper
+
+    async def hold(self, identity: WriterIdentity) -> None:
+        """Give the writer a lease, and renew it until the current task ends, which serves its stream."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams[task] = identity
+        task.add_done_callback(lambda ended: self._streams.pop(ended, None))
+        await self._renew({(identity.run_id, identity.writer_id): not identity.orphaned})
+
+    async def release(self, identity: WriterIdentity) -> None:
+        """Take the lease back, because the writer leaves in order; another stream of it keeps it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.pop(task, None)
+        async with self._one_change:
+            if (identity.run_id, identity.writer_id) not in self._writers():
+                await self._store.release(identity.run_id, identity.writer_id)
+
+    async def look_round(self) -> None:
+        """Renew the leases of all open streams, then fail the runs that are lost."""
+        was_blind, self._was_blind = self._was_blind, True
+        if was_blind:
+            await self._store.extend_all(self._period_ms)
+        async with self._one_change:
+            await self._renew(self._writers())
+        if self._lost_after_s:
+            for lost in await self._store.fail_lost_runs(self._explain):
+                log.warning("run lost", run_id=lost.run_id.hex, host=lost.host, process=lost.process_id)
+        self._was_blind = False
+
+    @property
+    def _period_ms(self) -> int:
+        return int(self._lost_after_s * 1000)
+
+    def _writers(self) -> dict[tuple[UUID, UUID], bool]:
+        """The writers of the open streams, and whether their own process holds one."""
+        writers: dict[tuple[UUID, UUID], bool] = {}
+        for identity in self._streams.values():
+            key = (identity.run_id, identity.writer_id)
+            writers[key] = writers.get(key, False) or not identity.orphaned
+        return writers
+
+    async def _renew(self, writers: dict[tuple[UUID, UUID], bool]) -> None:
+        for run_id in await self._store.hold(writers, self._period_ms) if writers else ():
+            log.info("a lost run is back", run_id=run_id.hex)
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self.look_round()
+            except UnavailableError as error:
+                log.warning("leases could not be renewed", error=str(error))
+            except Exception as error:
+                # Whatever it is: the next turn may succeed, and without turns no run would ever be found lost.
+                log.error("leases could not be renewed", exc_info=error)
+            await asyncio.sleep(self._interval_s)
+
+    def _explain(self, run: LostRun) -> str:
+        rank = "" if run.rank is None else f", rank {run.rank}"
+        return (
+            f"All writers of this run ended without a word. The last one was process {run.process_id} on "
+            f"{run.host or 'an unnamed machine'}{rank}, last heard of at {_shown(run.heard_time_ms)}. "
+            f"The run was taken for lost at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, after more than "
+            f"{self._lost_after_s:g} s of silence. It goes on when a writer comes back."
+        )
+
+
+def _shown(time_ms: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # a time that somebody made up
+        return f"{time_ms} ms after 1970-01-01 UTC"
