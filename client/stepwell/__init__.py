@@ -10,7 +10,8 @@
 Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
 """
 
-from stepwell import entities, exceptions, shutdown, tracking
+from stepwell import entities, exceptions, tracking
+from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
 from stepwell.entities import (
@@ -104,7 +105,6 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
-    "shutdown",
     "start_run",
     "tracking",
 ]

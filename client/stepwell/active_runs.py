@@ -5,18 +5,16 @@ the code that made it; a thread begins with none, as in MLflow.
 """
 
 import sys
-import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
 from logging import getLogger
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stepwell import context, run_names, settings, values
+from stepwell import new_runs, settings, values
 from stepwell.entities import (
     NOTE_TAG,
     PARENT_RUN_TAG,
-    RUN_NAME_TAG,
     LifecycleStage,
     Run,
     RunStatus,
@@ -57,8 +55,8 @@ class ActiveRun(Run):
 # The innermost run; the others hang on it by `enclosing`. A value of its own per thread and task.
 current: ContextVar[ActiveRun | None] = ContextVar("stepwell_active_run", default=None)
 _last_run_id: ContextVar[str | None] = ContextVar("stepwell_last_run_id", default=None)
-# All runs of the process that have not ended, oldest first: for the end of the process, which has no context.
-_open: list[ActiveRun] = []
+# All runs of the process that have not ended, by identity, oldest first: the end of the process has no context.
+_open: dict[int, ActiveRun] = {}
 
 
 def active_run() -> ActiveRun | None:
@@ -112,8 +110,8 @@ def start_run(
     if old_run_id:
         run, writer = _resume(uri, values.to_run_id(old_run_id), experiment_id, own_tags)
     else:
-        parent = parent_run_id or (enclosing.info.run_id if enclosing else None)
-        run, writer = _create(uri, _spec(uri, experiment_id, run_name, parent, own_tags))
+        own_tags = {**_parent_tag(uri, enclosing, parent_run_id), **own_tags}
+        run, writer = _create(uri, new_runs.spec(experiment_id, run_name, own_tags))
     return _activate(ActiveRun(run, writer, enclosing))
 
 
@@ -133,7 +131,7 @@ def end_run(status: str = "FINISHED") -> Receipt | None:
 def end_open_runs(status: str) -> None:
     """Log the end of all open runs, inner ones first, without waiting."""
     while _open:
-        run = _open.pop()
+        _, run = _open.popitem()
         run.ended = True
         try:
             run.writer.log_status(RunStatus.from_string(status), now_ms())
@@ -194,65 +192,23 @@ def _create(uri: str, spec: "runs_pb2.RunSpec") -> tuple[Run, RunWriter]:
     return Calls(uri).create_run(spec), writer_for(uri, spec.run_id, spec)
 
 
-def _spec(
-    uri: str,
-    experiment_id: str | None,
-    run_name: str | None,
-    parent_run_id: str | None,
-    tags: Mapping[str, str],
-) -> "runs_pb2.RunSpec":
-    from stepwell import wire
-
-    experiment_id, experiment_name = _experiment(experiment_id)
-    parent = {PARENT_RUN_TAG: _checked_parent(uri, parent_run_id)} if parent_run_id else {}
-    return wire.run_spec(
-        run_id=uuid.uuid4().hex,
-        experiment_id=None if experiment_id is None else values.to_experiment_id(experiment_id),
-        experiment_name=experiment_name,
-        name=chosen_name(run_name, tags),
-        start_time_ms=now_ms(),
-        user=context.user(),
-        tags={**context.system_tags(), **parent, **tags},
-    )
-
-
-def chosen_name(run_name: str | None, tags: Mapping[str, str]) -> str:
-    """Return the name of a new run: given as argument or as tag, or made up.
-
-    Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when the two differ or the name cannot be one.
-    """
-    tagged = tags.get(RUN_NAME_TAG)
-    if run_name and tagged and run_name != tagged:
-        raise invalid(
-            f"The run's name {run_name!r} and its tag {RUN_NAME_TAG} {tagged!r} differ; give one of them."
-        )
-    return values.check_run_name(run_name or tagged or run_names.generate())
-
-
-def _experiment(experiment_id: str | None) -> tuple[str | None, str | None]:
-    """Return the id or the name of the experiment for a new run."""
-    if experiment_id is not None:
-        return experiment_id, None
-    name = settings.experiment_name()
-    if name is not None:
-        return None, values.check_experiment_name(name)
-    return settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID, None
+def _parent_tag(uri: str, enclosing: ActiveRun | None, parent_run_id: str | None) -> dict[str, str]:
+    if enclosing is not None:
+        return {PARENT_RUN_TAG: enclosing.info.run_id}
+    return {PARENT_RUN_TAG: _checked_parent(uri, parent_run_id)} if parent_run_id else {}
 
 
 def _checked_parent(uri: str, parent_run_id: str) -> str:
     from stepwell.calls import Calls
 
     parent_run_id = values.to_run_id(parent_run_id)
-    if any(run.info.run_id == parent_run_id for run in _open):
-        return parent_run_id
     if Calls(uri).get_run(parent_run_id).info.lifecycle_stage == LifecycleStage.DELETED:
         raise StepwellException(f"The parent run {parent_run_id} is deleted.", "INVALID_STATE")
     return parent_run_id
 
 
 def _activate(run: ActiveRun) -> ActiveRun:
-    _open.append(run)
+    _open[id(run)] = run
     current.set(run)
     _last_run_id.set(run.info.run_id)
     return run
@@ -291,8 +247,7 @@ def _end_with_inner(outer: ActiveRun, status: str) -> None:
 
 def _deactivate(run: ActiveRun) -> None:
     run.ended = True
-    if run in _open:
-        _open.remove(run)
+    _open.pop(id(run), None)
     current.set(active_run())
 
 

@@ -7,6 +7,7 @@ whoever needs it starts it again, in the parent and in the child.
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
@@ -15,12 +16,16 @@ T = TypeVar("T")
 
 # How long the end of the process waits for tasks that were cancelled.
 STOP_TIMEOUT_S = 2.0
+# The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
+GRPC_POLLER = "_poll_wrapper"
+QUIET_TIMEOUT_S = 0.5
+QUIET_PAUSE_S = 0.001
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _on_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
-_pauses = 0
+_epoch = 0
 
 
 def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -29,12 +34,12 @@ def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     It is made and run again when another thread forks the process meanwhile.
     """
     while True:
-        pauses = _pauses
+        begun = _epoch
         future = spawn(make())
         try:
             return future.result()
         except CancelledError:
-            if pauses == _pauses:
+            if begun == _epoch:
                 raise
         except BaseException:
             # Ctrl-C while waiting: nobody wants the answer any more.
@@ -45,6 +50,11 @@ def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     """Start a coroutine in the loop, from any other thread."""
     return asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
+
+
+def epoch() -> int:
+    """Return how often the loop has ended; what was spawned in an earlier epoch is gone."""
+    return _epoch
 
 
 def call_soon(callback: Callable[[], object]) -> None:
@@ -60,14 +70,15 @@ def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def stop() -> None:
     """End the loop and its thread: cancels what still runs, then cleans up, in reverse order."""
-    global _loop, _thread
+    global _loop, _thread, _epoch
     with _lock:
         loop, thread = _loop, _thread
         _loop = _thread = None
     if loop is None or thread is None:
         return
+    _epoch += 1
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(2 * STOP_TIMEOUT_S)
+    thread.join(STOP_TIMEOUT_S + 2 * QUIET_TIMEOUT_S)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -95,13 +106,18 @@ async def _finish() -> None:
         await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
     while _on_stop:
         await _on_stop.pop()()
+    await _until_grpc_is_quiet()
+
+
+async def _until_grpc_is_quiet() -> None:
+    """Take the last completions from gRPC, until its poller thread ends by itself: only then may the process fork."""
+    moment = time.monotonic() + QUIET_TIMEOUT_S
+    while time.monotonic() < moment and any(GRPC_POLLER in thread.name for thread in threading.enumerate()):
+        await asyncio.sleep(QUIET_PAUSE_S)
 
 
 def _pause_for_fork() -> None:
-    global _pauses
-    if _loop is not None:
-        _pauses += 1
-        stop()
+    stop()
 
 
 def _start_over_in_child() -> None:

@@ -9,6 +9,9 @@ from stepwell.connection import Connection, connect
 from stepwell.entities import Experiment, Metric, PagedList, Run, RunInfo
 from stepwell_api.v1 import runs_pb2, series_pb2
 
+# A history may have hundreds of millions of points; they come at several millions a second.
+HISTORY_TIMEOUT_S = 600.0
+
 
 class Calls:
     """Experiments, runs and series of one server."""
@@ -66,7 +69,7 @@ class Calls:
     def history(self, run_id: str, key: str) -> list[Metric]:
         """Return all points of a series in order of (timestamp, step, value), NaN last."""
         request = series_pb2.GetHistoryRequest(run_id=run_id, key=key)
-        columns = self._connection.call(lambda server: _columns(server, request))
+        columns = self._connection.call(lambda server: _columns(server, request), HISTORY_TIMEOUT_S)
         return wire.metrics(run_id, key, *columns)
 
     def _get_experiment(self, request: runs_pb2.GetExperimentRequest) -> Experiment:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepwell import active_runs, context, record, settings, values, writer
+from stepwell import context, new_runs, record, settings, values, writer
 from stepwell.entities import USER_TAG, Experiment, Metric, PagedList, Param, Run, RunTag, ViewType
 from stepwell.errors import StepwellException, invalid, not_supported
 from stepwell.receipts import PendingWrite, Receipt
@@ -90,7 +90,7 @@ class StepwellClient:
         spec = wire.run_spec(
             run_id=uuid.uuid4().hex,
             experiment_id=values.to_experiment_id(experiment_id),
-            name=active_runs.chosen_name(run_name, own_tags),
+            name=new_runs.chosen_name(run_name, own_tags),
             start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else record.now_ms(),
             user=own_tags.get(USER_TAG) or context.user(),
             tags=own_tags,

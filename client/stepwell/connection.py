@@ -58,24 +58,28 @@ class Connection:
         self.address = settings.parse_uri(uri)
         self._channel: grpc.aio.Channel | None = None
 
-    def call(self, make_call: Callable[["Connection"], Awaitable[T]]) -> T:
+    def call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float = CALL_TIMEOUT_S) -> T:
         """Make one call and return its answer.
 
         Raises:
             StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached within
-                STEPWELL_REACH_TIMEOUT_S.
+                STEPWELL_REACH_TIMEOUT_S; DEADLINE_EXCEEDED when the answer takes longer than `timeout_s`.
         """
-        return background.run(lambda: self._call(make_call, settings.reach_timeout_s()))
+        return background.run(lambda: self._call(make_call, timeout_s))
 
-    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], reach_timeout_s: float) -> T:
-        await self.reach(reach_timeout_s)
+    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float) -> T:
+        await self.reach(settings.reach_timeout_s())
         try:
-            return await asyncio.wait_for(make_call(self), CALL_TIMEOUT_S)
-        except grpc.aio.AioRpcError as failure:
-            raise errors.from_rpc(failure, self.address.target) from None
+            async with asyncio.timeout(timeout_s):
+                return await make_call(self)
+        except grpc.aio.AioRpcError as error:
+            failure = errors.from_rpc(error, self.address.target)
         except TimeoutError:
-            message = f"The server {self.address.target} did not answer within {CALL_TIMEOUT_S:g} s."
-            raise StepwellException(message, "DEADLINE_EXCEEDED") from None
+            message = f"The server {self.address.target} did not answer within {timeout_s:g} s."
+            failure = StepwellException(message, "DEADLINE_EXCEEDED")
+        # Raised here, so that whoever keeps the exception does not keep gRPC's with its call and channel: they
+        # would stay alive through a fork.
+        raise failure
 
     async def reach(self, timeout_s: float) -> None:
         """Return when the server is connected.
@@ -83,14 +87,12 @@ class Connection:
         Raises:
             StepwellException: TEMPORARILY_UNAVAILABLE when the time is up.
         """
-        try:
-            await asyncio.wait_for(self._open().channel_ready(), timeout_s)
-        except TimeoutError:
+        if not await _succeeds_within(timeout_s, self._open().channel_ready()):
             raise StepwellException(
                 f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s). "
                 "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
                 "TEMPORARILY_UNAVAILABLE",
-            ) from None
+            )
 
     def _open(self) -> grpc.aio.Channel:
         # Here and not at construction: channels belong to the loop that runs when they are made.
@@ -106,6 +108,8 @@ class Connection:
     async def _close(self) -> None:
         if self._channel is not None:
             await self._channel.close()
+            # gRPC ends its own thread when nothing refers to a channel any more.
+            del self.experiments, self.runs, self.series, self.ingest
             self._channel = None
 
 
@@ -115,6 +119,15 @@ _connections: dict[str, Connection] = {}
 def connect(uri: str) -> Connection:
     """Return this process's connection to a server; it is opened with the first call."""
     return _connections.setdefault(uri, Connection(uri))
+
+
+async def _succeeds_within(timeout_s: float, attempt: Awaitable[None]) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await attempt
+    except TimeoutError:
+        return False
+    return True
 
 
 def _channel(address: settings.Address) -> grpc.aio.Channel:

@@ -28,8 +28,9 @@ def log_metrics(
     synchronous: bool | None = None,
 ) -> PendingWrite | None:
     """Log one point of each metric; without a timestamp (or with 0, as in MLflow) it is now."""
-    step_number = values.to_step("step", step) if step.__class__ is not int else step
-    at = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
+    first = next(iter(metrics), "")
+    step_number = values.to_step(first, step) if step.__class__ is not int else step
+    at = values.to_timestamp_ms(first, timestamp) if timestamp else now_ms()
     points = [
         (writer.number_of(key), value if value.__class__ is float else values.to_number(key, value))
         for key, value in metrics.items()

@@ -136,7 +136,8 @@ class Shipper:
     async def _open(self, call: Call) -> int:
         await call.write(ingest_pb2.StreamRequest(open=self._shipment.open_message()))
         try:
-            answer = await asyncio.wait_for(call.read(), OPEN_TIMEOUT_S)
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                answer = await call.read()
         except TimeoutError:
             raise _InterruptedError("the server did not open the stream in time") from None
         if not isinstance(answer, ingest_pb2.StreamResponse) or answer.WhichOneof("message") != "opened":
@@ -179,7 +180,9 @@ class Shipper:
         """Let points gather, unless somebody is in a hurry."""
         self._hurried.clear()
         try:
-            await asyncio.wait_for(self._hurried.wait(), LINGER_S)
+            # Not wait_for: in Python 3.11 that may swallow a cancellation, and the loop would not end.
+            async with asyncio.timeout(LINGER_S):
+                await self._hurried.wait()
         except TimeoutError:
             return
 

@@ -4,13 +4,12 @@ The limits are MLflow's, so that what fits there fits here. Everything raises St
 INVALID_PARAMETER_VALUE with a message that names the key.
 """
 
-import math
 import operator
 import posixpath
 import re
 from collections.abc import Mapping
 from logging import getLogger
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from stepwell import settings
@@ -83,9 +82,9 @@ def to_timestamp_ms(key: str, timestamp: object) -> int:
 
 
 def _integer(what: str, value: object, lowest: int, highest: int) -> int:
-    if isinstance(value, Real) and not isinstance(value, bool) and value == value // 1:
+    if isinstance(value, Real) and not isinstance(value, Integral) and float(value).is_integer():
         # Whole, however it is written: 3.0, numpy's float32(3).
-        value = math.trunc(value)
+        value = int(float(value))
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # TypeError is the answer for the rest
     except TypeError:

@@ -45,6 +45,7 @@ class RunWriter:
         self._writer_id = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._shipper: Shipper | None = None
+        self._shipper_epoch = 0
         self._resting = False
 
     def number_of(self, key: str) -> int:
@@ -139,7 +140,6 @@ class RunWriter:
     def resume(self) -> None:
         """Ship again after the background thread was stopped for a fork."""
         with self._lock:
-            self._shipper = None
             self._shipping()
 
     def open_message(self) -> "ingest_pb2.OpenWriter":
@@ -176,14 +176,16 @@ class RunWriter:
             self._shipping()
 
     def _shipping(self) -> "Shipper":
-        """Return the shipper; starts it if there is none."""
-        if self._shipper is None:
-            from stepwell import background
+        """Return the shipper; starts it if there is none, or if the background thread has ended under it."""
+        from stepwell import background
+
+        if self._shipper is None or self._shipper_epoch != background.epoch():
             from stepwell.connection import connect
             from stepwell.shipper import Shipper
 
             self._shipper = Shipper(self, connect(self.uri))
             _awake.add(self)
+            self._shipper_epoch = background.epoch()
             background.spawn(self._shipper.run())
         return self._shipper
 

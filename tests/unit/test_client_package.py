@@ -1,0 +1,39 @@
+"""The package as scripts see it, and the command line around it."""
+
+import importlib.metadata
+
+import pytest
+from click.testing import CliRunner
+
+import stepwell
+from stepwell import cli
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert stepwell.__version__ == importlib.metadata.version("stepwell")
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(stepwell, name) for name in stepwell.__all__)
+
+
+def test_mlflows_names() -> None:
+    assert stepwell.MlflowClient is stepwell.tracking.MlflowClient is stepwell.StepwellClient
+    assert stepwell.MlflowException is stepwell.exceptions.MlflowException is stepwell.StepwellException
+    assert stepwell.entities.ViewType.ALL == 3
+
+
+def test_a_command_that_is_not_installed() -> None:
+    answer = CliRunner().invoke(cli._unavailable("server", "asyncpg"), ["--port", "7"])
+    assert answer.exit_code == 1
+    assert "'server' needs asyncpg" in answer.output
+    assert "pip install 'stepwell[server]'" in answer.output
+
+
+def test_the_command_line_shows_its_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stepwell", "--version"])
+    with pytest.raises(SystemExit, match="0"):
+        cli.main()
+    assert stepwell.__version__ in capsys.readouterr().out

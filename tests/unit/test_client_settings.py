@@ -1,0 +1,80 @@
+"""Where the client finds its settings, and which tracking URIs it takes."""
+
+import pytest
+
+from stepwell import StepwellException, settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID", "RUN_ID"):
+        for prefix in ("STEPWELL", "MLFLOW"):
+            # Set first, so that the end of the test also undoes what the code under test sets.
+            monkeypatch.setenv(f"{prefix}_{name}", "")
+            monkeypatch.delenv(f"{prefix}_{name}")
+
+
+def test_default() -> None:
+    assert settings.tracking_uri() == "grpc://127.0.0.1:50051"
+    assert not settings.is_tracking_uri_set()
+
+
+def test_ours_goes_before_mlflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "grpc://theirs:1")
+    assert settings.tracking_uri() == "grpc://theirs:1"
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", "grpc://ours:1")
+    assert settings.tracking_uri() == "grpc://ours:1"
+
+
+def test_a_chosen_uri_is_left_to_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.set_tracking_uri("grpc://chosen:7")
+    assert settings.os.environ["STEPWELL_TRACKING_URI"] == "grpc://chosen:7"
+    assert settings.is_tracking_uri_set()
+
+
+def test_a_run_id_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "a" * 32)
+    assert [settings.take_run_id(), settings.take_run_id()] == ["a" * 32, None]
+
+
+@pytest.mark.parametrize(
+    ("uri", "target", "secure"),
+    [
+        ("grpc://127.0.0.1:50051", "127.0.0.1:50051", False),
+        ("grpc://tracker/", "tracker:50051", False),
+        ("grpcs://tracker.example.org:443", "tracker.example.org:443", True),
+        ("grpc://[::1]:7", "[::1]:7", False),
+    ],
+)
+def test_uris(uri: str, target: str, secure: bool) -> None:
+    assert settings.parse_uri(uri) == settings.Address(target, secure)
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("http://tracker:5000", "gRPC, not HTTP"),
+        ("https://tracker", "gRPC, not HTTP"),
+        ("sqlite:///mlflow.db", "names no Stepwell server"),
+        ("./mlruns", "names no Stepwell server"),
+        ("tracker:50051", "names no Stepwell server"),
+        ("grpc://", "the host is missing"),
+        ("grpc://tracker:port", "the port"),
+        ("grpc://tracker:70000", "the port"),
+        ("grpc://tracker:1/path", "nothing may follow"),
+        ("grpc://user:word@tracker:1", "nothing may follow"),
+    ],
+)
+def test_not_uris(uri: str, text: str) -> None:
+    with pytest.raises(StepwellException, match=text) as caught:
+        settings.set_tracking_uri(uri)
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert "grpc://HOST:PORT" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
+def test_times(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    assert settings.flush_timeout_s() == settings.FLUSH_TIMEOUT_S_DEFAULT
+    monkeypatch.setenv("STEPWELL_FLUSH_TIMEOUT_S", text)
+    with pytest.raises(StepwellException, match="STEPWELL_FLUSH_TIMEOUT_S"):
+        settings.flush_timeout_s()

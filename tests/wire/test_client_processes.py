@@ -1,0 +1,143 @@
+"""What only shows in processes of their own: the import, the end, forks, several writers, servers that go away."""
+
+import re
+import subprocess
+import sys
+
+import stepwell as mlflow
+from stepwell import MlflowClient
+from tests.harness.processes import ServerProcess
+
+LOG_AND_END = """
+import sys, stepwell
+run = stepwell.start_run()
+print(run.info.run_id, flush=True)
+for step in range(5_000):
+    stepwell.log_metric("x", step, step=step)
+{end}
+"""
+
+FORK = """
+import multiprocessing, os, stepwell
+
+def work(number):
+    for step in range(100):
+        stepwell.log_metric(f"child{number}", step, step=step)
+
+run = stepwell.start_run()
+print(run.info.run_id, flush=True)
+stepwell.log_metric("parent", 0, step=0)
+stepwell.flush()
+children = [multiprocessing.get_context("fork").Process(target=work, args=(number,)) for number in range(3)]
+for child in children:
+    child.start()
+stepwell.log_metric("parent", 1, step=1)
+for child in children:
+    child.join()
+    assert child.exitcode == 0
+"""
+
+
+def steps(run_id: str, key: str) -> list[int]:
+    return [point.step for point in mlflow.get_metric_history(run_id, key)]
+
+
+def test_the_import_is_light() -> None:
+    text = """
+import sys, stepwell, stepwell.cli
+heavy = {"grpc", "numpy", "google", "asyncio", "stepwell_api", "stepwell_server", "asyncpg", "click", "torch"}
+print(sorted(heavy & {name.split(".")[0] for name in sys.modules}))
+"""
+    answer = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"
+
+
+def test_logging_does_not_import_the_server(script) -> None:
+    text = """
+import sys, stepwell
+with stepwell.start_run():
+    stepwell.log_metric("x", 1)
+print(sorted({"stepwell_server", "asyncpg", "structlog", "click"} & set(sys.modules)))
+"""
+    assert script(text).stdout == "[]\n"
+
+
+def test_the_end_of_a_script(script) -> None:
+    answer = script(LOG_AND_END.format(end=""))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    run_id = answer.stdout.strip()
+    assert mlflow.get_run(run_id).info.status == "FINISHED"
+    assert steps(run_id, "x") == list(range(5_000))
+
+
+def test_an_uncaught_exception(script) -> None:
+    answer = script(LOG_AND_END.format(end="sys.excepthook = lambda *_: None; raise ValueError('boom')"))
+    assert (answer.returncode, answer.stderr) == (1, "")
+    run_id = answer.stdout.strip()
+    assert mlflow.get_run(run_id).info.status == "FAILED"
+    assert steps(run_id, "x") == list(range(5_000))
+
+
+def test_two_processes_log_into_one_run(tracking_uri: str) -> None:
+    run_id = MlflowClient().create_run("0").info.run_id
+    text = """
+import sys, stepwell
+for step in range(20_000):
+    stepwell.log_metric("x", float(sys.argv[2]), step=step, run_id=sys.argv[1])
+    stepwell.log_metric(f"own{sys.argv[2]}", 0.0, step=step, run_id=sys.argv[1])
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", text, run_id, number]) for number in "12"]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    points = mlflow.get_metric_history(run_id, "x")
+    assert sorted((point.step, point.value) for point in points) == [
+        (step, value) for step in range(20_000) for value in (1.0, 2.0)
+    ]
+    assert mlflow.get_run(run_id).data.metrics["x"] in (1.0, 2.0)
+    for number in "12":
+        assert steps(run_id, f"own{number}") == list(range(20_000))
+
+
+def test_forked_children_log_through_writers_of_their_own(script) -> None:
+    answer = script(FORK)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    run_id = answer.stdout.strip()
+    assert steps(run_id, "parent") == [0, 1]
+    for number in range(3):
+        assert steps(run_id, f"child{number}") == list(range(100))
+    assert mlflow.get_run(run_id).info.status == "FINISHED"
+
+
+def test_a_server_that_is_away_for_a_while(
+    database_url, start_server, tracking_uri, monkeypatch, caplog
+) -> None:
+    server: ServerProcess = start_server("--store", database_url)
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", server.tracking_uri)
+    with mlflow.start_run() as run:
+        for step in range(3_000):
+            mlflow.log_metric("x", step, step=step)
+            if step == 1_000:
+                mlflow.flush()
+                server.kill()
+            if step == 2_000:
+                assert mlflow.flush(timeout=0.5).waiting >= 1_000
+                start_server("--store", database_url, "--port", str(server.port))
+        assert mlflow.flush().complete
+    assert steps(run.info.run_id, "x") == list(range(3_000))
+    told = [re.search("is away|is back", record.getMessage()) for record in caplog.records]
+    assert [each[0] for each in told if each] == ["is away", "is back"]
+
+
+def test_the_exit_does_not_wait_for_ever(script) -> None:
+    text = """
+import stepwell
+stepwell.log_metric("x", 1, run_id="0" * 32)
+"""
+    answer = script(text, STEPWELL_TRACKING_URI="grpc://127.0.0.1:1", STEPWELL_EXIT_TIMEOUT_S="0.3")
+    assert answer.returncode == 0
+    assert "1 entries could not be delivered" in answer.stderr
+
+
+def test_the_command_line_says_what_is_missing() -> None:
+    text = "import sys; sys.modules['click'] = None; from stepwell.cli import main; main()"
+    answer = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert (answer.returncode, "pip install 'stepwell[server]'" in answer.stderr) == (1, True)
