@@ -109,7 +109,7 @@ async def _build(
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
     run_servicer = RunServicer(RunService(runs))
-    writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit))
+    writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool))))
     await stack.enter_async_context(Compactor(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,11 +27,14 @@ from stepwell_server.model import (
     TagEntry,
     WriterIdentity,
 )
+from stepwell_server.store import lane as lane_module
 from stepwell_server.store import series as series_module
+from stepwell_server.store.fair_queue import FairQueue
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool
 from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.waiting import Waiting
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
 
@@ -66,7 +69,7 @@ class Log:
 
 @pytest.fixture
 async def writer(pool: Pool) -> AsyncIterator[GroupCommitWriter]:
-    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
         yield writer
 
 
@@ -256,7 +259,7 @@ async def test_concurrent_commits_to_one_run_neither_deadlock_nor_lose(pool: Poo
     keys = [f"metric {number}" for number in range(30)]
 
     async def hammer(log: Log, number: int) -> None:
-        async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+        async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
             for step in range(10):
                 order = keys if number % 2 else list(reversed(keys))
                 await commit(writer, log.batch({key: [(step, number, float(number))] for key in order}))
@@ -275,6 +278,18 @@ async def test_overlapping_chunks_beyond_the_sweep_are_sorted_by_the_database(
     assert await history(pool, log.run_id, "loss") == sorted(points)
 
 
+class Database:
+    """A store whose groups are plain batches, and whose commit is what the test says."""
+
+    def __init__(self, commit: Callable[[Sequence[Batch]], Awaitable[list[Any]]]) -> None:
+        self.commit = commit
+        self.prepared: list[int] = []
+
+    async def prepare(self, batches: Sequence[Batch]) -> Sequence[Batch]:
+        self.prepared.append(len(batches))
+        return batches
+
+
 class TestGroupCommitWriter:
     """What the queue promises, with a database that is slow or broken on purpose."""
 
@@ -285,7 +300,7 @@ class TestGroupCommitWriter:
             await go_on.wait()
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
-        async with GroupCommitWriter(slow, queue_bytes_max=3_000) as writer:
+        async with GroupCommitWriter(Database(slow), queue_bytes_max=3_000) as writer:
             log = Log(uuid4())
             submitted = [
                 asyncio.create_task(writer.submit(log.batch({"a": [(1, 1, 1.0)]}))) for _ in range(20)
@@ -303,7 +318,7 @@ class TestGroupCommitWriter:
             await asyncio.sleep(0.02)
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
-        async with GroupCommitWriter(count) as writer:
+        async with GroupCommitWriter(Database(count)) as writer:
             log = Log(uuid4())
             settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(1)]
             await asyncio.sleep(0.005)
@@ -315,7 +330,7 @@ class TestGroupCommitWriter:
         async def away(batches: Sequence[Batch]) -> list[Any]:
             raise UnavailableError("the database is on holiday")
 
-        async with GroupCommitWriter(away) as writer:
+        async with GroupCommitWriter(Database(away)) as writer:
             log = Log(uuid4())
             settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(3)]
             for outcome in settled:
@@ -328,7 +343,7 @@ class TestGroupCommitWriter:
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
         log = Log(uuid4())
-        async with GroupCommitWriter(commit_slowly) as writer:
+        async with GroupCommitWriter(Database(commit_slowly)) as writer:
             settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(3)]
         assert [outcome.result().position for outcome in settled] == [1, 2, 3]
         with pytest.raises(UnavailableError, match="stopping"):
@@ -339,7 +354,7 @@ class TestGroupCommitWriter:
             await asyncio.sleep(3_600)
             return []
 
-        writer = await GroupCommitWriter(for_ever).__aenter__()
+        writer = await GroupCommitWriter(Database(for_ever)).__aenter__()
         outcome = await writer.submit(Log(uuid4()).batch({"a": [(1, 1, 1.0)]}))
         await asyncio.sleep(0)
         with pytest.raises(TimeoutError):
@@ -347,3 +362,85 @@ class TestGroupCommitWriter:
                 await writer.__aexit__(None, None, None)
         with pytest.raises(UnavailableError, match="stopped"):
             await outcome
+
+    async def test_the_next_group_is_prepared_while_the_last_one_commits(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lane_module, "PREPARE_EARLY_BYTES_MIN", 1)
+        go_on = asyncio.Event()
+        committed: list[int] = []
+
+        async def wait(batches: Sequence[Batch]) -> list[Any]:
+            await go_on.wait()
+            committed.append(len(batches))
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        database = Database(wait)
+        async with GroupCommitWriter(database) as writer:
+            log = Log(uuid4())
+            settled = []
+            for _ in range(3):
+                settled.append(await writer.submit(log.batch({"a": [(1, 1, 1.0)]})))
+                await asyncio.sleep(0.01)
+            assert (database.prepared, committed) == ([1, 1], [])
+            go_on.set()
+            await asyncio.gather(*settled)
+        assert committed == [1, 1, 1]
+
+    async def test_a_greedy_run_waits_for_itself_and_not_the_others(self) -> None:
+        go_on = asyncio.Event()
+
+        async def wait(batches: Sequence[Batch]) -> list[Any]:
+            await go_on.wait()
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        async with GroupCommitWriter(Database(wait), run_bytes_max=3_000, lanes=1) as writer:
+            greedy = Log(uuid4())
+            wanted = [
+                asyncio.create_task(writer.submit(greedy.batch({"a": [(1, 1, 1.0)]}))) for _ in range(20)
+            ]
+            await asyncio.sleep(0.01)
+            assert sum(task.done() for task in wanted) < 10
+            async with asyncio.timeout(5):
+                modest = await writer.submit(Log(uuid4()).batch({"a": [(1, 1, 1.0)]}))
+            go_on.set()
+            await asyncio.gather(modest, *[await task for task in wanted])
+
+    async def test_many_small_pieces_meet_in_one_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes: list[int] = []
+
+        async def count(batches: Sequence[Batch]) -> list[Any]:
+            sizes.append(len(batches))
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        monkeypatch.setattr(lane_module, "PACE_S", 0.5)
+        series = {f"m{number}": [(1, 1, 1.0)] for number in range(lane_module.PACED_SERIES_MIN)}
+        async with GroupCommitWriter(Database(count), lanes=1) as writer:
+            log = Log(uuid4())
+            first = await writer.submit(log.batch(series))
+            await first
+            rest = []
+            for _ in range(10):
+                rest.append(await writer.submit(log.batch(series)))
+                await asyncio.sleep(0.001)
+            # Who logs a param, a tag or an end is in a hurry: then nothing waits any more.
+            rest.append(await writer.submit(log.batch({}, [TagEntry(log.position, "t", "v")])))
+            await asyncio.gather(*rest)
+        assert sizes == [1, 11]
+
+
+def test_runs_take_turns_and_keep_their_order() -> None:
+    queue = FairQueue()
+    greedy, modest = Log(uuid4()), Log(uuid4())
+    sent = [greedy.batch({"a": [(1, 1, 1.0)]}) for _ in range(5)] + [modest.batch({"a": [(1, 1, 1.0)]})]
+
+    async def fill() -> None:
+        for batch in sent:
+            queue.put(Waiting(batch, 10))
+
+    asyncio.run(fill())
+    first, second = ([waiting.batch for waiting in queue.take(30)] for _ in range(2))
+    assert [batch.run_id for batch in first] == [greedy.run_id, modest.run_id, greedy.run_id]
+    assert [batch.first_position for batch in first + second] == [0, 0, 1, 2, 3, 4]
+    assert (queue.batches, queue.size, queue.points, queue.series) == (0, 0, 0, 0)
+    assert queue.take(30) == []

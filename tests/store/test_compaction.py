@@ -34,7 +34,7 @@ SIZES = (
 
 @pytest.fixture
 async def writer(pool: Pool) -> AsyncIterator[GroupCommitWriter]:
-    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)).commit) as writer:
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
         yield writer
 
 

@@ -20,6 +20,11 @@ class ByteBudget:
         """How much is out now."""
         return self._out
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is out and nobody waits."""
+        return self._out == 0 and not self._waiting
+
     async def take(self, size: int) -> None:
         """Wait for `size` bytes."""
         if not self._waiting and self._fits(size):

@@ -6,7 +6,7 @@ one size, a whole array is one big-endian numpy record array.
 """
 
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,33 +32,64 @@ RowKey = tuple[bytes, int, bytes, int, int]
 # Rows are handed to the connection in pieces of about this size, so that a large commit is never held twice.
 PIECE_BYTES = 512 * 1024
 
-_UUID_BYTES, _LONG, _INT, _SHORT = 16, 8, 4, 2
-_OWNER = struct.Struct(">h" + "i16s" + "ii" + "i16s" + "iq" + "ih" + "ii" + "iq" * 2)
-_STRIDE = struct.Struct(">iq")
-_TIMES_AND_ENDS = struct.Struct(">" + "iq" * 4 + "id" * 2)
-_FINITE = struct.Struct(">" + "id" * 3)
-_COUNT = struct.Struct(">ii")
+# The numbers at the head of a row, each behind its length; the two parts that may be NULL instead are cut out by name.
+_FIELDS = (
+    ("run_id", "V16"), ("metric_id", ">i4"), ("writer_id", "V16"), ("first_position", ">i8"), ("part", ">i2"),
+    ("count", ">i4"), ("step_min", ">i8"), ("step_max", ">i8"), ("step_stride", ">i8"),
+    ("time_first_ms", ">i8"), ("time_last_ms", ">i8"), ("time_min_ms", ">i8"), ("time_max_ms", ">i8"),
+    ("value_first", ">f8"), ("value_last", ">f8"), ("value_min", ">f8"), ("value_max", ">f8"), ("value_sum", ">f8"),
+    ("non_finite_count", ">i4"),
+)  # fmt: skip
+_HEAD = np.dtype(
+    [
+        ("fields", ">i2"),
+        *[part for name, form in _FIELDS for part in ((f"{name} length", ">i4"), (name, form))],
+    ]
+)
+_ARRAY_HEAD = np.dtype(
+    [(name, ">i4") for name in ("length", "dimensions", "has_nulls", "element", "count", "lower_bound")]
+)
+_SUMMED_UP = (
+    "step_min", "step_max", "time_first_ms", "time_last_ms", "time_min_ms", "time_max_ms",
+    "value_first", "value_last", "value_min", "value_max", "value_sum",
+)  # fmt: skip
 _BOOLEAN = struct.Struct(">i?")
-_ARRAY_HEAD = struct.Struct(">iiiiii")
 
 _ELEMENT_OIDS = {"i8": 20, "i4": 23, "f4": 700, "f8": 701}
+
+
+def _offset(name: str) -> int:
+    """Where the field and its length begin in the head of a row."""
+    assert _HEAD.fields is not None
+    return _HEAD.fields[f"{name} length"][1]
+
+
+_STRIDE, _AFTER_STRIDE = _offset("step_stride"), _offset("time_first_ms")
+_FINITE, _AFTER_FINITE = _offset("value_min"), _offset("non_finite_count")
 
 
 class ArrayColumn:
     """One column of points as array elements, from which chunks take their slices."""
 
-    def __init__(self, values: NDArray[Any], element: str) -> None:
+    def __init__(self, values: NDArray[Any], element: str, counts: NDArray[Any]) -> None:
         records = np.empty(len(values), [("length", ">i4"), ("value", ">" + element)])
         records["length"] = records.dtype["value"].itemsize
         records["value"] = values
-        self._bytes = memoryview(records.tobytes())
+        self._elements = memoryview(records.tobytes())
         self._stride = records.itemsize
-        self._element_oid = _ELEMENT_OIDS[element]
+        heads = np.empty(len(counts), _ARRAY_HEAD)
+        heads["length"] = _ARRAY_HEAD.itemsize - 4 + counts * self._stride
+        heads["dimensions"], heads["has_nulls"], heads["lower_bound"] = 1, 0, 1
+        heads["element"], heads["count"] = _ELEMENT_OIDS[element], counts
+        self._heads = memoryview(heads.tobytes())
 
-    def field(self, start: int, count: int) -> tuple[bytes, memoryview]:
-        """The array of the points [start, start + count) as a field: its head and its elements."""
-        elements = self._bytes[start * self._stride : (start + count) * self._stride]
-        return _ARRAY_HEAD.pack(20 + len(elements), 1, 0, self._element_oid, count, 1), elements
+    def field(self, number: int, start: int, count: int) -> tuple[memoryview, memoryview]:
+        """The array of chunk `number`, the points [start, start + count), as a field: its head and its elements."""
+        head = number * _ARRAY_HEAD.itemsize
+        return (
+            self._heads[head : head + _ARRAY_HEAD.itemsize],
+            self._elements[start * self._stride : (start + count) * self._stride],
+        )
 
 
 class ChunkRows:
@@ -66,21 +97,24 @@ class ChunkRows:
 
     def __init__(self, chunks: Chunks, keys: Sequence[RowKey], *, compacted: bool = False) -> None:
         self._chunks = chunks
-        self._keys = keys
+        self._heads = memoryview(_heads(chunks, keys).tobytes())
         self._compacted = _BOOLEAN.pack(1, compacted)
-        self._steps = self._column(chunks.points.steps, "i8", chunks.strides >= 0)
-        self._offsets = self._column(chunks.time_offsets_ms, "i4", ~chunks.offsets_fit)
-        self._times = self._column(chunks.points.timestamps_ms, "i8", chunks.offsets_fit)
-        self._float32 = self._column(chunks.values_float32, "f4", ~chunks.float32_exact)
-        self._float64 = self._column(chunks.points.values, "f8", chunks.float32_exact)
+        self._steps = self._column(chunks.points.steps, "i8", chunks.strides < 0)
+        self._offsets = self._column(chunks.time_offsets_ms, "i4", chunks.offsets_fit)
+        self._times = self._column(chunks.points.timestamps_ms, "i8", ~chunks.offsets_fit)
+        self._float32 = self._column(chunks.values_float32, "f4", chunks.float32_exact)
+        self._float64 = self._column(chunks.points.values, "f8", ~chunks.float32_exact)
 
     def __len__(self) -> int:
         return len(self._chunks.starts)
 
-    @staticmethod
-    def _column(values: NDArray[Any], element: str, unused: NDArray[np.bool_]) -> ArrayColumn | None:
-        """Most commits use one form of each column only; the others are not built."""
-        return None if unused.all() else ArrayColumn(values, element)
+    def _column(
+        self, values: NDArray[Any], element: str, used: NDArray[np.bool_]
+    ) -> tuple[ArrayColumn, list[bool]] | None:
+        """A column and which chunks use it; most commits use one form of each only, and the others are not built."""
+        if not used.any():
+            return None
+        return ArrayColumn(values, element, self._chunks.summaries.counts), used.tolist()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the COPY data in pieces of about PIECE_BYTES."""
@@ -96,53 +130,54 @@ class ChunkRows:
         yield b"".join(waiting)
 
     def _rows(self) -> Iterator[list[bytes | memoryview]]:
-        """Yield the fields of each row; lists of numbers are made once, because numpy scalars are slow."""
+        """Yield the fields of each row."""
         chunks, summaries = self._chunks, self._chunks.summaries
-        columns = zip(
-            self._keys, chunks.starts.tolist(), chunks.strides.tolist(),
-            chunks.offsets_fit.tolist(), chunks.float32_exact.tolist(),
-            summaries.counts.tolist(), summaries.step_min.tolist(), summaries.step_max.tolist(),
-            summaries.time_first_ms.tolist(), summaries.time_last_ms.tolist(),
-            summaries.time_min_ms.tolist(), summaries.time_max_ms.tolist(),
-            summaries.value_first.tolist(), summaries.value_last.tolist(),
-            summaries.value_min.tolist(), summaries.value_max.tolist(), summaries.value_sum.tolist(),
-            summaries.non_finite_counts.tolist(),
-            strict=True,
-        )  # fmt: skip
-        for (
-            (run_id, metric_id, writer_id, first_position, part), start, stride,
-            offsets_fit, float32_exact, count, step_min, step_max,
-            time_first, time_last, time_min, time_max, value_first, value_last, value_min, value_max, value_sum,
-            non_finite,
-        ) in columns:  # fmt: skip
-            yield [
-                _OWNER.pack(
-                    len(COLUMNS), _UUID_BYTES, run_id, _INT, metric_id, _UUID_BYTES, writer_id, _LONG, first_position,
-                    _SHORT, part, _INT, count, _LONG, step_min, _LONG, step_max,
-                ),
-                NULL if stride < 0 else _STRIDE.pack(_LONG, stride),
-                _TIMES_AND_ENDS.pack(
-                    _LONG, time_first, _LONG, time_last, _LONG, time_min, _LONG, time_max,
-                    _LONG, value_first, _LONG, value_last,
-                ),
-                NULL * 3 if non_finite == count else _FINITE.pack(_LONG, value_min, _LONG, value_max, _LONG, value_sum),
-                _COUNT.pack(_INT, non_finite),
-                *self._array(self._steps, stride < 0, start, count),
-                *self._array(self._offsets, offsets_fit, start, count),
-                *self._array(self._times, not offsets_fit, start, count),
-                *self._array(self._float32, float32_exact, start, count),
-                *self._array(self._float64, not float32_exact, start, count),
-                self._compacted,
-            ]  # fmt: skip
+        even = (chunks.strides >= 0).tolist()
+        any_finite = (summaries.non_finite_counts < summaries.counts).tolist()
+        spans = zip(chunks.starts.tolist(), summaries.counts.tolist(), strict=True)
+        columns = (self._steps, self._offsets, self._times, self._float32, self._float64)
+        for number, (start, count) in enumerate(spans):
+            row = self._head(number, even[number], any_finite[number])
+            for column in columns:
+                if column is not None and column[1][number]:
+                    row += column[0].field(number, start, count)
+                else:
+                    row.append(NULL)
+            row.append(self._compacted)
+            yield row
 
-    @staticmethod
-    def _array(
-        column: ArrayColumn | None, used: bool, start: int, count: int
-    ) -> tuple[bytes | memoryview, ...]:
-        return column.field(start, count) if column is not None and used else (NULL,)
+    def _head(self, number: int, even: bool, any_finite: bool) -> list[bytes | memoryview]:
+        head = self._heads[number * _HEAD.itemsize : (number + 1) * _HEAD.itemsize]
+        if even and any_finite:
+            return [head]
+        return [
+            head[:_STRIDE],
+            head[_STRIDE:_AFTER_STRIDE] if even else NULL,
+            head[_AFTER_STRIDE:_FINITE],
+            head[_FINITE:_AFTER_FINITE] if any_finite else NULL * 3,
+            head[_AFTER_FINITE:],
+        ]
 
 
-async def as_source(rows: ChunkRows) -> AsyncIterator[bytes]:
-    """The COPY data as asyncpg wants it."""
-    for piece in rows.pieces():
+def _heads(chunks: Chunks, keys: Sequence[RowKey]) -> NDArray[Any]:
+    """The numbers of all rows at once."""
+    heads = np.empty(len(keys), _HEAD)
+    heads["fields"] = len(COLUMNS)
+    for name, _ in _FIELDS:
+        heads[f"{name} length"] = heads.dtype[name].itemsize
+    run_ids, metric_ids, writer_ids, first_positions, parts = zip(*keys, strict=True)
+    heads["run_id"] = np.frombuffer(b"".join(run_ids), "V16")
+    heads["writer_id"] = np.frombuffer(b"".join(writer_ids), "V16")
+    heads["metric_id"], heads["first_position"], heads["part"] = metric_ids, first_positions, parts
+    summaries = chunks.summaries
+    heads["count"], heads["step_stride"] = summaries.counts, chunks.strides
+    heads["non_finite_count"] = summaries.non_finite_counts
+    for name in _SUMMED_UP:
+        heads[name] = getattr(summaries, name)
+    return heads
+
+
+async def as_source(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """COPY data as asyncpg wants it."""
+    for piece in pieces:
         yield piece

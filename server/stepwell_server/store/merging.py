@@ -39,9 +39,9 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
         rows = await connection.fetch(_SQL["take_chunks"], *_columns(keys))
         if len(rows) != len(keys):
             raise ChunksChangedError
-        chunk_rows = await asyncio.to_thread(merged_rows, merges, rows)
+        pieces = await asyncio.to_thread(lambda: list(merged_rows(merges, rows).pieces()))
         await connection.copy_to_table(
-            "metric_chunk", source=as_source(chunk_rows), columns=COLUMNS, format="binary"
+            "metric_chunk", source=as_source(pieces), columns=COLUMNS, format="binary"
         )
 
 

@@ -63,10 +63,20 @@ def chain(batches: Sequence[Batch]) -> list[Chain]:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPoints:
-    """The points of several chains as chunks, with what their rows and the latest values need."""
+    """The points of several chains: chunk rows as COPY data, and the columns of merge_latest."""
 
-    rows: ChunkRows
+    chunks: int
+    pieces: Sequence[bytes]
     latest: tuple[list[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedGroup:
+    """Batches that one transaction will commit, with all that can be worked out before it."""
+
+    batches: Sequence[Batch]
+    chains: Sequence[Chain]
+    points: PreparedPoints | None
 
 
 class PointStore:
@@ -76,22 +86,23 @@ class PointStore:
         self._pool = pool
         self._metric_ids = metric_ids
 
-    async def commit(self, batches: Sequence[Batch]) -> list[Outcome | StepwellError]:
-        """Commit all batches that join what is committed, in one transaction; one outcome for each, in order.
-
-        Raises UnavailableError, or what the database raises about the data; then nothing of the group is stored.
-        """
+    async def prepare(self, batches: Sequence[Batch]) -> PreparedGroup:
+        """See `lane.GroupStore`."""
         chains = chain(batches)
-        prepared = await self._prepare(chains)
+        return PreparedGroup(batches, chains, await self._prepare(chains))
+
+    async def commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
+        """See `lane.GroupStore`."""
+        batches, chains, prepared = group.batches, group.chains, group.points
         async with self._pool.transaction() as connection:
             stages = await advance_positions(connection, chains)
             writable = [chain for chain in chains if stages.get(chain.key) is LifecycleStage.ACTIVE]
             if len(writable) < len(chains):
                 prepared = await self._prepare(writable)
             if prepared is not None:
-                CHUNKS_COMMITTED.inc(len(prepared.rows))
+                CHUNKS_COMMITTED.inc(prepared.chunks)
                 await connection.copy_to_table(
-                    "metric_chunk", source=as_source(prepared.rows), columns=COLUMNS, format="binary"
+                    "metric_chunk", source=as_source(prepared.pieces), columns=COLUMNS, format="binary"
                 )
                 await connection.execute(_SQL["merge_latest"], *prepared.latest)
             rejections = await write_entries(
@@ -159,7 +170,11 @@ def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoin
     points_by_series, owner = join_series(pieces, owners)
     chunks = build_chunks(points_by_series)
     rows = ChunkRows(chunks, list(row_keys(chains, owner[chunks.series].tolist(), chunks.parts.tolist())))
-    return PreparedPoints(rows, latest_columns(chunks, owner, [of_writer.key[0] for of_writer in chains]))
+    return PreparedPoints(
+        len(rows),
+        list(rows.pieces()),
+        latest_columns(chunks, owner, [of_writer.key[0] for of_writer in chains]),
+    )
 
 
 def row_keys(chains: Sequence[Chain], owners: Sequence[int], parts: Sequence[int]) -> Iterator[RowKey]:
