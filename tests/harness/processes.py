@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -118,3 +119,13 @@ class ServerFailedError(Exception):
         super().__init__(f"exit code {exit_code}: {log}")
         self.exit_code = exit_code
         self.log = log
+
+
+def stepwell_command(*arguments: str) -> str:
+    """Run `stepwell` with these arguments to its end, which must be a good one; return what it printed."""
+    program = Path(sys.executable).with_name("stepwell")
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, env=_neutral_environment()
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -11,9 +11,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from stepwell_server.commands.compaction import compaction as command
 from stepwell_server.deadline import Deadline
 from stepwell_server.store import compactor as compactor_module
 from stepwell_server.store import merging
@@ -24,6 +22,7 @@ from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool, open_pool
 from stepwell_server.store.sql import load
 from stepwell_server.store.writer import GroupCommitWriter
+from tests.harness.processes import stepwell_command
 from tests.store.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
@@ -224,9 +223,7 @@ async def test_people_can_see_pause_and_run_it(
     await fill(writer, log, batches=9, size=3)
 
     def stepwell(*arguments: str) -> str:
-        done = CliRunner().invoke(command, [*arguments, "--store", database_url], catch_exceptions=False)
-        assert done.exit_code == 0
-        return done.stdout
+        return stepwell_command("compaction", *arguments, "--store", database_url)
 
     assert "paused" in await asyncio.to_thread(stepwell, "pause")
     assert json.loads(await asyncio.to_thread(stepwell, "run", "--json"))["merged_chunks"] == 9
