@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from stepwell_api.v1 import ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
-from stepwell_server.config import Config, without_password
+from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
@@ -48,7 +48,7 @@ class RunningServer:
     host: str
     port: int
     store: str
-    pool: Pool
+    pool: Pool | None = None  # None where workers hold the connections
     metrics_port: int | None = None
 
     @property
@@ -72,27 +72,35 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
     deadline = Deadline(config.shutdown_grace_s)
     draining = asyncio.Event()
     async with AsyncExitStack() as stack:
-        require_bindable(config.host, config.port)  # first, because it is quick
+        if not config.shares_port:
+            require_bindable(config.host, config.port)  # first, because it is quick
         metrics_port = None
         if config.metrics_port is not None:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
-        store = await _open_store(config, deadline, stack)
+        store = await open_store(config, deadline, stack)
         await migrate(store)
         pool = await stack.enter_async_context(open_pool(store, deadline))
         registrations = await _build(config, pool, draining, stack)
         server = await stack.enter_async_context(
-            listening(config.host, config.port, registrations, draining, deadline)
+            listening(
+                config.host, config.port, registrations, draining, deadline, shares_port=config.shares_port
+            )
         )
         log.info("server ready", host=config.host, port=server.port, store=without_password(store))
         yield RunningServer(config.host, server.port, store, pool, metrics_port)
 
 
-async def _open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
+async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
     """Return the URL of the database; without one in the config, start the embedded PostgreSQL."""
     if config.store is not None:
         return config.store
     stack.enter_context(folder_lock(config.data))
-    postgres = EmbeddedPostgres(config.data, deadline, fsync=config.embedded_fsync)
+    postgres = EmbeddedPostgres(
+        config.data,
+        deadline,
+        fsync=config.embedded_fsync,
+        connections_max=embedded_connections(config.workers),
+    )
     return (await stack.enter_async_context(postgres)).url
 
 

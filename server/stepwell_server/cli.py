@@ -1,7 +1,6 @@
 """The command `stepwell server`."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import click
@@ -12,6 +11,8 @@ from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, is_loopback, without_password
 from stepwell_server.errors import StepwellError
 from stepwell_server.logs import LogFormat, set_up_logs
+from stepwell_server.signals import stop_on_signals
+from stepwell_server.workers import running_workers
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,13 @@ log = structlog.get_logger(__name__)
     help="Seconds to finish what was received when told to stop.",
 )
 @click.option(
+    "--workers",
+    envvar="STEPWELL_WORKERS",
+    default=1,
+    type=click.IntRange(1, defaults.WORKERS_MAX),
+    help="Processes that share the port; one keeps about one core busy.",
+)
+@click.option(
     "--metrics-port",
     envvar="STEPWELL_METRICS_PORT",
     type=click.IntRange(0, 65_535),
@@ -90,6 +98,7 @@ def server(
     log_format: LogFormat | None,
     log_level: str,
     shutdown_grace: float,
+    workers: int,
     metrics_port: int | None,
     metrics_host: str,
     lost_after: float,
@@ -104,6 +113,9 @@ def server(
         data=data,
         store=store or None,
         shutdown_grace_s=shutdown_grace,
+        workers=workers,
+        log_format=log_format,
+        log_level=log_level,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
         lost_after_s=lost_after,
@@ -118,25 +130,11 @@ async def serve(config: Config) -> None:
     """Run a server until SIGTERM or SIGINT; these also interrupt the start."""
     stop_on_signals()
     try:
-        async with running_server(config) as running:
+        async with running_server(config) if config.workers == 1 else running_workers(config) as running:
             announce(running, config)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         log.info("server stopped")
-
-
-def stop_on_signals() -> None:
-    """Let the first SIGTERM or SIGINT cancel the current task; later ones do nothing, because the stop is bounded."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def stop(number: signal.Signals) -> None:
-        log.info("asked to stop", signal=number.name)
-        if not task.cancelling():
-            task.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
 
 
 def announce(running: RunningServer, config: Config) -> None:

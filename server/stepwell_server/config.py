@@ -9,6 +9,7 @@
 | `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
 | `--log-level`         | STEPWELL_LOG_LEVEL        | info            | debug, info, warning or error        |
 | `--shutdown-grace`    | STEPWELL_SHUTDOWN_GRACE   | 10              | seconds                              |
+| `--workers`           | STEPWELL_WORKERS          | 1               | processes that share the port        |
 | `--metrics-port`      | STEPWELL_METRICS_PORT     | (no page)       | TCP port; 0 takes any free one       |
 | `--metrics-host`      | STEPWELL_METRICS_HOST     | 127.0.0.1       | name or address of the metrics page  |
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
@@ -17,6 +18,7 @@
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authentication
@@ -33,7 +35,8 @@ SEND_BYTES_MAX = 8 * 1024 * 1024
 
 POOL_CONNECTIONS_MAX = 10  # two cores are busy with four; the rest is for slow readers
 POOL_CONNECTIONS_MIN = 0  # made when needed; an idle server holds none
-EMBEDDED_CONNECTIONS_MAX = 50  # the pool, migrations, and people with psql
+EMBEDDED_CONNECTIONS_MIN = 50  # the pool, migrations, and people with psql
+WORKERS_MAX = 64  # more than the cores of most machines
 
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
@@ -41,7 +44,7 @@ COMMAND_TIMEOUT_S = 60.0
 SECRET_QUERY_KEYS = frozenset({"password", "sslpassword"})
 
 assert POOL_CONNECTIONS_MIN <= POOL_CONNECTIONS_MAX
-assert POOL_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MAX
+assert POOL_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
 assert CONNECT_TIMEOUT_S < COMMAND_TIMEOUT_S
 
 
@@ -60,12 +63,23 @@ class Config:
     # The page for Prometheus (docs/metrics.md); None for none.
     metrics_port: int | None = None
     metrics_host: str = HOST_DEFAULT
+    workers: int = 1
+    # Whether other processes of ours may listen on the same port: that of a worker.
+    shares_port: bool = False
+    log_format: Literal["text", "json"] | None = None
+    log_level: str = "info"
 
     def __post_init__(self) -> None:
         assert 0 <= self.port <= 65_535
+        assert 1 <= self.workers <= WORKERS_MAX
         assert self.metrics_port is None or 0 <= self.metrics_port <= 65_535
         assert self.shutdown_grace_s > 0
         assert self.lost_after_s >= 0
+
+
+def embedded_connections(workers: int) -> int:
+    """Return how many connections the embedded PostgreSQL takes: every worker's pool, and some for people."""
+    return max(EMBEDDED_CONNECTIONS_MIN, workers * POOL_CONNECTIONS_MAX + 20)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
-from stepwell_server.config import CONNECT_TIMEOUT_S
+from stepwell_server.config import CONNECT_TIMEOUT_S, EMBEDDED_CONNECTIONS_MIN
 from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
 from stepwell_server.store import embedded_host
@@ -61,11 +61,19 @@ class EmbeddedPostgres:
     the deadline says and, should that be too short, leaves the rest to crash recovery.
     """
 
-    def __init__(self, data: Path, deadline: Deadline, *, fsync: bool = True) -> None:
+    def __init__(
+        self,
+        data: Path,
+        deadline: Deadline,
+        *,
+        fsync: bool = True,
+        connections_max: int = EMBEDDED_CONNECTIONS_MIN,
+    ) -> None:
         self._data = data.resolve()
         self._folder = self._data / "postgres"
         self._deadline = deadline
         self._fsync = fsync
+        self._connections_max = connections_max
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._process: subprocess.Popen[str] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -143,7 +151,7 @@ class EmbeddedPostgres:
 
     async def _start(self) -> None:
         self._last_lines.clear()
-        settings = server_settings(self._socket, fsync=self._fsync)
+        settings = server_settings(self._socket, fsync=self._fsync, connections_max=self._connections_max)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         name = embedded_host.data_argument(self._folder, self._account)
         process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own binary; returns when it runs

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from stepwell_server.config import EMBEDDED_CONNECTIONS_MAX
-
 MIB = 1024 * 1024
 SHARED_BUFFERS_MAX_MIB = 1024  # more gives writing nothing; reading has the kernel's cache
 SHARED_BUFFERS_MIN_MIB = 128
@@ -20,18 +18,24 @@ def shared_buffers_mib(memory: int) -> int:
     return max(SHARED_BUFFERS_MIN_MIB, min(SHARED_BUFFERS_MAX_MIB, memory // 8))
 
 
-def server_settings(socket_folder: Path, *, fsync: bool) -> dict[str, str]:
+def server_settings(socket_folder: Path, *, fsync: bool, connections_max: int) -> dict[str, str]:
     """Return all settings that differ from PostgreSQL's defaults."""
-    return {**_access(socket_folder), **_memory(), **_writing(fsync), **_planning(), **_logging()}
+    return {
+        **_access(socket_folder, connections_max),
+        **_memory(),
+        **_writing(fsync),
+        **_planning(),
+        **_logging(),
+    }
 
 
-def _access(socket_folder: Path) -> dict[str, str]:
+def _access(socket_folder: Path, connections_max: int) -> dict[str, str]:
     return {
         "cluster_name": "stepwell",  # shown by ps
         "listen_addresses": "",  # no TCP: only who may enter the socket's folder gets in
         "unix_socket_directories": str(socket_folder),
         "unix_socket_permissions": "0700",
-        "max_connections": str(EMBEDDED_CONNECTIONS_MAX),
+        "max_connections": str(connections_max),
     }
 
 

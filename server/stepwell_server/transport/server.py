@@ -28,7 +28,6 @@ STREAMS_PER_CONNECTION_MAX = 1_000
 CALLS_SHARE = 0.7
 
 OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.so_reuseport", 0),  # a second server on the same port fails instead of stealing half of the calls
     ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
     ("grpc.max_send_message_length", SEND_BYTES_MAX),
     ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION_MAX),
@@ -56,19 +55,30 @@ class ListeningServer:
 
 @asynccontextmanager
 async def listening(
-    host: str, port: int, registrations: Sequence[Registration], draining: asyncio.Event, deadline: Deadline
+    host: str,
+    port: int,
+    registrations: Sequence[Registration],
+    draining: asyncio.Event,
+    deadline: Deadline,
+    *,
+    shares_port: bool = False,
 ) -> AsyncIterator[ListeningServer]:
     """Serve until the context ends; then report NOT_SERVING, set `draining`, and let calls finish until the deadline.
 
-    Port 0 takes any free port. Long streams have to watch `draining` and end by themselves.
+    Port 0 takes any free port. With `shares_port`, other processes that say so may listen on it too. Long streams have
+    to watch `draining` and end by themselves.
 
     Raises:
         StartupError: the address cannot be listened on.
     """
-    server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[ErrorInterceptor()], options=[("grpc.so_reuseport", int(shares_port)), *OPTIONS]
+    )
     for register in registrations:
         register(server)
     checks = _add_standard_services(server)
+    if not shares_port:
+        require_bindable(host.strip("[]"), port)  # a second server must not steal half of the calls
     bound = _bind(server, host, port)
     await server.start()
     for name in SERVICE_NAMES:
@@ -92,7 +102,6 @@ def _add_standard_services(server: Any) -> Any:
 
 def _bind(server: Any, host: str, port: int) -> int:
     address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-    require_bindable(host.strip("[]"), port)
     try:
         bound: int = server.add_insecure_port(address)
     except RuntimeError as error:

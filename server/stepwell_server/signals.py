@@ -1,0 +1,22 @@
+"""How a process of the server is told to stop."""
+
+import asyncio
+import signal
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+def stop_on_signals() -> None:
+    """Let the first SIGTERM or SIGINT cancel the current task; later ones do nothing, because the stop is bounded."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop(number: signal.Signals) -> None:
+        log.info("asked to stop", signal=number.name)
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)

@@ -1,0 +1,67 @@
+"""One worker process; see `workers.py`, which starts it. Not meant to be started by people."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from stepwell_server.app import running_server
+from stepwell_server.config import Config
+from stepwell_server.errors import StepwellError
+from stepwell_server.logs import set_up_logs
+from stepwell_server.signals import stop_on_signals
+from stepwell_server.workers import READY
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Serve until told to stop, or until the parent is gone."""
+    settings = json.loads(sys.stdin.buffer.readline())
+    config = Config(**{**settings["config"], "data": Path(settings["config"]["data"])})
+    set_up_logs(settings["log_format"], settings["log_level"])
+    structlog.contextvars.bind_contextvars(worker=settings["number"])
+    try:
+        asyncio.run(serve(config))
+    except StepwellError as error:
+        log.error("worker cannot start", reason=str(error))
+        sys.exit(1)
+
+
+async def serve(config: Config) -> None:
+    """Run the server until SIGTERM, or the end of standard input."""
+    stop_on_signals()
+    orphaned = asyncio.create_task(_cancel_when_orphaned(_current()))
+    try:
+        async with running_server(config):
+            os.write(sys.stdout.fileno(), READY)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        log.info("worker stopped")
+    finally:
+        orphaned.cancel()
+
+
+def _current() -> "asyncio.Task[Any]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+async def _cancel_when_orphaned(serving: "asyncio.Task[Any]") -> None:
+    """The parent holds the other end of standard input for as long as it lives."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    )
+    await reader.read()
+    log.warning("the parent process is gone")
+    serving.cancel()
+
+
+if __name__ == "__main__":
+    main()
