@@ -28,7 +28,8 @@ T = TypeVar("T")
 CALL_TIMEOUT_S = 60.0
 MESSAGE_BYTES_MAX = 8 * 2**20
 # A connection of which nothing was heard for 20 s is asked for a sign of life and given up 10 s later, so that a
-# half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s.
+# half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s. gRPC also pings to
+# measure the bandwidth, does not ask for a sign of life meanwhile, and would wait a minute for that other answer.
 KEEPALIVE_TIME_MS = 20_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 # gRPC tries to connect again by itself; it must not fall asleep for its default of two minutes.
@@ -40,6 +41,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
     ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
     ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),

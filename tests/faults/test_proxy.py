@@ -125,6 +125,15 @@ def test_dropped_bytes_end_their_connection_when_it_heals(proxy: Proxy, client: 
         client.recv(1)
 
 
+def test_abandoned_connections_stay_silent_and_new_ones_work(proxy: Proxy, client: socket.socket) -> None:
+    proxy.abandon()
+    client.sendall(b"nobody is there")
+    proxy.heal()
+    assert is_silent(client)
+    with connected(proxy) as again:
+        assert said(again, b"fresh") == b"fresh"
+
+
 def test_a_slow_connection_still_passes_everything_in_order(proxy: Proxy, client: socket.socket) -> None:
     proxy.slow(20_000)
     data = bytes(range(250)) * 8

@@ -1,5 +1,6 @@
 """A real server in a process of its own, which tests may kill."""
 
+import json
 import os
 import re
 import selectors
@@ -26,6 +27,7 @@ class ServerProcess:
     """
 
     def __init__(self, *options: str, environment: dict[str, str] | None = None) -> None:
+        self._options = options
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         port = () if "--port" in options else ("--port", "0")
         self.process = subprocess.Popen(
@@ -33,7 +35,7 @@ class ServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**_neutral_environment(), **(environment or {})},
+            env={**neutral_environment(), **(environment or {})},
         )
         try:
             self.output = self._read_until_ready()
@@ -64,6 +66,15 @@ class ServerProcess:
     def port(self) -> int:
         """Where it listens."""
         return int(_READY.search(self.output)["port"])
+
+    @property
+    def store(self) -> str:
+        """URL of its database: that of --store, or of the embedded PostgreSQL (needs the log as JSON)."""
+        if "--store" in self._options:
+            return self._options[self._options.index("--store") + 1]
+        # gRPC writes lines of its own in between.
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return next(line["store"] for line in lines if line["event"] == "server ready")
 
     def log(self) -> str:
         """Return what it wrote to standard error so far."""
@@ -107,7 +118,7 @@ class ServerProcess:
         self.close()
 
 
-def _neutral_environment() -> dict[str, str]:
+def neutral_environment() -> dict[str, str]:
     """Return the environment without what would configure the server."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STEPWELL_")}
 

@@ -11,6 +11,7 @@ Use as a context manager; all methods may be called from any thread and have hap
         proxy.hold(Way.DOWN)     # what the client sends arrives, what the server answers does not
         proxy.slow(10_000)       # bytes a second in each direction of each connection
         proxy.heal()             # everything passes again
+        proxy.abandon()          # half-open for ever: the connections that there are; new ones work
         proxy.cut()              # all connections are reset; new ones are possible
         proxy.refuse()           # and now they are not; heal() makes them possible again
 """
@@ -95,6 +96,10 @@ class Proxy:
         """Let at most so much pass, in each direction of each connection."""
         self._call(lambda: setattr(self, "_bytes_per_s", bytes_per_s))
 
+    def abandon(self) -> None:
+        """Let the connections that there are never hear anything again, as after a router lost them."""
+        self._call(self._abandon)
+
     def refuse(self) -> None:
         """Refuse new connections and reset those that there are."""
         self._run(self._stop_listening())
@@ -115,6 +120,10 @@ class Proxy:
         self._dropping.clear()
         for event in self._open.values():
             event.set()
+
+    def _abandon(self) -> None:
+        for link in self._links:
+            link.abandoned = True
 
     async def _listen(self) -> None:
         if self._server is None:
@@ -140,7 +149,7 @@ class Proxy:
 
     async def _cut_torn(self) -> None:
         for link in list(self._links):
-            if link.torn:
+            if link.torn and not link.abandoned:
                 link.end(reset=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -167,7 +176,7 @@ class Proxy:
     ) -> None:
         while data := await source.read(self._piece_bytes()):
             await self._open[way].wait()
-            if way in self._dropping:
+            if link.abandoned or way in self._dropping:
                 link.torn = True
                 continue
             if self._bytes_per_s:
@@ -176,7 +185,8 @@ class Proxy:
             await sink.drain()
             self.bytes_passed[way] += len(data)
         await self._open[way].wait()
-        sink.write_eof()
+        if not link.abandoned:
+            sink.write_eof()
 
     def _piece_bytes(self) -> int:
         return max(1, int(self._bytes_per_s * SLOW_PIECE_S)) if self._bytes_per_s else CHUNK_BYTES
@@ -197,6 +207,7 @@ class _Link:
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
         self._writers = writers
         self.torn = False
+        self.abandoned = False
 
     def end(self, *, reset: bool) -> None:
         """Close both halves."""

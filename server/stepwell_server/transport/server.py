@@ -33,6 +33,10 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION_MAX),
     ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    (
+        "grpc.http2.ping_timeout_ms",
+        KEEPALIVE_TIMEOUT_MS,
+    ),  # of pings that measure bandwidth and stand in for keepalive
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_INTERVAL_MIN_MS),
 )

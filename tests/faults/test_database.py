@@ -1,0 +1,128 @@
+"""PostgreSQL is killed, crashes, is shut down, and its disk fills up; every point arrives, once."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.accounting import assert_exact, assert_receipt, committed, rows, stored
+from tests.faults.conftest import StartTraining
+from tests.faults.patience import until
+from tests.harness.disks import fill, make_room, small_disk
+from tests.harness.processes import ServerProcess
+
+SEED = 5
+CALLS = 100_000  # more than there is time for; they end when told
+PACE = 1_500
+DISK_MIB = 192
+
+Fault = Callable[[int], None]
+
+
+def postmaster(data: Path) -> int:
+    """Return the id of PostgreSQL's main process."""
+    return int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def backends(postmaster_id: int) -> list[int]:
+    """Return the ids of the processes that serve connections."""
+    listed = subprocess.run(
+        ["/bin/ps", "-o", "pid=,args=", "--ppid", str(postmaster_id)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line.split(None, 1) for line in listed.stdout.splitlines()]
+    return [int(process_id) for process_id, arguments in lines if "stepwell stepwell" in arguments]
+
+
+def kill_main_process(postmaster_id: int) -> None:
+    os.kill(postmaster_id, signal.SIGKILL)
+
+
+def kill_backends(postmaster_id: int) -> None:
+    found = backends(postmaster_id)
+    assert found
+    for process_id in found:
+        os.kill(process_id, signal.SIGKILL)
+
+
+def kill_all(postmaster_id: int) -> None:
+    os.killpg(postmaster_id, signal.SIGKILL)
+
+
+def shut_down_at_once(postmaster_id: int) -> None:
+    os.kill(postmaster_id, signal.SIGQUIT)
+
+
+def shut_down_fast(postmaster_id: int) -> None:
+    os.kill(postmaster_id, signal.SIGINT)
+
+
+FAULTS = (kill_main_process, kill_backends, shut_down_at_once, kill_all, shut_down_fast)
+
+
+def test_every_point_arrives_once_whatever_happens_to_postgresql(
+    tmp_path: Path, start_server: Callable[..., ServerProcess], start_training: StartTraining
+) -> None:
+    data = tmp_path / "data"
+    server = start_server("--data", str(data))
+    training = start_training(server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS)
+    for fault in FAULTS:
+        before = committed(server.store)
+        until(lambda before=before: committed(server.store) > before, "a commit")
+        fault(postmaster(data))
+        until(lambda: answers(server.store), f"PostgreSQL's return after {fault.__name__}")
+    receipt = training.end()
+    assert_exact(server.store, training)
+    assert_receipt(receipt, training)
+
+
+def test_every_point_arrives_once_when_the_disk_was_full(
+    tmp_path: Path, start_training: StartTraining
+) -> None:
+    with (
+        small_disk(tmp_path / "disk", DISK_MIB) as disk,
+        ServerProcess("--data", str(disk / "data")) as server,
+    ):
+        training = start_training(server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS)
+        until(lambda: committed(server.store) > 0, "a commit")
+        fill(disk)
+        until(lambda: "No space left" in server.log(), "a full disk")
+        make_room(disk)
+        receipt = training.end()
+        assert_exact(server.store, training)
+        assert_receipt(receipt, training)
+
+
+def test_what_is_logged_to_a_deleted_run_is_refused_and_counted(
+    shared_server: ServerProcess, start_training: StartTraining
+) -> None:
+    store = shared_server.store
+    training = start_training(
+        shared_server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS
+    )
+    training.wait_for_calls(1)
+    until(lambda: stored(store, training.run_id).size > 1_000, "the first points")
+    rows(store, "UPDATE run SET lifecycle_stage = 'deleted' WHERE run_id = $1", training.run_id)
+    training.wait_for_calls(training.record.calls + 1_000)
+    receipt = training.end()
+    promised, found = training.promised(), stored(store, training.run_id)
+    assert not found.points - promised.points
+    assert found.params.items() <= promised.params.items()
+    lost = (promised.points - found.points).total() + len(promised.params.keys() - found.params.keys())
+    # Beside them, tags and the end of the run.
+    assert 0 < lost < receipt["rejected"]
+    assert receipt["sent"] == receipt["committed"] + receipt["rejected"]
+    assert receipt["waiting"] == 0
+    assert "is deleted" in receipt["rejections"][0]["reason"]
+
+
+def answers(store: str) -> bool:
+    """Tell whether the database can be asked."""
+    try:
+        committed(store)
+    except Exception:  # noqa: BLE001 - whatever it says while it comes back
+        return False
+    return True

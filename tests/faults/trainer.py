@@ -1,0 +1,119 @@
+"""A training program for fault tests: logs what `script` says and keeps a record of what the log calls promised.
+
+The record is a file (see `training.Record`): the run's id, and the number of calls that returned, written after each
+call straight into the kernel's memory, so that it survives `kill -9` as the spool has to.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.faults.script import log_call
+from tests.faults.training import Record
+
+PACE_EVERY_CALLS = 20
+
+
+def main() -> None:
+    """Log; then end the run and print the receipt as JSON."""
+    options = parse(sys.argv[1:])
+    if options.clock_back_at is not None:
+        turn_clock_back(Path(options.record), options.clock_back_at)
+    import stepwell
+
+    if options.keepalive_ms:
+        shorten_keepalive(options.keepalive_ms)
+    record = Record.create(Path(options.record))
+    with stepwell.start_run(run_name=f"seed {options.seed}") as run:
+        record.write_run_id(run.info.run_id)
+        told = wait_to_be_told() if options.wait else None
+        log(options, record, told)
+        if told:
+            told.wait()
+        receipt = stepwell.end_run()
+    sys.stdout.write(json.dumps(dataclasses.asdict(receipt)))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Take the command line apart."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--record", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--rank", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first call")
+    parser.add_argument("--calls", type=int, required=True, help="how many, at most")
+    parser.add_argument("--pace", type=int, default=0, help="calls a second; 0 is as fast as it goes")
+    parser.add_argument("--wait", action="store_true", help="a line on standard input ends it, and only that")
+    parser.add_argument(
+        "--clock-back-at", type=int, help="number of returned calls when the clock is set back"
+    )
+    parser.add_argument(
+        "--keepalive-ms", type=int, default=0, help="how soon the client asks for signs of life"
+    )
+    return parser.parse_args(arguments)
+
+
+def wait_to_be_told() -> threading.Event:
+    """Return what is set when a line comes on standard input."""
+    told = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.readline()
+        told.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return told
+
+
+def log(options: argparse.Namespace, record: Record, told: threading.Event | None) -> None:
+    """Make the calls, at the pace that was asked for, until all are made or somebody says that it is enough."""
+    import stepwell
+
+    started = time.monotonic()
+    for done, number in enumerate(range(options.first, options.first + options.calls)):
+        if told and told.is_set():
+            return
+        call = log_call(options.seed, options.rank, number)
+        if len(call.metrics) == 1:
+            ((key, value),) = call.metrics.items()
+            stepwell.log_metric(key, value, step=call.step)
+        elif call.metrics:
+            stepwell.log_metrics(call.metrics, step=call.step)
+        if call.params:
+            stepwell.log_params(call.params)
+        if call.tags:
+            stepwell.set_tags(call.tags)
+        record.write_calls(done + 1)
+        if options.pace and done % PACE_EVERY_CALLS == 0:
+            time.sleep(max(0.0, started + done / options.pace - time.monotonic()))
+
+
+def turn_clock_back(record: Path, calls: int) -> None:
+    """Let this process's wall clock jump back by a day when so many calls returned. Before stepwell is imported."""
+    real_time, real_time_ns = time.time, time.time_ns
+
+    def lag_s() -> int:
+        return 86_400 if record.exists() and Record(record).calls >= calls else 0
+
+    time.time = lambda: real_time() - lag_s()
+    time.time_ns = lambda: real_time_ns() - lag_s() * 10**9
+
+
+def shorten_keepalive(milliseconds: int) -> None:
+    """Find half-open connections sooner than in half a minute, because a test waits."""
+    from stepwell import connection
+
+    own = {
+        "grpc.keepalive_time_ms": milliseconds,
+        "grpc.keepalive_timeout_ms": 1_000,
+        "grpc.http2.ping_timeout_ms": 1_000,
+    }
+    connection._OPTIONS = tuple((name, own.get(name, value)) for name, value in connection._OPTIONS)
+
+
+if __name__ == "__main__":
+    main()
