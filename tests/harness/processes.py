@@ -136,7 +136,7 @@ def stepwell_command(*arguments: str) -> str:
     """Run `stepwell` with these arguments to its end, which must be a good one; return what it printed."""
     program = Path(sys.executable).with_name("stepwell")
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, env=_neutral_environment()
+        [program, *arguments], capture_output=True, text=True, check=False, env=neutral_environment()
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
