@@ -22,7 +22,7 @@ from stepwell.entities import (
 from stepwell.errors import StepwellException, invalid
 from stepwell.receipts import Receipt
 from stepwell.record import now_ms, set_tags
-from stepwell.writer import RunWriter, writer_for
+from stepwell.writer import RunWriter, retire, writer_for
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
@@ -82,6 +82,7 @@ def start_run(
     tags: dict[str, Any] | None = None,
     description: str | None = None,
     log_system_metrics: bool | None = None,
+    resume_from_step: int | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with an old one, and make it the active run.
 
@@ -95,6 +96,9 @@ def start_run(
         tags: first tags of a new run, or more tags of an old one.
         description: a longer text, kept as the tag mlflow.note.content.
         log_system_metrics: taken, so that scripts run; there are no system metrics yet.
+        resume_from_step: with `run_id`, for a job that goes on from a checkpoint: hides the points with this step or
+            a later one that earlier attempts logged, `StepwellClient.undo_resume` shows them again. In a distributed
+            job one process gives it, before the others start.
 
     Raises:
         StepwellException: INVALID_STATE when a run is active and `nested` is not given, or the run or experiment is
@@ -107,8 +111,10 @@ def start_run(
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
     old_run_id = run_id or settings.take_run_id()
     uri = settings.tracking_uri()
+    if resume_from_step is not None and not old_run_id:
+        raise invalid("resume_from_step needs the run to go on with; give run_id as well.")
     if old_run_id:
-        run, writer = _resume(uri, values.to_run_id(old_run_id), experiment_id, own_tags)
+        run, writer = _resume(uri, values.to_run_id(old_run_id), experiment_id, own_tags, resume_from_step)
     else:
         own_tags = {**_parent_tag(uri, enclosing, parent_run_id), **own_tags}
         run, writer = _create(uri, new_runs.spec(experiment_id, run_name, own_tags))
@@ -165,11 +171,12 @@ def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None
 
 
 def _resume(
-    uri: str, run_id: str, experiment_id: str | None, tags: Mapping[str, str]
+    uri: str, run_id: str, experiment_id: str | None, tags: Mapping[str, str], from_step: int | None
 ) -> tuple[Run, RunWriter]:
     from stepwell.calls import Calls
 
     calls = Calls(uri)
+    step = None if from_step is None else values.to_step("resume_from_step", from_step)
     run = calls.get_run(run_id)
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         raise StepwellException(
@@ -178,6 +185,11 @@ def _resume(
     if experiment_id is not None and str(experiment_id) != run.info.experiment_id:
         raise invalid(f"Run {run_id} belongs to experiment {run.info.experiment_id}, not to {experiment_id}.")
     run.info = calls.update_run(run_id, status="RUNNING")
+    if step is not None:
+        # If this process made one of the earlier attempts, it goes on as a writer that the rewind does not know.
+        retire(uri, run_id)
+        calls.rewind_run(run_id, step)
+        run.data = calls.get_run(run_id).data
     writer = writer_for(uri, run_id)
     if tags:
         set_tags(writer, tags)

@@ -66,6 +66,51 @@ class Calls:
         request = runs_pb2.DeleteTagRequest(run_id=run_id, key=key)
         self._connection.call(lambda server: server.runs.DeleteTag(request))
 
+    def update_experiment(
+        self, experiment_id: int, name: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> Experiment:
+        """Change the name if one is given, and set tags."""
+        request = runs_pb2.UpdateExperimentRequest(
+            experiment_id=experiment_id, name=name, tags=wire.to_tags(tags or {})
+        )
+        answer = self._connection.call(lambda server: server.experiments.UpdateExperiment(request))
+        return wire.experiment(answer.experiment)
+
+    def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
+        """Remove a tag of an experiment."""
+        request = runs_pb2.DeleteExperimentTagRequest(experiment_id=experiment_id, key=key)
+        self._connection.call(lambda server: server.experiments.DeleteExperimentTag(request))
+
+    def delete_experiment(self, experiment_id: int) -> None:
+        """Delete an experiment with its active runs."""
+        request = runs_pb2.DeleteExperimentRequest(experiment_id=experiment_id)
+        self._connection.call(lambda server: server.experiments.DeleteExperiment(request))
+
+    def restore_experiment(self, experiment_id: int) -> None:
+        """Restore an experiment with the runs that were deleted with it."""
+        request = runs_pb2.RestoreExperimentRequest(experiment_id=experiment_id)
+        self._connection.call(lambda server: server.experiments.RestoreExperiment(request))
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run."""
+        request = runs_pb2.DeleteRunRequest(run_id=run_id)
+        self._connection.call(lambda server: server.runs.DeleteRun(request))
+
+    def restore_run(self, run_id: str) -> None:
+        """Restore a run."""
+        request = runs_pb2.RestoreRunRequest(run_id=run_id)
+        self._connection.call(lambda server: server.runs.RestoreRun(request))
+
+    def rewind_run(self, run_id: str, from_step: int) -> int:
+        """Hide what was logged from a step on; returns the number of the rewind, 0 when there was nothing."""
+        request = runs_pb2.RewindRunRequest(run_id=run_id, from_step=from_step)
+        return self._connection.call(lambda server: server.runs.RewindRun(request)).rewind_number
+
+    def undo_rewind(self, run_id: str, rewind_number: int) -> int:
+        """Take a rewind back, the latest one if the number is 0; returns its number."""
+        request = runs_pb2.UndoRewindRequest(run_id=run_id, rewind_number=rewind_number)
+        return self._connection.call(lambda server: server.runs.UndoRewind(request)).rewind_number
+
     def history(self, run_id: str, key: str) -> list[Metric]:
         """Return all points of a series in order of (timestamp, step, value), NaN last."""
         request = series_pb2.GetHistoryRequest(run_id=run_id, key=key)

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell import context, new_runs, record, settings, values, writer
-from stepwell.entities import USER_TAG, Experiment, Metric, PagedList, Param, Run, RunTag, ViewType
+from stepwell.entities import (
+    PARENT_RUN_TAG,
+    USER_TAG,
+    Experiment,
+    Metric,
+    PagedList,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
 from stepwell.errors import StepwellException, invalid, not_supported
 from stepwell.receipts import PendingWrite, Receipt
 
@@ -37,7 +47,7 @@ class StepwellClient:
     def create_experiment(
         self, name: str, artifact_location: str | None = None, tags: dict[str, Any] | None = None
     ) -> str:
-        """Create an experiment and return its id; RESOURCE_ALREADY_EXISTS when the name is taken."""
+        """Create an experiment and return its id; RESOURCE_ALREADY_EXISTS when an active one has the name."""
         name, tags = values.check_experiment_name(name), values.to_experiment_tags(tags)
         return self._calls.create_experiment(name, str(artifact_location or ""), tags).experiment_id
 
@@ -76,6 +86,37 @@ class StepwellClient:
             )
         return self._calls.list_experiments(view_type, size, page_token or "")
 
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Rename an active experiment; RESOURCE_ALREADY_EXISTS when another active experiment has the name."""
+        self._calls.update_experiment(
+            values.to_experiment_id(experiment_id), name=values.check_experiment_name(new_name)
+        )
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
+        """Set a tag of an active experiment."""
+        self.set_experiment_tags(experiment_id, {key: value})
+
+    def set_experiment_tags(self, experiment_id: str, tags: dict[str, Any]) -> None:
+        """Set tags of an active experiment; the others stay as they are."""
+        checked = values.to_experiment_tags(tags)
+        self._calls.update_experiment(values.to_experiment_id(experiment_id), tags=checked)
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Remove a tag of an active experiment; RESOURCE_DOES_NOT_EXIST when there is no such tag."""
+        number = values.to_experiment_id(experiment_id)
+        self._calls.delete_experiment_tag(number, values.check_key("Tag", key))
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Delete an experiment, softly, with its active runs; its name is free from then on."""
+        self._calls.delete_experiment(values.to_experiment_id(experiment_id))
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Restore an experiment with the runs that were deleted with it, not those that were deleted one by one.
+
+        RESOURCE_ALREADY_EXISTS when another active experiment has its name.
+        """
+        self._calls.restore_experiment(values.to_experiment_id(experiment_id))
+
     def create_run(
         self,
         experiment_id: str,
@@ -100,6 +141,26 @@ class StepwellClient:
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged; RESOURCE_DOES_NOT_EXIST when there is none."""
         return self._calls.get_run(self._delivered(run_id))
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """Return the run around this one; None if there is none."""
+        parent_run_id = self.get_run(run_id).data.tags.get(PARENT_RUN_TAG)
+        return self.get_run(parent_run_id) if parent_run_id else None
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run, softly; nothing can be logged to it until it is restored."""
+        self._calls.delete_run(self._delivered(run_id))
+
+    def restore_run(self, run_id: str) -> None:
+        """Restore a run; INVALID_STATE when its experiment is deleted."""
+        self._calls.restore_run(values.to_run_id(run_id))
+
+    def undo_resume(self, run_id: str) -> None:
+        """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.
+
+        RESOURCE_DOES_NOT_EXIST when nothing is hidden.
+        """
+        self._calls.undo_rewind(self._delivered(run_id), 0)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status or name, or both."""

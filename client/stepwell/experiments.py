@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stepwell import active_runs, values
+from stepwell import active_runs, settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import Experiment, LifecycleStage, ViewType
 from stepwell.errors import StepwellException, invalid, not_supported
@@ -16,8 +16,8 @@ def set_experiment(
     """Let new runs go to an experiment, given by name (made if it does not exist) or by id.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when not exactly one of the two is given, or the experiment is
-            deleted; RESOURCE_DOES_NOT_EXIST for an unknown id.
+        StepwellException: INVALID_PARAMETER_VALUE when not exactly one of the two is given, or the experiment of
+            this id is deleted; RESOURCE_DOES_NOT_EXIST for an unknown id.
     """
     if trace_location is not None:
         raise not_supported("trace_location")
@@ -32,7 +32,7 @@ def set_experiment(
     if experiment.lifecycle_stage == LifecycleStage.DELETED:
         raise invalid(
             f"Cannot set a deleted experiment {experiment.name!r} as the active experiment: restore it, or choose "
-            "another name."
+            "another."
         )
     active_runs.choose_experiment(experiment.experiment_id)
     return experiment
@@ -47,7 +47,7 @@ def create_experiment(
     """Create an experiment and return its id.
 
     Raises:
-        StepwellException: RESOURCE_ALREADY_EXISTS when the name is taken, also by a deleted experiment.
+        StepwellException: RESOURCE_ALREADY_EXISTS when an active experiment has the name.
     """
     if trace_location is not None:
         raise not_supported("trace_location")
@@ -84,18 +84,54 @@ def search_experiments(
     return found
 
 
+def delete_experiment(experiment_id: str) -> None:
+    """Delete an experiment, softly, with its active runs; its name is free from then on."""
+    StepwellClient().delete_experiment(experiment_id)
+
+
+def restore_experiment(experiment_id: str) -> None:
+    """Restore an experiment with the runs that were deleted with it."""
+    StepwellClient().restore_experiment(experiment_id)
+
+
+def set_experiment_tag(key: str, value: Any) -> None:
+    """Set a tag of the experiment that new runs go to."""
+    set_experiment_tags({key: value})
+
+
+def set_experiment_tags(tags: dict[str, Any]) -> None:
+    """Set tags of the experiment that new runs go to; the others stay as they are."""
+    StepwellClient().set_experiment_tags(_current_id(), tags)
+
+
+def delete_experiment_tag(key: str) -> None:
+    """Remove a tag of the experiment that new runs go to."""
+    StepwellClient().delete_experiment_tag(_current_id(), key)
+
+
+def _current_id() -> str:
+    """Return the id of the experiment that new runs go to; an experiment that is named and missing is made."""
+    name = settings.experiment_name()
+    if name is not None:
+        return _by_name(StepwellClient(), name).experiment_id
+    return settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID
+
+
 def _by_name(client: StepwellClient, name: str | None) -> Experiment:
+    """Return the active experiment of a name, made if there is none; a deleted one does not block its name."""
     name = values.check_experiment_name(name)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return experiment
     try:
-        return client.get_experiment(client.create_experiment(name))
+        return _active(client, name) or client.get_experiment(client.create_experiment(name))
     except StepwellException as failure:
         # Another process may have made it in between.
-        experiment = (
-            client.get_experiment_by_name(name) if failure.error_code == "RESOURCE_ALREADY_EXISTS" else None
-        )
+        experiment = _active(client, name) if failure.error_code == "RESOURCE_ALREADY_EXISTS" else None
         if experiment is None:
             raise
         return experiment
+
+
+def _active(client: StepwellClient, name: str) -> Experiment | None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == LifecycleStage.DELETED:
+        return None
+    return experiment

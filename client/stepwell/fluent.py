@@ -125,6 +125,21 @@ def get_run(run_id: str) -> Run:
     return StepwellClient().get_run(run_id)
 
 
+def get_parent_run(run_id: str) -> Run | None:
+    """Return the run around a run; None if there is none."""
+    return StepwellClient().get_parent_run(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Delete a run, softly; nothing can be logged to it until it is restored."""
+    StepwellClient().delete_run(run_id)
+
+
+def restore_run(run_id: str) -> None:
+    """Restore a run; INVALID_STATE when its experiment is deleted."""
+    StepwellClient().restore_run(run_id)
+
+
 def last_active_run() -> Run | None:
     """Return the run that was started last in this thread or task, as it is now; None if there was none."""
     run_id = active_runs.last_run_id()

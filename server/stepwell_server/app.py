@@ -27,6 +27,7 @@ from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.migrations import migrate
 from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.runs import PostgresRunStore
 from stepwell_server.store.series import PostgresSeriesStore
 from stepwell_server.store.writer import GroupCommitWriter
@@ -116,7 +117,7 @@ async def _build(
     runs = PostgresRunStore(pool)
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
-    run_servicer = RunServicer(RunService(runs))
+    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool)))
     writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool))))
     await stack.enter_async_context(Compactor(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))

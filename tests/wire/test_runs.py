@@ -77,7 +77,13 @@ async def test_one_of_many_concurrent_calls_creates_the_run(runs: RunServiceStub
     assert len({answer.run.SerializeToString() for answer in answers}) == 1
 
 
-async def test_what_a_run_needs_must_exist(runs: RunServiceStub, server: RunningServer) -> None:
+async def experiment_named(channel: grpc.aio.Channel, name: str) -> pb.Experiment:
+    return (await ExperimentServiceStub(channel).GetExperiment(pb.GetExperimentRequest(name=name))).experiment
+
+
+async def test_what_a_run_needs_must_exist(
+    runs: RunServiceStub, channel: grpc.aio.Channel, server: RunningServer
+) -> None:
     async with not_found("experiment with id 77"):
         await create(runs, experiment_id=77)
     run_id = uuid4().hex
@@ -89,7 +95,9 @@ async def test_what_a_run_needs_must_exist(runs: RunServiceStub, server: Running
     async with server.pool.connection() as connection:
         await connection.execute("UPDATE experiment SET lifecycle_stage = 'deleted' WHERE name = 'gone'")
     async with invalid_state("deleted"):
-        await create(runs, experiment_id=None, experiment_name="gone")
+        await create(runs, experiment_id=(await experiment_named(channel, "gone")).experiment_id)
+    again = (await create(runs, experiment_id=None, experiment_name="gone")).run
+    assert (await experiment_named(channel, "gone")).experiment_id == again.info.experiment_id
 
 
 @pytest.mark.parametrize(

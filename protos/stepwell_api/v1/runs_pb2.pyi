@@ -685,3 +685,300 @@ class DeleteTagResponse(google.protobuf.message.Message):
     ) -> None: ...
 
 Global___DeleteTagResponse: typing_extensions.TypeAlias = DeleteTagResponse
+
+@typing.final
+class UpdateExperimentRequest(google.protobuf.message.Message):
+    """Changes an experiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    TAGS_FIELD_NUMBER: builtins.int
+    experiment_id: builtins.int
+    """Which one."""
+    name: builtins.str
+    """New name."""
+    @property
+    def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tag]:
+        """Tags to set; the others stay as they are. The description is the tag mlflow.note.content."""
+
+    def __init__(
+        self,
+        *,
+        experiment_id: builtins.int = ...,
+        name: builtins.str | None = ...,
+        tags: collections.abc.Iterable[Global___Tag] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_name", b"_name", "name", b"name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_name", b"_name", "experiment_id", b"experiment_id", "name", b"name", "tags", b"tags"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
+
+Global___UpdateExperimentRequest: typing_extensions.TypeAlias = UpdateExperimentRequest
+
+@typing.final
+class UpdateExperimentResponse(google.protobuf.message.Message):
+    """The experiment as changed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: builtins.int
+    @property
+    def experiment(self) -> Global___Experiment:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["experiment", b"experiment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["experiment", b"experiment"]) -> None: ...
+
+Global___UpdateExperimentResponse: typing_extensions.TypeAlias = UpdateExperimentResponse
+
+@typing.final
+class DeleteExperimentTagRequest(google.protobuf.message.Message):
+    """Removes a tag of an experiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: builtins.int
+    KEY_FIELD_NUMBER: builtins.int
+    experiment_id: builtins.int
+    """Which experiment."""
+    key: builtins.str
+    """Key of the tag."""
+    def __init__(
+        self,
+        *,
+        experiment_id: builtins.int = ...,
+        key: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_id", b"experiment_id", "key", b"key"]) -> None: ...
+
+Global___DeleteExperimentTagRequest: typing_extensions.TypeAlias = DeleteExperimentTagRequest
+
+@typing.final
+class DeleteExperimentTagResponse(google.protobuf.message.Message):
+    """The tag is gone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___DeleteExperimentTagResponse: typing_extensions.TypeAlias = DeleteExperimentTagResponse
+
+@typing.final
+class DeleteExperimentRequest(google.protobuf.message.Message):
+    """Deletes an experiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: builtins.int
+    experiment_id: builtins.int
+    """Which one."""
+    def __init__(
+        self,
+        *,
+        experiment_id: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_id", b"experiment_id"]) -> None: ...
+
+Global___DeleteExperimentRequest: typing_extensions.TypeAlias = DeleteExperimentRequest
+
+@typing.final
+class DeleteExperimentResponse(google.protobuf.message.Message):
+    """The experiment is deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many runs were deleted with it, now."""
+    def __init__(
+        self,
+        *,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["runs", b"runs"]) -> None: ...
+
+Global___DeleteExperimentResponse: typing_extensions.TypeAlias = DeleteExperimentResponse
+
+@typing.final
+class RestoreExperimentRequest(google.protobuf.message.Message):
+    """Restores an experiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: builtins.int
+    experiment_id: builtins.int
+    """Which one."""
+    def __init__(
+        self,
+        *,
+        experiment_id: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_id", b"experiment_id"]) -> None: ...
+
+Global___RestoreExperimentRequest: typing_extensions.TypeAlias = RestoreExperimentRequest
+
+@typing.final
+class RestoreExperimentResponse(google.protobuf.message.Message):
+    """The experiment is active."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many runs were restored with it, now."""
+    def __init__(
+        self,
+        *,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["runs", b"runs"]) -> None: ...
+
+Global___RestoreExperimentResponse: typing_extensions.TypeAlias = RestoreExperimentResponse
+
+@typing.final
+class DeleteRunRequest(google.protobuf.message.Message):
+    """Deletes a run."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID as 32 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["run_id", b"run_id"]) -> None: ...
+
+Global___DeleteRunRequest: typing_extensions.TypeAlias = DeleteRunRequest
+
+@typing.final
+class DeleteRunResponse(google.protobuf.message.Message):
+    """The run is deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___DeleteRunResponse: typing_extensions.TypeAlias = DeleteRunResponse
+
+@typing.final
+class RestoreRunRequest(google.protobuf.message.Message):
+    """Restores a run."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID as 32 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["run_id", b"run_id"]) -> None: ...
+
+Global___RestoreRunRequest: typing_extensions.TypeAlias = RestoreRunRequest
+
+@typing.final
+class RestoreRunResponse(google.protobuf.message.Message):
+    """The run is active."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___RestoreRunResponse: typing_extensions.TypeAlias = RestoreRunResponse
+
+@typing.final
+class RewindRunRequest(google.protobuf.message.Message):
+    """Hides points."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    FROM_STEP_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID as 32 hexadecimal digits."""
+    from_step: builtins.int
+    """The first step to hide."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        from_step: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_step", b"from_step", "run_id", b"run_id"]) -> None: ...
+
+Global___RewindRunRequest: typing_extensions.TypeAlias = RewindRunRequest
+
+@typing.final
+class RewindRunResponse(google.protobuf.message.Message):
+    """The points are hidden."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REWIND_NUMBER_FIELD_NUMBER: builtins.int
+    rewind_number: builtins.int
+    """For UndoRewind; 0 when the run had no writer, so that there was nothing to hide."""
+    def __init__(
+        self,
+        *,
+        rewind_number: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rewind_number", b"rewind_number"]) -> None: ...
+
+Global___RewindRunResponse: typing_extensions.TypeAlias = RewindRunResponse
+
+@typing.final
+class UndoRewindRequest(google.protobuf.message.Message):
+    """Shows points again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    REWIND_NUMBER_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID as 32 hexadecimal digits."""
+    rewind_number: builtins.int
+    """Which rewind; 0 takes the latest one back."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        rewind_number: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rewind_number", b"rewind_number", "run_id", b"run_id"]) -> None: ...
+
+Global___UndoRewindRequest: typing_extensions.TypeAlias = UndoRewindRequest
+
+@typing.final
+class UndoRewindResponse(google.protobuf.message.Message):
+    """The points show again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REWIND_NUMBER_FIELD_NUMBER: builtins.int
+    rewind_number: builtins.int
+    """Which rewind was taken back."""
+    def __init__(
+        self,
+        *,
+        rewind_number: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rewind_number", b"rewind_number"]) -> None: ...
+
+Global___UndoRewindResponse: typing_extensions.TypeAlias = UndoRewindResponse

@@ -50,6 +50,26 @@ class ExperimentServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_runs__pb2.ListExperimentsRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.ListExperimentsResponse.FromString,
                 _registered_method=True)
+        self.UpdateExperiment = channel.unary_unary(
+                '/stepwell_api.v1.ExperimentService/UpdateExperiment',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentResponse.FromString,
+                _registered_method=True)
+        self.DeleteExperimentTag = channel.unary_unary(
+                '/stepwell_api.v1.ExperimentService/DeleteExperimentTag',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagResponse.FromString,
+                _registered_method=True)
+        self.DeleteExperiment = channel.unary_unary(
+                '/stepwell_api.v1.ExperimentService/DeleteExperiment',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentResponse.FromString,
+                _registered_method=True)
+        self.RestoreExperiment = channel.unary_unary(
+                '/stepwell_api.v1.ExperimentService/RestoreExperiment',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentResponse.FromString,
+                _registered_method=True)
 
 
 class ExperimentServiceServicer(object):
@@ -57,14 +77,15 @@ class ExperimentServiceServicer(object):
     """
 
     def CreateExperiment(self, request, context):
-        """Creates an experiment. ALREADY_EXISTS when the name is taken, also by a deleted experiment.
+        """Creates an experiment. ALREADY_EXISTS when an active experiment has the name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetExperiment(self, request, context):
-        """Returns one experiment, active or deleted. NOT_FOUND when there is none.
+        """Returns one experiment, active or deleted. NOT_FOUND when there is none. Of several of one name, the active one
+        goes first, then the one that changed last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +93,35 @@ class ExperimentServiceServicer(object):
 
     def ListExperiments(self, request, context):
         """Lists experiments, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateExperiment(self, request, context):
+        """Changes what is set; the experiment must be active. ALREADY_EXISTS when an active experiment has the name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExperimentTag(self, request, context):
+        """Removes one tag. NOT_FOUND when the experiment has no such tag.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExperiment(self, request, context):
+        """Deletes an experiment, softly, with the runs that are active. Its name is free from then on. Repeating is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreExperiment(self, request, context):
+        """Restores an experiment with the runs that were deleted with it, and not those that were deleted one by one.
+        ALREADY_EXISTS when another active experiment has its name. Repeating is harmless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +144,26 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ListExperiments,
                     request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.ListExperimentsRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_runs__pb2.ListExperimentsResponse.SerializeToString,
+            ),
+            'UpdateExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateExperiment,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentResponse.SerializeToString,
+            ),
+            'DeleteExperimentTag': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExperimentTag,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagResponse.SerializeToString,
+            ),
+            'DeleteExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExperiment,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentResponse.SerializeToString,
+            ),
+            'RestoreExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreExperiment,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -188,6 +258,114 @@ class ExperimentService(object):
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def UpdateExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.ExperimentService/UpdateExperiment',
+            stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.UpdateExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExperimentTag(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.ExperimentService/DeleteExperimentTag',
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentTagResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.ExperimentService/DeleteExperiment',
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.ExperimentService/RestoreExperiment',
+            stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.RestoreExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class RunServiceStub(object):
     """Runs: create, read, update. What a training loop logs travels through IngestService instead.
@@ -218,6 +396,26 @@ class RunServiceStub(object):
                 '/stepwell_api.v1.RunService/DeleteTag',
                 request_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteTagRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteTagResponse.FromString,
+                _registered_method=True)
+        self.DeleteRun = channel.unary_unary(
+                '/stepwell_api.v1.RunService/DeleteRun',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteRunRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteRunResponse.FromString,
+                _registered_method=True)
+        self.RestoreRun = channel.unary_unary(
+                '/stepwell_api.v1.RunService/RestoreRun',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreRunRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreRunResponse.FromString,
+                _registered_method=True)
+        self.RewindRun = channel.unary_unary(
+                '/stepwell_api.v1.RunService/RewindRun',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.FromString,
+                _registered_method=True)
+        self.UndoRewind = channel.unary_unary(
+                '/stepwell_api.v1.RunService/UndoRewind',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.UndoRewindRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.UndoRewindResponse.FromString,
                 _registered_method=True)
 
 
@@ -253,6 +451,35 @@ class RunServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteRun(self, request, context):
+        """Deletes a run, softly. Repeating is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreRun(self, request, context):
+        """Restores a run; its experiment must be active. Repeating is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RewindRun(self, request, context):
+        """Hides the points from a step on that the run's writers have logged or will still deliver; writers that are opened
+        later are not touched. For a job that goes on from a checkpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoRewind(self, request, context):
+        """Takes a rewind back: what it hid shows again, unless another rewind hides it. NOT_FOUND when there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -275,6 +502,26 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.DeleteTag,
                     request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteTagRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteTagResponse.SerializeToString,
+            ),
+            'DeleteRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRun,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteRunRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.DeleteRunResponse.SerializeToString,
+            ),
+            'RestoreRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreRun,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreRunRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.RestoreRunResponse.SerializeToString,
+            ),
+            'RewindRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RewindRun,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.SerializeToString,
+            ),
+            'UndoRewind': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoRewind,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.UndoRewindRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.UndoRewindResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -386,6 +633,114 @@ class RunService(object):
             '/stepwell_api.v1.RunService/DeleteTag',
             stepwell__api_dot_v1_dot_runs__pb2.DeleteTagRequest.SerializeToString,
             stepwell__api_dot_v1_dot_runs__pb2.DeleteTagResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.RunService/DeleteRun',
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteRunRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.DeleteRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.RunService/RestoreRun',
+            stepwell__api_dot_v1_dot_runs__pb2.RestoreRunRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.RestoreRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RewindRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.RunService/RewindRun',
+            stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoRewind(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.RunService/UndoRewind',
+            stepwell__api_dot_v1_dot_runs__pb2.UndoRewindRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.UndoRewindResponse.FromString,
             options,
             channel_credentials,
             insecure,

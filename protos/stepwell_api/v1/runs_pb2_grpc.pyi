@@ -78,7 +78,71 @@ _ExperimentServiceListExperimentsType = typing_extensions.TypeVar(
     ],
 )
 
-class ExperimentServiceStub(typing.Generic[_ExperimentServiceCreateExperimentType, _ExperimentServiceGetExperimentType, _ExperimentServiceListExperimentsType]):
+_ExperimentServiceUpdateExperimentType = typing_extensions.TypeVar(
+    '_ExperimentServiceUpdateExperimentType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+        stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+        stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+        stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+    ],
+)
+
+_ExperimentServiceDeleteExperimentTagType = typing_extensions.TypeVar(
+    '_ExperimentServiceDeleteExperimentTagType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+    ],
+)
+
+_ExperimentServiceDeleteExperimentType = typing_extensions.TypeVar(
+    '_ExperimentServiceDeleteExperimentType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+    ],
+)
+
+_ExperimentServiceRestoreExperimentType = typing_extensions.TypeVar(
+    '_ExperimentServiceRestoreExperimentType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+        stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+        stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+        stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
+    ],
+)
+
+class ExperimentServiceStub(typing.Generic[_ExperimentServiceCreateExperimentType, _ExperimentServiceGetExperimentType, _ExperimentServiceListExperimentsType, _ExperimentServiceUpdateExperimentType, _ExperimentServiceDeleteExperimentTagType, _ExperimentServiceDeleteExperimentType, _ExperimentServiceRestoreExperimentType]):
     """Experiments: named groups of runs."""
 
     @typing.overload
@@ -94,6 +158,22 @@ class ExperimentServiceStub(typing.Generic[_ExperimentServiceCreateExperimentTyp
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.runs_pb2.ListExperimentsRequest,
             stepwell_api.v1.runs_pb2.ListExperimentsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+            stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+            stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+            stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+            stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -111,16 +191,48 @@ class ExperimentServiceStub(typing.Generic[_ExperimentServiceCreateExperimentTyp
             stepwell_api.v1.runs_pb2.ListExperimentsRequest,
             stepwell_api.v1.runs_pb2.ListExperimentsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+            stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+            stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+            stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+            stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateExperiment: _ExperimentServiceCreateExperimentType
-    """Creates an experiment. ALREADY_EXISTS when the name is taken, also by a deleted experiment."""
+    """Creates an experiment. ALREADY_EXISTS when an active experiment has the name."""
 
     GetExperiment: _ExperimentServiceGetExperimentType
-    """Returns one experiment, active or deleted. NOT_FOUND when there is none."""
+    """Returns one experiment, active or deleted. NOT_FOUND when there is none. Of several of one name, the active one
+    goes first, then the one that changed last.
+    """
 
     ListExperiments: _ExperimentServiceListExperimentsType
     """Lists experiments, newest first."""
+
+    UpdateExperiment: _ExperimentServiceUpdateExperimentType
+    """Changes what is set; the experiment must be active. ALREADY_EXISTS when an active experiment has the name."""
+
+    DeleteExperimentTag: _ExperimentServiceDeleteExperimentTagType
+    """Removes one tag. NOT_FOUND when the experiment has no such tag."""
+
+    DeleteExperiment: _ExperimentServiceDeleteExperimentType
+    """Deletes an experiment, softly, with the runs that are active. Its name is free from then on. Repeating is harmless."""
+
+    RestoreExperiment: _ExperimentServiceRestoreExperimentType
+    """Restores an experiment with the runs that were deleted with it, and not those that were deleted one by one.
+    ALREADY_EXISTS when another active experiment has its name. Repeating is harmless.
+    """
 
 ExperimentServiceAsyncStub: typing_extensions.TypeAlias = ExperimentServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -135,6 +247,22 @@ ExperimentServiceAsyncStub: typing_extensions.TypeAlias = ExperimentServiceStub[
         stepwell_api.v1.runs_pb2.ListExperimentsRequest,
         stepwell_api.v1.runs_pb2.ListExperimentsResponse,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+        stepwell_api.v1.runs_pb2.UpdateExperimentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+        stepwell_api.v1.runs_pb2.DeleteExperimentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+        stepwell_api.v1.runs_pb2.RestoreExperimentResponse,
+    ],
 ]
 
 class ExperimentServiceServicer(metaclass=abc.ABCMeta):
@@ -146,7 +274,7 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         request: stepwell_api.v1.runs_pb2.CreateExperimentRequest,
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.runs_pb2.CreateExperimentResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.CreateExperimentResponse]]:
-        """Creates an experiment. ALREADY_EXISTS when the name is taken, also by a deleted experiment."""
+        """Creates an experiment. ALREADY_EXISTS when an active experiment has the name."""
 
     @abc.abstractmethod
     def GetExperiment(
@@ -154,7 +282,9 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         request: stepwell_api.v1.runs_pb2.GetExperimentRequest,
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.runs_pb2.GetExperimentResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.GetExperimentResponse]]:
-        """Returns one experiment, active or deleted. NOT_FOUND when there is none."""
+        """Returns one experiment, active or deleted. NOT_FOUND when there is none. Of several of one name, the active one
+        goes first, then the one that changed last.
+        """
 
     @abc.abstractmethod
     def ListExperiments(
@@ -163,6 +293,40 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.runs_pb2.ListExperimentsResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.ListExperimentsResponse]]:
         """Lists experiments, newest first."""
+
+    @abc.abstractmethod
+    def UpdateExperiment(
+        self,
+        request: stepwell_api.v1.runs_pb2.UpdateExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.UpdateExperimentResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.UpdateExperimentResponse]]:
+        """Changes what is set; the experiment must be active. ALREADY_EXISTS when an active experiment has the name."""
+
+    @abc.abstractmethod
+    def DeleteExperimentTag(
+        self,
+        request: stepwell_api.v1.runs_pb2.DeleteExperimentTagRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.DeleteExperimentTagResponse]]:
+        """Removes one tag. NOT_FOUND when the experiment has no such tag."""
+
+    @abc.abstractmethod
+    def DeleteExperiment(
+        self,
+        request: stepwell_api.v1.runs_pb2.DeleteExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.DeleteExperimentResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.DeleteExperimentResponse]]:
+        """Deletes an experiment, softly, with the runs that are active. Its name is free from then on. Repeating is harmless."""
+
+    @abc.abstractmethod
+    def RestoreExperiment(
+        self,
+        request: stepwell_api.v1.runs_pb2.RestoreExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.RestoreExperimentResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.RestoreExperimentResponse]]:
+        """Restores an experiment with the runs that were deleted with it, and not those that were deleted one by one.
+        ALREADY_EXISTS when another active experiment has its name. Repeating is harmless.
+        """
 
 def add_ExperimentServiceServicer_to_server(servicer: ExperimentServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
 
@@ -230,7 +394,71 @@ _RunServiceDeleteTagType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunType, _RunServiceUpdateRunType, _RunServiceDeleteTagType]):
+_RunServiceDeleteRunType = typing_extensions.TypeVar(
+    '_RunServiceDeleteRunType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteRunRequest,
+        stepwell_api.v1.runs_pb2.DeleteRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteRunRequest,
+        stepwell_api.v1.runs_pb2.DeleteRunResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteRunRequest,
+        stepwell_api.v1.runs_pb2.DeleteRunResponse,
+    ],
+)
+
+_RunServiceRestoreRunType = typing_extensions.TypeVar(
+    '_RunServiceRestoreRunType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreRunRequest,
+        stepwell_api.v1.runs_pb2.RestoreRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreRunRequest,
+        stepwell_api.v1.runs_pb2.RestoreRunResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreRunRequest,
+        stepwell_api.v1.runs_pb2.RestoreRunResponse,
+    ],
+)
+
+_RunServiceRewindRunType = typing_extensions.TypeVar(
+    '_RunServiceRewindRunType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RewindRunRequest,
+        stepwell_api.v1.runs_pb2.RewindRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RewindRunRequest,
+        stepwell_api.v1.runs_pb2.RewindRunResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RewindRunRequest,
+        stepwell_api.v1.runs_pb2.RewindRunResponse,
+    ],
+)
+
+_RunServiceUndoRewindType = typing_extensions.TypeVar(
+    '_RunServiceUndoRewindType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UndoRewindRequest,
+        stepwell_api.v1.runs_pb2.UndoRewindResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UndoRewindRequest,
+        stepwell_api.v1.runs_pb2.UndoRewindResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UndoRewindRequest,
+        stepwell_api.v1.runs_pb2.UndoRewindResponse,
+    ],
+)
+
+class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunType, _RunServiceUpdateRunType, _RunServiceDeleteTagType, _RunServiceDeleteRunType, _RunServiceRestoreRunType, _RunServiceRewindRunType, _RunServiceUndoRewindType]):
     """Runs: create, read, update. What a training loop logs travels through IngestService instead."""
 
     @typing.overload
@@ -250,6 +478,22 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.runs_pb2.DeleteTagRequest,
             stepwell_api.v1.runs_pb2.DeleteTagResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteRunRequest,
+            stepwell_api.v1.runs_pb2.DeleteRunResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RestoreRunRequest,
+            stepwell_api.v1.runs_pb2.RestoreRunResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RewindRunRequest,
+            stepwell_api.v1.runs_pb2.RewindRunResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.UndoRewindRequest,
+            stepwell_api.v1.runs_pb2.UndoRewindResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -271,6 +515,22 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
             stepwell_api.v1.runs_pb2.DeleteTagRequest,
             stepwell_api.v1.runs_pb2.DeleteTagResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.DeleteRunRequest,
+            stepwell_api.v1.runs_pb2.DeleteRunResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RestoreRunRequest,
+            stepwell_api.v1.runs_pb2.RestoreRunResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.RewindRunRequest,
+            stepwell_api.v1.runs_pb2.RewindRunResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.UndoRewindRequest,
+            stepwell_api.v1.runs_pb2.UndoRewindResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreateRun: _RunServiceCreateRunType
@@ -284,6 +544,20 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
 
     DeleteTag: _RunServiceDeleteTagType
     """Removes one tag. NOT_FOUND when the run has no such tag."""
+
+    DeleteRun: _RunServiceDeleteRunType
+    """Deletes a run, softly. Repeating is harmless."""
+
+    RestoreRun: _RunServiceRestoreRunType
+    """Restores a run; its experiment must be active. Repeating is harmless."""
+
+    RewindRun: _RunServiceRewindRunType
+    """Hides the points from a step on that the run's writers have logged or will still deliver; writers that are opened
+    later are not touched. For a job that goes on from a checkpoint.
+    """
+
+    UndoRewind: _RunServiceUndoRewindType
+    """Takes a rewind back: what it hid shows again, unless another rewind hides it. NOT_FOUND when there is none."""
 
 RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -301,6 +575,22 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.runs_pb2.DeleteTagRequest,
         stepwell_api.v1.runs_pb2.DeleteTagResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.DeleteRunRequest,
+        stepwell_api.v1.runs_pb2.DeleteRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RestoreRunRequest,
+        stepwell_api.v1.runs_pb2.RestoreRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.RewindRunRequest,
+        stepwell_api.v1.runs_pb2.RewindRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.UndoRewindRequest,
+        stepwell_api.v1.runs_pb2.UndoRewindResponse,
     ],
 ]
 
@@ -338,5 +628,39 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.runs_pb2.DeleteTagResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.DeleteTagResponse]]:
         """Removes one tag. NOT_FOUND when the run has no such tag."""
+
+    @abc.abstractmethod
+    def DeleteRun(
+        self,
+        request: stepwell_api.v1.runs_pb2.DeleteRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.DeleteRunResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.DeleteRunResponse]]:
+        """Deletes a run, softly. Repeating is harmless."""
+
+    @abc.abstractmethod
+    def RestoreRun(
+        self,
+        request: stepwell_api.v1.runs_pb2.RestoreRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.RestoreRunResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.RestoreRunResponse]]:
+        """Restores a run; its experiment must be active. Repeating is harmless."""
+
+    @abc.abstractmethod
+    def RewindRun(
+        self,
+        request: stepwell_api.v1.runs_pb2.RewindRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.RewindRunResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.RewindRunResponse]]:
+        """Hides the points from a step on that the run's writers have logged or will still deliver; writers that are opened
+        later are not touched. For a job that goes on from a checkpoint.
+        """
+
+    @abc.abstractmethod
+    def UndoRewind(
+        self,
+        request: stepwell_api.v1.runs_pb2.UndoRewindRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.UndoRewindResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.UndoRewindResponse]]:
+        """Takes a rewind back: what it hid shows again, unless another rewind hides it. NOT_FOUND when there is none."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

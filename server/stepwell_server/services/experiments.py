@@ -52,6 +52,26 @@ class ExperimentService:
         page = found[:size]
         return page, make_token(_LISTING, _position(page[-1])) if len(found) > size else ""
 
+    async def update(self, experiment_id: int, name: str | None, tags: Mapping[str, str]) -> Experiment:
+        """Rename an experiment, if a name is given, and set tags."""
+        if name is not None:
+            validation.check_experiment_name(name)
+        validation.check_experiment_tags(tags)
+        return await self._store.update_experiment(experiment_id, name, tags)
+
+    async def delete_tag(self, experiment_id: int, key: str) -> None:
+        """Remove a tag."""
+        validation.check_key("tag", key)
+        await self._store.delete_experiment_tag(experiment_id, key)
+
+    async def delete(self, experiment_id: int) -> int:
+        """Delete an experiment with its active runs; returns how many runs."""
+        return await self._store.delete_experiment(experiment_id)
+
+    async def restore(self, experiment_id: int) -> int:
+        """Restore an experiment with the runs that were deleted with it; returns how many runs."""
+        return await self._store.restore_experiment(experiment_id)
+
 
 def _position(experiment: Experiment) -> tuple[int, int]:
     return experiment.creation_time_ms, experiment.experiment_id

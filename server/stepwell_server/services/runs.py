@@ -2,16 +2,18 @@
 
 from uuid import UUID
 
-from stepwell_server.model import Run, RunInfo, RunSpec, RunStatus
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError
+from stepwell_server.model import LifecycleStage, Run, RunInfo, RunSpec, RunStatus
 from stepwell_server.services import validation
-from stepwell_server.store.ports import RunStore
+from stepwell_server.store.ports import RewindStore, RunStore
 
 
 class RunService:
     """Creates, reads and changes runs. Raises what `ports.RunStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, rewinds: RewindStore) -> None:
         self._store = store
+        self._rewinds = rewinds
 
     async def create(self, spec: RunSpec) -> tuple[Run, bool]:
         """Create a run unless it exists; tells whether it was created. A repeat changes nothing."""
@@ -36,3 +38,30 @@ class RunService:
         """Remove a tag."""
         validation.check_key("tag", key)
         await self._store.delete_tag(run_id, key)
+
+    async def delete(self, run_id: UUID) -> None:
+        """Delete a run."""
+        await self._store.delete_run(run_id)
+
+    async def restore(self, run_id: UUID) -> None:
+        """Restore a run."""
+        await self._store.restore_run(run_id)
+
+    async def rewind(self, run_id: UUID, from_step: int) -> int:
+        """Hide what earlier attempts logged from a step on; returns the number of the rewind, 0 for nothing to hide."""
+        await self._require_active(run_id)
+        return await self._rewinds.rewind(run_id, from_step)
+
+    async def undo_rewind(self, run_id: UUID, rewind_number: int) -> int:
+        """Take a rewind back, the latest one if the number is 0; returns its number."""
+        if rewind_number < 0:
+            raise InvalidArgumentError(
+                f"rewinds have numbers from 1, not {rewind_number}; 0 means the latest one"
+            )
+        await self._require_active(run_id)
+        return await self._rewinds.undo_rewind(run_id, rewind_number)
+
+    async def _require_active(self, run_id: UUID) -> None:
+        info = await self._store.get_run_info(run_id)
+        if info.lifecycle_stage is LifecycleStage.DELETED:
+            raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before changing it")

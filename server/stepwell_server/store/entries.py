@@ -22,6 +22,11 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
     statuses = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, StatusEntry)]
     if tags:
         await _write_tags(connection, tags)
+    changed = {run_id for run_id, _ in statuses} | {run_id for run_id, tag in tags if tag.key == RUN_NAME_TAG}
+    if changed:
+        await connection.execute(_SQL["lock_runs"], list(changed))
+    if tags:
+        await _rename_runs(connection, tags)
     if statuses:
         await _write_statuses(connection, statuses)
     return await _write_params(connection, params) if params else {}
@@ -60,7 +65,10 @@ def _short(value: str) -> str:
 async def _write_tags(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:
     last_values = {(run_id, entry.key): entry.value for run_id, entry in tags}
     await connection.execute(_SQL["set_tags"], *_columns(last_values))
-    names = {run_id: value for (run_id, key), value in last_values.items() if key == RUN_NAME_TAG}
+
+
+async def _rename_runs(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:
+    names = {run_id: entry.value for run_id, entry in tags if entry.key == RUN_NAME_TAG}
     if names:
         await connection.execute(_SQL["rename_runs"], list(names), list(names.values()))
 

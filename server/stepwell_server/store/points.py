@@ -18,6 +18,7 @@ from stepwell_server.store.chunks import Chunks, SeriesPoints, build_chunks, joi
 from stepwell_server.store.entries import write_entries
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
+from stepwell_server.store.rewinds import recompute_latest
 from stepwell_server.store.sql import load
 from stepwell_server.telemetry import CHUNKS_COMMITTED
 
@@ -95,7 +96,8 @@ class PointStore:
         """See `lane.GroupStore`."""
         batches, chains, prepared = group.batches, group.chains, group.points
         async with self._pool.transaction() as connection:
-            stages = await advance_positions(connection, chains)
+            moved = await advance_positions(connection, chains)
+            stages = {key: LifecycleStage(row["lifecycle_stage"]) for key, row in moved.items()}
             writable = [chain for chain in chains if stages.get(chain.key) is LifecycleStage.ACTIVE]
             if len(writable) < len(chains):
                 prepared = await self._prepare(writable)
@@ -105,6 +107,12 @@ class PointStore:
                     "metric_chunk", source=as_source(prepared.pieces), columns=COLUMNS, format="binary"
                 )
                 await connection.execute(_SQL["merge_latest"], *prepared.latest)
+                # A writer from before a rewind still delivers: what it brought to the latest points may be hidden.
+                rewound = {
+                    run_id for (run_id, _), row in moved.items() if row["hidden_from_step"] is not None
+                }
+                if rewound:
+                    await recompute_latest(connection, list(rewound))
             rejections = await write_entries(
                 connection,
                 {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
@@ -142,10 +150,8 @@ class PointStore:
         return {(row["run_id"], row["writer_id"]): row["position"] for row in rows}
 
 
-async def advance_positions(
-    connection: Connection, chains: Sequence[Chain]
-) -> dict[tuple[UUID, UUID], LifecycleStage]:
-    """Move the writers of the chains that join; returns those that moved, with their run's lifecycle stage."""
+async def advance_positions(connection: Connection, chains: Sequence[Chain]) -> dict[tuple[UUID, UUID], Any]:
+    """Move the writers of the chains that join; returns those that moved: run's lifecycle stage, what is hidden."""
     rows = await connection.fetch(
         _SQL["advance_positions"],
         [chain.key[0] for chain in chains],
@@ -153,7 +159,7 @@ async def advance_positions(
         [chain.first_position for chain in chains],
         [chain.end_position for chain in chains],
     )
-    return {(row["run_id"], row["writer_id"]): LifecycleStage(row["lifecycle_stage"]) for row in rows}
+    return {(row["run_id"], row["writer_id"]): row for row in rows}
 
 
 def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoints | None:

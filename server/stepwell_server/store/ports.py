@@ -32,7 +32,7 @@ class ExperimentStore(Protocol):
         """Create an experiment; an empty location means the server's default.
 
         Raises:
-            AlreadyExistsError: the name is taken, also by a deleted experiment.
+            AlreadyExistsError: an active experiment has the name.
         """
         ...
 
@@ -45,7 +45,7 @@ class ExperimentStore(Protocol):
         ...
 
     async def get_experiment_by_name(self, name: str) -> Experiment:
-        """Return an experiment, active or deleted.
+        """Return the active experiment of this name, or else the deleted one that changed last.
 
         Raises:
             NotFoundError: there is none of this name.
@@ -56,6 +56,44 @@ class ExperimentStore(Protocol):
         self, view_type: ViewType, page_size: int, before: tuple[int, int] | None
     ) -> Sequence[Experiment]:
         """Return a page, newest first: those that come after `before`, a (creation_time_ms, experiment_id)."""
+        ...
+
+    async def update_experiment(
+        self, experiment_id: int, name: str | None, tags: Mapping[str, str]
+    ) -> Experiment:
+        """Give an experiment a name, if one is given, and set tags over what is there.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            InvalidStateError: it is deleted.
+            AlreadyExistsError: another active experiment has the name.
+        """
+        ...
+
+    async def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFoundError: there is no such experiment, or no such tag.
+            InvalidStateError: the experiment is deleted.
+        """
+        ...
+
+    async def delete_experiment(self, experiment_id: int) -> int:
+        """Delete an experiment softly with its active runs; returns how many runs. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def restore_experiment(self, experiment_id: int) -> int:
+        """Restore an experiment with the runs that were deleted with it; returns how many. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            AlreadyExistsError: another active experiment has its name.
+        """
         ...
 
 
@@ -79,6 +117,14 @@ class RunStore(Protocol):
         """
         ...
 
+    async def get_run_info(self, run_id: UUID) -> RunInfo:
+        """Return a run without what it logged.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
     async def update_run(
         self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None
     ) -> RunInfo:
@@ -96,6 +142,43 @@ class RunStore(Protocol):
         Raises:
             NotFoundError: there is no such run, or no such tag.
             InvalidStateError: the run is deleted.
+        """
+        ...
+
+    async def delete_run(self, run_id: UUID) -> None:
+        """Delete a run softly, by itself: restoring its experiment will not bring it back. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def restore_run(self, run_id: UUID) -> None:
+        """Restore a run. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            InvalidStateError: its experiment is deleted.
+        """
+        ...
+
+
+class RewindStore(Protocol):
+    """Hiding points of earlier attempts."""
+
+    async def rewind(self, run_id: UUID, from_step: int) -> int:
+        """Hide the points with step >= `from_step` that the run's present writers logged or will log.
+
+        Returns the number of the rewind, from 1; 0 when the run has no writer, so that there is nothing to hide.
+        Whatever reads points or latest points sees the change at once.
+        """
+        ...
+
+    async def undo_rewind(self, run_id: UUID, rewind_number: int) -> int:
+        """Take a rewind back, the latest one if the number is 0; returns its number.
+
+        Raises:
+            NotFoundError: there is none of this number, or none at all.
         """
         ...
 

@@ -34,6 +34,10 @@ class PostgresRunStore:
             created = None if existing else await _create(connection, spec)
             # Nothing was created although nothing was there: somebody else was faster.
             row = existing or created or await connection.fetchrow(_QUERIES["info"], spec.run_id)
+        if row is None:
+            raise InvalidStateError(
+                "the experiment was deleted just now; restore it, or choose another for the run"
+            )
         return _run_info(row), created is not None
 
     async def get_run(self, run_id: UUID) -> Run:
@@ -44,18 +48,45 @@ class PostgresRunStore:
             raise _no_such_run(run_id)
         return _run(row)
 
+    async def get_run_info(self, run_id: UUID) -> RunInfo:
+        """See `ports.RunStore`."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["info"], run_id)
+        if row is None:
+            raise _no_such_run(run_id)
+        return _run_info(row)
+
     async def update_run(
         self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None
     ) -> RunInfo:
         """See `ports.RunStore`."""
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(
-                _QUERIES["update"], run_id, status, end_time_ms, name, RUN_NAME_TAG, LOST_TAG
-            )
+        async with self._pool.transaction() as connection:
+            if name is not None:  # tags are locked before runs, everywhere
+                await connection.execute(_QUERIES["set_name_tag"], run_id, RUN_NAME_TAG, name)
+            row = await connection.fetchrow(_QUERIES["update"], run_id, status, end_time_ms, name)
             if row is None:
                 await _require_active(connection, run_id)
                 raise _no_such_run(run_id)  # unreachable but for a run that was restored in between
+            if status is not None:
+                await connection.execute(_QUERIES["unmark_lost"], run_id, LOST_TAG)
         return _run_info(row)
+
+    async def delete_run(self, run_id: UUID) -> None:
+        """See `ports.RunStore`."""
+        async with self._pool.connection() as connection:
+            if await connection.fetchval(_QUERIES["delete"], run_id) is None:
+                raise _no_such_run(run_id)
+
+    async def restore_run(self, run_id: UUID) -> None:
+        """See `ports.RunStore`."""
+        async with self._pool.connection() as connection:
+            if await connection.fetchval(_QUERIES["restore"], run_id) is None:
+                row = await connection.fetchrow(_QUERIES["info"], run_id)
+                if row is None:
+                    raise _no_such_run(run_id)
+                raise InvalidStateError(
+                    f"run {run_id.hex} is in experiment {row['experiment_id']}, which is deleted; restore that first"
+                )
 
     async def delete_tag(self, run_id: UUID, key: str) -> None:
         """See `ports.RunStore`."""

@@ -54,7 +54,7 @@ def array_elements(wire: bytes, element: str) -> np.ndarray[Any, Any]:
 
 
 def chunk_points(row: Any) -> History:
-    """The points of a chunk row."""
+    """The points of a chunk row that no rewind hides."""
     count = row["count"]
     if row["steps"] is not None:
         steps = array_elements(row["steps"], "i8").astype(np.int64)
@@ -68,7 +68,10 @@ def chunk_points(row: Any) -> History:
         values = array_elements(row["values_float64"], "f8").astype(np.float64)
     else:
         values = array_elements(row["values_float32"], "f4").astype(np.float64)
-    return History(steps, times, values)
+    points = History(steps, times, values)
+    if row["hidden_from_step"] is None:
+        return points
+    return split(points, int(np.searchsorted(steps, row["hidden_from_step"])))[0]
 
 
 def sort_history(pieces: list[History]) -> History:

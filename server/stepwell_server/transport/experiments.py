@@ -48,3 +48,30 @@ class ExperimentServicer(runs_pb2_grpc.ExperimentServiceServicer):
             experiments=[experiment_to_proto(experiment) for experiment in experiments],
             next_page_token=next_page_token,
         )
+
+    async def UpdateExperiment(  # noqa: N802
+        self, request: pb.UpdateExperimentRequest, context: Any
+    ) -> pb.UpdateExperimentResponse:
+        """Change an experiment."""
+        name = request.name if request.HasField("name") else None
+        updated = await self._service.update(request.experiment_id, name, parse_tags(request.tags))
+        return pb.UpdateExperimentResponse(experiment=experiment_to_proto(updated))
+
+    async def DeleteExperimentTag(  # noqa: N802
+        self, request: pb.DeleteExperimentTagRequest, context: Any
+    ) -> pb.DeleteExperimentTagResponse:
+        """Remove a tag."""
+        await self._service.delete_tag(request.experiment_id, request.key)
+        return pb.DeleteExperimentTagResponse()
+
+    async def DeleteExperiment(  # noqa: N802
+        self, request: pb.DeleteExperimentRequest, context: Any
+    ) -> pb.DeleteExperimentResponse:
+        """Delete an experiment."""
+        return pb.DeleteExperimentResponse(runs=await self._service.delete(request.experiment_id))
+
+    async def RestoreExperiment(  # noqa: N802
+        self, request: pb.RestoreExperimentRequest, context: Any
+    ) -> pb.RestoreExperimentResponse:
+        """Restore an experiment."""
+        return pb.RestoreExperimentResponse(runs=await self._service.restore(request.experiment_id))

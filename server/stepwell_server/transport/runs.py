@@ -44,3 +44,27 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         """Remove a tag."""
         await self._service.delete_tag(parse_uuid(request.run_id, "run_id"), request.key)
         return pb.DeleteTagResponse()
+
+    async def DeleteRun(self, request: pb.DeleteRunRequest, context: Any) -> pb.DeleteRunResponse:  # noqa: N802
+        """Delete a run."""
+        await self._service.delete(parse_uuid(request.run_id, "run_id"))
+        return pb.DeleteRunResponse()
+
+    async def RestoreRun(  # noqa: N802
+        self, request: pb.RestoreRunRequest, context: Any
+    ) -> pb.RestoreRunResponse:
+        """Restore a run."""
+        await self._service.restore(parse_uuid(request.run_id, "run_id"))
+        return pb.RestoreRunResponse()
+
+    async def RewindRun(self, request: pb.RewindRunRequest, context: Any) -> pb.RewindRunResponse:  # noqa: N802
+        """Hide points."""
+        number = await self._service.rewind(parse_uuid(request.run_id, "run_id"), request.from_step)
+        return pb.RewindRunResponse(rewind_number=number)
+
+    async def UndoRewind(  # noqa: N802
+        self, request: pb.UndoRewindRequest, context: Any
+    ) -> pb.UndoRewindResponse:
+        """Show points again."""
+        undone = await self._service.undo_rewind(parse_uuid(request.run_id, "run_id"), request.rewind_number)
+        return pb.UndoRewindResponse(rewind_number=undone)

@@ -9,7 +9,7 @@ WITH id AS (
     INSERT INTO experiment (experiment_id, name, artifact_location, creation_time_ms, last_update_time_ms)
     SELECT experiment_id, $1, coalesce(nullif($2, ''), $3 || experiment_id), now_ms, now_ms
     FROM id, clock
-    ON CONFLICT (name) DO NOTHING
+    ON CONFLICT (name) WHERE lifecycle_stage = 'active' DO NOTHING
     RETURNING *
 ), tagged AS (
     INSERT INTO experiment_tag (experiment_id, key, value)
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (
 ) AS tags
 WHERE experiment.experiment_id = $1;
 
--- get_by_name: one experiment by its exact name.
+-- get_by_name: one experiment by its exact name: the active one, or else the deleted one that changed last.
 SELECT experiment.*, tags.*
 FROM experiment
 CROSS JOIN LATERAL (
@@ -39,7 +39,9 @@ CROSS JOIN LATERAL (
     FROM experiment_tag
     WHERE experiment_tag.experiment_id = experiment.experiment_id
 ) AS tags
-WHERE experiment.name = $1;
+WHERE experiment.name = $1
+ORDER BY experiment.lifecycle_stage = 'active' DESC, experiment.last_update_time_ms DESC, experiment.experiment_id DESC
+LIMIT 1;
 
 -- list: a page, newest first, of the lifecycle stages in $1, after the (creation_time_ms, experiment_id) in $2 and $3.
 SELECT experiment.*, tags.*
@@ -59,3 +61,71 @@ LIMIT $4;
 UPDATE experiment
 SET artifact_location = $1 || experiment_id
 WHERE experiment_id = 0 AND artifact_location = '';
+
+-- update: sets the name $2, unless it is NULL, and the time of the last change of an active experiment; returns its id.
+UPDATE experiment
+SET name = coalesce($2, name), last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE experiment_id = $1 AND lifecycle_stage = 'active'
+RETURNING experiment_id;
+
+-- set_tags: writes tags over what is there.
+INSERT INTO experiment_tag (experiment_id, key, value)
+SELECT $1, key, value FROM unnest($2::text[], $3::text[]) AS given (key, value) ORDER BY key
+ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value;
+
+-- delete_tag: removes a tag; returns its key.
+DELETE FROM experiment_tag
+WHERE experiment_id = $1 AND key = $2
+RETURNING key;
+
+-- name: what an experiment is called.
+SELECT name
+FROM experiment
+WHERE experiment_id = $1;
+
+-- stage: whether an experiment is active or deleted.
+SELECT lifecycle_stage
+FROM experiment
+WHERE experiment_id = $1;
+
+-- change_stage: moves an experiment to the stage $2; no row when it is there already. Locks it against new runs.
+UPDATE experiment
+SET lifecycle_stage = $2, last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE experiment_id = $1 AND lifecycle_stage <> $2
+RETURNING experiment_id;
+
+-- delete_runs: deletes the active runs of an experiment with it, locked in order; returns how many.
+WITH active AS (
+    SELECT run_id
+    FROM run
+    WHERE experiment_id = $1 AND lifecycle_stage = 'active'
+    ORDER BY run_id
+    FOR NO KEY UPDATE
+), deleted AS (
+    UPDATE run
+    SET lifecycle_stage         = 'deleted',
+        deleted_with_experiment = true,
+        deleted_time_ms         = (extract(epoch FROM now()) * 1000)::bigint
+    FROM active
+    WHERE run.run_id = active.run_id
+    RETURNING run.run_id
+)
+SELECT count(*)
+FROM deleted;
+
+-- restore_runs: restores the runs that were deleted with their experiment, locked in order; returns how many.
+WITH gone AS (
+    SELECT run_id
+    FROM run
+    WHERE experiment_id = $1 AND deleted_with_experiment
+    ORDER BY run_id
+    FOR NO KEY UPDATE
+), restored AS (
+    UPDATE run
+    SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL
+    FROM gone
+    WHERE run.run_id = gone.run_id
+    RETURNING run.run_id
+)
+SELECT count(*)
+FROM restored;

@@ -19,7 +19,7 @@ FROM given JOIN run ON run.run_id = given.run_id
 WHERE writer.run_id = given.run_id
   AND writer.writer_id = given.writer_id
   AND writer.position = given.first_position
-RETURNING writer.run_id, writer.writer_id, run.lifecycle_stage;
+RETURNING writer.run_id, writer.writer_id, run.lifecycle_stage, writer.hidden_from_step;
 
 -- committed_positions: where writers stand
 SELECT writer.run_id, writer.writer_id, writer.position
@@ -74,6 +74,9 @@ WHERE param.value <> given.value;
 INSERT INTO tag (run_id, key, value)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
 ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- lock_runs: locks runs in order, before names and statuses change; so two servers' commits never deadlock
+SELECT FROM run WHERE run_id = ANY ($1::uuid[]) ORDER BY run_id FOR NO KEY UPDATE;
 
 -- rename_runs: names runs after their tag mlflow.runName
 UPDATE run SET name = given.name

@@ -31,19 +31,25 @@ CROSS JOIN LATERAL (
 ) AS metrics
 WHERE run.run_id = $1;
 
--- experiment: what a new run has to know of its experiment, found by id or by name.
+-- experiment: what a new run has to know of its experiment, found by id, or among the active ones by name.
 SELECT experiment_id, artifact_location, lifecycle_stage
 FROM experiment
-WHERE experiment_id = $1 OR name = $2;
+WHERE experiment_id = $1 OR (name = $2 AND lifecycle_stage = 'active');
 
--- create: adds a run with its first tags; no row when it is there. A start time of 0 means now.
-WITH created AS (
+-- create: adds a run with its first tags; no row when it is there, or its experiment is deleted. A start time of 0
+-- means now. The lock on the experiment keeps it from being deleted without this run.
+WITH parent AS (
+    SELECT experiment_id
+    FROM experiment
+    WHERE experiment_id = $2 AND lifecycle_stage = 'active'
+    FOR SHARE
+), created AS (
     INSERT INTO run (run_id, experiment_id, name, status, start_time_ms, user_name, artifact_uri)
-    VALUES (
-        $1, $2, $3, 1,
+    SELECT
+        $1, experiment_id, $3, 1,
         coalesce(nullif($4::bigint, 0), (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
         $5, $6
-    )
+    FROM parent
     ON CONFLICT (run_id) DO NOTHING
     RETURNING *
 ), tagged AS (
@@ -54,30 +60,45 @@ WITH created AS (
 SELECT *
 FROM created;
 
--- update: changes what is not NULL of an active run; a new name is also its tag $5, a status ends its tag $6 (lost).
-WITH updated AS (
-    UPDATE run
-    SET status      = coalesce($2, status),
-        end_time_ms = coalesce($3, end_time_ms),
-        name        = coalesce($4, name)
-    WHERE run_id = $1 AND lifecycle_stage = 'active'
-    RETURNING *
-), named AS (
-    INSERT INTO tag (run_id, key, value)
-    SELECT run_id, $5, $4
-    FROM updated
-    WHERE $4::text IS NOT NULL
-    ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
-), untagged AS (
-    DELETE FROM tag
-    USING updated
-    WHERE tag.run_id = updated.run_id AND tag.key = $6 AND $2::smallint IS NOT NULL
-)
-SELECT *
-FROM updated;
+-- set_name_tag: writes the tag $2 of an active run, which holds its name.
+INSERT INTO tag (run_id, key, value)
+SELECT run_id, $2, $3
+FROM run
+WHERE run_id = $1 AND lifecycle_stage = 'active'
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
+
+-- unmark_lost: takes the tag $2 of an active run away, because its status is known again.
+DELETE FROM tag
+USING run
+WHERE tag.run_id = $1 AND tag.key = $2 AND run.run_id = tag.run_id AND run.lifecycle_stage = 'active';
+
+-- update: changes what is not NULL of an active run.
+UPDATE run
+SET status      = coalesce($2, status),
+    end_time_ms = coalesce($3, end_time_ms),
+    name        = coalesce($4, name)
+WHERE run_id = $1 AND lifecycle_stage = 'active'
+RETURNING *;
 
 -- delete_tag: removes a tag of an active run; returns its key.
 DELETE FROM tag
 USING run
 WHERE tag.run_id = $1 AND tag.key = $2 AND run.run_id = tag.run_id AND run.lifecycle_stage = 'active'
 RETURNING tag.key;
+
+-- delete: deletes a run by itself, also one that is deleted with its experiment; returns its id.
+UPDATE run
+SET lifecycle_stage         = 'deleted',
+    deleted_with_experiment = false,
+    deleted_time_ms         = coalesce(deleted_time_ms, (extract(epoch FROM now()) * 1000)::bigint)
+WHERE run_id = $1
+RETURNING run_id;
+
+-- restore: makes a run active whose experiment is; returns its id.
+UPDATE run
+SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL
+FROM experiment
+WHERE run.run_id = $1
+  AND experiment.experiment_id = run.experiment_id
+  AND experiment.lifecycle_stage = 'active'
+RETURNING run.run_id;

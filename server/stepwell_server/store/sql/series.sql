@@ -2,12 +2,12 @@
 SELECT EXISTS (SELECT FROM run WHERE run_id = $1);
 
 -- chunks_in_order: the chunks of a series by first step, arrays as their wire form (numpy reads them in place)
-SELECT count, step_min, step_stride, time_first_ms,
+SELECT count, step_min, step_stride, time_first_ms, hidden_from_step,
        array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
        array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64
 FROM (
     -- Sorted before the arrays are opened: the sort carries pointers.
-    SELECT chunk.* FROM metric_chunk AS chunk JOIN metric USING (metric_id)
+    SELECT chunk.* FROM visible_chunk AS chunk JOIN metric USING (metric_id)
     WHERE chunk.run_id = $1 AND metric.name = $2
     ORDER BY step_min
     OFFSET 0

@@ -1,0 +1,72 @@
+"""Writers' logs for tests of the store: cuts batches that follow each other, commits them, reads them back."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from stepwell_server.model import NO_POINTS, Batch, Entry, Outcome, Points, WriterIdentity
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.writers import PostgresWriterStore
+
+Point = tuple[int, int, float]
+
+
+class Log:
+    """A writer's log: cuts batches that follow each other."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        self.writer_id = uuid4()
+        self.position = 0
+
+    def batch(
+        self, series: dict[str, Sequence[Point]], entries: Sequence[Entry] = (), skip: int = 0
+    ) -> Batch:
+        flat = [point for points in series.values() for point in points]
+        first = self.position
+        self.position += max(1, len(flat) + len(entries) + skip)
+        points = Points(
+            list(series),
+            np.array([len(points) for points in series.values()], np.int64),
+            np.array([step for step, _, _ in flat], np.int64),
+            np.array([time for _, time, _ in flat], np.int64),
+            np.array([value for _, _, value in flat], np.float64),
+        )
+        return Batch(
+            self.run_id, self.writer_id, first, self.position, points if flat else NO_POINTS, entries
+        )
+
+
+async def new_run(pool: Pool, stage: str = "active") -> UUID:
+    run_id = uuid4()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO run VALUES ($1, 0, 'a run', 1, 0, NULL, $2, 'someone', 'nowhere')", run_id, stage
+        )
+    return run_id
+
+
+async def opened(pool: Pool, run_id: UUID) -> Log:
+    log = Log(run_id)
+    assert await PostgresWriterStore(pool).open_writer(WriterIdentity(run_id, log.writer_id)) == 0
+    return log
+
+
+async def commit(writer: GroupCommitWriter, *batches: Batch) -> list[Outcome]:
+    return [await settled for settled in [await writer.submit(batch) for batch in batches]]
+
+
+async def history(pool: Pool, run_id: UUID, key: str) -> list[Point]:
+    points: list[Point] = []
+    async for piece in PostgresSeriesStore(pool).history(run_id, key):
+        points += zip(piece.steps.tolist(), piece.timestamps_ms.tolist(), piece.values.tolist(), strict=True)
+    return points
+
+
+async def rows(pool: Pool, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    async with pool.connection() as connection:
+        return [tuple(row) for row in await connection.fetch(query, *arguments)]
