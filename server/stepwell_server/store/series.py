@@ -54,7 +54,7 @@ def array_elements(wire: bytes, element: str) -> np.ndarray[Any, Any]:
 
 
 def chunk_points(row: Any) -> History:
-    """The points of a chunk row that no rewind hides."""
+    """The points of a chunk row."""
     count = row["count"]
     if row["steps"] is not None:
         steps = array_elements(row["steps"], "i8").astype(np.int64)
@@ -68,10 +68,15 @@ def chunk_points(row: Any) -> History:
         values = array_elements(row["values_float64"], "f8").astype(np.float64)
     else:
         values = array_elements(row["values_float32"], "f4").astype(np.float64)
-    points = History(steps, times, values)
+    return History(steps, times, values)
+
+
+def visible_points(row: Any) -> History:
+    """The points of a row of `visible_chunk` that no rewind hides."""
+    points = chunk_points(row)
     if row["hidden_from_step"] is None:
         return points
-    return split(points, int(np.searchsorted(steps, row["hidden_from_step"])))[0]
+    return split(points, int(np.searchsorted(points.steps, row["hidden_from_step"])))[0]
 
 
 def sort_history(pieces: list[History]) -> History:
@@ -162,7 +167,7 @@ class PostgresSeriesStore:
                     async for points in sorted_by_database(connection, run_id, key, row["step_min"]):
                         yield points
                     return
-            sweep.add(chunk_points(row))
+            sweep.add(visible_points(row))
         rest = sweep.rest()
         if rest is not None:
             yield rest
