@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stepwell import new_runs, settings, values
+from stepwell.attempts import retire_writer
 from stepwell.entities import (
     NOTE_TAG,
     PARENT_RUN_TAG,
@@ -22,7 +23,7 @@ from stepwell.entities import (
 from stepwell.errors import StepwellException, invalid
 from stepwell.receipts import Receipt
 from stepwell.record import now_ms, set_tags
-from stepwell.writer import RunWriter, retire, writer_for
+from stepwell.writer import RunWriter, writer_for
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
@@ -187,7 +188,7 @@ def _resume(
     run.info = calls.update_run(run_id, status="RUNNING")
     if step is not None:
         # If this process made one of the earlier attempts, it goes on as a writer that the rewind does not know.
-        retire(uri, run_id)
+        retire_writer(uri, run_id)
         calls.rewind_run(run_id, step)
         run.data = calls.get_run(run_id).data
     writer = writer_for(uri, run_id)

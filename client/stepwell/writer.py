@@ -217,15 +217,6 @@ def writer_for(uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None) ->
         return writer
 
 
-def retire(uri: str, run_id: str) -> None:
-    """Let this process's writer to a run deliver what it has and rest; the next one has a writer id of its own."""
-    with _lock:
-        writer = _writers.pop((uri, run_id), None)
-    if writer is not None:
-        writer.flush()
-        writer.rest()
-
-
 def flush_run(uri: str, run_id: str) -> None:
     """Wait until what this process logged to a run is committed, so that reading sees it."""
     writer = _writers.get((uri, run_id))
