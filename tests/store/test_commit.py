@@ -28,7 +28,6 @@ from stepwell_server.store.fair_queue import FairQueue
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool
-from stepwell_server.store.series import PostgresSeriesStore
 from stepwell_server.store.waiting import Waiting
 from stepwell_server.store.writer import GroupCommitWriter
 from tests.harness.logs import Log, Point, commit, history, new_run, opened, rows
