@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: help install serve test check format bench protos clean
+.PHONY: help install serve test check format bench compare protos clean
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -38,11 +38,14 @@ format: .venv/installed  ## format the code and sort the imports
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: .venv/installed  ## measure ingest, print JSON
-	$(BIN)/python -m benchmarks.ingest
+bench: .venv/installed  ## measure quickly, print JSON
+	$(BIN)/python -m benchmarks --quick
+
+compare: .venv/installed  ## measure beside MLflow's server, FastTrackML and COPY, print JSON
+	$(BIN)/python -m benchmarks.compare --quick
 
 protos: .venv-protos/installed  ## make the stubs from the contract
 	.venv-protos/bin/python protos/generate.py
 
 clean:           ## remove what the other targets made
-	rm -rf .venv .venv-protos
+	rm -rf .venv .venv-protos .venv-compare

@@ -348,20 +348,19 @@ class TestGroupCommitWriter:
             sizes.append(len(batches))
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
-        monkeypatch.setattr(lane_module, "PACE_S", 0.5)
-        series = {f"m{number}": [(1, 1, 1.0)] for number in range(lane_module.PACED_SERIES_MIN)}
+        monkeypatch.setattr(lane_module, "PACE_S", 5.0)
+        monkeypatch.setattr(lane_module, "SILENCE_S", 5.0)
+        logs = [Log(uuid4()) for _ in range(lane_module.PACED_WRITERS_MIN)]
         async with GroupCommitWriter(Database(count), lanes=1) as writer:
-            log = Log(uuid4())
-            first = await writer.submit(log.batch(series))
-            await first
+            await asyncio.gather(*[await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for log in logs])
             rest = []
-            for _ in range(10):
-                rest.append(await writer.submit(log.batch(series)))
+            for log in logs:
+                rest.append(await writer.submit(log.batch({"a": [(1, 1, 1.0)]})))
                 await asyncio.sleep(0.001)
             # Who logs a param, a tag or an end is in a hurry: then nothing waits any more.
             rest.append(await writer.submit(log.batch({}, [TagEntry(log.position, "t", "v")])))
             await asyncio.gather(*rest)
-        assert sizes == [1, 11]
+        assert sizes == [4, 5]
 
 
 def test_runs_take_turns_and_keep_their_order() -> None:

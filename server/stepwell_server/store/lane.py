@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -27,11 +28,13 @@ from stepwell_server.telemetry import (
 GROUP_BYTES_MAX = 24 * 1024 * 1024
 # So much is worth preparing while the last transaction runs: 3 MiB, 131,072 points. Less waits for more to gather.
 PREPARE_EARLY_BYTES_MIN = 3 * 1024 * 1024
-# Many small pieces wait for each other so long, counted from the last transaction's start: a series' pieces that
-# meet in one transaction become one chunk instead of several, and a chunk costs more than its first hundred points.
+# Small pieces of several writers wait for each other so long, counted from the last transaction's start: pieces of a
+# series that meet in one transaction become one chunk instead of several, and a chunk costs more than its points.
 PACE_S = 0.2
-PACED_SERIES_MIN = 128
-PACED_POINTS_MAX = 64  # of each series, on average
+PACED_WRITERS_MIN = 4  # within PACE_S; a lone writer may be waiting for its commit before it goes on
+PACED_POINTS_MAX = 16  # of each series, on average
+# Nothing came for so long: everybody may be waiting for us, so nobody is waited for.
+SILENCE_S = 0.02
 # Deadlocks and serialization failures are tried again at once, this many times in all.
 COMMIT_TRIES_MAX = 5
 
@@ -58,6 +61,29 @@ class GroupStore(Protocol):
         ...
 
 
+class Crowd:
+    """How many writers sent something lately: in this window of time, or in the one before it."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._until_s = 0.0
+        self._now: set[UUID] = set()
+        self._before = 0
+
+    @property
+    def size(self) -> int:
+        """The number of writers."""
+        return max(self._before, len(self._now))
+
+    def see(self, writer_id: UUID, time_s: float) -> None:
+        """Note that a writer sent something."""
+        if time_s >= self._until_s:
+            self._before = len(self._now) if time_s < self._until_s + self._window_s else 0
+            self._now = set()
+            self._until_s = time_s + self._window_s
+        self._now.add(writer_id)
+
+
 class Lane:
     """Settles what is put into it, in groups; `release` is told of every group that is settled."""
 
@@ -65,6 +91,7 @@ class Lane:
         self._store = store
         self._release = release
         self._queue = FairQueue()
+        self._crowd = Crowd(PACE_S)
         self._changed = asyncio.Event()
         self._closing = False
         self._last_start_s = 0.0
@@ -73,6 +100,7 @@ class Lane:
     def put(self, waiting: Waiting) -> None:
         """Queue a batch."""
         self._queue.put(waiting)
+        self._crowd.see(waiting.batch.writer_id, waiting.arrived_s)
         self._changed.set()
 
     def close(self) -> None:
@@ -118,7 +146,7 @@ class Lane:
         while self._is_paced() and (left_s := self._last_start_s + PACE_S - time.monotonic()) > 0:
             self._changed.clear()
             try:
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(min(left_s, SILENCE_S)):
                     await self._changed.wait()
             except TimeoutError:
                 break
@@ -127,7 +155,9 @@ class Lane:
     def _is_paced(self) -> bool:
         queue = self._queue
         few_points = queue.points < PACED_POINTS_MAX * queue.series
-        return queue.series >= PACED_SERIES_MIN and few_points and not queue.entries and not self._closing
+        return (
+            few_points and not queue.entries and not self._closing and self._crowd.size >= PACED_WRITERS_MIN
+        )
 
     async def _settle(self, group: Sequence[Waiting], preparing: asyncio.Task[Any]) -> None:
         outcomes = await self._outcomes(group, preparing)

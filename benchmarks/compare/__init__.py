@@ -1,0 +1,1 @@
+"""Stepwell beside its peers, on one PostgreSQL with the same settings, in one run."""

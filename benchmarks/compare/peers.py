@@ -1,0 +1,98 @@
+"""The other servers: each in a virtual environment of its own, on a database of its own in the same PostgreSQL."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parents[1] / ".venv-compare"
+READY_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that speaks MLflow's REST interface. `command` gets its environment, the database's URL and the port."""
+
+    name: str
+    module: str  # where its interface is, below /
+    durable: str
+    command: Callable[[Path, str, int, Path], Sequence[str | Path]]
+
+
+def _mlflow(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
+    url = store.replace("postgresql://", "postgresql+psycopg2://", 1)
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--no-serve-artifacts"]
+    return [
+        environment / "bin/mlflow", "server", "--backend-store-uri", url,
+        "--default-artifact-root", str(folder), *options,
+    ]  # fmt: skip
+
+
+def _fasttrackml(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
+    options = ["--listen-address", f"127.0.0.1:{port}", "--default-artifact-root", str(folder)]
+    return [environment / "bin/fml", "server", "--database-uri", store, *options]
+
+
+PEERS = (
+    Peer("mlflow", "", "committed to PostgreSQL with fsync", _mlflow),
+    Peer(
+        "fasttrackml", "", "committed to PostgreSQL with fsync, in several transactions a batch", _fasttrackml
+    ),
+)
+
+
+def environment_of(peer: Peer) -> Path:
+    """Make the peer's virtual environment unless it is there."""
+    folder = ENVIRONMENTS / peer.name
+    if not (folder / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        requirements = HERE / f"requirements-{peer.name}.txt"
+        pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
+        subprocess.run(pip, check=True)
+        (folder / "installed").touch()
+    return folder
+
+
+@contextmanager
+def running_peer(peer: Peer, store: str) -> Iterator[int]:
+    """Run the peer's server while the context lasts; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            peer.command(environment_of(peer), store, port, Path(folder)),
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, port, log)
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: object) -> None:
+    give_up = time.monotonic() + READY_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > give_up:
+                log.seek(0)  # type: ignore[attr-defined]
+                raise RuntimeError(f"it does not start: {log.read()[-2_000:]}") from error  # type: ignore[attr-defined]
+        time.sleep(0.2)
