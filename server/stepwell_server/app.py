@@ -10,15 +10,20 @@ from dataclasses import dataclass
 
 import structlog
 
-from stepwell_api.v1 import ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import artifacts_pb2_grpc, ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
+from stepwell_server.services.artifact_sweeper import ArtifactSweeper
+from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.series import SeriesService
+from stepwell_server.services.uploads import UploadService
+from stepwell_server.store.artifacts import PostgresArtifactStore
 from stepwell_server.store.compactor import Compactor
+from stepwell_server.store.content_roots import OpenContentStores, default_root
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.experiments import PostgresExperimentStore
 from stepwell_server.store.folder_lock import folder_lock
@@ -32,6 +37,7 @@ from stepwell_server.store.runs import PostgresRunStore
 from stepwell_server.store.series import PostgresSeriesStore
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.transport.artifacts import ArtifactServicer
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.runs import RunServicer
@@ -123,9 +129,26 @@ async def _build(
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
     series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
+    artifact_servicer = await _build_artifacts(config, pool, stack)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(run_servicer, server),
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
+        lambda server: artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(artifact_servicer, server),
     ]
+
+
+async def _build_artifacts(config: Config, pool: Pool, stack: AsyncExitStack) -> ArtifactServicer:
+    """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
+    store = PostgresArtifactStore(pool)
+    contents = await stack.enter_async_context(
+        OpenContentStores(
+            config.data,
+            default_root(config.artifacts),
+            config.artifact_folders,
+            round(config.artifact_address_s),
+        )
+    )
+    sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
+    return ArtifactServicer(ArtifactService(store, contents, sweeper), UploadService(store, contents))

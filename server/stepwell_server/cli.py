@@ -45,6 +45,34 @@ log = structlog.get_logger(__name__)
     help="postgresql://user:password@host/database of your own PostgreSQL, version 14 or later.",
 )
 @click.option(
+    "--artifacts",
+    envvar="STEPWELL_ARTIFACTS",
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    help="Where artifacts go.  [default: the folder artifacts in --data]",
+)
+@click.option(
+    "--artifact-folder",
+    "artifact_folders",
+    envvar="STEPWELL_ARTIFACT_FOLDER",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder in which experiments may have artifact locations of their own (file:///…); may be repeated.",
+)
+@click.option(
+    "--artifact-address",
+    envvar="STEPWELL_ARTIFACT_ADDRESS",
+    default=defaults.ARTIFACT_ADDRESS_S_DEFAULT,
+    type=click.FloatRange(1, defaults.ARTIFACT_ADDRESS_S_MAX),
+    help="Seconds that a presigned address of the bucket is valid.",
+)
+@click.option(
+    "--artifact-idle",
+    envvar="STEPWELL_ARTIFACT_IDLE",
+    default=defaults.ARTIFACT_UPLOAD_IDLE_S_DEFAULT,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds without progress after which an unfinished upload is given up and removed.",
+)
+@click.option(
     "--log-format",
     envvar="STEPWELL_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
@@ -95,6 +123,10 @@ def server(
     port: int,
     data: Path,
     store: str | None,
+    artifacts: str | None,
+    artifact_folders: tuple[Path, ...],
+    artifact_address: float,
+    artifact_idle: float,
     log_format: LogFormat | None,
     log_level: str,
     shutdown_grace: float,
@@ -119,6 +151,10 @@ def server(
         metrics_port=metrics_port,
         metrics_host=metrics_host,
         lost_after_s=lost_after,
+        artifacts=artifacts or None,
+        artifact_folders=artifact_folders,
+        artifact_address_s=artifact_address,
+        artifact_upload_idle_s=artifact_idle,
     )
     try:
         asyncio.run(serve(config))

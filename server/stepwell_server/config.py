@@ -6,6 +6,10 @@
 | `--port`              | STEPWELL_PORT             | 50051           | TCP port; 0 takes any free one       |
 | `--data`              | STEPWELL_DATA             | ./stepwell-data | folder of the embedded PostgreSQL    |
 | `--store`             | STEPWELL_STORE            | (embedded)      | postgresql://user:password@host/name |
+| `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, or s3://bucket/prefix        |
+| `--artifact-folder`   | STEPWELL_ARTIFACT_FOLDER  | (none)          | folders that experiments may name    |
+| `--artifact-address`  | STEPWELL_ARTIFACT_ADDRESS | 3600            | seconds that presigned ones are valid|
+| `--artifact-idle`     | STEPWELL_ARTIFACT_IDLE    | 86400           | seconds until an upload is given up  |
 | `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
 | `--log-level`         | STEPWELL_LOG_LEVEL        | info            | debug, info, warning or error        |
 | `--shutdown-grace`    | STEPWELL_SHUTDOWN_GRACE   | 10              | seconds                              |
@@ -28,6 +32,12 @@ SHUTDOWN_GRACE_S_DEFAULT = 10.0  # what `docker stop` waits before it kills
 # A run without a sign of life is FAILED after this. Clients look for their server every 15 s and dead connections are
 # found within 40 s; ten minutes leave time for a restart of a machine or a switch. It is taken back in any case.
 LOST_AFTER_S_DEFAULT = 600.0
+
+# Long enough for one part of 16 MiB on a bad line; the client asks for new addresses when they have expired.
+ARTIFACT_ADDRESS_S_DEFAULT = 3_600.0
+ARTIFACT_ADDRESS_S_MAX = 7 * 24 * 3_600.0  # what S3 allows
+# An upload for which nothing happens that long is given up. A day lets people repair a network overnight.
+ARTIFACT_UPLOAD_IDLE_S_DEFAULT = 24 * 3_600.0
 
 # A full batch of points fits with room to spare: 8 MiB / 24 bytes = 350,000 points in fixed width.
 RECEIVE_BYTES_MAX = 8 * 1024 * 1024
@@ -58,6 +68,10 @@ class Config:
     store: str | None = field(default=None, repr=False)  # may hold a password
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
+    artifacts: str | None = None  # a folder or s3://bucket/prefix; None for `artifacts` in `data`
+    artifact_folders: tuple[Path, ...] = ()  # where experiments may have locations of their own
+    artifact_address_s: float = ARTIFACT_ADDRESS_S_DEFAULT
+    artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.
     embedded_fsync: bool = True
     # The page for Prometheus (docs/metrics.md); None for none.
@@ -75,6 +89,8 @@ class Config:
         assert self.metrics_port is None or 0 <= self.metrics_port <= 65_535
         assert self.shutdown_grace_s > 0
         assert self.lost_after_s >= 0
+        assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
+        assert self.artifact_upload_idle_s > 0
 
 
 def embedded_connections(workers: int) -> int:

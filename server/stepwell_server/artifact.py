@@ -1,0 +1,142 @@
+"""The values of artifacts that travel between transport, services and store; no I/O, no clock here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+MIB = 1024 * 1024
+
+# A btree row of PostgreSQL holds about 2,700 bytes; file systems take 255 bytes a name.
+PATH_BYTES_MAX = 1_024
+PATH_PART_BYTES_MAX = 255
+
+SHA256_BYTES = 32
+# What S3 takes in one object.
+FILE_BYTES_MAX = 5 * 1024 * 1024 * MIB
+# Files in one request: their paths and hashes make at most 500 x 1.1 KB = 550 KB.
+FILES_PER_REQUEST_MAX = 500
+# Bytes in one message; gRPC refuses more than 8 MiB (config.RECEIVE_BYTES_MAX).
+MESSAGE_BYTES_MAX = 4 * MIB
+# S3 takes 10,000 parts of 5 MiB to 5 GiB; below this size one PUT is as good as parts.
+PART_BYTES_MIN = 16 * MIB
+PARTS_MAX = 10_000
+SIGNED_PARTS_PER_REQUEST_MAX = 1_000
+LIST_PAGE_SIZE_DEFAULT = 1_000
+LIST_PAGE_SIZE_MAX = 10_000
+# Rows that one step of a removal takes.
+DELETE_STEP_FILES_MAX = 1_000
+
+assert FILE_BYTES_MAX / PARTS_MAX < 5 * 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """A file that is to become an artifact: its path in the run, its size in bytes, its SHA-256."""
+
+    path: str
+    size_bytes: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where bytes are: `key` is a name below `root`; see `store/content_roots.py` for the forms of roots."""
+
+    root: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload that is not finished. `multipart_id` is the bucket's name for it, when it goes there in parts."""
+
+    run_id: UUID
+    upload_id: UUID
+    file: FileSpec
+    place: Place
+    multipart_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartTag:
+    """A part that a bucket holds: its number, from 1, and the bucket's tag for its content."""
+
+    number: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """Nothing is left to do: the artifact is visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughServer:
+    """The bytes are to be sent to the server."""
+
+    upload_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PutDirectly:
+    """The bytes are to be PUT to an address of the bucket."""
+
+    upload_id: UUID
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartsDirectly:
+    """The bytes are to be PUT in parts; `held` are in the bucket already."""
+
+    upload_id: UUID
+    part_bytes: int
+    held: Sequence[PartTag]
+
+
+UploadPlan = AlreadyThere | ThroughServer | PutDirectly | PartsDirectly
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedUpload:
+    """An upload whose bytes were sent; `parts` when they went to a bucket in parts."""
+
+    upload_id: UUID
+    parts: Sequence[PartTag] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A visible artifact and where its bytes are."""
+
+    path: str
+    size_bytes: int
+    sha256: bytes
+    logged_time_ms: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a listing: a file, or a folder (then size and time are 0 and `sha256` is empty)."""
+
+    path: str
+    is_folder: bool
+    size_bytes: int = 0
+    sha256: bytes = b""
+    logged_time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Bytes that nothing refers to any more, and that are to be removed."""
+
+    garbage_id: int
+    place: Place
+    multipart_id: str | None
+
+
+def part_bytes(size_bytes: int) -> int:
+    """Return the size of a part for a file: 16 MiB, or as many whole MiB as keep it within 10,000 parts."""
+    needed = -(-size_bytes // PARTS_MAX)
+    return max(PART_BYTES_MIN, -(-needed // MIB) * MIB)

@@ -1,0 +1,87 @@
+"""Removes what nobody refers to: bytes of deleted and replaced artifacts, and uploads that nobody goes on with."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+import structlog
+
+from stepwell_server.artifact import Garbage
+from stepwell_server.errors import StepwellError
+from stepwell_server.store.artifact_ports import ArtifactStore, ContentStores
+
+SWEEP_INTERVAL_S = 60.0
+# Bytes are removed in steps, so that each can be interrupted and repeated.
+STEP_COUNT_MAX = 200
+REMOVALS_AT_ONCE = 16
+
+log = structlog.get_logger(__name__)
+
+
+class ArtifactSweeper:
+    """Sweeps while the context lasts. Several servers may sweep one database: removing twice does no harm."""
+
+    def __init__(self, store: ArtifactStore, contents: ContentStores, upload_idle_s: float) -> None:
+        self._store = store
+        self._contents = contents
+        self._upload_idle_ms = round(upload_idle_s * 1_000)
+        # Often enough for what it looks for, and never busy.
+        self._interval_s = min(SWEEP_INTERVAL_S, max(0.1, upload_idle_s / 2))
+        self._room = asyncio.Semaphore(REMOVALS_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._sweep_forever())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def sweep(self) -> None:
+        """Give idle uploads up, and remove all garbage that can be removed."""
+        while await self._store.abandon_idle(self._upload_idle_ms, STEP_COUNT_MAX) == STEP_COUNT_MAX:
+            pass
+        await self.remove_garbage()
+
+    async def remove_garbage(self, count_max: int | None = None) -> None:
+        """Remove bytes that nothing refers to, all of them or so many.
+
+        What cannot be removed now stays noted for the next sweep.
+        """
+        after, broken = 0, set[str]()
+        for step in itertools.count(1):
+            found = await self._store.garbage(STEP_COUNT_MAX, after)
+            await self._store.forget_garbage(await self._remove_all(found, broken))
+            if len(found) < STEP_COUNT_MAX or (count_max is not None and step * STEP_COUNT_MAX >= count_max):
+                return
+            after = found[-1].garbage_id
+
+    async def _remove_all(self, found: Sequence[Garbage], broken: set[str]) -> Sequence[int]:
+        """Remove bytes and return the ids of those that are gone; `broken` gathers roots that don't answer."""
+        gone = await asyncio.gather(*(self._remove(garbage, broken) for garbage in found))
+        return [garbage.garbage_id for garbage, is_gone in zip(found, gone, strict=True) if is_gone]
+
+    async def _remove(self, garbage: Garbage, broken: set[str]) -> bool:
+        root = garbage.place.root
+        async with self._room:
+            if root in broken:
+                return False
+            try:
+                content = await self._contents.open(root)
+                await content.remove(garbage.place.key, garbage.multipart_id)
+            except StepwellError as error:
+                log.warning("bytes could not be removed", root=root, reason=str(error))
+                broken.add(root)
+                return False
+        return True
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except StepwellError as error:
+                log.warning("artifacts could not be swept", reason=str(error))
+            await asyncio.sleep(self._interval_s)

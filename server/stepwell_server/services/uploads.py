@@ -1,0 +1,188 @@
+"""The rules of uploads: plan, take the bytes, check them, make them visible."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from stepwell_server.artifact import (
+    FILE_BYTES_MAX,
+    FILES_PER_REQUEST_MAX,
+    MESSAGE_BYTES_MAX,
+    PART_BYTES_MIN,
+    PARTS_MAX,
+    SHA256_BYTES,
+    SIGNED_PARTS_PER_REQUEST_MAX,
+    AlreadyThere,
+    FileSpec,
+    FinishedUpload,
+    OpenUpload,
+    PartsDirectly,
+    PartTag,
+    PutDirectly,
+    ThroughServer,
+    UploadPlan,
+    part_bytes,
+)
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.services.artifact_paths import check_path, check_together
+from stepwell_server.store.artifact_ports import (
+    ArtifactStore,
+    ContentStore,
+    ContentStores,
+    DirectContentStore,
+)
+
+T = TypeVar("T")
+
+# Questions to the bucket that one request asks at once.
+BUCKET_CALLS_AT_ONCE = 16
+
+
+class UploadService:
+    """Takes files. Raises what `artifact_ports` says, and InvalidArgumentError."""
+
+    def __init__(self, store: ArtifactStore, contents: ContentStores) -> None:
+        self._store = store
+        self._contents = contents
+
+    async def begin(self, run_id: UUID, files: Sequence[FileSpec], *, direct: bool) -> Sequence[UploadPlan]:
+        """Plan the uploads of files, in their order; what the server has already becomes visible at once.
+
+        `direct` says whether the client can reach a bucket.
+        """
+        check_files(files)
+        root = self._contents.root_of(await self._store.artifact_uri(run_id))
+        content = await self._contents.open(root)
+        linked = await self._store.link(run_id, root, files)
+        missing = [file for file in files if file.path not in linked]
+        uploads = await self._store.open_uploads(run_id, root, missing)
+        bucket = content.direct if direct else None
+        plans = await _at_once([self._plan(upload, bucket) for upload in uploads])
+        by_path = {file.path: plan for file, plan in zip(missing, plans, strict=True)}
+        return [by_path.get(file.path, AlreadyThere()) for file in files]
+
+    async def held_bytes(self, run_id: UUID, upload_id: UUID) -> int:
+        """Return how many bytes of an upload through the server are held."""
+        upload, content = await self._open_one(run_id, upload_id)
+        return await content.held_bytes(upload.place.key)
+
+    async def write(self, run_id: UUID, upload_id: UUID, offset: int, pieces: AsyncIterator[bytes]) -> None:
+        """Take the bytes of one file from an offset on; at the end they are checked and on disk, not visible yet."""
+        upload, content = await self._open_one(run_id, upload_id)
+        await content.write(upload.place.key, offset, pieces, upload.file)
+
+    async def write_small(self, run_id: UUID, files: Sequence[tuple[UUID, bytes]]) -> None:
+        """Take whole files: pairs of upload and bytes. They are checked and on disk, not visible yet."""
+        check_count("files", len(files))
+        uploads = await self._store.uploads(run_id, [upload_id for upload_id, _ in files])
+        named = []
+        for upload, (_, data) in zip(uploads, files, strict=True):
+            _check_content(upload.file, data)
+            named.append((upload.place.key, data))
+        if uploads:
+            content = await self._contents.open(uploads[0].place.root)
+            await content.write_small(named)
+
+    async def sign_parts(self, run_id: UUID, upload_id: UUID, numbers: Sequence[int]) -> Sequence[str]:
+        """Return addresses for parts of an upload straight to the bucket."""
+        if not 1 <= len(numbers) <= SIGNED_PARTS_PER_REQUEST_MAX:
+            raise InvalidArgumentError(
+                f"{len(numbers)} parts are named; name 1 to {SIGNED_PARTS_PER_REQUEST_MAX:,}"
+            )
+        if any(not 1 <= number <= PARTS_MAX for number in numbers):
+            raise InvalidArgumentError(f"parts have numbers from 1 to {PARTS_MAX:,}")
+        upload, content = await self._open_one(run_id, upload_id)
+        if upload.multipart_id is None or content.direct is None:
+            raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
+        return await content.direct.part_urls(upload.place.key, upload.multipart_id, numbers)
+
+    async def complete(self, run_id: UUID, finished: Sequence[FinishedUpload]) -> None:
+        """Check that everything is there and make it visible, all or nothing."""
+        check_count("uploads", len(finished))
+        uploads = await self._store.uploads(run_id, [upload.upload_id for upload in finished])
+        checks = [
+            self._require_whole(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)
+        ]
+        await _at_once(checks)
+        await self._store.complete(run_id, uploads)
+
+    async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
+        """Give uploads up; what they hold is removed by the next sweep."""
+        check_count("uploads", len(upload_ids))
+        await self._store.abandon(run_id, upload_ids)
+
+    async def _plan(self, upload: OpenUpload, bucket: DirectContentStore | None) -> UploadPlan:
+        if bucket is None:
+            return ThroughServer(upload.upload_id)
+        size, key = upload.file.size_bytes, upload.place.key
+        if size <= PART_BYTES_MIN:
+            return PutDirectly(upload.upload_id, await bucket.put_url(key))
+        known = upload.multipart_id is not None
+        held = await bucket.held_parts(key, str(upload.multipart_id)) if known else None
+        if held is None:
+            await self._store.set_multipart(upload, await bucket.begin_parts(key))
+        return PartsDirectly(upload.upload_id, part_bytes(size), held or ())
+
+    async def _open_one(self, run_id: UUID, upload_id: UUID) -> tuple[OpenUpload, ContentStore]:
+        (upload,) = await self._store.uploads(run_id, [upload_id])
+        return upload, await self._contents.open(upload.place.root)
+
+    async def _require_whole(self, upload: OpenUpload, parts: Sequence[PartTag]) -> None:
+        content = await self._contents.open(upload.place.root)
+        if parts:
+            if upload.multipart_id is None or content.direct is None:
+                raise InvalidArgumentError(f"upload {upload.upload_id.hex} does not go to a bucket in parts")
+            await content.direct.complete_parts(upload.place.key, upload.multipart_id, parts)
+        size = await content.size_bytes(upload.place.key)
+        if size != upload.file.size_bytes:
+            found = "nothing" if size is None else f"{size} bytes"
+            raise InvalidArgumentError(
+                f"{upload.file.path!r} has {upload.file.size_bytes} bytes, but {found} arrived; send it again"
+            )
+
+
+async def _at_once(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
+    """Run coroutines, a bounded number at a time, and return their results in order."""
+    room = asyncio.Semaphore(BUCKET_CALLS_AT_ONCE)
+
+    async def one(call: Coroutine[Any, Any, T]) -> T:
+        async with room:
+            return await call
+
+    return await asyncio.gather(*map(one, calls))
+
+
+def check_files(files: Sequence[FileSpec]) -> None:
+    """Check announced files. Raises InvalidArgumentError for the first that is wrong."""
+    check_count("files", len(files))
+    for file in files:
+        check_path(file.path)
+        if not 0 <= file.size_bytes <= FILE_BYTES_MAX:
+            raise InvalidArgumentError(
+                f"the size of {file.path!r} is {file.size_bytes} bytes; 0 to {FILE_BYTES_MAX:,} are possible"
+            )
+        if len(file.sha256) != SHA256_BYTES:
+            raise InvalidArgumentError(f"the SHA-256 of {file.path!r} has to have {SHA256_BYTES} bytes")
+    check_together([file.path for file in files])
+
+
+def check_count(what: str, count: int) -> None:
+    """Check how many a request names. Raises InvalidArgumentError."""
+    if not 1 <= count <= FILES_PER_REQUEST_MAX:
+        raise InvalidArgumentError(f"a request names 1 to {FILES_PER_REQUEST_MAX} {what}, not {count}")
+
+
+def check_piece(data: bytes) -> None:
+    """Check one piece of an upload. Raises InvalidArgumentError when it is too long."""
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise InvalidArgumentError(f"a message brings at most {MESSAGE_BYTES_MAX:,} bytes, not {len(data):,}")
+
+
+def _check_content(file: FileSpec, data: bytes) -> None:
+    if len(data) != file.size_bytes or hashlib.sha256(data).digest() != file.sha256:
+        raise InvalidArgumentError(
+            f"the bytes of {file.path!r} are not those that were announced ({file.size_bytes} bytes, SHA-256 "
+            f"{file.sha256.hex()}): the file changed while it was sent; log it again"
+        )

@@ -1,0 +1,250 @@
+-- Queries of store/artifacts.py.
+
+-- lock_run: makes changes of one run's artifacts wait for each other, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('stepwell artifacts ' || $1::text, 0));
+
+-- run: where a run's artifacts go, and whether it may change.
+SELECT artifact_uri, lifecycle_stage
+FROM run
+WHERE run_id = $1;
+
+-- conflicts: paths of $2 that are folders, or lie in what is a file.
+SELECT wanted.path, taken.path AS other
+FROM unnest($2::text[]) AS wanted (path)
+CROSS JOIN LATERAL (
+    (SELECT artifact.path
+     FROM artifact
+     WHERE artifact.run_id = $1
+       AND artifact.path > wanted.path || '/' AND artifact.path < wanted.path || '0'
+     LIMIT 1)
+    UNION ALL
+    (SELECT artifact.path
+     FROM regexp_matches(wanted.path, '/', 'g') WITH ORDINALITY AS slash (found, number)
+     JOIN artifact
+       ON artifact.run_id = $1
+      AND artifact.path = array_to_string((string_to_array(wanted.path, '/'))[1:slash.number::integer], '/')
+     LIMIT 1)
+) AS taken
+LIMIT 1;
+
+-- known_contents: locks the contents below the root $1 that have one of the hashes $2, in order.
+SELECT content_id, sha256, size_bytes
+FROM artifact_content
+WHERE root = $1 AND sha256 = ANY ($2::bytea[])
+ORDER BY content_id
+FOR NO KEY UPDATE;
+
+-- add_contents: stores new contents, or counts on those that are there; returns which content each hash has.
+INSERT INTO artifact_content AS content (content_id, root, key, size_bytes, sha256, reference_count)
+SELECT *
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
+    AS added (content_id, root, key, size_bytes, sha256, reference_count)
+ORDER BY added.sha256
+ON CONFLICT (root, sha256) DO UPDATE SET reference_count = content.reference_count + excluded.reference_count
+RETURNING content_id, root, key, sha256;
+
+-- add_references: counts $2 artifacts more for the contents $1.
+UPDATE artifact_content AS content
+SET reference_count = content.reference_count + added.number
+FROM unnest($1::uuid[], $2::bigint[]) AS added (content_id, number)
+WHERE content.content_id = added.content_id;
+
+-- replaced: contents that the run's paths $2 show now.
+SELECT content_id, count(*) AS number
+FROM artifact
+WHERE run_id = $1 AND path = ANY ($2::text[])
+GROUP BY content_id;
+
+-- show: makes the paths show the contents from now on.
+INSERT INTO artifact (run_id, path, content_id, size_bytes, logged_time_ms)
+SELECT $1, shown.*, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+FROM unnest($2::text[], $3::uuid[], $4::bigint[]) AS shown (path, content_id, size_bytes)
+ON CONFLICT (run_id, path) DO UPDATE SET
+    content_id     = excluded.content_id,
+    size_bytes     = excluded.size_bytes,
+    logged_time_ms = excluded.logged_time_ms;
+
+-- lock_contents: locks contents by id, in order, before their counts go down.
+SELECT content_id
+FROM artifact_content
+WHERE content_id = ANY ($1::uuid[])
+ORDER BY content_id
+FOR UPDATE;
+
+-- drop_references: counts $2 artifacts less for the contents $1.
+UPDATE artifact_content AS content
+SET reference_count = content.reference_count - dropped.number
+FROM unnest($1::uuid[], $2::bigint[]) AS dropped (content_id, number)
+WHERE content.content_id = dropped.content_id;
+
+-- discard_contents: of the contents $1, those that no artifact shows become garbage.
+WITH unused AS (
+    DELETE FROM artifact_content
+    WHERE content_id = ANY ($1::uuid[]) AND reference_count = 0
+    RETURNING root, key
+)
+INSERT INTO artifact_garbage (root, key)
+SELECT root, key
+FROM unused;
+
+-- discard_keys: bytes that were sent twice become garbage.
+INSERT INTO artifact_garbage (root, key)
+SELECT *
+FROM unnest($1::text[], $2::text[]);
+
+-- open_uploads: notes new uploads; one of the same file that is open already is returned instead.
+INSERT INTO artifact_upload AS upload (run_id, upload_id, path, size_bytes, sha256, root, key, active_time_ms)
+SELECT $1, opened.*, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[])
+    AS opened (upload_id, path, size_bytes, sha256, root, key)
+ORDER BY opened.path
+ON CONFLICT (run_id, path, sha256, root) DO UPDATE SET active_time_ms = excluded.active_time_ms
+RETURNING *;
+
+-- uploads: open uploads of a run by id; also keeps them from being given up.
+UPDATE artifact_upload
+SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
+RETURNING *;
+
+-- set_multipart: notes the bucket's name for an upload in parts, if it still has the one in $4; returns what it has.
+UPDATE artifact_upload
+SET multipart_id = CASE WHEN multipart_id IS NOT DISTINCT FROM $4 THEN $3 ELSE multipart_id END
+WHERE run_id = $1 AND upload_id = $2
+RETURNING multipart_id;
+
+-- close_uploads: ends uploads that are finished.
+DELETE FROM artifact_upload
+WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
+RETURNING upload_id;
+
+-- abandon_uploads: gives uploads of a run up; what they hold becomes garbage.
+WITH abandoned AS (
+    DELETE FROM artifact_upload
+    WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
+    RETURNING root, key, multipart_id
+)
+INSERT INTO artifact_garbage (root, key, multipart_id)
+SELECT root, key, multipart_id
+FROM abandoned;
+
+-- abandon_idle: gives up to $2 uploads up for which nothing happened in $1 milliseconds; returns their garbage.
+WITH idle AS (
+    SELECT run_id, upload_id
+    FROM artifact_upload
+    WHERE active_time_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $1::bigint
+    ORDER BY active_time_ms
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), abandoned AS (
+    DELETE FROM artifact_upload AS upload
+    USING idle
+    WHERE upload.run_id = idle.run_id AND upload.upload_id = idle.upload_id
+    RETURNING upload.root, upload.key, upload.multipart_id
+)
+INSERT INTO artifact_garbage (root, key, multipart_id)
+SELECT root, key, multipart_id
+FROM abandoned
+RETURNING garbage_id;
+
+-- abandon_run: gives up to $2 uploads of a run up; what they hold becomes garbage.
+WITH chosen AS (
+    SELECT upload_id
+    FROM artifact_upload
+    WHERE run_id = $1
+    LIMIT $2
+), abandoned AS (
+    DELETE FROM artifact_upload AS upload
+    USING chosen
+    WHERE upload.run_id = $1 AND upload.upload_id = chosen.upload_id
+    RETURNING upload.root, upload.key, upload.multipart_id
+)
+INSERT INTO artifact_garbage (root, key, multipart_id)
+SELECT root, key, multipart_id
+FROM abandoned
+RETURNING garbage_id;
+
+-- get: one artifact.
+SELECT artifact.path, artifact.size_bytes, artifact.logged_time_ms, content.sha256, content.root, content.key
+FROM artifact
+JOIN artifact_content AS content USING (content_id)
+WHERE artifact.run_id = $1 AND artifact.path = $2;
+
+-- list_below: files from the path $2 on, as long as they come before $3.
+SELECT artifact.path, false AS is_folder, artifact.size_bytes, artifact.logged_time_ms, content.sha256
+FROM artifact
+JOIN artifact_content AS content USING (content_id)
+WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3
+ORDER BY artifact.path
+LIMIT $4;
+
+-- list_folder: files and folders from the path $2 on and before $3, of the folder whose name, with its slash, has $5
+-- characters. Each step looks up one path in the index and jumps over all that is below a folder.
+WITH RECURSIVE entry (path, is_folder, number) AS (
+    (
+        SELECT CASE WHEN below.slash = 0 THEN first.path ELSE left(first.path, $5 + below.slash - 1) END COLLATE "C",
+               below.slash > 0, 1
+        FROM (
+            SELECT path
+            FROM artifact
+            WHERE run_id = $1 AND path >= $2 AND path < $3
+            ORDER BY path
+            LIMIT 1
+        ) AS first
+        CROSS JOIN LATERAL (SELECT strpos(substr(first.path, $5 + 1), '/') AS slash) AS below
+    )
+    UNION ALL
+    SELECT CASE WHEN below.slash = 0 THEN following.path
+                ELSE left(following.path, $5 + below.slash - 1) END COLLATE "C",
+           below.slash > 0, entry.number + 1
+    FROM entry
+    CROSS JOIN LATERAL (
+        SELECT artifact.path
+        FROM artifact
+        WHERE artifact.run_id = $1
+          -- '0' comes right after '/', and no path has a NUL, so U+0001 is the next that may follow.
+          AND artifact.path >= entry.path || CASE WHEN entry.is_folder THEN '0' ELSE E'\x01' END
+          AND artifact.path < $3
+        ORDER BY artifact.path
+        LIMIT 1
+    ) AS following
+    CROSS JOIN LATERAL (SELECT strpos(substr(following.path, $5 + 1), '/') AS slash) AS below
+    WHERE entry.number < $4
+)
+SELECT entry.path, entry.is_folder, shown.size_bytes, shown.logged_time_ms, shown.sha256
+FROM entry
+LEFT JOIN LATERAL (
+    SELECT artifact.size_bytes, artifact.logged_time_ms, content.sha256
+    FROM artifact
+    JOIN artifact_content AS content USING (content_id)
+    WHERE artifact.run_id = $1 AND artifact.path = entry.path AND NOT entry.is_folder
+) AS shown ON true
+ORDER BY entry.number;
+
+-- hide: up to $5 artifacts that are the path $2, or from $3 on and before $4, go; returns what they showed.
+WITH chosen AS (
+    SELECT path
+    FROM artifact
+    WHERE run_id = $1 AND (path = $2 OR (path >= $3 AND path < $4))
+    ORDER BY path
+    LIMIT $5
+), hidden AS (
+    DELETE FROM artifact
+    USING chosen
+    WHERE artifact.run_id = $1 AND artifact.path = chosen.path
+    RETURNING artifact.content_id
+)
+SELECT content_id, count(*) AS number
+FROM hidden
+GROUP BY content_id;
+
+-- garbage: up to $1 places with bytes to remove, oldest first.
+SELECT garbage_id, root, key, multipart_id
+FROM artifact_garbage
+WHERE garbage_id > $2
+ORDER BY garbage_id
+LIMIT $1;
+
+-- forget_garbage: their bytes are gone.
+DELETE FROM artifact_garbage
+WHERE garbage_id = ANY ($1::bigint[]);

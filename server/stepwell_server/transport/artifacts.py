@@ -1,0 +1,171 @@
+"""ArtifactService on the wire: check, call, map, answer."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from stepwell_api.v1 import artifacts_pb2 as pb
+from stepwell_api.v1 import artifacts_pb2_grpc
+from stepwell_server.artifact import (
+    AlreadyThere,
+    FileSpec,
+    FinishedUpload,
+    Listed,
+    PartsDirectly,
+    PartTag,
+    PutDirectly,
+    ThroughServer,
+    UploadPlan,
+)
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.uploads import UploadService, check_piece
+from stepwell_server.transport.mapping import parse_uuid
+
+
+class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
+    """Answers the calls of `ArtifactService` in artifacts.proto."""
+
+    def __init__(self, artifacts: ArtifactService, uploads: UploadService) -> None:
+        self._artifacts = artifacts
+        self._uploads = uploads
+
+    async def BeginUploads(  # noqa: N802
+        self, request: pb.BeginUploadsRequest, context: Any
+    ) -> pb.BeginUploadsResponse:
+        """Plan uploads."""
+        files = [FileSpec(file.path, file.size_bytes, file.sha256) for file in request.files]
+        run_id = parse_uuid(request.run_id, "run_id")
+        plans = await self._uploads.begin(run_id, files, direct=request.direct)
+        return pb.BeginUploadsResponse(plans=map(plan_to_proto, plans))
+
+    async def Upload(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.UploadRequest], context: Any
+    ) -> pb.UploadResponse:
+        """Take the bytes of one file."""
+        first = await anext(request_iterator, None)
+        if first is None:
+            raise InvalidArgumentError("the first message of an upload names it; there was none")
+        await self._uploads.write(
+            parse_uuid(first.run_id, "run_id"),
+            parse_uuid(first.upload_id, "upload_id"),
+            first.offset_bytes,
+            pieces(first, request_iterator),
+        )
+        return pb.UploadResponse()
+
+    async def UploadSmall(  # noqa: N802
+        self, request: pb.UploadSmallRequest, context: Any
+    ) -> pb.UploadSmallResponse:
+        """Take several small files."""
+        files = [(parse_uuid(file.upload_id, "upload_id"), file.data) for file in request.files]
+        await self._uploads.write_small(parse_uuid(request.run_id, "run_id"), files)
+        return pb.UploadSmallResponse()
+
+    async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.GetUploadResponse:  # noqa: N802
+        """Tell how far an upload is."""
+        run_id = parse_uuid(request.run_id, "run_id")
+        held = await self._uploads.held_bytes(run_id, parse_uuid(request.upload_id, "upload_id"))
+        return pb.GetUploadResponse(held_bytes=held)
+
+    async def SignParts(self, request: pb.SignPartsRequest, context: Any) -> pb.SignPartsResponse:  # noqa: N802
+        """Give addresses for parts."""
+        run_id, upload_id = parse_uuid(request.run_id, "run_id"), parse_uuid(request.upload_id, "upload_id")
+        return pb.SignPartsResponse(urls=await self._uploads.sign_parts(run_id, upload_id, request.numbers))
+
+    async def CompleteUploads(  # noqa: N802
+        self, request: pb.CompleteUploadsRequest, context: Any
+    ) -> pb.CompleteUploadsResponse:
+        """Make uploads visible."""
+        finished = [
+            FinishedUpload(
+                parse_uuid(upload.upload_id, "upload_id"),
+                [PartTag(part.number, part.etag) for part in upload.parts],
+            )
+            for upload in request.uploads
+        ]
+        await self._uploads.complete(parse_uuid(request.run_id, "run_id"), finished)
+        return pb.CompleteUploadsResponse()
+
+    async def AbandonUploads(  # noqa: N802
+        self, request: pb.AbandonUploadsRequest, context: Any
+    ) -> pb.AbandonUploadsResponse:
+        """Give uploads up."""
+        ids = [parse_uuid(upload_id, "upload_ids") for upload_id in request.upload_ids]
+        await self._uploads.abandon(parse_uuid(request.run_id, "run_id"), ids)
+        return pb.AbandonUploadsResponse()
+
+    async def ListArtifacts(  # noqa: N802
+        self, request: pb.ListArtifactsRequest, context: Any
+    ) -> pb.ListArtifactsResponse:
+        """Return a page of a listing."""
+        listed, next_page_token = await self._artifacts.list(
+            parse_uuid(request.run_id, "run_id"),
+            request.path,
+            request.page_size,
+            request.page_token,
+            recursive=request.recursive,
+        )
+        return pb.ListArtifactsResponse(
+            artifacts=map(listed_to_proto, listed), next_page_token=next_page_token
+        )
+
+    async def GetArtifact(self, request: pb.GetArtifactRequest, context: Any) -> pb.GetArtifactResponse:  # noqa: N802
+        """Return one artifact."""
+        run_id = parse_uuid(request.run_id, "run_id")
+        file, url = await self._artifacts.get(run_id, request.path, direct=request.direct)
+        found = Listed(file.path, False, file.size_bytes, file.sha256, file.logged_time_ms)
+        return pb.GetArtifactResponse(artifact=listed_to_proto(found), url=url)
+
+    async def Download(  # noqa: N802
+        self, request: pb.DownloadRequest, context: Any
+    ) -> AsyncIterator[pb.DownloadResponse]:
+        """Send the bytes of one artifact."""
+        run_id = parse_uuid(request.run_id, "run_id")
+        read = self._artifacts.read(run_id, request.path, request.offset_bytes, request.sha256)
+        async with aclosing(read) as found:  # type: ignore[type-var]  # it is a generator
+            async for piece in found:
+                yield pb.DownloadResponse(data=piece)
+
+    async def DeleteArtifacts(  # noqa: N802
+        self, request: pb.DeleteArtifactsRequest, context: Any
+    ) -> pb.DeleteArtifactsResponse:
+        """Do one step of a removal."""
+        count, more = await self._artifacts.delete(parse_uuid(request.run_id, "run_id"), request.path)
+        return pb.DeleteArtifactsResponse(deleted_count=count, more=more)
+
+
+async def pieces(first: pb.UploadRequest, following: AsyncIterator[pb.UploadRequest]) -> AsyncIterator[bytes]:
+    """Yield the bytes that the messages bring."""
+    check_piece(first.data)
+    yield first.data
+    async for message in following:
+        check_piece(message.data)
+        yield message.data
+
+
+def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:
+    """Return a plan as a message."""
+    match plan:
+        case AlreadyThere():
+            return pb.UploadPlan(already_there=pb.AlreadyThere())
+        case ThroughServer(upload_id):
+            return pb.UploadPlan(upload_id=upload_id.hex, through_server=pb.ThroughServer())
+        case PutDirectly(upload_id, url):
+            return pb.UploadPlan(upload_id=upload_id.hex, put=pb.PutAddress(url=url))
+        case PartsDirectly(upload_id, part_bytes, held):
+            tags = [pb.PartTag(number=part.number, etag=part.etag) for part in held]
+            return pb.UploadPlan(
+                upload_id=upload_id.hex, parts=pb.PartsPlan(part_bytes=part_bytes, held=tags)
+            )
+
+
+def listed_to_proto(listed: Listed) -> pb.Artifact:
+    """Return a line of a listing as a message."""
+    return pb.Artifact(
+        path=listed.path,
+        is_folder=listed.is_folder,
+        size_bytes=listed.size_bytes,
+        sha256=listed.sha256,
+        logged_time_ms=listed.logged_time_ms,
+    )
