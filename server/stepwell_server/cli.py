@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
     "artifact_folders",
     envvar="STEPWELL_ARTIFACT_FOLDER",
     multiple=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     help="A folder in which experiments may have artifact locations of their own (file:///…); may be repeated.",
 )
 @click.option(
@@ -124,7 +124,7 @@ def server(
     data: Path,
     store: str | None,
     artifacts: str | None,
-    artifact_folders: tuple[Path, ...],
+    artifact_folders: tuple[str, ...],
     artifact_address: float,
     artifact_idle: float,
     log_format: LogFormat | None,

@@ -19,6 +19,7 @@
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -69,7 +70,7 @@ class Config:
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
     artifacts: str | None = None  # a folder or s3://bucket/prefix; None for `artifacts` in `data`
-    artifact_folders: tuple[Path, ...] = ()  # where experiments may have locations of their own
+    artifact_folders: Sequence[str] = ()  # where experiments may have locations of their own
     artifact_address_s: float = ARTIFACT_ADDRESS_S_DEFAULT
     artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.

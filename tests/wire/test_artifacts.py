@@ -227,10 +227,13 @@ async def test_replacing_shows_the_old_or_the_new(
                     raise
 
     watcher = asyncio.create_task(watch())
+    while not seen and not watcher.done():
+        await asyncio.sleep(0.01)
     for version in versions[1:]:
         await log(artifacts, run_id, "a", version)
     watcher.cancel()
-    assert seen
+    with pytest.raises(asyncio.CancelledError):
+        await watcher
     assert all(found in versions for found in seen)
     assert await read(artifacts, run_id, "a") == versions[-1]
     await artifacts.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
@@ -406,7 +409,7 @@ async def test_an_experiment_has_a_location_of_its_own(
     database_url: str, tmp_path: Path, place: Place
 ) -> None:
     own = tmp_path / "shared disk" / "own"
-    settings = {"artifact_folders": (tmp_path / "shared disk",)}
+    settings = {"artifact_folders": (str(tmp_path / "shared disk"),)}
     async with (
         serving(database_url, place, tmp_path, **settings) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
@@ -504,7 +507,7 @@ async def test_bytes_that_cannot_be_removed_now_are_removed_later(
     ):
         run_id, stub = await create_run(channel), ArtifactServiceStub(channel)
         await log(stub, run_id, "a", b"abc")
-        monkeypatch.setattr("stepwell_server.store.s3_content.S3ContentStore._abort", broken)
+        monkeypatch.setattr("stepwell_server.store.s3_content.S3ContentStore.abandon_parts", broken)
         monkeypatch.setattr("stepwell_server.store.s3_content.S3ContentStore._multipart_ids", broken)
         await stub.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
         assert await listing(stub, run_id) == []

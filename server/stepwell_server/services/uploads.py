@@ -141,6 +141,9 @@ class UploadService:
             raise InvalidArgumentError(
                 f"{upload.file.path!r} has {upload.file.size_bytes} bytes, but {found} arrived; send it again"
             )
+        if not parts and upload.multipart_id is not None and content.direct is not None:
+            # Begun straight to the bucket, finished through the server.
+            await content.direct.abandon_parts(upload.place.key, upload.multipart_id)
 
 
 async def _at_once(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

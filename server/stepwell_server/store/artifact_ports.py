@@ -169,6 +169,10 @@ class DirectContentStore(Protocol):
         """
         ...
 
+    async def abandon_parts(self, key: str, multipart_id: str) -> None:
+        """Remove parts that were not put together. Nothing there is no error."""
+        ...
+
 
 class ContentStores(Protocol):
     """The roots that this server can reach."""

@@ -10,6 +10,7 @@ Rows name the root of their content, so a change of `--artifacts` leaves older a
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -36,7 +37,7 @@ class OpenContentStores:
     """
 
     def __init__(
-        self, data: Path, default: str, folders: tuple[Path, ...] = (), address_lifetime_s: int = 3_600
+        self, data: Path, default: str, folders: Sequence[str] = (), address_lifetime_s: int = 3_600
     ) -> None:
         self._data = data
         self._default = default
@@ -98,7 +99,7 @@ class OpenContentStores:
 
     def _folder_root(self, location: str) -> str:
         folder = Path(unquote(urlsplit(location).path)).resolve()
-        if not any(folder.is_relative_to(allowed.resolve()) for allowed in self._folders):
+        if not any(folder.is_relative_to(Path(allowed).resolve()) for allowed in self._folders):
             raise InvalidArgumentError(
                 f"the artifact location {location!r} of the experiment is not in a folder that this server allows; "
                 "start it with --artifact-folder, or use another location"

@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ class FolderContentStore:
         self._content = root / "content"
         self._unfinished = root / "unfinished"
         self._threads = ThreadPoolExecutor(FLUSHES_AT_ONCE, "stepwell-artifacts")
+        self._writers: dict[str, asyncio.Task[Any]] = {}
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -50,6 +51,10 @@ class FolderContentStore:
         """See `artifact_ports.ContentStore`."""
         if await self.size_bytes(key) is not None:
             return  # a repeat, after an answer that was lost
+        async with self._only_writer(key):
+            await self._write(key, offset, pieces, file)
+
+    async def _write(self, key: str, offset: int, pieces: AsyncIterator[bytes], file: FileSpec) -> None:
         writing = await self._run(lambda: _Writing(self._temporary(key), file, offset))
         # While one piece is written and hashed, the next one arrives.
         under_way = self._begin(writing.go_to_offset)
@@ -95,6 +100,22 @@ class FolderContentStore:
             self._temporary(key).unlink(missing_ok=True)
 
         await self._run(unlink)
+
+    @asynccontextmanager
+    async def _only_writer(self, key: str) -> AsyncIterator[None]:
+        """End the call that writes the key already: its client came back, and does not hear it any more."""
+        task = asyncio.current_task()
+        assert task is not None
+        former = self._writers.get(key)
+        self._writers[key] = task
+        try:
+            if former is not None:
+                former.cancel()
+                await asyncio.wait([former])
+            yield
+        finally:
+            if self._writers.get(key) is task:
+                del self._writers[key]
 
     def _path(self, key: str) -> Path:
         return self._content / key

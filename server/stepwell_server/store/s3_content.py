@@ -122,7 +122,7 @@ class S3ContentStore:
     async def remove(self, key: str, multipart_id: str | None) -> None:
         """See `artifact_ports.ContentStore`."""
         for found in {multipart_id, *await self._multipart_ids(key)} - {None}:
-            await self._abort(key, str(found))
+            await self.abandon_parts(key, str(found))
         with translated():
             await self._client.calls.delete_object(**self._object(key))
 
@@ -173,13 +173,21 @@ class S3ContentStore:
             if await self.size_bytes(key) is None:  # else it is a repeat
                 raise
 
+    async def abandon_parts(self, key: str, multipart_id: str) -> None:
+        """See `artifact_ports.DirectContentStore`."""
+        try:
+            with translated():
+                await self._client.calls.abort_multipart_upload(**self._object(key), UploadId=multipart_id)
+        except NotFoundError:
+            return
+
     async def _write_parts(self, key: str, first: bytes, rest: AsyncIterator[bytes]) -> None:
         multipart_id = await self.begin_parts(key)
         try:
             await self.complete_parts(key, multipart_id, await self._send_all(key, multipart_id, first, rest))
         except BaseException:
             # Also when the call is cancelled; what fails here is found when the upload is given up.
-            await asyncio.shield(self._abort(key, multipart_id))
+            await asyncio.shield(self.abandon_parts(key, multipart_id))
             raise
 
     async def _send_all(
@@ -218,13 +226,6 @@ class S3ContentStore:
         except NotFoundError:  # rclone's answer when there is none at all
             return []
         return [upload["UploadId"] for upload in answer.get("Uploads", ())]
-
-    async def _abort(self, key: str, multipart_id: str) -> None:
-        try:
-            with translated():
-                await self._client.calls.abort_multipart_upload(**self._object(key), UploadId=multipart_id)
-        except NotFoundError:
-            return
 
     async def _presign(self, method: str, **parameters: Any) -> str:
         with translated():
