@@ -227,7 +227,7 @@ async def test_replacing_shows_the_old_or_the_new(
                     raise
 
     watcher = asyncio.create_task(watch())
-    while not seen and not watcher.done():
+    while not seen and not watcher.done():  # noqa: ASYNC110 - it may end without having seen anything
         await asyncio.sleep(0.01)
     for version in versions[1:]:
         await log(artifacts, run_id, "a", version)
