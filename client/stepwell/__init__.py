@@ -56,11 +56,13 @@ from stepwell.fluent import (
     log_metrics,
     log_param,
     log_params,
+    log_series,
     restore_run,
     set_tag,
     set_tags,
     set_tracking_uri,
 )
+from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
 
 MlflowClient = StepwellClient
@@ -72,6 +74,7 @@ __all__ = [
     "ActiveRun",
     "Experiment",
     "ExperimentTag",
+    "Health",
     "LifecycleStage",
     "Metric",
     "MlflowClient",
@@ -106,12 +109,14 @@ __all__ = [
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
+    "health",
     "is_tracking_uri_set",
     "last_active_run",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_series",
     "restore_experiment",
     "restore_run",
     "search_experiments",

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from logging import getLogger
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stepwell import new_runs, settings, values
-from stepwell.attempts import retire_writer
+from stepwell import new_runs, offline, settings, values, writer
 from stepwell.entities import (
     NOTE_TAG,
     PARENT_RUN_TAG,
@@ -23,7 +23,7 @@ from stepwell.entities import (
 from stepwell.errors import StepwellException, invalid
 from stepwell.receipts import Receipt
 from stepwell.record import now_ms, set_tags
-from stepwell.writer import RunWriter, writer_for
+from stepwell.writer import RunWriter, retire, writer_for
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
@@ -37,10 +37,12 @@ class ActiveRun(Run):
     `info` and `data` are what they were when it started; get_run() reads them anew.
     """
 
-    def __init__(self, run: Run, writer: RunWriter, enclosing: "ActiveRun | None") -> None:
+    def __init__(self, run: Run, writer: RunWriter, enclosing: "ActiveRun | None", *, owned: bool) -> None:
         super().__init__(run.info, run.data)
         self.writer = writer
         self.enclosing = enclosing
+        # False where this process joined a run that was under way: leaving it does not end it for the others.
+        self.owned = owned
         self.ended = False
 
     def __enter__(self) -> Self:
@@ -58,6 +60,8 @@ current: ContextVar[ActiveRun | None] = ContextVar("stepwell_active_run", defaul
 _last_run_id: ContextVar[str | None] = ContextVar("stepwell_last_run_id", default=None)
 # All runs of the process that have not ended, by identity, oldest first: the end of the process has no context.
 _open: dict[int, ActiveRun] = {}
+# Spools of which was said that they wait.
+_told_waiting: list[Path] = []
 
 
 def active_run() -> ActiveRun | None:
@@ -84,11 +88,14 @@ def start_run(
     description: str | None = None,
     log_system_metrics: bool | None = None,
     resume_from_step: int | None = None,
+    rank: int | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with an old one, and make it the active run.
 
     Args:
-        run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first call.
+        run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first call. If
+            it runs already (other ranks of a job log to it) this process joins: leaving it does not end it, only
+            end_run() does. With STEPWELL_RUN_ID or a rank, the first process to come creates it.
         experiment_id: where a new run goes; the default is that of set_experiment, then STEPWELL_EXPERIMENT_NAME and
             STEPWELL_EXPERIMENT_ID, then "0".
         run_name: for a new run; made up if not given.
@@ -100,30 +107,49 @@ def start_run(
         resume_from_step: with `run_id`, for a job that goes on from a checkpoint: hides the points with this step or
             a later one that earlier attempts logged, `StepwellClient.undo_resume` shows them again. In a distributed
             job one process gives it, before the others start.
+        rank: number of this process in a distributed job, from 0; the default is STEPWELL_RANK, RANK, SLURM_PROCID or
+            OMPI_COMM_WORLD_RANK.
 
     Raises:
         StepwellException: INVALID_STATE when a run is active and `nested` is not given, or the run or experiment is
             deleted; RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE; TEMPORARILY_UNAVAILABLE when the server cannot
-            be reached.
+            be reached and STEPWELL_ON_UNREACHABLE=raise.
     """
     enclosing = active_run()
     if enclosing is not None:
         _check_nesting(enclosing, nested, parent_run_id)
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
-    old_run_id = run_id or settings.take_run_id()
+    rank = settings.rank() if rank is None else rank
     uri = settings.tracking_uri()
+    given_id = settings.take_run_id() if run_id is None else None
+    parent = parent_run_id or (enclosing.info.run_id if enclosing else None)
+    old_run_id = run_id or given_id
     if resume_from_step is not None and not old_run_id:
         raise invalid("resume_from_step needs the run to go on with; give run_id as well.")
-    if old_run_id:
-        run, writer = _resume(uri, values.to_run_id(old_run_id), experiment_id, own_tags, resume_from_step)
+    if old_run_id is None:
+        spec = _spec(uri, new_runs.new_run_id(), experiment_id, run_name, parent, own_tags)
+        run, owned = _create(uri, spec), True
     else:
-        own_tags = {**_parent_tag(uri, enclosing, parent_run_id), **own_tags}
-        run, writer = _create(uri, new_runs.spec(experiment_id, run_name, own_tags))
-    return _activate(ActiveRun(run, writer, enclosing))
+        spec = _spec(uri, values.to_run_id(old_run_id), experiment_id, run_name, parent, own_tags)
+        run, owned = _resume(
+            uri, spec, experiment_id, rank, may_create=given_id is not None or rank is not None
+        )
+    if resume_from_step is not None:
+        _rewind(uri, run, values.to_step("resume_from_step", resume_from_step))
+    writer = writer_for(uri, spec.run_id, spec, rank)
+    if old_run_id is not None:
+        set_tags(writer, own_tags)
+        run.data.tags.update(own_tags)
+    if not run.info.artifact_uri:
+        # Only this process knows of it: the spool has to know it too, also if nothing is ever logged.
+        writer.log()
+    return _activate(ActiveRun(run, writer, enclosing, owned=owned))
 
 
 def end_run(status: str = "FINISHED") -> Receipt | None:
     """End the active run and wait until the server has all of it, at most STEPWELL_FLUSH_TIMEOUT_S.
+
+    There is no waiting for a server that is away: what waits stays in the spool.
 
     Returns:
         What became of all that this process logged to it; None if no run is active.
@@ -140,10 +166,9 @@ def end_open_runs(status: str) -> None:
     while _open:
         _, run = _open.popitem()
         run.ended = True
-        try:
-            run.writer.log_status(RunStatus.from_string(status), now_ms())
-        except StepwellException as failure:
-            _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
+        if run.owned:
+            _log_end(run, RunStatus.from_string(status))
+        run.writer.rest()
 
 
 def forget_open_runs() -> None:
@@ -151,9 +176,14 @@ def forget_open_runs() -> None:
     _open.clear()
 
 
-def choose_experiment(experiment_id: str) -> None:
-    """Let new runs go to this experiment, here and in processes that are started from here."""
-    settings.set_experiment_id(experiment_id)
+def told_what_waits() -> bool:
+    """Tell whether of every log that is not delivered it was said already where it waits."""
+    return all(log.folder in _told_waiting for log in writer.open_logs())
+
+
+def choose_experiment(experiment_id: str, name: str | None = None) -> None:
+    """Let new runs go to this experiment, here and in processes that are started from here; the name goes first."""
+    settings.set_experiment(experiment_id, name)
 
 
 def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None) -> None:
@@ -172,55 +202,86 @@ def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None
 
 
 def _resume(
-    uri: str, run_id: str, experiment_id: str | None, tags: Mapping[str, str], from_step: int | None
-) -> tuple[Run, RunWriter]:
+    uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, rank: int | None, *, may_create: bool
+) -> tuple[Run, bool]:
+    """Return the run to go on with, and whether it is this process that ends it."""
+    answer = offline.unless_offline(uri, lambda: _resume_online(uri, spec, experiment_id, may_create))
+    return answer or (_run_of_spec(spec), not rank)
+
+
+def _resume_online(
+    uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, may_create: bool
+) -> tuple[Run, bool]:
     from stepwell.calls import Calls
 
     calls = Calls(uri)
-    step = None if from_step is None else values.to_step("resume_from_step", from_step)
-    run = calls.get_run(run_id)
+    run, created = calls.create_run(spec) if may_create else (calls.get_run(spec.run_id), False)
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         raise StepwellException(
-            f"Run {run_id} is deleted; restore it before going on with it.", "INVALID_STATE"
+            f"Run {spec.run_id} is deleted; restore it before going on with it.", "INVALID_STATE"
         )
     if experiment_id is not None and str(experiment_id) != run.info.experiment_id:
-        raise invalid(f"Run {run_id} belongs to experiment {run.info.experiment_id}, not to {experiment_id}.")
-    run.info = calls.update_run(run_id, status="RUNNING")
-    if step is not None:
-        # If this process made one of the earlier attempts, it goes on as a writer that the rewind does not know.
-        retire_writer(uri, run_id)
-        calls.rewind_run(run_id, step)
-        run.data = calls.get_run(run_id).data
-    writer = writer_for(uri, run_id)
-    if tags:
-        set_tags(writer, tags)
-        run.data.tags.update(tags)
-    return run, writer
+        raise invalid(
+            f"Run {spec.run_id} belongs to experiment {run.info.experiment_id}, not to {experiment_id}."
+        )
+    if created or run.info.status == "RUNNING":
+        return run, created
+    run.info = calls.update_run(spec.run_id, status="RUNNING")
+    return run, True
 
 
-def _create(uri: str, spec: "runs_pb2.RunSpec") -> tuple[Run, RunWriter]:
-    # A run without a server (issue 3) begins here: the spec is complete, and the writer's stream creates the run.
+def _rewind(uri: str, run: Run, step: int) -> None:
+    """Hide the points from a step on that earlier attempts logged; without a server there is no going on from there."""
     from stepwell.calls import Calls
 
-    return Calls(uri).create_run(spec), writer_for(uri, spec.run_id, spec)
+    # If this process made one of the earlier attempts, it goes on as a writer that the rewind does not know.
+    retire(uri, run.info.run_id)
+    calls = Calls(uri)
+    calls.rewind_run(run.info.run_id, step)
+    run.data = calls.get_run(run.info.run_id).data
 
 
-def _parent_tag(uri: str, enclosing: ActiveRun | None, parent_run_id: str | None) -> dict[str, str]:
-    if enclosing is not None:
-        return {PARENT_RUN_TAG: enclosing.info.run_id}
-    return {PARENT_RUN_TAG: _checked_parent(uri, parent_run_id)} if parent_run_id else {}
+def _create(uri: str, spec: "runs_pb2.RunSpec") -> Run:
+    from stepwell.calls import Calls
+
+    answer = offline.unless_offline(uri, lambda: Calls(uri).create_run(spec))
+    return answer[0] if answer else _run_of_spec(spec)
+
+
+def _run_of_spec(spec: "runs_pb2.RunSpec") -> Run:
+    from stepwell import wire
+
+    return wire.run_of_spec(spec)
+
+
+def _spec(
+    uri: str,
+    run_id: str,
+    experiment_id: str | None,
+    run_name: str | None,
+    parent_run_id: str | None,
+    tags: Mapping[str, str],
+) -> "runs_pb2.RunSpec":
+    parent = {PARENT_RUN_TAG: _checked_parent(uri, parent_run_id)} if parent_run_id else {}
+    return new_runs.spec(run_id, experiment_id, run_name, {**parent, **tags})
 
 
 def _checked_parent(uri: str, parent_run_id: str) -> str:
     from stepwell.calls import Calls
 
     parent_run_id = values.to_run_id(parent_run_id)
-    if Calls(uri).get_run(parent_run_id).info.lifecycle_stage == LifecycleStage.DELETED:
+    if any(run.info.run_id == parent_run_id for run in list(_open.values())):
+        return parent_run_id
+    parent = offline.unless_offline(uri, lambda: Calls(uri).get_run(parent_run_id))
+    if parent is not None and parent.info.lifecycle_stage == LifecycleStage.DELETED:
         raise StepwellException(f"The parent run {parent_run_id} is deleted.", "INVALID_STATE")
     return parent_run_id
 
 
 def _activate(run: ActiveRun) -> ActiveRun:
+    from stepwell import signals
+
+    signals.handle_termination()
     _open[id(run)] = run
     current.set(run)
     _last_run_id.set(run.info.run_id)
@@ -228,22 +289,34 @@ def _activate(run: ActiveRun) -> ActiveRun:
 
 
 def _end(run: ActiveRun, status: str) -> Receipt:
-    number = RunStatus.from_string(status)
+    _log_end(run, RunStatus.from_string(status))
+    return _leave(run)
+
+
+def _leave(run: ActiveRun) -> Receipt:
+    """Deliver what this process logged to a run, and log no more."""
     _deactivate(run)
-    try:
-        run.writer.log_status(number, now_ms() if RunStatus.is_terminated(number) else None)
-    except StepwellException as failure:
-        _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
     receipt = run.writer.flush()
+    log = run.writer.current_log
     run.writer.rest()
-    if receipt.waiting:
+    if receipt.waiting and log is not None:
+        _told_waiting.append(log.folder)
         _log.warning(
-            "%d entries of run %s still wait for the server %s; they stay on their way while this process lives.",
+            "%d entries of run %s wait in %s. This process goes on trying while it lives; later they are delivered by "
+            "the next process that starts here, or by 'stepwell sync %s'.",
             receipt.waiting,
             run.info.run_id,
-            run.writer.uri,
+            log.folder,
+            log.folder.parent,
         )
     return receipt
+
+
+def _log_end(run: ActiveRun, status: int) -> None:
+    try:
+        run.writer.log_status(status, now_ms() if RunStatus.is_terminated(status) else None)
+    except StepwellException as failure:
+        _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
 
 
 def _end_with_inner(outer: ActiveRun, status: str) -> None:
@@ -253,9 +326,11 @@ def _end_with_inner(outer: ActiveRun, status: str) -> None:
     while run is not None and run is not outer:
         chain.append(run)
         run = run.enclosing
-    for inner in chain if run is outer else ():
-        _end(inner, status)
-    _end(outer, status)
+    for each in [*(chain if run is outer else ()), outer]:
+        if each.owned:
+            _end(each, status)
+        else:
+            _leave(each)
 
 
 def _deactivate(run: ActiveRun) -> None:

@@ -5,9 +5,9 @@ whoever needs it starts it again, in the parent and in the child.
 """
 
 import asyncio
+import gc
 import os
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
@@ -18,8 +18,8 @@ T = TypeVar("T")
 STOP_TIMEOUT_S = 2.0
 # The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
 GRPC_POLLER = "_poll_wrapper"
-QUIET_TIMEOUT_S = 0.5
-QUIET_PAUSE_S = 0.001
+QUIET_ATTEMPTS = 10
+QUIET_PAUSE_S = 0.01
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -78,7 +78,7 @@ def stop() -> None:
         return
     _epoch += 1
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(STOP_TIMEOUT_S + 2 * QUIET_TIMEOUT_S)
+    thread.join(2 * STOP_TIMEOUT_S)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -110,10 +110,14 @@ async def _finish() -> None:
 
 
 async def _until_grpc_is_quiet() -> None:
-    """Take the last completions from gRPC, until its poller thread ends by itself: only then may the process fork."""
-    moment = time.monotonic() + QUIET_TIMEOUT_S
-    while time.monotonic() < moment and any(GRPC_POLLER in thread.name for thread in threading.enumerate()):
+    """Take gRPC's last completions, until its poller thread ends by itself: only then may the process fork."""
+    for _ in range(QUIET_ATTEMPTS):
         await asyncio.sleep(QUIET_PAUSE_S)
+        if not any(GRPC_POLLER in thread.name for thread in threading.enumerate()):
+            return
+        # Cancelled calls may keep each other, and the channel, alive in a cycle.
+        await asyncio.sleep(QUIET_PAUSE_S)
+        gc.collect()
 
 
 def _pause_for_fork() -> None:

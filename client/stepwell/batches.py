@@ -5,18 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.entities import Param, RunTag
-from stepwell.spool import Event, Slice, Spool
-from stepwell_api.v1 import ingest_pb2, runs_pb2
+from stepwell.spool_reader import Slice, SpoolReader
+from stepwell_api.v1 import ingest_pb2
 
-# A batch has so few points because the thread that makes it keeps the training loop waiting meanwhile (about 2 ms).
-# It stays below 4 MiB encoded:
-#   16,384 records * (8 bytes value + 10 step + 10 timestamp + 7 series number and count)   = 560 KiB
-#   16,384 entries * 32 bytes around their texts                                            = 512 KiB
-#   262,144 characters of entries * 4 bytes                                                 = 1,024 KiB
-#   1,024 names * (250 characters * 4 bytes + 3)                                            = 1,003 KiB
+# A batch has so few records because the thread that makes it keeps the training loop waiting meanwhile (about 1 ms).
+# It stays below 4 MiB encoded, beside one frame of at most 1.5 MiB (65,536 points of an array):
+#   16,384 records * (24 bytes of columns + 7 series number and count)     = 496 KiB
+#   16,384 entries * 32 bytes around their texts                           = 512 KiB
+#   1 MiB of frames, each array at most four times as long decoded         (24 bytes a point instead of 8)
+#   1,024 names * (250 characters * 4 bytes + 3)                           = 1,003 KiB
 BATCH_RECORDS_MAX = 16_384
-BATCH_ENTRY_CHARS_MAX = 262_144
+BATCH_FRAME_BYTES_MAX = 2**20
 BATCH_NEW_NAMES_MAX = 1_024
 
 
@@ -47,61 +46,70 @@ class KeyTable:
         self._size += 1
 
 
-def read_batch(spool: Spool, position: int, table: KeyTable) -> tuple[ingest_pb2.Batch, int] | None:
+def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> tuple[ingest_pb2.Batch, int] | None:
     """Cut the next batch from the spool and return it with its number of records; None if nothing waits.
 
     Names that are new to the stream are introduced by this batch and put into the table: it has to be sent.
     """
     records_max = BATCH_RECORDS_MAX
-    while (piece := spool.read(position, records_max, BATCH_ENTRY_CHARS_MAX)) is not None:
-        new_numbers = table.unknown(piece.numbers)
+    while (piece := reader.read(position, records_max, BATCH_FRAME_BYTES_MAX)) is not None:
+        new_numbers = table.unknown(_numbers(piece))
         if len(new_numbers) <= BATCH_NEW_NAMES_MAX:
-            return _batch(spool, piece, new_numbers, table), len(piece)
+            return _batch(reader, piece, new_numbers, table), len(piece)
         records_max //= 2
     return None
 
 
-def _batch(spool: Spool, piece: Slice, new_numbers: list[int], table: KeyTable) -> ingest_pb2.Batch:
+def _numbers(piece: Slice) -> NDArray[Any]:
+    if not piece.arrays:
+        return piece.numbers
+    return np.concatenate([piece.numbers, np.array([points.number for points in piece.arrays], np.uint32)])
+
+
+def _batch(reader: SpoolReader, piece: Slice, new_numbers: list[int], table: KeyTable) -> ingest_pb2.Batch:
     for number in new_numbers:
         table.introduce(number)
-    return ingest_pb2.Batch(
+    batch = ingest_pb2.Batch(
         first_position=piece.first_position,
         end_position=piece.end_position,
-        new_keys=[spool.name_of(number) for number in new_numbers],
-        points=_points(piece, table.look_up(piece.numbers)),
-        entries=[_entry(position, event) for position, event in piece.entries],
+        new_keys=[reader.name_of(number) for number in new_numbers],
+        entries=[_entry(position, payload) for position, payload in piece.entries],
     )
+    if piece.points:
+        # Columns go in as memory; see PointColumns in ingest.proto.
+        batch.points.MergeFromString(_columns(piece, table).SerializeToString())
+    return batch
 
 
-def _points(piece: Slice, keys: NDArray[np.int64]) -> ingest_pb2.Points:
+def _columns(piece: Slice, table: KeyTable) -> ingest_pb2.PointColumns:
     """Group the points by key; within one key they stay in the order of logging."""
-    if not len(keys):
-        return ingest_pb2.Points()
+    keys = table.look_up(piece.numbers)
     order = _stable_order(keys)
     keys = keys[order]
     firsts = np.flatnonzero(np.diff(keys, prepend=-1))
-    # Lists, because protobuf takes them twice as fast as arrays.
-    return ingest_pb2.Points(
-        key=keys[firsts].tolist(),
-        count=np.diff(firsts, append=len(keys)).tolist(),
-        step=piece.steps[order].tolist(),
-        timestamp_ms=piece.timestamps_ms[order].tolist(),
-        value=piece.values[order].tolist(),
+    array_keys = table.look_up(np.array([points.number for points in piece.arrays], np.uint32))
+    return ingest_pb2.PointColumns(
+        key=keys[firsts].tolist() + array_keys.tolist(),
+        count=np.diff(firsts, append=len(keys)).tolist() + [len(points) for points in piece.arrays],
+        step=_memory(piece.steps[order], "<i8", [points.steps for points in piece.arrays]),
+        timestamp_ms=_memory(
+            piece.timestamps_ms[order], "<i8", [points.timestamps_ms for points in piece.arrays]
+        ),
+        value=_memory(piece.values[order], "<f8", [points.values for points in piece.arrays]),
     )
+
+
+def _memory(column: NDArray[Any], kind: str, more: list[NDArray[Any]]) -> bytes:
+    return b"".join(part.astype(kind, copy=False).tobytes() for part in (column, *more))
 
 
 def _stable_order(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     # 16-bit numbers are sorted by radix, six times as fast.
-    small = keys.astype(np.uint16) if int(keys.max()) < 2**16 else keys
+    small = keys.astype(np.uint16) if int(keys.max(initial=0)) < 2**16 else keys
     return np.argsort(small, kind="stable")
 
 
-def _entry(position: int, event: Event) -> ingest_pb2.Entry:
-    if isinstance(event, Param):
-        return ingest_pb2.Entry(position=position, param=runs_pb2.Param(key=event.key, value=event.value))
-    if isinstance(event, RunTag):
-        return ingest_pb2.Entry(position=position, tag=runs_pb2.Tag(key=event.key, value=event.value))
-    status = runs_pb2.RunStatus.ValueType(event.status)
-    return ingest_pb2.Entry(
-        position=position, status=ingest_pb2.StatusChange(status=status, end_time_ms=event.end_time_ms)
-    )
+def _entry(position: int, payload: bytes) -> ingest_pb2.Entry:
+    entry = ingest_pb2.Entry.FromString(payload)
+    entry.position = position
+    return entry

@@ -43,10 +43,11 @@ class Calls:
         answer = self._connection.call(lambda server: server.experiments.ListExperiments(request))
         return PagedList(map(wire.experiment, answer.experiments), answer.next_page_token or None)
 
-    def create_run(self, spec: runs_pb2.RunSpec) -> Run:
-        """Create a run; a repeat returns the run as it is."""
+    def create_run(self, spec: runs_pb2.RunSpec) -> tuple[Run, bool]:
+        """Create a run; a repeat returns the run as it is. Tells whether this call created it."""
         request = runs_pb2.CreateRunRequest(spec=spec)
-        return wire.run(self._connection.call(lambda server: server.runs.CreateRun(request)).run)
+        answer = self._connection.call(lambda server: server.runs.CreateRun(request))
+        return wire.run(answer.run), answer.created
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged."""

@@ -136,7 +136,7 @@ class StepwellClient:
             user=own_tags.get(USER_TAG) or context.user(),
             tags=own_tags,
         )
-        return self._calls.create_run(spec)
+        return self._calls.create_run(spec)[0]
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged; RESOURCE_DOES_NOT_EXIST when there is none."""

@@ -83,6 +83,10 @@ class Connection:
         # would stay alive through a fork.
         raise failure
 
+    def check(self, timeout_s: float) -> None:
+        """Return when the server is connected; raises like `reach`."""
+        background.run(lambda: self.reach(timeout_s))
+
     async def reach(self, timeout_s: float) -> None:
         """Return when the server is connected.
 

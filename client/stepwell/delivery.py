@@ -10,6 +10,8 @@ from stepwell.receipts import Receipt, Rejection
 
 # Refusals kept for the receipt; more are only counted. A refusal takes about 200 bytes.
 REJECTIONS_KEPT_MAX = 1_000
+# Nobody waits longer for a server that cannot be reached: a restart takes less, and what waits is safe on disk.
+UNREACHABLE_PATIENCE_S = 5.0
 
 
 class Delivery:
@@ -24,6 +26,10 @@ class Delivery:
         self._rejected = 0
         self._rejections: list[Rejection] = []
         self._failure: StepwellException | None = None
+        self._unreachable_since: float | None = None
+        self.retries = 0
+        # Whether the server knows the writer, and so the run.
+        self.opened = False
 
     @property
     def position(self) -> int:
@@ -32,8 +38,13 @@ class Delivery:
 
     @property
     def failure(self) -> StepwellException | None:
-        """Why nothing of this writer can ever be delivered again, if that is so."""
+        """Why nothing of this writer can be delivered, if that is so."""
         return self._failure
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the last attempt to reach the server was answered."""
+        return self._unreachable_since is None
 
     @property
     def rejections(self) -> tuple[Rejection, ...]:
@@ -65,41 +76,61 @@ class Delivery:
             self._position = max(self._position, position)
             while self._on_the_way and self._on_the_way[0][0] <= position:
                 self._settled += self._on_the_way.popleft()[1]
-            self._reject(rejections)
+            self._rejected += sum(rejection.count for rejection in rejections)
+            self._rejections.extend(rejections[: REJECTIONS_KEPT_MAX - len(self._rejections)])
             self._changed.notify_all()
 
-    def failed(self, failure: StepwellException, end_position: int) -> None:
-        """Note that the server will take nothing of this writer: all that waits below `end_position` is refused."""
+    def reached(self) -> None:
+        """Note that the server has opened the stream."""
         with self._changed:
-            waiting = max(end_position - self._position, 0)
+            self.opened = True
+            self._unreachable_since = None
+
+    def unreachable(self) -> None:
+        """Note that an attempt to reach the server failed."""
+        with self._changed:
+            self.retries += 1
+            self._unreachable_since = self._unreachable_since or time.monotonic()
+            self._changed.notify_all()
+
+    def failed(self, failure: StepwellException) -> None:
+        """Note that the server will not take what waits."""
+        with self._changed:
             self._failure = failure
             self._on_the_way.clear()
-            self._position = max(self._position, end_position)
-            self._settled += waiting
-            if waiting:
-                self._reject([Rejection("", waiting, failure.error_code, failure.message)])
             self._changed.notify_all()
 
     def wait(self, position: int, timeout_s: float) -> bool:
-        """Wait until everything below `position` is decided; tells whether it is."""
+        """Wait until everything below `position` is decided, or cannot be soon; tells whether it is."""
+        moment = deadline(timeout_s)
         with self._changed:
-            return self._changed.wait_for(lambda: self._position >= position, timeout_s)
+            while self._position < position and not self._is_hopeless() and (left := remaining_s(moment)):
+                self._changed.wait(min(left, UNREACHABLE_PATIENCE_S))
+            return self._position >= position
 
-    def receipt(self, end_position: int) -> Receipt:
-        """Return the state of everything below `end_position`."""
+    def receipt(self, end_position: int, extra_points: int = 0, dropped: int = 0) -> Receipt:
+        """Return the state of everything below `end_position`.
+
+        `extra_points` is by how much the logged points and entries exceed the positions.
+        """
         with self._changed:
+            left = max(end_position + extra_points - self._settled - dropped, 1)
             return Receipt(
                 sent=self._settled + sum(records for _, records in self._on_the_way),
                 committed=self._settled - self._rejected,
                 rejected=self._rejected,
-                waiting=max(end_position - self._position, 0),
+                waiting=left if self._position < end_position else 0,
+                dropped=dropped,
                 rejections=tuple(self._rejections),
             )
 
-    def _reject(self, rejections: Sequence[Rejection]) -> None:
-        self._rejected += sum(rejection.count for rejection in rejections)
-        room = REJECTIONS_KEPT_MAX - len(self._rejections)
-        self._rejections.extend(rejections[:room])
+    def is_unreachable_for(self, seconds: float) -> bool:
+        """Tell whether the server has been away for so long."""
+        since = self._unreachable_since
+        return since is not None and time.monotonic() - since >= seconds
+
+    def _is_hopeless(self) -> bool:
+        return self._failure is not None or self.is_unreachable_for(UNREACHABLE_PATIENCE_S)
 
 
 def deadline(timeout_s: float) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stepwell import active_runs, settings, values
+from stepwell import active_runs, offline, settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import Experiment, LifecycleStage, ViewType
 from stepwell.errors import StepwellException, invalid, not_supported
@@ -23,12 +23,13 @@ def set_experiment(
         raise not_supported("trace_location")
     if (experiment_name is None) == (experiment_id is None):
         raise invalid("Give either the name or the id of the experiment.")
-    client = StepwellClient()
-    experiment = (
-        client.get_experiment(experiment_id)
-        if experiment_id is not None
-        else _by_name(client, experiment_name)
+    experiment = offline.unless_offline(
+        settings.tracking_uri(), lambda: _experiment(StepwellClient(), experiment_name, experiment_id)
     )
+    if experiment is None:
+        # Without a server: runs name their experiment, and it is made with them.
+        active_runs.choose_experiment(experiment_id or "", experiment_name)
+        return Experiment(experiment_id or "", experiment_name or "", "", LifecycleStage.ACTIVE, {}, 0, 0)
     if experiment.lifecycle_stage == LifecycleStage.DELETED:
         raise invalid(
             f"Cannot set a deleted experiment {experiment.name!r} as the active experiment: restore it, or choose "
@@ -115,6 +116,10 @@ def _current_id() -> str:
     if name is not None:
         return _by_name(StepwellClient(), name).experiment_id
     return settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID
+
+
+def _experiment(client: StepwellClient, name: str | None, experiment_id: str | None) -> Experiment:
+    return client.get_experiment(experiment_id) if experiment_id is not None else _by_name(client, name)
 
 
 def _by_name(client: StepwellClient, name: str | None) -> Experiment:

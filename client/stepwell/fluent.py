@@ -61,14 +61,14 @@ def log_metric(
     if synchronous is None and timestamp is None and run_id is None and key.__class__ is str:
         run = current.get()
         if run is not None:
-            run_writer = run.writer
-            number = run_writer.numbers.get(key)
+            spool = run.writer.spool
+            number = spool.numbers.get(key)
             if number is not None:
                 if value.__class__ is not float:
                     value = values.to_number(key, value)
                 if step.__class__ is not int:
                     step = values.to_step(key, step)
-                run_writer.spool.append_point(number, step, time_ns() // 1_000_000, value)
+                spool.append_point(number, step, time_ns() // 1_000_000, value)
                 return None
     metrics = {values.check_key("Metric", key): value}
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
@@ -85,6 +85,24 @@ def log_metrics(
 ) -> PendingWrite | None:
     """Log one point of each metric, all with the same step and time; arguments as in log_metric."""
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+
+
+def log_series(
+    key: str, values: Any, steps: Any = None, timestamps: Any = None, run_id: str | None = None
+) -> None:
+    """Log many points of one metric at once; they are stored exactly once, like everything else.
+
+    Args:
+        key: name of the metric, at most 250 characters.
+        values: numbers, shape (n,): a list, a numpy array, or a tensor of PyTorch, TensorFlow or JAX.
+        steps: whole numbers, shape (n,); 0, 1, 2, ... if not given.
+        timestamps: milliseconds since the epoch, one for all or shape (n,); now if not given.
+        run_id: another run than the active one.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE; then nothing is logged.
+    """
+    record.log_series(_writer(run_id), key, values, steps, timestamps)
 
 
 def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
 
 
-def spec(experiment_id: str | None, run_name: str | None, tags: Mapping[str, str]) -> "runs_pb2.RunSpec":
-    """Return all that is needed to create a run of this process: an id, a name, tags that say where it comes from.
+def new_run_id() -> str:
+    """Return an id that no other run has."""
+    return uuid.uuid4().hex
+
+
+def spec(
+    run_id: str, experiment_id: str | None, run_name: str | None, tags: Mapping[str, str]
+) -> "runs_pb2.RunSpec":
+    """Return all that is needed to create a run of this process: its name, tags that say where it comes from.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when the name, or the id of the experiment, cannot be one.
@@ -23,7 +30,7 @@ def spec(experiment_id: str | None, run_name: str | None, tags: Mapping[str, str
 
     experiment_id, experiment_name = _experiment(experiment_id)
     return wire.run_spec(
-        run_id=uuid.uuid4().hex,
+        run_id=run_id,
         experiment_id=None if experiment_id is None else values.to_experiment_id(experiment_id),
         experiment_name=experiment_name,
         name=chosen_name(run_name, tags),

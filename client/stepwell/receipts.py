@@ -19,20 +19,22 @@ class Receipt:
     """What one process logged to one run (or to all its runs), since it began.
 
     Counts are points of metrics and other entries (params, tags, changes of status) together:
-    sent = committed + rejected + on the way; `waiting` were not committed when the receipt was made.
+    sent = committed + rejected + on the way; `waiting` were not committed when the receipt was made, and stay in the
+    spool; `dropped` went because the spool was full (STEPWELL_SPOOL_FULL=drop_oldest).
     """
 
     sent: int = 0
     committed: int = 0
     rejected: int = 0
     waiting: int = 0
+    dropped: int = 0
     # The first refusals, at most delivery.REJECTIONS_KEPT_MAX of each run.
     rejections: tuple[Rejection, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether all that was logged is stored: nothing waits, nothing was refused."""
-        return not self.waiting and not self.rejected
+        """Whether all that was logged is stored: nothing waits, nothing was refused or dropped."""
+        return not (self.waiting or self.rejected or self.dropped)
 
     def __add__(self, other: "Receipt") -> "Receipt":
         return Receipt(
@@ -40,6 +42,7 @@ class Receipt:
             self.committed + other.committed,
             self.rejected + other.rejected,
             self.waiting + other.waiting,
+            self.dropped + other.dropped,
             self.rejections + other.rejections,
         )
 

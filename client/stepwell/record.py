@@ -32,12 +32,20 @@ def log_metrics(
     step_number = values.to_step(first, step) if step.__class__ is not int else step
     at = values.to_timestamp_ms(first, timestamp) if timestamp else now_ms()
     points = [
-        (writer.number_of(key), value if value.__class__ is float else values.to_number(key, value))
+        (key, step_number, at, value if value.__class__ is float else values.to_number(key, value))
         for key, value in metrics.items()
     ]
-    for number, value in points:
-        writer.spool.append_point(number, step_number, at, value)
+    writer.log_points(points)
     return answer(writer, synchronous, *metrics)
+
+
+def log_series(writer: RunWriter, key: str, given: Any, steps: Any, timestamps: Any) -> None:
+    """Log an array of points of one metric."""
+    step_column, time_column, value_column = values.to_columns(
+        values.check_key("Metric", key), given, steps, timestamps, now_ms()
+    )
+    if len(value_column):
+        writer.log_array(key, step_column, time_column, value_column)
 
 
 def log_batch(
@@ -46,7 +54,7 @@ def log_batch(
     """Log points, each with its own step and time, params and tags."""
     points = [
         (
-            writer.number_of(values.check_key("Metric", point.key)),
+            values.check_key("Metric", point.key),
             values.to_step(point.key, point.step),
             values.to_timestamp_ms(point.key, point.timestamp),
             values.to_number(point.key, point.value),
@@ -56,8 +64,7 @@ def log_batch(
     tag_texts = values.to_run_tags({tag.key: tag.value for tag in tags})
     # First what can still be refused.
     log_params(writer, _by_key(params))
-    for point in points:
-        writer.spool.append_point(*point)
+    writer.log_points(points)
     set_tags(writer, tag_texts)
 
 

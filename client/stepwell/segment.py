@@ -1,56 +1,120 @@
-"""One piece of a spool: fixed-size records in a zero-filled buffer.
+"""One file of a spool's points: fixed-size records, memory-mapped. SPOOL.md draws it.
 
-    record    step i64 | timestamp ms i64 | value f64 | unused u32 | mark u32      32 bytes, little-endian
+record    step i64 | timestamp ms i64 | value f64 | unused u32 | mark u32      32 bytes, little-endian
 
 `mark` is written last and is never zero in a finished record: the number of the metric's name for a point, or one of
-the two marks below.
+the marks below. The pages belong to the kernel, so a record that is finished survives the process.
 """
 
 import itertools
+import mmap
+import os
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RECORD = struct.Struct("<qqd4xI")
-_MARK = struct.Struct("<I")
-_FIELDS = [("step", "<i8"), ("timestamp_ms", "<i8"), ("value", "<f8"), ("unused", "<u4"), ("mark", "<u4")]
+RECORD_DTYPE = [
+    ("step", "<i8"),
+    ("timestamp_ms", "<i8"),
+    ("value", "<f8"),
+    ("unused", "<u4"),
+    ("mark", "<u4"),
+]
 RECORD_BYTES = _RECORD.size
-_MARK_OFFSET = RECORD_BYTES - _MARK.size
 
 # pack_into(buffer, offset, step, timestamp_ms, value, mark); struct.error where something does not fit.
 pack_into = _RECORD.pack_into
 
-# The slot stands for an entry, which is kept elsewhere.
+# The slot stands for an entry or an array: `timestamp_ms` is the number of the log file, `step` the offset in it.
 ENTRY_MARK = 2**32 - 1
+ARRAY_MARK = 2**32 - 2
 # The slot was taken, but there is nothing in it.
-VOID_MARK = 2**32 - 2
+VOID_MARK = 2**32 - 3
+# Marks below are numbers of metric names.
+NUMBER_END = VOID_MARK
+
+# Short runs stay small, long ones change the segment seldom: 32 KiB, 128 KiB, 512 KiB, 2 MiB, then 4 MiB each.
+FIRST_SEGMENT_RECORDS = 1_024
+SEGMENT_RECORDS_MAX = 131_072
+
+
+def next_records(records: int) -> int:
+    """How many records the segment after one of so many has."""
+    return min(4 * records, SEGMENT_RECORDS_MAX)
+
+
+def segment_name(first_position: int, records: int) -> str:
+    """File name of a segment: where it begins and how many records it has room for."""
+    return f"points-{first_position:016x}-{records:x}"
+
+
+def parse_segment_name(name: str) -> tuple[int, int] | None:
+    """The first position and the records of a segment's file name; None for other names."""
+    try:
+        kind, first, records = name.split("-")
+        return (int(first, 16), int(records, 16)) if kind == "points" else None
+    except ValueError:
+        return None
 
 
 class Segment:
-    """Zero-filled room for records; `offsets` hands out each slot's offset in bytes once, atomically."""
+    """Room for records, made by the process that appends; `offsets` hands out each slot's offset once, atomically."""
 
-    __slots__ = ("buffer", "end_position", "first_position", "offsets")
+    __slots__ = ("buffer", "end_position", "first_position", "offsets", "path")
 
-    def __init__(self, first_position: int, records: int) -> None:
+    def __init__(self, folder: Path, first_position: int, records: int) -> None:
+        """Make the file, with all its room on disk, so that a full disk shows here and never as a fault of memory.
+
+        Raises:
+            OSError: there is no room, or the folder is not writable.
+        """
         self.first_position = first_position
         self.end_position = first_position + records
-        self.buffer = bytearray(records * RECORD_BYTES)
+        self.path = folder / segment_name(first_position, records)
+        size = records * RECORD_BYTES
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+            self.buffer = mmap.mmap(descriptor, size)
+        except OSError:
+            self.path.unlink()
+            raise
+        finally:
+            os.close(descriptor)
         self.offsets = itertools.count(0, RECORD_BYTES)
-
-    def mark_at(self, position: int) -> int:
-        """Return the mark at a position, 0 while its record is not finished."""
-        offset = (position - self.first_position) * RECORD_BYTES + _MARK_OFFSET
-        mark: int = _MARK.unpack_from(self.buffer, offset)[0]
-        return mark
 
     def void(self, offset: int) -> None:
         """Finish a slot without a record."""
         pack_into(self.buffer, offset, 0, 0, 0.0, VOID_MARK)
 
-    def records(self, position: int) -> "NDArray[Any]":
-        """Return the records from a position on, finished or not."""
-        import numpy as np
+    def records(self) -> "NDArray[Any]":
+        """The records, finished or not."""
+        return as_records(self.buffer)
 
-        return np.frombuffer(self.buffer, _FIELDS, offset=(position - self.first_position) * RECORD_BYTES)
+    def close_to_appends(self) -> int:
+        """Take all slots that are left, so that who appends now goes elsewhere; returns how many were taken.
+
+        Slots that were taken before may still be unfinished for a moment.
+        """
+        taken = next(self.offsets) // RECORD_BYTES
+        room = self.end_position - self.first_position
+        for _ in itertools.islice(self.offsets, max(room - taken, 0)):
+            pass
+        return min(taken, room)
+
+
+def as_records(buffer: Any) -> "NDArray[Any]":
+    """The records in a buffer; a piece at its end that is no whole record is left out."""
+    import numpy as np
+
+    return np.frombuffer(buffer, RECORD_DTYPE, count=len(buffer) // RECORD_BYTES)
+
+
+def finished_indexes(marks: "NDArray[Any]") -> "NDArray[Any]":
+    """Indexes of the records that are finished; from a copy, because marks change while we look."""
+    found: NDArray[Any] = marks.copy().nonzero()[0]
+    return found

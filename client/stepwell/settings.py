@@ -6,6 +6,13 @@ STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0,
 STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
 STEPWELL_TRUNCATE_LONG_VALUES    too long params and tags are shortened (true) or refused (false); default true
 STEPWELL_TLS_ROOTS               path of a PEM file, for private certificate authorities; default gRPC's own roots
+STEPWELL_MODE                    online, or offline: nothing is sent, `stepwell sync` does it later; default online
+STEPWELL_ON_UNREACHABLE          what start_run does without a server: offline (go on) or raise; default offline
+STEPWELL_SPOOL_DIR               folder where what is logged waits for the server; default ./.stepwell
+STEPWELL_SPOOL_BYTES_MAX         what may wait there for one run of one process, in bytes; default 8589934592, 8 GiB
+STEPWELL_SPOOL_FULL              what a log call does there: block, drop_oldest or raise; default block
+STEPWELL_RANK                    number of this process in a distributed job, from 0; default RANK, SLURM_PROCID or
+                                 OMPI_COMM_WORLD_RANK, whichever is set first
 STEPWELL_REACH_TIMEOUT_S         seconds that a call looks for the server; default 10, a restart of the server
 STEPWELL_FLUSH_TIMEOUT_S         seconds that end_run, flush and reads wait for commits; default 60
 STEPWELL_EXIT_TIMEOUT_S          seconds that the end of the interpreter waits for commits; default 60
@@ -28,6 +35,14 @@ DEFAULT_EXPERIMENT_ID = "0"
 REACH_TIMEOUT_S_DEFAULT = 10.0
 FLUSH_TIMEOUT_S_DEFAULT = 60.0
 EXIT_TIMEOUT_S_DEFAULT = 60.0
+
+SPOOL_DIR_DEFAULT = Path(".stepwell")
+SPOOL_BYTES_MAX_DEFAULT = 8 * 2**30
+SPOOL_BYTES_MAX_MIN = 2**20
+SPOOL_FULL_CHOICES = ("block", "drop_oldest", "raise")
+MODES = ("online", "offline")
+ON_UNREACHABLE_CHOICES = ("offline", "raise")
+_RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
 _FORMS = "Use grpc://HOST:PORT, or grpcs://HOST:PORT for TLS."
 _FALSE_WORDS = ("0", "false", "no", "off")
@@ -57,11 +72,13 @@ def set_tracking_uri(uri: str) -> None:
     os.environ["STEPWELL_TRACKING_URI"] = uri
 
 
-def set_experiment_id(experiment_id: str) -> None:
-    """Name the experiment for processes that are started from here."""
-    os.environ["STEPWELL_EXPERIMENT_ID"] = experiment_id
-    os.environ.pop("STEPWELL_EXPERIMENT_NAME", None)
-    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+def set_experiment(experiment_id: str, name: str | None = None) -> None:
+    """Name the experiment for processes that are started from here; the name goes first."""
+    for variable, value in (("EXPERIMENT_ID", experiment_id), ("EXPERIMENT_NAME", name)):
+        os.environ.pop(f"MLFLOW_{variable}", None)
+        os.environ.pop(f"STEPWELL_{variable}", None)
+        if value:
+            os.environ[f"STEPWELL_{variable}"] = value
 
 
 def experiment_name() -> str | None:
@@ -85,6 +102,48 @@ def take_run_id() -> str | None:
 def truncate_long_values() -> bool:
     """Tell whether too long values are shortened (with a warning) or refused."""
     return (_first("TRUNCATE_LONG_VALUES") or "true").lower() not in _FALSE_WORDS
+
+
+def is_offline() -> bool:
+    """Tell whether nothing is to be sent by this process."""
+    return _choice("STEPWELL_MODE", MODES) == "offline"
+
+
+def raises_when_unreachable() -> bool:
+    """Tell whether start_run needs the server."""
+    return _choice("STEPWELL_ON_UNREACHABLE", ON_UNREACHABLE_CHOICES) == "raise"
+
+
+def spool_dir() -> Path | None:
+    """Return the folder that somebody chose for what waits; None if nobody did."""
+    chosen = os.environ.get("STEPWELL_SPOOL_DIR")
+    return Path(chosen) if chosen else None
+
+
+def spool_bytes_max() -> int:
+    """Return what may wait on disk for one run of one process, in bytes."""
+    text = os.environ.get("STEPWELL_SPOOL_BYTES_MAX") or str(SPOOL_BYTES_MAX_DEFAULT)
+    if not text.isdigit() or int(text) < SPOOL_BYTES_MAX_MIN:
+        raise invalid(
+            f"STEPWELL_SPOOL_BYTES_MAX is {text!r}; it must be bytes, at least {SPOOL_BYTES_MAX_MIN}."
+        )
+    return int(text)
+
+
+def spool_full() -> str:
+    """Return what happens at that limit: block, drop_oldest or raise."""
+    return _choice("STEPWELL_SPOOL_FULL", SPOOL_FULL_CHOICES)
+
+
+def rank() -> int | None:
+    """Return the number of this process in a distributed job; None outside of one."""
+    for variable in _RANK_VARIABLES:
+        text = os.environ.get(variable)
+        if text:
+            if not text.isdigit():
+                raise invalid(f"{variable} is {text!r}; a rank is a number from 0.")
+            return int(text)
+    return None
 
 
 def reach_timeout_s() -> float:
@@ -142,6 +201,14 @@ def _bad_uri(uri: str, reason: str) -> StepwellException:
 
 def _first(name: str) -> str | None:
     return os.environ.get(f"STEPWELL_{name}") or os.environ.get(f"MLFLOW_{name}") or None
+
+
+def _choice(variable: str, choices: tuple[str, ...]) -> str:
+    """Return one of the choices; the first is the default."""
+    chosen = os.environ.get(variable) or choices[0]
+    if chosen not in choices:
+        raise invalid(f"{variable} is {chosen!r}; it must be one of {', '.join(choices)}.")
+    return chosen
 
 
 def _seconds(variable: str, default: float) -> float:

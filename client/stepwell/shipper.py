@@ -1,8 +1,8 @@
-"""Carries one writer's spool to the server: batches down, acknowledgements up, again from where it broke.
+"""Carries one log to the server: batches down, acknowledgements up, again from where it broke.
 
 spool --read_batch--> [ batches on the way ] --Stream--> server
                                 |                           |
-forget_below <-------------- settled <-- committed, opened -+
+remove_below <-------------- settled <-- committed, opened -+
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from typing import Protocol
 import grpc
 import grpc.aio
 
-from stepwell import background, errors, settings
+from stepwell import away, background, errors, settings
 from stepwell.batches import KeyTable, read_batch
 from stepwell.connection import Connection
 from stepwell.delivery import Delivery
 from stepwell.errors import StepwellException
 from stepwell.receipts import Rejection
-from stepwell.spool import Spool
+from stepwell.spool_reader import SpoolReader
 from stepwell_api.v1 import ingest_pb2
 
 # How long points gather before they are cut into batches, unless somebody waits for them.
@@ -40,10 +40,10 @@ Call = grpc.aio.StreamStreamCall[ingest_pb2.StreamRequest, ingest_pb2.StreamResp
 
 
 class Shipment(Protocol):
-    """What the shipper needs of a writer."""
+    """What the shipper needs of a log: one of this process, or one that a process left behind."""
 
     @property
-    def spool(self) -> Spool:
+    def reader(self) -> SpoolReader:
         """What is to be delivered."""
         ...
 
@@ -56,12 +56,24 @@ class Shipment(Protocol):
         """Return what opens the stream."""
         ...
 
-    def may_rest(self) -> bool:
-        """Let the shipper go, if nobody writes any more and nothing waits; tells whether it did."""
+    def is_complete(self, position: int) -> bool:
+        """Tell whether nothing can come at or after a position."""
         ...
 
-    def fail(self, failure: StepwellException) -> None:
-        """Take note that nothing can ever be delivered again, and why."""
+    def settled(self, position: int) -> None:
+        """Take note that everything below a position is decided."""
+        ...
+
+    async def breathe(self) -> None:
+        """Do what is to be done every now and then."""
+        ...
+
+    def finished(self) -> None:
+        """Take note that everything is delivered and nothing will come."""
+        ...
+
+    def failed(self, failure: StepwellException) -> None:
+        """Take note that the server will not take what waits, and why."""
         ...
 
 
@@ -70,17 +82,15 @@ class _InterruptedError(Exception):
 
 
 class Shipper:
-    """Delivers one writer's spool until the writer rests. Lives in the background loop, but for `hurry`."""
+    """Delivers one log until it is complete. Lives in the background loop, but for `hurry`."""
 
     def __init__(self, shipment: Shipment, connection: Connection) -> None:
         self._shipment = shipment
-        self._spool = shipment.spool
+        self._reader = shipment.reader
         self._delivery = shipment.delivery
         self._connection = connection
         self._window_moved = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._resting = False
-        self._reachable = True
         self._attempts = 0
 
     def hurry(self) -> None:
@@ -88,15 +98,16 @@ class Shipper:
         background.call_soon(self._hurried.set)
 
     async def run(self) -> None:
-        """Deliver until the writer may rest, or until the server says that it will never take anything."""
+        """Deliver until the log is complete, or until the server says that it will never take it."""
         try:
-            while not self._may_rest():
+            while not (self._delivery.opened and self._shipment.is_complete(self._delivery.position)):
                 await self._attempt()
+            self._shipment.finished()
         except grpc.aio.AioRpcError as failure:
-            self._give_up(errors.from_rpc(failure, self._connection.address.target))
+            self._shipment.failed(errors.from_rpc(failure, self._connection.address.target))
         except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must not wait for ever
             _log.exception("A defect of Stepwell's client ended the delivery.")
-            self._give_up(StepwellException(f"The delivery ended: {failure!r}", "INTERNAL_ERROR"))
+            self._shipment.failed(StepwellException(f"The delivery ended: {failure!r}", "INTERNAL_ERROR"))
 
     async def _attempt(self) -> None:
         """Deliver through one stream; failures that may pass are told and waited out, others are raised."""
@@ -112,13 +123,8 @@ class Shipper:
             # What gRPC raises for writing to a stream that the server has closed meanwhile.
             await self._back_off("the server closed the stream")
 
-    def _may_rest(self) -> bool:
-        # Once let go, it must not come back: the writer starts a new shipper when it wakes.
-        self._resting = self._resting or self._shipment.may_rest()
-        return self._resting
-
     async def _stream(self) -> None:
-        """Open a stream and deliver; returns when the writer may rest."""
+        """Open a stream and deliver; returns when the log is complete."""
         await self._connection.reach(settings.reach_timeout_s())
         call = self._connection.ingest.Stream()
         try:
@@ -150,13 +156,15 @@ class Shipper:
 
     async def _send(self, call: Call, position: int) -> None:
         table = KeyTable()
-        while not self._may_rest():
-            while await self._has_room() and (cut := read_batch(self._spool, position, table)):
+        while not self._shipment.is_complete(position):
+            while await self._has_room() and (cut := read_batch(self._reader, position, table)):
                 batch, records = cut
                 self._delivery.sent(batch.end_position, records)
                 await call.write(ingest_pb2.StreamRequest(batch=batch))
                 position = batch.end_position
+            await self._shipment.breathe()
             await self._linger()
+        await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
         await call.done_writing()
 
     async def _receive(self, call: Call) -> None:
@@ -190,32 +198,21 @@ class Shipper:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
         for rejection in rejections:
             _log.warning("The server refused %r: %s", rejection.key, rejection.reason)
-        self._spool.forget_below(position)
+        self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
-    def _give_up(self, failure: StepwellException) -> None:
-        _log.warning("What was logged cannot be delivered: %s", failure.message)
-        self._shipment.fail(failure)
-
     async def _back_off(self, reason: str) -> None:
-        self._tell_unreachable(reason)
+        self._delivery.unreachable()
+        await self._shipment.breathe()
+        target = self._connection.address.target
+        away.say_away(target, f"The server {target} is away ({reason}).")
         longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
         self._attempts = min(self._attempts + 1, BACKOFF_DOUBLINGS_MAX)
         await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
 
-    def _tell_unreachable(self, reason: str) -> None:
-        if self._reachable:
-            self._reachable = False
-            _log.warning(
-                "The server %s is away (%s). Logging goes on; what is logged waits in memory.",
-                self._connection.address.target,
-                reason,
-            )
-
     def _tell_reachable(self) -> None:
-        if not self._reachable:
-            self._reachable = True
-            _log.warning("The server %s is back; what waited is on its way.", self._connection.address.target)
+        self._delivery.reached()
+        away.say_back(self._connection.address.target)
 
 
 async def _first_failure(sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:

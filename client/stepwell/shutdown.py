@@ -18,13 +18,16 @@ def at_exit() -> None:
         return
     timeout_s = settings.exit_timeout_s()
     receipt = writer.flush_all(timeout_s)
-    if receipt.waiting:
+    if receipt.waiting and not active_runs.told_what_waits():
+        folders = sorted({str(log.folder.parent) for log in writer.open_logs()})
         _log.warning(
-            "%d entries could not be delivered within %g s and are lost with this process. "
-            "STEPWELL_EXIT_TIMEOUT_S sets how long it waits.",
+            "%d entries could not be delivered (waited for up to %g s; STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
+            "spool; the next process that starts here delivers them, or 'stepwell sync %s'.",
             receipt.waiting,
             timeout_s,
+            " ".join(folders),
         )
+    writer.cancel_resumption()
     background.stop()
 
 

@@ -1,255 +1,344 @@
-"""The log of what one writer has not delivered yet. This one lives in memory.
+"""The log of what one writer has not delivered yet, in files: what is appended is safe when the call returns.
 
     positions   0        1        2        3        4 ...
               +--------+--------+--------+--------+--------+
-    segment   | point  | entry  | point  | void   |        |   fixed-size records in one buffer
-              +--------+--------+--------+--------+--------+
-    entries              {1: Param(...)}                       what an entry says is beside the segments
+    segments  | point  | entry  | point  | array  |        |   fixed-size records in memory-mapped files
+              +--------+---|----+--------+---|----+--------+
+    log files          [Param(...)]       [1000 points]         checksummed frames
 
-To append, a thread reserves a slot with one atomic step and writes the record with one call; there is no lock, so that
-appending costs well under a microsecond. Readers see the finished records up to the first gap.
-
-The border that another kind of spool has to keep: `number_of`, `append_point`, `append_entry`, `end_position`, `read`,
-`forget_below`.
+To append a point, a thread reserves a slot with one atomic step and writes the record with one call; there is no lock.
+`spool_reader.py` reads the files, in this process or another one; SPOOL.md draws them.
 """
 
+import contextlib
+import errno
+import os
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from logging import getLogger
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TypeVar
 
-from stepwell.entities import Param, RunTag
+from stepwell import arrays
+from stepwell.arrays import ArrayPoints
 from stepwell.errors import StepwellException, invalid
-from stepwell.segment import ENTRY_MARK, RECORD_BYTES, VOID_MARK, Segment, pack_into
+from stepwell.frames import FrameFile, Kind
+from stepwell.segment import (
+    ARRAY_MARK,
+    ENTRY_MARK,
+    FIRST_SEGMENT_RECORDS,
+    RECORD_BYTES,
+    VOID_MARK,
+    Segment,
+    finished_indexes,
+    next_records,
+    pack_into,
+)
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-# Names of metrics that one process may use in one run; about 200 bytes each.
+# Names of metrics that one process may use in one run; about 200 bytes each in memory.
 METRICS_MAX = 100_000
-# Short runs stay small, long ones change the segment seldom: 32 KiB, then 256 KiB each.
-FIRST_SEGMENT_RECORDS = 1_024
-SEGMENT_RECORDS = 8_192
-# What may wait in memory: 128 segments of 256 KiB = 32 MiB, about a million points. At the limit, log calls wait.
-SEGMENTS_MAX = 128
-# The same for params and tags, in characters.
-ENTRY_CHARS_MAX = 8 * 2**20
-# A slot that stays unfinished for so long although later ones are finished was abandoned: Ctrl-C hit its thread
-# between the two steps of an append.
-GAP_PATIENCE_S = 5.0
+# A log file that has become so long (4 MiB) is followed by another one, so that delivered ones can go.
+LOG_FILE_BYTES = 4 * 2**20
+# Points of one array frame; longer arrays become several.
+ARRAY_POINTS_MAX = 65_536
+# How often a log call that waits for room looks for it, besides being woken by deliveries.
+ROOM_POLL_S = 0.25
+
+NAMES_FILE = "names"
+T = TypeVar("T")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _log = getLogger("stepwell")
 
-
-@dataclass(frozen=True, slots=True)
-class StatusChange:
-    """The run's new status (a number of RunStatus) and, if it ended, when (milliseconds)."""
-
-    status: int
-    end_time_ms: int | None
-
-
-Event = Param | RunTag | StatusChange
+# Called with (name, step, timestamp_ms, value) when a point comes after the spool was sealed.
+AfterSeal = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """A piece [first_position, end_position) of the log: points in columns, entries with their positions.
+class SpoolLimits:
+    """How much a spool may take on disk, in bytes, and what happens there: `block`, `drop_oldest` or `raise`."""
 
-    `numbers` (of metric names), `steps`, `timestamps_ms` and `values` have the shape (points,).
-    """
+    bytes_max: int
+    when_full: str
 
-    first_position: int
-    end_position: int
-    numbers: "NDArray[Any]"
-    steps: "NDArray[Any]"
-    timestamps_ms: "NDArray[Any]"
-    values: "NDArray[Any]"
-    entries: list[tuple[int, Event]]
 
-    def __len__(self) -> int:
-        return len(self.numbers) + len(self.entries)
+class SealedError(Exception):
+    """The spool takes nothing more; a new one has to be begun."""
+
+
+def log_file_name(number: int) -> str:
+    """File name of a log file."""
+    return f"log-{number:08x}"
 
 
 class Spool:
-    """A writer's log in memory: bounded, appended to by any thread, read by one."""
+    """A writer's log on disk: appended to by any thread of one process.
 
-    def __init__(self) -> None:
-        self._room = threading.Condition()
-        self._segment = Segment(0, FIRST_SEGMENT_RECORDS)
-        self._segments = deque([self._segment])
-        self._entries: dict[int, Event] = {}
-        self._entry_chars = 0
-        self._names: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self._gap: tuple[int, float] | None = None
+    `append_point(number, step, timestamp_ms, value)` is an attribute that is replaced with each segment, so it must be
+    looked up anew for each point. It raises StepwellException INVALID_PARAMETER_VALUE when step or timestamp is no
+    64-bit integer; RESOURCE_EXHAUSTED at the limit, if the limit says `raise`.
+    """
+
+    def __init__(self, folder: Path, limits: SpoolLimits, after_seal: AfterSeal) -> None:
+        self.folder = folder
+        self.dropped = 0
+        self._limits = limits
+        self._after_seal = after_seal
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        self._names = FrameFile(folder / NAMES_FILE)
+        # Metric name -> number, for the fast path of the log functions: what is in it is valid.
+        self.numbers: dict[str, int] = {}
+        self._log_number = 0
+        self._log_file = FrameFile(folder / log_file_name(0))
+        # Log files that are complete: number, one past the last position that refers to them, bytes.
+        self._full_logs: deque[tuple[int, int, int]] = deque()
+        self._array_points = 0
+        self._bytes = 0
         self._told_full = False
+        self._sealed = False
+        self._prepared: Segment | None = None
+        self._segments: deque[Segment] = deque()
+        self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """What its files take, in bytes."""
+        return self._bytes
+
+    @property
+    def extra_points(self) -> int:
+        """By how much the points in arrays exceed the positions that the arrays take."""
+        return self._array_points
 
     def number_of(self, name: str) -> int:
         """Return the number under which a metric's points are appended, the same each time.
 
         Raises:
             StepwellException: RESOURCE_EXHAUSTED beyond METRICS_MAX names.
+            SealedError: the name is new, and the spool is sealed.
         """
-        with self._room:
-            if name not in self._numbers:
-                if len(self._names) == METRICS_MAX:
+        with self._lock:
+            number = self.numbers.get(name)
+            if number is None:
+                if self._sealed:
+                    raise SealedError
+                if len(self.numbers) == METRICS_MAX:
                     raise StepwellException(f"A run has at most {METRICS_MAX} metrics.", "RESOURCE_EXHAUSTED")
-                self._names.append(name)
-                self._numbers[name] = len(self._names)
-            return self._numbers[name]
+                self._with_room(lambda: self._names.append(Kind.NAME, name.encode()))
+                number = self.numbers[name] = len(self.numbers) + 1
+            return number
 
     def name_of(self, number: int) -> str:
         """Return the metric's name behind a number."""
-        return self._names[number - 1]
+        return next(name for name, known in self.numbers.items() if known == number)
 
-    def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
-        """Append one point; waits where the limit is reached.
+    def append_entry(self, payload: bytes) -> None:
+        """Append an entry, an encoded `Entry` message; errors as for points."""
+        self._append_frame(Kind.ENTRY, payload, ENTRY_MARK)
 
-        Raises:
-            StepwellException: INVALID_PARAMETER_VALUE when step or timestamp is no 64-bit integer.
-        """
-        segment = self._segment
-        offset = next(segment.offsets)
-        try:
-            pack_into(segment.buffer, offset, step, timestamp_ms, value, number)
-        except struct.error:
-            self._append_elsewhere(segment, offset, (step, timestamp_ms, value, number))
-
-    def append_entry(self, event: Event) -> None:
-        """Append a param, a tag or a change of status; waits where the limit is reached."""
-        chars = _chars(event)
-        with self._room:
-            self._wait_for_room(lambda: self._entry_chars + chars <= ENTRY_CHARS_MAX or not self._entries)
-            self._entry_chars += chars
-            while not self._put_entry(self._segment, event):
-                self._extend(self._segment)
+    def append_array(self, points: ArrayPoints) -> None:
+        """Append points of one metric, at least one; errors as for points."""
+        for start in range(0, len(points), ARRAY_POINTS_MAX):
+            span = slice(start, start + ARRAY_POINTS_MAX)
+            columns = points.steps[span], points.timestamps_ms[span], points.values[span]
+            piece = ArrayPoints(points.number, *columns)
+            self._append_frame(Kind.ARRAY, arrays.encode(piece), ARRAY_MARK)
+            self._array_points += len(piece) - 1
 
     def end_position(self) -> int:
         """Return one past the last finished record: what this thread appended lies below."""
-        segment = self._segment
-        finished = segment.records(segment.first_position)["mark"].nonzero()[0]
-        return segment.first_position + (int(finished[-1]) + 1 if len(finished) else 0)
+        with self._lock:
+            for segment in reversed(self._segments):
+                finished = finished_indexes(segment.records()["mark"])
+                if len(finished):
+                    return segment.first_position + int(finished[-1]) + 1
+            return self._segments[0].first_position
 
-    def read(self, position: int, records_max: int, entry_chars_max: int) -> Slice | None:
-        """Return the finished records from a position on, bounded in records and characters; None if there are none.
-
-        One entry is returned even where it is longer than allowed.
-        """
-        if not self._has_finished(position):
-            return None
-        import numpy as np
-
-        records = self._finished_records(position, records_max)
-        end, entries = self._entries_of(records["mark"], position, entry_chars_max)
-        records = records[: end - position]
-        points = records[records["mark"] < VOID_MARK]
-        numbers, steps, timestamps, values = (
-            np.ascontiguousarray(points[name]) for name in ("mark", "step", "timestamp_ms", "value")
-        )
-        return Slice(position, end, numbers, steps, timestamps, values, entries)
-
-    def forget_below(self, position: int) -> None:
-        """Free what lies below a position; it will not be read again."""
-        with self._room:
+    def remove_below(self, position: int) -> None:
+        """Delete the files of which everything lies below a position; it is delivered."""
+        with self._lock:
             while len(self._segments) > 1 and self._segments[0].end_position <= position:
-                self._segments.popleft()
-            for settled in list(takewhile(lambda each: each < position, self._entries)):
-                self._entry_chars -= _chars(self._entries.pop(settled))
+                self._remove_segment(self._segments.popleft())
+            while self._full_logs and self._full_logs[0][1] <= position:
+                number, _, size = self._full_logs.popleft()
+                (self.folder / log_file_name(number)).unlink(missing_ok=True)
+                self._bytes -= size
             self._room.notify_all()
 
-    def _append_elsewhere(self, segment: Segment, offset: int, record: tuple[int, int, float, int]) -> None:
+    def prepare(self) -> None:
+        """Make the next segment ahead of time, when half of this one is used: for a background thread."""
+        segment = self._segments[-1]
+        half = len(segment.buffer) // 2
+        if self._prepared is not None or not any(segment.buffer[half - 4 : half]):
+            return
+        records = self._next_records(segment)
+        size = records * RECORD_BYTES
+        with self._lock:
+            if self._prepared is None and segment is self._segments[-1] and self._fits(size):
+                try:
+                    self._prepared = self._new_segment(segment.end_position, records)
+                except OSError:
+                    return  # the log call that needs it meets the same and decides
+
+    def write_through(self) -> None:
+        """Write the files through to the disk, as far as they are: after that not even a power cut loses it.
+
+        For a background thread: it takes as long as the disk takes.
+        """
+        for entry in os.scandir(self.folder):
+            with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
+    def seal(self) -> None:
+        """Take nothing more. Points that come later go to `after_seal`; entries raise SealedError."""
+        with self._lock:
+            self._sealed = True
+            self._segments[-1].close_to_appends()
+            self._room.notify_all()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            self._sealed = True
+            self._names.close()
+            self._log_file.close()
+
+    def _use(self, segment: Segment) -> None:
+        self._segments.append(segment)
+        buffer, reserve = segment.buffer, segment.offsets.__next__
+
+        def append_point(number: int, step: int, timestamp_ms: int, value: float) -> None:
+            offset = reserve()
+            try:
+                pack_into(buffer, offset, step, timestamp_ms, value, number)
+            except struct.error:
+                self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+
+        self.append_point = append_point
+
+    def _append_elsewhere(
+        self, segment: Segment, offset: int, number: int, step: int, timestamp_ms: int, value: float
+    ) -> None:
         if offset < len(segment.buffer):
             # The slot is taken, but its record cannot be: leave no gap behind.
             segment.void(offset)
-            raise invalid(f"Step {record[0]} or timestamp {record[1]} is no 64-bit integer.")
-        with self._room:
-            if self._segment is segment:
-                self._wait_for_room(lambda: len(self._segments) < SEGMENTS_MAX)
+            raise invalid(f"Step {step} or timestamp {timestamp_ms} is no 64-bit integer.")
+        try:
             self._extend(segment)
-        step, timestamp_ms, value, number = record
+        except SealedError:
+            self._after_seal(self.name_of(number), step, timestamp_ms, value)
+            return
         self.append_point(number, step, timestamp_ms, value)
 
-    def _extend(self, full: Segment) -> None:
-        if self._segment is full:
-            segment = Segment(full.end_position, SEGMENT_RECORDS)
-            self._segments.append(segment)
-            self._segment = segment
+    def _append_frame(self, kind: Kind, payload: bytes, mark: int) -> None:
+        with self._lock:
+            if self._sealed:
+                raise SealedError
+            self._rotate_log()
+            # First what it says, then its mark: a reader that sees the mark finds the rest.
+            offset = self._with_room(lambda: self._log_file.append(kind, payload), len(payload))
+            self._bytes += self._log_file.size - offset
+            number = self._log_number
+            while not self._put_mark(self._segments[-1], offset, number, mark):
+                self._extend(self._segments[-1])
 
-    def _put_entry(self, segment: Segment, event: Event) -> bool:
+    def _put_mark(self, segment: Segment, frame_offset: int, log_number: int, mark: int) -> bool:
         offset = next(segment.offsets)
         if offset >= len(segment.buffer):
             return False
-        # First what it says, then its mark: a reader that sees the mark finds the rest.
-        self._entries[segment.first_position + offset // RECORD_BYTES] = event
-        pack_into(segment.buffer, offset, 0, 0, 0.0, ENTRY_MARK)
+        pack_into(segment.buffer, offset, frame_offset, log_number, 0.0, mark)
         return True
 
-    def _wait_for_room(self, has_room: Callable[[], bool]) -> None:
-        if not has_room() and not self._told_full:
+    def _rotate_log(self) -> None:
+        if self._log_file.size < LOG_FILE_BYTES:
+            return
+        self._full_logs.append((self._log_number, self.end_position(), self._log_file.size))
+        self._log_file.close()
+        self._log_number += 1
+        self._log_file = FrameFile(self.folder / log_file_name(self._log_number))
+
+    def _extend(self, full: Segment) -> None:
+        """Go on to the next segment, unless another thread has done so meanwhile."""
+        with self._lock:
+            if self._segments[-1] is not full:
+                return
+            if self._sealed:
+                raise SealedError
+            segment, self._prepared = self._prepared, None
+            if segment is None:
+                records = self._next_records(full)
+                segment = self._with_room(
+                    lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
+                )
+                if self._segments[-1] is not full:  # while this thread waited for room
+                    self._remove_segment(segment)
+                    return
+            self._use(segment)
+
+    def _next_records(self, segment: Segment) -> int:
+        """How many records the next segment has: a quarter of the limit at most, so that some fit into it."""
+        within_limit = max(self._limits.bytes_max // 4 // RECORD_BYTES, FIRST_SEGMENT_RECORDS)
+        return min(next_records(segment.end_position - segment.first_position), within_limit)
+
+    def _new_segment(self, first_position: int, records: int) -> Segment:
+        segment = Segment(self.folder, first_position, records)
+        self._bytes += len(segment.buffer)
+        return segment
+
+    def _remove_segment(self, segment: Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        self._bytes -= len(segment.buffer)
+
+    def _fits(self, size: int) -> bool:
+        return self._bytes + size <= self._limits.bytes_max
+
+    def _with_room(self, write: Callable[[], T], size: int = 0) -> T:
+        """Write when there is room for it, in the limit and on the disk; at the limit do what the limit says."""
+        while True:
+            if self._fits(size):
+                try:
+                    return write()
+                except OSError as error:
+                    if error.errno not in _NO_ROOM:
+                        raise StepwellException(
+                            f"The spool {self.folder} cannot be written: {error}. What was logged before is in it.",
+                            "INTERNAL_ERROR",
+                        ) from error
+                    self._make_room(f"the disk of {self.folder} is full")
+            else:
+                self._make_room(
+                    f"the spool {self.folder} has reached its limit of {self._limits.bytes_max} bytes"
+                )
+
+    def _make_room(self, reason: str) -> None:
+        """At the limit: wait, drop the oldest segment, or raise."""
+        if self._limits.when_full == "raise" or self._sealed:
+            raise StepwellException(
+                f"Nothing more can be logged: {reason}. Deliver it with 'stepwell sync', or raise the limit.",
+                "RESOURCE_EXHAUSTED",
+            )
+        dropping = self._limits.when_full == "drop_oldest" and len(self._segments) > 1
+        if not self._told_full:
             self._told_full = True
-            _log.warning("Nothing more fits into memory until the server answers: log calls wait.")
-        self._room.wait_for(has_room)
+            _log.warning(
+                "At its limit: %s. %s", reason, "The oldest goes." if dropping else "Log calls wait."
+            )
+        if dropping:
+            self._drop_oldest()
+        else:
+            self._room.wait(ROOM_POLL_S)
 
-    def _segment_at(self, position: int) -> Segment | None:
-        for segment in list(self._segments):
-            if segment.first_position <= position < segment.end_position:
-                return segment
-        return None
-
-    def _has_finished(self, position: int) -> bool:
-        segment = self._segment_at(position)
-        if segment is None:
-            return False
-        if segment.mark_at(position):
-            self._gap = None
-            return True
-        return self._skips_gap(segment, position)
-
-    def _skips_gap(self, segment: Segment, position: int) -> bool:
-        """Give up an unfinished slot after a while, when later ones are finished; tells whether it did."""
-        if not segment.records(position)["mark"].any() and segment is self._segment:
-            return False
-        if self._gap is None or self._gap[0] != position:
-            self._gap = (position, time.monotonic())
-        if time.monotonic() - self._gap[1] < GAP_PATIENCE_S:
-            return False
-        segment.void((position - segment.first_position) * RECORD_BYTES)
-        return True
-
-    def _finished_records(self, position: int, records_max: int) -> "NDArray[Any]":
-        import numpy as np
-
-        pieces = []
-        missing = records_max
-        while missing and (segment := self._segment_at(position)) is not None:
-            piece = segment.records(position)[:missing]
-            unfinished = np.flatnonzero(piece["mark"] == 0)
-            pieces.append(piece[: unfinished[0]] if len(unfinished) else piece)
-            if len(unfinished):
-                break
-            position += len(piece)
-            missing -= len(piece)
-        return np.concatenate(pieces)
-
-    def _entries_of(
-        self, marks: "NDArray[Any]", position: int, chars_max: int
-    ) -> tuple[int, list[tuple[int, Event]]]:
-        """Return where the slice ends and its entries: it ends before the entry that would make it too long."""
-        entries: list[tuple[int, Event]] = []
-        for index in (marks == ENTRY_MARK).nonzero()[0].tolist():
-            event = self._entries[position + index]
-            chars_max -= _chars(event)
-            if chars_max < 0 and entries:
-                return position + index, entries
-            entries.append((position + index, event))
-        return position + len(marks), entries
-
-
-def _chars(event: Event) -> int:
-    return 0 if isinstance(event, StatusChange) else len(event.key) + len(event.value)
+    def _drop_oldest(self) -> None:
+        segment = self._segments.popleft()
+        marks = segment.records()["mark"]
+        self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
+        self._remove_segment(segment)
+        self._room.notify_all()

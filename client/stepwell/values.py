@@ -192,3 +192,56 @@ def _check_unicode(what: str, text: str) -> None:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def to_columns(key: str, values: Any, steps: Any, timestamps: Any, now_ms: int) -> tuple[Any, Any, Any]:
+    """Return an array of a metric as columns of one length: int64 steps, int64 timestamps, float64 values.
+
+    Steps are 0, 1, 2, ... if not given; timestamps are now, one for all or one for each, in milliseconds.
+    """
+    import numpy as np
+
+    value_column = _column(key, "values", values, np.float64)
+    count = len(value_column)
+    step_column = np.arange(count) if steps is None else _column(key, "steps", steps, np.int64)
+    if timestamps is None or np.ndim(_plain_array(timestamps)) == 0:
+        time = now_ms if timestamps is None else to_timestamp_ms(key, timestamps)
+        time_column = np.full(count, time, np.int64)
+    else:
+        time_column = _column(key, "timestamps", timestamps, np.int64)
+    if not len(step_column) == len(time_column) == count:
+        lengths = f"{count} values, {len(step_column)} steps, {len(time_column)} timestamps"
+        raise invalid(
+            f"Metric {key!r}: values, steps and timestamps must have the same length; there are {lengths}."
+        )
+    if count and int(time_column.min()) < 0:
+        raise invalid(f"Metric {key!r}: timestamps must be milliseconds since the epoch, at least 0.")
+    return step_column, time_column, value_column
+
+
+def _plain_array(given: Any) -> Any:
+    """A numpy array of a list, an array, or a tensor of PyTorch, TensorFlow or JAX."""
+    import numpy as np
+
+    for method in ("detach", "cpu"):
+        if callable(unwrap := getattr(given, method, None)):
+            given = unwrap()
+    return np.asarray(given)
+
+
+def _column(key: str, what: str, given: Any, kind: Any) -> Any:
+    import numpy as np
+
+    array = _plain_array(given)
+    allowed = "iuf" if kind is np.float64 else "iu"
+    if array.ndim != 1 or (array.dtype.kind not in allowed and len(array)):
+        wanted = "numbers" if kind is np.float64 else "whole numbers"
+        raise invalid(
+            f"Metric {key!r}: {what} must be one list or one-dimensional array of {wanted}, not "
+            f"{array.ndim} dimensions of {array.dtype}."
+        )
+    if array.dtype == np.uint64 and kind is np.int64 and len(array) and int(array.max()) > STEP_MAX:
+        raise invalid(
+            f"Metric {key!r}: {what} must fit in 64 bits with a sign; the largest is {int(array.max())}."
+        )
+    return np.ascontiguousarray(array, kind)

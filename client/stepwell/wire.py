@@ -19,11 +19,27 @@ _STAGES = {
 }
 
 
-def open_writer(spec: runs_pb2.RunSpec, writer_id: str) -> ingest_pb2.OpenWriter:
+def open_writer(spec: runs_pb2.RunSpec, writer_id: str, rank: int | None) -> ingest_pb2.OpenWriter:
     """Return the first message of a writer's stream."""
     return ingest_pb2.OpenWriter(
-        run=spec, writer_id=writer_id, host=socket.gethostname(), process_id=os.getpid()
+        run=spec, writer_id=writer_id, rank=rank, host=socket.gethostname(), process_id=os.getpid()
     )
+
+
+def param_entry(key: str, value: str) -> ingest_pb2.Entry:
+    """Return a param as an entry of a log; its position comes later."""
+    return ingest_pb2.Entry(param=runs_pb2.Param(key=key, value=value))
+
+
+def tag_entry(key: str, value: str) -> ingest_pb2.Entry:
+    """Return a tag as an entry of a log."""
+    return ingest_pb2.Entry(tag=runs_pb2.Tag(key=key, value=value))
+
+
+def status_entry(status: int, end_time_ms: int | None) -> ingest_pb2.Entry:
+    """Return a change of status as an entry of a log."""
+    change = ingest_pb2.StatusChange(status=runs_pb2.RunStatus.ValueType(status), end_time_ms=end_time_ms)
+    return ingest_pb2.Entry(status=change)
 
 
 def run_spec(
@@ -99,6 +115,24 @@ def run(message: runs_pb2.Run) -> Run:
         latest_points=points,
     )
     return Run(run_info(message.info), data)
+
+
+def run_of_spec(spec: runs_pb2.RunSpec) -> Run:
+    """Return a run as it will be when the server hears of it; what only the server knows is empty."""
+    info = RunInfo(
+        run_id=spec.run_id,
+        experiment_id=str(spec.experiment_id) if spec.HasField("experiment_id") else "",
+        user_id=spec.user,
+        status=RunStatus.to_string(RunStatus.RUNNING),
+        start_time=spec.start_time_ms,
+        end_time=None,
+        lifecycle_stage=LifecycleStage.ACTIVE,
+        artifact_uri="",
+        run_name=spec.name,
+    )
+    return Run(
+        info, RunData(metrics={}, params={}, tags={tag.key: tag.value for tag in spec.tags}, latest_points={})
+    )
 
 
 def metrics(

@@ -1,68 +1,113 @@
-"""One process's log to one run: what is logged goes into the spool, a shipper carries it to the server."""
+"""What one process logs to one run: names and params it knows, and the log that its entries go to."""
 
 import os
 import threading
-import uuid
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from stepwell import settings
-from stepwell.delivery import Delivery, deadline, remaining_s
-from stepwell.entities import Param, RunTag
+from stepwell.arrays import ArrayPoints
+from stepwell.delivery import deadline, remaining_s
 from stepwell.errors import StepwellException, invalid
 from stepwell.receipts import PendingWrite, Receipt
-from stepwell.spool import Spool, StatusChange
+from stepwell.spool import SealedError, Spool
 from stepwell.values import check_key
 
 if TYPE_CHECKING:
-    from stepwell.shipper import Shipper
+    from stepwell.writer_log import WriterLog
     from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # Params that a writer remembers in order to refuse a change at the call; beyond, the server refuses it.
 PARAMS_KNOWN_MAX = 10_000
+# How long after a fork the parent waits before it delivers again, unless somebody waits for it: workers of data loaders
+# are forked one after another.
+RESUME_AFTER_FORK_S = 0.25
+
+
+class NoSpool:
+    """What a writer without a log has for a spool: no name is known, so every point goes the long way."""
+
+    numbers: Mapping[str, int] = MappingProxyType({})
+
+    def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
+        """Is never called, because no number is known."""
+        raise NotImplementedError
+
+
+NO_SPOOL = NoSpool()
 
 
 class RunWriter:
     """Everything this process logs to one run. Any thread may log.
 
-    `numbers` (metric name -> number in the spool) is for the fast path of the log functions: a name is in it when the
-    name is valid and the writer is awake. `spool` and `numbers` are replaced when the writer rests or fails or the
-    process forks, so they must be read anew for each point.
+    `spool` is for the fast path of the log functions. It is replaced when a log ends or the process forks, so it is
+    read anew for each point. Where there is no log it is one that knows no names.
     """
 
-    def __init__(self, uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None) -> None:
+    def __init__(
+        self, uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None, rank: int | None = None
+    ) -> None:
         self.uri = uri
         self.run_id = run_id
         self._spec = spec
+        self._rank = rank
         self._params: dict[str, str] = {}
         self.start_over()
 
     def start_over(self) -> None:
-        """Become a new writer with an empty log: at first, and in a forked child."""
-        self.numbers: dict[str, int] = {}
-        self.spool = Spool()
-        self.delivery = Delivery()
-        self._writer_id = uuid.uuid4().hex
-        self._lock = threading.Lock()
-        self._shipper: Shipper | None = None
-        self._shipper_epoch = 0
-        self._resting = False
+        """Have no log: at first, and in a forked child, whose log will be one of its own."""
+        self.spool: Spool | NoSpool = NO_SPOOL
+        self._lock = threading.RLock()
+        self._log: WriterLog | None = None
 
-    def number_of(self, key: str) -> int:
-        """Return the number for `spool.append_point`; wakes the writer.
+    def describe(self, spec: "runs_pb2.RunSpec | None", rank: int | None) -> None:
+        """Say more about the run, before the next log begins: how to create it, and which rank this process has."""
+        self._spec = spec or self._spec
+        self._rank = rank if rank is not None else self._rank
+
+    def log(self) -> "WriterLog":
+        """Return the log that entries go to; begins one if there is none."""
+        with self._lock:
+            if self._log is None:
+                from stepwell import catch_up
+                from stepwell.writer_log import WriterLog
+                from stepwell_api.v1 import runs_pb2
+
+                spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
+                self._log = WriterLog(self.uri, spec, self._rank, self._after_seal)
+                self.spool = self._log.spool
+                _with_log.add(self)
+                self._log.ship()
+                catch_up.begin(self.uri)
+            return self._log
+
+    def log_points(self, points: Sequence[tuple[str, int, int, float]]) -> None:
+        """Log points: metric, step, timestamp in milliseconds, value; all but the names are checked already.
 
         Raises:
-            StepwellException: INVALID_PARAMETER_VALUE for a bad name; the reason why the server takes nothing of
-                this writer, once that is known.
+            StepwellException: INVALID_PARAMETER_VALUE for a bad name; then nothing is logged.
         """
-        # Before waking: if the writer rests again meanwhile, the name must not get into the dict of the resting one.
-        numbers = self.numbers
-        number = numbers.get(key)
-        if number is None:
-            check_key("Metric", key)
-            self._wake()
-            number = numbers[key] = self.spool.number_of(key)
-        return number
+
+        def append(log: "WriterLog") -> None:
+            spool = log.spool
+            known = spool.numbers
+            numbers = [known.get(key) or spool.number_of(check_key("Metric", key)) for key, *_ in points]
+            append_point = spool.append_point
+            for number, (_, step, timestamp_ms, value) in zip(numbers, points, strict=True):
+                append_point(number, step, timestamp_ms, value)
+
+        self._append(append)
+
+    def log_array(self, key: str, steps: Any, timestamps_ms: Any, values: Any) -> None:
+        """Log points of one metric from columns of shape (n,), int64, int64 and float64."""
+        check_key("Metric", key)
+
+        def append(log: "WriterLog") -> None:
+            log.append_array(ArrayPoints(log.spool.number_of(key), steps, timestamps_ms, values))
+
+        self._append(append)
 
     def log_param(self, key: str, value: str) -> None:
         """Log a param; name and value are checked already.
@@ -70,10 +115,11 @@ class RunWriter:
         Raises:
             StepwellException: INVALID_PARAMETER_VALUE when this process has logged another value before.
         """
+        from stepwell import wire
+
         self.check_param(key, value)
         if key not in self._params:
-            self._wake()
-            self.spool.append_entry(Param(key, value))
+            self._append_entry(wire.param_entry(key, value))
             if len(self._params) < PARAMS_KNOWN_MAX:
                 self._params[key] = value
 
@@ -82,7 +128,7 @@ class RunWriter:
         known = self._params.get(key, value)
         if known == value:
             return
-        if self.delivery.has_rejected(key):
+        if self._log is not None and self._log.delivery.has_rejected(key):
             # What was known is not what is stored: let the server decide.
             del self._params[key]
             return
@@ -93,128 +139,108 @@ class RunWriter:
 
     def log_tag(self, key: str, value: str) -> None:
         """Log a tag; name and value are checked already."""
-        self._wake()
-        self.spool.append_entry(RunTag(key, value))
+        from stepwell import wire
+
+        self._append_entry(wire.tag_entry(key, value))
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""
-        self._wake()
-        self.spool.append_entry(StatusChange(status, end_time_ms))
+        from stepwell import wire
+
+        self._append_entry(wire.status_entry(status, end_time_ms))
 
     def flush(self, timeout_s: float | None = None) -> Receipt:
         """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
-        end_position = self.hurry()
-        self.delivery.wait(end_position, settings.flush_timeout_s() if timeout_s is None else timeout_s)
-        return self.receipt()
+        log = self._log
+        return log.flush(settings.flush_timeout_s() if timeout_s is None else timeout_s) if log else Receipt()
 
-    def hurry(self) -> int:
-        """Have everything logged so far delivered at once; returns its end position."""
-        end_position = self.spool.end_position()
-        if self.delivery.position < end_position:
-            with self._lock:
-                shipper = self._shipping()
-            shipper.hurry()
-        return end_position
-
-    def receipt(self) -> Receipt:
-        """Return what became of everything logged so far."""
-        return self.delivery.receipt(self.spool.end_position())
+    def hurry(self) -> None:
+        """Have everything logged so far delivered at once."""
+        if self._log is not None:
+            self._log.hurry()
 
     def pending(self, *keys: str) -> PendingWrite:
         """Return a handle to wait for what was logged just now under these keys."""
-        end_position = self.hurry()
-        rejected_before = len(self.delivery.rejections)
+        log = self.log()
+        end_position = log.hurry()
+        rejected_before = len(log.delivery.rejections)
 
         def settle(timeout: float | None) -> None:
             timeout_s = settings.flush_timeout_s() if timeout is None else timeout
-            self._confirm(keys, end_position, rejected_before, timeout_s)
+            _confirm(log, keys, end_position, rejected_before, timeout_s)
 
         return PendingWrite(settle)
 
     def rest(self) -> None:
-        """Let the stream end when everything is delivered. Logging again wakes the writer."""
+        """End the log; it is delivered on its own. Logging again begins another one."""
         with self._lock:
-            self.numbers = {}
-            self._resting = True
+            log, self._log, self.spool = self._log, None, NO_SPOOL
+        _with_log.discard(self)
+        if log is not None:
+            log.seal()
+            _sealed.append(log)
 
-    def resume(self) -> None:
-        """Ship again after the background thread was stopped for a fork."""
-        with self._lock:
-            self._shipping()
+    @property
+    def current_log(self) -> "WriterLog | None":
+        """The log that entries go to, if there is one."""
+        return self._log
 
-    def open_message(self) -> "ingest_pb2.OpenWriter":
-        """Return what opens this writer's stream."""
-        from stepwell import wire
-        from stepwell_api.v1 import runs_pb2
+    def _append_entry(self, entry: "ingest_pb2.Entry") -> None:
+        self._append(lambda log: log.append_entry(entry))
 
-        return wire.open_writer(self._spec or runs_pb2.RunSpec(run_id=self.run_id), self._writer_id)
+    def _append(self, append: Callable[["WriterLog"], None]) -> None:
+        """Append to the log that there is now; when another thread ends it meanwhile, to the next one."""
+        while True:
+            try:
+                append(self.log())
+            except SealedError:
+                continue
+            return
 
-    def may_rest(self) -> bool:
-        """Let the shipper go, if nobody writes any more and nothing waits; tells whether it did."""
-        with self._lock:
-            if not self._resting or self.delivery.position < self.spool.end_position():
-                return False
-            self._shipper = None
-        _awake.discard(self)
-        return True
+    def _after_seal(self, name: str, step: int, timestamp_ms: int, value: float) -> None:
+        """Log a point again whose log another thread has ended in this moment."""
+        self.log_points([(name, step, timestamp_ms, value)])
 
-    def fail(self, failure: StepwellException) -> None:
-        """Take note that nothing can ever be delivered again: log calls raise the failure from now on."""
-        with self._lock:
-            self.numbers = {}
-            self._shipper = None
-        end_position = self.spool.end_position()
-        self.delivery.failed(failure, end_position)
-        self.spool.forget_below(end_position)
-        _awake.discard(self)
 
-    def _wake(self) -> None:
-        if self.delivery.failure is not None:
-            raise self.delivery.failure
-        with self._lock:
-            self._resting = False
-            self._shipping()
-
-    def _shipping(self) -> "Shipper":
-        """Return the shipper; starts it if there is none, or if the background thread has ended under it."""
-        from stepwell import background
-
-        if self._shipper is None or self._shipper_epoch != background.epoch():
-            from stepwell.connection import connect
-            from stepwell.shipper import Shipper
-
-            self._shipper = Shipper(self, connect(self.uri))
-            _awake.add(self)
-            self._shipper_epoch = background.epoch()
-            background.spawn(self._shipper.run())
-        return self._shipper
-
-    def _confirm(
-        self, keys: tuple[str, ...], end_position: int, rejected_before: int, timeout_s: float
-    ) -> None:
-        if not self.delivery.wait(end_position, timeout_s):
-            raise StepwellException(
-                f"The server did not commit {', '.join(keys)} within {timeout_s:g} s; it is still on its way.",
-                "TEMPORARILY_UNAVAILABLE",
-            )
-        for rejection in self.delivery.rejections[rejected_before:]:
-            if rejection.key in keys or not rejection.key:
-                raise StepwellException(rejection.reason, rejection.error_code)
+def _confirm(
+    log: "WriterLog", keys: tuple[str, ...], end_position: int, rejected_before: int, timeout_s: float
+) -> None:
+    """Wait, and raise what became of it when it is not stored."""
+    if not log.delivery.wait(end_position, timeout_s):
+        raise log.delivery.failure or StepwellException(
+            f"The server has not committed {', '.join(keys)} (waited for up to {timeout_s:g} s); it stays in the spool "
+            f"{log.folder} and on its way.",
+            "TEMPORARILY_UNAVAILABLE",
+        )
+    for rejection in log.delivery.rejections[rejected_before:]:
+        if rejection.key in keys or not rejection.key:
+            raise StepwellException(rejection.reason, rejection.error_code)
 
 
 _lock = threading.Lock()
-# All writers that anybody holds, so that a run has one; and those that are not at rest.
+# All writers that anybody holds, so that a run has one; those that have a log; and logs that ended, until delivered.
 _writers: "weakref.WeakValueDictionary[tuple[str, str], RunWriter]" = weakref.WeakValueDictionary()
-_awake: set[RunWriter] = set()
+_with_log: set[RunWriter] = set()
+_sealed: "list[WriterLog]" = []
+_resumption: threading.Timer | None = None
 
 
-def writer_for(uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None) -> RunWriter:
+def writer_for(
+    uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None, rank: int | None = None
+) -> RunWriter:
     """Return this process's writer to a run; no call to the server is made."""
     with _lock:
         writer = _writers.get((uri, run_id))
         if writer is None:
-            writer = _writers[uri, run_id] = RunWriter(uri, run_id, spec)
+            writer = _writers[uri, run_id] = RunWriter(uri, run_id)
+        writer.describe(spec, settings.rank() if rank is None else rank)
         return writer
+
+
+def open_logs() -> "list[WriterLog]":
+    """Return all logs of this process that are not wholly delivered."""
+    _sealed[:] = [log for log in _sealed if log.is_delivering]
+    return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
 
 
 def flush_run(uri: str, run_id: str) -> None:
@@ -224,24 +250,52 @@ def flush_run(uri: str, run_id: str) -> None:
         writer.flush()
 
 
+def retire(uri: str, run_id: str) -> None:
+    """Deliver what this process logged to a run and end that log; the next one is of another writer."""
+    writer = _writers.get((uri, run_id))
+    if writer is not None:
+        writer.flush()
+        writer.rest()
+
+
 def flush_all(timeout_s: float) -> Receipt:
-    """Wait until everything this process logged is committed or refused; returns the sum for runs not at rest."""
+    """Wait until everything this process logged is committed or refused; returns the sum over its logs."""
     moment = deadline(timeout_s)
-    writers = list(_awake)
-    for writer in writers:
-        writer.hurry()
-    return sum((writer.flush(remaining_s(moment)) for writer in writers), Receipt())
+    logs = open_logs()
+    for log in logs:
+        log.hurry()
+    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+
+
+def cancel_resumption() -> None:
+    """Leave the delivery stopped after a fork, because another fork or the end of the process follows."""
+    global _resumption
+    if _resumption is not None:
+        _resumption.cancel()
+        _resumption = None
 
 
 def _resume_in_parent() -> None:
-    for writer in list(_awake):
-        writer.resume()
+    """Ship again some time after the last fork: gRPC that is just connecting is the worst moment for the next one."""
+    global _resumption
+    cancel_resumption()
+    if open_logs():
+        _resumption = threading.Timer(RESUME_AFTER_FORK_S, _resume_all)
+        _resumption.daemon = True
+        _resumption.start()
+
+
+def _resume_all() -> None:
+    for log in open_logs():
+        log.resume()
 
 
 def _start_over_in_child() -> None:
-    global _lock
+    global _lock, _resumption
     _lock = threading.Lock()
-    _awake.clear()
+    _resumption = None
+    _with_log.clear()
+    _sealed.clear()
     for writer in list(_writers.values()):
         writer.start_over()
 

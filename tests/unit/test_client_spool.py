@@ -1,162 +1,309 @@
-"""The spool: what is appended comes out once, in order, in slices; limits block and say so."""
+"""The spool: what is appended comes out once, in order, in slices; limits do what they say; damage is counted."""
 
+import os
 import struct
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stepwell import Param, RunTag, StepwellException, segment, spool
+from stepwell import StepwellException, segment, spool, spool_reader
+from stepwell.arrays import ArrayPoints
 from stepwell.batches import BATCH_NEW_NAMES_MAX, KeyTable, read_batch
-from stepwell.spool import FIRST_SEGMENT_RECORDS, SEGMENT_RECORDS, Spool, StatusChange
+from stepwell.segment import FIRST_SEGMENT_RECORDS
+from stepwell.spool import SealedError, Spool, SpoolLimits
+from stepwell.spool_reader import SpoolReader
+from stepwell.wire import tag_entry
+from stepwell_api.v1 import ingest_pb2
 
 ALL = 10**9
+LONG = 40_000  # points; they take segments of several sizes
+
+MakeSpool = Callable[..., Spool]
 
 
-def filled(points: int) -> Spool:
-    log = Spool()
+@pytest.fixture
+def new_spool(tmp_path: Path) -> MakeSpool:
+    def make(bytes_max: int = 2**30, when_full: str = "raise", after_seal: object = None) -> Spool:
+        return Spool(tmp_path, SpoolLimits(bytes_max, when_full), after_seal)
+
+    return make
+
+
+@pytest.fixture
+def log(new_spool: MakeSpool) -> Spool:
+    return new_spool()
+
+
+def fill(log: Spool, points: int) -> Spool:
     number = log.number_of("loss")
     for step in range(points):
         log.append_point(number, step, 7, step / 2)
     return log
 
 
-def test_nothing_yet() -> None:
-    assert Spool().read(0, ALL, ALL) is None
-    assert Spool().end_position() == 0
+def reader(log: Spool, *, alive: bool = True) -> SpoolReader:
+    return SpoolReader(log.folder, alive=alive)
 
 
-@pytest.mark.parametrize("points", [1, FIRST_SEGMENT_RECORDS, FIRST_SEGMENT_RECORDS + 1, 3 * SEGMENT_RECORDS])
-def test_points_come_out_as_columns(points: int) -> None:
-    log = filled(points)
-    piece = log.read(0, ALL, ALL)
-    assert (piece.first_position, piece.end_position, log.end_position()) == (0, points, points)
-    assert piece.steps.tolist() == list(range(points))
-    assert piece.values.tolist() == [step / 2 for step in range(points)]
-    assert set(piece.timestamps_ms.tolist()) == {7}
-    assert log.read(points, ALL, ALL) is None
-
-
-def test_slices_join() -> None:
-    log, position, steps = filled(5_000), 0, []
-    while (piece := log.read(position, 700, ALL)) is not None:
+def all_steps(of: SpoolReader, position: int = 0, records: int = ALL) -> list[int]:
+    steps: list[int] = []
+    while (piece := of.read(position, records, ALL)) is not None:
         assert piece.first_position == position
-        assert len(piece) <= 700
+        assert len(piece.steps) <= records
         steps += piece.steps.tolist()
         position = piece.end_position
-        log.forget_below(position)
-    assert steps == list(range(5_000))
+    return steps
 
 
-def test_entries_keep_their_positions() -> None:
-    log = Spool()
+def test_nothing_yet(log: Spool) -> None:
+    assert reader(log).read(0, ALL, ALL) is None
+    assert log.end_position() == reader(log).end_position() == 0
+
+
+@pytest.mark.parametrize("points", [1, FIRST_SEGMENT_RECORDS, FIRST_SEGMENT_RECORDS + 1, LONG])
+def test_points_come_out_as_columns(log: Spool, points: int) -> None:
+    fill(log, points)
+    piece = reader(log).read(0, 700, ALL)
+    assert piece.values.tolist() == [step / 2 for step in range(min(points, 700))]
+    assert set(piece.timestamps_ms.tolist()) == {7}
+    assert all_steps(reader(log)) == all_steps(reader(log, alive=False)) == list(range(points))
+    assert log.end_position() == reader(log).end_position() == points
+
+
+def test_what_is_delivered_goes(log: Spool) -> None:
+    fill(log, LONG)
+    before = log.bytes_on_disk
+    log.remove_below(LONG - 1)
+    assert all_steps(reader(log), LONG - 1) == [LONG - 1]
+    assert log.bytes_on_disk < before
+    assert len(list(log.folder.glob("points-*"))) == 1
+
+
+def test_entries_keep_their_positions(log: Spool) -> None:
     number = log.number_of("loss")
-    events = [Param("p", "1"), RunTag("t", "2"), StatusChange(3, 9)]
-    for event in events:
+    for payload in (b"a", b"bb"):
         log.append_point(number, 0, 0, 0.0)
-        log.append_entry(event)
-    piece = log.read(0, ALL, ALL)
-    assert piece.entries == [(1, events[0]), (3, events[1]), (5, events[2])]
-    assert len(piece.steps) == 3
+        log.append_entry(payload)
+    assert reader(log).read(0, ALL, ALL).entries == [(1, b"a"), (3, b"bb")]
 
 
-def test_slices_are_bounded_in_characters() -> None:
-    log = Spool()
-    for key in "abc":
-        log.append_entry(RunTag(key, "x" * 99))
-    assert [key.key for _, key in log.read(0, ALL, 250).entries] == ["a", "b"]
-    assert [key.key for _, key in log.read(2, ALL, 1).entries] == ["c"]
+def test_slices_are_bounded_in_bytes(log: Spool) -> None:
+    for letter in b"abc":
+        log.append_entry(bytes([letter]) * 100)
+    assert [payload[:1] for _, payload in reader(log).read(0, ALL, 250).entries] == [b"a", b"b"]
+    assert [payload[:1] for _, payload in reader(log).read(2, ALL, 1).entries] == [b"c"]
 
 
-def test_extreme_numbers_stay() -> None:
-    log = Spool()
+def test_extreme_numbers_stay(log: Spool) -> None:
     rows = [
         (-(2**63), 0, float("-inf")),
         (2**63 - 1, 2**63 - 1, float("inf")),
         (0, 1, 5e-324),
         (0, 1, float("nan")),
     ]
+    number = log.number_of("loss")
     for row in rows:
-        log.append_point(1, *row)
-    piece = log.read(0, ALL, ALL)
+        log.append_point(number, *row)
+    piece = reader(log).read(0, ALL, ALL)
     assert piece.steps.tolist() == [row[0] for row in rows]
     assert piece.timestamps_ms.tolist() == [row[1] for row in rows]
     np.testing.assert_array_equal(piece.values, [row[2] for row in rows])
 
 
-def test_a_step_that_does_not_fit_leaves_no_gap() -> None:
-    log = Spool()
-    log.append_point(1, 1, 0, 0.0)
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [
+        (np.arange(5), np.full(5, 3)),
+        (np.array([2**63 - 1, -(2**63), 0, 7, 7]), np.arange(5)),
+        (np.array([5, 3, 1, -1, -3]), np.array([9, 8, 9, 8, 9])),
+    ],
+)
+def test_arrays_come_out_as_they_went_in(log: Spool, steps: np.ndarray, times: np.ndarray) -> None:
+    values = np.array([0.1, np.nan, np.inf, -0.0, 5e-324])
+    log.append_array(ArrayPoints(log.number_of("loss"), steps, times, values))
+    (points,) = reader(log).read(0, ALL, ALL).arrays
+    assert points.steps.tolist() == steps.tolist()
+    assert points.timestamps_ms.tolist() == times.tolist()
+    assert points.values.tobytes() == values.tobytes()
+
+
+def test_long_arrays_are_cut_and_counted(log: Spool) -> None:
+    count = spool.ARRAY_POINTS_MAX + 1
+    column = np.arange(count)
+    log.append_array(ArrayPoints(log.number_of("loss"), column, column, column / 2))
+    piece = reader(log).read(0, ALL, ALL)
+    assert [len(points) for points in piece.arrays] == [spool.ARRAY_POINTS_MAX, 1]
+    assert (piece.end_position, log.extra_points, len(piece)) == (2, count - 2, count)
+
+
+def test_a_step_that_does_not_fit_leaves_no_gap(log: Spool) -> None:
+    number = log.number_of("loss")
+    log.append_point(number, 1, 0, 0.0)
     with pytest.raises(StepwellException, match="64-bit"):
-        log.append_point(1, 2**63, 0, 0.0)
-    log.append_point(1, 2, 0, 0.0)
-    piece = log.read(0, ALL, ALL)
+        log.append_point(number, 2**63, 0, 0.0)
+    log.append_point(number, 2, 0, 0.0)
+    piece = reader(log).read(0, ALL, ALL)
     assert (piece.steps.tolist(), piece.end_position) == ([1, 2], 3)
 
 
-def test_a_gap_holds_back_what_follows_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = Spool()
-    log.append_point(1, 1, 0, 0.0)
-    abandoned = next(log._segment.offsets)
-    log.append_point(1, 3, 0, 0.0)
-    assert log.read(0, ALL, ALL).steps.tolist() == [1]
-    assert log.read(1, ALL, ALL) is None
-    assert abandoned == segment.RECORD_BYTES
-    monkeypatch.setattr(spool, "GAP_PATIENCE_S", 0.0)
-    assert log.read(1, ALL, ALL).steps.tolist() == [3]
+def test_a_gap_holds_back_what_follows_but_not_for_ever(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = log.number_of("loss")
+    log.append_point(number, 1, 0, 0.0)
+    assert next(log._segments[-1].offsets) == segment.RECORD_BYTES
+    log.append_point(number, 3, 0, 0.0)
+    live = reader(log)
+    assert live.read(0, ALL, ALL).steps.tolist() == [1]
+    assert live.read(1, ALL, ALL) is None
+    monkeypatch.setattr(spool_reader, "GAP_PATIENCE_S", 0.0)
+    assert live.read(1, ALL, ALL).steps.tolist() == [3]
 
 
-def test_many_threads() -> None:
-    log = Spool()
+def test_the_gap_of_a_dead_process_is_passed_over_at_once_and_named(log: Spool) -> None:
+    number = log.number_of("loss")
+    next(log._segments[-1].offsets)
+    log.append_point(number, 3, 0, 0.0)
+    dead = reader(log, alive=False)
+    assert all_steps(dead) == [3]
+    assert [damage.count for damage in dead.damage] == [1]
+
+
+def test_many_threads(log: Spool) -> None:
     numbers = [log.number_of(f"m{thread}") for thread in range(4)]
 
     def append(number: int) -> None:
         for step in range(20_000):
             log.append_point(number, step, 0, 0.0)
 
+    found: dict[int, list[int]] = {number: [] for number in numbers}
+    position, live = 0, reader(log)
     with ThreadPoolExecutor() as threads:
-        list(threads.map(append, numbers))
-    piece = log.read(0, ALL, ALL)
-    for number in numbers:
-        assert piece.steps[piece.numbers == number].tolist() == list(range(20_000))
+        jobs = [threads.submit(append, number) for number in numbers]
+        while position < 80_000:
+            if (piece := live.read(position, 5_000, ALL)) is not None:
+                for number in numbers:
+                    found[number] += piece.steps[piece.numbers == number].tolist()
+                position = piece.end_position
+            log.prepare()
+        for job in jobs:
+            job.result()
+    assert found == {number: list(range(20_000)) for number in numbers}
 
 
-def test_a_full_spool_waits_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(spool, "SEGMENTS_MAX", 2)
-    log = filled(FIRST_SEGMENT_RECORDS + SEGMENT_RECORDS)
-    thread = threading.Thread(target=log.append_point, args=(1, -1, 0, 0.0), daemon=True)
-    thread.start()
-    thread.join(0.1)
-    assert thread.is_alive()
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    log.forget_below(FIRST_SEGMENT_RECORDS)
-    thread.join(10)
-    assert log.read(FIRST_SEGMENT_RECORDS + SEGMENT_RECORDS, ALL, ALL).steps.tolist() == [-1]
+def test_a_sealed_spool_sends_points_elsewhere(new_spool: MakeSpool) -> None:
+    elsewhere: list[tuple[object, ...]] = []
+    log = new_spool(after_seal=lambda *point: elsewhere.append(point))
+    number, append = log.number_of("loss"), log.append_point
+    append(number, 1, 0, 0.5)
+    log.seal()
+    append(number, 2, 0, 0.5)
+    assert elsewhere == [("loss", 2, 0, 0.5)]
+    assert all_steps(reader(log)) == [1]
+    with pytest.raises(SealedError):
+        log.append_entry(b"x")
+    assert log.end_position() == 1
 
 
-def test_batches_group_points_by_metric() -> None:
-    log, table = Spool(), KeyTable()
+class TestFull:
+    """What happens where the spool has reached its limit."""
+
+    LIMIT = 200_000  # bytes
+
+    def test_raise(self, new_spool: MakeSpool) -> None:
+        log = new_spool(self.LIMIT, "raise")
+        with pytest.raises(StepwellException, match="limit of 200000 bytes") as caught:
+            fill(log, LONG)
+        assert caught.value.error_code == "RESOURCE_EXHAUSTED"
+        assert all_steps(reader(log)) == list(range(log.end_position()))
+
+    def test_drop_oldest(self, new_spool: MakeSpool, caplog: pytest.LogCaptureFixture) -> None:
+        log = fill(new_spool(self.LIMIT * 4, "drop_oldest"), 2 * LONG)
+        steps = all_steps(reader(log))
+        assert steps == list(range(2 * LONG - len(steps), 2 * LONG))
+        assert log.dropped == 2 * LONG - len(steps) > 0
+        assert "oldest goes" in caplog.text
+
+    def test_block(self, new_spool: MakeSpool, caplog: pytest.LogCaptureFixture) -> None:
+        log = new_spool(self.LIMIT, "block")
+        thread = threading.Thread(target=fill, args=(log, 6_000), daemon=True)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert "Log calls wait" in caplog.text
+        live = reader(log)
+        first = all_steps(live)
+        log.remove_below(len(first))
+        thread.join(10)
+        assert all_steps(live, len(first)) == list(range(len(first), 6_000))
+
+    def test_a_full_disk_is_the_same(self, new_spool: MakeSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+        log = new_spool()
+
+        def no_room(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", no_room)
+        with pytest.raises(StepwellException, match=r"disk of .* is full"):
+            fill(log, LONG)
+        monkeypatch.undo()
+        log.append_point(log.number_of("loss"), -1, 0, 0.0)
+        assert all_steps(reader(log))[-1] == -1
+
+
+class TestDamage:
+    """What is readable is delivered, what is not is counted and named."""
+
+    def test_a_cut_segment(self, log: Spool) -> None:
+        fill(log, 2_000)
+        os.truncate(log.folder / segment.segment_name(0, FIRST_SEGMENT_RECORDS), 32 * 100 + 5)
+        dead = reader(log, alive=False)
+        assert all_steps(dead) == [*range(100), *range(FIRST_SEGMENT_RECORDS, 2_000)]
+        assert dead.damage[0].count == FIRST_SEGMENT_RECORDS - 100
+        assert "points-" in dead.damage[0].reason
+
+    def test_a_broken_entry(self, log: Spool) -> None:
+        for payload in (b"first", b"second", b"third"):
+            log.append_entry(payload)
+        path = log.folder / spool.log_file_name(0)
+        path.write_bytes(path.read_bytes().replace(b"second", b"sEcond"))
+        dead = reader(log, alive=False)
+        assert [payload for _, payload in dead.read(0, ALL, ALL).entries] == [b"first", b"third"]
+        assert [damage.count for damage in dead.damage] == [1]
+
+    def test_lost_names(self, log: Spool) -> None:
+        fill(log, 10)
+        other = log.number_of("other")
+        log.append_point(other, 99, 0, 0.0)
+        path = log.folder / spool.NAMES_FILE
+        os.truncate(path, path.stat().st_size - 2)
+        dead = reader(log, alive=False)
+        assert all_steps(dead) == list(range(10))
+        assert [damage.count for damage in dead.damage] == [1]
+
+
+def test_batches_group_points_by_metric(log: Spool) -> None:
+    table, live = KeyTable(), reader(log)
     for step in range(3):
         for name in ("b", "a"):
             log.append_point(log.number_of(name), step, 10 * step, float(step))
-    batch, records = read_batch(log, 0, table)
+    batch, records = read_batch(live, 0, table)
     assert records == 6
     assert (batch.new_keys, batch.points.key, batch.points.count) == (["b", "a"], [0, 1], [3, 3])
     assert batch.points.step == [0, 1, 2, 0, 1, 2]
     assert batch.points.timestamp_ms == [0, 10, 20, 0, 10, 20]
     log.append_point(log.number_of("a"), 9, 9, 9.0)
-    batch, _ = read_batch(log, 6, table)
+    batch, _ = read_batch(live, 6, table)
     assert (batch.new_keys, batch.points.key, batch.first_position, batch.end_position) == ([], [1], 6, 7)
 
 
-def test_batches_stay_small_with_many_new_names() -> None:
-    log, table, position, names = Spool(), KeyTable(), 0, []
+def test_batches_stay_small_with_many_new_names(log: Spool) -> None:
+    live, table, position, names = reader(log), KeyTable(), 0, []
     for number in range(5_000):
         log.append_point(log.number_of(f"{number:05}" + "𝔪" * 245), 0, 0, 0.0)
-    while (cut := read_batch(log, position, table)) is not None:
+    while (cut := read_batch(live, position, table)) is not None:
         batch, _ = cut
         assert len(batch.new_keys) <= BATCH_NEW_NAMES_MAX
         assert batch.ByteSize() < 4 * 2**20
@@ -167,3 +314,22 @@ def test_batches_stay_small_with_many_new_names() -> None:
 
 def test_the_record_is_as_drawn() -> None:
     assert segment.RECORD_BYTES == struct.calcsize("<qqdII") == 32
+
+
+def test_entries_and_arrays_travel_in_batches(log: Spool) -> None:
+    log.append_entry(tag_entry("kind", "test").SerializeToString())
+    log.append_array(ArrayPoints(log.number_of("loss"), np.arange(3), np.arange(3), np.arange(3) / 2))
+    batch, records = read_batch(reader(log), 0, KeyTable())
+    assert records == 4
+    assert batch.entries[0].position == 0
+    assert batch.entries[0].tag.value == "test"
+    assert (batch.points.step, batch.points.value) == ([0, 1, 2], [0.0, 0.5, 1.0])
+
+
+def test_columns_are_points_on_the_wire() -> None:
+    columns = ingest_pb2.PointColumns(
+        key=[3], count=[2], step=struct.pack("<2q", -1, 2**62), timestamp_ms=struct.pack("<2q", 5, 6),
+        value=struct.pack("<2d", 0.1, float("inf")),
+    )  # fmt: skip
+    points = ingest_pb2.Points.FromString(columns.SerializeToString())
+    assert (points.step, points.timestamp_ms, points.value) == ([-1, 2**62], [5, 6], [0.1, float("inf")])

@@ -272,6 +272,47 @@ class Points(google.protobuf.message.Message):
 Global___Points: typing_extensions.TypeAlias = Points
 
 @typing.final
+class PointColumns(google.protobuf.message.Message):
+    """The same bytes on the wire as Points: a packed column of fixed width is the column's memory, little-endian, behind its
+    length. A client that has its columns in memory serializes this message and parses the result as Points, and
+    no element is touched one by one. Never sent under its own name.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    step: builtins.bytes
+    """Signed 64-bit integers, little-endian."""
+    timestamp_ms: builtins.bytes
+    """Signed 64-bit integers, little-endian."""
+    value: builtins.bytes
+    """64-bit floating-point numbers, little-endian."""
+    @property
+    def key(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """As in Points."""
+
+    @property
+    def count(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """As in Points."""
+
+    def __init__(
+        self,
+        *,
+        key: collections.abc.Iterable[builtins.int] | None = ...,
+        count: collections.abc.Iterable[builtins.int] | None = ...,
+        step: builtins.bytes = ...,
+        timestamp_ms: builtins.bytes = ...,
+        value: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "key", b"key", "step", b"step", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
+
+Global___PointColumns: typing_extensions.TypeAlias = PointColumns
+
+@typing.final
 class Entry(google.protobuf.message.Message):
     """One rarer entry of the log."""
 

@@ -1,0 +1,80 @@
+"""An array of points of one metric as bytes, for the spool.
+
+payload    metric number u32 | count u32 | flags u32 | 4 zero bytes | steps | timestamps ms | values     little-endian
+
+Steps are i64, or with flag 1 just the first and the distance (i64 each). Timestamps are i64, or with flag 2 just one
+for all. Values are f64.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HEAD = struct.Struct("<III4x")
+_EVEN_STEPS = 1
+_ONE_TIME = 2
+_INT64_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayPoints:
+    """Points of one metric: its number in the spool, and three columns of shape (n,)."""
+
+    number: int
+    steps: "NDArray[Any]"
+    timestamps_ms: "NDArray[Any]"
+    values: "NDArray[Any]"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def encode(points: ArrayPoints) -> bytes:
+    """Return the payload."""
+    steps, times = points.steps, points.timestamps_ms
+    even = _is_even(steps)
+    one_time = bool((times == times[0]).all())
+    flags = _EVEN_STEPS * even + _ONE_TIME * one_time
+    stored_steps = (
+        struct.pack("<qq", int(steps[0]), _distance(steps)) if even else steps.astype("<i8").tobytes()
+    )
+    stored_times = struct.pack("<q", int(times[0])) if one_time else times.astype("<i8").tobytes()
+    head = _HEAD.pack(points.number, len(points), flags)
+    return b"".join((head, stored_steps, stored_times, points.values.astype("<f8").tobytes()))
+
+
+def decode(payload: bytes) -> ArrayPoints:
+    """Return the points of a payload."""
+    import numpy as np
+
+    number, count, flags = _HEAD.unpack_from(payload)
+    offset = _HEAD.size
+    if flags & _EVEN_STEPS:
+        first, distance = struct.unpack_from("<qq", payload, offset)
+        steps = first + distance * np.arange(count, dtype=np.int64)
+        offset += 16
+    else:
+        steps = np.frombuffer(payload, "<i8", count, offset)
+        offset += 8 * count
+    if flags & _ONE_TIME:
+        times = np.full(count, struct.unpack_from("<q", payload, offset)[0], np.int64)
+        offset += 8
+    else:
+        times = np.frombuffer(payload, "<i8", count, offset)
+        offset += 8 * count
+    return ArrayPoints(number, steps, times, np.frombuffer(payload, "<f8", count, offset))
+
+
+def _distance(steps: "NDArray[Any]") -> int:
+    return int(steps[1]) - int(steps[0]) if len(steps) > 1 else 0
+
+
+def _is_even(steps: "NDArray[Any]") -> bool:
+    distance = _distance(steps)
+    in_range = -_INT64_MAX <= distance <= _INT64_MAX
+    ends_there = int(steps[0]) + distance * (len(steps) - 1) == int(steps[-1])
+    # Differences may wrap around, but then the ends would not fit.
+    return in_range and ends_there and bool((steps[1:] - steps[:-1] == distance).all())

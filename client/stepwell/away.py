@@ -1,0 +1,24 @@
+"""Says that a server is away, and that it is back: once each, for all the runs of a process."""
+
+from logging import getLogger
+
+_log = getLogger("stepwell")
+_away: set[str] = set()
+
+
+def say_away(target: str, reason: str) -> None:
+    """Say that a server (host:port) cannot be reached, unless that was said."""
+    if target not in _away:
+        _away.add(target)
+        _log.warning(
+            "%s Logging goes on; what is logged waits in the spool and is delivered when the server can be reached, by "
+            "this process, the next one that starts here, or 'stepwell sync'.",
+            reason,
+        )
+
+
+def say_back(target: str) -> None:
+    """Say that a server can be reached again, if it was said to be away."""
+    if target in _away:
+        _away.discard(target)
+        _log.warning("The server %s is back; what waited is on its way.", target)

@@ -1,0 +1,98 @@
+"""Checksummed frames in append-only files: everything in a spool that is not a point. SPOOL.md draws them.
+
+frame    payload length u32 | crc32 of kind and payload u32 | kind u8 | 3 zero bytes | payload      little-endian
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+
+_HEAD = struct.Struct("<IIB3x")
+# A frame that says it is longer than this is damaged: 16 MiB, twice what any writer makes.
+FRAME_BYTES_MAX = 16 * 2**20
+
+
+class Kind(IntEnum):
+    """What a payload is."""
+
+    ENTRY = 1  # an `Entry` message of the contract
+    ARRAY = 2  # an array of points, see arrays.py
+    NAME = 3  # the name of a metric in UTF-8; names are numbered from 1 in the order of their frames
+
+
+class DamagedFrameError(Exception):
+    """The file does not hold what was written there."""
+
+
+class FrameFile:
+    """An append-only file of frames, as its one writer sees it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def append(self, kind: Kind, payload: bytes) -> int:
+        """Append a frame with one write and return its offset; the bytes belong to the kernel when it returns.
+
+        Raises:
+            OSError: there is no room; nothing of the frame stays.
+        """
+        frame = _HEAD.pack(len(payload), _checksum(kind, payload), kind) + payload
+        offset = self.size
+        try:
+            written = os.write(self._descriptor, frame)
+            if written < len(frame):
+                raise OSError(28, os.strerror(28), str(self.path))
+        except OSError:
+            os.ftruncate(self._descriptor, offset)
+            raise
+        self.size += len(frame)
+        return offset
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
+def read_frame_at(path: Path, offset: int, kind: Kind) -> bytes:
+    """Return the payload of the frame at an offset of a file.
+
+    Raises:
+        DamagedFrameError: there is no whole frame of this kind.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = os.pread(file.fileno(), _HEAD.size, offset)
+        length = _HEAD.unpack(head)[0] if len(head) == _HEAD.size else 0
+        data = head + os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + len(head))
+    payload = _payload(data, 0)
+    if payload is None or payload[0] != kind:
+        raise DamagedFrameError(f"no whole {kind.name.lower()} at byte {offset}")
+    return payload[1]
+
+
+def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (end offset, kind, payload) of the frames up to the first one that is damaged or unfinished."""
+    offset = 0
+    while (found := _payload(data, offset)) is not None:
+        offset += _HEAD.size + len(found[1])
+        yield offset, *found
+
+
+def _payload(data: bytes, offset: int) -> tuple[int, bytes] | None:
+    if offset + _HEAD.size > len(data):
+        return None
+    length, checksum, kind = _HEAD.unpack_from(data, offset)
+    start = offset + _HEAD.size
+    payload = data[start : start + length] if length <= FRAME_BYTES_MAX else b""
+    if len(payload) != length or _checksum(kind, payload) != checksum:
+        return None
+    return kind, payload
+
+
+def _checksum(kind: int, payload: bytes) -> int:
+    return zlib.crc32(payload, kind)

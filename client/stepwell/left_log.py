@@ -1,0 +1,90 @@
+"""A log that another process left behind, or still writes: what `stepwell sync` and later processes deliver."""
+
+import time
+from logging import getLogger
+from pathlib import Path
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+from stepwell import spool_folder
+from stepwell.delivery import Delivery
+from stepwell.errors import StepwellException
+from stepwell.spool_folder import WriterFile
+from stepwell.spool_reader import SpoolReader
+
+if TYPE_CHECKING:
+    from stepwell_api.v1 import ingest_pb2
+
+# Locks may not reach across machines. A spool of another host that was not ended is taken for dead after an hour
+# without a change; until then it is delivered but stays.
+FOREIGN_SILENCE_S = 3_600.0
+
+_log = getLogger("stepwell")
+
+
+class LeftLog:
+    """A spool of another process. Where this process holds its lock it is deleted when it is delivered.
+
+    Raises:
+        StepwellException: it cannot be read.
+    """
+
+    def __init__(self, folder: Path, *, follow: bool = False) -> None:
+        self.folder = folder
+        self.writer: WriterFile = spool_folder.read_writer(folder)
+        # Whatever the lock says, a writer on another machine may still be at work.
+        self.is_dead = not _may_live_elsewhere(folder, self.writer) and spool_folder.adopt(folder)
+        self.reader = SpoolReader(folder, alive=not self.is_dead)
+        self.delivery = Delivery()
+        self.end_position = self.reader.end_position()
+        self._follow = follow and not self.is_dead
+
+    @property
+    def follows(self) -> bool:
+        """Whether its writer lives and this log waits for more."""
+        return self._follow
+
+    def abandon(self) -> None:
+        """Leave it where it is, undelivered."""
+        spool_folder.release(self.folder)
+
+    def open_message(self) -> "ingest_pb2.OpenWriter":
+        """Return what opens its stream."""
+        from stepwell_api.v1 import ingest_pb2
+
+        message = ingest_pb2.OpenWriter.FromString(bytes.fromhex(self.writer.open_writer))
+        message.orphaned = not self._follow
+        return message
+
+    def is_complete(self, position: int) -> bool:
+        """Tell whether nothing is to be delivered at or after a position."""
+        return not self._follow and position >= self.end_position
+
+    def settled(self, position: int) -> None:
+        """Nothing is deleted before all of it is delivered."""
+
+    async def breathe(self) -> None:
+        """See what a living writer has logged meanwhile, and whether it still lives."""
+        if self._follow:
+            # In this order: what was logged before it died is seen.
+            self._follow = spool_folder.is_locked(self.folder)
+            self.end_position = max(self.end_position, self.reader.end_position())
+
+    def finished(self) -> None:
+        """All of it is delivered."""
+        if self.is_dead:
+            spool_folder.remove(self.folder)
+        else:
+            spool_folder.release(self.folder)
+
+    def failed(self, failure: StepwellException) -> None:
+        """Leave it where it is."""
+        self.delivery.failed(failure)
+        spool_folder.release(self.folder)
+        _log.warning("The spool %s stays: %s", self.folder, failure.message)
+
+
+def _may_live_elsewhere(folder: Path, writer: WriterFile) -> bool:
+    if writer.host == gethostname() or spool_folder.is_ended(folder):
+        return False
+    return time.time() - spool_folder.last_change_s(folder) < FOREIGN_SILENCE_S

@@ -1,0 +1,161 @@
+"""One log of one writer: a spool, and how far it is delivered. It begins with the first entry and ends with the run."""
+
+import asyncio
+import time
+import uuid
+from logging import getLogger
+from typing import TYPE_CHECKING
+
+from stepwell import background, offline, settings, spool_folder
+from stepwell.arrays import ArrayPoints
+from stepwell.delivery import Delivery
+from stepwell.errors import StepwellException
+from stepwell.receipts import Receipt
+from stepwell.spool import AfterSeal, Spool, SpoolLimits
+from stepwell.spool_reader import SpoolReader
+
+if TYPE_CHECKING:
+    from stepwell.shipper import Shipper
+    from stepwell_api.v1 import ingest_pb2, runs_pb2
+
+# While the server is away, what a power cut can lose is what was logged in the last 5 s.
+WRITE_THROUGH_S = 5.0
+# How often a log of offline mode is looked after; at a million points a second a segment lasts 130 ms.
+OFFLINE_WATCH_S = 0.1
+
+_log = getLogger("stepwell")
+
+
+class WriterLog:
+    """What this process logs to one run, until it is sealed. Any thread may append."""
+
+    def __init__(self, uri: str, spec: "runs_pb2.RunSpec", rank: int | None, after_seal: AfterSeal) -> None:
+        from stepwell import wire
+
+        writer_id = uuid.uuid4().hex
+        self._open_message = wire.open_writer(spec, writer_id, rank)
+        self._uri = uri
+        limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
+        self.folder = spool_folder.create(
+            spool_folder.describe_writer(
+                uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
+            )
+        )
+        self.spool = Spool(self.folder, limits, after_seal)
+        self.reader = SpoolReader(self.folder, alive=True)
+        self.delivery = Delivery()
+        self._sealed = False
+        self._written_through_s = time.monotonic()
+        self._shipper: Shipper | None = None
+        self._shipping_epoch = -1
+
+    def append_entry(self, entry: "ingest_pb2.Entry") -> None:
+        """Append a param, a tag or a status; spool.SealedError when the log has ended."""
+        self.spool.append_entry(entry.SerializeToString())
+
+    def append_array(self, points: ArrayPoints) -> None:
+        """Append points of one metric; spool.SealedError when the log has ended."""
+        self.spool.append_array(points)
+
+    def ship(self) -> None:
+        """Begin to deliver in the background; in offline mode, to look after the files."""
+        self._shipping_epoch = background.epoch()
+        if settings.is_offline():
+            background.spawn(self._watch_offline())
+            return
+        from stepwell.connection import connect
+        from stepwell.shipper import Shipper
+
+        self._shipper = Shipper(self, connect(self._uri))
+        if offline.is_known_unreachable(self._uri):
+            self.delivery.unreachable()
+        background.spawn(self._shipper.run())
+
+    def resume(self) -> None:
+        """Go on in the background, if its thread has ended for a fork."""
+        if self._shipping_epoch != background.epoch() and self.delivery.failure is None:
+            self.ship()
+
+    def hurry(self) -> int:
+        """Have everything logged so far delivered at once; returns its end position."""
+        end_position = self.spool.end_position()
+        if self._shipper is not None and self.delivery.position < end_position:
+            self.resume()
+            self._shipper.hurry()
+        return end_position
+
+    def flush(self, timeout_s: float) -> Receipt:
+        """Wait until everything logged so far is decided, but not while there is nobody who could decide."""
+        end_position = self.hurry()
+        if self._shipper is not None:
+            self.delivery.wait(end_position, timeout_s)
+        return self.receipt()
+
+    def receipt(self) -> Receipt:
+        """Return what became of everything logged so far."""
+        spool = self.spool
+        return self.delivery.receipt(spool.end_position(), spool.extra_points, spool.dropped)
+
+    def oldest_waiting_ms(self) -> int | None:
+        """Return the timestamp of the oldest point that waits, in milliseconds; None when none does."""
+        piece = SpoolReader(self.folder, alive=True).read(self.delivery.position, 1, 0)
+        return int(piece.timestamps_ms[0]) if piece is not None and len(piece.timestamps_ms) else None
+
+    def seal(self) -> None:
+        """Take nothing more. When everything is delivered the files go."""
+        self._sealed = True
+        self.spool.seal()
+        spool_folder.mark_ended(self.folder)
+        if self._shipper is not None and self.delivery.failure is None:
+            self._shipper.hurry()
+        else:
+            # Nobody here delivers it: let others do it.
+            self.spool.close()
+            spool_folder.release(self.folder)
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether this process still has something to do for it."""
+        return self.folder.exists() and spool_folder.is_held_here(self.folder)
+
+    # What the shipper needs.
+
+    def open_message(self) -> "ingest_pb2.OpenWriter":
+        """Return what opens this writer's stream."""
+        return self._open_message
+
+    def is_complete(self, position: int) -> bool:
+        """Tell whether nothing can come at or after a position."""
+        return self._sealed and position >= self.spool.end_position()
+
+    def settled(self, position: int) -> None:
+        """Delete what lies below a position."""
+        self.spool.remove_below(position)
+
+    async def breathe(self) -> None:
+        """Make the next segment ahead of time; while nobody commits, write through to the disk now and then."""
+        self.spool.prepare()
+        if self.delivery.is_reachable and not settings.is_offline():
+            self._written_through_s = time.monotonic()
+        elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:
+            await asyncio.to_thread(self.spool.write_through)
+            self._written_through_s = time.monotonic()
+
+    async def _watch_offline(self) -> None:
+        while not self._sealed:
+            await self.breathe()
+            await asyncio.sleep(OFFLINE_WATCH_S)
+
+    def finished(self) -> None:
+        """Everything is delivered and nothing will come: delete the files."""
+        self.spool.close()
+        spool_folder.remove(self.folder)
+
+    def failed(self, failure: StepwellException) -> None:
+        """Take note that the server will not take what waits."""
+        _log.warning(
+            "The server does not take what was logged: %s It stays in %s; 'stepwell sync' tries again.",
+            failure.message,
+            self.folder,
+        )
+        self.delivery.failed(failure)

@@ -1,0 +1,354 @@
+"""Without a server everything still works; what was logged is delivered later, once, by whoever comes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import stepwell as mlflow
+from stepwell import MlflowClient, spool_folder
+from tests.harness.processes import ServerProcess
+
+NOBODY = "grpc://127.0.0.1:1"
+
+TRAINING = """
+import sys
+import stepwell
+
+with stepwell.start_run(run_name="offline") as run:
+    stepwell.log_params({"lr": 0.1, "epochs": 3})
+    stepwell.set_tag("kind", "test")
+    for step in range(3_000):
+        stepwell.log_metric("loss", step / 2, step=step)
+    stepwell.log_series("curve", [0.5, 0.25], steps=[10, -10])
+    print(run.info.run_id)
+"""
+
+KILLED = """
+import os, signal
+import stepwell
+
+run = stepwell.start_run()
+print(run.info.run_id, flush=True)
+stepwell.log_param("lr", 1)
+for step in range(5_000):
+    stepwell.log_metric("loss", step / 2, step=step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place of the test's own for spools."""
+    folder = tmp_path / "spools"
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(folder))
+    return folder
+
+
+def sync(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def check_run(run_id: str) -> None:
+    run = mlflow.get_run(run_id)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "offline")
+    assert run.data.params == {"lr": "0.1", "epochs": "3"}
+    assert run.data.tags["kind"] == "test"
+    history = mlflow.get_metric_history(run_id, "loss")
+    assert [(point.step, point.value) for point in history] == [(step, step / 2) for step in range(3_000)]
+    assert sorted(point.step for point in mlflow.get_metric_history(run_id, "curve")) == [-10, 10]
+
+
+def spools(place: Path) -> list[Path]:
+    return list(spool_folder.spools(place))
+
+
+def test_offline_mode_and_sync(script, place: Path, tracking_uri: str) -> None:
+    answer = script(TRAINING, STEPWELL_MODE="offline")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("Offline mode") == 1
+    assert len(spools(place)) == 1
+    delivered = sync("--json")
+    report = json.loads(delivered.stdout)
+    assert (delivered.returncode, report["committed"], report["waiting"]) == (0, 3_006, 0)
+    check_run(answer.stdout.strip())
+    assert spools(place) == []
+    assert "Nothing waits" in sync(str(place)).stdout
+
+
+def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> None:
+    answer = script(TRAINING, STEPWELL_TRACKING_URI=NOBODY)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("No Stepwell server answers") == 1
+    assert "stepwell sync" in answer.stderr
+    waiting = sync("--json")
+    assert waiting.returncode == 1
+    assert json.loads(waiting.stdout)["waiting"] > 0
+    assert sync("--to", tracking_uri).returncode == 0
+    check_run(answer.stdout.strip())
+
+
+def test_the_next_process_in_the_place_delivers(script, place: Path, tracking_uri: str) -> None:
+    answer = script(TRAINING, STEPWELL_MODE="offline")
+    next_one = script(
+        "import stepwell, time\n"
+        "with stepwell.start_run(): stepwell.log_metric('x', 1)\n"
+        "import pathlib, os\n"
+        "folder = pathlib.Path(os.environ['STEPWELL_SPOOL_DIR'])\n"
+        "while any(folder.glob('*/writer.json')): time.sleep(0.05)\n"
+    )
+    assert next_one.returncode == 0, next_one.stderr
+    check_run(answer.stdout.strip())
+
+
+def test_kill_9_loses_nothing(script, place: Path, tracking_uri: str) -> None:
+    answer = script(KILLED)
+    assert answer.returncode == -signal.SIGKILL
+    run_id = answer.stdout.strip()
+    assert sync().returncode == 0
+    assert [point.step for point in mlflow.get_metric_history(run_id, "loss")] == list(range(5_000))
+    assert mlflow.get_run(run_id).data.params == {"lr": "1"}
+
+
+def test_a_copied_spool_and_two_syncs_at_once_store_nothing_twice(
+    script, place: Path, tracking_uri: str, tmp_path: Path
+) -> None:
+    answer = script(TRAINING, STEPWELL_MODE="offline")
+    copy = tmp_path / "copy"
+    shutil.copytree(place, copy)
+    command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync"]
+    jobs = [subprocess.Popen([*command, str(folder)]) for folder in (place, place, copy)]
+    assert [job.wait(60) for job in jobs] == [0, 0, 0]
+    check_run(answer.stdout.strip())
+
+
+def test_sync_reads_beside_a_living_job(place: Path, tracking_uri: str) -> None:
+    text = TRAINING.replace("    print(run", "    print(run.info.run_id, flush=True); input()\n    print(run")
+    environment = {**os.environ, "STEPWELL_MODE": "offline"}
+    job = subprocess.Popen(
+        [sys.executable, "-c", text],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert job.stdout
+    run_id = job.stdout.readline().strip()
+    assert sync().returncode == 0
+    assert len(mlflow.get_metric_history(run_id, "loss")) == 3_000
+    assert mlflow.get_run(run_id).info.status == "RUNNING"
+    assert len(spools(place)) == 1
+    job.communicate("go on\n")
+    assert sync().returncode == 0
+    check_run(run_id)
+    assert spools(place) == []
+
+
+def test_watch_follows_a_living_job_to_its_end(place: Path, tracking_uri: str) -> None:
+    environment = {**os.environ, "STEPWELL_MODE": "offline"}
+    command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync", "--watch", "--json"]
+    place.mkdir()
+    watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = TRAINING.replace("step=step)", "step=step); step % 1000 or __import__('time').sleep(0.5)")
+    job = subprocess.run(
+        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
+    )
+    deadline = time.monotonic() + 30
+    while spools(place) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    watch.send_signal(signal.SIGINT)
+    output, _ = watch.communicate(timeout=30)
+    check_run(job.stdout.strip())
+    assert spools(place) == [], output
+
+
+def test_a_newer_format_is_refused_and_left_alone(script, place: Path, tracking_uri: str) -> None:
+    script(TRAINING, STEPWELL_MODE="offline")
+    (folder,) = spools(place)
+    described = json.loads((folder / "writer.json").read_text())
+    (folder / "writer.json").write_text(json.dumps({**described, "format": 99}))
+    refused = sync()
+    assert refused.returncode == 1
+    assert "format 99" in refused.stdout
+    assert spools(place) == [folder]
+
+
+def test_a_damaged_spool_is_delivered_as_far_as_it_goes(script, place: Path, tracking_uri: str) -> None:
+    answer = script(TRAINING, STEPWELL_MODE="offline")
+    (folder,) = spools(place)
+    os.truncate(folder / "points-0000000000000000-400", 32 * 500)
+    report = json.loads(sync("--json").stdout)
+    assert report["damaged"] == 1_024 - 500
+    assert len(mlflow.get_metric_history(answer.stdout.strip(), "loss")) == 3_000 - 524
+
+
+def test_sync_says_what_is_wrong_with_its_argument(tmp_path: Path) -> None:
+    wrong = sync(str(tmp_path / "nowhere"))
+    assert wrong.returncode == 1
+    assert "There is no folder" in wrong.stderr
+
+
+def test_set_experiment_without_a_server(script, place: Path, tracking_uri: str) -> None:
+    text = "import stepwell\nstepwell.set_experiment('made later')\n" + TRAINING
+    answer = script(text, STEPWELL_MODE="offline")
+    assert answer.returncode == 0, answer.stderr
+    assert sync().returncode == 0
+    experiment = mlflow.get_experiment_by_name("made later")
+    assert mlflow.get_run(answer.stdout.strip()).info.experiment_id == experiment.experiment_id
+
+
+def test_a_run_without_any_entry_is_known_later(script, place: Path, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell, os, signal\nprint(stepwell.start_run().info.run_id, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        STEPWELL_MODE="offline",
+    )
+    assert sync().returncode == 0
+    assert mlflow.get_run(answer.stdout.strip()).info.status == "RUNNING"
+
+
+def test_settings_that_cannot_be(script, place: Path) -> None:
+    for name, value in (
+        ("SPOOL_FULL", "maybe"),
+        ("SPOOL_BYTES_MAX", "12"),
+        ("RANK", "first"),
+        ("MODE", "on"),
+    ):
+        answer = script("import stepwell; stepwell.log_metric('x', 1)", **{f"STEPWELL_{name}": value})
+        assert answer.returncode == 1
+        assert f"STEPWELL_{name} is '{value}'" in answer.stderr
+
+
+def test_a_place_that_cannot_be_written(script) -> None:
+    answer = script("import stepwell; stepwell.log_metric('x', 1)", STEPWELL_SPOOL_DIR="/proc/nowhere")
+    assert answer.returncode == 1
+    assert "STEPWELL_SPOOL_DIR is '/proc/nowhere'" in answer.stderr
+
+
+class TestReceipts:
+    """What end_run and health say."""
+
+    def test_receipt(self, tracking_uri: str) -> None:
+        mlflow.start_run()
+        mlflow.log_param("lr", 1)
+        mlflow.log_series("x", list(range(100_000)))
+        receipt = mlflow.end_run()
+        # 100,000 points, the param, and the end of the run.
+        assert (receipt.sent, receipt.committed, receipt.waiting, receipt.complete) == (
+            100_002,
+            100_002,
+            0,
+            True,
+        )
+
+    def test_health(self, tracking_uri: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STEPWELL_MODE", "offline")
+        before = mlflow.health()
+        with mlflow.start_run():
+            mlflow.log_metric("x", 1, timestamp=1_000)
+            mlflow.log_metric("x", 1)
+            health = mlflow.health()
+        assert (health.runs - before.runs, health.waiting - before.waiting, health.offline) == (1, 2, True)
+        assert health.lag_s > 1e9
+        assert health.waiting_bytes > 0
+
+
+class TestJobsOfManyProcesses:
+    """Ranks stream into one run, with nothing to coordinate."""
+
+    RANK = """
+import sys
+import stepwell
+
+with stepwell.start_run():
+    for step in range(500):
+        stepwell.log_metric("loss", float(sys.argv[1]), step=step)
+"""
+
+    def test_ranks_share_a_run(
+        self, tracking_uri: str, tmp_path: Path, start_server: Callable[..., ServerProcess]
+    ) -> None:
+        run_id = "0123456789abcdef0123456789abcdef"
+        jobs = [
+            subprocess.Popen(
+                [sys.executable, "-c", self.RANK, str(rank)],
+                env={**os.environ, "STEPWELL_RUN_ID": run_id, "RANK": str(rank)},
+            )
+            for rank in range(4)
+        ]
+        assert [job.wait(60) for job in jobs] == [0] * 4
+        history = mlflow.get_metric_history(run_id, "loss")
+        expected = sorted((step, float(rank)) for rank in range(4) for step in range(500))
+        assert sorted((point.step, point.value) for point in history) == expected
+        assert mlflow.get_run(run_id).info.status == "FINISHED"
+
+    def test_leaving_does_not_end_the_run_for_the_others(self, tracking_uri: str, script) -> None:
+        with mlflow.start_run() as run:
+            run_id = run.info.run_id
+            assert (
+                script(f"import stepwell\nwith stepwell.start_run(run_id='{run_id}'): pass").returncode == 0
+            )
+            assert mlflow.get_run(run_id).info.status == "RUNNING"
+            script(f"import stepwell\nstepwell.start_run(run_id='{run_id}')\nstepwell.end_run('KILLED')")
+            assert mlflow.get_run(run_id).info.status == "KILLED"
+        assert mlflow.get_run(run_id).info.status == "FINISHED"
+
+
+def test_sigterm_ends_the_run_and_delivers(script, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell, os, signal, time\nprint(stepwell.start_run().info.run_id, flush=True)\n"
+        "stepwell.log_metric('x', 1)\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(10)"
+    )
+    assert answer.returncode == -signal.SIGTERM
+    run = MlflowClient().get_run(answer.stdout.strip())
+    assert (run.info.status, run.data.metrics) == ("KILLED", {"x": 1.0})
+
+
+def test_the_programs_own_sigterm_handler_is_respected(script, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell, os, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print(stepwell.start_run().info.run_id, flush=True)\nos.kill(os.getpid(), signal.SIGTERM)"
+    )
+    assert answer.returncode == 7
+
+
+class TestLogSeries:
+    """Arrays of any kind, or a clear refusal."""
+
+    def test_kinds(self, tracking_uri: str) -> None:
+        import numpy as np
+
+        with mlflow.start_run() as run:
+            mlflow.log_series("list", [1, 2.5])
+            mlflow.log_series(
+                "numpy", np.array([1.5, np.nan], np.float32), steps=np.array([7, -7]), timestamps=[5, 6]
+            )
+            mlflow.log_series("empty", [])
+            mlflow.log_series("one time", (1.0, 2.0), timestamps=99)
+        history = mlflow.get_metric_history(run.info.run_id, "numpy")
+        assert [(point.step, point.timestamp) for point in history] == [(7, 5), (-7, 6)]
+        assert [point.step for point in mlflow.get_metric_history(run.info.run_id, "list")] == [0, 1]
+        assert {point.timestamp for point in mlflow.get_metric_history(run.info.run_id, "one time")} == {99}
+        assert mlflow.get_metric_history(run.info.run_id, "empty") == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            ({"values": [[1.0]]}, "one-dimensional"),
+            ({"values": ["a"]}, "numbers"),
+            ({"values": [True]}, "numbers"),
+            ({"values": [1.0], "steps": [1, 2]}, "same length"),
+            ({"values": [1.0], "steps": [1.5]}, "whole numbers"),
+            ({"values": [1.0], "timestamps": [-1]}, "at least 0"),
+            ({"values": [1.0], "steps": [2**64 - 1]}, "64 bits"),
+        ],
+    )
+    def test_refusals(self, tracking_uri: str, arguments: dict, complaint: str) -> None:
+        with mlflow.start_run(), pytest.raises(mlflow.StepwellException, match=complaint) as caught:
+            mlflow.log_series("x", **arguments)
+        assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
