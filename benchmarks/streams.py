@@ -11,7 +11,6 @@ from uuid import uuid4
 import grpc.aio
 import numpy as np
 
-from stepwell.columns import request_bytes
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # As many as the client sends before it waits for an acknowledgement.
@@ -94,10 +93,16 @@ class RawWriter:
         batch = ingest_pb2.Batch(first_position=first, end_position=self.position)
         if first == 0:
             batch.new_keys.extend(f"metric_{number}" for number in range(shape.metrics))
-        batch.points.key.extend(range(shape.metrics))
-        batch.points.count.extend([shape.points] * shape.metrics)
         steps = np.tile(steps, shape.metrics)
-        return request_bytes(batch, steps, 1_700_000_000_000 + steps, values)
+        columns = ingest_pb2.PointColumns(
+            key=range(shape.metrics),
+            count=[shape.points] * shape.metrics,
+            step=steps.tobytes(),
+            timestamp_ms=(1_700_000_000_000 + steps).tobytes(),
+            value=values.tobytes(),
+        )
+        batch.points.MergeFromString(columns.SerializeToString())
+        return ingest_pb2.StreamRequest(batch=batch).SerializeToString()
 
     async def _read(self) -> None:
         while (answer := await self._call.read()) is not grpc.aio.EOF:
