@@ -16,7 +16,7 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -33,6 +33,7 @@ from stepwell.segment import (
     RECORD_BYTES,
     VOID_MARK,
     Segment,
+    as_records,
     finished_indexes,
     next_records,
     pack_into,
@@ -65,6 +66,15 @@ class SpoolLimits:
     when_full: str
 
 
+@dataclass(frozen=True, slots=True)
+class FullSegment:
+    """The file of a segment that was used before the current one."""
+
+    path: Path
+    end_position: int
+    size: int
+
+
 class SealedError(Exception):
     """The spool takes nothing more; a new one has to be begun."""
 
@@ -77,9 +87,10 @@ def log_file_name(number: int) -> str:
 class Spool:
     """A writer's log on disk: appended to by any thread of one process.
 
-    `append_point(number, step, timestamp_ms, value)` is an attribute that is replaced with each segment, so it must be
-    looked up anew for each point. It raises StepwellException INVALID_PARAMETER_VALUE when step or timestamp is no
-    64-bit integer; RESOURCE_EXHAUSTED at the limit, if the limit says `raise`.
+    `append_point(number, step, timestamp_ms, value)` and `append_points(numbers, step, timestamp_ms, values)` are
+    attributes that are replaced with each segment, so they must be looked up anew for each call. They raise
+    StepwellException INVALID_PARAMETER_VALUE when step or timestamp is no 64-bit integer; RESOURCE_EXHAUSTED at the
+    limit, if the limit says `raise`.
     """
 
     def __init__(self, folder: Path, limits: SpoolLimits, after_seal: AfterSeal) -> None:
@@ -101,7 +112,8 @@ class Spool:
         self._told_full = False
         self._sealed = False
         self._prepared: Segment | None = None
-        self._segments: deque[Segment] = deque()
+        # Only the segment in use is mapped; of those before it just the files are known: memory stays small.
+        self._full_segments: deque[FullSegment] = deque()
         self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
 
     @property
@@ -152,17 +164,14 @@ class Spool:
     def end_position(self) -> int:
         """Return one past the last finished record: what this thread appended lies below."""
         with self._lock:
-            for segment in reversed(self._segments):
-                finished = finished_indexes(segment.records()["mark"])
-                if len(finished):
-                    return segment.first_position + int(finished[-1]) + 1
-            return self._segments[0].first_position
+            finished = finished_indexes(self._segment.records()["mark"])
+            return self._segment.first_position + (int(finished[-1]) + 1 if len(finished) else 0)
 
     def remove_below(self, position: int) -> None:
         """Delete the files of which everything lies below a position; it is delivered."""
         with self._lock:
-            while len(self._segments) > 1 and self._segments[0].end_position <= position:
-                self._remove_segment(self._segments.popleft())
+            while self._full_segments and self._full_segments[0].end_position <= position:
+                self._remove_oldest()
             while self._full_logs and self._full_logs[0][1] <= position:
                 number, _, size = self._full_logs.popleft()
                 (self.folder / log_file_name(number)).unlink(missing_ok=True)
@@ -171,14 +180,14 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the next segment ahead of time, when half of this one is used: for a background thread."""
-        segment = self._segments[-1]
+        segment = self._segment
         half = len(segment.buffer) // 2
         if self._prepared is not None or not any(segment.buffer[half - 4 : half]):
             return
         records = self._next_records(segment)
         size = records * RECORD_BYTES
         with self._lock:
-            if self._prepared is None and segment is self._segments[-1] and self._fits(size):
+            if self._prepared is None and segment is self._segment and self._fits(size):
                 try:
                     self._prepared = self._new_segment(segment.end_position, records)
                 except OSError:
@@ -197,12 +206,16 @@ class Spool:
                 finally:
                     os.close(descriptor)
 
-    def seal(self) -> None:
-        """Take nothing more. Points that come later go to `after_seal`; entries raise SealedError."""
+    def seal(self) -> int:
+        """Take nothing more. Points that come later go to `after_seal`; entries raise SealedError.
+
+        Returns one past the last slot that was taken; other threads may be about to finish the last ones.
+        """
         with self._lock:
             self._sealed = True
-            self._segments[-1].close_to_appends()
+            taken = self._segment.close_to_appends()
             self._room.notify_all()
+            return self._segment.first_position + taken
 
     def close(self) -> None:
         """Let go of the files."""
@@ -212,7 +225,7 @@ class Spool:
             self._log_file.close()
 
     def _use(self, segment: Segment) -> None:
-        self._segments.append(segment)
+        self._segment = segment
         buffer, reserve = segment.buffer, segment.offsets.__next__
 
         def append_point(number: int, step: int, timestamp_ms: int, value: float) -> None:
@@ -222,7 +235,18 @@ class Spool:
             except struct.error:
                 self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
 
+        def append_points(
+            numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
+        ) -> None:
+            for number, value in zip(numbers, values, strict=True):
+                offset = reserve()
+                try:
+                    pack_into(buffer, offset, step, timestamp_ms, value, number)
+                except struct.error:
+                    self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+
         self.append_point = append_point
+        self.append_points = append_points
 
     def _append_elsewhere(
         self, segment: Segment, offset: int, number: int, step: int, timestamp_ms: int, value: float
@@ -247,8 +271,8 @@ class Spool:
             offset = self._with_room(lambda: self._log_file.append(kind, payload), len(payload))
             self._bytes += self._log_file.size - offset
             number = self._log_number
-            while not self._put_mark(self._segments[-1], offset, number, mark):
-                self._extend(self._segments[-1])
+            while not self._put_mark(self._segment, offset, number, mark):
+                self._extend(self._segment)
 
     def _put_mark(self, segment: Segment, frame_offset: int, log_number: int, mark: int) -> bool:
         offset = next(segment.offsets)
@@ -268,7 +292,7 @@ class Spool:
     def _extend(self, full: Segment) -> None:
         """Go on to the next segment, unless another thread has done so meanwhile."""
         with self._lock:
-            if self._segments[-1] is not full:
+            if self._segment is not full:
                 return
             if self._sealed:
                 raise SealedError
@@ -278,9 +302,11 @@ class Spool:
                 segment = self._with_room(
                     lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
                 )
-                if self._segments[-1] is not full:  # while this thread waited for room
-                    self._remove_segment(segment)
+                if self._segment is not full:  # while this thread waited for room
+                    segment.path.unlink()
+                    self._bytes -= len(segment.buffer)
                     return
+            self._full_segments.append(FullSegment(full.path, full.end_position, len(full.buffer)))
             self._use(segment)
 
     def _next_records(self, segment: Segment) -> int:
@@ -293,9 +319,10 @@ class Spool:
         self._bytes += len(segment.buffer)
         return segment
 
-    def _remove_segment(self, segment: Segment) -> None:
+    def _remove_oldest(self) -> None:
+        segment = self._full_segments.popleft()
         segment.path.unlink(missing_ok=True)
-        self._bytes -= len(segment.buffer)
+        self._bytes -= segment.size
 
     def _fits(self, size: int) -> bool:
         return self._bytes + size <= self._limits.bytes_max
@@ -325,7 +352,7 @@ class Spool:
                 f"Nothing more can be logged: {reason}. Deliver it with 'stepwell sync', or raise the limit.",
                 "RESOURCE_EXHAUSTED",
             )
-        dropping = self._limits.when_full == "drop_oldest" and len(self._segments) > 1
+        dropping = self._limits.when_full == "drop_oldest" and bool(self._full_segments)
         if not self._told_full:
             self._told_full = True
             _log.warning(
@@ -337,8 +364,7 @@ class Spool:
             self._room.wait(ROOM_POLL_S)
 
     def _drop_oldest(self) -> None:
-        segment = self._segments.popleft()
-        marks = segment.records()["mark"]
+        marks = as_records(self._full_segments[0].path.read_bytes())["mark"]
         self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
-        self._remove_segment(segment)
+        self._remove_oldest()
         self._room.notify_all()

@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,12 @@ class NoSpool:
 
     def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
         """Is never called, because no number is known."""
+        raise NotImplementedError
+
+    def append_points(
+        self, numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
+    ) -> None:
+        """Is never called either."""
         raise NotImplementedError
 
 

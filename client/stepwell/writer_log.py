@@ -12,7 +12,7 @@ from stepwell.delivery import Delivery
 from stepwell.errors import StepwellException
 from stepwell.receipts import Receipt
 from stepwell.spool import AfterSeal, Spool, SpoolLimits
-from stepwell.spool_reader import SpoolReader
+from stepwell.spool_reader import GAP_PATIENCE_S, SpoolReader
 
 if TYPE_CHECKING:
     from stepwell.shipper import Shipper
@@ -45,6 +45,8 @@ class WriterLog:
         self.reader = SpoolReader(self.folder, alive=True)
         self.delivery = Delivery()
         self._sealed = False
+        self._sealed_end = 0
+        self._sealed_s = 0.0
         self._written_through_s = time.monotonic()
         self._shipper: Shipper | None = None
         self._shipping_epoch = -1
@@ -103,8 +105,9 @@ class WriterLog:
 
     def seal(self) -> None:
         """Take nothing more. When everything is delivered the files go."""
+        self._sealed_end = self.spool.seal()
+        self._sealed_s = time.monotonic()
         self._sealed = True
-        self.spool.seal()
         spool_folder.mark_ended(self.folder)
         if self._shipper is not None and self.delivery.failure is None:
             self._shipper.hurry()
@@ -126,7 +129,10 @@ class WriterLog:
 
     def is_complete(self, position: int) -> bool:
         """Tell whether nothing can come at or after a position."""
-        return self._sealed and position >= self.spool.end_position()
+        if not self._sealed or position < self.spool.end_position():
+            return False
+        # A thread may have been about to finish a record when the log was sealed.
+        return position >= self._sealed_end or time.monotonic() - self._sealed_s > GAP_PATIENCE_S
 
     def settled(self, position: int) -> None:
         """Delete what lies below a position."""

@@ -153,7 +153,7 @@ def test_a_step_that_does_not_fit_leaves_no_gap(log: Spool) -> None:
 def test_a_gap_holds_back_what_follows_but_not_for_ever(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     number = log.number_of("loss")
     log.append_point(number, 1, 0, 0.0)
-    assert next(log._segments[-1].offsets) == segment.RECORD_BYTES
+    assert next(log._segment.offsets) == segment.RECORD_BYTES
     log.append_point(number, 3, 0, 0.0)
     live = reader(log)
     assert live.read(0, ALL, ALL).steps.tolist() == [1]
@@ -164,7 +164,7 @@ def test_a_gap_holds_back_what_follows_but_not_for_ever(log: Spool, monkeypatch:
 
 def test_the_gap_of_a_dead_process_is_passed_over_at_once_and_named(log: Spool) -> None:
     number = log.number_of("loss")
-    next(log._segments[-1].offsets)
+    next(log._segment.offsets)
     log.append_point(number, 3, 0, 0.0)
     dead = reader(log, alive=False)
     assert all_steps(dead) == [3]
