@@ -6,7 +6,9 @@ call straight into the kernel's memory, so that it survives `kill -9` as the spo
 
 import argparse
 import dataclasses
+import faulthandler
 import json
+import signal
 import sys
 import threading
 import time
@@ -20,6 +22,7 @@ PACE_EVERY_CALLS = 20
 
 def main() -> None:
     """Log; then end the run and print the receipt as JSON."""
+    faulthandler.register(signal.SIGUSR1)
     options = parse(sys.argv[1:])
     if options.clock_back_at is not None:
         turn_clock_back(Path(options.record), options.clock_back_at)
