@@ -128,6 +128,11 @@ class WriterLog:
         """Tell whether nothing can come at or after a position."""
         return self._sealed and position >= self.spool.end_position()
 
+    @property
+    def left_in_order(self) -> bool:
+        """Always: this process said so."""
+        return True
+
     def settled(self, position: int) -> None:
         """Delete what lies below a position."""
         self.spool.remove_below(position)
