@@ -188,7 +188,7 @@ def lose_network(world: World) -> None:
 
 def slow_network(world: World) -> None:
     """Slow until the next repair."""
-    world.proxy.slow(world.random.choice((5_000, 50_000)))
+    world.proxy.slow(world.random.choice((50_000, 500_000)))
 
 
 def refuse_network(world: World) -> None:

@@ -50,7 +50,10 @@ def sync(folder: Path) -> Synced:
 
 
 def _end(process: "subprocess.Popen[str]") -> Synced:
-    output, log = process.communicate(timeout=PATIENCE_S)
+    try:
+        output, log = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
     assert "Traceback" not in log, log
     assert process.returncode in (0, 1), log
     return Synced(process.returncode, [json.loads(line) for line in output.splitlines()])

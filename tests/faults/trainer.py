@@ -37,7 +37,7 @@ def main() -> None:
         log(options, record, told)
         if told:
             told.wait()
-        receipt = stepwell.end_run()
+        receipt = stepwell.flush() if options.leave else stepwell.end_run()
     sys.stdout.write(json.dumps(dataclasses.asdict(receipt)))
 
 
@@ -57,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keepalive-ms", type=int, default=0, help="how soon the client asks for signs of life"
     )
+    parser.add_argument("--leave", action="store_true", help="leave the run without ending it by a call")
     return parser.parse_args(arguments)
 
 
