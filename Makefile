@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: help install serve test check format bench compare protos clean
+.PHONY: help install serve test check format chaos bench compare protos clean
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -43,6 +43,11 @@ bench: .venv/installed  ## measure quickly, print JSON
 
 compare: .venv/installed  ## measure beside MLflow's server, FastTrackML and COPY, print JSON
 	$(BIN)/python -m benchmarks.compare --quick
+
+SEED ?=
+ROUNDS ?= 10
+chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
+	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) --rounds $(ROUNDS)
 
 protos: .venv-protos/installed  ## make the stubs from the contract
 	.venv-protos/bin/python protos/generate.py

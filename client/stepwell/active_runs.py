@@ -140,9 +140,9 @@ def start_run(
     if old_run_id is not None:
         set_tags(writer, own_tags)
         run.data.tags.update(own_tags)
-    if not run.info.artifact_uri:
-        # Only this process knows of it: the spool has to know it too, also if nothing is ever logged.
-        writer.log()
+    # Also if nothing is ever logged: without a server only the spool knows of the run, and with one the open stream
+    # is the sign of life by which the server notices when this process dies.
+    writer.log()
     return _activate(ActiveRun(run, writer, enclosing, owned=owned))
 
 

@@ -38,6 +38,7 @@ class LeftLog:
         self.delivery = Delivery()
         self.end_position = self.reader.end_position()
         self._follow = follow and not self.is_dead
+        self._looked = False
 
     @property
     def follows(self) -> bool:
@@ -60,8 +61,16 @@ class LeftLog:
         """Tell whether nothing is to be delivered at or after a position."""
         return not self._follow and position >= self.end_position
 
+    @property
+    def left_in_order(self) -> bool:
+        """Whether its process said that nothing more comes: one that was killed has to count as gone."""
+        return spool_folder.is_ended(self.folder)
+
     def settled(self, position: int) -> None:
-        """Nothing is deleted before all of it is delivered."""
+        """Look, once it is known where to begin, for what is missing. Nothing is deleted before all is delivered."""
+        if self.is_dead and not self._looked:
+            self._looked = True
+            self.reader.find_missing(position)
 
     async def breathe(self) -> None:
         """See what a living writer has logged meanwhile, and whether it still lives."""

@@ -61,6 +61,11 @@ class Shipment(Protocol):
         """Tell whether nothing can come at or after a position."""
         ...
 
+    @property
+    def left_in_order(self) -> bool:
+        """Whether the process that logged said that it is done with the run; asked when the log is complete."""
+        ...
+
     def settled(self, position: int) -> None:
         """Take note that everything below a position is decided."""
         ...
@@ -167,7 +172,8 @@ class Shipper:
                 position = batch.end_position
             await self._shipment.breathe()
             await self._linger()
-        await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
+        if self._shipment.left_in_order:
+            await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
         await call.done_writing()
 
     async def _receive(self, call: Call) -> None:

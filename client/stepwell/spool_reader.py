@@ -13,6 +13,7 @@ from stepwell.segment import (
     ARRAY_MARK,
     ENTRY_MARK,
     NUMBER_END,
+    RECORD_BYTES,
     VOID_MARK,
     as_records,
     finished_indexes,
@@ -105,6 +106,19 @@ class SpoolReader:
             end = first
         return end
 
+    def find_missing(self, position: int) -> None:
+        """Add to `damage` what ought to be there from a position on and is not; for the spool of a dead process."""
+        for first, records, name in self._segments():
+            if first + records <= position:
+                continue
+            if first > position:
+                reason = f"positions {position} to {first - 1}: dropped at the limit, or the file is gone"
+                self.damage.append(Damage(first - position, reason))
+            cut_off = records - (self.folder / name).stat().st_size // RECORD_BYTES
+            if cut_off > 0:
+                self.damage.append(Damage(cut_off, f"{name} is cut off; up to so many records are lost"))
+            position = first + records
+
     def read(self, position: int, records_max: int, bytes_max: int) -> Slice | None:
         """Return the finished records from a position on, at most so many and so many bytes of frames; None if none.
 
@@ -162,9 +176,6 @@ class SpoolReader:
                     self._mapped = _map_segment(self.folder / name, first, records)
                 except FileNotFoundError:
                     continue  # delivered or dropped meanwhile
-                missing = records - len(self._mapped.records)
-                if missing:
-                    self.damage.append(Damage(missing, f"{name} is cut off; up to so many records are lost"))
                 return True
         return False
 

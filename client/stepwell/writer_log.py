@@ -134,6 +134,11 @@ class WriterLog:
         # A thread may have been about to finish a record when the log was sealed.
         return position >= self._sealed_end or time.monotonic() - self._sealed_s > GAP_PATIENCE_S
 
+    @property
+    def left_in_order(self) -> bool:
+        """Always: this process said so."""
+        return True
+
     def settled(self, position: int) -> None:
         """Delete what lies below a position."""
         self.spool.remove_below(position)

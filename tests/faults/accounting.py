@@ -4,17 +4,26 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from tests.faults.patience import PATIENCE_S
+from tests.faults.patience import PATIENCE_S, until
 from tests.faults.script import PROGRESS_TAG, Ledger
 from tests.faults.training import Training
 
 POLL_S = 0.1
+# What asking a database raises that is killed, shut down or just starting.
+AWAY = (
+    OSError,
+    EOFError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+)
 SHOWN_MAX = 3
 
 
@@ -27,6 +36,20 @@ def committed(database_url: str) -> int:
     """Return how many positions of all writers' logs are committed."""
     ((positions,),) = rows(database_url, "SELECT coalesce(sum(position), 0) FROM writer")
     return int(positions)
+
+
+def next_commit(database_url: str, after: int) -> int:
+    """Wait until more than so many positions are committed; returns how many. The database may be away meanwhile."""
+    found = after
+
+    def has_moved() -> bool:
+        nonlocal found
+        with suppress(*AWAY):
+            found = committed(database_url)
+        return found > after
+
+    until(has_moved, "a commit")
+    return found
 
 
 def rows(database_url: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -113,10 +136,18 @@ def _named(what: str, items: object) -> list[str]:
     return [f"{len(listed)} {what}, for example {listed[:SHOWN_MAX]}"] if listed else []
 
 
+def _problems(database_url: str, trainings: Sequence[Training]) -> list[str]:
+    try:
+        found = stored(database_url, trainings[0].run_id)
+    except AWAY as error:
+        return [f"the database is away: {error!r}"]
+    return differences(found, trainings)
+
+
 def assert_exact(database_url: str, *trainings: Training) -> None:
     """Wait until everything that was promised has arrived, and check that nothing else did. All of one run."""
     give_up = time.monotonic() + PATIENCE_S
-    while problems := differences(stored(database_url, trainings[0].run_id), trainings):
+    while problems := _problems(database_url, trainings):
         if time.monotonic() > give_up or any("too many" in problem for problem in problems):
             logs = "\n".join(chain.from_iterable(training.log.splitlines()[-10:] for training in trainings))
             raise AssertionError(f"{'; '.join(problems)}\nLogs of the trainings:\n{logs}")
@@ -130,4 +161,8 @@ def assert_receipt(receipt: dict[str, object], training: Training) -> None:
     """
     assert (receipt["rejected"], receipt["waiting"]) == (0, 0)
     assert receipt["sent"] == receipt["committed"]
-    assert int(str(receipt["committed"])) >= training.promised().size + 1
+    assert int(str(receipt["committed"])) >= training.promised().size + 1, (
+        receipt,
+        training.promised().size,
+        training.log,
+    )

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.accounting import assert_exact, assert_receipt, committed, rows, stored
+from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit, rows, stored
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
 from tests.harness.disks import fill, make_room, small_disk
@@ -42,9 +42,8 @@ def kill_main_process(postmaster_id: int) -> None:
 
 
 def kill_backends(postmaster_id: int) -> None:
-    found = backends(postmaster_id)
-    assert found
-    for process_id in found:
+    until(lambda: backends(postmaster_id), "a connection")
+    for process_id in backends(postmaster_id):
         os.kill(process_id, signal.SIGKILL)
 
 
@@ -69,11 +68,11 @@ def test_every_point_arrives_once_whatever_happens_to_postgresql(
     data = tmp_path / "data"
     server = start_server("--data", str(data))
     training = start_training(server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS)
+    position = 0
     for fault in FAULTS:
-        before = committed(server.store)
-        until(lambda before=before: committed(server.store) > before, "a commit")
+        position = next_commit(server.store, position)
         fault(postmaster(data))
-        until(lambda: answers(server.store), f"PostgreSQL's return after {fault.__name__}")
+    next_commit(server.store, position)
     receipt = training.end()
     assert_exact(server.store, training)
     assert_receipt(receipt, training)
@@ -117,12 +116,3 @@ def test_what_is_logged_to_a_deleted_run_is_refused_and_counted(
     assert receipt["sent"] == receipt["committed"] + receipt["rejected"]
     assert receipt["waiting"] == 0
     assert "is deleted" in receipt["rejections"][0]["reason"]
-
-
-def answers(store: str) -> bool:
-    """Tell whether the database can be asked."""
-    try:
-        committed(store)
-    except Exception:  # noqa: BLE001 - whatever it says while it comes back
-        return False
-    return True

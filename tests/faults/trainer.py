@@ -6,7 +6,9 @@ call straight into the kernel's memory, so that it survives `kill -9` as the spo
 
 import argparse
 import dataclasses
+import faulthandler
 import json
+import signal
 import sys
 import threading
 import time
@@ -20,6 +22,7 @@ PACE_EVERY_CALLS = 20
 
 def main() -> None:
     """Log; then end the run and print the receipt as JSON."""
+    faulthandler.register(signal.SIGUSR1)
     options = parse(sys.argv[1:])
     if options.clock_back_at is not None:
         turn_clock_back(Path(options.record), options.clock_back_at)
@@ -34,7 +37,7 @@ def main() -> None:
         log(options, record, told)
         if told:
             told.wait()
-        receipt = stepwell.end_run()
+        receipt = stepwell.flush() if options.leave else stepwell.end_run()
     sys.stdout.write(json.dumps(dataclasses.asdict(receipt)))
 
 
@@ -54,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keepalive-ms", type=int, default=0, help="how soon the client asks for signs of life"
     )
+    parser.add_argument("--leave", action="store_true", help="leave the run without ending it by a call")
     return parser.parse_args(arguments)
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -111,12 +113,17 @@ class Training:
         """The run's id."""
         return self.record.run_id
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has started its run."""
+        return self._path.exists() and bool(self.run_id)
+
     def wait_for_calls(self, calls: int) -> None:
         """Wait until it has started its run and so many log calls returned."""
         until(lambda: self._has_made(calls), f"{calls} log calls; {self.log}")
 
     def _has_made(self, calls: int) -> bool:
-        made = self._path.exists() and bool(self.run_id) and self.record.calls >= calls
+        made = self.has_begun and self.record.calls >= calls
         assert made or self.process.poll() is None, f"it ended too early: {self.log}"
         return made
 
@@ -125,9 +132,19 @@ class Training:
         self.process.kill()
         self.process.wait(PATIENCE_S)
 
+    def tell(self) -> None:
+        """Tell it that it is enough."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
     def end(self) -> dict[str, Any]:
         """Tell it that it is enough, if it waits for that; wait for its end, and return the receipt."""
-        output, _ = self.process.communicate(b"\n", PATIENCE_S)
+        try:
+            output, _ = self.process.communicate(b"\n", PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGUSR1)  # it writes where its threads are
+            time.sleep(1)
+            raise AssertionError(f"it hangs after {self.record.calls} calls: {self.log}") from None
         assert self.process.returncode == 0, self.log
         return json.loads(output)
 

@@ -260,9 +260,19 @@ class TestDamage:
         fill(log, 2_000)
         os.truncate(log.folder / segment.segment_name(0, FIRST_SEGMENT_RECORDS), 32 * 100 + 5)
         dead = reader(log, alive=False)
+        dead.find_missing(0)
         assert all_steps(dead) == [*range(100), *range(FIRST_SEGMENT_RECORDS, 2_000)]
         assert dead.damage[0].count == FIRST_SEGMENT_RECORDS - 100
         assert "points-" in dead.damage[0].reason
+
+    def test_a_segment_that_is_gone(self, log: Spool) -> None:
+        fill(log, 2_000)
+        (log.folder / segment.segment_name(0, FIRST_SEGMENT_RECORDS)).unlink()
+        delivered, not_delivered = reader(log, alive=False), reader(log, alive=False)
+        delivered.find_missing(FIRST_SEGMENT_RECORDS)
+        assert delivered.damage == []
+        not_delivered.find_missing(5)
+        assert [damage.count for damage in not_delivered.damage] == [FIRST_SEGMENT_RECORDS - 5]
 
     def test_a_broken_entry(self, log: Spool) -> None:
         for payload in (b"first", b"second", b"third"):
