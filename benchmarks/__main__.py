@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.disk import disk_after_compaction
 from benchmarks.growth import growth
+from benchmarks.soak import soak
 from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
 from benchmarks.table import write_table
@@ -60,8 +61,11 @@ def stations(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
 
 def disk(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
     """Bytes a point after compaction."""
-    with fresh_server(arguments) as (server, store):
-        return disk_after_compaction(server.tracking_uri, store, scale)
+    found = {}
+    for kind in ("float32", "float64"):
+        with fresh_server(arguments) as (server, store):
+            found[kind] = disk_after_compaction(server.tracking_uri, store, kind, scale)
+    return found
 
 
 def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
@@ -70,11 +74,18 @@ def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
         return growth(server.tracking_uri, scale)
 
 
+def memory(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
+    """The server's memory under full load."""
+    with fresh_server(arguments) as (server, _):
+        return soak(server.tracking_uri, server.process.pid, scale)
+
+
 MEASUREMENTS: dict[str, Measurement] = {
     **{name: workload(name) for name in WORKLOADS},
     "stations": stations,
     "disk": disk,
     "growth": grown,
+    "memory": memory,
 }
 
 

@@ -1,6 +1,6 @@
 """What commands beside the server compose: a connection to its database, and work on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +11,14 @@ from stepwell_server.errors import StartupError
 from stepwell_server.store.compactor import compact_now, compaction_state, set_paused
 from stepwell_server.store.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.garbage import GarbageStore, RemovableRun, Selection
 from stepwell_server.store.migrations import migrate
 from stepwell_server.store.pool import Pool, open_pool
 
 STOP_S = 10.0
 CONNECTIONS_MAX = 2
+# A long removal says every so often how far it is.
+PROGRESS_POINTS = 10_000_000
 
 
 @asynccontextmanager
@@ -60,3 +63,41 @@ async def compact_everything(pool: Pool) -> dict[str, Any]:
     """Merge all small chunks, when no server is at it any more; return the fields of `Round`."""
     async with pool.connection() as connection:
         return asdict(await compact_now(connection))
+
+
+async def collect_garbage(
+    pool: Pool, selection: Selection, dry_run: bool, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Remove what the selection means, or only count it; `tell` hears of every run. Returns the sums.
+
+    Raises:
+        NotFoundError: a run or experiment that was named does not exist.
+        InvalidStateError: it is not deleted.
+    """
+    garbage = GarbageStore(pool)
+    await garbage.check(selection)
+    sums = {"dry_run": dry_run, "runs": 0, "points": 0, "experiments": 0}
+    async for run in garbage.runs(selection):
+        points = await (garbage.count_points(run.run_id) if dry_run else _remove_run(garbage, run, tell))
+        if points is None:
+            continue
+        tell(f"run {run.run_id.hex}: {points:,} points")
+        sums["runs"] += 1
+        sums["points"] += points
+    for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
+        sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
+    return sums
+
+
+async def _remove_run(garbage: GarbageStore, run: RemovableRun, tell: Callable[[str], None]) -> int | None:
+    """Remove a run; None when it was restored meanwhile."""
+    if not await garbage.begin(run.run_id):
+        return None
+    points, told = 0, 0
+    async for removed in garbage.remove_points(run.run_id):
+        points += removed
+        if points - told >= PROGRESS_POINTS:
+            told = points
+            tell(f"run {run.run_id.hex}: {points:,} points so far")
+    await garbage.remove_rest(run.run_id)
+    return points
