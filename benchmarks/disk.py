@@ -1,8 +1,8 @@
 """Bytes a point of series at 1 kHz that arrive in small pieces, are compacted as they come, with all indexes.
 
 20 series log half a second at a time. Every 25 s of such time the small chunks are merged and a plain VACUUM passes, as
-the compactor and autovacuum do by themselves on a server that runs; here the time passes faster. What the last merge left
-to be reused counts as used.
+the compactor and autovacuum do by themselves on a server that runs; here the time passes faster. What the last merge
+left to be reused counts as used.
 """
 
 import asyncio

@@ -49,7 +49,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [
             "",
             f"Server memory under {found['seconds']} s of full load: at most "
-            f"{found['server_mib_first_half_max']} MiB in the first half, {found['server_mib_second_half_max']} MiB in the second.",
+            f"{found['server_mib_first_half_max']} MiB in the first half, "
+            f"{found['server_mib_second_half_max']} MiB in the second.",
         ]
     return "\n".join(lines).rstrip()
 

@@ -8,11 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from stepwell_server.artifact import FileSpec
 from stepwell_server.commands.gc import parse_age
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.maintenance import collect_garbage
 from stepwell_server.model import ParamEntry, TagEntry
 from stepwell_server.store import garbage as garbage_module
+from stepwell_server.store.artifacts import PostgresArtifactStore
 from stepwell_server.store.garbage import GarbageStore, Selection
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore
@@ -21,6 +23,7 @@ from stepwell_server.store.writer import GroupCommitWriter
 from tests.harness.processes import command_line, stepwell_command
 from tests.store.test_commit import Log, commit, new_run, opened, rows
 
+ROOT = "file:///artifacts"
 TABLES = """
     SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
     WHERE table_schema = 'public' AND column_name = 'run_id' AND table_type = 'BASE TABLE' ORDER BY table_name
@@ -40,7 +43,16 @@ async def filled_run(pool: Pool, writer: GroupCommitWriter) -> UUID:
     await commit(
         writer, log.batch({}, [ParamEntry(log.position, "p", "1"), TagEntry(log.position + 1, "t", "1")])
     )
+    await add_artifacts(pool, log.run_id)
     return log.run_id
+
+
+async def add_artifacts(pool: Pool, run_id: UUID) -> None:
+    """Three files, and an upload that is not finished."""
+    store = PostgresArtifactStore(pool)
+    files = [FileSpec(f"models/{number}", 1, bytes([number]) * 32) for number in range(4)]
+    uploads = await store.open_uploads(run_id, ROOT, files)
+    await store.complete(run_id, uploads[:3])
 
 
 async def delete(pool: Pool, run_id: UUID, ago_s: int = 0) -> None:
@@ -71,10 +83,19 @@ async def test_a_deleted_run_goes_entirely_and_its_neighbours_stay(
     gone, kept = await filled_run(pool, writer), await filled_run(pool, writer)
     before = await rows_of(pool, kept)
     await delete(pool, gone)
-    assert await collect(pool) == {"dry_run": False, "runs": 1, "points": 10, "experiments": 0}
+    assert await collect(pool) == {
+        "dry_run": False,
+        "runs": 1,
+        "points": 10,
+        "artifacts": 3,
+        "experiments": 0,
+    }
     assert set((await rows_of(pool, gone)).values()) == {0}
     assert await rows_of(pool, kept) == before
-    assert await collect(pool) == {"dry_run": False, "runs": 0, "points": 0, "experiments": 0}
+    # Its finished content is what the kept run shows too; the bytes of its unfinished upload are to be removed.
+    assert await rows(pool, "SELECT DISTINCT reference_count FROM artifact_content") == [(1,)]
+    assert len(await rows(pool, "SELECT FROM artifact_garbage")) >= 1
+    assert await collect(pool) == {"dry_run": False, "runs": 0, "points": 0, "artifacts": 0, "experiments": 0}
 
 
 async def test_only_what_is_meant_is_removed(pool: Pool, writer: GroupCommitWriter) -> None:
@@ -103,6 +124,7 @@ async def test_a_deleted_experiment_goes_with_its_runs(pool: Pool, writer: Group
         "dry_run": True,
         "runs": 1,
         "points": 10,
+        "artifacts": 3,
         "experiments": 1,
     }
     assert (await rows_of(pool, run_id))["metric_chunk"] == 10
@@ -153,7 +175,7 @@ async def test_the_command(database_url: str, pool: Pool, writer: GroupCommitWri
     await delete(pool, run_id, ago_s=60)
     options = ["--store", database_url, "--json"]
     dry = await asyncio.to_thread(stepwell_command, "gc", "--dry-run", *options)
-    assert json.loads(dry) == {"dry_run": True, "runs": 1, "points": 10, "experiments": 0}
+    assert json.loads(dry) == {"dry_run": True, "runs": 1, "points": 10, "artifacts": 3, "experiments": 0}
     young = await asyncio.to_thread(stepwell_command, "gc", "--older-than", "1h", *options)
     assert json.loads(young)["runs"] == 0
     done = await asyncio.to_thread(stepwell_command, "gc", "--run-ids", run_id.hex, *options)

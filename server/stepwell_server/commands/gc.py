@@ -68,7 +68,7 @@ def gc(
     store: str | None,
     data: Path,
 ) -> None:
-    """Remove deleted runs and experiments for good, with their points.
+    """Remove deleted runs and experiments for good, with their points and artifacts.
 
     It works in short steps beside a server that runs, can be stopped at any time, and goes on where it was.
     """
@@ -84,5 +84,6 @@ def gc(
 
     done = run(work())
     verb = "would remove" if dry_run else "removed"
-    text = f"{verb} {done['runs']} runs with {done['points']:,} points, and {done['experiments']} experiments"
+    runs = f"{done['runs']} runs with {done['points']:,} points and {done['artifacts']:,} artifacts"
+    text = f"{verb} {runs}, and {done['experiments']} experiments"
     click.echo(json.dumps(done) if as_json else text)

@@ -40,14 +40,6 @@ class Selection:
         return int((time.time() - self.older_than_s) * 1_000)
 
 
-@dataclass(frozen=True, slots=True)
-class RemovableRun:
-    """A deleted run and where its artifacts are."""
-
-    run_id: UUID
-    artifact_uri: str
-
-
 class GarbageStore:
     """Finds and removes what was deleted."""
 
@@ -71,7 +63,7 @@ class GarbageStore:
         for experiment_id in selection.experiment_ids or []:
             _require_deleted("experiment", str(experiment_id), stages.get(experiment_id))
 
-    async def runs(self, selection: Selection) -> AsyncIterator[RemovableRun]:
+    async def runs(self, selection: Selection) -> AsyncIterator[UUID]:
         """Yield the runs of the selection, in pages; they may be removed meanwhile."""
         last, before_ms = UUID(int=0), selection.deleted_before_ms
         while True:
@@ -86,7 +78,7 @@ class GarbageStore:
                 )
             for row in page:
                 last = row["run_id"]
-                yield RemovableRun(row["run_id"], row["artifact_uri"])
+                yield last
             if len(page) < PAGE_RUNS:
                 return
 
@@ -107,6 +99,11 @@ class GarbageStore:
         """Return how many points a run has."""
         async with self._pool.connection() as connection:
             return int(await connection.fetchval(_SQL["count_points"], run_id))
+
+    async def count_artifacts(self, run_id: UUID) -> int:
+        """Return how many artifacts a run shows."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval(_SQL["count_artifacts"], run_id))
 
     async def begin(self, run_id: UUID) -> bool:
         """Make the removal of a run final; False when it was restored meanwhile."""

@@ -25,7 +25,7 @@ SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.pa
 FROM (
     SELECT run_id, writer_id, metric_id, first_position, part, count
     FROM metric_chunk
-    WHERE NOT compacted AND count < 2048 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
+    WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
     ORDER BY run_id, writer_id, metric_id
     LIMIT $4
 ) AS page
@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (
     ORDER BY chunk.first_position DESC, chunk.part DESC
     LIMIT 1
 ) AS tail
-WHERE tail.compacted AND tail.count < 2048;
+WHERE tail.compacted AND tail.count < 3000;
 
 -- take_chunks: removes the given chunks and hands out their points, arrays as their wire form
 DELETE FROM metric_chunk AS chunk

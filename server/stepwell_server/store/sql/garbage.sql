@@ -5,7 +5,7 @@ SELECT run_id, lifecycle_stage FROM run WHERE run_id = ANY ($1::uuid[]);
 SELECT experiment_id, lifecycle_stage FROM experiment WHERE experiment_id = ANY ($1::bigint[]);
 
 -- removable_runs: a page of deleted runs, in order: deleted before a time, only these where runs or experiments are given
-SELECT run_id, artifact_uri
+SELECT run_id
 FROM run
 WHERE lifecycle_stage = 'deleted'
   AND (removal_began_ms IS NOT NULL OR coalesce(deleted_time_ms, 0) <= $1)
@@ -17,6 +17,9 @@ LIMIT $5;
 
 -- count_points: how many points a run has
 SELECT coalesce(sum(count), 0)::bigint FROM metric_latest WHERE run_id = $1;
+
+-- count_artifacts: how many artifacts a run shows
+SELECT count(*) FROM artifact WHERE run_id = $1;
 
 -- removable_experiments: deleted experiments, only these where given, without runs, or ($3) with removable runs only
 SELECT experiment_id
