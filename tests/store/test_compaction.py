@@ -83,12 +83,12 @@ async def test_a_merged_remainder_grows_with_what_comes_later(
     for _ in range(3):
         await fill(writer, log, batches=64, size=16)
         await one_round(pool)
-    # 1,024, 2,048 and 3,072 points, always in one chunk; that one is not small any more.
+    # 1,024, 2,048 and 3,072 points, always in one chunk, until that is full.
     assert await rows(pool, SIZES) == [(3_072, True)]
-    await fill(writer, log, batches=64, size=1)
+    await fill(writer, log, batches=64, size=15)
     await one_round(pool)
-    assert await rows(pool, SIZES) == [(3_072, True), (64, True)]
-    assert len(await history(pool, log.run_id, "loss")) == 3_136
+    assert await rows(pool, SIZES) == [(3_987, True), (45, True)]
+    assert len(await history(pool, log.run_id, "loss")) == 4_032
 
 
 async def test_a_writer_at_work_is_left_alone_until_it_is_quiet(

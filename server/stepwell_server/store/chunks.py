@@ -17,8 +17,8 @@ from stepwell_server.model import Float64s, Int64s
 # array has 20 bytes of its own, so 3,987 elements of 4 bytes fill 8 pieces (20 + 4 x 3,987 = 8 x 1,996), and of 8 bytes
 # just not 16: 8.2 bytes for a point of 8. With 4,096 points the ninth piece would make that 10.
 CHUNK_POINTS_MAX = 3_987
-# A chunk of fewer points is small: worth merging. The statements of compaction.sql and the index of migration 0007 have
-# the same number.
+# A chunk of fewer points is small: worth merging. The statements of compaction.sql have both numbers, and the index of
+# migration 0007 this one.
 SMALL_POINTS_MAX = 3_000
 
 INT32_MAX = 2**31 - 1
