@@ -21,6 +21,7 @@ from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
 from benchmarks.table import write_table
 from benchmarks.workloads import WORKLOADS
+from stepwell_server.logs import set_up_logs
 from stepwell_server.store.embedded import running_url
 from tests.harness.processes import ServerProcess
 
@@ -102,6 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     arguments = parser.parse_args()
+    set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     scale = QUICK_SCALE if arguments.quick else 1.0
     report: dict[str, Any] = {
         **surroundings(),
