@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from benchmarks.streams import Shape, as_fast_as_it_goes
+from benchmarks.streams import Lags, Shape, writers
 from stepwell_server.maintenance import compact_everything
 from stepwell_server.store.pool import SESSION_SETTINGS, Pool
 
@@ -29,28 +29,27 @@ def disk_after_compaction(uri: str, store: str, kind: str, scale: float) -> dict
 
 
 async def _measure(target: str, store: str, shape: Shape, slices: int) -> dict[str, Any]:
-    points = merged = 0
+    merged = 0
     async with asyncpg.create_pool(
         store, server_settings=SESSION_SETTINGS, min_size=1, max_size=2
     ) as connections:
         empty = await _stored_bytes(connections)
-        for _ in range(slices):
-            points += (await _flushes(target, shape))["points"]
-            merged += (await compact_everything(Pool(connections)))["merged_chunks"]
-            await connections.execute("VACUUM metric_chunk")
+        # One flush after the other, as they come at 1 kHz; several under way would meet in larger chunks.
+        async with writers(target, 1, shape, Lags(), under_way_max=1) as (writer,):
+            for _ in range(slices):
+                for _ in range(FLUSHES_PER_SLICE):
+                    await writer.send()
+                await writer.settled()
+                merged += (await compact_everything(Pool(connections)))["merged_chunks"]
+                await connections.execute("VACUUM metric_chunk")
         stored = await _stored_bytes(connections) - empty
         chunks = await connections.fetchval("SELECT count(*) FROM metric_chunk")
     return {
-        "points": points,
+        "points": writer.position,
         "small_chunks_merged": merged,
-        "points_per_chunk": round(points / chunks),
-        "bytes_per_point": round(stored / points, 2),
+        "points_per_chunk": round(writer.position / chunks),
+        "bytes_per_point": round(stored / writer.position, 2),
     }
-
-
-async def _flushes(target: str, shape: Shape) -> dict[str, Any]:
-    """One flush after the other, as they come at 1 kHz; several under way would meet in larger chunks."""
-    return await as_fast_as_it_goes(target, 1, shape, FLUSHES_PER_SLICE, under_way_max=1)
 
 
 async def _stored_bytes(connections: Any) -> int:

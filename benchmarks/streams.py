@@ -115,6 +115,11 @@ class RawWriter:
                 self._lags.seconds.append(now - self._born.pop(0)[1])
                 self._room.release()
 
+    async def settled(self) -> None:
+        """Wait until everything that was sent is committed."""
+        while self.committed < self.position:
+            await asyncio.sleep(0.001)
+
     async def close(self) -> None:
         """Wait until everything is committed."""
         await self._call.done_writing()
