@@ -16,10 +16,12 @@ from typing import Any
 
 from benchmarks.disk import disk_after_compaction
 from benchmarks.growth import growth
+from benchmarks.soak import soak
 from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
 from benchmarks.table import write_table
 from benchmarks.workloads import WORKLOADS
+from stepwell_server.logs import set_up_logs
 from stepwell_server.store.embedded import running_url
 from tests.harness.processes import ServerProcess
 
@@ -60,8 +62,11 @@ def stations(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
 
 def disk(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
     """Bytes a point after compaction."""
-    with fresh_server(arguments) as (server, store):
-        return disk_after_compaction(server.tracking_uri, store, scale)
+    found = {}
+    for kind in ("float32", "float64"):
+        with fresh_server(arguments) as (server, store):
+            found[kind] = disk_after_compaction(server.tracking_uri, store, kind, scale)
+    return found
 
 
 def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
@@ -70,11 +75,18 @@ def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
         return growth(server.tracking_uri, scale)
 
 
+def memory(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
+    """The server's memory under full load."""
+    with fresh_server(arguments) as (server, _):
+        return soak(server.tracking_uri, server.process.pid, scale)
+
+
 MEASUREMENTS: dict[str, Measurement] = {
     **{name: workload(name) for name in WORKLOADS},
     "stations": stations,
     "disk": disk,
     "growth": grown,
+    "memory": memory,
 }
 
 
@@ -91,6 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     arguments = parser.parse_args()
+    set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     scale = QUICK_SCALE if arguments.quick else 1.0
     report: dict[str, Any] = {
         **surroundings(),

@@ -49,7 +49,9 @@ class Lags:
 class RawWriter:
     """One writer of one run, on a connection of its own."""
 
-    def __init__(self, channel: grpc.aio.Channel, shape: Shape, lags: Lags, seed: int, run_id: str) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, shape: Shape, lags: Lags, seed: int, run_id: str, under_way_max: int
+    ) -> None:
         self._call = channel.stream_stream(
             "/stepwell_api.v1.IngestService/Stream",
             request_serializer=bytes,
@@ -61,7 +63,7 @@ class RawWriter:
         self.position = 0
         self.committed = 0
         self._born: list[tuple[int, float]] = []
-        self._room = asyncio.Semaphore(UNDER_WAY_MAX)
+        self._room = asyncio.Semaphore(under_way_max)
 
     async def open(self) -> None:
         """Create the run and the writer."""
@@ -113,6 +115,11 @@ class RawWriter:
                 self._lags.seconds.append(now - self._born.pop(0)[1])
                 self._room.release()
 
+    async def settled(self) -> None:
+        """Wait until everything that was sent is committed."""
+        while self.committed < self.position:
+            await asyncio.sleep(0.001)
+
     async def close(self) -> None:
         """Wait until everything is committed."""
         await self._call.done_writing()
@@ -122,14 +129,21 @@ class RawWriter:
 
 @asynccontextmanager
 async def writers(
-    target: str, count: int, shape: Shape, lags: Lags, *, one_run: bool = False, seed: int = 0
+    target: str,
+    count: int,
+    shape: Shape,
+    lags: Lags,
+    *,
+    one_run: bool = False,
+    seed: int = 0,
+    under_way_max: int = UNDER_WAY_MAX,
 ) -> AsyncIterator[list[RawWriter]]:
     """Open so many writers, each with its own connection (and run); wait for their commits at the end."""
     channels = [grpc.aio.insecure_channel(target, _OWN_CONNECTION) for _ in range(count)]
     shared = uuid4().hex
     try:
         opened = [
-            RawWriter(channel, shape, lags, seed + number, shared if one_run else uuid4().hex)
+            RawWriter(channel, shape, lags, seed + number, shared if one_run else uuid4().hex, under_way_max)
             for number, channel in enumerate(channels)
         ]
         for some in _some(opened, 50):

@@ -52,7 +52,8 @@ def _stat(process_id: int) -> list[str]:
         return []
 
 
-def _name(process_id: int) -> str:
+def process_name(process_id: int) -> str:
+    """Return what the kernel calls a process; "" when it is gone."""
     try:
         return Path(f"/proc/{process_id}/comm").read_text().strip()
     except OSError:
@@ -81,14 +82,14 @@ class Costs:
 
     def _now(self) -> tuple[float, float]:
         members = family(self._process_id)
-        postgres = [each for each in members if _name(each).startswith("postgres")]
+        postgres = [each for each in members if process_name(each).startswith("postgres")]
         return cpu_seconds([each for each in members if each not in postgres]), cpu_seconds(postgres)
 
     def report(self) -> dict[str, float]:
         """Return shares of one core since the start, and the server's memory now."""
         seconds = time.monotonic() - self._started
         server, postgres = (now - before for now, before in zip(self._now(), self._before, strict=True))
-        members = [each for each in family(self._process_id) if not _name(each).startswith("postgres")]
+        members = [each for each in family(self._process_id) if not process_name(each).startswith("postgres")]
         return {
             "server_core_share": round(server / seconds, 3),
             "postgresql_core_share": round(postgres / seconds, 3),

@@ -33,9 +33,9 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [_station(name, result) for name, result in results["stations"]["stations"].items()]
         lines += [""]
     if "disk" in results:
-        lines += ["| disk, 1 kHz series, all indexes | bytes/point | before compaction |", "|---|---|---|"]
+        lines += ["| disk, 1 kHz series, all indexes | bytes/point | points in a chunk |", "|---|---|---|"]
         lines += [
-            f"| {kind} | {found['bytes_per_point']} | {found['bytes_per_point_before_compaction']} |"
+            f"| {kind} | {found['bytes_per_point']} | {found['points_per_chunk']:,} |"
             for kind, found in results["disk"].items()
         ]
         lines += [""]
@@ -43,6 +43,14 @@ def markdown(report: dict[str, Any]) -> str:
         found = results["growth"]
         lines += [
             f"Throughput after {found['points_between']:,} points against an empty database: {found['ratio']}."
+        ]
+    if "memory" in results:
+        found = results["memory"]
+        lines += [
+            "",
+            f"Server memory under {found['seconds']} s of full load: at most "
+            f"{found['server_mib_first_half_max']} MiB in the first half, "
+            f"{found['server_mib_second_half_max']} MiB in the second.",
         ]
     return "\n".join(lines).rstrip()
 

@@ -26,6 +26,7 @@ from benchmarks.streams import Shape
 from benchmarks.surroundings import surroundings
 from benchmarks.workloads import BULK_POINTS, Result, in_processes
 from stepwell_server.deadline import Deadline
+from stepwell_server.logs import set_up_logs
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.migrations import migrate
 from tests.harness.databases import named
@@ -168,6 +169,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     arguments = parser.parse_args()
+    set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     for peer in PEERS:
         environment_of(peer)
     around = surroundings()

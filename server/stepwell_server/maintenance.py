@@ -1,21 +1,26 @@
 """What commands beside the server compose: a connection to its database, and work on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
+from stepwell_server.store.artifacts import PostgresArtifactStore
 from stepwell_server.store.compactor import compact_now, compaction_state, set_paused
 from stepwell_server.store.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.garbage import STEP_ROWS_MAX, GarbageStore, Selection
 from stepwell_server.store.migrations import migrate
 from stepwell_server.store.pool import Pool, open_pool
 
 STOP_S = 10.0
 CONNECTIONS_MAX = 2
+# A long removal says every so often how far it is.
+PROGRESS_POINTS = 10_000_000
 
 
 @asynccontextmanager
@@ -60,3 +65,56 @@ async def compact_everything(pool: Pool) -> dict[str, Any]:
     """Merge all small chunks, when no server is at it any more; return the fields of `Round`."""
     async with pool.connection() as connection:
         return asdict(await compact_now(connection))
+
+
+async def collect_garbage(
+    pool: Pool, selection: Selection, dry_run: bool, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Remove what the selection means, or only count it; `tell` hears of every run. Returns the sums.
+
+    Artifacts lose their place; a server that runs, or the next one, removes their bytes.
+
+    Raises:
+        NotFoundError: a run or experiment that was named does not exist.
+        InvalidStateError: it is not deleted.
+    """
+    garbage, artifacts = GarbageStore(pool), PostgresArtifactStore(pool)
+    await garbage.check(selection)
+    sums = {"dry_run": dry_run, "runs": 0, "points": 0, "artifacts": 0, "experiments": 0}
+    async for run_id in garbage.runs(selection):
+        if dry_run:
+            points, files = await garbage.count_points(run_id), await garbage.count_artifacts(run_id)
+        elif await garbage.begin(run_id):
+            points = await _remove_points(garbage, run_id, tell)
+            files = await _remove_artifacts(artifacts, run_id)
+            await garbage.remove_rest(run_id)
+        else:  # restored meanwhile
+            continue
+        tell(f"run {run_id.hex}: {points:,} points, {files:,} artifacts")
+        sums["runs"] += 1
+        sums["points"] += points
+        sums["artifacts"] += files
+    for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
+        sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
+    return sums
+
+
+async def _remove_points(garbage: GarbageStore, run_id: UUID, tell: Callable[[str], None]) -> int:
+    points, told = 0, 0
+    async for removed in garbage.remove_points(run_id):
+        points += removed
+        if points - told >= PROGRESS_POINTS:
+            told = points
+            tell(f"run {run_id.hex}: {points:,} points so far")
+    return points
+
+
+async def _remove_artifacts(artifacts: PostgresArtifactStore, run_id: UUID) -> int:
+    """Let go of the files of a run and of its uploads, in steps; returns the number of files."""
+    while await artifacts.abandon_run(run_id, STEP_ROWS_MAX) == STEP_ROWS_MAX:
+        pass
+    files = hidden = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
+    while hidden == STEP_ROWS_MAX:
+        hidden = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
+        files += hidden
+    return files

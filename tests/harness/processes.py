@@ -134,9 +134,13 @@ class ServerFailedError(Exception):
 
 def stepwell_command(*arguments: str) -> str:
     """Run `stepwell` with these arguments to its end, which must be a good one; return what it printed."""
-    program = Path(sys.executable).with_name("stepwell")
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, env=neutral_environment()
+        command_line(*arguments), capture_output=True, text=True, check=False, env=neutral_environment()
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def command_line(*arguments: str) -> list[str]:
+    """Return what runs `stepwell` with these arguments."""
+    return [str(Path(sys.executable).with_name("stepwell")), *arguments]

@@ -71,7 +71,7 @@ async def test_points_stay_the_same_and_keep_their_writer(pool: Pool, writer: Gr
     latest = await rows(pool, "SELECT * FROM metric_latest")
     done = await one_round(pool)
     assert (done.merged_chunks, done.merged_points, done.left_chunks) == (48, 4 * 8_400, 0)
-    assert await rows(pool, SIZES) == [(4_096, True), (4_096, True), (208, True)] * 4
+    assert await rows(pool, SIZES) == [(3_987, True), (3_987, True), (426, True)] * 4
     assert repr(await rows(pool, EVERYTHING)) == repr(before)
     assert repr(await history(pool, run_id, "loss")) == repr(read)
     assert await rows(pool, "SELECT * FROM metric_latest") == latest
@@ -81,14 +81,14 @@ async def test_a_merged_remainder_grows_with_what_comes_later(
     pool: Pool, writer: GroupCommitWriter, log: Log
 ) -> None:
     for _ in range(3):
-        await fill(writer, log, batches=70, size=10)
+        await fill(writer, log, batches=64, size=16)
         await one_round(pool)
-    # 700, 1,400 and 2,100 points, always in one chunk; that one is not small any more.
-    assert await rows(pool, SIZES) == [(2_100, True)]
-    await fill(writer, log, batches=64, size=1)
+    # 1,024, 2,048 and 3,072 points, always in one chunk, until that is full.
+    assert await rows(pool, SIZES) == [(3_072, True)]
+    await fill(writer, log, batches=64, size=15)
     await one_round(pool)
-    assert await rows(pool, SIZES) == [(2_100, True), (64, True)]
-    assert len(await history(pool, log.run_id, "loss")) == 2_164
+    assert await rows(pool, SIZES) == [(3_987, True), (45, True)]
+    assert len(await history(pool, log.run_id, "loss")) == 4_032
 
 
 async def test_a_writer_at_work_is_left_alone_until_it_is_quiet(

@@ -29,7 +29,7 @@ def test_figures_stand_between_their_marks(tmp_path: Path) -> None:
         "one_fast_loop": {"points_per_second": 1_234_567, **COSTS},
         "sixteen_jobs": {"points_per_second": 32_000, "lag_p99_ms": 250.4, **COSTS},
         "stations": {"stations": {"decoding": {"points_per_cpu_second": 7_000_000}}},
-        "disk": {"float32": {"bytes_per_point": 8.5, "bytes_per_point_before_compaction": 12.0}},
+        "disk": {"float32": {"bytes_per_point": 8.5, "points_per_chunk": 4_000}},
         "growth": {"points_between": 50_000_000, "ratio": {"bulk": 0.95}},
     }
     write_table(page, {**AROUND, "results": results})

@@ -36,8 +36,8 @@ def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0) -> list[FreshCh
     [
         ([10] * (FRESH_CHUNKS_MAX - 1), 0, False),
         ([10] * FRESH_CHUNKS_MAX, 0, True),
-        ([2_000, 2_000], 0, False),
-        ([2_000, 2_000, 96], 0, True),
+        ([2_000, 1_900], 0, False),
+        ([2_000, 1_900, 87], 0, True),
         ([1], QUIET_MS - 1, False),
         ([1], QUIET_MS, True),
     ],

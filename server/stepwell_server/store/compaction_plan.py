@@ -1,7 +1,7 @@
 """Which chunks are merged, and when. Pure decisions, no I/O.
 
 A series' *fresh* chunks are the small ones that commits made. They are merged when they are many, when their points
-fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is small.
+fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is not full.
 """
 
 from collections.abc import Iterator, Sequence

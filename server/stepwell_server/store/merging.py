@@ -46,7 +46,7 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
 
 
 async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
-    """Put before each merge the series' merged chunk that is still small, if it has one."""
+    """Put before each merge the series' merged chunk that is not full yet, if it has one."""
     firsts = [merge.keys[0] for merge in merges]
     rows = await connection.fetch(_SQL["merged_before"], *_columns(firsts))
     tails = {_key(row): row["count"] for row in rows}

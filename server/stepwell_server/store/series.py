@@ -23,7 +23,7 @@ _SQL = load("series")
 SWEEP_POINTS_MAX = 1_000_000
 # Points of one piece: 65,536, which is 1.5 MB.
 PIECE_POINTS_MAX = 65_536
-# Chunks that are fetched together: 64 times 4,096 points are 6 MB.
+# Chunks that are fetched together: 64 times 3,987 points are 6 MB.
 FETCHED_CHUNKS = 64
 
 # array_send: dimensions, flags, element type, length, lower bound; then a 4-byte length before each element.

@@ -25,14 +25,14 @@ SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.pa
 FROM (
     SELECT run_id, writer_id, metric_id, first_position, part, count
     FROM metric_chunk
-    WHERE NOT compacted AND count < 2048 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
+    WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
     ORDER BY run_id, writer_id, metric_id
     LIMIT $4
 ) AS page
 JOIN writer ON writer.run_id = page.run_id AND writer.writer_id = page.writer_id
 ORDER BY run_id, writer_id, metric_id, first_position, part;
 
--- merged_before: of each given series the merged chunk that comes before a position, where it is small
+-- merged_before: of each given series the merged chunk that comes before a position, where it is not full
 SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count
 FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
      AS series (run_id, writer_id, metric_id, first_position, part)
@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (
     ORDER BY chunk.first_position DESC, chunk.part DESC
     LIMIT 1
 ) AS tail
-WHERE tail.compacted AND tail.count < 2048;
+WHERE tail.compacted AND tail.count < 3987;
 
 -- take_chunks: removes the given chunks and hands out their points, arrays as their wire form
 DELETE FROM metric_chunk AS chunk

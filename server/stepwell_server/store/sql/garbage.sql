@@ -1,0 +1,80 @@
+-- known_runs: of the given runs those that exist, with their stage
+SELECT run_id, lifecycle_stage FROM run WHERE run_id = ANY ($1::uuid[]);
+
+-- known_experiments: of the given experiments those that exist, with their stage
+SELECT experiment_id, lifecycle_stage FROM experiment WHERE experiment_id = ANY ($1::bigint[]);
+
+-- removable_runs: a page of deleted runs, in order: deleted before a time, only these where runs or experiments are given
+SELECT run_id
+FROM run
+WHERE lifecycle_stage = 'deleted'
+  AND (removal_began_ms IS NOT NULL OR coalesce(deleted_time_ms, 0) <= $1)
+  AND ($2::uuid[] IS NULL OR run_id = ANY ($2))
+  AND ($3::bigint[] IS NULL OR experiment_id = ANY ($3))
+  AND run_id > $4
+ORDER BY run_id
+LIMIT $5;
+
+-- count_points: how many points a run has
+SELECT coalesce(sum(count), 0)::bigint FROM metric_latest WHERE run_id = $1;
+
+-- count_artifacts: how many artifacts a run shows
+SELECT count(*) FROM artifact WHERE run_id = $1;
+
+-- removable_experiments: deleted experiments, only these where given, without runs, or ($3) with removable runs only
+SELECT experiment_id
+FROM experiment
+WHERE lifecycle_stage = 'deleted'
+  AND last_update_time_ms <= $1
+  AND ($2::bigint[] IS NULL OR experiment_id = ANY ($2))
+  AND NOT EXISTS (
+      SELECT FROM run
+      WHERE run.experiment_id = experiment.experiment_id
+        AND NOT ($3 AND run.lifecycle_stage = 'deleted' AND coalesce(run.deleted_time_ms, 0) <= $1)
+  )
+ORDER BY experiment_id;
+
+-- begin_removal: from now on the run cannot be restored; returns nothing when it is not deleted any more
+UPDATE run
+SET removal_began_ms = coalesce(removal_began_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+WHERE run_id = $1 AND lifecycle_stage = 'deleted'
+RETURNING run_id;
+
+-- remove_chunks: removes some chunks of a run, and returns how many points each had
+WITH chosen AS (
+    SELECT run_id, metric_id, writer_id, first_position, part FROM metric_chunk WHERE run_id = $1 LIMIT $2
+)
+DELETE FROM metric_chunk AS chunk USING chosen
+WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
+  AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
+RETURNING chunk.count;
+
+-- remove_latest: removes some latest points of a run
+WITH chosen AS (SELECT run_id, metric_id FROM metric_latest WHERE run_id = $1 LIMIT $2)
+DELETE FROM metric_latest AS latest USING chosen
+WHERE latest.run_id = chosen.run_id AND latest.metric_id = chosen.metric_id
+RETURNING latest.metric_id;
+
+-- remove_params: removes some params of a run
+WITH chosen AS (SELECT run_id, key FROM param WHERE run_id = $1 LIMIT $2)
+DELETE FROM param USING chosen WHERE param.run_id = chosen.run_id AND param.key = chosen.key RETURNING param.key;
+
+-- remove_tags: removes some tags of a run
+WITH chosen AS (SELECT run_id, key FROM tag WHERE run_id = $1 LIMIT $2)
+DELETE FROM tag USING chosen WHERE tag.run_id = chosen.run_id AND tag.key = chosen.key RETURNING tag.key;
+
+-- remove_writers: removes some writers of a run
+WITH chosen AS (SELECT run_id, writer_id FROM writer WHERE run_id = $1 LIMIT $2)
+DELETE FROM writer USING chosen
+WHERE writer.run_id = chosen.run_id AND writer.writer_id = chosen.writer_id
+RETURNING writer.writer_id;
+
+-- remove_run: removes a run of which nothing else is left
+DELETE FROM run WHERE run_id = $1;
+
+-- remove_experiment_tags: removes the tags of a deleted experiment
+DELETE FROM experiment_tag USING experiment
+WHERE experiment_tag.experiment_id = $1 AND experiment.experiment_id = $1 AND lifecycle_stage = 'deleted';
+
+-- remove_experiment: removes a deleted experiment of which nothing else is left; returns nothing when it was restored
+DELETE FROM experiment WHERE experiment_id = $1 AND lifecycle_stage = 'deleted' RETURNING experiment_id;
