@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from stepwell_server.store.chunk_points import chunk_points
 from stepwell_server.store.chunk_rows import COLUMNS, ChunkRows, RowKey, as_source
 from stepwell_server.store.chunks import SeriesPoints, build_chunks, join_series
 from stepwell_server.store.compaction_plan import ChunkKey, Merge, SeriesKey, merged_keys
 from stepwell_server.store.pool import Connection
-from stepwell_server.store.series import chunk_points
 from stepwell_server.store.sql import load
 
 _SQL = load("compaction")
