@@ -5,6 +5,8 @@ from logging import getLogger
 
 import numpy as np
 
+from stepwell.connection import Connection
+from stepwell.errors import StepwellException
 from stepwell.metric_columns import (
     NO_FLOATS,
     NO_INTEGERS,
@@ -14,8 +16,6 @@ from stepwell.metric_columns import (
     MetricSeries,
     SampledSeries,
 )
-from stepwell.connection import Connection
-from stepwell.errors import StepwellException
 from stepwell_api.v1 import series_pb2 as pb
 
 # A history whose stream breaks without having brought anything new is tried this often.
