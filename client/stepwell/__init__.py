@@ -67,6 +67,7 @@ from stepwell.fluent import (
 from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
 from stepwell.series import get_latest_metrics, get_metric_series, sample_series
+from stepwell.watching import MetricNews, watch
 
 if TYPE_CHECKING:
     from stepwell.metric_columns import LatestMetrics, MetricSeries, SampledSeries
@@ -84,6 +85,7 @@ __all__ = [
     "LatestMetrics",
     "LifecycleStage",
     "Metric",
+    "MetricNews",
     "MetricSeries",
     "MlflowClient",
     "MlflowException",
@@ -140,6 +142,7 @@ __all__ = [
     "set_tracking_uri",
     "start_run",
     "tracking",
+    "watch",
 ]
 
 # What reading gives needs numpy, which would double the time that `import stepwell` takes.

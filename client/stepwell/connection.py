@@ -77,15 +77,19 @@ class Connection:
         """
         return background.run(lambda: self._call(make_call, timeout_s))
 
-    def stream(self, make_call: Callable[["Connection"], AsyncIterable[T]]) -> Iterator[T]:
+    def stream(
+        self,
+        make_call: Callable[["Connection"], AsyncIterable[T]],
+        message_timeout_s: Callable[[], float] = lambda: CALL_TIMEOUT_S,
+    ) -> Iterator[T]:
         """Make one call that answers with a stream, and yield its messages; leaving the loop ends the call.
 
         Raises:
-            StepwellException: as `call`; each message may take CALL_TIMEOUT_S.
+            StepwellException: as `call`; each message may take `message_timeout_s`, asked anew for each.
         """
         call = background.run(lambda: self._start(make_call))
         try:
-            while (message := background.run(lambda: self._next(call))) is not None:
+            while (message := background.run(lambda: self._next(call, message_timeout_s()))) is not None:
                 yield message
         finally:
             background.call_soon(call.cancel)
@@ -94,8 +98,8 @@ class Connection:
         await self.reach(settings.reach_timeout_s())
         return cast("_MessageStream[T]", make_call(self))
 
-    async def _next(self, call: "_MessageStream[T]") -> T | None:
-        message = await self._answer(call.read(), CALL_TIMEOUT_S)
+    async def _next(self, call: "_MessageStream[T]", timeout_s: float) -> T | None:
+        message = await self._answer(call.read(), timeout_s)
         return None if message is grpc.aio.EOF else message
 
     async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float) -> T:

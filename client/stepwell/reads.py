@@ -37,7 +37,7 @@ class Reads:
         pieces: list[list[pb.SeriesPoints]] = [[] for _ in names]
         for answer in self.history_pieces(names, selection, last):
             pieces[answer.series].append(answer)
-        return [_joined(name, parts) for name, parts in zip(names, pieces, strict=True)]
+        return [joined(name, parts) for name, parts in zip(names, pieces, strict=True)]
 
     def history_pieces(
         self, names: Names, selection: pb.Selection, last: int = 0
@@ -68,7 +68,7 @@ class Reads:
         }
         none = pb.SampleSeriesResponse()
         return [
-            _sample(run_id, key, answers.get((run, place), none))
+            sampled_series(run_id, key, answers.get((run, place), none))
             for run, run_id in enumerate(request.run_ids)
             for place, key in enumerate(request.keys)
         ]
@@ -98,7 +98,8 @@ class Reads:
         )
 
 
-def _sample(run_id: str, key: str, answer: pb.SampleSeriesResponse) -> SampledSeries:
+def sampled_series(run_id: str, key: str, answer: pb.SampleSeriesResponse) -> SampledSeries:
+    """Return a sample as columns."""
     return SampledSeries(
         run_id=run_id,
         key=key,
@@ -114,7 +115,8 @@ def _sample(run_id: str, key: str, answer: pb.SampleSeriesResponse) -> SampledSe
     )
 
 
-def _joined(name: tuple[str, str], parts: Sequence[pb.SeriesPoints]) -> MetricSeries:
+def joined(name: tuple[str, str], parts: Sequence[pb.SeriesPoints]) -> MetricSeries:
+    """Return the points of one series, which came in parts, as columns."""
     steps = [np.array(part.step, np.int64) for part in parts]
     timestamps = [np.array(part.timestamp_ms, np.int64) for part in parts]
     values = [np.array(part.value, np.float64) for part in parts]

@@ -144,3 +144,42 @@ NO_SAMPLE = SampledSeries(
     _NO_INTEGERS,
     _NO_INTEGERS,
 )
+
+
+class WatchStart(Enum):
+    """From where a watcher wants to see what is committed."""
+
+    NOW = "now"
+    BEGINNING = "beginning"
+    POSITIONS = "positions"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A writer's log is known up to here."""
+
+    run_id: UUID
+    writer_id: UUID
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesNews:
+    """What was committed to a series: all points in order, or, when they are too many, a summary of parts over steps.
+
+    `restarted`: this is all there is of the series, and takes the place of what was told before.
+    """
+
+    run_id: UUID
+    key: str
+    restarted: bool
+    points: History | None
+    parts: SampledSeries | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was committed, and the writers whose positions moved."""
+
+    series: Sequence[SeriesNews]
+    positions: Sequence[Position]

@@ -53,6 +53,34 @@ X_AXIS_TIME_SINCE_START: XAxis.ValueType  # 3
 """The timestamp, in milliseconds since the start of the run."""
 Global___XAxis: typing_extensions.TypeAlias = XAxis
 
+class _WatchStart:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WatchStartEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_WatchStart.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WATCH_START_UNSPECIFIED: _WatchStart.ValueType  # 0
+    """Same as now."""
+    WATCH_START_NOW: _WatchStart.ValueType  # 1
+    """What is committed from now on."""
+    WATCH_START_BEGINNING: _WatchStart.ValueType  # 2
+    """Everything that is there, and then what is committed."""
+    WATCH_START_POSITIONS: _WatchStart.ValueType  # 3
+    """What was committed behind the given positions."""
+
+class WatchStart(_WatchStart, metaclass=_WatchStartEnumTypeWrapper):
+    """From where to watch."""
+
+WATCH_START_UNSPECIFIED: WatchStart.ValueType  # 0
+"""Same as now."""
+WATCH_START_NOW: WatchStart.ValueType  # 1
+"""What is committed from now on."""
+WATCH_START_BEGINNING: WatchStart.ValueType  # 2
+"""Everything that is there, and then what is committed."""
+WATCH_START_POSITIONS: WatchStart.ValueType  # 3
+"""What was committed behind the given positions."""
+Global___WatchStart: typing_extensions.TypeAlias = WatchStart
+
 @typing.final
 class SeriesName(google.protobuf.message.Message):
     """One metric of one run."""
@@ -468,3 +496,132 @@ class SampleSeriesResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["count", b"count", "first_value", b"first_value", "first_x", b"first_x", "key", b"key", "last_value", b"last_value", "last_x", b"last_x", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "non_finite_count", b"non_finite_count", "run", b"run"]) -> None: ...
 
 Global___SampleSeriesResponse: typing_extensions.TypeAlias = SampleSeriesResponse
+
+@typing.final
+class WriterPosition(google.protobuf.message.Message):
+    """A writer's log is known up to here."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    WRITER_ID_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """The writer's run, as 32 hexadecimal digits."""
+    writer_id: builtins.str
+    """The writer, as 32 hexadecimal digits."""
+    position: builtins.int
+    """Everything below is known."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        writer_id: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["position", b"position", "run_id", b"run_id", "writer_id", b"writer_id"]) -> None: ...
+
+Global___WriterPosition: typing_extensions.TypeAlias = WriterPosition
+
+@typing.final
+class WatchRequest(google.protobuf.message.Message):
+    """Names what is to be watched."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_IDS_FIELD_NUMBER: builtins.int
+    KEYS_FIELD_NUMBER: builtins.int
+    START_FIELD_NUMBER: builtins.int
+    POSITIONS_FIELD_NUMBER: builtins.int
+    start: Global___WatchStart.ValueType
+    """From where."""
+    @property
+    def run_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """UUIDs as 32 hexadecimal digits, at most 100."""
+
+    @property
+    def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of metrics, at most 1,000; empty: all."""
+
+    @property
+    def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WriterPosition]:
+        """With WATCH_START_POSITIONS: the last position that was told of each writer. A writer that is not named is new."""
+
+    def __init__(
+        self,
+        *,
+        run_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        keys: collections.abc.Iterable[builtins.str] | None = ...,
+        start: Global___WatchStart.ValueType = ...,
+        positions: collections.abc.Iterable[Global___WriterPosition] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["keys", b"keys", "positions", b"positions", "run_ids", b"run_ids", "start", b"start"]) -> None: ...
+
+Global___WatchRequest: typing_extensions.TypeAlias = WatchRequest
+
+@typing.final
+class SeriesNews(google.protobuf.message.Message):
+    """What was committed to one series."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    KEY_FIELD_NUMBER: builtins.int
+    RESTARTED_FIELD_NUMBER: builtins.int
+    POINTS_FIELD_NUMBER: builtins.int
+    PARTS_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """The run, as 32 hexadecimal digits."""
+    key: builtins.str
+    """Name of the metric."""
+    restarted: builtins.bool
+    """This is all there is of the series: it takes the place of what was told before. So after a pause of more than
+    30 seconds, when points have been moved together meanwhile.
+    """
+    @property
+    def points(self) -> Global___SeriesPoints:
+        """The points in order of (step, timestamp, value); `series` is not used."""
+
+    @property
+    def parts(self) -> Global___SampleSeriesResponse:
+        """Instead of the points, where they are too many: parts of them over steps; `run` and `key` are not used."""
+
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        key: builtins.str = ...,
+        restarted: builtins.bool = ...,
+        points: Global___SeriesPoints | None = ...,
+        parts: Global___SampleSeriesResponse | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["parts", b"parts", "points", b"points"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "parts", b"parts", "points", b"points", "restarted", b"restarted", "run_id", b"run_id"]) -> None: ...
+
+Global___SeriesNews: typing_extensions.TypeAlias = SeriesNews
+
+@typing.final
+class WatchResponse(google.protobuf.message.Message):
+    """What was committed since the last answer; empty now and then, as a sign of life."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SERIES_FIELD_NUMBER: builtins.int
+    POSITIONS_FIELD_NUMBER: builtins.int
+    @property
+    def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SeriesNews]:
+        """In order of runs and names."""
+
+    @property
+    def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WriterPosition]:
+        """The writers whose positions moved."""
+
+    def __init__(
+        self,
+        *,
+        series: collections.abc.Iterable[Global___SeriesNews] | None = ...,
+        positions: collections.abc.Iterable[Global___WriterPosition] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["positions", b"positions", "series", b"series"]) -> None: ...
+
+Global___WatchResponse: typing_extensions.TypeAlias = WatchResponse

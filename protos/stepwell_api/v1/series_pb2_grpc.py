@@ -50,6 +50,11 @@ class SeriesServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/stepwell_api.v1.SeriesService/Watch',
+                request_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
+                _registered_method=True)
 
 
 class SeriesServiceServicer(object):
@@ -79,6 +84,16 @@ class SeriesServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """Streams what is committed to metrics of runs, within a fraction of a second, until the caller ends it. The first
+        answer tells the positions that the watch starts from. A caller that keeps the last position of each writer goes
+        on from there, on any server, without gap or repeat. Who reads slowly gets more at once, and summaries of what is
+        too much. NOT_FOUND when there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SeriesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +111,11 @@ def add_SeriesServiceServicer_to_server(servicer, server):
                     servicer.SampleSeries,
                     request_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +200,33 @@ class SeriesService(object):
             '/stepwell_api.v1.SeriesService/SampleSeries',
             stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.SerializeToString,
             stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.SeriesService/Watch',
+            stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,7 +79,23 @@ _SeriesServiceSampleSeriesType = typing_extensions.TypeVar(
     ],
 )
 
-class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServiceGetLatestMetricsType, _SeriesServiceSampleSeriesType]):
+_SeriesServiceWatchType = typing_extensions.TypeVar(
+    '_SeriesServiceWatchType',
+    grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.WatchRequest,
+        stepwell_api.v1.series_pb2.WatchResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.WatchRequest,
+        stepwell_api.v1.series_pb2.WatchResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.WatchRequest,
+        stepwell_api.v1.series_pb2.WatchResponse,
+    ],
+)
+
+class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServiceGetLatestMetricsType, _SeriesServiceSampleSeriesType, _SeriesServiceWatchType]):
     """Reads series."""
 
     @typing.overload
@@ -95,6 +111,10 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
         grpc.UnaryStreamMultiCallable[
             stepwell_api.v1.series_pb2.SampleSeriesRequest,
             stepwell_api.v1.series_pb2.SampleSeriesResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            stepwell_api.v1.series_pb2.WatchRequest,
+            stepwell_api.v1.series_pb2.WatchResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -112,6 +132,10 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
             stepwell_api.v1.series_pb2.SampleSeriesRequest,
             stepwell_api.v1.series_pb2.SampleSeriesResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            stepwell_api.v1.series_pb2.WatchRequest,
+            stepwell_api.v1.series_pb2.WatchResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     GetHistory: _SeriesServiceGetHistoryType
@@ -127,6 +151,13 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
     Series without points in the range are left out; NOT_FOUND when there is no such run.
     """
 
+    Watch: _SeriesServiceWatchType
+    """Streams what is committed to metrics of runs, within a fraction of a second, until the caller ends it. The first
+    answer tells the positions that the watch starts from. A caller that keeps the last position of each writer goes
+    on from there, on any server, without gap or repeat. Who reads slowly gets more at once, and summaries of what is
+    too much. NOT_FOUND when there is no such run.
+    """
+
 SeriesServiceAsyncStub: typing_extensions.TypeAlias = SeriesServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         stepwell_api.v1.series_pb2.GetHistoryRequest,
@@ -139,6 +170,10 @@ SeriesServiceAsyncStub: typing_extensions.TypeAlias = SeriesServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         stepwell_api.v1.series_pb2.SampleSeriesRequest,
         stepwell_api.v1.series_pb2.SampleSeriesResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.WatchRequest,
+        stepwell_api.v1.series_pb2.WatchResponse,
     ],
 ]
 
@@ -171,6 +206,18 @@ class SeriesServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[stepwell_api.v1.series_pb2.SampleSeriesResponse], collections.abc.AsyncIterator[stepwell_api.v1.series_pb2.SampleSeriesResponse]]:
         """Streams a sample of each series, in order of runs and then of keys: what a chart needs, however long they are.
         Series without points in the range are left out; NOT_FOUND when there is no such run.
+        """
+
+    @abc.abstractmethod
+    def Watch(
+        self,
+        request: stepwell_api.v1.series_pb2.WatchRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[stepwell_api.v1.series_pb2.WatchResponse], collections.abc.AsyncIterator[stepwell_api.v1.series_pb2.WatchResponse]]:
+        """Streams what is committed to metrics of runs, within a fraction of a second, until the caller ends it. The first
+        answer tells the positions that the watch starts from. A caller that keeps the last position of each writer goes
+        on from there, on any server, without gap or repeat. Who reads slowly gets more at once, and summaries of what is
+        too much. NOT_FOUND when there is no such run.
         """
 
 def add_SeriesServiceServicer_to_server(servicer: SeriesServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

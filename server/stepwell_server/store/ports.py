@@ -22,8 +22,10 @@ from stepwell_server.model import (
     WriterIdentity,
 )
 from stepwell_server.reading import (
+    Changes,
     HistoryCursor,
     LatestRow,
+    Position,
     SampledSeries,
     Sampling,
     Selection,
@@ -277,5 +279,23 @@ class SeriesStore(Protocol):
 
         Raises:
             InvalidArgumentError: the series have too many chunks for one call.
+        """
+        ...
+
+
+class WatchStore(Protocol):
+    """Reading what was committed since."""
+
+    async def positions(self, run_ids: Sequence[UUID]) -> Sequence[Position]:
+        """Return where the writers of runs stand."""
+        ...
+
+    async def changes(
+        self, run_ids: Sequence[UUID], keys: Sequence[str] | None, known: Mapping[tuple[UUID, UUID], int]
+    ) -> Changes:
+        """Return what was committed behind the known positions (0 where none is known), in one snapshot.
+
+        Points come once over successive calls. When a merge went past a known position, the series of that run
+        come whole, marked `restarted`.
         """
         ...

@@ -13,9 +13,9 @@ READERS_MAX = 4
 class Snapshots:
     """Lends connections to readers."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, readers_max: int = READERS_MAX) -> None:
         self._pool = pool
-        self._room = asyncio.Semaphore(READERS_MAX)
+        self._room = asyncio.Semaphore(readers_max)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

@@ -9,15 +9,19 @@ from stepwell_api.v1 import series_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.reading import (
     EVERYTHING,
+    Changes,
     LatestRow,
+    Position,
     SampleRequest,
     Selection,
     SeriesName,
     SeriesPiece,
+    WatchStart,
     XAxis,
 )
 from stepwell_server.services.history_cursors import make_cursor
 from stepwell_server.services.series import SeriesService
+from stepwell_server.services.watching import WatchService
 from stepwell_server.transport.mapping import parse_uuid
 from stepwell_server.transport.packed import sampled_series, series_points
 
@@ -34,12 +38,20 @@ _AXES: dict[int, XAxis] = {
     pb.X_AXIS_TIME_SINCE_START: XAxis.TIME_SINCE_START,
 }
 
+_STARTS: dict[int, WatchStart] = {
+    pb.WATCH_START_UNSPECIFIED: WatchStart.NOW,
+    pb.WATCH_START_NOW: WatchStart.NOW,
+    pb.WATCH_START_BEGINNING: WatchStart.BEGINNING,
+    pb.WATCH_START_POSITIONS: WatchStart.POSITIONS,
+}
+
 
 class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
     """Check, call, map, answer."""
 
-    def __init__(self, series: SeriesService) -> None:
+    def __init__(self, series: SeriesService, watching: WatchService) -> None:
         self._series = series
+        self._watching = watching
 
     async def GetHistory(  # noqa: N802
         self, request: pb.GetHistoryRequest, context: Any
@@ -74,6 +86,15 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         keys = list(request.keys)
         async for number, sample in self._series.sample(run_ids, keys, parse_sample_request(request)):
             yield sampled_series(*divmod(number, len(keys)), sample)
+
+    async def Watch(  # noqa: N802
+        self, request: pb.WatchRequest, context: Any
+    ) -> AsyncIterator[pb.WatchResponse]:
+        """Stream what is committed."""
+        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        start, positions = parse_watch_start(request.start), parse_positions(request.positions)
+        async for changes in self._watching.watch(run_ids, list(request.keys), start, positions):
+            yield changes_to_proto(changes)
 
 
 async def gathered(pieces: AsyncIterator[SeriesPiece]) -> AsyncIterator[Sequence[SeriesPiece]]:
@@ -125,6 +146,42 @@ def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
         x_to=message.x_to if message.HasField("x_to") else None,
         writer_ids=[parse_uuid(writer_id, "writer_ids") for writer_id in message.writer_ids] or None,
         ranks=list(message.ranks) or None,
+    )
+
+
+def parse_watch_start(number: int) -> WatchStart:
+    """Return from where to watch."""
+    if number not in _STARTS:
+        names = ", ".join(start.name for start in WatchStart)
+        raise InvalidArgumentError(f"{number} is not where a watch can start; use one of {names}")
+    return _STARTS[number]
+
+
+def parse_positions(messages: Sequence[pb.WriterPosition]) -> list[Position]:
+    """Return positions of writers."""
+    return [
+        Position(parse_uuid(it.run_id, "run_id"), parse_uuid(it.writer_id, "writer_id"), it.position)
+        for it in messages
+    ]
+
+
+def changes_to_proto(changes: Changes) -> pb.WatchResponse:
+    """Return what was committed as a message."""
+    return pb.WatchResponse(
+        series=[
+            pb.SeriesNews(
+                run_id=news.run_id.hex,
+                key=news.key,
+                restarted=news.restarted,
+                points=None if news.points is None else series_points(0, news.points),
+                parts=None if news.parts is None else sampled_series(0, 0, news.parts),
+            )
+            for news in changes.series
+        ],
+        positions=[
+            pb.WriterPosition(run_id=at.run_id.hex, writer_id=at.writer_id.hex, position=at.position)
+            for at in changes.positions
+        ],
     )
 
 
