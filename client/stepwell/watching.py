@@ -12,8 +12,8 @@ from stepwell.errors import StepwellException, invalid
 from stepwell.series import checked_keys, delivered
 
 if TYPE_CHECKING:
-    from stepwell.metric_columns import MetricSeries, SampledSeries
     from stepwell.connection import Connection
+    from stepwell.metric_columns import MetricSeries, SampledSeries
     from stepwell_api.v1 import series_pb2
 
 # The server gives a sign of life every 15 s; after this long without one the connection is taken for broken.
