@@ -99,14 +99,15 @@ class Connection:
         return cast("_MessageStream[T]", make_call(self))
 
     async def _next(self, call: "_MessageStream[T]", timeout_s: float) -> T | None:
-        message = await self._answer(call.read(), timeout_s)
+        message = await self.answer(call.read(), timeout_s)
         return None if message is grpc.aio.EOF else message
 
     async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float) -> T:
         await self.reach(settings.reach_timeout_s())
-        return await self._answer(make_call(self), timeout_s)
+        return await self.answer(make_call(self), timeout_s)
 
-    async def _answer(self, answer: Awaitable[T], timeout_s: float) -> T:
+    async def answer(self, answer: Awaitable[T], timeout_s: float) -> T:
+        """Wait for an answer in the loop; raises as `call`."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer
