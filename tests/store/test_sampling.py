@@ -165,3 +165,15 @@ async def test_long_series(pool: Pool, axis: XAxis, buckets: int, spike: int | N
         request = SampleRequest(axis, buckets, x_from, x_to)
         found = await sample(pool, run_id, ["a"], request)
         assert_equal(found.get(0), reference(points, request), count)
+
+
+async def test_chunks_that_a_border_cuts_anywhere(pool: Pool) -> None:
+    count = 2 * CHUNK_POINTS_MAX
+    points = [(3 * step - 9, step, math.sin(step) * step) for step in range(count)]
+    run_id = await new_run(pool, START_MS)
+    await StoredLog(pool, run_id).commit({"a": points})
+    for x_from in [*range(-9, 400, 31), 3 * CHUNK_POINTS_MAX - 12, 3 * CHUNK_POINTS_MAX - 9]:
+        for buckets in (2, 3, 5):
+            request = SampleRequest(XAxis.STEP, buckets, x_from - x_from % 3, None)
+            found = await sample(pool, run_id, ["a"], request)
+            assert_equal(found.get(0), reference(points, request), count * count)

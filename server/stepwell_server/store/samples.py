@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepwell_server.model import Int64s
 from stepwell_server.reading import NO_SAMPLE, SampledSeries, Sampling, Selection, SeriesName
 from stepwell_server.store.chunk_points import chunk_points, chunk_steps, chunk_values, cut_points
+from stepwell_server.store.edges import cut_once
 from stepwell_server.store.pool import Connection
 from stepwell_server.store.sampling import (
     GROUPS_PER_SERIES,
@@ -23,6 +24,9 @@ from stepwell_server.store.sampling import (
     sum_up,
 )
 from stepwell_server.store.summaries import ChunkSummaries, open_chunks, read_summaries
+
+# Chunks that are cut together without opening them: 2 MB on the way.
+CUT_CHUNKS = 1_024
 
 
 async def sample_group(
@@ -75,9 +79,23 @@ class _Sampler:
         fragments = [self._stored(whole[inside], first[inside])]
         if cut_chunks:
             fragments.append(cut_at_borders(cut_chunks, borders))
-        batches = self._open(whole[~inside], with_times)
+        once = ~inside & (last - first == 1) & chunks.blocked[whole] & ~with_times[whole]
+        fragments += [part async for part in self._cut_once(whole[once], last[once], borders)]
+        batches = self._open(whole[~inside & ~once], with_times)
         fragments += [cut_at_borders(batch, borders) async for batch in batches]
         return self._summed_up(join_fragments(fragments))
+
+    async def _cut_once(
+        self, places: Int64s, buckets: Int64s, borders: Sequence[Int64s]
+    ) -> AsyncIterator[Fragments]:
+        """Cut chunks, each by the border where one of `buckets` begins, without opening them."""
+        for start in range(0, len(places), CUT_CHUNKS):
+            part, of_part = places[start : start + CUT_CHUNKS], buckets[start : start + CUT_CHUNKS]
+            series = self._chunks.series[part].tolist()
+            at = [borders[one][bucket] for one, bucket in zip(series, of_part.tolist(), strict=True)]
+            yield await cut_once(
+                self._connection, self._chunks, part, self._names, np.array(at, np.int64), of_part
+            )
 
     def _is_cut(self) -> NDArray[np.bool_]:
         chunks = self._chunks

@@ -43,6 +43,7 @@ _ROW = row_type(
         "value_sum": ">f8",
         "non_finite_count": ">i4",
         "visible_to_step": ">i8",
+        "blocked": "?",
     }
 )
 _INTEGERS = (
@@ -80,6 +81,7 @@ class ChunkSummaries:
         self._rows = rows[order]
         for name in _INTEGERS:
             setattr(self, name, self._rows[name].astype(np.int64))
+        self.blocked = self._rows["blocked"].astype(np.bool_)
         for name in _FLOATS:
             setattr(self, name, self._rows[name].astype(np.float64))
 

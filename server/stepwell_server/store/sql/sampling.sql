@@ -5,7 +5,8 @@ SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_
        chunk.value_first, chunk.value_last,
        coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
        chunk.non_finite_count,
-       coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step
+       coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
+       chunk.blocks IS NOT NULL AS blocked
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
      AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
 JOIN metric ON metric.name = given.key
@@ -29,3 +30,14 @@ FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[],
 JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
  AND chunk.first_position = given.first_position AND chunk.part = given.part;
+
+-- open_edges: of chunks, by their keys, the blocks and the values in [from, to], counted from 1
+SELECT given.number, chunk.blocks,
+       array_send(chunk.values_float32[given.start:given.stop]) AS values_float32,
+       array_send(chunk.values_float64[given.start:given.stop]) AS values_float64
+FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
+     WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, start, stop, number)
+JOIN metric_chunk AS chunk
+  ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+ AND chunk.first_position = given.first_position AND chunk.part = given.part
+ORDER BY given.number;
