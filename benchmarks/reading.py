@@ -19,8 +19,8 @@ from typing import Any
 import asyncpg
 
 import stepwell
-from benchmarks.ingest import surroundings
 from benchmarks.seeded_series import SeededRun, seed_run
+from benchmarks.surroundings import surroundings
 from stepwell_server.deadline import Deadline
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.migrations import migrate
