@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stepwell.errors import StepwellException
-from stepwell.transfer.importing import ImportReport, import_runs
-from stepwell.transfer.sources import Source
+
+if TYPE_CHECKING:
+    from stepwell.transfer.importing import ImportReport
+    from stepwell.transfer.sources import Source
 
 _uri = click.option(
     "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example grpc://host:50051."
@@ -51,8 +54,10 @@ def from_tensorboard(folder: Path, experiment: str, tracking_uri: str | None) ->
     _import(lambda: TensorBoardFolder(folder, experiment), tracking_uri)
 
 
-def _import(open_source: Callable[[], Source], tracking_uri: str | None) -> None:
-    def show(report: ImportReport) -> None:
+def _import(open_source: "Callable[[], Source]", tracking_uri: str | None) -> None:
+    from stepwell.transfer.importing import import_runs
+
+    def show(report: "ImportReport") -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{report.runs:,} runs, {report.points:,} points", nl=False, err=True)
 

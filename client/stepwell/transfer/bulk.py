@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from stepwell import background
 from stepwell.connection import CALL_TIMEOUT_S, Connection
 from stepwell.errors import StepwellException
@@ -66,18 +68,17 @@ class BulkWriter:
         background.run(lambda: self._send(batch))
 
     def _batch(self, points: PointColumns, start: int, end: int, position: int) -> ingest_pb2.Batch:
-        """The points [start, end) as a message."""
+        """The points [start, end) as a message, by metric: it is committed whole, so their order in it is free."""
         batch = ingest_pb2.Batch(first_position=position, end_position=position + end - start)
-        offset = 0
-        for key, count in zip(points.keys, points.counts, strict=True):
-            inside = min(end, offset + count) - max(start, offset)
-            offset += count
-            if inside > 0:
-                batch.points.key.append(self._number(key, batch))
-                batch.points.count.append(inside)
-        batch.points.step.extend(points.steps[start:end].tolist())
-        batch.points.timestamp_ms.extend(points.timestamps[start:end].tolist())
-        batch.points.value.extend(points.values[start:end].tolist())
+        numbers = [self._number(key, batch) for key in points.keys]
+        number = np.repeat(numbers, points.counts)[start:end]
+        order = np.argsort(number, kind="stable")
+        keys, counts = np.unique(number, return_counts=True)
+        batch.points.key.extend(keys.tolist())
+        batch.points.count.extend(counts.tolist())
+        batch.points.step.extend(points.steps[start:end][order].tolist())
+        batch.points.timestamp_ms.extend(points.timestamps[start:end][order].tolist())
+        batch.points.value.extend(points.values[start:end][order].tolist())
         return batch
 
     def _number(self, key: str, batch: ingest_pb2.Batch) -> int:

@@ -10,6 +10,7 @@ Times are milliseconds since the epoch. A file that is not finished is named .pa
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ class _PointFiles:
         self._files = 0
         self._in_file = 0
         self._writer: Any = None
+        self._thread = ThreadPoolExecutor(1, "stepwell-export")
+        self._writing: Future[None] | None = None
         names = arrow.dictionary(arrow.int32(), arrow.string())
         self._schema = arrow.schema(
             [("run_id", names), ("key", names), ("step", arrow.int64()), ("timestamp", arrow.int64()),
@@ -134,6 +137,7 @@ class _PointFiles:
         if error is None:
             self._flush()
         self._close(finished=error is None)
+        self._thread.shutdown()
 
     def add(self, name: tuple[str, str], piece: series_pb2.SeriesPoints) -> None:
         """Take the next points of a series."""
@@ -159,15 +163,24 @@ class _PointFiles:
             )
             self._path = path
         table = self._arrow.concat_tables(self._tables).unify_dictionaries()
-        self._writer.write_table(table, row_group_size=GROUP_POINTS)
+        self._written()
+        # In a thread: the next points are read while these are compressed.
+        self._writing = self._thread.submit(self._writer.write_table, table, row_group_size=GROUP_POINTS)
         self._in_file += self._waiting
         self._tables, self._waiting = [], 0
         if self._in_file >= FILE_POINTS:
             self._close(finished=True)
 
+    def _written(self) -> None:
+        """Wait until the row group before is written."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
     def _close(self, *, finished: bool) -> None:
         if self._writer is None:
             return
+        self._written()
         self._writer.close()
         if finished:
             self._path.rename(self._path.with_suffix(""))
