@@ -10,6 +10,8 @@
 Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from stepwell import entities, exceptions, tracking
 from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
@@ -64,6 +66,11 @@ from stepwell.fluent import (
 )
 from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
+from stepwell.series import get_latest_metrics, get_metric_series, sample_series
+from stepwell.watching import MetricNews, watch
+
+if TYPE_CHECKING:
+    from stepwell.metric_columns import LatestMetrics, MetricSeries, SampledSeries
 
 MlflowClient = StepwellClient
 MlflowException = StepwellException
@@ -75,8 +82,11 @@ __all__ = [
     "Experiment",
     "ExperimentTag",
     "Health",
+    "LatestMetrics",
     "LifecycleStage",
     "Metric",
+    "MetricNews",
+    "MetricSeries",
     "MlflowClient",
     "MlflowException",
     "PagedList",
@@ -89,6 +99,7 @@ __all__ = [
     "RunInfo",
     "RunStatus",
     "RunTag",
+    "SampledSeries",
     "StepwellClient",
     "StepwellException",
     "ViewType",
@@ -105,7 +116,9 @@ __all__ = [
     "flush_async_logging",
     "get_experiment",
     "get_experiment_by_name",
+    "get_latest_metrics",
     "get_metric_history",
+    "get_metric_series",
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
@@ -119,6 +132,7 @@ __all__ = [
     "log_series",
     "restore_experiment",
     "restore_run",
+    "sample_series",
     "search_experiments",
     "set_experiment",
     "set_experiment_tag",
@@ -128,4 +142,16 @@ __all__ = [
     "set_tracking_uri",
     "start_run",
     "tracking",
+    "watch",
 ]
+
+# What reading gives needs numpy, which would double the time that `import stepwell` takes.
+_COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _COLUMNS:
+        from stepwell import metric_columns
+
+        return getattr(metric_columns, name)
+    raise AttributeError(f"module 'stepwell' has no attribute {name!r}")

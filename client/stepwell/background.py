@@ -18,7 +18,7 @@ T = TypeVar("T")
 STOP_TIMEOUT_S = 2.0
 # The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
 GRPC_POLLER = "_poll_wrapper"
-QUIET_ATTEMPTS = 10
+QUIET_ATTEMPTS = 100
 QUIET_PAUSE_S = 0.01
 
 _lock = threading.Lock()

@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from stepwell import wire
-from stepwell.connection import Connection, connect
+from stepwell.connection import connect
 from stepwell.entities import Experiment, Metric, PagedList, Run, RunInfo
+from stepwell.reads import Reads
 from stepwell_api.v1 import runs_pb2, series_pb2
-
-# A history may have hundreds of millions of points; they come at several millions a second.
-HISTORY_TIMEOUT_S = 600.0
 
 
 class Calls:
@@ -114,21 +110,9 @@ class Calls:
 
     def history(self, run_id: str, key: str) -> list[Metric]:
         """Return all points of a series in order of (timestamp, step, value), NaN last."""
-        request = series_pb2.GetHistoryRequest(run_id=run_id, key=key)
-        columns = self._connection.call(lambda server: _columns(server, request), HISTORY_TIMEOUT_S)
-        return wire.metrics(run_id, key, *columns)
+        (series,) = Reads(self._connection).history([(run_id, key)], series_pb2.Selection())
+        return wire.metrics(run_id, key, series.steps, series.timestamps, series.values)
 
     def _get_experiment(self, request: runs_pb2.GetExperimentRequest) -> Experiment:
         answer = self._connection.call(lambda server: server.experiments.GetExperiment(request))
         return wire.experiment(answer.experiment)
-
-
-async def _columns(
-    server: Connection, request: series_pb2.GetHistoryRequest
-) -> tuple[wire.Int64s, wire.Int64s, wire.Float64s]:
-    steps, timestamps, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
-    async for piece in server.series.GetHistory(request):
-        steps.append(np.array(piece.step, np.int64))
-        timestamps.append(np.array(piece.timestamp_ms, np.int64))
-        values.append(np.array(piece.value))
-    return np.concatenate(steps), np.concatenate(timestamps), np.concatenate(values)

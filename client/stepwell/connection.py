@@ -5,8 +5,8 @@ Errors of gRPC become StepwellException here and nowhere else, except for the st
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
 
 T = TypeVar("T")
+Message = TypeVar("Message", covariant=True)
 
 # How long one call may take, once the server is reached.
 CALL_TIMEOUT_S = 60.0
@@ -48,6 +49,13 @@ _OPTIONS = (
 )
 
 
+class _MessageStream(Protocol[Message]):
+    """What is needed of a call that answers with a stream."""
+
+    def read(self) -> Awaitable[Message]: ...
+    def cancel(self) -> bool: ...
+
+
 class Connection:
     """One server, as this process sees it. Its attributes are for the loop of `background`; `call` is for others."""
 
@@ -69,11 +77,40 @@ class Connection:
         """
         return background.run(lambda: self._call(make_call, timeout_s))
 
+    def stream(
+        self,
+        make_call: Callable[["Connection"], AsyncIterable[T]],
+        message_timeout_s: Callable[[], float] = lambda: CALL_TIMEOUT_S,
+    ) -> Iterator[T]:
+        """Make one call that answers with a stream, and yield its messages; leaving the loop ends the call.
+
+        Raises:
+            StepwellException: as `call`; each message may take `message_timeout_s`, asked anew for each.
+        """
+        call = background.run(lambda: self._start(make_call))
+        try:
+            while (message := background.run(lambda: self._next(call, message_timeout_s()))) is not None:
+                yield message
+        finally:
+            background.call_soon(call.cancel)
+
+    async def _start(self, make_call: Callable[["Connection"], AsyncIterable[T]]) -> "_MessageStream[T]":
+        await self.reach(settings.reach_timeout_s())
+        return cast("_MessageStream[T]", make_call(self))
+
+    async def _next(self, call: "_MessageStream[T]", timeout_s: float) -> T | None:
+        message = await self.answer(call.read(), timeout_s)
+        return None if message is grpc.aio.EOF else message
+
     async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float) -> T:
         await self.reach(settings.reach_timeout_s())
+        return await self.answer(make_call(self), timeout_s)
+
+    async def answer(self, answer: Awaitable[T], timeout_s: float) -> T:
+        """Wait for an answer in the loop; raises as `call`."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await make_call(self)
+                return await answer
         except grpc.aio.AioRpcError as error:
             failure = errors.from_rpc(error, self.address.target)
         except TimeoutError:
@@ -81,6 +118,7 @@ class Connection:
             failure = StepwellException(message, "DEADLINE_EXCEEDED")
         # Raised here, so that whoever keeps the exception does not keep gRPC's with its call and channel: they
         # would stay alive through a fork.
+        del answer
         raise failure
 
     def check(self, timeout_s: float) -> None:

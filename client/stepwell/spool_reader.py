@@ -170,7 +170,11 @@ class SpoolReader:
         if mapped is not None and mapped.first_position <= position < mapped.end_position:
             return True
         self._mapped = None
-        for first, records, name in self._segments():
+        segments = self._segments()
+        if not any(first <= position < first + records for first, records, _ in segments):
+            # A listing may miss a file that was made during it and yet show a later one: look again before passing over.
+            segments = self._segments()
+        for first, records, name in segments:
             if first + records > position:
                 try:
                     self._mapped = _map_segment(self.folder / name, first, records)

@@ -21,7 +21,9 @@ from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
+from stepwell_server.services.watching import WatchService
 from stepwell_server.store.artifacts import PostgresArtifactStore
+from stepwell_server.store.commit_news import CommitNews
 from stepwell_server.store.compactor import Compactor
 from stepwell_server.store.content_roots import OpenContentStores, default_root
 from stepwell_server.store.embedded import EmbeddedPostgres
@@ -35,6 +37,7 @@ from stepwell_server.store.pool import Pool, open_pool
 from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.runs import PostgresRunStore
 from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.watching import PostgresWatchStore
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
 from stepwell_server.transport.artifacts import ArtifactServicer
@@ -124,11 +127,15 @@ async def _build(
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
     run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool)))
-    writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool))))
+    news = await stack.enter_async_context(CommitNews(pool))
+    points = PointStore(pool, MetricIds(pool), news.committed)
+    writer = await stack.enter_async_context(GroupCommitWriter(points))
     await stack.enter_async_context(Compactor(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
-    series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
+    series = PostgresSeriesStore(pool)
+    watching = WatchService(series, PostgresWatchStore(pool), news, draining)
+    series_servicer = SeriesServicer(SeriesService(series), watching)
     artifact_servicer = await _build_artifacts(config, pool, stack)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),

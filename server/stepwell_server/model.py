@@ -250,3 +250,7 @@ class History:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def part(self, start: int, end: int | None = None) -> "History":
+        """The points [start, end), without a copy."""
+        return History(self.steps[start:end], self.timestamps_ms[start:end], self.values[start:end])

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from stepwell_server.model import NO_POINTS, Batch, Entry, Outcome, Points, WriterIdentity
+from stepwell_server.reading import EVERYTHING, SeriesName
 from stepwell_server.store.pool import Pool
 from stepwell_server.store.series import PostgresSeriesStore
 from stepwell_server.store.writer import GroupCommitWriter
@@ -62,8 +63,11 @@ async def commit(writer: GroupCommitWriter, *batches: Batch) -> list[Outcome]:
 
 async def history(pool: Pool, run_id: UUID, key: str) -> list[Point]:
     points: list[Point] = []
-    async for piece in PostgresSeriesStore(pool).history(run_id, key):
-        points += zip(piece.steps.tolist(), piece.timestamps_ms.tolist(), piece.values.tolist(), strict=True)
+    async for piece in PostgresSeriesStore(pool).history([SeriesName(run_id, key)], EVERYTHING, None):
+        columns = piece.points
+        points += zip(
+            columns.steps.tolist(), columns.timestamps_ms.tolist(), columns.values.tolist(), strict=True
+        )
     return points
 
 

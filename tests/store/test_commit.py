@@ -23,7 +23,7 @@ from stepwell_server.model import (
     TagEntry,
 )
 from stepwell_server.store import lane as lane_module
-from stepwell_server.store import series as series_module
+from stepwell_server.store import sweep
 from stepwell_server.store.fair_queue import FairQueue
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore
@@ -206,7 +206,7 @@ async def test_concurrent_commits_to_one_run_neither_deadlock_nor_lose(pool: Poo
 async def test_overlapping_chunks_beyond_the_sweep_are_sorted_by_the_database(
     pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series_module, "SWEEP_POINTS_MAX", 50)
+    monkeypatch.setattr(sweep, "SWEEP_POINTS_MAX", 50)
     points = [(step, 7, step / 3) for step in np.random.default_rng(1).permutation(5_000).tolist()]
     for start in range(0, len(points), 100):
         await commit(writer, log.batch({"loss": points[start : start + 100]}))

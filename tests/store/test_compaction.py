@@ -151,7 +151,7 @@ async def test_only_one_process_leads_and_the_switch_pauses(
     await fill(writer, log, batches=70, size=2)
     async with pool.connection() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", compactor_module.LEADER_LOCK_KEY)
-        async with Compactor(pool, pause_s=0.01):
+        async with Compactor(pool, pause_s=0.01, settle_s=0):
             await asyncio.sleep(0.1)
             assert len(await rows(pool, SIZES)) == 70
             await set_paused(connection, paused=True)

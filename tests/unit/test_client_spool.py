@@ -207,6 +207,20 @@ def test_a_sealed_spool_sends_points_elsewhere(new_spool: MakeSpool) -> None:
     assert log.end_position() == 1
 
 
+def test_a_listing_that_misses_a_new_segment_loses_nothing(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(log, LONG)
+    true_listing, listings = os.listdir, []
+
+    def listing(folder: Path) -> list[str]:
+        # As a listing that runs while files are made: the second segment is missing from the first one.
+        listings.append(folder)
+        names = true_listing(folder)
+        return [name for name in names if len(listings) != 2 or f"{FIRST_SEGMENT_RECORDS:016x}" not in name]
+
+    monkeypatch.setattr(os, "listdir", listing)
+    assert all_steps(reader(log), records=FIRST_SEGMENT_RECORDS) == list(range(LONG))
+
+
 class TestFull:
     """What happens where the spool has reached its limit."""
 

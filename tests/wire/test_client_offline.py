@@ -151,7 +151,10 @@ def test_sync_reads_beside_a_living_job(place: Path, tracking_uri: str) -> None:
 
 def test_watch_follows_a_living_job_to_its_end(place: Path, tracking_uri: str) -> None:
     environment = {**os.environ, "STEPWELL_MODE": "offline"}
-    command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync", "--watch", "--json"]
+    # A shell that starts tests in the background lets them ignore SIGINT; who types Ctrl-C does not.
+    text = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    text += "from stepwell.cli import main; main()"
+    command = [sys.executable, "-c", text, "sync", "--watch", "--json"]
     place.mkdir()
     watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     text = TRAINING.replace("step=step)", "step=step); step % 1000 or __import__('time').sleep(0.5)")

@@ -69,10 +69,13 @@ async def opened(channel: grpc.aio.Channel, run_id: str, **fields: Any) -> Strea
 
 
 async def steps_of(channel: grpc.aio.Channel, run_id: str, key: str = "loss") -> list[int]:
-    request = series_pb2.GetHistoryRequest(run_id=run_id, key=key)
+    name = series_pb2.SeriesName(run_id=run_id, key=key)
     return [
         step
-        async for piece in series_pb2_grpc.SeriesServiceStub(channel).GetHistory(request)
+        async for answer in series_pb2_grpc.SeriesServiceStub(channel).GetHistory(
+            series_pb2.GetHistoryRequest(series=[name])
+        )
+        for piece in answer.series
         for step in piece.step
     ]
 

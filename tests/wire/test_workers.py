@@ -60,10 +60,12 @@ def connection(port: int) -> grpc.Channel:
 
 def steps_of(port: int, run_id: str) -> list[int]:
     with connection(port) as channel:
-        request = series_pb2.GetHistoryRequest(run_id=run_id, key="loss")
+        name = series_pb2.SeriesName(run_id=run_id, key="loss")
+        request = series_pb2.GetHistoryRequest(series=[name])
         return [
             step
-            for piece in series_pb2_grpc.SeriesServiceStub(channel).GetHistory(request)
+            for answer in series_pb2_grpc.SeriesServiceStub(channel).GetHistory(request)
+            for piece in answer.series
             for step in piece.step
         ]
 

@@ -24,17 +24,43 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/series.proto\x12\x0fstepwell_api.v1\"0\n\x11GetHistoryRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"G\n\x12GetHistoryResponse\x12\x0c\n\x04step\x18\x01 \x03(\x12\x12\x14\n\x0ctimestamp_ms\x18\x02 \x03(\x12\x12\r\n\x05value\x18\x03 \x03(\x01\x32h\n\rSeriesService\x12W\n\nGetHistory\x12\".stepwell_api.v1.GetHistoryRequest\x1a#.stepwell_api.v1.GetHistoryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/series.proto\x12\x0fstepwell_api.v1\")\n\nSeriesName\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\xca\x01\n\tSelection\x12\x16\n\tstep_from\x18\x01 \x01(\x12H\x00\x88\x01\x01\x12\x14\n\x07step_to\x18\x02 \x01(\x12H\x01\x88\x01\x01\x12\x19\n\x0ctime_from_ms\x18\x03 \x01(\x12H\x02\x88\x01\x01\x12\x17\n\ntime_to_ms\x18\x04 \x01(\x12H\x03\x88\x01\x01\x12\x12\n\nwriter_ids\x18\x05 \x03(\t\x12\r\n\x05ranks\x18\x06 \x03(\x05\x42\x0c\n\n_step_fromB\n\n\x08_step_toB\x0f\n\r_time_from_msB\r\n\x0b_time_to_ms\"\x8d\x01\n\x11GetHistoryRequest\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesName\x12-\n\tselection\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.Selection\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0c\n\x04last\x18\x04 \x01(\r\"Q\n\x0cSeriesPoints\x12\x0e\n\x06series\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x03 \x03(\x10\x12\r\n\x05value\x18\x04 \x03(\x01\"S\n\x12GetHistoryResponse\x12-\n\x06series\x18\x01 \x03(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"8\n\x17GetLatestMetricsRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"\xd8\x01\n\x18GetLatestMetricsResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0b\n\x03run\x18\x02 \x03(\r\x12\x0b\n\x03key\x18\x03 \x03(\r\x12\x0c\n\x04step\x18\x04 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x05 \x03(\x10\x12\r\n\x05value\x18\x06 \x03(\x01\x12\r\n\x05\x63ount\x18\x07 \x03(\x10\x12\x18\n\x10non_finite_count\x18\x08 \x03(\x10\x12\x11\n\tvalue_min\x18\t \x03(\x01\x12\x11\n\tvalue_max\x18\n \x03(\x01\x12\x12\n\nvalue_mean\x18\x0b \x03(\x01\"\xca\x01\n\x13SampleSeriesRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12$\n\x04\x61xis\x18\x03 \x01(\x0e\x32\x16.stepwell_api.v1.XAxis\x12\x13\n\x06x_from\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x11\n\x04x_to\x18\x05 \x01(\x12H\x01\x88\x01\x01\x12\x0f\n\x07\x62uckets\x18\x06 \x01(\r\x12\x12\n\nwriter_ids\x18\x07 \x03(\t\x12\r\n\x05ranks\x18\x08 \x03(\x05\x42\t\n\x07_x_fromB\x07\n\x05_x_to\"\xd3\x01\n\x14SampleSeriesResponse\x12\x0b\n\x03run\x18\x01 \x01(\r\x12\x0b\n\x03key\x18\x02 \x01(\r\x12\x0f\n\x07\x66irst_x\x18\x03 \x03(\x10\x12\x13\n\x0b\x66irst_value\x18\x04 \x03(\x01\x12\x0e\n\x06last_x\x18\x05 \x03(\x10\x12\x12\n\nlast_value\x18\x06 \x03(\x01\x12\x0f\n\x07minimum\x18\x07 \x03(\x01\x12\x0f\n\x07maximum\x18\x08 \x03(\x01\x12\x0c\n\x04mean\x18\t \x03(\x01\x12\r\n\x05\x63ount\x18\n \x03(\x10\x12\x18\n\x10non_finite_count\x18\x0b \x03(\x10\"E\n\x0eWriterPosition\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\x8d\x01\n\x0cWatchRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12*\n\x05start\x18\x03 \x01(\x0e\x32\x1b.stepwell_api.v1.WatchStart\x12\x32\n\tpositions\x18\x04 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition\"\xa1\x01\n\nSeriesNews\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x11\n\trestarted\x18\x03 \x01(\x08\x12-\n\x06points\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x34\n\x05parts\x18\x05 \x01(\x0b\x32%.stepwell_api.v1.SampleSeriesResponse\"p\n\rWatchResponse\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesNews\x12\x32\n\tpositions\x18\x02 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition*^\n\x05XAxis\x12\x16\n\x12X_AXIS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bX_AXIS_STEP\x10\x01\x12\x0f\n\x0bX_AXIS_TIME\x10\x02\x12\x1b\n\x17X_AXIS_TIME_SINCE_START\x10\x03*t\n\nWatchStart\x12\x1b\n\x17WATCH_START_UNSPECIFIED\x10\x00\x12\x13\n\x0fWATCH_START_NOW\x10\x01\x12\x19\n\x15WATCH_START_BEGINNING\x10\x02\x12\x19\n\x15WATCH_START_POSITIONS\x10\x03\x32\xfc\x02\n\rSeriesService\x12W\n\nGetHistory\x12\".stepwell_api.v1.GetHistoryRequest\x1a#.stepwell_api.v1.GetHistoryResponse0\x01\x12i\n\x10GetLatestMetrics\x12(.stepwell_api.v1.GetLatestMetricsRequest\x1a).stepwell_api.v1.GetLatestMetricsResponse0\x01\x12]\n\x0cSampleSeries\x12$.stepwell_api.v1.SampleSeriesRequest\x1a%.stepwell_api.v1.SampleSeriesResponse0\x01\x12H\n\x05Watch\x12\x1d.stepwell_api.v1.WatchRequest\x1a\x1e.stepwell_api.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stepwell_api.v1.series_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETHISTORYREQUEST']._serialized_start=49
-  _globals['_GETHISTORYREQUEST']._serialized_end=97
-  _globals['_GETHISTORYRESPONSE']._serialized_start=99
-  _globals['_GETHISTORYRESPONSE']._serialized_end=170
-  _globals['_SERIESSERVICE']._serialized_start=172
-  _globals['_SERIESSERVICE']._serialized_end=276
+  _globals['_XAXIS']._serialized_start=1798
+  _globals['_XAXIS']._serialized_end=1892
+  _globals['_WATCHSTART']._serialized_start=1894
+  _globals['_WATCHSTART']._serialized_end=2010
+  _globals['_SERIESNAME']._serialized_start=49
+  _globals['_SERIESNAME']._serialized_end=90
+  _globals['_SELECTION']._serialized_start=93
+  _globals['_SELECTION']._serialized_end=295
+  _globals['_GETHISTORYREQUEST']._serialized_start=298
+  _globals['_GETHISTORYREQUEST']._serialized_end=439
+  _globals['_SERIESPOINTS']._serialized_start=441
+  _globals['_SERIESPOINTS']._serialized_end=522
+  _globals['_GETHISTORYRESPONSE']._serialized_start=524
+  _globals['_GETHISTORYRESPONSE']._serialized_end=607
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_start=609
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_end=665
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_start=668
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_end=884
+  _globals['_SAMPLESERIESREQUEST']._serialized_start=887
+  _globals['_SAMPLESERIESREQUEST']._serialized_end=1089
+  _globals['_SAMPLESERIESRESPONSE']._serialized_start=1092
+  _globals['_SAMPLESERIESRESPONSE']._serialized_end=1303
+  _globals['_WRITERPOSITION']._serialized_start=1305
+  _globals['_WRITERPOSITION']._serialized_end=1374
+  _globals['_WATCHREQUEST']._serialized_start=1377
+  _globals['_WATCHREQUEST']._serialized_end=1518
+  _globals['_SERIESNEWS']._serialized_start=1521
+  _globals['_SERIESNEWS']._serialized_end=1682
+  _globals['_WATCHRESPONSE']._serialized_start=1684
+  _globals['_WATCHRESPONSE']._serialized_end=1796
+  _globals['_SERIESSERVICE']._serialized_start=2013
+  _globals['_SERIESSERVICE']._serialized_end=2393
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SeriesServiceStub(object):
-    """Reads series: all points of one metric of one run.
+    """Reads series.
     """
 
     def __init__(self, channel):
@@ -40,15 +40,55 @@ class SeriesServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_series__pb2.GetHistoryRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_series__pb2.GetHistoryResponse.FromString,
                 _registered_method=True)
+        self.GetLatestMetrics = channel.unary_stream(
+                '/stepwell_api.v1.SeriesService/GetLatestMetrics',
+                request_serializer=stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsResponse.FromString,
+                _registered_method=True)
+        self.SampleSeries = channel.unary_stream(
+                '/stepwell_api.v1.SeriesService/SampleSeries',
+                request_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/stepwell_api.v1.SeriesService/Watch',
+                request_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
+                _registered_method=True)
 
 
 class SeriesServiceServicer(object):
-    """Reads series: all points of one metric of one run.
+    """Reads series.
     """
 
     def GetHistory(self, request, context):
-        """Streams every point of one series in order of (step, timestamp, value), NaN after every number.
-        A metric that was never logged gives an empty stream; NOT_FOUND when there is no such run.
+        """Streams the points of series one after the other, each in order of (step, timestamp, value), NaN after every
+        number. A metric that was never logged has no points; NOT_FOUND when there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLatestMetrics(self, request, context):
+        """Streams the latest point and the summary of metrics of many runs; NOT_FOUND when there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SampleSeries(self, request, context):
+        """Streams a sample of each series, in order of runs and then of keys: what a chart needs, however long they are.
+        Series without points in the range are left out; NOT_FOUND when there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """Streams what is committed to metrics of runs, within a fraction of a second, until the caller ends it. The first
+        answer tells the positions that the watch starts from. A caller that keeps the last position of each writer goes
+        on from there, on any server, without gap or repeat. Who reads slowly gets more at once, and summaries of what is
+        too much. NOT_FOUND when there is no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +102,21 @@ def add_SeriesServiceServicer_to_server(servicer, server):
                     request_deserializer=stepwell__api_dot_v1_dot_series__pb2.GetHistoryRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_series__pb2.GetHistoryResponse.SerializeToString,
             ),
+            'GetLatestMetrics': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetLatestMetrics,
+                    request_deserializer=stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsResponse.SerializeToString,
+            ),
+            'SampleSeries': grpc.unary_stream_rpc_method_handler(
+                    servicer.SampleSeries,
+                    request_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'stepwell_api.v1.SeriesService', rpc_method_handlers)
@@ -71,7 +126,7 @@ def add_SeriesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SeriesService(object):
-    """Reads series: all points of one metric of one run.
+    """Reads series.
     """
 
     @staticmethod
@@ -91,6 +146,87 @@ class SeriesService(object):
             '/stepwell_api.v1.SeriesService/GetHistory',
             stepwell__api_dot_v1_dot_series__pb2.GetHistoryRequest.SerializeToString,
             stepwell__api_dot_v1_dot_series__pb2.GetHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLatestMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.SeriesService/GetLatestMetrics',
+            stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_series__pb2.GetLatestMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SampleSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.SeriesService/SampleSeries',
+            stepwell__api_dot_v1_dot_series__pb2.SampleSeriesRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_series__pb2.SampleSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.SeriesService/Watch',
+            stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,26 +1,164 @@
 """Reading series."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
-from stepwell_server.errors import NotFoundError
+from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model import History
+from stepwell_server.reading import (
+    INT64_MAX,
+    INT64_MIN,
+    LatestRow,
+    SampledSeries,
+    SampleRequest,
+    Sampling,
+    Selection,
+    SeriesName,
+    SeriesPiece,
+    XAxis,
+)
+from stepwell_server.services.history_cursors import read_cursor
 from stepwell_server.store.ports import SeriesStore
+
+# Series of one call for histories, at most.
+SERIES_MAX = 10_000
+# Points that can be asked for from the end of a series: 1.5 MB, which fit into one answer.
+LAST_POINTS_MAX = 65_536
+# Runs and names of one call for latest points, at most.
+LATEST_RUNS_MAX = 10_000
+LATEST_KEYS_MAX = 10_000
+# Runs, metrics and buckets of one sample, at most: a chart of 100 lines has no more than 10,000 pixels to draw on.
+SAMPLE_RUNS_MAX = 100
+SAMPLE_KEYS_MAX = 20
+BUCKETS_MAX = 10_000
 
 
 class SeriesService:
-    """Reads the histories of metrics."""
+    """Reads the histories of metrics. All methods raise NotFoundError when there is no such run."""
 
     def __init__(self, store: SeriesStore) -> None:
         self._store = store
 
-    async def history(self, run_id: UUID, key: str) -> AsyncIterator[History]:
-        """Yield all points of a series in order of (step, timestamp, value), in pieces; none if it has none.
+    async def history(
+        self, series: Sequence[SeriesName], selection: Selection, cursor: str
+    ) -> AsyncIterator[SeriesPiece]:
+        """Yield the points of series in pieces, after `cursor` (the empty one begins); see `SeriesStore.history`.
 
         Raises:
-            NotFoundError: there is no such run.
+            InvalidArgumentError: too many series, bounds that leave nothing, or a cursor of another request.
         """
-        if not await self._store.run_exists(run_id):
-            raise NotFoundError(f"run {run_id.hex} does not exist")
-        async for points in self._store.history(run_id, key):
-            yield points
+        after = read_cursor(cursor, len(series))
+        await self._check(series, selection)
+        async for piece in self._store.history(series, selection, after):
+            yield piece
+
+    async def last_points(
+        self, series: Sequence[SeriesName], selection: Selection, count: int
+    ) -> AsyncIterator[tuple[int, History]]:
+        """Yield the last `count` points of each series that has any, with the number of the series.
+
+        Raises:
+            InvalidArgumentError: as `history`, and when `count` is not from 1 to LAST_POINTS_MAX.
+        """
+        if not 1 <= count <= LAST_POINTS_MAX:
+            raise InvalidArgumentError(f"{count} last points are asked for; ask for 1 to {LAST_POINTS_MAX}")
+        await self._check(series, selection)
+        for number, name in enumerate(series):
+            points = await self._store.last_points(name, selection, count)
+            if points is not None and len(points):
+                yield number, points
+
+    async def latest(
+        self, run_ids: Sequence[UUID], keys: Sequence[str]
+    ) -> AsyncIterator[Sequence[LatestRow]]:
+        """Yield the latest points of metrics, of all of them when `keys` is empty.
+
+        Raises:
+            InvalidArgumentError: too many runs or keys.
+        """
+        _check_count("runs", len(run_ids), LATEST_RUNS_MAX)
+        _check_count("keys", len(keys), LATEST_KEYS_MAX)
+        await self._check_runs(run_ids)
+        async for rows in self._store.latest(run_ids, keys or None):
+            yield rows
+
+    async def sample(
+        self, run_ids: Sequence[UUID], keys: Sequence[str], request: SampleRequest
+    ) -> AsyncIterator[tuple[int, SampledSeries]]:
+        """Yield samples of series, in order of runs and then of keys, with run number * keys + key number.
+
+        Series without points in the range are left out. See `store/sampling.py` for what a sample is.
+
+        Raises:
+            InvalidArgumentError: too many runs, keys or buckets, or bounds that leave nothing.
+        """
+        _check_count("runs", len(run_ids), SAMPLE_RUNS_MAX)
+        _check_count("keys", len(keys), SAMPLE_KEYS_MAX)
+        if not 1 <= request.buckets <= BUCKETS_MAX:
+            raise InvalidArgumentError(f"{request.buckets} buckets are asked for; ask for 1 to {BUCKETS_MAX}")
+        start_times = await self._check_runs(run_ids)
+        series = [SeriesName(run_id, key) for run_id in run_ids for key in keys]
+        offsets = [
+            start_times[name.run_id] if request.axis is XAxis.TIME_SINCE_START else 0 for name in series
+        ]
+        selections = [sample_selection(request, offset) for offset in offsets]
+        sampling = Sampling(request.axis is not XAxis.STEP, request.buckets)
+        number = 0
+        async for samples in self._store.sample(series, selections, sampling):
+            for sample in samples:
+                if len(sample):
+                    yield number, shifted(sample, offsets[number])
+                number += 1
+
+    async def _check(self, series: Sequence[SeriesName], selection: Selection) -> None:
+        _check_count("series", len(series), SERIES_MAX)
+        check_selection(selection)
+        await self._check_runs([name.run_id for name in series])
+
+    async def _check_runs(self, run_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Return when the runs started; all have to exist."""
+        start_times = await self._store.start_times(run_ids)
+        for run_id in run_ids:
+            if run_id not in start_times:
+                raise NotFoundError(f"run {run_id.hex} does not exist")
+        return start_times
+
+
+def sample_selection(request: SampleRequest, offset: int) -> Selection:
+    """Return the points that a sample is drawn from, where x = 0 is `offset` milliseconds since the epoch."""
+    low = INT64_MIN if request.x_from is None else min(max(request.x_from + offset, INT64_MIN), INT64_MAX)
+    high = INT64_MAX if request.x_to is None else min(max(request.x_to + offset, INT64_MIN), INT64_MAX)
+    if low > high:
+        raise InvalidArgumentError(
+            f"x_from {request.x_from} is above x_to {request.x_to}; give the lesser one first"
+        )
+    bounds = {"step_from": low, "step_to": high}
+    if request.axis is not XAxis.STEP:
+        bounds = {"time_from_ms": low, "time_to_ms": high}
+    return Selection(**bounds, writer_ids=request.writer_ids, ranks=request.ranks)
+
+
+def shifted(sample: SampledSeries, offset: int) -> SampledSeries:
+    """Return a sample with x counted from `offset`."""
+    return (
+        replace(sample, first_x=sample.first_x - offset, last_x=sample.last_x - offset) if offset else sample
+    )
+
+
+def check_selection(selection: Selection) -> None:
+    """Refuse bounds that leave nothing, because that is a mistake. Raises InvalidArgumentError."""
+    if selection.step_from > selection.step_to:
+        raise InvalidArgumentError(
+            f"step_from {selection.step_from} is above step_to {selection.step_to}; give the lesser one first"
+        )
+    if selection.time_from_ms > selection.time_to_ms:
+        raise InvalidArgumentError(
+            f"time_from_ms {selection.time_from_ms} is above time_to_ms {selection.time_to_ms};"
+            " give the lesser one first"
+        )
+
+
+def _check_count(what: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise InvalidArgumentError(f"{count} {what} are asked for at once; ask for at most {limit}")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell_server.store.blocks import BlockColumn
 from stepwell_server.store.chunks import Chunks
 
 COLUMNS = (
@@ -19,7 +20,7 @@ COLUMNS = (
     "step_min", "step_max", "step_stride",
     "time_first_ms", "time_last_ms", "time_min_ms", "time_max_ms",
     "value_first", "value_last", "value_min", "value_max", "value_sum", "non_finite_count",
-    "steps", "time_offsets_ms", "times_ms", "values_float32", "values_float64", "compacted",
+    "steps", "time_offsets_ms", "times_ms", "values_float32", "values_float64", "compacted", "blocks",
 )  # fmt: skip
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -104,6 +105,7 @@ class ChunkRows:
         self._times = self._column(chunks.points.timestamps_ms, "i8", ~chunks.offsets_fit)
         self._float32 = self._column(chunks.values_float32, "f4", chunks.float32_exact)
         self._float64 = self._column(chunks.points.values, "f8", ~chunks.float32_exact)
+        self._blocks = BlockColumn(chunks)
 
     def __len__(self) -> int:
         return len(self._chunks.starts)
@@ -144,6 +146,7 @@ class ChunkRows:
                 else:
                     row.append(NULL)
             row.append(self._compacted)
+            row += self._blocks.field(number) or (NULL,)
             yield row
 
     def _head(self, number: int, even: bool, any_finite: bool) -> list[bytes | memoryview]:

@@ -14,6 +14,8 @@ from stepwell_server.store.chunks import CHUNK_POINTS_MAX
 
 # Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk.
 FRESH_CHUNKS_MAX = 64
+# A series with so many fresh chunks is merged although watchers may not have read all of them: they start anew.
+UNSETTLED_CHUNKS_MAX = 1_024
 # A writer that has committed nothing for a minute is not expected to fill its chunks soon.
 QUIET_MS = 60_000
 # One transaction takes in at most 262,144 points (6 MB in memory), but always a whole pair of chunks.
@@ -38,11 +40,12 @@ class ChunkKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FreshChunk:
-    """A small chunk that no merge has seen; its writer's last commit was `quiet_ms` ago."""
+    """A small chunk that no merge has seen; its writer's last commit was `quiet_ms` ago. See `settling`."""
 
     key: ChunkKey
     count: int
     quiet_ms: int
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ def wanted_merges(chunks: Sequence[FreshChunk], *, at_once: bool = False) -> Ite
     """Yield the merges that are due among fresh chunks in order of their keys; `at_once` waits for nothing."""
     for _, of_series in groupby(chunks, lambda chunk: chunk.key.series):
         members = list(of_series)
-        if at_once or is_due(members):
+        if not at_once and len(members) < UNSETTLED_CHUNKS_MAX:
+            members = [chunk for chunk in members if chunk.settled]
+        if members and (at_once or is_due(members)):
             yield from _bounded(members)
 
 

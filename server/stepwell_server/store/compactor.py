@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import structlog
@@ -27,6 +27,7 @@ from stepwell_server.store.compaction_plan import (
 )
 from stepwell_server.store.merging import ChunksChangedError, merge
 from stepwell_server.store.pool import Connection, Pool
+from stepwell_server.store.settling import SETTLE_S, Settling
 from stepwell_server.store.sql import load
 from stepwell_server.telemetry import (
     COMPACTION_CHUNKS,
@@ -73,9 +74,10 @@ class CompactionState:
 class Compactor:
     """Leads rounds of compaction while the context lasts, whenever no other process does."""
 
-    def __init__(self, pool: Pool, pause_s: float = ROUND_PAUSE_S) -> None:
+    def __init__(self, pool: Pool, pause_s: float = ROUND_PAUSE_S, settle_s: float = SETTLE_S) -> None:
         self._pool = pool
         self._pause_s = pause_s
+        self._settling = Settling(settle_s)
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="compaction")
@@ -106,7 +108,7 @@ class Compactor:
             try:
                 state = await compaction_state(connection)
                 if not state.paused and state.round_age_s >= self._pause_s:
-                    await compact(connection)
+                    await compact(connection, settling=self._settling)
             finally:
                 await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
 
@@ -131,19 +133,28 @@ async def compact_now(connection: Connection) -> Round:
         await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
 
 
-async def compact(connection: Connection, *, at_once: bool = False, rest_ratio: float = REST_RATIO) -> Round:
+async def compact(
+    connection: Connection,
+    *,
+    at_once: bool = False,
+    rest_ratio: float = REST_RATIO,
+    settling: Settling | None = None,
+) -> Round:
     """Go once over all fresh chunks and merge what is due; ends early, after a step, when compaction is paused.
 
     With `at_once` everything small is merged, also of writers that are still at work, and the switch is passed over.
+    With `settling`, chunks that watchers may not have read yet are left for a later round.
     """
     done = Round()
     start: SeriesKey | None = _FIRST_SERIES
     while start is not None:
         began = time.monotonic()
-        start = await _step(connection, start, done, at_once=at_once)
+        start = await _step(connection, start, done, at_once=at_once, settling=settling)
         await asyncio.sleep((time.monotonic() - began) * rest_ratio)
         if not at_once and (await compaction_state(connection)).paused:
             return done
+    if settling is not None:
+        settling.end_round()
     await connection.execute(_SQL["end_round"], done.left_chunks)
     COMPACTION_DEBT.set(done.left_chunks)
     if done.merged_chunks:
@@ -151,21 +162,12 @@ async def compact(connection: Connection, *, at_once: bool = False, rest_ratio: 
     return done
 
 
-async def _step(connection: Connection, start: SeriesKey, done: Round, *, at_once: bool) -> SeriesKey | None:
+async def _step(
+    connection: Connection, start: SeriesKey, done: Round, *, at_once: bool, settling: Settling | None
+) -> SeriesKey | None:
     """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
     rows = await connection.fetch(_SQL["fresh_chunks"], *start, PAGE_CHUNKS)
-    chunks = [
-        FreshChunk(
-            ChunkKey(
-                SeriesKey(row["run_id"], row["writer_id"], row["metric_id"]),
-                row["first_position"],
-                row["part"],
-            ),
-            row["count"],
-            row["quiet_ms"],
-        )
-        for row in rows
-    ]
+    chunks = [_fresh_chunk(row, settling) for row in rows]
     following = None
     if len(chunks) == PAGE_CHUNKS:
         chunks, following = _whole_series(chunks)
@@ -176,10 +178,19 @@ async def _step(connection: Connection, start: SeriesKey, done: Round, *, at_onc
     return following
 
 
+def _fresh_chunk(row: Any, settling: Settling | None) -> FreshChunk:
+    series = SeriesKey(row["run_id"], row["writer_id"], row["metric_id"])
+    settled = settling is None or row["first_position"] < settling.settled_position(
+        (series.run_id, series.writer_id), row["position"]
+    )
+    key = ChunkKey(series, row["first_position"], row["part"])
+    return FreshChunk(key, row["count"], row["quiet_ms"], settled)
+
+
 def _whole_series(chunks: list[FreshChunk]) -> tuple[list[FreshChunk], SeriesKey]:
     """Leave the last series, which the page may have cut, for the next page; unless it fills the page alone.
 
-    A series that fills a page is merged at once, so the next page can start with it again.
+    A series that fills a page is merged at once, settled or not, so the next page can start with it again.
     """
     last = chunks[-1].key.series
     whole = [chunk for chunk in chunks if chunk.key.series != last]

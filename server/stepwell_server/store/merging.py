@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from stepwell_server.store.chunk_points import chunk_points
 from stepwell_server.store.chunk_rows import COLUMNS, ChunkRows, RowKey, as_source
 from stepwell_server.store.chunks import SeriesPoints, build_chunks, join_series
 from stepwell_server.store.compaction_plan import ChunkKey, Merge, SeriesKey, merged_keys
 from stepwell_server.store.pool import Connection
-from stepwell_server.store.series import chunk_points
 from stepwell_server.store.sql import load
 
 _SQL = load("compaction")
@@ -43,6 +43,7 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
         await connection.copy_to_table(
             "metric_chunk", source=as_source(pieces), columns=COLUMNS, format="binary"
         )
+        await connection.execute(_SQL["merged_until"], *_merged_until(keys))
 
 
 async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
@@ -58,6 +59,14 @@ async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[M
         taken.add(each.series)
         whole.append(Merge([tail, *each.keys], tails[tail] + each.points) if tail else each)
     return whole
+
+
+def _merged_until(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
+    return (
+        [key.series.run_id for key in keys],
+        [key.series.writer_id for key in keys],
+        [key.first_position + 1 for key in keys],
+    )
 
 
 def _columns(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:

@@ -4,7 +4,7 @@ BEGIN; advance positions (repeats fall out here); COPY chunks; merge latest; par
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -83,9 +83,16 @@ class PreparedGroup:
 class PointStore:
     """Commits groups of batches."""
 
-    def __init__(self, pool: Pool, metric_ids: MetricIds) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        metric_ids: MetricIds,
+        tell: Callable[[Collection[UUID]], None] = lambda _: None,
+    ) -> None:
+        """`tell` hears of the runs that something was committed to."""
         self._pool = pool
         self._metric_ids = metric_ids
+        self._tell = tell
 
     async def prepare(self, batches: Sequence[Batch]) -> PreparedGroup:
         """See `lane.GroupStore`."""
@@ -117,6 +124,7 @@ class PointStore:
                 connection,
                 {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
             )
+        self._tell({run_id for run_id, _ in stages})
         joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]

@@ -1,218 +1,247 @@
-"""Reading series: chunks come in order of their first step and are merged as a sweep goes over the steps.
+"""Reading series from the chunks.
 
-Points below the first step of the next chunk are final and leave; the others wait. Where so many chunks overlap
-that too many points would wait, the database sorts the rest (it can spill to disk).
+What is sent to a slow reader waits in memory, a page at a time, and not in the database: a page is read in one short
+transaction, and the next one goes on from a cursor. Only where the database itself has to sort does a reader hold
+its connection.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-import numpy as np
-
-from stepwell_server.model import Float64s, History, Int64s
+from stepwell_server.model import History
+from stepwell_server.reading import (
+    HistoryCursor,
+    LatestRow,
+    SampledSeries,
+    Sampling,
+    Selection,
+    SeriesName,
+    SeriesPiece,
+)
+from stepwell_server.store.chunk_points import selected_points
 from stepwell_server.store.pool import Connection, Pool
+from stepwell_server.store.samples import sample_group
+from stepwell_server.store.snapshots import Snapshots
+from stepwell_server.store.sorted_points import sorted_points
 from stepwell_server.store.sql import load
+from stepwell_server.store.sweep import Sweep, Trail, sort_history
 
 _SQL = load("series")
 
-# Points that wait during a sweep, at most: 24 MB.
-SWEEP_POINTS_MAX = 1_000_000
 # Points of one piece: 65,536, which is 1.5 MB.
 PIECE_POINTS_MAX = 65_536
+# Points that are read in one transaction, about: 24 MB that may wait for a slow reader.
+PAGE_POINTS = 1_000_000
 # Chunks that are fetched together: 64 times 3,987 points are 6 MB.
 FETCHED_CHUNKS = 64
-
-# array_send: dimensions, flags, element type, length, lower bound; then a 4-byte length before each element.
-_ARRAY_HEAD_BYTES = 20
-# One row of binary COPY: field count, then three fields of 8 bytes behind their lengths.
-_COPY_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("s", ">i4"),
-        ("step", ">i8"),
-        ("t", ">i4"),
-        ("time", ">i8"),
-        ("v", ">i4"),
-        ("value", ">f8"),
-    ]
-)
-_COPY_HEAD_BYTES = 19
-# Pieces of COPY output that wait for a slow reader, at most.
-_COPY_PIECES_WAITING_MAX = 8
-
-
-def array_elements(wire: bytes, element: str) -> np.ndarray[Any, Any]:
-    """The elements of a PostgreSQL array in its wire form, big-endian, without a copy."""
-    if len(wire) <= _ARRAY_HEAD_BYTES:
-        return np.empty(0, ">" + element)
-    records = np.frombuffer(wire, [("length", ">i4"), ("value", ">" + element)], offset=_ARRAY_HEAD_BYTES)
-    return records["value"]
-
-
-def chunk_points(row: Any) -> History:
-    """The points of a chunk row."""
-    count = row["count"]
-    if row["steps"] is not None:
-        steps = array_elements(row["steps"], "i8").astype(np.int64)
-    else:
-        steps = row["step_min"] + row["step_stride"] * np.arange(count, dtype=np.int64)
-    if row["times_ms"] is not None:
-        times = array_elements(row["times_ms"], "i8").astype(np.int64)
-    else:
-        times = row["time_first_ms"] + array_elements(row["time_offsets_ms"], "i4").astype(np.int64)
-    if row["values_float64"] is not None:
-        values = array_elements(row["values_float64"], "f8").astype(np.float64)
-    else:
-        values = array_elements(row["values_float32"], "f4").astype(np.float64)
-    return History(steps, times, values)
-
-
-def visible_points(row: Any) -> History:
-    """The points of a row of `visible_chunk` that no rewind hides."""
-    points = chunk_points(row)
-    if row["hidden_from_step"] is None:
-        return points
-    return split(points, int(np.searchsorted(points.steps, row["hidden_from_step"])))[0]
-
-
-def sort_history(pieces: list[History]) -> History:
-    """Join pieces and order them by (step, timestamp, value), NaN last."""
-    if len(pieces) == 1:
-        return pieces[0]
-    steps: Int64s = np.concatenate([piece.steps for piece in pieces])
-    times: Int64s = np.concatenate([piece.timestamps_ms for piece in pieces])
-    values: Float64s = np.concatenate([piece.values for piece in pieces])
-    if (steps[1:] > steps[:-1]).all():
-        return History(steps, times, values)
-    order = np.lexsort((values, times, steps))
-    return History(steps[order], times[order], values[order])
-
-
-def split(history: History, at: int) -> tuple[History, History]:
-    """The first `at` points and the rest."""
-    steps, times, values = history.steps, history.timestamps_ms, history.values
-    return History(steps[:at], times[:at], values[:at]), History(steps[at:], times[at:], values[at:])
-
-
-class Sweep:
-    """Merges sorted chunks that come in order of their first step."""
-
-    def __init__(self) -> None:
-        self._waiting: list[History] = []
-        self.waiting_points = 0
-        # Sorting what waits is worth it when it has doubled since the last look; so the work stays n log n.
-        self._look_at_points = PIECE_POINTS_MAX
-
-    @property
-    def wants_look(self) -> bool:
-        """Tell whether enough waits to ask for what is final."""
-        return self.waiting_points >= min(self._look_at_points, SWEEP_POINTS_MAX)
-
-    def add(self, points: History) -> None:
-        """Take the next chunk."""
-        self._waiting.append(points)
-        self.waiting_points += len(points)
-
-    def final_below(self, step: int) -> History | None:
-        """Let go, in order, of all points below `step`, the first step of the next chunk."""
-        if not self._waiting:
-            return None
-        merged = sort_history(self._waiting)
-        final, rest = split(merged, int(np.searchsorted(merged.steps, step, side="left")))
-        self._waiting = [rest] if len(rest) else []
-        self.waiting_points = len(rest)
-        self._look_at_points = max(PIECE_POINTS_MAX, 2 * len(rest))
-        return final if len(final) else None
-
-    def rest(self) -> History | None:
-        """Let go of everything: there is no next chunk."""
-        waiting, self._waiting, self.waiting_points = self._waiting, [], 0
-        return sort_history(waiting) if waiting else None
+# Series that are sampled in one transaction, and how many of these are under way for one call.
+SAMPLED_SERIES = 50
+SAMPLING_GROUPS = 2
+# Rows of latest points that are fetched together, unless a single run has more.
+LATEST_ROWS = 20_000
 
 
 class PostgresSeriesStore:
-    """Reads series from the chunks."""
+    """See `ports.SeriesStore`."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self._snapshots = Snapshots(pool)
 
-    async def run_exists(self, run_id: UUID) -> bool:
+    async def start_times(self, run_ids: Sequence[UUID]) -> dict[UUID, int]:
         """See `ports.SeriesStore`."""
-        async with self._pool.connection() as connection:
-            return bool(await connection.fetchval(_SQL["run_exists"], run_id))
+        async with self._snapshots.snapshot() as connection:
+            rows = await connection.fetch(_SQL["start_times"], run_ids)
+        return {row["run_id"]: row["start_time_ms"] for row in rows}
 
-    async def history(self, run_id: UUID, key: str) -> AsyncIterator[History]:
+    async def history(
+        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+    ) -> AsyncIterator[SeriesPiece]:
         """See `ports.SeriesStore`."""
-        async with (
-            self._pool.connection() as connection,
-            # One snapshot: chunks that are committed or merged meanwhile show neither twice nor half.
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            async for points in self._sweep(connection, run_id, key):
-                for start in range(0, len(points), PIECE_POINTS_MAX):
-                    yield split(split(points, start)[1], PIECE_POINTS_MAX)[0]
+        complete = False
+        while not complete:
+            page = _Page(series, selection, after)
+            async with self._snapshots.snapshot() as connection:
+                async for piece in page.overflow(connection):
+                    yield piece
+            for piece in page.pieces:
+                yield piece
+            after, complete = page.end, page.complete
 
-    async def _sweep(self, connection: Connection, run_id: UUID, key: str) -> AsyncIterator[History]:
-        sweep = Sweep()
-        async for row in connection.cursor(_SQL["chunks_in_order"], run_id, key, prefetch=FETCHED_CHUNKS):
-            if sweep.wants_look:
-                final = sweep.final_below(row["step_min"])
-                if final is not None:
-                    yield final
-                if sweep.waiting_points >= SWEEP_POINTS_MAX:
-                    async for points in sorted_by_database(connection, run_id, key, row["step_min"]):
-                        yield points
-                    return
-            sweep.add(visible_points(row))
-        rest = sweep.rest()
-        if rest is not None:
-            yield rest
+    async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:
+        """See `ports.SeriesStore`."""
+        found: list[History] = []
+        async with self._snapshots.snapshot() as connection:
+            bounds = _bounds(selection, selection.step_from)
+            rows = connection.cursor(
+                _SQL["chunks_from_end"], name.run_id, name.key, *bounds, prefetch=FETCHED_CHUNKS
+            )
+            async for row in rows:
+                if _enough(found, count, row["step_max"]):
+                    break
+                found.append(selected_points(row, selection, selection.step_from))
+        if not found:
+            return None
+        merged = sort_history(found)
+        return merged.part(max(0, len(merged) - count))
 
+    async def latest(
+        self, run_ids: Sequence[UUID], keys: Sequence[str] | None
+    ) -> AsyncIterator[Sequence[LatestRow]]:
+        """See `ports.SeriesStore`."""
+        async with self._snapshots.snapshot() as connection:
+            counts = await connection.fetch(_SQL["latest_counts"], run_ids, keys)
+        for numbers in _groups(counts):
+            async with self._snapshots.snapshot() as connection:
+                rows = await connection.fetch(_SQL["latest"], [run_ids[number] for number in numbers], keys)
+            yield [LatestRow(numbers[row["number"] - 1], row["name"], *row[2:]) for row in rows]
 
-async def sorted_by_database(
-    connection: Connection, run_id: UUID, key: str, from_step: int
-) -> AsyncIterator[History]:
-    """Yield the points from a step on, sorted by the database, read as binary COPY: no Python work for a point."""
-    pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_COPY_PIECES_WAITING_MAX)
-
-    async def copy() -> None:
+    async def sample(
+        self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling
+    ) -> AsyncIterator[Sequence[SampledSeries]]:
+        """See `ports.SeriesStore`."""
+        size = max(1, min(SAMPLED_SERIES, -(-len(series) // SAMPLING_GROUPS)))
+        groups = [slice(start, start + size) for start in range(0, len(series), size)]
+        under_way: deque[asyncio.Task[Sequence[SampledSeries]]] = deque()
         try:
-            await connection.copy_from_query(
-                _SQL["points_in_order"], run_id, key, from_step, output=pieces.put, format="binary"
-            )
+            for group in groups:
+                work = self._sample_group(series[group], selections[group], sampling)
+                under_way.append(asyncio.create_task(work))
+                if len(under_way) == SAMPLING_GROUPS:
+                    yield await under_way.popleft()
+            while under_way:
+                yield await under_way.popleft()
         finally:
-            await pieces.put(None)
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
-    task = asyncio.create_task(copy())
-    try:
-        async for history in _copy_rows(pieces, task):
-            yield history
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, asyncpg.PostgresError):
-            await task
+    async def _sample_group(
+        self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling
+    ) -> Sequence[SampledSeries]:
+        async with self._snapshots.snapshot() as connection:
+            return await sample_group(connection, series, selections, sampling)
 
 
-async def _copy_rows(pieces: asyncio.Queue[bytes | None], task: asyncio.Task[None]) -> AsyncIterator[History]:
-    """Cut COPY output into whole rows."""
-    kept, skip = b"", _COPY_HEAD_BYTES
-    while True:
-        piece = await pieces.get()
-        if piece is None:
-            await task
-            return
-        kept += piece
-        if len(kept) < skip:
-            continue
-        kept, skip = kept[skip:], 0
-        count = len(kept) // _COPY_ROW.itemsize
-        if count:
-            rows = np.frombuffer(kept, _COPY_ROW, count)
-            yield History(
-                rows["step"].astype(np.int64), rows["time"].astype(np.int64), rows["value"].astype(np.float64)
-            )
-            kept = kept[count * _COPY_ROW.itemsize :]
+def _groups(counts: Sequence[Any]) -> list[list[int]]:
+    """Numbers of runs, from 0, together as long as they have no more than LATEST_ROWS metrics."""
+    groups: list[list[int]] = []
+    room = 0
+    for row in counts:
+        if row["metrics"] > room or not groups:
+            groups.append([])
+            room = LATEST_ROWS
+        groups[-1].append(row["number"] - 1)
+        room -= row["metrics"]
+    return groups
+
+
+def _enough(found: list[History], count: int, next_step_max: int) -> bool:
+    """Tell whether `count` points lie behind all that may still come. What was found is merged meanwhile."""
+    if sum(map(len, found)) < count:
+        return False
+    merged = sort_history(found)
+    found[:] = [merged.part(max(0, len(merged) - count))]
+    return bool((found[0].steps > next_step_max).sum() >= count)
+
+
+def _bounds(selection: Selection, step_from: int) -> tuple[Any, ...]:
+    return (
+        step_from,
+        selection.step_to,
+        selection.time_from_ms,
+        selection.time_to_ms,
+        selection.writer_ids,
+        selection.ranks,
+    )
+
+
+class _Page:
+    """What one transaction reads of several histories: about PAGE_POINTS points, or all that is left."""
+
+    def __init__(
+        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+    ) -> None:
+        self._series = series
+        self._selection = selection
+        self._after = after
+        self._points = 0
+        self._trail = Trail(-1, None)
+        self.pieces: list[SeriesPiece] = []
+        self.end = after
+        self.complete = False
+
+    async def overflow(self, connection: Connection) -> AsyncIterator[SeriesPiece]:
+        """Fill `pieces`; what does not fit, and what was there before it, is yielded."""
+        sorted_by_database = False
+        async for number, points, sorted_by_database in self._merged(connection):
+            self._take(number, points)
+            if self._points < PAGE_POINTS:
+                continue
+            if not sorted_by_database:
+                return
+            for piece in self.pieces:
+                yield piece
+            self.pieces, self._points = [], 0
+        self.complete = True
+
+    def _take(self, number: int, points: History) -> None:
+        if self._trail.number != number:
+            self._trail = Trail(number, self._after)
+        points = self._trail.skip_given(points)
+        for start in range(0, len(points), PIECE_POINTS_MAX):
+            piece = points.part(start, start + PIECE_POINTS_MAX)
+            self.end = self._trail.advance(piece)
+            self.pieces.append(SeriesPiece(number, piece, self.end))
+        self._points += len(points)
+
+    def _wanted(self) -> list[tuple[int, SeriesName, int]]:
+        """Number, name and first step of the series that are left."""
+        first, step = (0, None) if self._after is None else (self._after.number, self._after.step)
+        step_from = self._selection.step_from
+        return [
+            (number, name, max(step_from, step) if step is not None and number == first else step_from)
+            for number, name in enumerate(self._series)
+            if number >= first
+        ]
+
+    async def _merged(self, connection: Connection) -> AsyncIterator[tuple[int, History, bool]]:
+        """Yield the points that are left, in order, with number of series and whether the database had to sort."""
+        wanted = self._wanted()
+        step_from = {number: step for number, _, step in wanted}
+        rows = connection.cursor(
+            _SQL["chunks_in_order"],
+            [number for number, _, _ in wanted],
+            [name.run_id for _, name, _ in wanted],
+            [name.key for _, name, _ in wanted],
+            [step for _, _, step in wanted],
+            *_bounds(self._selection, 0)[1:],
+            prefetch=FETCHED_CHUNKS,
+        )
+        sweep, current, left_to_database = Sweep(), -1, False
+        async for row in rows:
+            if row["number"] != current:
+                if (rest := sweep.rest()) is not None:
+                    yield current, rest, False
+                current, left_to_database = row["number"], False
+            if left_to_database:
+                continue
+            if sweep.wants_look and (final := sweep.final_below(row["step_min"])) is not None:
+                yield current, final, False
+            if sweep.is_full:
+                sweep, left_to_database = Sweep(), True
+                async for points in self._sorted(
+                    connection, current, max(step_from[current], row["step_min"])
+                ):
+                    yield current, points, True
+                continue
+            sweep.add(selected_points(row, self._selection, step_from[current]))
+        if (rest := sweep.rest()) is not None:
+            yield current, rest, False
+
+    def _sorted(self, connection: Connection, number: int, step_from: int) -> AsyncIterator[History]:
+        name = self._series[number]
+        bounds = _bounds(self._selection, step_from)
+        return sorted_points(connection, _SQL["points_in_order"], name.run_id, name.key, *bounds)

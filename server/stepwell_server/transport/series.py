@@ -1,26 +1,212 @@
 """SeriesService over gRPC."""
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from stepwell_api.v1 import series_pb2, series_pb2_grpc
+from stepwell_api.v1 import series_pb2 as pb
+from stepwell_api.v1 import series_pb2_grpc
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.reading import (
+    EVERYTHING,
+    Changes,
+    LatestRow,
+    Position,
+    SampleRequest,
+    Selection,
+    SeriesName,
+    SeriesPiece,
+    WatchStart,
+    XAxis,
+)
+from stepwell_server.services.history_cursors import make_cursor
 from stepwell_server.services.series import SeriesService
+from stepwell_server.services.watching import WatchService
 from stepwell_server.transport.mapping import parse_uuid
+from stepwell_server.transport.packed import sampled_series, series_points
+
+# Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
+ANSWER_POINTS_MAX = 65_536
+ANSWER_SERIES_MAX = 1_000
+# Half of the pixels of a usual chart: each bucket is drawn as a line from its minimum to its maximum.
+BUCKETS_DEFAULT = 500
+
+_AXES: dict[int, XAxis] = {
+    pb.X_AXIS_UNSPECIFIED: XAxis.STEP,
+    pb.X_AXIS_STEP: XAxis.STEP,
+    pb.X_AXIS_TIME: XAxis.TIME,
+    pb.X_AXIS_TIME_SINCE_START: XAxis.TIME_SINCE_START,
+}
+
+_STARTS: dict[int, WatchStart] = {
+    pb.WATCH_START_UNSPECIFIED: WatchStart.NOW,
+    pb.WATCH_START_NOW: WatchStart.NOW,
+    pb.WATCH_START_BEGINNING: WatchStart.BEGINNING,
+    pb.WATCH_START_POSITIONS: WatchStart.POSITIONS,
+}
 
 
 class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
     """Check, call, map, answer."""
 
-    def __init__(self, series: SeriesService) -> None:
+    def __init__(self, series: SeriesService, watching: WatchService) -> None:
         self._series = series
+        self._watching = watching
 
     async def GetHistory(  # noqa: N802
-        self, request: series_pb2.GetHistoryRequest, context: Any
-    ) -> AsyncIterator[series_pb2.GetHistoryResponse]:
-        """Stream a history."""
-        async for points in self._series.history(parse_uuid(request.run_id, "run_id"), request.key):
-            yield series_pb2.GetHistoryResponse(
-                step=points.steps.tolist(),
-                timestamp_ms=points.timestamps_ms.tolist(),
-                value=points.values.tolist(),
+        self, request: pb.GetHistoryRequest, context: Any
+    ) -> AsyncIterator[pb.GetHistoryResponse]:
+        """Stream histories, or their ends."""
+        series, selection = parse_series(request.series), parse_selection(request.selection)
+        if request.last:
+            if request.cursor:
+                raise InvalidArgumentError("`last` and `cursor` exclude each other; leave one out")
+            async for number, points in self._series.last_points(series, selection, request.last):
+                yield pb.GetHistoryResponse(series=[series_points(number, points)])
+            return
+        async for pieces in gathered(self._series.history(series, selection, request.cursor)):
+            yield pb.GetHistoryResponse(
+                series=[series_points(piece.number, piece.points) for piece in pieces],
+                cursor=make_cursor(pieces[-1].end),
             )
+
+    async def GetLatestMetrics(  # noqa: N802
+        self, request: pb.GetLatestMetricsRequest, context: Any
+    ) -> AsyncIterator[pb.GetLatestMetricsResponse]:
+        """Stream latest points."""
+        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        async for rows in self._series.latest(run_ids, list(request.keys)):
+            yield latest_to_proto(rows)
+
+    async def SampleSeries(  # noqa: N802
+        self, request: pb.SampleSeriesRequest, context: Any
+    ) -> AsyncIterator[pb.SampleSeriesResponse]:
+        """Stream samples."""
+        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        keys = list(request.keys)
+        async for number, sample in self._series.sample(run_ids, keys, parse_sample_request(request)):
+            yield sampled_series(*divmod(number, len(keys)), sample)
+
+    async def Watch(  # noqa: N802
+        self, request: pb.WatchRequest, context: Any
+    ) -> AsyncIterator[pb.WatchResponse]:
+        """Stream what is committed."""
+        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        start, positions = parse_watch_start(request.start), parse_positions(request.positions)
+        async for changes in self._watching.watch(run_ids, list(request.keys), start, positions):
+            yield changes_to_proto(changes)
+
+
+async def gathered(pieces: AsyncIterator[SeriesPiece]) -> AsyncIterator[Sequence[SeriesPiece]]:
+    """Yield pieces together, as many as fit into an answer."""
+    waiting: list[SeriesPiece] = []
+    points = 0
+    async for piece in pieces:
+        if waiting and (points + len(piece.points) > ANSWER_POINTS_MAX or len(waiting) == ANSWER_SERIES_MAX):
+            yield waiting
+            waiting, points = [], 0
+        waiting.append(piece)
+        points += len(piece.points)
+    if waiting:
+        yield waiting
+
+
+def parse_series(names: Sequence[pb.SeriesName]) -> list[SeriesName]:
+    """Return the series that a request names."""
+    return [SeriesName(parse_uuid(name.run_id, "run_id"), name.key) for name in names]
+
+
+def parse_selection(message: pb.Selection) -> Selection:
+    """Return which points a request wants; bounds that are not set leave out nothing."""
+
+    def bound(name: str) -> int:
+        value: int = getattr(message, name) if message.HasField(name) else getattr(EVERYTHING, name)  # type: ignore[arg-type]
+        return value
+
+    return Selection(
+        step_from=bound("step_from"),
+        step_to=bound("step_to"),
+        time_from_ms=bound("time_from_ms"),
+        time_to_ms=bound("time_to_ms"),
+        writer_ids=[parse_uuid(writer_id, "writer_ids") for writer_id in message.writer_ids] or None,
+        ranks=list(message.ranks) or None,
+    )
+
+
+def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
+    """Return how a sample is to be drawn."""
+    if message.axis not in _AXES:
+        raise InvalidArgumentError(
+            f"{message.axis} is not an axis; use one of {', '.join(axis.name for axis in XAxis)}"
+        )
+    return SampleRequest(
+        axis=_AXES[message.axis],
+        buckets=message.buckets or BUCKETS_DEFAULT,
+        x_from=message.x_from if message.HasField("x_from") else None,
+        x_to=message.x_to if message.HasField("x_to") else None,
+        writer_ids=[parse_uuid(writer_id, "writer_ids") for writer_id in message.writer_ids] or None,
+        ranks=list(message.ranks) or None,
+    )
+
+
+def parse_watch_start(number: int) -> WatchStart:
+    """Return from where to watch."""
+    if number not in _STARTS:
+        names = ", ".join(start.name for start in WatchStart)
+        raise InvalidArgumentError(f"{number} is not where a watch can start; use one of {names}")
+    return _STARTS[number]
+
+
+def parse_positions(messages: Sequence[pb.WriterPosition]) -> list[Position]:
+    """Return positions of writers."""
+    return [
+        Position(parse_uuid(it.run_id, "run_id"), parse_uuid(it.writer_id, "writer_id"), it.position)
+        for it in messages
+    ]
+
+
+def changes_to_proto(changes: Changes) -> pb.WatchResponse:
+    """Return what was committed as a message."""
+    return pb.WatchResponse(
+        series=[
+            pb.SeriesNews(
+                run_id=news.run_id.hex,
+                key=news.key,
+                restarted=news.restarted,
+                points=None if news.points is None else series_points(0, news.points),
+                parts=None if news.parts is None else sampled_series(0, 0, news.parts),
+            )
+            for news in changes.series
+        ],
+        positions=[
+            pb.WriterPosition(run_id=at.run_id.hex, writer_id=at.writer_id.hex, position=at.position)
+            for at in changes.positions
+        ],
+    )
+
+
+def latest_to_proto(rows: Sequence[LatestRow]) -> pb.GetLatestMetricsResponse:
+    """Return latest points as a message."""
+    keys = {key: place for place, key in enumerate(dict.fromkeys(row.key for row in rows))}
+    return pb.GetLatestMetricsResponse(
+        keys=list(keys),
+        run=[row.number for row in rows],
+        key=[keys[row.key] for row in rows],
+        step=[row.step for row in rows],
+        timestamp_ms=[row.timestamp_ms for row in rows],
+        value=[row.value for row in rows],
+        count=[row.count for row in rows],
+        non_finite_count=[row.non_finite_count for row in rows],
+        value_min=[_number(row.value_min) for row in rows],
+        value_max=[_number(row.value_max) for row in rows],
+        value_mean=[_mean(row) for row in rows],
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _mean(row: LatestRow) -> float:
+    finite = row.count - row.non_finite_count
+    return math.nan if row.value_sum is None or not finite else row.value_sum / finite

@@ -20,7 +20,7 @@ UPDATE compaction
 SET round_ended_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, fresh_chunks = $1;
 
 -- fresh_chunks: a page of the small chunks that are not merged yet, from a series on, in order of the index
-SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.part, page.count,
+SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.part, page.count, writer.position,
        (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id, first_position, part, count
@@ -55,3 +55,11 @@ RETURNING chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, 
           chunk.count, step_min, step_stride, time_first_ms,
           array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
           array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64;
+
+-- merged_until: notes that below a position chunks of a writer may hold points of several commits
+INSERT INTO merged_until AS stored (run_id, writer_id, position)
+SELECT run_id, writer_id, max(position)
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (run_id, writer_id, position)
+GROUP BY run_id, writer_id
+ORDER BY run_id, writer_id
+ON CONFLICT (run_id, writer_id) DO UPDATE SET position = greatest(stored.position, excluded.position);

@@ -1,0 +1,120 @@
+"""Imports: every run of a source becomes a run here, with the same id wherever that is one of ours.
+
+An import can be repeated: what is there is not stored again, and what the source has got since is added. So it is
+because everything has a name that is worked out from the source and never changes: the run's id, its writers' ids,
+and the positions of its points.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stepwell import settings, wire
+from stepwell.calls import Calls
+from stepwell.connection import Connection, connect
+from stepwell.errors import StepwellException
+from stepwell.transfer.bulk import BulkWriter, entries
+from stepwell.transfer.sources import ImportedRun, Source
+from stepwell_api.v1 import runs_pb2
+
+# The names of everything that imports make are below this one.
+NAMESPACE = uuid.UUID("6f0f5a52-52b5-5f0e-9d3c-0f6a3a0d7a11")
+# Reasons that are kept; one is usually that of all.
+REASONS_MAX = 20
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did; `points` were new, `rejected` says what the server refused and why."""
+
+    runs: int = 0
+    points: int = 0
+    rejected: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+def import_runs(
+    source: Source,
+    *,
+    tracking_uri: str | None = None,
+    progress: Callable[[ImportReport], None] = lambda _: None,
+) -> ImportReport:
+    """Bring all runs of a source to the server.
+
+    Args:
+        source: where the runs are; see `stepwell.transfer.mlflow_stores`, `tensorboard` and `parquet`.
+        tracking_uri: another server than that of set_tracking_uri.
+        progress: is told now and then how far it is.
+
+    Raises:
+        StepwellException: the server cannot be reached or refuses; the import can be repeated.
+    """
+    uri = tracking_uri or settings.tracking_uri()
+    connection, calls = connect(uri), Calls(uri)
+    report = ImportReport()
+    experiments: dict[str, int] = {}
+    for run in source.runs():
+        if run.experiment not in experiments:
+            experiments[run.experiment] = _experiment(calls, run.experiment)
+        _import_run(connection, run, experiments[run.experiment], report, progress)
+        report.runs += 1
+        progress(report)
+    return report
+
+
+def run_id_of(source_id: str) -> str:
+    """Return the id that a run of a source has here: its own, when that is 32 hexadecimal digits."""
+    try:
+        return uuid.UUID(hex=source_id).hex
+    except ValueError:
+        return uuid.uuid5(NAMESPACE, f"run {source_id}").hex
+
+
+def _import_run(
+    connection: Connection,
+    run: ImportedRun,
+    experiment_id: int,
+    report: ImportReport,
+    progress: Callable[[ImportReport], None],
+) -> None:
+    spec = wire.run_spec(
+        run_id=run_id_of(run.source_id),
+        experiment_id=experiment_id,
+        name=run.name,
+        start_time_ms=run.start_time_ms,
+        user=run.user,
+        tags={},
+    )
+    with BulkWriter(connection, spec, _writer_id(spec, "points")) as writer:
+        for points in run.points():
+            report.points += writer.write_points(points)
+            progress(report)
+    _note(report, writer)
+    # What is beside the points may change in the source: another content is another writer, and a repeat is none.
+    rest = entries(run.params.items(), run.tags.items(), wire.to_status(run.status), run.end_time_ms)
+    content = hashlib.sha256(json.dumps([entry.SerializeToString().hex() for entry in rest]).encode())
+    with BulkWriter(connection, spec, _writer_id(spec, content.hexdigest())) as writer:
+        writer.write_entries(rest)
+    _note(report, writer)
+
+
+def _writer_id(spec: runs_pb2.RunSpec, what: str) -> str:
+    return uuid.uuid5(NAMESPACE, f"writer {spec.run_id} {what}").hex
+
+
+def _note(report: ImportReport, writer: BulkWriter) -> None:
+    report.rejected += sum(rejected.count for rejected in writer.rejected)
+    reasons = [f"{rejected.key}: {rejected.reason}" for rejected in writer.rejected]
+    report.reasons += reasons[: REASONS_MAX - len(report.reasons)]
+
+
+def _experiment(calls: Calls, name: str) -> int:
+    """Return the id of an experiment, which is made if there is none of this name."""
+    try:
+        return int(calls.get_experiment_by_name(name).experiment_id)
+    except StepwellException as failure:
+        if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    return int(calls.create_experiment(name, "", {}).experiment_id)

@@ -1,0 +1,43 @@
+-- summaries: the chunks of series without their arrays; every column is set and has a fixed width
+SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
+       chunk.step_min, chunk.step_max, coalesce(chunk.step_stride, -1),
+       chunk.time_first_ms, chunk.time_last_ms, chunk.time_min_ms, chunk.time_max_ms,
+       chunk.value_first, chunk.value_last,
+       coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
+       chunk.non_finite_count,
+       coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
+       chunk.blocks IS NOT NULL AS blocked
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+     AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
+JOIN metric ON metric.name = given.key
+JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+  AND chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
+  AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms
+  AND ($7::uuid[] IS NULL OR chunk.writer_id = ANY ($7))
+  AND ($8::integer[] IS NULL OR writer.rank = ANY ($8));
+
+-- open_chunks: chunks by their keys, arrays as their wire form; the times only of those that $6 marks
+SELECT given.number, chunk.count, chunk.step_min, chunk.step_max, chunk.step_stride,
+       chunk.time_first_ms, chunk.time_min_ms, chunk.time_max_ms,
+       array_send(chunk.steps) AS steps,
+       CASE WHEN given.with_times THEN array_send(chunk.time_offsets_ms) END AS time_offsets_ms,
+       CASE WHEN given.with_times THEN array_send(chunk.times_ms) END AS times_ms,
+       array_send(chunk.values_float32) AS values_float32, array_send(chunk.values_float64) AS values_float64
+FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::boolean[]) WITH ORDINALITY
+     AS given (run_id, metric_id, writer_id, first_position, part, with_times, number)
+JOIN metric_chunk AS chunk
+  ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+ AND chunk.first_position = given.first_position AND chunk.part = given.part;
+
+-- open_edges: of chunks, by their keys, the blocks and the values in [from, to], counted from 1
+SELECT given.number, chunk.blocks,
+       array_send(chunk.values_float32[given.start:given.stop]) AS values_float32,
+       array_send(chunk.values_float64[given.start:given.stop]) AS values_float64
+FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
+     WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, start, stop, number)
+JOIN metric_chunk AS chunk
+  ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+ AND chunk.first_position = given.first_position AND chunk.part = given.part
+ORDER BY given.number;

@@ -1,0 +1,54 @@
+"""Columns into messages without work for a number.
+
+A packed field of fixed width is, on the wire, its little-endian numbers one after the other
+(https://protobuf.dev/programming-guides/encoding/#packed). So a column's own bytes are the field, and a message that
+is put together from such bytes and parsed costs a copy (0.3 ns a number), where `extend` costs 20 to 40 ns.
+"""
+
+import numpy as np
+
+from stepwell_api.v1 import series_pb2 as pb
+from stepwell_server.model import Float64s, History, Int64s
+from stepwell_server.reading import SampledSeries
+
+_LENGTH_DELIMITED = 2
+
+
+def packed(field_number: int, column: Int64s | Float64s) -> bytes:
+    """Return the encoded field of a column of 8-byte numbers; nothing for an empty one."""
+    if not len(column):
+        return b""
+    data = column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
+    return _varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(len(data)) + data
+
+
+def _varint(number: int) -> bytes:
+    groups = []
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+def series_points(number: int, points: History) -> pb.SeriesPoints:
+    """Return the points of series `number` as a message."""
+    message = pb.SeriesPoints.FromString(
+        packed(pb.SeriesPoints.STEP_FIELD_NUMBER, points.steps)
+        + packed(pb.SeriesPoints.TIMESTAMP_MS_FIELD_NUMBER, points.timestamps_ms)
+        + packed(pb.SeriesPoints.VALUE_FIELD_NUMBER, np.asarray(points.values))
+    )
+    message.series = number
+    return message
+
+
+def sampled_series(run: int, key: int, sample: SampledSeries) -> pb.SampleSeriesResponse:
+    """Return the sample of one series as a message."""
+    message = pb.SampleSeriesResponse.FromString(
+        b"".join(
+            packed(field.number, getattr(sample, field.name))
+            for field in pb.SampleSeriesResponse.DESCRIPTOR.fields
+            if field.name not in ("run", "key")
+        )
+    )
+    message.run, message.key = run, key
+    return message

@@ -1,0 +1,179 @@
+"""Samples equal those of a plain Python reference over the raw points, whatever the chunks are."""
+
+import math
+from bisect import bisect_left
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from stepwell_server.reading import SampledSeries, SampleRequest, XAxis
+from stepwell_server.services.series import SeriesService
+from stepwell_server.store import series as series_module
+from stepwell_server.store import summaries
+from stepwell_server.store.chunks import CHUNK_POINTS_MAX
+from stepwell_server.store.compactor import compact_now
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.series import PostgresSeriesStore
+from tests.harness.stored_logs import Point, StoredLog, new_run
+
+START_MS = 1_000
+STEPS = st.one_of(st.integers(-3, 20), st.integers(-(2**63), 2**63 - 1))
+TIMES = st.one_of(st.integers(0, 10), st.integers(0, 2**60))
+VALUES = st.one_of(
+    st.sampled_from([0.0, 1.5, -2.0, math.nan, math.inf, -math.inf, 0.1]),
+    st.floats(-1e300, 1e300),
+)
+EVEN = st.builds(
+    lambda first, stride, count, time: [
+        (first + index * stride, time + index, float(index)) for index in range(count)
+    ],
+    st.integers(-50, 50),
+    st.integers(1, 7),
+    st.integers(1, 60),
+    st.integers(0, 50),
+)
+POINTS = st.one_of(EVEN, st.lists(st.tuples(STEPS, TIMES, VALUES), min_size=1, max_size=30))
+BATCHES = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["a", "b"]), POINTS), min_size=1, max_size=8)
+BOUND = st.one_of(st.none(), st.integers(-5, 30), st.integers(-(2**63), 2**63 - 1))
+
+
+def value_order(value: float) -> tuple[bool, float]:
+    return (math.isnan(value), value)
+
+
+def reference(points: list[Point], request: SampleRequest) -> list[tuple[Any, ...]]:
+    """The definition in `store/sampling.py`, point by point."""
+
+    def x_of(point: Point) -> int:
+        step, time, _ = point
+        return {XAxis.STEP: step, XAxis.TIME: time, XAxis.TIME_SINCE_START: time - START_MS}[request.axis]
+
+    def order(point: Point) -> Any:
+        step, time, value = point
+        both = (step, time) if request.axis is XAxis.STEP else (time, step)
+        return (*both, *value_order(value))
+
+    low = -math.inf if request.x_from is None else request.x_from
+    high = math.inf if request.x_to is None else request.x_to
+    inside = sorted((point for point in points if low <= x_of(point) <= high), key=order)
+    if not inside:
+        return []
+    lowest, highest = x_of(inside[0]), x_of(inside[-1])
+    span = highest - lowest + 1
+    number = min(request.buckets, span)
+    borders = [lowest + index * span // number for index in range(number)]
+    ends = [bisect_left(inside, border, key=x_of) for border in [*borders, highest + 1]]
+    return [summary(inside[start:end], x_of) for start, end in pairwise(ends) if start < end]
+
+
+def summary(bucket: list[Point], x_of: Any) -> tuple[Any, ...]:
+    finite = [value for *_, value in bucket if math.isfinite(value)]
+    first, last = bucket[0], bucket[-1]
+    return (
+        x_of(first),
+        first[2],
+        x_of(last),
+        last[2],
+        min(finite, default=math.nan),
+        max(finite, default=math.nan),
+        math.fsum(finite) / len(finite) if finite else math.nan,
+        len(bucket),
+        len(bucket) - len(finite),
+    )
+
+
+async def sample(
+    pool: Pool, run_id: Any, keys: list[str], request: SampleRequest
+) -> dict[int, SampledSeries]:
+    service = SeriesService(PostgresSeriesStore(pool))
+    return {number: found async for number, found in service.sample([run_id], keys, request)}
+
+
+def assert_equal(found: SampledSeries | None, expected: list[tuple[Any, ...]], scale: float) -> None:
+    columns = () if found is None else (
+        found.first_x, found.first_value, found.last_x, found.last_value, found.minimum, found.maximum,
+        found.mean, found.count, found.non_finite_count,
+    )  # fmt: skip
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert len(rows) == len(expected)
+    for row, wanted in zip(rows, expected, strict=True):
+        exact = [index for index in range(len(row)) if index != 6]
+        assert [repr(row[index] + 0) for index in exact] == [repr(wanted[index] + 0) for index in exact]
+        assert row[6] == pytest.approx(wanted[6], rel=1e-9, abs=scale * 1e-12, nan_ok=True)
+
+
+REQUESTS = st.builds(
+    lambda axis, buckets, one, other: SampleRequest(
+        axis, buckets, *((one, other) if one is None or other is None or one <= other else (other, one))
+    ),
+    st.sampled_from(list(XAxis)),
+    st.integers(1, 12),
+    BOUND,
+    BOUND,
+)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "OPENED_CHUNKS", 2)
+    monkeypatch.setattr(series_module, "SAMPLED_SERIES", 2)
+
+
+@pytest.mark.usefixtures("small_batches")
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BATCHES, REQUESTS, st.lists(st.integers(0, 8), max_size=2))
+@example([(0, "a", [(-(2**63), 0, 0.0), (2**63 - 1, 1, 1.0)])], SampleRequest(XAxis.STEP, 12), [])
+@example([(0, "a", [(0, 5, 0.0), (1, 3, 1.0), (2, 4, math.nan)])], SampleRequest(XAxis.TIME, 2), [])
+@example(
+    [(0, "a", [(0, 9, 1.0), (1, 9, 2.0)]), (1, "a", [(0, 8, 3.0), (1, 10, 0.0)])],
+    SampleRequest(XAxis.STEP, 1),
+    [],
+)
+async def test_samples_are_those_of_the_reference(
+    pool: Pool, batches: list[tuple[int, str, list[Point]]], request_: SampleRequest, compact_at: list[int]
+) -> None:
+    run_id = await new_run(pool, START_MS)
+    logs = [StoredLog(pool, run_id), StoredLog(pool, run_id)]
+    for number, (writer, key, points) in enumerate([*batches, (0, "c", [])]):
+        if number in compact_at:  # before, between and after
+            async with pool.connection() as connection:
+                await compact_now(connection)
+        await logs[writer].commit({key: points} if points else {})
+    found = await sample(pool, run_id, ["b", "nothing", "a"], request_)
+    for place, name in enumerate(["b", "nothing", "a"]):
+        points = [point for _, key, points in batches if key == name for point in points]
+        scale = sum(abs(value) for *_, value in points if math.isfinite(value))
+        assert_equal(found.get(place), reference(points, request_), scale)
+
+
+@pytest.mark.parametrize("axis", [XAxis.STEP, XAxis.TIME])
+@pytest.mark.parametrize(("buckets", "spike"), [(1, None), (3, None), (7, 5_000), (1_000, 5_000)])
+async def test_long_series(pool: Pool, axis: XAxis, buckets: int, spike: int | None) -> None:
+    count = 3 * CHUNK_POINTS_MAX + 17
+    points = [(2 * step, 10 * step, math.sin(step / 100)) for step in range(count)]
+    if spike is not None:
+        points[spike] = (2 * spike, 10 * spike, 1e6)
+        points[spike + 1] = (2 * spike + 2, 10 * spike + 10, math.nan)
+    run_id = await new_run(pool, START_MS)
+    log = StoredLog(pool, run_id)
+    for start in range(0, count, 5_000):
+        await log.commit({"a": points[start : start + 5_000]})
+    for x_from, x_to in ((None, None), (4_001, 20_000), (None, 9_999)):
+        request = SampleRequest(axis, buckets, x_from, x_to)
+        found = await sample(pool, run_id, ["a"], request)
+        assert_equal(found.get(0), reference(points, request), count)
+
+
+async def test_chunks_that_a_border_cuts_anywhere(pool: Pool) -> None:
+    count = 2 * CHUNK_POINTS_MAX
+    points = [(3 * step - 9, step, math.sin(step) * step) for step in range(count)]
+    run_id = await new_run(pool, START_MS)
+    await StoredLog(pool, run_id).commit({"a": points})
+    for x_from in [*range(-9, 400, 31), 3 * CHUNK_POINTS_MAX - 12, 3 * CHUNK_POINTS_MAX - 9]:
+        for buckets in (2, 3, 5):
+            request = SampleRequest(XAxis.STEP, buckets, x_from - x_from % 3, None)
+            found = await sample(pool, run_id, ["a"], request)
+            assert_equal(found.get(0), reference(points, request), count * count)

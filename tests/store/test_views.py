@@ -1,0 +1,59 @@
+"""The views that docs/sql.md promises."""
+
+import math
+
+import pytest
+
+from stepwell_server.store.pool import Pool
+from tests.harness.stored_logs import StoredLog, new_run
+
+COLUMNS = {
+    "runs": ["run_id", "experiment", "name", "status", "start_time", "end_time", "user_name"],
+    "run_params": ["run_id", "key", "value"],
+    "run_tags": ["run_id", "key", "value"],
+    "run_metrics": [
+        "run_id", "key", "step", "timestamp_ms", "value", "count", "non_finite_count", "value_min", "value_max",
+        "value_mean",
+    ],
+    "metric_points": ["run_id", "key", "rank", "writer_id", "step", "timestamp_ms", "value"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", COLUMNS)
+async def test_views_have_the_columns_that_are_promised(pool: Pool, view: str) -> None:
+    query = (
+        "SELECT column_name FROM information_schema.columns WHERE table_name = $1 ORDER BY ordinal_position"
+    )
+    async with pool.connection() as connection:
+        assert [row[0] for row in await connection.fetch(query, view)] == COLUMNS[view]
+
+
+async def test_views_show_what_active_runs_logged(pool: Pool) -> None:
+    run_id, deleted = await new_run(pool, 1_500), await new_run(pool)
+    for each in (run_id, deleted):
+        await StoredLog(pool, each, rank=2).commit({"loss": [(1, 5, 2.0), (2, 6, 4.0), (3, 7, math.nan)]})
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO param VALUES ($1, 'lr', '0.1'), ($2, 'lr', '1')", run_id, deleted
+        )
+        await connection.execute("INSERT INTO tag VALUES ($1, 'a', 'b'), ($2, 'a', 'c')", run_id, deleted)
+        await connection.execute(
+            "UPDATE run SET lifecycle_stage = 'deleted', deleted_time_ms = 1 WHERE run_id = $1", deleted
+        )
+        (run,) = await connection.fetch("SELECT * FROM runs")
+        assert (run["run_id"], run["experiment"], run["status"]) == (run_id, "Default", "RUNNING")
+        assert run["start_time"].timestamp() == 1.5
+        assert [tuple(row) for row in await connection.fetch("SELECT * FROM run_params")] == [
+            (run_id, "lr", "0.1")
+        ]
+        assert [tuple(row) for row in await connection.fetch("SELECT * FROM run_tags")] == [
+            (run_id, "a", "b")
+        ]
+        (metric,) = await connection.fetch("SELECT * FROM run_metrics")
+        assert (metric["key"], metric["step"], metric["count"], metric["non_finite_count"]) == (
+            "loss",
+            3,
+            3,
+            1,
+        )
+        assert (metric["value_min"], metric["value_max"], metric["value_mean"]) == (2.0, 4.0, 3.0)

@@ -1,0 +1,152 @@
+"""What is new comes once: every commit, whoever looks when, while chunks are merged."""
+
+import asyncio
+import math
+from uuid import UUID, uuid4
+
+import pytest
+
+from stepwell_server.reading import Changes
+from stepwell_server.store import watching
+from stepwell_server.store.commit_news import TOLD_RUNS_MAX, CommitNews
+from stepwell_server.store.compactor import compact, compact_now
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.settling import Settling
+from stepwell_server.store.watching import PostgresWatchStore
+from tests.harness.stored_logs import Point, StoredLog, new_run
+
+
+class Watcher:
+    """Looks, and keeps what it was told."""
+
+    def __init__(self, pool: Pool, run_id: UUID, keys: list[str] | None = None) -> None:
+        self._store = PostgresWatchStore(pool)
+        self._run_id = run_id
+        self._keys = keys
+        self.known: dict[tuple[UUID, UUID], int] = {}
+        self.points: dict[str, list[Point]] = {}
+        self.restarts = 0
+
+    async def look(self) -> Changes:
+        changes = await self._store.changes([self._run_id], self._keys, self.known)
+        for news in changes.series:
+            if news.restarted:
+                self.restarts += 1
+                self.points[news.key] = []
+            columns = news.points
+            if columns is not None:
+                self.points.setdefault(news.key, []).extend(
+                    zip(
+                        columns.steps.tolist(),
+                        columns.timestamps_ms.tolist(),
+                        columns.values.tolist(),
+                        strict=True,
+                    )
+                )
+        self.known |= {(at.run_id, at.writer_id): at.position for at in changes.positions}
+        return changes
+
+
+async def test_each_look_gives_what_came_since_the_last_one(pool: Pool) -> None:
+    run_id = await new_run(pool)
+    logs = [StoredLog(pool, run_id), StoredLog(pool, run_id)]
+    watcher = Watcher(pool, run_id, ["loss"])
+    assert await watcher.look() == Changes((), ())
+    for round_ in range(3):
+        for number, log in enumerate(logs):
+            await log.commit({"loss": [(round_, number, 0.5)], "other": [(0, 0, 1.0)]})
+        changes = await watcher.look()
+        (news,) = changes.series
+        assert (news.key, len(news.points or ()), len(changes.positions)) == ("loss", 2, 2)
+        assert await watcher.look() == Changes((), ())
+    assert sorted(watcher.points["loss"]) == [(step, time, 0.5) for step in range(3) for time in range(2)]
+    everything = Watcher(pool, run_id)
+    await everything.look()
+    assert {key: len(points) for key, points in everything.points.items()} == {"loss": 6, "other": 6}
+
+
+async def test_merges_leave_alone_what_watchers_have_not_read(pool: Pool) -> None:
+    run_id = await new_run(pool)
+    log, watcher = StoredLog(pool, run_id), Watcher(pool, run_id)
+    now = [0.0]
+    settling = Settling(30.0, lambda: now[0])
+    step = 0
+    async with pool.connection() as connection:
+        for _ in range(4):
+            for _ in range(70):
+                await log.commit({"loss": [(step, step, 0.5)]})
+                step += 1
+            await compact(connection, rest_ratio=0, settling=settling)
+            await watcher.look()
+            now[0] += 31.0
+            await compact(connection, rest_ratio=0, settling=settling)
+        chunks = await connection.fetchval("SELECT count(*) FROM metric_chunk")
+    assert watcher.restarts == 0
+    assert watcher.points["loss"] == [(index, index, 0.5) for index in range(step)]
+    assert chunks < 20
+
+
+async def test_who_was_away_while_points_were_merged_starts_anew(pool: Pool) -> None:
+    run_id = await new_run(pool)
+    log, watcher, other = StoredLog(pool, run_id), Watcher(pool, run_id), Watcher(pool, run_id)
+    await log.commit({"loss": [(5, 0, 1.0)]})
+    await watcher.look()
+    await log.commit({"loss": [(3, 0, 2.0)]})
+    await other.look()
+    async with pool.connection() as connection:
+        await compact_now(connection)
+    await log.commit({"loss": [(4, 0, math.inf)]})
+    await watcher.look()
+    await other.look()
+    assert (watcher.restarts, other.restarts) == (1, 0)
+    for each in (watcher, other):
+        assert sorted(each.points["loss"]) == [(3, 0, 2.0), (4, 0, math.inf), (5, 0, 1.0)]
+
+
+async def test_what_is_too_much_comes_summed_up(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "NEWS_POINTS_MAX", 10)
+    monkeypatch.setattr(watching, "NEWS_PARTS_MAX", 2)
+    log = StoredLog(pool, await new_run(pool))
+    for step in range(6):
+        await log.commit(
+            {"loss": [(2 * step, 0, float(step)), (2 * step + 1, 0, math.nan)], "few": [(step, 0, 1.0)]}
+        )
+    few, loss = (await Watcher(pool, log.run_id).look()).series
+    assert (few.key, len(few.points or ()), few.parts) == ("few", 6, None)
+    assert (loss.key, loss.points) == ("loss", None)
+    assert loss.parts is not None
+    assert loss.parts.first_x.tolist() == [0, 6]
+    assert loss.parts.last_x.tolist() == [5, 11]
+    assert loss.parts.first_value.tolist() == [0.0, 3.0]
+    assert loss.parts.minimum.tolist() == [0.0, 3.0]
+    assert loss.parts.maximum.tolist() == [2.0, 5.0]
+    assert loss.parts.mean.tolist() == [1.0, 4.0]
+    assert loss.parts.count.tolist() == [6, 6]
+    assert loss.parts.non_finite_count.tolist() == [3, 3]
+
+
+async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -> None:
+    run_id, other_run = uuid4(), uuid4()
+    async with CommitNews(pool) as here, CommitNews(pool) as there, asyncio.timeout(20):
+        with (
+            here.watching([run_id]) as own,
+            there.watching([run_id]) as foreign,
+            there.watching([other_run]) as no,
+        ):
+            await foreign.wait()  # it listens now
+            foreign.clear()
+            no.clear()
+            here.committed([run_id])
+            assert own.is_set()
+            await foreign.wait()
+            foreign.clear()
+            assert not no.is_set()
+            here.committed([uuid4() for _ in range(TOLD_RUNS_MAX + 1)])  # too many to name: everybody looks
+            await foreign.wait()
+            await no.wait()
+            async with pool.connection() as connection:  # a connection that breaks is replaced
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%'"
+                )
+            foreign.clear()
+            await foreign.wait()
