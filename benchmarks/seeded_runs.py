@@ -41,6 +41,8 @@ STATEMENTS = {
         FROM run CROSS JOIN metric
         ORDER BY run.start_time_ms, metric_id
     """,
+    "settled values": "UPDATE metric_latest SET indexed_value = value",
+    "settled runs": "UPDATE run SET unsettled_time_ms = NULL",
     "param": """
         INSERT INTO param (run_id, key, value)
         SELECT run_id, format('param_%s', lpad(n::text, 2, '0')),

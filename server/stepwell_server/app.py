@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from stepwell_api.v1 import artifacts_pb2_grpc, ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import artifacts_pb2_grpc, ingest_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
@@ -19,6 +19,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
+from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.store.artifacts import PostgresArtifactStore
@@ -34,13 +35,16 @@ from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool, open_pool
 from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.runs import PostgresRunStore
+from stepwell_server.store.searches import PostgresSearchStore
 from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.settling import Settler
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
 from stepwell_server.transport.artifacts import ArtifactServicer
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.runs import RunServicer
+from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
 from stepwell_server.transport.server import Registration, listening, require_bindable
 from stepwell_server.web.metrics import metrics_page
@@ -123,9 +127,11 @@ async def _build(
     runs = PostgresRunStore(pool)
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
+    search_servicer = SearchServicer(SearchService(PostgresSearchStore(pool)))
     run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool)))
     writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool))))
     await stack.enter_async_context(Compactor(pool))
+    await stack.enter_async_context(Settler(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
     series_servicer = SeriesServicer(SeriesService(PostgresSeriesStore(pool)))
@@ -134,6 +140,7 @@ async def _build(
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(run_servicer, server),
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
+        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search_servicer, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
         lambda server: artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(artifact_servicer, server),
     ]

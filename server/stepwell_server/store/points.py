@@ -19,6 +19,7 @@ from stepwell_server.store.entries import write_entries
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.rewinds import recompute_latest
+from stepwell_server.store.settling import unsettle
 from stepwell_server.store.sql import load
 from stepwell_server.telemetry import CHUNKS_COMMITTED
 
@@ -117,6 +118,8 @@ class PointStore:
                 connection,
                 {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
             )
+            if prepared is not None:
+                await unsettle(connection, list({chain.key[0] for chain in writable}))
         joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]

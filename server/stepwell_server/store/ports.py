@@ -21,6 +21,8 @@ from stepwell_server.model import (
     ViewType,
     WriterIdentity,
 )
+from stepwell_server.search.expressions import Expression
+from stepwell_server.search.queries import ExperimentSearch, Position, RunSearch
 
 
 class ExperimentStore(Protocol):
@@ -180,6 +182,36 @@ class RewindStore(Protocol):
         Raises:
             NotFoundError: there is none of this number, or none at all.
         """
+        ...
+
+
+class SearchStore(Protocol):
+    """Finding experiments and runs, and changing what was found."""
+
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, Position]]:
+        """Return a page of runs in order, each with its position; one statement, whatever the page holds.
+
+        Raises:
+            InvalidArgumentError: a regular expression that PostgreSQL does not take.
+        """
+        ...
+
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, Position]]:
+        """Return a page of experiments in order, each with its position. Raises as `search_runs`."""
+        ...
+
+    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """Delete the active runs that a filter finds, of some or (None) all experiments, at once; returns how many."""
+        ...
+
+    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """Restore the deleted runs of active experiments that a filter finds, at once; returns how many."""
+        ...
+
+    async def tag_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+    ) -> int:
+        """Set tags of the active runs that a filter finds, at once; returns how many."""
         ...
 
 
