@@ -64,6 +64,7 @@ from stepwell.fluent import (
 )
 from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
+from stepwell.searching import search_runs
 
 MlflowClient = StepwellClient
 MlflowException = StepwellException
@@ -120,6 +121,7 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "search_experiments",
+    "search_runs",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",

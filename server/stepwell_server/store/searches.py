@@ -27,13 +27,16 @@ class PostgresSearchStore:
 
     async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, Position]]:
         """See `ports.SearchStore`."""
-        query = RunQuery(search)
+        query = self._compile(search)
         async with self._searching() as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
         return [
             (run_of(row), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
             for row in rows
         ]
+
+    def _compile(self, search: RunSearch) -> RunQuery:
+        return RunQuery(search)
 
     async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, Position]]:
         """See `ports.SearchStore`."""
