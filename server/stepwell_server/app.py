@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from stepwell_api.v1 import artifacts_pb2_grpc, ingest_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import (
+    artifacts_pb2_grpc,
+    ingest_pb2_grpc,
+    runs_pb2_grpc,
+    search_pb2_grpc,
+    series_pb2_grpc,
+)
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper

@@ -46,7 +46,9 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json_to
     for row in rows:
         table.add_row(*(shown(value) for value in row))
     console = Console()
-    console.print(table, width=None if console.is_terminal else PIPE_COLUMNS)
+    if not console.is_terminal:
+        console = Console(width=PIPE_COLUMNS)
+    console.print(table)
 
 
 def shown(value: Any) -> str:
