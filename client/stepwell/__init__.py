@@ -10,7 +10,7 @@
 Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
 """
 
-from stepwell import entities, exceptions, tracking
+from stepwell import data, entities, exceptions, tracking
 from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
@@ -52,6 +52,8 @@ from stepwell.fluent import (
     get_tracking_uri,
     is_tracking_uri_set,
     last_active_run,
+    log_input,
+    log_inputs,
     log_metric,
     log_metrics,
     log_param,
@@ -102,6 +104,7 @@ __all__ = [
     "ViewType",
     "active_run",
     "create_experiment",
+    "data",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_run",
@@ -122,6 +125,8 @@ __all__ = [
     "health",
     "is_tracking_uri_set",
     "last_active_run",
+    "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",

@@ -1,12 +1,12 @@
 """The calls that are not ingest, on one server: entities in, entities out. Errors: see `Connection.call`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from stepwell import wire
 from stepwell.connection import Connection, connect
-from stepwell.entities import Experiment, Metric, PagedList, Run, RunInfo
+from stepwell.entities import DatasetInput, Experiment, Metric, PagedList, Run, RunInfo
 from stepwell_api.v1 import runs_pb2, search_pb2, series_pb2
 
 # A history may have hundreds of millions of points; they come at several millions a second.
@@ -107,6 +107,11 @@ class Calls:
         """Restore a run."""
         request = runs_pb2.RestoreRunRequest(run_id=run_id)
         self._connection.call(lambda server: server.runs.RestoreRun(request))
+
+    def log_inputs(self, run_id: str, inputs: Iterable[DatasetInput]) -> None:
+        """Note data sets that a run used."""
+        request = runs_pb2.LogInputsRequest(run_id=run_id, inputs=map(wire.to_dataset_input, inputs))
+        self._connection.call(lambda server: server.runs.LogInputs(request))
 
     def rewind_run(self, run_id: str, from_step: int) -> int:
         """Hide what was logged from a step on; returns the number of the rewind, 0 when there was nothing."""

@@ -8,6 +8,7 @@ from stepwell import context, new_runs, record, settings, values, writer
 from stepwell.entities import (
     PARENT_RUN_TAG,
     USER_TAG,
+    DatasetInput,
     Experiment,
     Metric,
     PagedList,
@@ -16,7 +17,7 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
-from stepwell.errors import StepwellException
+from stepwell.errors import StepwellException, not_supported
 from stepwell.receipts import PendingWrite, Receipt
 
 if TYPE_CHECKING:
@@ -222,6 +223,15 @@ class StepwellClient:
     def restore_run(self, run_id: str) -> None:
         """Restore a run; INVALID_STATE when its experiment is deleted."""
         self._calls.restore_run(values.to_run_id(run_id))
+
+    def log_inputs(
+        self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[Any] | None = None
+    ) -> None:
+        """Note data sets that a run used; they are stored when this returns. Models are not kept yet."""
+        if models:
+            raise not_supported("models of log_inputs")
+        if datasets:
+            self._calls.log_inputs(self._delivered(run_id), datasets)
 
     def undo_resume(self, run_id: str) -> None:
         """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.

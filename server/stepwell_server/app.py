@@ -34,6 +34,7 @@ from stepwell_server.store.content_roots import OpenContentStores, default_root
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.experiments import PostgresExperimentStore
 from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.inputs import PostgresInputStore
 from stepwell_server.store.leases import PostgresLeaseStore
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.migrations import migrate
@@ -134,7 +135,7 @@ async def _build(
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
     search_servicer = SearchServicer(SearchService(PostgresSearchStore(pool)))
-    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool)))
+    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)))
     writer = await stack.enter_async_context(GroupCommitWriter(PointStore(pool, MetricIds(pool))))
     await stack.enter_async_context(Compactor(pool))
     await stack.enter_async_context(Settler(pool))

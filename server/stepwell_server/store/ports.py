@@ -10,6 +10,7 @@ from uuid import UUID
 
 from stepwell_server.model import (
     Batch,
+    DatasetInput,
     Experiment,
     History,
     LostRun,
@@ -182,6 +183,23 @@ class RewindStore(Protocol):
         Raises:
             NotFoundError: there is none of this number, or none at all.
         """
+        ...
+
+
+class InputStore(Protocol):
+    """Data sets that runs used."""
+
+    async def log_inputs(self, run_id: UUID, inputs: Sequence[DatasetInput]) -> None:
+        """Note data sets, at least one; tags of one that is noted already are added. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is no such run.
+            InvalidStateError: the run is deleted.
+        """
+        ...
+
+    async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
+        """Return the data sets of a run, by name and digest."""
         ...
 
 
