@@ -44,7 +44,7 @@ from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.runs import PostgresRunStore
 from stepwell_server.store.searches import PostgresSearchStore
 from stepwell_server.store.series import PostgresSeriesStore
-from stepwell_server.store.settling import Settler
+from stepwell_server.store.value_index import Settler
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
 from stepwell_server.transport.artifacts import ArtifactServicer

@@ -13,7 +13,7 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model import ViewType
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
-from stepwell_server.search.queries import Position, Projection, RunSearch
+from stepwell_server.search.queries import Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.services.search_tokens import make_search_token, read_search_token
 from stepwell_server.store.metrics import MetricIds
@@ -21,7 +21,7 @@ from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool
 from stepwell_server.store.search.run_query import RunQuery
 from stepwell_server.store.searches import PostgresSearchStore
-from stepwell_server.store.settling import settle
+from stepwell_server.store.value_index import settle
 from stepwell_server.store.writer import GroupCommitWriter
 from tests.harness.logs import Log, commit, opened, rows
 from tests.harness.search_model import ModelRun, fulfils, in_order
@@ -157,7 +157,7 @@ async def all_pages(
     store: PostgresSearchStore, filter_: ex.Expression | None, order: tuple[ex.OrderKey, ...], size: int
 ) -> list[str]:
     found: list[str] = []
-    after: Position | None = None
+    after: RowPosition | None = None
     while True:
         search = RunSearch([0], ViewType.ACTIVE_ONLY, filter_, order, size, after)
         page = await store.search_runs(search)

@@ -6,7 +6,7 @@ import pytest
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search.parser import parse_order
-from stepwell_server.search.queries import Position
+from stepwell_server.search.queries import RowPosition
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
 
@@ -15,7 +15,7 @@ KEYS = ((0, -math.inf), (0, "ü\U0001f642"), (0, 5), (0, "1E+20"), (1, None))
 
 
 def test_a_position_travels_in_a_token() -> None:
-    position = Position(KEYS, 1_700_000_000_000, "00ff")
+    position = RowPosition(KEYS, 1_700_000_000_000, "00ff")
     assert read_search_token("d", make_search_token("d", position), ORDER) == position
     assert read_search_token("d", "", ORDER) is None
 

@@ -11,7 +11,7 @@ KeyPosition = tuple[int, int | float | str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class RowPosition:
     """Where a page ends: the order keys of its last row, then what decides among equals (time in ms, id)."""
 
     keys: tuple[KeyPosition, ...]
@@ -37,7 +37,7 @@ class RunSearch:
     filter: Expression | None
     order: tuple[OrderKey, ...]
     limit: int
-    after: Position | None = None
+    after: RowPosition | None = None
     projection: Projection = field(default_factory=Projection)
 
 
@@ -49,4 +49,4 @@ class ExperimentSearch:
     filter: Expression | None
     order: tuple[OrderKey, ...]
     limit: int
-    after: Position | None = None
+    after: RowPosition | None = None

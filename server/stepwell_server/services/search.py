@@ -8,7 +8,7 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model import RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.parser import parse_filter, parse_order
-from stepwell_server.search.queries import ExperimentSearch, Position, Projection, RunSearch
+from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
@@ -110,7 +110,7 @@ def _rows(page_size: int) -> int:
 
 
 def _page(
-    found: Sequence[tuple[T, Position]], size: int, digest: str, bytes_of: Callable[[T], int]
+    found: Sequence[tuple[T, RowPosition]], size: int, digest: str, bytes_of: Callable[[T], int]
 ) -> tuple[list[T], str]:
     """Cut what was found to a page of at most `size` rows and some ANSWER_BYTES_MAX."""
     page: list[T] = []

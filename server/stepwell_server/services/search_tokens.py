@@ -10,7 +10,7 @@ from typing import Any
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search.expressions import NUMBER_FUNCTION, FieldKind, OrderKey, ValueType
-from stepwell_server.search.queries import KeyPosition, Position
+from stepwell_server.search.queries import KeyPosition, RowPosition
 
 _INT64_MAX = 2**63 - 1
 
@@ -20,13 +20,13 @@ def search_digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def make_search_token(digest: str, position: Position) -> str:
+def make_search_token(digest: str, position: RowPosition) -> str:
     """Return the token for the page after a position of a search."""
     content = [digest, [list(key) for key in position.keys], position.time_ms, position.id]
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
-def read_search_token(digest: str, token: str, order: Sequence[OrderKey]) -> Position | None:
+def read_search_token(digest: str, token: str, order: Sequence[OrderKey]) -> RowPosition | None:
     """Return the position in a token; None for the empty token of the first page.
 
     Raises:
@@ -39,7 +39,7 @@ def read_search_token(digest: str, token: str, order: Sequence[OrderKey]) -> Pos
         if found != digest or type(time_ms) is not int or type(id_) is not str or abs(time_ms) > _INT64_MAX:
             raise ValueError(token)
         int(id_, 16)
-        return Position(
+        return RowPosition(
             tuple(_checked(key, *given) for key, given in zip(order, keys, strict=True)), time_ms, id_
         )
     except (binascii.Error, ValueError, TypeError, RecursionError, InvalidOperation):

@@ -19,8 +19,8 @@ from stepwell_server.store.entries import write_entries
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.rewinds import recompute_latest
-from stepwell_server.store.settling import unsettle
 from stepwell_server.store.sql import load
+from stepwell_server.store.value_index import unsettle
 from stepwell_server.telemetry import CHUNKS_COMMITTED
 
 _SQL = load("ingest")

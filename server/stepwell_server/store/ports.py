@@ -23,7 +23,7 @@ from stepwell_server.model import (
     WriterIdentity,
 )
 from stepwell_server.search.expressions import Expression
-from stepwell_server.search.queries import ExperimentSearch, Position, RunSearch
+from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 
 
 class ExperimentStore(Protocol):
@@ -206,7 +206,7 @@ class InputStore(Protocol):
 class SearchStore(Protocol):
     """Finding experiments and runs, and changing what was found."""
 
-    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, Position]]:
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
         """Return a page of runs in order, each with its position; one statement, whatever the page holds.
 
         Raises:
@@ -214,7 +214,7 @@ class SearchStore(Protocol):
         """
         ...
 
-    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, Position]]:
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
         """Return a page of experiments in order, each with its position. Raises as `search_runs`."""
         ...
 

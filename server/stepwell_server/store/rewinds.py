@@ -6,7 +6,7 @@ from uuid import UUID
 from stepwell_server.errors import NotFoundError
 from stepwell_server.store import sql
 from stepwell_server.store.pool import Connection, Pool
-from stepwell_server.store.settling import unsettle
+from stepwell_server.store.value_index import unsettle
 
 _QUERIES = sql.load("rewinds")
 

@@ -9,7 +9,7 @@ import asyncpg
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model import Experiment, Run
 from stepwell_server.search.expressions import Expression
-from stepwell_server.search.queries import ExperimentSearch, Position, RunSearch
+from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 from stepwell_server.store.experiments import experiment_of
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.runs import run_of
@@ -25,7 +25,7 @@ class PostgresSearchStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, Position]]:
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
         """See `ports.SearchStore`."""
         query = self._compile(search)
         async with self._searching() as connection:
@@ -38,7 +38,7 @@ class PostgresSearchStore:
     def _compile(self, search: RunSearch) -> RunQuery:
         return RunQuery(search)
 
-    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, Position]]:
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
         """See `ports.SearchStore`."""
         query = ExperimentQuery(search)
         async with self._searching() as connection:
@@ -83,8 +83,8 @@ class PostgresSearchStore:
             raise InvalidArgumentError(f"a pattern of the filter is wrong: {error}") from None
 
 
-def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> Position:
+def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:
     keys = (
         key_position(key, row[f"r{number}"], row[f"v{number}"]) for number, key in enumerate(ordering.keys)
     )
-    return Position(tuple(keys), time_ms, id_)
+    return RowPosition(tuple(keys), time_ms, id_)

@@ -7,7 +7,7 @@ says where the next page begins; so pages stay where they are while rows come an
 from collections.abc import Sequence
 
 from stepwell_server.search.expressions import NUMBER_FUNCTION, FieldKind, OrderKey
-from stepwell_server.search.queries import KeyPosition, Position
+from stepwell_server.search.queries import KeyPosition, RowPosition
 from stepwell_server.store.search.parameters import Parameters
 from stepwell_server.store.search.tables import Tables, is_float, is_text
 
@@ -53,7 +53,7 @@ class Ordering:
         ]
         return ", ".join([*keys, f"{self._time} DESC", self._id])
 
-    def after(self, position: Position | None, parameters: Parameters) -> str:
+    def after(self, position: RowPosition | None, parameters: Parameters) -> str:
         """Return the SQL condition on ranked columns for what comes after a position; true without one."""
         if position is None:
             return "true"

@@ -1,4 +1,4 @@
--- Queries of store/settling.py. What settled means, says migration 0006.
+-- Queries of store/value_index.py. What settled means, says migration 0006.
 
 -- unsettle: notes that runs have latest values that the index lacks, in order; of runs that are noted, nothing changes
 UPDATE run

@@ -26,7 +26,7 @@ ROUND_PAUSE_S = 5.0
 # Runs of one transaction; with a thousand metrics each, it takes about a second.
 RUNS_MAX = 100
 
-_SQL = load("settling")
+_SQL = load("value_index")
 
 log = structlog.get_logger(__name__)
 
