@@ -10,6 +10,8 @@ through its REST interface, without its Python client. Prints JSON.
 import argparse
 import asyncio
 import json
+import logging
+import os
 import random
 import tempfile
 import time
@@ -19,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 
 from benchmarks.compare.peers import PEERS, running_peer
 from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
-from benchmarks.surroundings import surroundings
+from benchmarks.surroundings import cpu_seconds, family, surroundings
 from stepwell_server.deadline import Deadline
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.migrations import migrate
@@ -70,13 +73,17 @@ def timed(rounds: int, call: Callable[[int], Any]) -> dict[str, Any]:
     """Call a function again and again; milliseconds."""
     call(-1)  # connections and caches
     taken = []
+    spent = cpu_seconds(family(os.getpid()))
     for number in range(rounds):
         began = time.perf_counter()
         call(number)
         taken.append((time.perf_counter() - began) * 1_000)
+    spent = cpu_seconds(family(os.getpid())) - spent
     taken.sort()
     return {
         "rounds": rounds,
+        # Of client, server and PostgreSQL together: what it takes when nobody else uses the machine.
+        "cpu_ms": round(spent / rounds * 1_000, 2),
         "p50_ms": round(taken[len(taken) // 2], 2),
         "p99_ms": round(taken[min(len(taken) - 1, round(len(taken) * 0.99))], 2),
         "max_ms": round(taken[-1], 2),
@@ -215,6 +222,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--without-mlflow", action="store_true")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     around = surroundings()
     with tempfile.TemporaryDirectory(prefix="stepwell-search-") as folder:
         Path(folder).chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
