@@ -26,20 +26,23 @@ STATEMENTS = {
         INSERT INTO metric (name) SELECT format('metric_%s', lpad(n::text, 2, '0')) FROM generate_series(0, $1 - 1) AS n
     """,
     "run": """
-        INSERT INTO run (run_id, experiment_id, name, status, start_time_ms, end_time_ms, user_name, artifact_uri)
+        INSERT INTO run (run_id, experiment_id, name, status, start_time_ms, end_time_ms, user_name, artifact_uri,
+                         unsettled_time_ms)
         SELECT md5('run ' || n)::uuid, experiment_id, 'run ' || n, 3 + (random() < 0.1)::integer,
                1700000000000 + n * 1000, 1700000000000 + n * 1000 + (random() * 1e7)::bigint,
-               'user ' || (random() * 20)::integer, 'stepwell-artifacts:/seeded/' || n
+               'user ' || (random() * 20)::integer, 'stepwell-artifacts:/seeded/' || n, NULL
         FROM generate_series(1, $1) AS n, experiment
         WHERE experiment.name = 'seeded'
     """,
     "metric_latest": """
         INSERT INTO metric_latest (run_id, metric_id, step, timestamp_ms, value, count, non_finite_count,
-                                   value_min, value_max, value_sum)
-        SELECT run_id, metric_id, 1000, start_time_ms + 1000,
-               CASE WHEN random() < 0.001 THEN 'NaN' ELSE random() END, 1001, 0, 0, 1, 500
-        FROM run CROSS JOIN metric
-        ORDER BY run.start_time_ms, metric_id
+                                   value_min, value_max, value_sum, indexed_value)
+        SELECT run_id, metric_id, 1000, start_time_ms + 1000, value, 1001, 0, 0, 1, 500, value
+        FROM (
+            SELECT run_id, metric_id, start_time_ms, CASE WHEN random() < 0.001 THEN 'NaN' ELSE random() END AS value
+            FROM run CROSS JOIN metric
+            ORDER BY run.start_time_ms, metric_id
+        ) AS latest
     """,
     "param": """
         INSERT INTO param (run_id, key, value)

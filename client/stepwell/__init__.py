@@ -12,7 +12,7 @@ Log calls take less than a microsecond and do not wait: a background thread brin
 
 from typing import TYPE_CHECKING, Any
 
-from stepwell import entities, exceptions, tracking
+from stepwell import data, entities, exceptions, tracking
 from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
@@ -54,6 +54,8 @@ from stepwell.fluent import (
     get_tracking_uri,
     is_tracking_uri_set,
     last_active_run,
+    log_input,
+    log_inputs,
     log_metric,
     log_metrics,
     log_param,
@@ -66,7 +68,15 @@ from stepwell.fluent import (
 )
 from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
+from stepwell.searching import search_runs
 from stepwell.series import get_latest_metrics, get_metric_series, sample_series
+from stepwell.system_metrics import (
+    disable_system_metrics_logging,
+    enable_system_metrics_logging,
+    set_system_metrics_node_id,
+    set_system_metrics_samples_before_logging,
+    set_system_metrics_sampling_interval,
+)
 from stepwell.watching import MetricNews, watch
 
 if TYPE_CHECKING:
@@ -105,10 +115,13 @@ __all__ = [
     "ViewType",
     "active_run",
     "create_experiment",
+    "data",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_run",
     "delete_tag",
+    "disable_system_metrics_logging",
+    "enable_system_metrics_logging",
     "end_run",
     "entities",
     "exceptions",
@@ -125,6 +138,8 @@ __all__ = [
     "health",
     "is_tracking_uri_set",
     "last_active_run",
+    "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",
@@ -134,9 +149,13 @@ __all__ = [
     "restore_run",
     "sample_series",
     "search_experiments",
+    "search_runs",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_system_metrics_node_id",
+    "set_system_metrics_samples_before_logging",
+    "set_system_metrics_sampling_interval",
     "set_tag",
     "set_tags",
     "set_tracking_uri",

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stepwell import new_runs, offline, settings, values, writer
+from stepwell import new_runs, offline, settings, system_metrics, values, writer
 from stepwell.entities import (
     NOTE_TAG,
     PARENT_RUN_TAG,
@@ -23,6 +23,7 @@ from stepwell.entities import (
 from stepwell.errors import StepwellException, invalid
 from stepwell.receipts import Receipt
 from stepwell.record import now_ms, set_tags
+from stepwell.system_metrics import SystemMonitor
 from stepwell.writer import RunWriter, retire, writer_for
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class ActiveRun(Run):
         # False where this process joined a run that was under way: leaving it does not end it for the others.
         self.owned = owned
         self.ended = False
+        self.monitor: SystemMonitor | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +105,8 @@ def start_run(
         parent_run_id: the run around this one; the default is the active run.
         tags: first tags of a new run, or more tags of an old one.
         description: a longer text, kept as the tag mlflow.note.content.
-        log_system_metrics: taken, so that scripts run; there are no system metrics yet.
+        log_system_metrics: whether to log system metrics (docs/system-metrics.md); the default is what
+            enable_system_metrics_logging() and the environment say.
         resume_from_step: with `run_id`, for a job that goes on from a checkpoint: hides the points with this step or
             a later one that earlier attempts logged, `StepwellClient.undo_resume` shows them again. In a distributed
             job one process gives it, before the others start.
@@ -143,7 +146,9 @@ def start_run(
     # Also if nothing is ever logged: without a server only the spool knows of the run, and with one the open stream
     # is the sign of life by which the server notices when this process dies.
     writer.log()
-    return _activate(ActiveRun(run, writer, enclosing, owned=owned))
+    active = _activate(ActiveRun(run, writer, enclosing, owned=owned))
+    active.monitor = system_metrics.start(active, log_system_metrics)
+    return active
 
 
 def end_run(status: str = "FINISHED") -> Receipt | None:
@@ -166,6 +171,7 @@ def end_open_runs(status: str) -> None:
     while _open:
         _, run = _open.popitem()
         run.ended = True
+        _stop_monitor(run)
         if run.owned:
             _log_end(run, RunStatus.from_string(status))
         run.writer.rest()
@@ -333,8 +339,15 @@ def _end_with_inner(outer: ActiveRun, status: str) -> None:
             _leave(each)
 
 
+def _stop_monitor(run: ActiveRun) -> None:
+    if run.monitor is not None:
+        run.monitor.stop()
+        run.monitor = None
+
+
 def _deactivate(run: ActiveRun) -> None:
     run.ended = True
+    _stop_monitor(run)
     _open.pop(id(run), None)
     current.set(active_run())
 

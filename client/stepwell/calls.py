@@ -1,12 +1,12 @@
 """The calls that are not ingest, on one server: entities in, entities out. Errors: see `Connection.call`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from stepwell import wire
 from stepwell.connection import connect
-from stepwell.entities import Experiment, Metric, PagedList, Run, RunInfo
+from stepwell.entities import DatasetInput, Experiment, Metric, PagedList, Run, RunInfo
 from stepwell.reads import Reads
-from stepwell_api.v1 import runs_pb2, series_pb2
+from stepwell_api.v1 import runs_pb2, search_pb2, series_pb2
 
 
 class Calls:
@@ -31,13 +31,19 @@ class Calls:
         """Return an experiment, active or deleted."""
         return self._get_experiment(runs_pb2.GetExperimentRequest(name=name))
 
-    def list_experiments(self, view_type: int, page_size: int, page_token: str) -> PagedList[Experiment]:
-        """Return a page of experiments, newest first."""
-        request = runs_pb2.ListExperimentsRequest(
-            view_type=runs_pb2.ViewType.ValueType(view_type), page_size=page_size, page_token=page_token
-        )
-        answer = self._connection.call(lambda server: server.experiments.ListExperiments(request))
+    def search_experiments(self, request: search_pb2.SearchExperimentsRequest) -> PagedList[Experiment]:
+        """Return what the server answers of a page of experiments; it may be less than a page."""
+        answer = self._connection.call(lambda server: server.search.SearchExperiments(request))
         return PagedList(map(wire.experiment, answer.experiments), answer.next_page_token or None)
+
+    def search_runs(self, request: search_pb2.SearchRunsRequest) -> PagedList[Run]:
+        """Return what the server answers of a page of runs; it may be less than a page."""
+        answer = self._connection.call(lambda server: server.search.SearchRuns(request))
+        return PagedList(map(wire.run, answer.runs), answer.next_page_token or None)
+
+    def change_runs(self, request: search_pb2.ChangeRunsRequest) -> int:
+        """Change all runs that a filter finds; returns how many."""
+        return self._connection.call(lambda server: server.search.ChangeRuns(request)).runs
 
     def create_run(self, spec: runs_pb2.RunSpec) -> tuple[Run, bool]:
         """Create a run; a repeat returns the run as it is. Tells whether this call created it."""
@@ -97,6 +103,11 @@ class Calls:
         """Restore a run."""
         request = runs_pb2.RestoreRunRequest(run_id=run_id)
         self._connection.call(lambda server: server.runs.RestoreRun(request))
+
+    def log_inputs(self, run_id: str, inputs: Iterable[DatasetInput]) -> None:
+        """Note data sets that a run used."""
+        request = runs_pb2.LogInputsRequest(run_id=run_id, inputs=map(wire.to_dataset_input, inputs))
+        self._connection.call(lambda server: server.runs.LogInputs(request))
 
     def rewind_run(self, run_id: str, from_step: int) -> int:
         """Hide what was logged from a step on; returns the number of the rewind, 0 when there was nothing."""

@@ -8,6 +8,7 @@ from stepwell import context, new_runs, record, settings, values, writer
 from stepwell.entities import (
     PARENT_RUN_TAG,
     USER_TAG,
+    DatasetInput,
     Experiment,
     Metric,
     PagedList,
@@ -16,13 +17,13 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
-from stepwell.errors import StepwellException, invalid, not_supported
+from stepwell.errors import StepwellException, not_supported
 from stepwell.receipts import PendingWrite, Receipt
 
 if TYPE_CHECKING:
     from stepwell.calls import Calls
 
-EXPERIMENTS_PAGE_SIZE_MAX = 50_000
+EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
 class StepwellClient:
@@ -72,19 +73,87 @@ class StepwellClient:
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
-        """Return a page of experiments, newest first; `token` of the page asks for the next one."""
-        if filter_string:
-            raise not_supported("filter_string of search_experiments")
-        if order_by:
-            raise not_supported("order_by of search_experiments")
-        if view_type not in (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL):
-            raise invalid(f"view_type is one of the numbers of ViewType, 1 to 3, not {view_type!r}.")
-        size = 1_000 if max_results is None else max_results
-        if not isinstance(size, int) or not 1 <= size <= EXPERIMENTS_PAGE_SIZE_MAX:
-            raise invalid(
-                f"max_results is a number from 1 to {EXPERIMENTS_PAGE_SIZE_MAX}, not {max_results!r}."
-            )
-        return self._calls.list_experiments(view_type, size, page_token or "")
+        """Return a page of experiments, newest first unless ordered; `token` of the page asks for the next one.
+
+        Filters and orders: docs/search.md.
+        """
+        from stepwell import paging
+
+        size = EXPERIMENTS_PAGE_SIZE_DEFAULT if max_results is None else max_results
+        return paging.search_experiments(
+            self._calls, filter_string or "", view_type, size, order_by or (), page_token or ""
+        )
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str] | None,
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1_000,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+        *,
+        params: Sequence[str] | None = None,
+        metrics: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> PagedList[Run]:
+        """Return a page of runs, latest start first unless ordered; `token` of the page asks for the next one.
+
+        Args:
+            experiment_ids: where to search; None means everywhere.
+            filter_string: for example "metrics.loss < 0.1 AND (params.lr = '0.1' OR tags.best IS NOT NULL)".
+            run_view_type: active, deleted or all runs.
+            max_results: size of the page, 1 to 50,000.
+            order_by: for example ["metrics.loss DESC"].
+            page_token: `token` of the page before; all other arguments as then.
+            params: the params wanted; None means all, an empty list none. The same holds for `metrics` and `tags`.
+            metrics: the metrics wanted.
+            tags: the tags wanted.
+
+        Raises:
+            StepwellException: INVALID_PARAMETER_VALUE; the message points at what cannot be read.
+        """
+        from stepwell import paging
+
+        self.flush()
+        return paging.search_runs(
+            self._calls,
+            [experiment_ids] if isinstance(experiment_ids, str) else experiment_ids,
+            filter_string or "",
+            run_view_type,
+            max_results,
+            order_by or (),
+            page_token or "",
+            params=params,
+            metrics=metrics,
+            tags=tags,
+        )
+
+    def delete_runs(self, experiment_ids: Sequence[str] | None, filter_string: str) -> int:
+        """Delete all active runs that a filter finds, at once; returns how many."""
+        from stepwell import paging
+        from stepwell_api.v1 import search_pb2
+
+        self.flush()
+        change = paging.change(experiment_ids, filter_string, delete=search_pb2.DeleteRuns())
+        return self._calls.change_runs(change)
+
+    def restore_runs(self, experiment_ids: Sequence[str] | None, filter_string: str) -> int:
+        """Restore all deleted runs of active experiments that a filter finds, at once; returns how many."""
+        from stepwell import paging
+        from stepwell_api.v1 import search_pb2
+
+        change = paging.change(experiment_ids, filter_string, restore=search_pb2.RestoreRuns())
+        return self._calls.change_runs(change)
+
+    def tag_runs(self, experiment_ids: Sequence[str] | None, filter_string: str, tags: dict[str, Any]) -> int:
+        """Set tags of all active runs that a filter finds, at once; returns how many."""
+        from stepwell import paging, wire
+        from stepwell_api.v1 import search_pb2
+
+        self.flush()
+        own_tags = search_pb2.TagRuns(tags=wire.to_tags(values.to_run_tags(tags)))
+        return self._calls.change_runs(paging.change(experiment_ids, filter_string, tag=own_tags))
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Rename an active experiment; RESOURCE_ALREADY_EXISTS when another active experiment has the name."""
@@ -154,6 +223,15 @@ class StepwellClient:
     def restore_run(self, run_id: str) -> None:
         """Restore a run; INVALID_STATE when its experiment is deleted."""
         self._calls.restore_run(values.to_run_id(run_id))
+
+    def log_inputs(
+        self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[Any] | None = None
+    ) -> None:
+        """Note data sets that a run used; they are stored when this returns. Models are not kept yet."""
+        if models:
+            raise not_supported("models of log_inputs")
+        if datasets:
+            self._calls.log_inputs(self._delivered(run_id), datasets)
 
     def undo_resume(self, run_id: str) -> None:
         """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.

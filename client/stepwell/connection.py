@@ -15,6 +15,7 @@ from stepwell import background, errors, settings
 from stepwell.errors import StepwellException
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
+from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Connection:
             self.experiments = ExperimentServiceStub(self._channel)
             self.runs = RunServiceStub(self._channel)
             self.series = SeriesServiceStub(self._channel)
+            self.search = SearchServiceStub(self._channel)
             self.ingest = IngestServiceStub(self._channel)
             background.on_stop(self._close)
         return self._channel

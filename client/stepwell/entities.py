@@ -172,11 +172,47 @@ class RunData(Entity):
 
 
 @dataclass
+class Dataset(Entity):
+    """What a data set is called and looks like, and where it came from; `source`, `schema` and `profile` are JSON."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass
+class InputTag(Entity):
+    """A label of a data set in a run."""
+
+    key: str
+    value: str
+
+
+@dataclass
+class DatasetInput(Entity):
+    """A data set that a run used."""
+
+    dataset: Dataset
+    tags: list[InputTag] = field(default_factory=list)
+
+
+@dataclass
+class RunInputs(Entity):
+    """The data sets that a run used; those of runs that a search found are left out."""
+
+    dataset_inputs: list[DatasetInput] = field(default_factory=list)
+
+
+@dataclass
 class Run(Entity):
     """A run as the server had it when it was read."""
 
     info: RunInfo
     data: RunData
+    inputs: RunInputs = field(default_factory=RunInputs)
 
 
 class PagedList(list[T]):

@@ -102,15 +102,15 @@ def set_experiment_tag(key: str, value: Any) -> None:
 
 def set_experiment_tags(tags: dict[str, Any]) -> None:
     """Set tags of the experiment that new runs go to; the others stay as they are."""
-    StepwellClient().set_experiment_tags(_current_id(), tags)
+    StepwellClient().set_experiment_tags(current_experiment_id(), tags)
 
 
 def delete_experiment_tag(key: str) -> None:
     """Remove a tag of the experiment that new runs go to."""
-    StepwellClient().delete_experiment_tag(_current_id(), key)
+    StepwellClient().delete_experiment_tag(current_experiment_id(), key)
 
 
-def _current_id() -> str:
+def current_experiment_id() -> str:
     """Return the id of the experiment that new runs go to; an experiment that is named and missing is made."""
     name = settings.experiment_name()
     if name is not None:

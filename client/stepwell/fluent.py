@@ -1,6 +1,6 @@
 """The log functions for the active run, and reading. Without an active run, the first of them starts one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from stepwell import active_runs, record, settings, values, writer
 from stepwell.active_runs import ActiveRun, current
 from stepwell.client import StepwellClient
-from stepwell.entities import Metric, Run
+from stepwell.entities import Dataset, Metric, Run
+from stepwell.errors import invalid
 from stepwell.receipts import PendingWrite, Receipt
 from stepwell.writer import RunWriter
 
@@ -146,6 +147,45 @@ def delete_tag(key: str) -> None:
     """Remove a tag of the active run; StepwellException RESOURCE_DOES_NOT_EXIST when it has no such tag."""
     run = _run()
     StepwellClient(run.writer.uri).delete_tag(run.info.run_id, key)
+
+
+def log_input(
+    dataset: Dataset | None = None,
+    context: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model: Any = None,
+) -> None:
+    """Note a data set that the active run uses; it is stored when this returns.
+
+    Args:
+        dataset: as stepwell.data.from_pandas and from_numpy make one.
+        context: what it is used for, for example "training".
+        tags: more labels of the data set in this run.
+        model: not kept yet.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE for something else than a data set.
+    """
+    log_inputs([dataset] if dataset is not None else [], [context], [tags], [model])
+
+
+def log_inputs(
+    datasets: Sequence[Dataset] | None = None,
+    contexts: Sequence[str | None] | None = None,
+    tags_list: Sequence[Mapping[str, Any] | None] | None = None,
+    models: Sequence[Any] | None = None,
+) -> None:
+    """Note data sets that the active run uses, each with its context and tags; see log_input."""
+    from stepwell.data import to_input
+
+    given = list(datasets or ())
+    contexts, tags_list = contexts or [None] * len(given), tags_list or [None] * len(given)
+    inputs = [to_input(*each) for each in zip(given, contexts, tags_list, strict=False)]
+    if len(inputs) < len(given):
+        raise invalid(f"{len(given)} data sets need as many contexts and tags, or none at all.")
+    run = _run()
+    used = [model for model in models or () if model is not None]
+    StepwellClient(run.writer.uri).log_inputs(run.info.run_id, inputs, used)
 
 
 def get_run(run_id: str) -> Run:

@@ -16,9 +16,13 @@ STEPWELL_RANK                    number of this process in a distributed job, fr
 STEPWELL_REACH_TIMEOUT_S         seconds that a call looks for the server; default 10, a restart of the server
 STEPWELL_FLUSH_TIMEOUT_S         seconds that end_run, flush and reads wait for commits; default 60
 STEPWELL_EXIT_TIMEOUT_S          seconds that the end of the interpreter waits for commits; default 60
+STEPWELL_ENABLE_SYSTEM_METRICS_LOGGING          runs log system metrics (true) or not (false); default false
+STEPWELL_SYSTEM_METRICS_SAMPLING_INTERVAL       seconds between two samples; default 10
+STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a point; default 1
+STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
 
-Where one of the first five is not set, the variable of MLflow's name is read: MLFLOW_TRACKING_URI and so on.
-They are read when they are needed, not at import: scripts set them after importing.
+Where one of the first five or of the last four is not set, the variable of MLflow's name is read:
+MLFLOW_TRACKING_URI and so on. They are read when they are needed, not at import: scripts set them after importing.
 """
 
 import os
@@ -35,6 +39,7 @@ DEFAULT_EXPERIMENT_ID = "0"
 REACH_TIMEOUT_S_DEFAULT = 10.0
 FLUSH_TIMEOUT_S_DEFAULT = 60.0
 EXIT_TIMEOUT_S_DEFAULT = 60.0
+SYSTEM_METRICS_INTERVAL_S_DEFAULT = 10.0
 
 SPOOL_DIR_DEFAULT = Path(".stepwell")
 SPOOL_BYTES_MAX_DEFAULT = 8 * 2**30
@@ -161,6 +166,32 @@ def exit_timeout_s() -> float:
     return _seconds("STEPWELL_EXIT_TIMEOUT_S", EXIT_TIMEOUT_S_DEFAULT)
 
 
+def set_system_metrics(name: str, value: object) -> None:
+    """Set one of the last four above, here and for processes that are started from here; None is the default."""
+    os.environ.pop(f"MLFLOW_{name}", None)
+    os.environ[f"STEPWELL_{name}"] = "" if value is None else str(value)
+
+
+def system_metrics_enabled() -> bool:
+    """Tell whether runs log system metrics."""
+    return (_first("ENABLE_SYSTEM_METRICS_LOGGING") or "false").lower() not in _FALSE_WORDS
+
+
+def system_metrics_interval_s() -> float:
+    """How long to wait between two samples."""
+    return _seconds(_set("SYSTEM_METRICS_SAMPLING_INTERVAL"), SYSTEM_METRICS_INTERVAL_S_DEFAULT)
+
+
+def system_metrics_samples() -> int:
+    """How many samples are averaged to one point."""
+    return max(1, int(_seconds(_set("SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING"), 1.0)))
+
+
+def system_metrics_node_id() -> str | None:
+    """Return what tells this machine from others in the names of system metrics, if anything does."""
+    return _first("SYSTEM_METRICS_NODE_ID")
+
+
 def tls_roots() -> bytes | None:
     """Return the certificates to trust, as PEM; None means gRPC's own."""
     path = os.environ.get("STEPWELL_TLS_ROOTS")
@@ -209,6 +240,11 @@ def _choice(variable: str, choices: tuple[str, ...]) -> str:
     if chosen not in choices:
         raise invalid(f"{variable} is {chosen!r}; it must be one of {', '.join(choices)}.")
     return chosen
+
+
+def _set(name: str) -> str:
+    """Return the variable that is set, ours or MLflow's."""
+    return f"STEPWELL_{name}" if os.environ.get(f"STEPWELL_{name}") else f"MLFLOW_{name}"
 
 
 def _seconds(variable: str, default: float) -> float:

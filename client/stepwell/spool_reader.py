@@ -172,7 +172,7 @@ class SpoolReader:
         self._mapped = None
         segments = self._segments()
         if not any(first <= position < first + records for first, records, _ in segments):
-            # A listing may miss a file that was made during it and yet show a later one: look again before passing over.
+            # A listing may miss a file that was made during it and yet show a later one: look again first.
             segments = self._segments()
         for first, records, name in segments:
             if first + records > position:

@@ -7,7 +7,19 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.entities import Experiment, LifecycleStage, Metric, Run, RunData, RunInfo, RunStatus
+from stepwell.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunStatus,
+)
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 Int64s = NDArray[np.int64]
@@ -114,7 +126,30 @@ def run(message: runs_pb2.Run) -> Run:
         tags={tag.key: tag.value for tag in message.tags},
         latest_points=points,
     )
-    return Run(run_info(message.info), data)
+    return Run(run_info(message.info), data, RunInputs([dataset_input(one) for one in message.inputs]))
+
+
+def dataset_input(message: runs_pb2.DatasetInput) -> DatasetInput:
+    """Return a data set of a run."""
+    sent = message.dataset
+    dataset = Dataset(
+        *(sent.name, sent.digest, sent.source_type, sent.source), sent.schema or None, sent.profile or None
+    )
+    return DatasetInput(dataset, [InputTag(tag.key, tag.value) for tag in message.tags])
+
+
+def to_dataset_input(it: DatasetInput) -> runs_pb2.DatasetInput:
+    """Return a data set of a run as a message."""
+    dataset = it.dataset
+    message = runs_pb2.Dataset(
+        name=dataset.name,
+        digest=dataset.digest,
+        source_type=dataset.source_type,
+        source=dataset.source,
+        schema=dataset.schema or "",
+        profile=dataset.profile or "",
+    )
+    return runs_pb2.DatasetInput(dataset=message, tags=to_tags({tag.key: tag.value for tag in it.tags}))
 
 
 def run_of_spec(spec: runs_pb2.RunSpec) -> Run:

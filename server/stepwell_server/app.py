@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from stepwell_api.v1 import artifacts_pb2_grpc, ingest_pb2_grpc, runs_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import (
+    artifacts_pb2_grpc,
+    ingest_pb2_grpc,
+    runs_pb2_grpc,
+    search_pb2_grpc,
+    series_pb2_grpc,
+)
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
@@ -19,6 +25,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
+from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.watching import WatchService
@@ -29,6 +36,7 @@ from stepwell_server.store.content_roots import OpenContentStores, default_root
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.experiments import PostgresExperimentStore
 from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.store.inputs import PostgresInputStore
 from stepwell_server.store.leases import PostgresLeaseStore
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.migrations import migrate
@@ -36,7 +44,9 @@ from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool, open_pool
 from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.runs import PostgresRunStore
+from stepwell_server.store.searches import PostgresSearchStore
 from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.value_index import Settler
 from stepwell_server.store.watching import PostgresWatchStore
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
@@ -44,6 +54,7 @@ from stepwell_server.transport.artifacts import ArtifactServicer
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.runs import RunServicer
+from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
 from stepwell_server.transport.server import Registration, listening, require_bindable
 from stepwell_server.web.metrics import metrics_page
@@ -126,11 +137,13 @@ async def _build(
     runs = PostgresRunStore(pool)
     await experiments.locate_default()
     experiment_servicer = ExperimentServicer(ExperimentService(experiments))
-    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool)))
+    search_servicer = SearchServicer(SearchService(PostgresSearchStore(pool)))
+    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)))
     news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(pool, MetricIds(pool), news.committed)
     writer = await stack.enter_async_context(GroupCommitWriter(points))
     await stack.enter_async_context(Compactor(pool))
+    await stack.enter_async_context(Settler(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
     series = PostgresSeriesStore(pool)
@@ -141,6 +154,7 @@ async def _build(
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(run_servicer, server),
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
+        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search_servicer, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
         lambda server: artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(artifact_servicer, server),
     ]

@@ -19,6 +19,14 @@ EXPERIMENT_TAG_VALUE_CHARS_MAX = 20_000
 EXPERIMENT_NAME_CHARS_MAX = 500
 RUN_NAME_CHARS_MAX = 500
 ARTIFACT_LOCATION_CHARS_MAX = 2_048
+DATASET_NAME_CHARS_MAX = 500
+DATASET_DIGEST_CHARS_MAX = 36
+DATASET_SOURCE_TYPE_CHARS_MAX = 36
+DATASET_SOURCE_CHARS_MAX = 65_535
+DATASET_SCHEMA_CHARS_MAX = 1_048_575
+DATASET_PROFILE_CHARS_MAX = 1_048_575  # MLflow's 16 MB do not fit into a message of 8 MiB
+INPUT_TAG_VALUE_CHARS_MAX = 500
+INPUTS_MAX = 1_000  # of one call
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 EXPERIMENTS_PAGE_SIZE_MAX = 50_000
 
@@ -112,13 +120,34 @@ class LatestMetric:
 
 
 @dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a data set is called and looks like, and where it came from; the last three are JSON, or empty."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A data set that a run used; the tags say what for."""
+
+    dataset: Dataset
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A run with its params, its tags and its latest metrics, each in key order."""
+    """A run with its params, its tags and its latest metrics, each in key order; `inputs` where they were asked for."""
 
     info: RunInfo
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Sequence[LatestMetric]
+    inputs: Sequence[DatasetInput] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,9 @@ def test_a_sealed_spool_sends_points_elsewhere(new_spool: MakeSpool) -> None:
     assert log.end_position() == 1
 
 
-def test_a_listing_that_misses_a_new_segment_loses_nothing(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_that_misses_a_new_segment_loses_nothing(
+    log: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(log, LONG)
     true_listing, listings = os.listdir, []
 

@@ -80,7 +80,10 @@ def test_search() -> None:
     assert len(set(found)) == len(found)
     assert [experiment.experiment_id for experiment in mlflow.search_experiments(max_results=3)] == found[:3]
     assert len(mlflow.search_experiments(ViewType.ALL)) >= len(found)
-    with refused("NOT_IMPLEMENTED", "filter_string"):
-        mlflow.search_experiments(filter_string="name = 'a'")
+    name = mlflow.get_experiment(created[0]).name
+    assert [one.name for one in mlflow.search_experiments(filter_string=f"name = '{name}'")] == [name]
+    by_id = mlflow.search_experiments(filter_string="name LIKE '%'", order_by=["experiment_id ASC"])
+    numbers = [int(experiment.experiment_id) for experiment in by_id]
+    assert numbers == sorted(numbers)
     with refused("INVALID_PARAMETER_VALUE", "max_results"):
         client.search_experiments(max_results=0)

@@ -338,6 +338,7 @@ class Run(google.protobuf.message.Message):
     PARAMS_FIELD_NUMBER: builtins.int
     TAGS_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
+    INPUTS_FIELD_NUMBER: builtins.int
     @property
     def info(self) -> Global___RunInfo:
         """The run itself."""
@@ -354,6 +355,10 @@ class Run(google.protobuf.message.Message):
     def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LatestMetric]:
         """In key order."""
 
+    @property
+    def inputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DatasetInput]:
+        """Data sets that the run used, by name and digest. Searches leave them out."""
+
     def __init__(
         self,
         *,
@@ -361,11 +366,77 @@ class Run(google.protobuf.message.Message):
         params: collections.abc.Iterable[Global___Param] | None = ...,
         tags: collections.abc.Iterable[Global___Tag] | None = ...,
         metrics: collections.abc.Iterable[Global___LatestMetric] | None = ...,
+        inputs: collections.abc.Iterable[Global___DatasetInput] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["info", b"info"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["info", b"info", "metrics", b"metrics", "params", b"params", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "params", b"params", "tags", b"tags"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
+
+@typing.final
+class Dataset(google.protobuf.message.Message):
+    """A data set: what it is called and looks like, and where it came from. Its content is not kept."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    SOURCE_TYPE_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    SCHEMA_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """At most 500 characters."""
+    digest: builtins.str
+    """Fingerprint of the content, at most 36 characters."""
+    source_type: builtins.str
+    """What kind of source, for example "local" or "code"."""
+    source: builtins.str
+    """Where it came from, as JSON; at most 65,535 characters."""
+    schema: builtins.str
+    """Names and types of its columns, as JSON; at most 1,048,575 characters. Empty if not known."""
+    profile: builtins.str
+    """Its size and the like, as JSON; at most 1,048,575 characters. Empty if not known."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        digest: builtins.str = ...,
+        source_type: builtins.str = ...,
+        source: builtins.str = ...,
+        schema: builtins.str = ...,
+        profile: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["digest", b"digest", "name", b"name", "profile", b"profile", "schema", b"schema", "source", b"source", "source_type", b"source_type"]) -> None: ...
+
+Global___Dataset: typing_extensions.TypeAlias = Dataset
+
+@typing.final
+class DatasetInput(google.protobuf.message.Message):
+    """A data set that a run used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: builtins.int
+    TAGS_FIELD_NUMBER: builtins.int
+    @property
+    def dataset(self) -> Global___Dataset:
+        """Which one."""
+
+    @property
+    def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tag]:
+        """What for: mlflow.data.context is "training", for example."""
+
+    def __init__(
+        self,
+        *,
+        dataset: Global___Dataset | None = ...,
+        tags: collections.abc.Iterable[Global___Tag] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["dataset", b"dataset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dataset", b"dataset", "tags", b"tags"]) -> None: ...
+
+Global___DatasetInput: typing_extensions.TypeAlias = DatasetInput
 
 @typing.final
 class CreateExperimentRequest(google.protobuf.message.Message):
@@ -982,3 +1053,39 @@ class UndoRewindResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["rewind_number", b"rewind_number"]) -> None: ...
 
 Global___UndoRewindResponse: typing_extensions.TypeAlias = UndoRewindResponse
+
+@typing.final
+class LogInputsRequest(google.protobuf.message.Message):
+    """Notes data sets that a run used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    INPUTS_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID as 32 hexadecimal digits."""
+    @property
+    def inputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DatasetInput]:
+        """At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        inputs: collections.abc.Iterable[Global___DatasetInput] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["inputs", b"inputs", "run_id", b"run_id"]) -> None: ...
+
+Global___LogInputsRequest: typing_extensions.TypeAlias = LogInputsRequest
+
+@typing.final
+class LogInputsResponse(google.protobuf.message.Message):
+    """The data sets are noted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___LogInputsResponse: typing_extensions.TypeAlias = LogInputsResponse

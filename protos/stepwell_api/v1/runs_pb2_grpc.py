@@ -412,6 +412,11 @@ class RunServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.FromString,
                 _registered_method=True)
+        self.LogInputs = channel.unary_unary(
+                '/stepwell_api.v1.RunService/LogInputs',
+                request_serializer=stepwell__api_dot_v1_dot_runs__pb2.LogInputsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_runs__pb2.LogInputsResponse.FromString,
+                _registered_method=True)
         self.UndoRewind = channel.unary_unary(
                 '/stepwell_api.v1.RunService/UndoRewind',
                 request_serializer=stepwell__api_dot_v1_dot_runs__pb2.UndoRewindRequest.SerializeToString,
@@ -473,6 +478,13 @@ class RunServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LogInputs(self, request, context):
+        """Notes data sets that a run used. Repeating is harmless; tags of a data set that is noted already are added.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UndoRewind(self, request, context):
         """Takes a rewind back: what it hid shows again, unless another rewind hides it. NOT_FOUND when there is none.
         """
@@ -517,6 +529,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.RewindRun,
                     request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.SerializeToString,
+            ),
+            'LogInputs': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogInputs,
+                    request_deserializer=stepwell__api_dot_v1_dot_runs__pb2.LogInputsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_runs__pb2.LogInputsResponse.SerializeToString,
             ),
             'UndoRewind': grpc.unary_unary_rpc_method_handler(
                     servicer.UndoRewind,
@@ -714,6 +731,33 @@ class RunService(object):
             '/stepwell_api.v1.RunService/RewindRun',
             stepwell__api_dot_v1_dot_runs__pb2.RewindRunRequest.SerializeToString,
             stepwell__api_dot_v1_dot_runs__pb2.RewindRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogInputs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.RunService/LogInputs',
+            stepwell__api_dot_v1_dot_runs__pb2.LogInputsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_runs__pb2.LogInputsResponse.FromString,
             options,
             channel_credentials,
             insecure,

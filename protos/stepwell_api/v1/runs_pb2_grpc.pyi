@@ -442,6 +442,22 @@ _RunServiceRewindRunType = typing_extensions.TypeVar(
     ],
 )
 
+_RunServiceLogInputsType = typing_extensions.TypeVar(
+    '_RunServiceLogInputsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.LogInputsRequest,
+        stepwell_api.v1.runs_pb2.LogInputsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.LogInputsRequest,
+        stepwell_api.v1.runs_pb2.LogInputsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.LogInputsRequest,
+        stepwell_api.v1.runs_pb2.LogInputsResponse,
+    ],
+)
+
 _RunServiceUndoRewindType = typing_extensions.TypeVar(
     '_RunServiceUndoRewindType',
     grpc.UnaryUnaryMultiCallable[
@@ -458,7 +474,7 @@ _RunServiceUndoRewindType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunType, _RunServiceUpdateRunType, _RunServiceDeleteTagType, _RunServiceDeleteRunType, _RunServiceRestoreRunType, _RunServiceRewindRunType, _RunServiceUndoRewindType]):
+class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunType, _RunServiceUpdateRunType, _RunServiceDeleteTagType, _RunServiceDeleteRunType, _RunServiceRestoreRunType, _RunServiceRewindRunType, _RunServiceLogInputsType, _RunServiceUndoRewindType]):
     """Runs: create, read, update. What a training loop logs travels through IngestService instead."""
 
     @typing.overload
@@ -490,6 +506,10 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.runs_pb2.RewindRunRequest,
             stepwell_api.v1.runs_pb2.RewindRunResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.LogInputsRequest,
+            stepwell_api.v1.runs_pb2.LogInputsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.runs_pb2.UndoRewindRequest,
@@ -528,6 +548,10 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
             stepwell_api.v1.runs_pb2.RewindRunResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.runs_pb2.LogInputsRequest,
+            stepwell_api.v1.runs_pb2.LogInputsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             stepwell_api.v1.runs_pb2.UndoRewindRequest,
             stepwell_api.v1.runs_pb2.UndoRewindResponse,
         ],
@@ -555,6 +579,9 @@ class RunServiceStub(typing.Generic[_RunServiceCreateRunType, _RunServiceGetRunT
     """Hides the points from a step on that the run's writers have logged or will still deliver; writers that are opened
     later are not touched. For a job that goes on from a checkpoint.
     """
+
+    LogInputs: _RunServiceLogInputsType
+    """Notes data sets that a run used. Repeating is harmless; tags of a data set that is noted already are added."""
 
     UndoRewind: _RunServiceUndoRewindType
     """Takes a rewind back: what it hid shows again, unless another rewind hides it. NOT_FOUND when there is none."""
@@ -587,6 +614,10 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.runs_pb2.RewindRunRequest,
         stepwell_api.v1.runs_pb2.RewindRunResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.runs_pb2.LogInputsRequest,
+        stepwell_api.v1.runs_pb2.LogInputsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.runs_pb2.UndoRewindRequest,
@@ -654,6 +685,14 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         """Hides the points from a step on that the run's writers have logged or will still deliver; writers that are opened
         later are not touched. For a job that goes on from a checkpoint.
         """
+
+    @abc.abstractmethod
+    def LogInputs(
+        self,
+        request: stepwell_api.v1.runs_pb2.LogInputsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.runs_pb2.LogInputsResponse, collections.abc.Awaitable[stepwell_api.v1.runs_pb2.LogInputsResponse]]:
+        """Notes data sets that a run used. Repeating is harmless; tags of a data set that is noted already are added."""
 
     @abc.abstractmethod
     def UndoRewind(

@@ -1,19 +1,22 @@
 """The rules of runs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
-from stepwell_server.model import LifecycleStage, Run, RunInfo, RunSpec, RunStatus
+from stepwell_server.model import DatasetInput, LifecycleStage, Run, RunInfo, RunSpec, RunStatus
 from stepwell_server.services import validation
-from stepwell_server.store.ports import RewindStore, RunStore
+from stepwell_server.store.ports import InputStore, RewindStore, RunStore
 
 
 class RunService:
     """Creates, reads and changes runs. Raises what `ports.RunStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: RunStore, rewinds: RewindStore) -> None:
+    def __init__(self, store: RunStore, rewinds: RewindStore, inputs: InputStore) -> None:
         self._store = store
         self._rewinds = rewinds
+        self._inputs = inputs
 
     async def create(self, spec: RunSpec) -> tuple[Run, bool]:
         """Create a run unless it exists; tells whether it was created. A repeat changes nothing."""
@@ -21,8 +24,15 @@ class RunService:
         return await self._store.get_run(spec.run_id), created
 
     async def get(self, run_id: UUID) -> Run:
-        """Return a run with what it logged."""
-        return await self._store.get_run(run_id)
+        """Return a run with what it logged and the data sets that it used."""
+        run = await self._store.get_run(run_id)
+        return replace(run, inputs=await self._inputs.inputs_of(run_id))
+
+    async def log_inputs(self, run_id: UUID, inputs: Sequence[DatasetInput]) -> None:
+        """Note data sets that a run used."""
+        validation.check_inputs(inputs)
+        if inputs:
+            await self._inputs.log_inputs(run_id, inputs)
 
     async def update(
         self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None

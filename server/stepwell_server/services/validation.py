@@ -5,19 +5,28 @@ The rules are MLflow's (mlflow/utils/validation.py), and one of PostgreSQL's: te
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model import (
     ARTIFACT_LOCATION_CHARS_MAX,
+    DATASET_DIGEST_CHARS_MAX,
+    DATASET_NAME_CHARS_MAX,
+    DATASET_PROFILE_CHARS_MAX,
+    DATASET_SCHEMA_CHARS_MAX,
+    DATASET_SOURCE_CHARS_MAX,
+    DATASET_SOURCE_TYPE_CHARS_MAX,
     EXPERIMENT_NAME_CHARS_MAX,
     EXPERIMENT_TAG_VALUE_CHARS_MAX,
+    INPUT_TAG_VALUE_CHARS_MAX,
+    INPUTS_MAX,
     KEY_CHARS_MAX,
     PARAM_VALUE_CHARS_MAX,
     RUN_NAME_CHARS_MAX,
     RUN_NAME_TAG,
     RUN_TAG_VALUE_CHARS_MAX,
+    DatasetInput,
     RunSpec,
 )
 
@@ -88,6 +97,28 @@ def check_experiment_tags(tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         check_key("tag", key)
         _check_text(f"the value of tag {_shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
+
+
+def check_inputs(inputs: Sequence[DatasetInput]) -> None:
+    """Check data sets of a run. Raises InvalidArgumentError for the first that is wrong, or when they are too many."""
+    if len(inputs) > INPUTS_MAX:
+        raise InvalidArgumentError(
+            f"{len(inputs):,} data sets are given, at most {INPUTS_MAX:,} are allowed at once"
+        )
+    for it in inputs:
+        dataset = it.dataset
+        if not dataset.name or not dataset.digest:
+            raise InvalidArgumentError("a data set needs a name and a digest")
+        _check_text("the name of a data set", dataset.name, DATASET_NAME_CHARS_MAX)
+        what = f"of data set {_shown(dataset.name)}"
+        _check_text(f"the digest {what}", dataset.digest, DATASET_DIGEST_CHARS_MAX)
+        _check_text(f"the source type {what}", dataset.source_type, DATASET_SOURCE_TYPE_CHARS_MAX)
+        _check_text(f"the source {what}", dataset.source, DATASET_SOURCE_CHARS_MAX)
+        _check_text(f"the schema {what}", dataset.schema, DATASET_SCHEMA_CHARS_MAX)
+        _check_text(f"the profile {what}", dataset.profile, DATASET_PROFILE_CHARS_MAX)
+        for key, value in it.tags.items():
+            check_key("tag", key)
+            _check_text(f"the value of tag {_shown(key)}", value, INPUT_TAG_VALUE_CHARS_MAX)
 
 
 def check_time(what: str, time_ms: int) -> None:

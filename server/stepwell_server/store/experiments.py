@@ -42,7 +42,7 @@ class PostgresExperimentStore:
             row = await insert_experiment(connection, name, artifact_location, tags)
         if row is None:
             raise AlreadyExistsError(f"experiment {name!r} already exists")
-        return _experiment(row)
+        return experiment_of(row)
 
     async def get_experiment(self, experiment_id: int) -> Experiment:
         """See `ports.ExperimentStore`."""
@@ -50,7 +50,7 @@ class PostgresExperimentStore:
             row = await connection.fetchrow(_QUERIES["get"], experiment_id)
         if row is None:
             raise _no_such_experiment(experiment_id)
-        return _experiment(row)
+        return experiment_of(row)
 
     async def get_experiment_by_name(self, name: str) -> Experiment:
         """See `ports.ExperimentStore`."""
@@ -58,7 +58,7 @@ class PostgresExperimentStore:
             row = await connection.fetchrow(_QUERIES["get_by_name"], name)
         if row is None:
             raise NotFoundError(f"there is no experiment with the name {name!r}")
-        return _experiment(row)
+        return experiment_of(row)
 
     async def list_experiments(
         self, view_type: ViewType, page_size: int, before: tuple[int, int] | None
@@ -67,7 +67,7 @@ class PostgresExperimentStore:
         after = before or (None, None)
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["list"], _STAGES[view_type], *after, page_size)
-        return [_experiment(row) for row in rows]
+        return [experiment_of(row) for row in rows]
 
     async def update_experiment(
         self, experiment_id: int, name: str | None, tags: Mapping[str, str]
@@ -78,7 +78,7 @@ class PostgresExperimentStore:
                 keys, values = list(tags), list(tags.values())
                 await connection.execute(_QUERIES["set_tags"], experiment_id, keys, values)
             row = await connection.fetchrow(_QUERIES["get"], experiment_id)
-        return _experiment(row)
+        return experiment_of(row)
 
     async def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
         """See `ports.ExperimentStore`."""
@@ -151,7 +151,8 @@ async def insert_experiment(
     return await connection.fetchrow(_QUERIES["create"], name, artifact_location, ARTIFACT_ROOT, keys, values)
 
 
-def _experiment(row: Any) -> Experiment:
+def experiment_of(row: Any) -> Experiment:
+    """Return the experiment of a row with its tags."""
     return Experiment(
         experiment_id=row["experiment_id"],
         name=row["name"],

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from stepwell_server.model import (
     Batch,
+    DatasetInput,
     Experiment,
     History,
     LostRun,
@@ -32,6 +33,8 @@ from stepwell_server.reading import (
     SeriesName,
     SeriesPiece,
 )
+from stepwell_server.search.expressions import Expression
+from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 
 
 class ExperimentStore(Protocol):
@@ -191,6 +194,53 @@ class RewindStore(Protocol):
         Raises:
             NotFoundError: there is none of this number, or none at all.
         """
+        ...
+
+
+class InputStore(Protocol):
+    """Data sets that runs used."""
+
+    async def log_inputs(self, run_id: UUID, inputs: Sequence[DatasetInput]) -> None:
+        """Note data sets, at least one; tags of one that is noted already are added. A repeat changes nothing.
+
+        Raises:
+            NotFoundError: there is no such run.
+            InvalidStateError: the run is deleted.
+        """
+        ...
+
+    async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
+        """Return the data sets of a run, by name and digest."""
+        ...
+
+
+class SearchStore(Protocol):
+    """Finding experiments and runs, and changing what was found."""
+
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
+        """Return a page of runs in order, each with its position; one statement, whatever the page holds.
+
+        Raises:
+            InvalidArgumentError: a regular expression that PostgreSQL does not take.
+        """
+        ...
+
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
+        """Return a page of experiments in order, each with its position. Raises as `search_runs`."""
+        ...
+
+    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """Delete the active runs that a filter finds, of some or (None) all experiments, at once; returns how many."""
+        ...
+
+    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """Restore the deleted runs of active experiments that a filter finds, at once; returns how many."""
+        ...
+
+    async def tag_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+    ) -> int:
+        """Set tags of the active runs that a filter finds, at once; returns how many."""
         ...
 
 

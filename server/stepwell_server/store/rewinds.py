@@ -6,6 +6,7 @@ from uuid import UUID
 from stepwell_server.errors import NotFoundError
 from stepwell_server.store import sql
 from stepwell_server.store.pool import Connection, Pool
+from stepwell_server.store.value_index import unsettle
 
 _QUERIES = sql.load("rewinds")
 
@@ -40,6 +41,7 @@ async def _show(connection: Connection, run_id: UUID) -> None:
     """Make what is read of a run fit its rewinds."""
     await connection.execute(_QUERIES["hide"], run_id)
     await recompute_latest(connection, [run_id])
+    await unsettle(connection, [run_id])
 
 
 async def recompute_latest(

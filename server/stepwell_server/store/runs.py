@@ -46,7 +46,7 @@ class PostgresRunStore:
             row = await connection.fetchrow(_QUERIES["get"], run_id)
         if row is None:
             raise _no_such_run(run_id)
-        return _run(row)
+        return run_of(row)
 
     async def get_run_info(self, run_id: UUID) -> RunInfo:
         """See `ports.RunStore`."""
@@ -157,19 +157,14 @@ def _run_info(row: Any) -> RunInfo:
     )
 
 
-def _run(row: Any) -> Run:
+def run_of(row: Any) -> Run:
+    """Return the run of a row; params, tags and metrics are there as far as the row has them."""
+    metrics = ("metric_keys", "metric_values", "metric_steps", "metric_timestamps_ms")
     return Run(
         info=_run_info(row),
-        params=dict(zip(row["param_keys"] or (), row["param_values"] or (), strict=True)),
-        tags=dict(zip(row["tag_keys"] or (), row["tag_values"] or (), strict=True)),
+        params=dict(zip(row.get("param_keys") or (), row.get("param_values") or (), strict=True)),
+        tags=dict(zip(row.get("tag_keys") or (), row.get("tag_values") or (), strict=True)),
         metrics=[
-            LatestMetric(*column)
-            for column in zip(
-                row["metric_keys"] or (),
-                row["metric_values"] or (),
-                row["metric_steps"] or (),
-                row["metric_timestamps_ms"] or (),
-                strict=True,
-            )
+            LatestMetric(*column) for column in zip(*(row.get(name) or () for name in metrics), strict=True)
         ],
     )

@@ -2,11 +2,22 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from uuid import UUID
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import Experiment, LifecycleStage, Run, RunInfo, RunSpec, RunStatus, ViewType
+from stepwell_server.model import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    LifecycleStage,
+    Run,
+    RunInfo,
+    RunSpec,
+    RunStatus,
+    ViewType,
+)
 
 _UUID = re.compile(r"[0-9a-fA-F]{32}")
 _UUID_SHOWN_CHARS_MAX = 40
@@ -123,4 +134,27 @@ def run_to_proto(run: Run) -> pb.Run:
             pb.LatestMetric(key=it.key, value=it.value, step=it.step, timestamp_ms=it.timestamp_ms)
             for it in run.metrics
         ],
+        inputs=map(input_to_proto, run.inputs),
+    )
+
+
+def input_to_proto(it: DatasetInput) -> pb.DatasetInput:
+    """Return a data set of a run as a message."""
+    tags = [pb.Tag(key=key, value=value) for key, value in it.tags.items()]
+    return pb.DatasetInput(dataset=pb.Dataset(**asdict(it.dataset)), tags=tags)
+
+
+def input_from_proto(message: pb.DatasetInput) -> DatasetInput:
+    """Return a data set of a run."""
+    dataset = message.dataset
+    return DatasetInput(
+        Dataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type=dataset.source_type,
+            source=dataset.source,
+            schema=dataset.schema,
+            profile=dataset.profile,
+        ),
+        parse_tags(message.tags),
     )

@@ -6,6 +6,7 @@ from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1 import runs_pb2_grpc
 from stepwell_server.services.runs import RunService
 from stepwell_server.transport.mapping import (
+    input_from_proto,
     parse_status,
     parse_uuid,
     run_info_to_proto,
@@ -68,3 +69,9 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         """Show points again."""
         undone = await self._service.undo_rewind(parse_uuid(request.run_id, "run_id"), request.rewind_number)
         return pb.UndoRewindResponse(rewind_number=undone)
+
+    async def LogInputs(self, request: pb.LogInputsRequest, context: Any) -> pb.LogInputsResponse:  # noqa: N802
+        """Note data sets."""
+        inputs = [input_from_proto(message) for message in request.inputs]
+        await self._service.log_inputs(parse_uuid(request.run_id, "run_id"), inputs)
+        return pb.LogInputsResponse()

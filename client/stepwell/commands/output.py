@@ -1,0 +1,77 @@
+"""What commands print: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from stepwell.entities import Run
+from stepwell.errors import StepwellException
+
+PIPE_COLUMNS = 1_000
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command's StepwellException become one line and exit code 1."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except StepwellException as failure:
+            raise click.ClickException(failure.message) from failure
+
+    return run
+
+
+def print_json(value: Any) -> None:
+    """Print one value as JSON; NaN and the infinities as Python's json module writes and reads them."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json_too: bool) -> None:
+    """Print rows as a table, or as one JSON list of objects."""
+    if json_too:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    # Ids and names whole: people copy them. A file or a pipe is as wide as it needs to be.
+    table = Table(*(Column(name, overflow="fold") for name in columns))
+    for row in rows:
+        table.add_row(*(shown(value) for value in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_COLUMNS)
+    console.print(table)
+
+
+def shown(value: Any) -> str:
+    """Return a value as people read it."""
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def time_of(time_ms: int | None) -> str | None:
+    """Return a time in milliseconds as ISO 8601, in UTC."""
+    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat("T", "seconds")
+
+
+def plain_run(run: Run) -> Mapping[str, Any]:
+    """Return a run as JSON has it; of metrics the latest points."""
+    latest = {
+        key: {"value": point.value, "step": point.step, "timestamp": point.timestamp}
+        for key, point in run.data.latest_points.items()
+    }
+    return {
+        "info": run.info.to_dictionary(),
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "metrics": latest,
+    }

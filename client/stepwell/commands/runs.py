@@ -1,0 +1,194 @@
+"""`stepwell runs`: find, show, compare, change, follow and export runs."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+import click
+
+from stepwell.client import StepwellClient
+from stepwell.commands import finding, output
+from stepwell.commands.output import as_json, reporting
+from stepwell.entities import Metric, Run, RunStatus
+
+TAIL_PAUSE_S = 1.0
+
+
+@click.group()
+def runs() -> None:
+    """Find, show, compare, change, follow and export runs."""
+
+
+@runs.command("list")
+@finding.of_experiment
+@finding.filter_string
+@finding.order_by
+@finding.view
+@finding.max_results
+@click.option(
+    "--column", multiple=True, help="One more column, such as metrics.loss or params.lr; may be repeated."
+)
+@as_json
+@reporting
+def list_(
+    experiment_id: str | None,
+    experiment_name: str | None,
+    filter_string: str,
+    order_by: Sequence[str],
+    view: str,
+    max_results: int,
+    column: Sequence[str],
+    as_json: bool,
+) -> None:
+    """List the runs of an experiment, latest start first."""
+    experiment = finding.the_experiment(experiment_id, experiment_name)
+    found = finding.runs_of([experiment.experiment_id], filter_string, view, order_by, max_results)
+    if as_json:
+        output.print_json([output.plain_run(run) for run in found])
+        return
+    columns = ("run_id", "run_name", "status", "start_time", *column)
+    output.print_rows(columns, [_row(run, column) for run in found], json_too=False)
+
+
+@runs.command()
+@finding.run_id
+@as_json
+@reporting
+def show(run_id: str, as_json: bool) -> None:
+    """Show a run with its params, tags and latest metrics."""
+    run = StepwellClient().get_run(run_id)
+    if as_json:
+        output.print_json(output.plain_run(run))
+    else:
+        output.print_rows(("field", "value"), _fields(run).items(), json_too=False)
+
+
+runs.add_command(show, "describe")  # MLflow's name for it
+
+
+@runs.command()
+@click.argument("run_ids", nargs=-1, required=True)
+@click.option("--all", "everything", is_flag=True, help="Also show what is equal.")
+@as_json
+@reporting
+def diff(run_ids: Sequence[str], everything: bool, as_json: bool) -> None:
+    """Compare two or more runs: what differs in params, tags, latest metrics and the runs themselves."""
+    if len(run_ids) < 2:
+        raise click.UsageError("Give the ids of at least two runs.")
+    client = StepwellClient()
+    fields = [_fields(client.get_run(run_id)) for run_id in run_ids]
+    names = list(dict.fromkeys(name for one in fields for name in one))
+    rows = [[name, *(one.get(name) for one in fields)] for name in names]
+    different = [row for row in rows if everything or any(repr(value) != repr(row[1]) for value in row[2:])]
+    if as_json:
+        output.print_json({name: dict(zip(run_ids, values, strict=True)) for name, *values in different})
+    else:
+        output.print_rows(("field", *run_ids), different, json_too=False)
+
+
+@runs.command()
+@finding.run_id
+@as_json
+@reporting
+def delete(run_id: str, as_json: bool) -> None:
+    """Delete a run; it can be restored."""
+    StepwellClient().delete_run(run_id)
+    _done(as_json, f"Run {run_id} is deleted", run_id)
+
+
+@runs.command()
+@finding.run_id
+@as_json
+@reporting
+def restore(run_id: str, as_json: bool) -> None:
+    """Restore a run."""
+    StepwellClient().restore_run(run_id)
+    _done(as_json, f"Run {run_id} is restored", run_id)
+
+
+@runs.command()
+@finding.run_id
+@click.option("--metric", multiple=True, help="Only this metric; may be repeated.")
+@click.option("--interval", default=TAIL_PAUSE_S, show_default=True, help="Seconds between two looks.")
+@as_json
+@reporting
+def tail(run_id: str, metric: Sequence[str], interval: float, as_json: bool) -> None:
+    """Follow the latest points of a run until it ends, or Ctrl-C."""
+    for point in _latest_points(run_id, frozenset(metric), interval):
+        if as_json:
+            output.print_json(point.to_dictionary())
+        else:
+            when = output.time_of(point.timestamp)
+            click.echo(f"{when}  step {point.step}  {point.key} {output.shown(point.value)}")
+
+
+@runs.command()
+@click.option("--run-id", "run_ids", multiple=True, required=True, help="The run's id; may be repeated.")
+@click.option(
+    "--filename", "-o", type=click.File("w"), default="-", help="Where to; standard output if not given."
+)
+@click.option("--json", "as_json", is_flag=True, help="The same: it is always JSON.")
+@reporting
+def export(run_ids: Sequence[str], filename: TextIO, as_json: bool) -> None:
+    """Write runs with their whole histories, a JSON object a line."""
+    client = StepwellClient()
+    for run_id in run_ids:
+        run = client.get_run(run_id)
+        histories = {
+            key: [
+                [point.step, point.timestamp, point.value] for point in client.get_metric_history(run_id, key)
+            ]
+            for key in run.data.metrics
+        }
+        filename.write(
+            json.dumps({**output.plain_run(run), "histories": histories}, ensure_ascii=False) + "\n"
+        )
+
+
+def _latest_points(run_id: str, only: frozenset[str], pause_s: float) -> Iterator[Metric]:
+    """Yield latest points as they change, until the run has ended."""
+    client = StepwellClient()
+    known: dict[str, tuple[int, int, str]] = {}
+    while True:
+        run = client.get_run(run_id)
+        for key, point in run.data.latest_points.items():
+            now = (point.step, point.timestamp, repr(point.value))
+            if (not only or key in only) and known.get(key) != now:
+                known[key] = now
+                yield point
+        if RunStatus.is_terminated(run.info.status):
+            return
+        time.sleep(pause_s)
+
+
+def _row(run: Run, columns: Sequence[str]) -> list[Any]:
+    fields = _fields(run)
+    first = [fields[name] for name in ("run_id", "run_name", "status", "start_time")]
+    return [*first, *(fields.get(name) for name in columns)]
+
+
+def _fields(run: Run) -> dict[str, Any]:
+    """Everything of a run by the names that searches use."""
+    info, data = run.info, run.data
+    return {
+        "run_id": info.run_id,
+        "run_name": info.run_name,
+        "experiment_id": info.experiment_id,
+        "status": info.status,
+        "lifecycle_stage": info.lifecycle_stage,
+        "start_time": output.time_of(info.start_time),
+        "end_time": output.time_of(info.end_time),
+        "user_id": info.user_id,
+        "artifact_uri": info.artifact_uri,
+        **{f"params.{key}": value for key, value in data.params.items()},
+        **{f"metrics.{key}": value for key, value in data.metrics.items()},
+        **{f"tags.{key}": value for key, value in data.tags.items()},
+    }
+
+
+def _done(json_too: bool, text: str, run_id: str) -> None:
+    if json_too:
+        output.print_json({"run_id": run_id})
+    else:
+        click.echo(text)

@@ -1,0 +1,152 @@
+"""Parsed filters and orders: plain values that the store compiles to SQL.
+
+A condition on something that a run does not have (a missing metric, param or tag, an end time that is not there) is
+neither true nor false, as in SQL: neither it nor its NOT matches. Comparisons with NaN are IEEE 754's: NaN fulfils only
+`!=`, NOT IN and NOT BETWEEN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+
+class FieldKind(Enum):
+    """Where a field is found."""
+
+    METRIC = "metrics"
+    PARAM = "params"
+    TAG = "tags"
+    ATTRIBUTE = "attributes"
+
+
+class ValueType(Enum):
+    """What the values of a field are. TEXT of params and tags may hold numbers."""
+
+    NUMBER = "number"
+    TEXT = "text"
+
+
+# What may be asked of a metric's history, beside its latest value.
+METRIC_FUNCTIONS = ("min", "max", "mean", "last", "count")
+# A param or tag, read as a number.
+NUMBER_FUNCTION = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something that a run or an experiment has. `function` is one of those above, or None."""
+
+    kind: FieldKind
+    key: str
+    value_type: ValueType
+    function: str | None = None
+
+    def __str__(self) -> str:
+        name = self.key if self.kind is FieldKind.ATTRIBUTE else f"{self.kind.value}.{self.key}"
+        return f"{self.function}({name})" if self.function else name
+
+
+# Decimal('Infinity') stands for what no double can hold.
+Value = str | Decimal
+
+
+class Operator(Enum):
+    """How a field is compared with a value."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+
+
+class PatternKind(Enum):
+    """How a text is compared with a pattern."""
+
+    LIKE = "LIKE"
+    ILIKE = "ILIKE"
+    REGEXP = "REGEXP"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`field operator value`."""
+
+    field: Field
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`field BETWEEN low AND high`, bounds included."""
+
+    field: Field
+    low: Value
+    high: Value
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """`field IN (values)`; all values of one type."""
+
+    field: Field
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """`field LIKE pattern`; % stands for any text, _ for one character. REGEXP finds its pattern anywhere."""
+
+    field: Field
+    kind: PatternKind
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """`field IS NULL`."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """NOT."""
+
+    operand: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of them."""
+
+    operands: tuple["Expression", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of them."""
+
+    operands: tuple["Expression", ...]
+
+
+Condition = Comparison | Between | In | Matches | IsNull
+Expression = Condition | Not | And | Or
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an order. NaN comes after all numbers and what is missing after NaN, in both directions."""
+
+    field: Field
+    descending: bool = False
+
+
+def conjuncts(expression: Expression | None) -> Sequence[Expression]:
+    """Return what has to hold all at once; nothing for no filter."""
+    if expression is None:
+        return ()
+    return expression.operands if isinstance(expression, And) else (expression,)

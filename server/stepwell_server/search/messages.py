@@ -1,0 +1,58 @@
+"""What is wrong with a filter, where, and what would be right."""
+
+from collections.abc import Iterable
+
+from stepwell_server.errors import InvalidArgumentError
+
+# Characters shown on each side of the one that is wrong.
+EXCERPT_CHARS = 30
+
+# The words for terminals of the grammar, in the order in which they are shown.
+_WORDS = {
+    "QUALIFIED": "a field such as metrics.loss",
+    "NAME": "an attribute such as start_time",
+    "FUNCTION": "a function such as min(metrics.loss)",
+    "COMPARATOR": "a comparison (= != < <= > >=)",
+    "IN": "IN",
+    "BETWEEN": "BETWEEN",
+    "LIKE": "LIKE",
+    "ILIKE": "ILIKE",
+    "REGEXP": "REGEXP",
+    "IS": "IS [NOT] NULL",
+    "NULL": "NULL",
+    "NUMBER": "a number",
+    "STRING": "a text in quotes",
+    "_AND": "AND",
+    "_OR": "OR",
+    "NOT": "NOT",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": "a comma",
+    "ASC": "ASC",
+    "DESC": "DESC",
+    "$END": "the end",
+}
+
+
+def problem(text: str, position: int, reason: str) -> InvalidArgumentError:
+    """Return the error for what is wrong at a character (from 0) of a text, with a line that points at it."""
+    start = max(0, position - EXCERPT_CHARS)
+    excerpt = "".join(
+        character if character.isprintable() else " " for character in text[start : position + EXCERPT_CHARS]
+    )
+    shown, caret = f"...{excerpt}" if start else excerpt, " " * (position - start + (3 if start else 0))
+    return InvalidArgumentError(f"{reason} (character {position + 1}):\n{shown}\n{caret}^")
+
+
+def unexpected(text: str, position: int, expected: Iterable[str]) -> InvalidArgumentError:
+    """Return the error for a character that cannot stand where it does; `expected` are terminals of the grammar."""
+    wanted = set(expected)
+    if "QUALIFIED" in wanted:
+        wanted -= {"STRING", "BACKTICKED"}  # quoted names of attributes: possible, but nobody means them
+    words = [word for terminal, word in _WORDS.items() if terminal in wanted]
+    found = "ends too early" if position >= len(text) else f"has an unexpected {text[position]!r}"
+    return problem(text, position, f"the search {found}; expected {_listed(words)}")
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}" if words else "nothing"

@@ -1,0 +1,52 @@
+"""A search as the store takes it: everything parsed and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from stepwell_server.model import ViewType
+from stepwell_server.search.expressions import Expression, OrderKey
+
+# The value of an order key: its rank (0 there, 1 NaN, 2 missing) and, for rank 0, the value itself.
+KeyPosition = tuple[int, int | float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowPosition:
+    """Where a page ends: the order keys of its last row, then what decides among equals (time in ms, id)."""
+
+    keys: tuple[KeyPosition, ...]
+    time_ms: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Which params, metrics and tags of a run are wanted, by key; None means all."""
+
+    params: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    tags: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSearch:
+    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments."""
+
+    experiment_ids: Sequence[int] | None
+    view: ViewType
+    filter: Expression | None
+    order: tuple[OrderKey, ...]
+    limit: int
+    after: RowPosition | None = None
+    projection: Projection = field(default_factory=Projection)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSearch:
+    """A page of experiments: the first `limit` after `after`."""
+
+    view: ViewType
+    filter: Expression | None
+    order: tuple[OrderKey, ...]
+    limit: int
+    after: RowPosition | None = None

@@ -1,0 +1,95 @@
+"""What can be searched for, and the fields that each subject has, by MLflow's names and aliases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stepwell_server.search.expressions import METRIC_FUNCTIONS, NUMBER_FUNCTION, Field, FieldKind, ValueType
+
+NUMBER, TEXT = ValueType.NUMBER, ValueType.TEXT
+
+_KINDS = {
+    "metric": FieldKind.METRIC,
+    "metrics": FieldKind.METRIC,
+    "param": FieldKind.PARAM,
+    "params": FieldKind.PARAM,
+    "parameter": FieldKind.PARAM,
+    "parameters": FieldKind.PARAM,
+    "tag": FieldKind.TAG,
+    "tags": FieldKind.TAG,
+    "attribute": FieldKind.ATTRIBUTE,
+    "attributes": FieldKind.ATTRIBUTE,
+    "attr": FieldKind.ATTRIBUTE,
+    "run": FieldKind.ATTRIBUTE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One kind of thing that is searched for; `aliases` are other names of attributes."""
+
+    name: str
+    kinds: frozenset[FieldKind]
+    attributes: Mapping[str, ValueType]
+    aliases: Mapping[str, str]
+
+    def field(self, prefix: str, key: str, function: str | None) -> Field:
+        """Return a field by its prefix (`metrics`, `attr`, …; empty for a bare name).
+
+        Raises:
+            ValueError: there is no such field; the text says what there is.
+        """
+        kind = _KINDS[prefix.lower()] if prefix else FieldKind.ATTRIBUTE
+        if kind not in self.kinds:
+            raise ValueError(f"{self.name}s have no {kind.value}")
+        if kind is FieldKind.ATTRIBUTE:
+            if function:
+                raise ValueError(f"{function}() is of metrics, params and tags, not of attributes")
+            return self._attribute(key)
+        if not function:
+            return Field(kind, key, NUMBER if kind is FieldKind.METRIC else TEXT)
+        known = METRIC_FUNCTIONS if kind is FieldKind.METRIC else (NUMBER_FUNCTION,)
+        if function.lower() not in known:
+            raise ValueError(f"there is no function {function}() of {kind.value}; use {' '.join(known)}")
+        return Field(kind, key, NUMBER, function.lower())
+
+    def _attribute(self, key: str) -> Field:
+        name = key.strip().lower().replace(" ", "_")
+        name = self.aliases.get(name, name)
+        if name not in self.attributes:
+            raise ValueError(
+                f"{self.name}s have no attribute {key[:60]!r}; they have {', '.join(self.attributes)}"
+                + ("; metrics, params and tags need their prefix" if FieldKind.METRIC in self.kinds else "")
+            )
+        return Field(FieldKind.ATTRIBUTE, name, self.attributes[name])
+
+
+RUNS = Subject(
+    "run",
+    frozenset(FieldKind),
+    {
+        "run_id": TEXT,
+        "run_name": TEXT,
+        "status": TEXT,
+        "start_time": NUMBER,
+        "end_time": NUMBER,
+        "user_id": TEXT,
+        "artifact_uri": TEXT,
+        "experiment_id": NUMBER,
+        "lifecycle_stage": TEXT,
+    },
+    {"created": "start_time", "name": "run_name", "run_uuid": "run_id", "user": "user_id"},
+)
+
+EXPERIMENTS = Subject(
+    "experiment",
+    frozenset({FieldKind.TAG, FieldKind.ATTRIBUTE}),
+    {
+        "name": TEXT,
+        "experiment_id": NUMBER,
+        "creation_time": NUMBER,
+        "last_update_time": NUMBER,
+        "artifact_location": TEXT,
+        "lifecycle_stage": TEXT,
+    },
+    {"created": "creation_time", "last_updated": "last_update_time"},
+)

@@ -1,0 +1,140 @@
+"""The rules of searches."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model import RUN_NAME_TAG, Experiment, Run, ViewType
+from stepwell_server.search.expressions import Expression
+from stepwell_server.search.parser import parse_filter, parse_order
+from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosition, RunSearch
+from stepwell_server.search.subjects import EXPERIMENTS, RUNS
+from stepwell_server.services import validation
+from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.store.ports import SearchStore
+
+PAGE_SIZE_DEFAULT = 1_000
+PAGE_SIZE_MAX = 50_000
+# What one answer holds of a larger page; the caller goes on with the token.
+ANSWER_ROWS_MAX = 1_000
+# About as many bytes, of the 8 MiB that a message may have; always at least one row.
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+ROW_BYTES = 200  # of a run or an experiment without what it logged
+ITEM_BYTES = 24  # of a param, a tag or a metric without its texts
+
+T = TypeVar("T", Run, Experiment)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsWanted:
+    """A search of runs as the caller gave it. `experiment_ids` of None means all experiments."""
+
+    experiment_ids: Sequence[int] | None
+    filter: str
+    view: ViewType
+    order_by: Sequence[str]
+    page_size: int
+    page_token: str
+    projection: Projection
+
+
+class SearchService:
+    """Finds and changes. Raises what `ports.SearchStore` raises, and InvalidArgumentError."""
+
+    def __init__(self, store: SearchStore) -> None:
+        self._store = store
+
+    async def runs(self, wanted: RunsWanted) -> tuple[Sequence[Run], str]:
+        """Return a page of runs and the token of the next one, empty after the last."""
+        size = _rows(wanted.page_size)
+        order = parse_order(wanted.order_by, RUNS)
+        experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
+        digest = search_digest("runs", experiment_ids, wanted.filter, wanted.view, list(wanted.order_by))
+        search = RunSearch(
+            experiment_ids,
+            wanted.view,
+            parse_filter(wanted.filter, RUNS),
+            order,
+            size + 1,  # one more than asked for tells whether there is another page
+            read_search_token(digest, wanted.page_token, order),
+            wanted.projection,
+        )
+        return _page(await self._store.search_runs(search), size, digest, run_bytes)
+
+    async def experiments(
+        self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str
+    ) -> tuple[Sequence[Experiment], str]:
+        """Return a page of experiments and the token of the next one, empty after the last."""
+        size = _rows(page_size)
+        order = parse_order(order_by, EXPERIMENTS)
+        digest = search_digest("experiments", filter_, view, list(order_by))
+        after = read_search_token(digest, page_token, order)
+        search = ExperimentSearch(view, parse_filter(filter_, EXPERIMENTS), order, size + 1, after)
+        return _page(await self._store.search_experiments(search), size, digest, experiment_bytes)
+
+    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
+        """Delete the active runs that a filter finds; returns how many."""
+        return await self._store.delete_runs(experiment_ids, _some(filter_))
+
+    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
+        """Restore the deleted runs of active experiments that a filter finds; returns how many."""
+        return await self._store.restore_runs(experiment_ids, _some(filter_))
+
+    async def tag_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: str, tags: Mapping[str, str]
+    ) -> int:
+        """Set tags of the active runs that a filter finds; returns how many."""
+        for key, value in tags.items():
+            validation.check_run_tag(key, value)
+        if RUN_NAME_TAG in tags:
+            raise InvalidArgumentError(f"runs are renamed one by one, so {RUN_NAME_TAG} cannot be set here")
+        return await self._store.tag_runs(experiment_ids, _some(filter_), tags) if tags else 0
+
+
+def _some(filter_: str) -> Expression:
+    parsed = parse_filter(filter_, RUNS)
+    if parsed is None:
+        raise InvalidArgumentError(
+            "say which runs to change; for all of them, the filter is: run_id IS NOT NULL"
+        )
+    return parsed
+
+
+def _rows(page_size: int) -> int:
+    if not 0 <= page_size <= PAGE_SIZE_MAX:
+        raise InvalidArgumentError(
+            f"the page size is {page_size}; it has to be from 1 to {PAGE_SIZE_MAX:,}, or 0"
+        )
+    return min(page_size or PAGE_SIZE_DEFAULT, ANSWER_ROWS_MAX)
+
+
+def _page(
+    found: Sequence[tuple[T, RowPosition]], size: int, digest: str, bytes_of: Callable[[T], int]
+) -> tuple[list[T], str]:
+    """Cut what was found to a page of at most `size` rows and some ANSWER_BYTES_MAX."""
+    page: list[T] = []
+    free = ANSWER_BYTES_MAX
+    for row, _ in found[:size]:
+        free -= bytes_of(row)
+        if page and free < 0:
+            break
+        page.append(row)
+    more = len(found) > len(page)
+    return page, make_search_token(digest, found[len(page) - 1][1]) if more else ""
+
+
+def run_bytes(run: Run) -> int:
+    """Return about how large a run is on the wire."""
+    texts = (*run.params.items(), *run.tags.items())
+    return ROW_BYTES + _bytes(texts) + sum(ITEM_BYTES + len(metric.key) for metric in run.metrics)
+
+
+def experiment_bytes(experiment: Experiment) -> int:
+    """Return about how large an experiment is on the wire."""
+    return ROW_BYTES + _bytes(experiment.tags.items())
+
+
+def _bytes(texts: Iterable[tuple[str, str]]) -> int:
+    # Most characters are one byte; half of a message's room is left for those that are more.
+    return sum(ITEM_BYTES + len(key) + len(value) for key, value in texts)

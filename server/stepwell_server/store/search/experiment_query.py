@@ -1,0 +1,44 @@
+"""Searches of experiments to one statement. Experiments are few: all are filtered and sorted."""
+
+from stepwell_server.search.queries import ExperimentSearch
+from stepwell_server.store.search.conditions import condition
+from stepwell_server.store.search.ordering import Ordering
+from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.run_query import STAGES
+from stepwell_server.store.search.tables import EXPERIMENT_TABLES
+
+
+class ExperimentQuery:
+    """Composes the statement of one search; `text` and `parameters.values` are what is executed."""
+
+    def __init__(self, search: ExperimentSearch) -> None:
+        self.parameters = Parameters()
+        self.ordering = Ordering(search.order, "creation_time_ms", "experiment_id", "bigint")
+        stages = self.parameters.add(STAGES[search.view], "text[]")
+        matches = (
+            "true" if search.filter is None else condition(search.filter, EXPERIMENT_TABLES, self.parameters)
+        )
+        reads = self.ordering.read_columns(EXPERIMENT_TABLES, self.parameters)
+        after = self.ordering.after(search.after, self.parameters)
+        limit = self.parameters.add(search.limit, "bigint")
+        self.text = f"""
+            WITH page AS MATERIALIZED (
+                SELECT * FROM (
+                    SELECT read.*{self.ordering.ranked_columns()} FROM (
+                        SELECT experiment.*{reads} FROM experiment
+                        WHERE experiment.lifecycle_stage = ANY ({stages}) AND {matches}
+                        OFFSET 0
+                    ) AS read
+                ) AS ranked
+                WHERE {after} ORDER BY {self.ordering.order_by} LIMIT {limit}
+            )
+            SELECT page.*, tags.*
+            FROM page
+            CROSS JOIN LATERAL (
+                SELECT array_agg(key ORDER BY key COLLATE "C")   AS tag_keys,
+                       array_agg(value ORDER BY key COLLATE "C") AS tag_values
+                FROM experiment_tag
+                WHERE experiment_tag.experiment_id = page.experiment_id
+            ) AS tags
+            ORDER BY {self.ordering.order_by}
+        """

@@ -1,0 +1,98 @@
+"""Conditions that an index answers: the runs that fulfil one of them are all that has to be looked at.
+
+Of a filter's conditions that must hold all at once, those that compare a latest metric with numbers, or a param, a
+tag or the run's id with texts, can be looked up. The statement counts them up to a limit and begins with the first that
+is below it; see run_query.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from stepwell_server.search.expressions import (
+    Between,
+    Comparison,
+    Expression,
+    Field,
+    FieldKind,
+    In,
+    Operator,
+    conjuncts,
+)
+from stepwell_server.store.search.conditions import value_test
+from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.tables import metric_id
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """SQL of a query for run ids. Where `settled_only`, it misses runs that are not settled."""
+
+    query: str
+    settled_only: bool = False
+
+
+def narrowings(filter_: Expression | None, parameters: Parameters, *, count_max: int) -> Sequence[Narrowing]:
+    """Return what indexes know of a filter's conditions, at most `count_max` of them."""
+    found = (narrowing(it, parameters) for it in conjuncts(filter_))
+    return [it for it in found if it is not None][:count_max]
+
+
+def narrowing(test: Expression, parameters: Parameters) -> Narrowing | None:
+    """Return how the runs that fulfil a condition are looked up; None if no index knows."""
+    if not isinstance(test, Comparison | Between | In):
+        return None
+    if isinstance(test, Comparison) and test.operator is Operator.NOT_EQUAL:
+        return None
+    if test.field.kind is FieldKind.METRIC:
+        return _by_metric(test, parameters)
+    texts = _equal_texts(test)
+    if texts is None:
+        return None
+    if test.field.kind is FieldKind.ATTRIBUTE:
+        return _by_id(test.field, texts, parameters)
+    return _by_text(test.field, texts, parameters)
+
+
+def _by_metric(test: Comparison | Between | In, parameters: Parameters) -> Narrowing | None:
+    if test.field.function not in (None, "last"):
+        return None
+    number = metric_id(test.field, parameters)
+    compared = value_test(test, "it.indexed_value", parameters)
+    return Narrowing(
+        f"SELECT it.run_id FROM metric_latest AS it WHERE it.metric_id = {number} AND {compared}",
+        settled_only=True,
+    )
+
+
+def _equal_texts(test: Comparison | Between | In) -> list[str] | None:
+    """Return the texts of which the field has to be one; None if the condition is another."""
+    match test:
+        case Comparison(_, Operator.EQUAL, str(text)):
+            return [text]
+        case In(_, values) if isinstance(values[0], str):
+            return [str(value) for value in values]
+        case _:
+            return None
+
+
+def _by_id(field: Field, texts: list[str], parameters: Parameters) -> Narrowing | None:
+    if field.key != "run_id":
+        return None
+    ids = parameters.add([UUID(hex=text) for text in texts if _RUN_ID.fullmatch(text)], "uuid[]")
+    return Narrowing(f"SELECT it.run_id FROM run AS it WHERE it.run_id = ANY ({ids})")
+
+
+def _by_text(field: Field, texts: list[str], parameters: Parameters) -> Narrowing | None:
+    if field.function:
+        return None
+    table = "param" if field.kind is FieldKind.PARAM else "tag"
+    key = parameters.add(field.key, "text")
+    # The index holds the beginnings; whether the rest is equal, the filter tells.
+    starts = parameters.add([text[:200] for text in texts], "text[]")
+    return Narrowing(
+        f"SELECT it.run_id FROM {table} AS it WHERE it.key = {key} AND left(it.value, 200) = ANY ({starts})"
+    )

@@ -1,0 +1,90 @@
+"""Searches in PostgreSQL: one statement a page, composed by the search compiler."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model import Experiment, Run
+from stepwell_server.search.expressions import Expression
+from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
+from stepwell_server.store.experiments import experiment_of
+from stepwell_server.store.pool import Connection, Pool
+from stepwell_server.store.runs import run_of
+from stepwell_server.store.search.change_query import ChangeQuery
+from stepwell_server.store.search.experiment_query import ExperimentQuery
+from stepwell_server.store.search.ordering import Ordering, key_position
+from stepwell_server.store.search.run_query import RunQuery
+
+
+class PostgresSearchStore:
+    """Implements `ports.SearchStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
+        """See `ports.SearchStore`."""
+        query = self._compile(search)
+        async with self._searching() as connection:
+            rows = await connection.fetch(query.text, *query.parameters.values)
+        return [
+            (run_of(row), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
+            for row in rows
+        ]
+
+    def _compile(self, search: RunSearch) -> RunQuery:
+        return RunQuery(search)
+
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
+        """See `ports.SearchStore`."""
+        query = ExperimentQuery(search)
+        async with self._searching() as connection:
+            rows = await connection.fetch(query.text, *query.parameters.values)
+        return [
+            (
+                experiment_of(row),
+                _position(row, query.ordering, row["creation_time_ms"], str(row["experiment_id"])),
+            )
+            for row in rows
+        ]
+
+    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.delete(), query)
+
+    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.restore(), query)
+
+    async def tag_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+    ) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.tag(tags), query)
+
+    async def _change(self, text: str, query: ChangeQuery) -> int:
+        async with self._searching() as connection:
+            runs: int = await connection.fetchval(text, *query.parameters.values)
+        return runs
+
+    @asynccontextmanager
+    async def _searching(self) -> AsyncIterator[Connection]:
+        """Lend a connection; what only PostgreSQL can tell to be wrong with a pattern becomes InvalidArgumentError."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except asyncpg.InvalidRegularExpressionError as error:
+            raise InvalidArgumentError(f"a pattern of the filter is wrong: {error}") from None
+
+
+def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:
+    keys = (
+        key_position(key, row[f"r{number}"], row[f"v{number}"]) for number, key in enumerate(ordering.keys)
+    )
+    return RowPosition(tuple(keys), time_ms, id_)

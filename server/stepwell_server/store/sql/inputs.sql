@@ -1,0 +1,27 @@
+-- Queries of store/inputs.py.
+
+-- add_datasets: stores data sets that are new, in the order of their ids
+INSERT INTO dataset (dataset_id, name, digest, source_type, source, schema, profile)
+SELECT *
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+ORDER BY 1
+ON CONFLICT (dataset_id) DO NOTHING;
+
+-- add_inputs: notes that an active run used data sets; returns one row for each
+INSERT INTO run_input AS noted (run_id, dataset_id, tags)
+SELECT run.run_id, given.dataset_id, given.tags::jsonb
+FROM run, unnest($2::uuid[], $3::text[]) AS given (dataset_id, tags)
+WHERE run.run_id = $1 AND run.lifecycle_stage = 'active'
+ORDER BY given.dataset_id
+ON CONFLICT (run_id, dataset_id) DO UPDATE SET tags = noted.tags || excluded.tags
+RETURNING run_id;
+
+-- of_run: the data sets that a run used
+SELECT name, digest, source_type, source, schema, profile, run_input.tags
+FROM run_input
+JOIN dataset USING (dataset_id)
+WHERE run_id = $1
+ORDER BY name COLLATE "C", digest COLLATE "C", dataset_id;
+
+-- run_exists: tells whether there is a run, active or deleted
+SELECT EXISTS (SELECT FROM run WHERE run_id = $1);

@@ -1,0 +1,74 @@
+"""SearchService on the wire: check, call, map, answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stepwell_api.v1 import search_pb2 as pb
+from stepwell_api.v1 import search_pb2_grpc
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.search.queries import Projection
+from stepwell_server.services.search import RunsWanted, SearchService
+from stepwell_server.transport.mapping import experiment_to_proto, parse_tags, parse_view_type, run_to_proto
+
+
+class SearchServicer(search_pb2_grpc.SearchServiceServicer):
+    """Answers the calls of `SearchService` in search.proto."""
+
+    def __init__(self, service: SearchService) -> None:
+        self._service = service
+
+    async def SearchRuns(self, request: pb.SearchRunsRequest, context: Any) -> pb.SearchRunsResponse:  # noqa: N802
+        """Return a page of runs."""
+        wanted = RunsWanted(
+            experiment_ids=_experiment_ids(request),
+            filter=request.filter,
+            view=parse_view_type(request.view_type),
+            order_by=list(request.order_by),
+            page_size=request.page_size,
+            page_token=request.page_token,
+            projection=_projection(request),
+        )
+        runs, next_page_token = await self._service.runs(wanted)
+        return pb.SearchRunsResponse(runs=map(run_to_proto, runs), next_page_token=next_page_token)
+
+    async def SearchExperiments(  # noqa: N802
+        self, request: pb.SearchExperimentsRequest, context: Any
+    ) -> pb.SearchExperimentsResponse:
+        """Return a page of experiments."""
+        experiments, next_page_token = await self._service.experiments(
+            request.filter,
+            parse_view_type(request.view_type),
+            list(request.order_by),
+            request.page_size,
+            request.page_token,
+        )
+        return pb.SearchExperimentsResponse(
+            experiments=map(experiment_to_proto, experiments), next_page_token=next_page_token
+        )
+
+    async def ChangeRuns(self, request: pb.ChangeRunsRequest, context: Any) -> pb.ChangeRunsResponse:  # noqa: N802
+        """Change many runs."""
+        experiment_ids = _experiment_ids(request)
+        match request.WhichOneof("change"):
+            case "delete":
+                runs = await self._service.delete_runs(experiment_ids, request.filter)
+            case "restore":
+                runs = await self._service.restore_runs(experiment_ids, request.filter)
+            case "tag":
+                tags = parse_tags(request.tag.tags)
+                runs = await self._service.tag_runs(experiment_ids, request.filter, tags)
+            case _:
+                raise InvalidArgumentError("set delete, restore or tag to say what happens to the runs")
+        return pb.ChangeRunsResponse(runs=runs)
+
+
+def _experiment_ids(request: pb.SearchRunsRequest | pb.ChangeRunsRequest) -> Sequence[int] | None:
+    return None if request.all_experiments else list(request.experiment_ids)
+
+
+def _projection(request: pb.SearchRunsRequest) -> Projection:
+    return Projection(
+        params=list(request.params.key) if request.HasField("params") else None,
+        metrics=list(request.metrics.key) if request.HasField("metrics") else None,
+        tags=list(request.tags.key) if request.HasField("tags") else None,
+    )
