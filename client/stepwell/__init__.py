@@ -10,13 +10,14 @@
 Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
 """
 
-from stepwell import entities, exceptions, tracking
+from stepwell import artifacts, entities, exceptions, tracking
 from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
 from stepwell.entities import (
     Experiment,
     ExperimentTag,
+    FileInfo,
     LifecycleStage,
     Metric,
     PagedList,
@@ -63,6 +64,19 @@ from stepwell.fluent import (
     set_tracking_uri,
 )
 from stepwell.health import Health, health
+from stepwell.fluent_artifacts import (
+    flush_artifact_async_logging,
+    get_artifact_uri,
+    load_table,
+    log_artifact,
+    log_artifacts,
+    log_dict,
+    log_figure,
+    log_image,
+    log_stream,
+    log_table,
+    log_text,
+)
 from stepwell.receipts import PendingWrite, Receipt, Rejection
 
 MlflowClient = StepwellClient
@@ -74,6 +88,7 @@ __all__ = [
     "ActiveRun",
     "Experiment",
     "ExperimentTag",
+    "FileInfo",
     "Health",
     "LifecycleStage",
     "Metric",
@@ -93,6 +108,7 @@ __all__ = [
     "StepwellException",
     "ViewType",
     "active_run",
+    "artifacts",
     "create_experiment",
     "delete_experiment",
     "delete_experiment_tag",
@@ -102,7 +118,9 @@ __all__ = [
     "entities",
     "exceptions",
     "flush",
+    "flush_artifact_async_logging",
     "flush_async_logging",
+    "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
     "get_metric_history",
@@ -112,11 +130,20 @@ __all__ = [
     "health",
     "is_tracking_uri_set",
     "last_active_run",
+    "load_table",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
     "log_series",
+    "log_stream",
+    "log_table",
+    "log_text",
     "restore_experiment",
     "restore_run",
     "search_experiments",

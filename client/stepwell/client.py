@@ -16,6 +16,7 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
+from stepwell.client_artifacts import ArtifactMethods
 from stepwell.errors import StepwellException, invalid, not_supported
 from stepwell.receipts import PendingWrite, Receipt
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 EXPERIMENTS_PAGE_SIZE_MAX = 50_000
 
 
-class StepwellClient:
+class StepwellClient(ArtifactMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 
     Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what
