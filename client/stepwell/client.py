@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell import context, new_runs, record, settings, values, writer
+from stepwell.client_artifacts import ArtifactMethods
 from stepwell.entities import (
     PARENT_RUN_TAG,
     USER_TAG,
@@ -16,7 +17,6 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
-from stepwell.client_artifacts import ArtifactMethods
 from stepwell.errors import StepwellException, invalid, not_supported
 from stepwell.receipts import PendingWrite, Receipt
 

@@ -80,15 +80,16 @@ def store(uri: str, run_id: str, files: Iterable[LocalFile]) -> None:
                 "Make room, or name another folder with STEPWELL_SPOOL_DIR.",
                 "RESOURCE_EXHAUSTED",
             ) from error
-    _log.warning(
-        "The server %s is away. Artifacts of run %s wait in %s; they are delivered when it is back, by this process, "
-        "the next one, or 'stepwell sync'.",
-        uri,
-        run_id,
-        folder,
-    )
-    _away_until[uri] = time.monotonic() + AWAY_S
-    start_delivery()
+    if not artifact_settings.is_offline():
+        _log.warning(
+            "The server %s is away. Artifacts of run %s wait in %s; they are delivered when it is back, by this "
+            "process, the next one, or 'stepwell sync'.",
+            uri,
+            run_id,
+            folder,
+        )
+        _away_until[uri] = time.monotonic() + AWAY_S
+        start_delivery()
 
 
 def must_wait(uri: str, run_id: str) -> bool:
@@ -124,8 +125,10 @@ def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) 
 
 
 def start_delivery() -> None:
-    """Deliver in the background, while there is something to deliver."""
+    """Deliver in the background, while there is something to deliver; not in offline mode."""
     global _delivery
+    if artifact_settings.is_offline():
+        return
     with _lock:
         if _delivery is None or not _delivery.is_alive():
             _delivery = threading.Thread(target=_deliver_all, name="stepwell-outbox", daemon=True)
