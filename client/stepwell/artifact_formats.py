@@ -11,11 +11,12 @@ import string
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import StepwellException, invalid
+
+if TYPE_CHECKING:
+    import numpy as np
 
 IMAGE_KEY_CHARS = re.compile(r"[a-zA-Z0-9_\-./ ]+")
 # The longer side of the small copy that pages of many images show.
@@ -103,12 +104,14 @@ def to_image(image: Any) -> Any:
         image = image.detach().cpu()
     if hasattr(image, "numpy"):
         image = image.numpy()
-    if not isinstance(image, np.ndarray):
+    if not hasattr(image, "dtype") or not hasattr(image, "ndim"):
         raise TypeError(f"Unsupported image object type: '{type(image)}'")
     return pillow.fromarray(_to_bytes(image))
 
 
-def _to_bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _to_bytes(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    import numpy as np
+
     if array.dtype.kind not in "biuf":
         raise TypeError(f"Invalid array data type {array.dtype}: use whole numbers, floats or booleans")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
@@ -162,10 +165,7 @@ def to_table(data: Any) -> Any:
         return data
     if not isinstance(data, dict):
         raise invalid(f"A table is a pandas.DataFrame or a dict of columns, not {type(data).__name__}.")
-    columns = {
-        key: value if isinstance(value, (list, tuple, np.ndarray, pandas.Series)) else [value]
-        for key, value in data.items()
-    }
+    columns = {key: value if pandas.api.types.is_list_like(value) else [value] for key, value in data.items()}
     try:
         return pandas.DataFrame(columns)
     except ValueError as error:

@@ -15,10 +15,11 @@ import http.client
 import os
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from stepwell import artifact_settings
@@ -49,42 +50,105 @@ class TransientError(BucketError):
     """The same request may succeed the next time."""
 
 
-# One connection a thread and server: parts follow each other on it.
-_connections = threading.local()
+class Session:
+    """Connections to buckets' servers, kept from one request to the next; for any thread. Closed with the context."""
 
+    def __init__(self) -> None:
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
 
-def put(url: str, descriptor: int, offset: int, count: int, sent: Callable[[int], None]) -> str:
-    """Send a range of an open file and return the bucket's tag for it; the bucket checks the MD5.
+    def __enter__(self) -> Self:
+        return self
 
-    Raises:
-        BucketError: see above. `sent` was told of what had travelled; the caller takes it back.
-    """
-    digest = base64.b64encode(_md5(descriptor, offset, count).digest()).decode()
-    headers = {"Content-Length": str(count), "Content-MD5": digest}
-    with _request("PUT", url, headers, _send(descriptor, offset, count, sent)) as answer:
-        tag = answer.headers.get("ETag", "").strip('"')
-        answer.read(ANSWER_BYTES_MAX)
-    return tag
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
 
+    def put(self, url: str, descriptor: int, offset: int, count: int, sent: Callable[[int], None]) -> str:
+        """Send a range of an open file and return the bucket's tag for it; the bucket checks the MD5.
 
-def get(url: str, descriptor: int, offset: int, count: int, received: Callable[[int], None]) -> None:
-    """Fetch a range and write it to the same place of an open file.
+        Raises:
+            BucketError: see above. `sent` was told of what had travelled; the caller takes it back.
+        """
+        digest = base64.b64encode(_md5(descriptor, offset, count).digest()).decode()
+        headers = {"Content-Length": str(count), "Content-MD5": digest}
+        with self._request("PUT", url, headers, _send(descriptor, offset, count, sent)) as answer:
+            tag = answer.headers.get("ETag", "").strip('"')
+            answer.read(ANSWER_BYTES_MAX)
+        return tag
 
-    Raises:
-        BucketError: see above; also when the answer is shorter than what was asked for.
-    """
-    if count == 0:
-        return
-    headers = {"Range": f"bytes={offset}-{offset + count - 1}"}
-    with _request("GET", url, headers, None) as answer:
-        end = offset + count
-        while offset < end:
-            piece = answer.read(min(PIECE_BYTES, end - offset))
-            if not piece:
-                raise TransientError(f"the bucket's answer ended {end - offset} bytes too early")
-            os.pwrite(descriptor, piece, offset)
-            offset += len(piece)
-            received(len(piece))
+    def get(
+        self, url: str, descriptor: int, offset: int, count: int, received: Callable[[int], None]
+    ) -> None:
+        """Fetch a range and write it to the same place of an open file.
+
+        Raises:
+            BucketError: see above; also when the answer is shorter than what was asked for.
+        """
+        if count == 0:
+            return
+        headers = {"Range": f"bytes={offset}-{offset + count - 1}"}
+        with self._request("GET", url, headers, None) as answer:
+            end = offset + count
+            while offset < end:
+                piece = answer.read(min(PIECE_BYTES, end - offset))
+                if not piece:
+                    raise TransientError(f"the bucket's answer ended {end - offset} bytes too early")
+                os.pwrite(descriptor, piece, offset)
+                offset += len(piece)
+                received(len(piece))
+
+    @contextmanager
+    def _request(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        send_body: Callable[[http.client.HTTPConnection], None] | None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Make a request and yield the answer, which is a good one; the connection is kept if all goes well."""
+        parts = urlsplit(url)
+        connection = self._take(parts) or self._connect(parts)
+        try:
+            connection.putrequest(method, f"{parts.path}?{parts.query}")
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            if send_body is not None:
+                # Who refuses may answer and close before all is sent; the answer says why.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    send_body(connection)
+            with connection.getresponse() as answer:
+                if answer.status >= 300:
+                    raise _refusal(answer)
+                yield answer
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, (OSError, http.client.HTTPException)):
+                raise TransientError(f"{parts.netloc}: {error or type(error).__name__}") from error
+            raise
+        with self._lock:
+            self._idle.setdefault(parts.netloc, []).append(connection)
+
+    def _take(self, parts: SplitResult) -> http.client.HTTPConnection | None:
+        with self._lock:
+            idle = self._idle.get(parts.netloc)
+            return idle.pop() if idle else None
+
+    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.netloc, timeout=artifact_settings.timeout_s(), blocksize=PIECE_BYTES)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise UnreachableError(
+                f"no connection to {parts.netloc}: {error or type(error).__name__}"
+            ) from error
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
 
 def _send(
@@ -117,34 +181,6 @@ def _md5(descriptor: int, offset: int, count: int) -> "hashlib._Hash":
     return digest
 
 
-@contextmanager
-def _request(
-    method: str,
-    url: str,
-    headers: dict[str, str],
-    send_body: Callable[[http.client.HTTPConnection], None] | None,
-) -> Iterator[http.client.HTTPResponse]:
-    """Make a request and yield the answer, which is a good one; the connection is kept if all goes well."""
-    parts = urlsplit(url)
-    connection = _connection(parts)
-    try:
-        connection.putrequest(method, f"{parts.path}?{parts.query}")
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        if send_body is not None:
-            send_body(connection)
-        answer = connection.getresponse()
-        if answer.status >= 300:
-            raise _refusal(answer)
-        yield answer
-    except BaseException as error:
-        _forget(parts)
-        if isinstance(error, (OSError, http.client.HTTPException)):
-            raise TransientError(f"{parts.netloc}: {error or type(error).__name__}") from error
-        raise
-
-
 def _refusal(answer: http.client.HTTPResponse) -> BucketError:
     text = answer.read(ANSWER_BYTES_MAX)
     found = _CODE.search(text)
@@ -155,33 +191,3 @@ def _refusal(answer: http.client.HTTPResponse) -> BucketError:
     if answer.status in (401, 403) or code in ("ExpiredToken", "RequestTimeTooSkewed"):
         return RefusedError(message)
     return TransientError(message)
-
-
-def _connection(parts: SplitResult) -> http.client.HTTPConnection:
-    """Return this thread's connection to a server; makes one if there is none."""
-    kept: dict[str, http.client.HTTPConnection] = _connections.__dict__
-    connection = kept.get(parts.netloc)
-    if connection is not None and connection.sock is not None:
-        return connection
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.netloc, timeout=artifact_settings.timeout_s(), blocksize=PIECE_BYTES)
-    try:
-        connection.connect()
-    except (OSError, ssl.SSLError) as error:
-        raise UnreachableError(f"no connection to {parts.netloc}: {error or type(error).__name__}") from error
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    kept[parts.netloc] = connection
-    return connection
-
-
-def _forget(parts: SplitResult) -> None:
-    connection = _connections.__dict__.pop(parts.netloc, None)
-    if connection is not None:
-        connection.close()
-
-
-def close() -> None:
-    """Close this thread's connections."""
-    for connection in _connections.__dict__.values():
-        connection.close()
-    _connections.__dict__.clear()

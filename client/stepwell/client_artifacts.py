@@ -163,7 +163,8 @@ class ArtifactMethods:
             StepwellException: RESOURCE_DOES_NOT_EXIST when there is no such artifact.
         """
         destination = Path(dst_path if dst_path is not None else tempfile.mkdtemp(prefix="stepwell-"))
-        return str(self._downloader(run_id).download(artifact_paths.check_folder(path), destination))
+        with self._downloader(run_id) as downloader:
+            return str(downloader.download(artifact_paths.check_folder(path), destination))
 
     def delete_artifacts(self, run_id: str, path: str | None = None) -> int:
         """Remove a file, a folder, or (without a path) all artifacts of the run, for good; returns how many files."""
@@ -201,9 +202,12 @@ class ArtifactMethods:
 
     def _table(self, run_id: str, path: str) -> Any:
         """Return the table at a path; None when there is none."""
-        with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="stepwell-") as folder,
+            self._downloader(run_id) as downloader,
+        ):
             try:
-                return artifact_formats.read_table(self._downloader(run_id).read(path, Path(folder)))
+                return artifact_formats.read_table(downloader.read(path, Path(folder)))
             except StepwellException as failure:
                 if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise

@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from stepwell import artifact_paths, artifact_settings, bucket
 from stepwell.artifact_calls import ArtifactCalls
@@ -28,7 +30,7 @@ SUFFIX = ".part"
 
 
 class Downloader:
-    """Fetches artifacts of one run."""
+    """Fetches artifacts of one run, while the context lasts."""
 
     def __init__(self, uri: str, run_id: str) -> None:
         self._uri = uri
@@ -36,6 +38,15 @@ class Downloader:
         self._calls = ArtifactCalls(uri)
         # Known after the first file: whether there is a bucket to fetch from.
         self._direct = artifact_settings.transfer() != "server"
+        self._session = bucket.Session()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._session.__exit__(kind, error, traceback)
 
     def download(self, path: str, destination: Path) -> Path:
         """Fetch a file, or a folder with all below it ("" is everything), to its path below a local folder.
@@ -92,7 +103,7 @@ class Downloader:
         self._direct = self._direct and bool(found.url)
         target = artifact_paths.target_below(destination, found.artifact.path)
         with _part_file(target) as (part, descriptor):
-            fetching = _Fetching(self._calls, self._run_id, found, descriptor, bar)
+            fetching = _Fetching(self._calls, self._session, self._run_id, found, descriptor, bar)
             attempts = Attempts()
             while not fetching.done():
                 try:
@@ -123,12 +134,14 @@ class _Fetching:
     def __init__(
         self,
         calls: ArtifactCalls,
+        session: bucket.Session,
         run_id: str,
         found: artifacts_pb2.GetArtifactResponse,
         descriptor: int,
         bar: Progress,
     ) -> None:
         self._calls = calls
+        self._session = session
         self._run_id = run_id
         self._found = found
         self._descriptor = descriptor
@@ -181,7 +194,7 @@ class _Fetching:
 
     def _fetch_range(self, offset: int, count: int) -> None:
         held = min(self._held.get(offset, 0), count)
-        bucket.get(self._found.url, self._descriptor, offset + held, count - held, self._adder(offset))
+        self._session.get(self._found.url, self._descriptor, offset + held, count - held, self._adder(offset))
 
     def _adder(self, offset: int) -> Callable[[int], None]:
         def add(count: int) -> None:

@@ -71,10 +71,11 @@ class Uploader:
         sizes = [file.size_bytes for file in listed]
         with (
             Bar(title, sum(sizes), len(listed)) as bar,
+            bucket.Session() as session,
             ThreadPoolExecutor(artifact_settings.files_at_once(), "stepwell-upload") as threads,
         ):
             under_way = [
-                threads.submit(self._send_batch, batch, bar)
+                threads.submit(self._send_batch, batch, bar, session)
                 for batch in _batches(zip(listed, sizes, strict=True))
             ]
             try:
@@ -84,22 +85,22 @@ class Uploader:
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _send_batch(self, files: Sequence[LocalFile], bar: Bar) -> None:
+    def _send_batch(self, files: Sequence[LocalFile], bar: Bar, session: bucket.Session) -> None:
         """Send files that share their calls, trying again while there is progress."""
         attempts = Attempts()
         while True:
             counted = Counted(bar)
             try:
                 with opened(files) as sources:
-                    self._attempt(sources, counted)
+                    self._attempt(sources, counted, session)
                 return
             except (StepwellException, bucket.BucketError) as failure:
                 attempts.failed(self._translated(failure), reached=counted.take_back())
 
-    def _attempt(self, sources: "Sequence[Source]", counted: "Counted") -> None:
+    def _attempt(self, sources: "Sequence[Source]", counted: "Counted", session: bucket.Session) -> None:
         plans = self._calls.begin(self._run_id, [source.spec for source in sources], direct=self._direct())
         try:
-            finished = self._send_planned(list(zip(sources, plans, strict=True)), counted)
+            finished = self._send_planned(list(zip(sources, plans, strict=True)), counted, session)
             for source in sources:
                 source.require_unchanged()
             if finished:
@@ -111,7 +112,10 @@ class Uploader:
             raise StepwellException(failure.message, "TEMPORARILY_UNAVAILABLE") from failure
 
     def _send_planned(
-        self, planned: "Sequence[tuple[Source, artifacts_pb2.UploadPlan]]", counted: "Counted"
+        self,
+        planned: "Sequence[tuple[Source, artifacts_pb2.UploadPlan]]",
+        counted: "Counted",
+        session: bucket.Session,
     ) -> list[artifacts_pb2.FinishedUpload]:
         """Send what the plans leave to do, and return the uploads to complete."""
         finished, small = [], []
@@ -122,9 +126,9 @@ class Uploader:
                 counted.add(source.size_bytes)
                 continue
             if way == "put":
-                self._put(source, plan.put.url, counted)
+                session.put(plan.put.url, source.descriptor, 0, source.size_bytes, counted.add)
             elif way == "parts":
-                parts = PartsUpload(self._calls, self._run_id, plan, source, counted).send()
+                parts = PartsUpload(self._calls, self._run_id, plan, source, counted, session).send()
             elif source.size_bytes <= SMALL_FILE_BYTES_MAX:
                 small.append(artifacts_pb2.SmallFile(upload_id=plan.upload_id, data=source.read()))
                 counted.add(source.size_bytes)
@@ -139,9 +143,6 @@ class Uploader:
         held = self._calls.held_bytes(self._run_id, upload_id)
         counted.add(held)
         self._calls.upload(self._run_id, upload_id, source.descriptor, held, counted.add)
-
-    def _put(self, source: "Source", url: str, counted: "Counted") -> None:
-        bucket.put(url, source.descriptor, 0, source.size_bytes, counted.add)
 
     def _direct(self) -> bool:
         """Tell whether to try the bucket itself."""
@@ -206,6 +207,7 @@ class PartsUpload:
         plan: artifacts_pb2.UploadPlan,
         source: Source,
         counted: "Counted",
+        session: bucket.Session,
     ) -> None:
         self._calls = calls
         self._run_id = run_id
@@ -214,6 +216,7 @@ class PartsUpload:
         self._held = {part.number: part.etag for part in plan.parts.held}
         self._source = source
         self._counted = counted
+        self._session = session
 
     def send(self) -> list[artifacts_pb2.PartTag]:
         """Send the parts that the bucket does not hold; returns the tags of all."""
@@ -240,7 +243,7 @@ class PartsUpload:
             counted = Counted(self._counted)
             try:
                 url = self._calls.sign_parts(self._run_id, self._upload_id, [number])[0]
-                return bucket.put(url, self._source.descriptor, offset, count, counted.add)
+                return self._session.put(url, self._source.descriptor, offset, count, counted.add)
             except (bucket.TransientError, bucket.RefusedError) as failure:
                 counted.take_back()
                 attempts.failed(failure)
