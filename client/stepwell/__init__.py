@@ -63,7 +63,6 @@ from stepwell.fluent import (
     set_tags,
     set_tracking_uri,
 )
-from stepwell.health import Health, health
 from stepwell.fluent_artifacts import (
     flush_artifact_async_logging,
     get_artifact_uri,
@@ -77,6 +76,7 @@ from stepwell.fluent_artifacts import (
     log_table,
     log_text,
 )
+from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
 
 MlflowClient = StepwellClient

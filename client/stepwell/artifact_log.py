@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from stepwell import artifact_paths, artifact_settings, writer
+from stepwell import artifact_paths, settings, writer
 from stepwell.errors import StepwellException, invalid
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ def _log(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
     # gRPC is imported with the first artifact and not with the package.
     from stepwell import outbox
 
-    if artifact_settings.is_offline() or outbox.must_wait(uri, run_id):
+    if settings.is_offline() or outbox.must_wait(uri, run_id):
         outbox.store(uri, run_id, files)
         return
     try:
         _send(uri, run_id, files)
     except StepwellException as failure:
-        if failure.error_code != "TEMPORARILY_UNAVAILABLE" or artifact_settings.raises_when_unreachable():
+        if failure.error_code != "TEMPORARILY_UNAVAILABLE" or settings.raises_when_unreachable():
             raise
         outbox.store(uri, run_id, files)
         return

@@ -1,4 +1,4 @@
-"""The settings of artifacts; with `settings` the only reader of the environment.
+"""The settings of artifacts; with `settings` the only reader of the environment, which has those of the spool.
 
 STEPWELL_ARTIFACT_TRANSFER        auto: straight to the bucket where that can be reached, else through the server;
                                   direct: never through the server if there is a bucket; server: always; default auto
@@ -8,14 +8,12 @@ STEPWELL_ARTIFACT_ATTEMPTS        how often a transfer is tried without getting 
 STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the bucket's connection is given up;
                                   default 60
 STEPWELL_PROGRESS                 progress bars (tqdm) for long transfers on a terminal: true or false; default true
-STEPWELL_MODE                     offline: everything waits for `stepwell sync`; default online
-STEPWELL_ON_UNREACHABLE           raise: a log call without a server fails instead of letting the artifact wait
-STEPWELL_SPOOL_DIR                folder in which artifacts wait for a server that is away; default ./.stepwell
 """
 
 import os
 from pathlib import Path
 
+from stepwell import settings
 from stepwell.errors import invalid
 
 PARTS_AT_ONCE_DEFAULT = 4
@@ -24,7 +22,6 @@ AT_ONCE_MAX = 64
 ATTEMPTS_DEFAULT = 5
 ATTEMPTS_MAX = 1_000
 TIMEOUT_S_DEFAULT = 60.0
-SPOOL_FOLDER_DEFAULT = ".stepwell"
 
 _TRANSFERS = ("auto", "direct", "server")
 _FALSE_WORDS = ("0", "false", "no", "off")
@@ -70,19 +67,9 @@ def progress() -> bool:
     return (os.environ.get("STEPWELL_PROGRESS") or "true").lower() not in _FALSE_WORDS
 
 
-def is_offline() -> bool:
-    """Tell whether nothing is to be sent by this process."""
-    return os.environ.get("STEPWELL_MODE") == "offline"
-
-
-def raises_when_unreachable() -> bool:
-    """Tell whether log calls need the server."""
-    return os.environ.get("STEPWELL_ON_UNREACHABLE") == "raise"
-
-
 def outbox_folder() -> Path:
     """Return where artifacts wait for a server that is away."""
-    return Path(os.environ.get("STEPWELL_SPOOL_DIR") or SPOOL_FOLDER_DEFAULT).absolute() / "artifacts"
+    return (settings.spool_dir() or settings.SPOOL_DIR_DEFAULT).absolute() / "artifacts"
 
 
 def _count(variable: str, default: int, highest: int) -> int:

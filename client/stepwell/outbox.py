@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from logging import getLogger
 from pathlib import Path
 
-from stepwell import artifact_settings
+from stepwell import artifact_settings, settings
 from stepwell.errors import StepwellException
 from stepwell.uploads import LocalFile, Uploader
 
@@ -80,7 +80,7 @@ def store(uri: str, run_id: str, files: Iterable[LocalFile]) -> None:
                 "Make room, or name another folder with STEPWELL_SPOOL_DIR.",
                 "RESOURCE_EXHAUSTED",
             ) from error
-    if not artifact_settings.is_offline():
+    if not settings.is_offline():
         _log.warning(
             "The server %s is away. Artifacts of run %s wait in %s; they are delivered when it is back, by this "
             "process, the next one, or 'stepwell sync'.",
@@ -127,7 +127,7 @@ def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) 
 def start_delivery() -> None:
     """Deliver in the background, while there is something to deliver; not in offline mode."""
     global _delivery
-    if artifact_settings.is_offline():
+    if settings.is_offline():
         return
     with _lock:
         if _delivery is None or not _delivery.is_alive():
