@@ -111,8 +111,8 @@ async def _bare(source: str, target: str) -> dict[str, float]:
         started = time.perf_counter()
         await _bare_upload(s3, source)
         logged = time.perf_counter()
-        await _bare_download(s3, source, target)
-        return {"upload_s": logged - started, "download_s": time.perf_counter() - logged}
+        fetched = await _bare_download(s3, source, target)
+        return {"upload_s": logged - started, "download_s": fetched - logged}
 
 
 async def _bare_upload(s3: Any, source: str) -> None:
@@ -133,7 +133,8 @@ async def _bare_upload(s3: Any, source: str) -> None:
     await s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
 
 
-async def _bare_download(s3: Any, source: str, target: str) -> None:
+async def _bare_download(s3: Any, source: str, target: str) -> float:
+    """Return when it was done; then the object goes, to save room."""
     prefix = f"bare-{Path(source).name}-"
     key = (await s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix))["Contents"][0]["Key"]
     room = asyncio.Semaphore(PARTS_AT_ONCE)
@@ -147,6 +148,9 @@ async def _bare_download(s3: Any, source: str, target: str) -> None:
                 os.pwrite(file.fileno(), await answer["Body"].read(), start)
 
         await asyncio.gather(*(fetch(start) for start in range(0, size, PART_BYTES)))
+    fetched = time.perf_counter()
+    await s3.delete_object(Bucket=BUCKET, Key=key)
+    return fetched
 
 
 @contextmanager
@@ -178,8 +182,6 @@ def one_round(folder: Path, size: int, server: ServerProcess, s3: S3Server | Non
         result["aiobotocore_upload_mb_per_s"] = round(size / MB / compared["upload_s"])
         result["aiobotocore_download_mb_per_s"] = round(size / MB / compared["download_s"])
         (folder / "bare.bin").unlink()
-        for left in (s3.folder / BUCKET).glob("bare-*"):
-            left.unlink()
     return result
 
 
