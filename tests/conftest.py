@@ -65,9 +65,10 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def server(database_url: str) -> AsyncIterator[RunningServer]:
+async def server(database_url: str, tmp_path: Path) -> AsyncIterator[RunningServer]:
     """A server in this process, on `database_url`. For tests that are coroutines."""
-    async with running_server(Config(port=0, store=database_url, shutdown_grace_s=STOP_S)) as running:
+    config = Config(port=0, store=database_url, data=tmp_path / "data", shutdown_grace_s=STOP_S)
+    async with running_server(config) as running:
         yield running
 
 
@@ -86,16 +87,20 @@ def start_server() -> Iterator[Callable[..., ServerProcess]]:
 
 
 @pytest.fixture
-def server_process(database_url: str, start_server: Callable[..., ServerProcess]) -> ServerProcess:
+def server_process(
+    database_url: str, start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> ServerProcess:
     """A server in a process of its own, on `database_url`."""
-    return start_server("--store", database_url)
+    return start_server("--store", database_url, "--data", str(tmp_path / "data"))
 
 
 @pytest.fixture(scope="session")
-def shared_server() -> Iterator[ServerProcess]:
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server in a process of its own that many tests use; for tests that keep to experiments of their own."""
     with asyncio.Runner() as runner, ExitStack() as stack:
         database = cloned_database()
         url = runner.run(database.__aenter__())
         stack.callback(lambda: runner.run(database.__aexit__(None, None, None)))
-        yield stack.enter_context(ServerProcess("--store", url))
+        yield stack.enter_context(
+            ServerProcess("--store", url, "--data", str(tmp_path_factory.mktemp("data")))
+        )

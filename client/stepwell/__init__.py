@@ -12,13 +12,14 @@ Log calls take less than a microsecond and do not wait: a background thread brin
 
 from typing import TYPE_CHECKING, Any
 
-from stepwell import data, entities, exceptions, tracking
+from stepwell import artifacts, data, entities, exceptions, tracking
 from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
 from stepwell.entities import (
     Experiment,
     ExperimentTag,
+    FileInfo,
     LifecycleStage,
     Metric,
     PagedList,
@@ -66,6 +67,19 @@ from stepwell.fluent import (
     set_tags,
     set_tracking_uri,
 )
+from stepwell.fluent_artifacts import (
+    flush_artifact_async_logging,
+    get_artifact_uri,
+    load_table,
+    log_artifact,
+    log_artifacts,
+    log_dict,
+    log_figure,
+    log_image,
+    log_stream,
+    log_table,
+    log_text,
+)
 from stepwell.health import Health, health
 from stepwell.receipts import PendingWrite, Receipt, Rejection
 from stepwell.searching import search_runs
@@ -91,6 +105,7 @@ __all__ = [
     "ActiveRun",
     "Experiment",
     "ExperimentTag",
+    "FileInfo",
     "Health",
     "LatestMetrics",
     "LifecycleStage",
@@ -114,6 +129,7 @@ __all__ = [
     "StepwellException",
     "ViewType",
     "active_run",
+    "artifacts",
     "create_experiment",
     "data",
     "delete_experiment",
@@ -126,7 +142,9 @@ __all__ = [
     "entities",
     "exceptions",
     "flush",
+    "flush_artifact_async_logging",
     "flush_async_logging",
+    "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
     "get_latest_metrics",
@@ -138,6 +156,12 @@ __all__ = [
     "health",
     "is_tracking_uri_set",
     "last_active_run",
+    "load_table",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
     "log_input",
     "log_inputs",
     "log_metric",
@@ -145,6 +169,9 @@ __all__ = [
     "log_param",
     "log_params",
     "log_series",
+    "log_stream",
+    "log_table",
+    "log_text",
     "restore_experiment",
     "restore_run",
     "sample_series",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell import context, new_runs, record, settings, values, writer
+from stepwell.client_artifacts import ArtifactMethods
 from stepwell.entities import (
     PARENT_RUN_TAG,
     USER_TAG,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
-class StepwellClient:
+class StepwellClient(ArtifactMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 
     Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what

@@ -13,12 +13,14 @@ import grpc.aio
 
 from stepwell import background, errors, settings
 from stepwell.errors import StepwellException
+from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 
 if TYPE_CHECKING:
+    from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
@@ -64,17 +66,21 @@ class Connection:
     runs: "RunServiceAsyncStub"
     series: "SeriesServiceAsyncStub"
     ingest: "IngestServiceAsyncStub"
+    artifacts: "ArtifactServiceAsyncStub"
 
     def __init__(self, uri: str) -> None:
         self.address = settings.parse_uri(uri)
         self._channel: grpc.aio.Channel | None = None
 
-    def call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float = CALL_TIMEOUT_S) -> T:
+    def call(
+        self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None = CALL_TIMEOUT_S
+    ) -> T:
         """Make one call and return its answer.
 
         Raises:
             StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached within
-                STEPWELL_REACH_TIMEOUT_S; DEADLINE_EXCEEDED when the answer takes longer than `timeout_s`.
+                STEPWELL_REACH_TIMEOUT_S; DEADLINE_EXCEEDED when the answer takes longer than `timeout_s`,
+                which is None where an answer takes what it takes.
         """
         return background.run(lambda: self._call(make_call, timeout_s))
 
@@ -103,11 +109,11 @@ class Connection:
         message = await self.answer(call.read(), timeout_s)
         return None if message is grpc.aio.EOF else message
 
-    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float) -> T:
+    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None) -> T:
         await self.reach(settings.reach_timeout_s())
         return await self.answer(make_call(self), timeout_s)
 
-    async def answer(self, answer: Awaitable[T], timeout_s: float) -> T:
+    async def answer(self, answer: Awaitable[T], timeout_s: float | None) -> T:
         """Wait for an answer in the loop; raises as `call`."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -148,6 +154,7 @@ class Connection:
             self.series = SeriesServiceStub(self._channel)
             self.search = SearchServiceStub(self._channel)
             self.ingest = IngestServiceStub(self._channel)
+            self.artifacts = ArtifactServiceStub(self._channel)
             background.on_stop(self._close)
         return self._channel
 
@@ -155,7 +162,7 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            del self.experiments, self.runs, self.series, self.ingest
+            del self.experiments, self.runs, self.series, self.ingest, self.artifacts
             self._channel = None
 
 

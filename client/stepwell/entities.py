@@ -125,6 +125,15 @@ class ExperimentTag(Entity):
 
 
 @dataclass
+class FileInfo(Entity):
+    """An artifact: a file with its size in bytes, or a folder, whose size is None."""
+
+    path: str
+    is_dir: bool
+    file_size: int | None
+
+
+@dataclass
 class Experiment(Entity):
     """A named group of runs."""
 

@@ -121,7 +121,7 @@ class ContentStore(Protocol):
         ...
 
     def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
-        """Yield what is stored, from an offset on, in pieces of at most 2 MiB.
+        """Yield what is stored, from an offset on, in pieces of at most 512 KiB.
 
         Raises:
             NotFoundError: nothing is stored.

@@ -21,7 +21,7 @@ from stepwell_server.artifact import MIB, PARTS_MAX, FileSpec, PartTag
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.store.folder_content import wrong_hash
 
-READ_BYTES_MAX = 2 * MIB
+READ_BYTES_MAX = MIB // 2
 # Two parts are in memory at a time: one travels while the next one fills.
 THROUGH_PART_BYTES_MIN = 8 * MIB
 CONNECTIONS_MAX = 32

@@ -1,0 +1,234 @@
+"""Artifacts up and down: MB/s, files/s, peak memory; through the server to a folder, and straight to S3.
+
+    python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]
+    python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
+    python -m benchmarks.artifacts small  [--files 10000]
+    python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3]
+
+A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; for S3 `rclone serve s3` on this
+machine. Every upload is of new content, and its clock runs until the artifact is visible: hashed, sent, checked,
+flushed to the disk (folder) or taken by the bucket (S3), and committed. Downloads are checked against the SHA-256.
+Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
+"""
+
+# ruff: noqa: ASYNC230, ASYNC240 - the bare program reads files as simply as it can
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.surroundings import surroundings
+from tests.harness.processes import ServerProcess
+from tests.harness.s3 import BUCKET, S3Server, s3_server
+
+MB = 10**6
+PIECE = 8 * MB
+PART_BYTES = 16 * 2**20  # for aiobotocore the parts and the number at once that our client uses
+PARTS_AT_ONCE = 4
+
+
+def write_file(path: Path, size: int) -> None:
+    """Make a file of bytes that were never there before."""
+    with path.open("wb") as file:
+        for start in range(0, size, PIECE):
+            file.write(os.urandom(min(PIECE, size - start)))
+
+
+def peak_mb(process_id: int | str = "self") -> float:
+    """Return the peak of a process's memory so far."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return round(int(status.split("VmHWM:")[1].split()[0]) * 1024 / MB, 1)
+
+
+def in_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Run something in a fresh process and return what it returns."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_answer, args=(results, work, arguments))
+    process.start()
+    answer = results.get(timeout=1_800)
+    process.join()
+    return answer
+
+
+def _answer(results: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    results.put(work(*arguments))
+
+
+def transfer(uri: str, source: str, target: str) -> dict[str, Any]:
+    """Log a file and fetch it again."""
+    import stepwell
+
+    client = stepwell.StepwellClient(uri)
+    run_id = client.create_run("0").info.run_id
+    before = peak_mb()
+    started = time.perf_counter()
+    client.log_artifact(run_id, source)
+    logged = time.perf_counter()
+    client.download_artifacts(run_id, Path(source).name, target)
+    fetched = time.perf_counter()
+    return {
+        "upload_s": logged - started,
+        "download_s": fetched - logged,
+        "client_peak_mb": peak_mb(),
+        "client_before_mb": before,
+    }
+
+
+def log_folder(uri: str, folder: str, target: str) -> dict[str, Any]:
+    """Log a folder of small files and fetch it again."""
+    import stepwell
+
+    client = stepwell.StepwellClient(uri)
+    run_id = client.create_run("0").info.run_id
+    started = time.perf_counter()
+    client.log_artifacts(run_id, folder)
+    logged = time.perf_counter()
+    client.download_artifacts(run_id, "", target)
+    fetched = time.perf_counter()
+    return {"upload_s": logged - started, "download_s": fetched - logged, "client_peak_mb": peak_mb()}
+
+
+def bare(environment: dict[str, str], source: str, target: str) -> dict[str, float]:
+    """Do the same with aiobotocore alone: parts at once up, ranges at once down, nothing checked."""
+    os.environ.update(environment)
+    return asyncio.run(_bare(source, target))
+
+
+async def _bare(source: str, target: str) -> dict[str, float]:
+    from aiobotocore.session import get_session
+
+    async with get_session().create_client("s3") as s3:
+        started = time.perf_counter()
+        await _bare_upload(s3, source)
+        logged = time.perf_counter()
+        fetched = await _bare_download(s3, source, target)
+        return {"upload_s": logged - started, "download_s": fetched - logged}
+
+
+async def _bare_upload(s3: Any, source: str) -> None:
+    name = {"Bucket": BUCKET, "Key": f"bare-{Path(source).name}-{time.time_ns()}"}
+    upload = {**name, "UploadId": (await s3.create_multipart_upload(**name))["UploadId"]}
+    room = asyncio.Semaphore(PARTS_AT_ONCE)
+
+    async def send(number: int) -> dict[str, Any]:
+        async with room:
+            with Path(source).open("rb") as file:
+                file.seek((number - 1) * PART_BYTES)
+                data = file.read(PART_BYTES)
+            answer = await s3.upload_part(**upload, PartNumber=number, Body=data)
+            return {"PartNumber": number, "ETag": answer["ETag"]}
+
+    count = -(-Path(source).stat().st_size // PART_BYTES)
+    parts = await asyncio.gather(*(send(number) for number in range(1, count + 1)))
+    await s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+
+
+async def _bare_download(s3: Any, source: str, target: str) -> float:
+    """Return when it was done; then the object goes, to save room."""
+    prefix = f"bare-{Path(source).name}-"
+    key = (await s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix))["Contents"][0]["Key"]
+    room = asyncio.Semaphore(PARTS_AT_ONCE)
+    size = Path(source).stat().st_size
+    with Path(target).open("wb") as file:
+
+        async def fetch(start: int) -> None:
+            async with room:
+                end = min(start + PART_BYTES, size) - 1
+                answer = await s3.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={start}-{end}")
+                os.pwrite(file.fileno(), await answer["Body"].read(), start)
+
+        await asyncio.gather(*(fetch(start) for start in range(0, size, PART_BYTES)))
+    fetched = time.perf_counter()
+    await s3.delete_object(Bucket=BUCKET, Key=key)
+    return fetched
+
+
+@contextmanager
+def servers(folder: Path, store: str) -> Iterator[tuple[ServerProcess, S3Server | None]]:
+    """Run a server on a folder, or on an S3 server beside it."""
+    folder.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
+    with ExitStack() as stack:
+        options = ["--data", str(folder / "data")]
+        s3 = stack.enter_context(s3_server(folder / "s3")) if store == "s3" else None
+        if s3 is not None:
+            options += ["--artifacts", f"s3://{BUCKET}/artifacts"]
+        environment = s3.environment() if s3 is not None else {}
+        yield stack.enter_context(ServerProcess(*options, environment=environment)), s3
+
+
+def one_round(folder: Path, size: int, server: ServerProcess, s3: S3Server | None) -> dict[str, Any]:
+    """Measure one file of new content, and aiobotocore on the same file."""
+    source, target = folder / "source.bin", folder / "fetched"
+    write_file(source, size)
+    result = in_process(transfer, server.tracking_uri, str(source), str(target))
+    result["server_peak_mb"] = peak_mb(server.process.pid)
+    result["upload_mb_per_s"] = round(size / MB / result["upload_s"])
+    result["download_mb_per_s"] = round(size / MB / result["download_s"])
+    (target / source.name).unlink()
+    if s3 is not None:
+        compared = in_process(bare, s3.environment(), str(source), str(folder / "bare.bin"))
+        result["upload_of_aiobotocore"] = round(compared["upload_s"] / result["upload_s"], 2)
+        result["download_of_aiobotocore"] = round(compared["download_s"] / result["download_s"], 2)
+        result["aiobotocore_upload_mb_per_s"] = round(size / MB / compared["upload_s"])
+        result["aiobotocore_download_mb_per_s"] = round(size / MB / compared["download_s"])
+        (folder / "bare.bin").unlink()
+    return result
+
+
+def large(arguments: argparse.Namespace, store: str) -> dict[str, Any]:
+    """Measure rounds of one large file; the medians say most, because others share the machine."""
+    with tempfile.TemporaryDirectory() as name, servers(Path(name), store) as (server, s3):
+        rounds = [one_round(Path(name), arguments.size_mb * MB, server, s3) for _ in range(arguments.rounds)]
+    medians = {key: round(median(result[key] for result in rounds), 3) for key in rounds[0]}
+    return {"medians": medians, "rounds": rounds}
+
+
+def small(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure a folder of small files, each of another content and of 1 to 4 KB."""
+    with tempfile.TemporaryDirectory() as name, servers(Path(name), "folder") as (server, _):
+        source = Path(name) / "small"
+        source.mkdir()
+        for number in range(arguments.files):
+            (source / f"{number:06}.bin").write_bytes(os.urandom(1_000 + number % 3_000))
+        result = in_process(log_folder, server.tracking_uri, str(source), str(Path(name) / "out"))
+        result["server_peak_mb"] = peak_mb(server.process.pid)
+    return {
+        **result,
+        "files_per_s_up": round(arguments.files / result["upload_s"]),
+        "files_per_s_down": round(arguments.files / result["download_s"]),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workload", choices=["folder", "s3", "small", "memory"])
+    parser.add_argument("--size-mb", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--store", choices=["folder", "s3"], default="folder", help="of the workload memory")
+    arguments = parser.parse_args()
+    is_memory = arguments.workload == "memory"
+    arguments.size_mb = arguments.size_mb or (5_000 if is_memory else 1_000)
+    arguments.rounds = arguments.rounds or (1 if is_memory else 3)
+    if arguments.workload == "small":
+        result = small(arguments)
+    else:
+        result = large(arguments, arguments.store if is_memory else arguments.workload)
+    print(json.dumps({**vars(arguments), **result, **surroundings()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Paths of artifacts, and what a local folder gives: the rules that the server also has, told before anything is sent.
+
+A path is relative and has plain parts between slashes: no empty, `.` or `..` part, no backslash, no drive letter, no
+NUL; at most 1,024 bytes of UTF-8, at most 255 a part.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stepwell.errors import StepwellException, invalid
+
+PATH_BYTES_MAX = 1_024
+PATH_PART_BYTES_MAX = 255
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def check_path(path: object, what: str = "artifact path") -> str:
+    """Return the path of an artifact if it may be one.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE.
+    """
+    if isinstance(path, os.PathLike):
+        path = path.as_posix() if isinstance(path, Path) else os.fspath(path)
+    if not isinstance(path, str) or not path:
+        raise invalid(f"The {what} must be a string that is not empty, not {path!r}.")
+    problem = _problem(path)
+    if problem:
+        raise invalid(f"The {what} {_shown(path)} {problem}.")
+    return path
+
+
+def check_folder(path: object) -> str:
+    """Return the path of a folder of artifacts; None, "" and "." are the root. Raises as `check_path`."""
+    return "" if path is None or path in ("", ".") else check_path(path)
+
+
+def joined(folder: str, path: str) -> str:
+    """Return the path of something in a folder; "" is the root, and the folder itself."""
+    return f"{folder}/{path}" if folder and path else folder or path
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield all files below a local folder, in order: paths relative to it, and where they are.
+
+    Links are followed as long as they stay in the folder.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE for a link that leaves the folder or leads nowhere, for what is
+            neither file nor folder, and for names that no artifact can have.
+    """
+    yield from _files(folder.resolve(strict=True), folder, "", ())
+
+
+def _files(root: Path, folder: Path, prefix: str, around: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    real = folder.resolve()
+    if real in around:
+        raise invalid(f"The symbolic link {folder} leads back to a folder around it; remove it.")
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path, name = Path(entry.path), joined(prefix, entry.name)
+        if entry.is_symlink():
+            _check_link(root, path)
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            yield from _files(root, path, name, (*around, real))
+        elif stat.S_ISREG(mode):
+            yield check_path(name), path
+        else:
+            raise invalid(f"{path} is neither a file nor a folder; only these can be artifacts.")
+
+
+def _check_link(root: Path, link: Path) -> None:
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise invalid(f"The symbolic link {link} leads nowhere; remove it or repair it.") from None
+    if not target.is_relative_to(root):
+        raise invalid(
+            f"The symbolic link {link} leaves the folder {root}: it leads to {target}. Copy the file, or log it by "
+            "its own path."
+        )
+
+
+def target_below(folder: Path, path: str) -> Path:
+    """Return where an artifact goes in a local folder, and make the folders on the way.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when a symbolic link would lead out of the folder.
+    """
+    target = folder / check_path(path)
+    root = folder.resolve()
+    # Folders are made one by one, because a link on the way must not lead out before it is noticed.
+    parent = folder
+    for part in path.split("/")[:-1]:
+        parent = parent / part
+        parent.mkdir(exist_ok=True)
+        if not parent.resolve().is_relative_to(root):
+            raise invalid(
+                f"{parent} is a symbolic link that leaves {folder}; artifacts are not written there."
+            )
+    if target.is_dir():
+        raise StepwellException(f"{target} is a folder; the artifact {path!r} is a file.", "INVALID_STATE")
+    return target
+
+
+def _problem(path: str) -> str:
+    if "\0" in path:
+        return "has a NUL character; remove it"
+    if "\\" in path:
+        return "has a backslash; separate its parts with slashes"
+    if path.startswith("/"):
+        return "is absolute; give one that is relative to the run"
+    if _DRIVE.match(path):
+        return "begins with a drive letter; give one that is relative to the run"
+    parts = path.split("/")
+    if "" in parts:
+        return "has an empty part; remove the doubled or last slash"
+    if "." in parts or ".." in parts:
+        return "has a part '.' or '..'; write it without"
+    return _length_problem(path)
+
+
+def _length_problem(path: str) -> str:
+    try:
+        length = len(path.encode())
+        longest = max(len(part.encode()) for part in path.split("/"))
+    except UnicodeEncodeError:
+        return "is no Unicode text; rename the file"
+    if length > PATH_BYTES_MAX:
+        return f"has {length:,} bytes; at most {PATH_BYTES_MAX:,} are allowed"
+    if longest > PATH_PART_BYTES_MAX:
+        return f"has a part of {longest} bytes; at most {PATH_PART_BYTES_MAX} are allowed"
+    return ""
+
+
+def _shown(path: str) -> str:
+    text = repr(path)
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -1,0 +1,91 @@
+"""Listing and fetching artifacts: what scripts import as mlflow.artifacts."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from stepwell import artifact_formats, artifact_uris, values
+from stepwell.artifact_uris import ArtifactPlace
+from stepwell.client import StepwellClient
+from stepwell.entities import FileInfo
+from stepwell.errors import invalid
+
+__all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"]
+
+
+def download_artifacts(
+    artifact_uri: str | None = None,
+    run_id: str | None = None,
+    artifact_path: str | None = None,
+    dst_path: str | None = None,
+    tracking_uri: str | None = None,
+    registry_uri: str | None = None,
+) -> str:
+    """Fetch a file or a folder of a run and return its local path.
+
+    Args:
+        artifact_uri: runs:/<run id>/<path>, or what get_artifact_uri() returned.
+        run_id: the run, instead of a URI.
+        artifact_path: the file or folder in the run, beside `run_id`; all of it if not given.
+        dst_path: local folder, made if missing; a new temporary one if not given.
+        tracking_uri: another server than the usual one.
+        registry_uri: not used.
+
+    Raises:
+        StepwellException: RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE when not exactly one of `artifact_uri`
+            and `run_id` is given.
+    """
+    place = _place(artifact_uri, run_id, artifact_path)
+    return _client(place, tracking_uri).download_artifacts(place.run_id, place.path, dst_path)
+
+
+def list_artifacts(
+    artifact_uri: str | None = None,
+    run_id: str | None = None,
+    artifact_path: str | None = None,
+    tracking_uri: str | None = None,
+) -> list[FileInfo]:
+    """Return what is directly in a folder of a run; arguments as in download_artifacts."""
+    place = _place(artifact_uri, run_id, artifact_path)
+    return _client(place, tracking_uri).list_artifacts(place.run_id, place.path)
+
+
+def load_text(artifact_uri: str) -> str:
+    """Return a file of UTF-8 text."""
+    return _read(artifact_uri).decode()
+
+
+def load_dict(artifact_uri: str) -> Any:
+    """Return what a file of JSON or YAML says."""
+    return artifact_formats.parsed_dict(_read(artifact_uri).decode(), artifact_uri)
+
+
+def load_image(artifact_uri: str) -> Any:
+    """Return a file as an image of Pillow."""
+    pillow = artifact_formats.optional("PIL.Image", "Pillow", "load_image")
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
+        image = pillow.open(download_artifacts(artifact_uri, dst_path=folder))
+        image.load()  # now, because the file goes
+    return image
+
+
+def _read(artifact_uri: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
+        path = Path(download_artifacts(artifact_uri, dst_path=folder))
+        if path.is_dir():
+            raise invalid(f"{artifact_uri} is a folder; name a file in it.")
+        return path.read_bytes()
+
+
+def _place(artifact_uri: str | None, run_id: str | None, artifact_path: str | None) -> ArtifactPlace:
+    if (artifact_uri is None) == (run_id is None):
+        raise invalid("Exactly one of `artifact_uri` or `run_id` must be specified.")
+    if artifact_uri is None:
+        return ArtifactPlace(values.to_run_id(run_id), str(artifact_path or ""))
+    if artifact_path is not None:
+        raise invalid("`artifact_path` cannot be specified if `artifact_uri` is specified.")
+    return artifact_uris.parse(artifact_uri)
+
+
+def _client(place: ArtifactPlace, tracking_uri: str | None) -> StepwellClient:
+    return StepwellClient(tracking_uri or place.tracking_uri)

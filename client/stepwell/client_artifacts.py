@@ -1,0 +1,267 @@
+"""The part of StepwellClient that is about artifacts."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from stepwell import artifact_formats, artifact_log, artifact_paths, values
+from stepwell.entities import FileInfo
+from stepwell.errors import StepwellException
+from stepwell.receipts import PendingWrite
+from stepwell.record import now_ms
+
+if TYPE_CHECKING:
+    from stepwell.downloads import Downloader
+
+LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
+LOGGED_IMAGES_TAG = "mlflow.loggedImages"
+
+
+class ArtifactMethods:
+    """Logs, lists and fetches artifacts by run id.
+
+    Log calls return when the artifact is on the server, whole; when the server is away, it waits on disk and is
+    delivered later. Artifact paths have slashes; a file replaces an older one of its path at once.
+    """
+
+    tracking_uri: str
+
+    def log_artifact(self, run_id: str, local_path: Any, artifact_path: str | None = None) -> None:
+        """Log a local file, or a folder, under its name into a folder of the run (its root if not given)."""
+        artifact_log.log_path(self.tracking_uri, values.to_run_id(run_id), local_path, artifact_path)
+
+    def log_artifacts(self, run_id: str, local_dir: Any, artifact_path: str | None = None) -> None:
+        """Log all files below a local folder into a folder of the run (its root if not given)."""
+        artifact_log.log_folder(self.tracking_uri, values.to_run_id(run_id), local_dir, artifact_path)
+
+    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
+        """Log text as a file in UTF-8."""
+        self._log_bytes(run_id, str(text).encode(), artifact_file)
+
+    def log_dict(self, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> None:
+        """Log a dict as JSON, or as YAML when the file's name ends in .yaml or .yml."""
+        self._log_bytes(run_id, artifact_formats.dict_bytes(dictionary, str(artifact_file)), artifact_file)
+
+    def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
+        """Log what a binary stream gives until its end."""
+        artifact_log.log_stream(self.tracking_uri, values.to_run_id(run_id), stream, artifact_file)
+
+    def log_figure(
+        self,
+        run_id: str,
+        figure: Any,
+        artifact_file: str,
+        *,
+        save_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Log a figure of matplotlib or plotly; `save_kwargs` go to what saves it. TypeError for other objects."""
+        path = artifact_paths.check_path(artifact_file, "artifact file")
+        with artifact_log.temporary_file(path) as file:
+            artifact_formats.save_figure(figure, file, save_kwargs)
+            self._log_file(run_id, file, path)
+
+    def log_image(
+        self,
+        run_id: str,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+        synchronous: bool | None = None,
+    ) -> PendingWrite | None:
+        """Log an image: a file of its own (`artifact_file`), or one of a series (`key`, `step`, `timestamp` in ms).
+
+        Args:
+            run_id: the run.
+            image: of Pillow, or an array; see `artifact_formats.to_image`.
+            artifact_file: the path; its suffix says the format.
+            key: name of the series; the image is stored below images/, as MLflow does it.
+            step: of the series, 0 if not given.
+            timestamp: milliseconds since the epoch, now if not given.
+            synchronous: of the tag that marks the run; the image itself is there when this returns.
+
+        Raises:
+            TypeError: both or neither of `artifact_file` and `key` are given, or it is no image.
+            ValueError: the key, the array's shape or its numbers are none of an image.
+        """
+        _check_image_arguments(artifact_file, key, step, timestamp)
+        found = artifact_formats.to_image(image)
+        if artifact_file is not None:
+            self._log_image(run_id, found, artifact_paths.check_path(artifact_file, "artifact file"))
+            return None
+        at_ms = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
+        full, small = artifact_formats.image_paths(str(key), values.to_step("image", step), at_ms)
+        self._log_image(run_id, found, full)
+        self._log_image(run_id, artifact_formats.thumbnail(found), small)
+        pending: PendingWrite | None = self._set_tag(run_id, LOGGED_IMAGES_TAG, "True", synchronous)
+        return pending
+
+    def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
+        """Log a table (a DataFrame or a dict of columns) as .json or .parquet; rows are added to one that is there."""
+        path = artifact_paths.check_path(artifact_file, "artifact file")
+        artifact_formats.check_table_path(path)
+        table = artifact_formats.to_table(data)
+        older = self._table(run_id, path)
+        if older is not None:
+            table = artifact_formats.joined_tables([older, table])
+        with artifact_log.temporary_file(path) as file:
+            artifact_formats.save_table(table, file)
+            self._log_file(run_id, file, path)
+        self._note_table(run_id, path)
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: list[str] | None = None,
+        extra_columns: list[str] | None = None,
+    ) -> Any:
+        """Return the tables of runs, one below the other, as a DataFrame.
+
+        Args:
+            experiment_id: whose runs, when `run_ids` is not given.
+            artifact_file: path of the table in each run.
+            run_ids: which runs; those without such a table are passed over.
+            extra_columns: columns to add: fields of RunInfo such as run_id, or names of params, tags and metrics.
+
+        Raises:
+            StepwellException: RESOURCE_DOES_NOT_EXIST when no run has such a table.
+        """
+        path = artifact_paths.check_path(artifact_file, "artifact file")
+        artifact_formats.check_table_path(path)
+        tables = []
+        for run in self._runs_with_tables(experiment_id, run_ids):
+            table = self._table(run.info.run_id, path)
+            if table is not None:
+                for column in extra_columns or ():
+                    table[column] = _column(run, column)
+                tables.append(table)
+        if not tables:
+            raise StepwellException(f"None of the runs has a table {path!r}.", "RESOURCE_DOES_NOT_EXIST")
+        return artifact_formats.joined_tables(tables)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        """Return what is directly in a folder of the run, in order; nothing for a file or what is not there."""
+        folder = artifact_paths.check_folder(path)
+        found = [
+            FileInfo(it.path, it.is_folder, None if it.is_folder else it.size_bytes)
+            for it in self._artifact_calls(run_id).list(values.to_run_id(run_id), folder, recursive=False)
+        ]
+        return sorted(found, key=lambda info: info.path)
+
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
+        """Fetch a file or a folder ("" is everything) and return its local path.
+
+        Args:
+            run_id: the run.
+            path: of the file or folder in the run.
+            dst_path: local folder, made if missing; a new temporary one if not given.
+
+        Raises:
+            StepwellException: RESOURCE_DOES_NOT_EXIST when there is no such artifact.
+        """
+        destination = Path(dst_path if dst_path is not None else tempfile.mkdtemp(prefix="stepwell-"))
+        with self._downloader(run_id) as downloader:
+            return str(downloader.download(artifact_paths.check_folder(path), destination))
+
+    def delete_artifacts(self, run_id: str, path: str | None = None) -> int:
+        """Remove a file, a folder, or (without a path) all artifacts of the run, for good; returns how many files."""
+        folder = artifact_paths.check_folder(path)
+        calls, count, more = self._artifact_calls(run_id), 0, True
+        while more:
+            step, more = calls.delete(values.to_run_id(run_id), folder)
+            count += step
+        return count
+
+    def _artifact_calls(self, run_id: str) -> Any:
+        """Return the way to the run's artifacts, after delivering what waits of them, so that reading sees it."""
+        from stepwell import outbox
+        from stepwell.artifact_calls import ArtifactCalls
+
+        outbox.deliver_run(self.tracking_uri, values.to_run_id(run_id))
+        return ArtifactCalls(self.tracking_uri)
+
+    def _downloader(self, run_id: str) -> "Downloader":
+        from stepwell.downloads import Downloader
+
+        self._artifact_calls(run_id)
+        return Downloader(self.tracking_uri, values.to_run_id(run_id))
+
+    def _log_bytes(self, run_id: str, data: bytes, path: object) -> None:
+        artifact_log.log_bytes(self.tracking_uri, values.to_run_id(run_id), data, path)
+
+    def _log_file(self, run_id: str, file: Path, path: str) -> None:
+        artifact_log.log_file(self.tracking_uri, values.to_run_id(run_id), file, path)
+
+    def _log_image(self, run_id: str, image: Any, path: str) -> None:
+        with artifact_log.temporary_file(path) as file:
+            image.save(file)
+            self._log_file(run_id, file, path)
+
+    def _table(self, run_id: str, path: str) -> Any:
+        """Return the table at a path; None when there is none."""
+        with (
+            tempfile.TemporaryDirectory(prefix="stepwell-") as folder,
+            self._downloader(run_id) as downloader,
+        ):
+            try:
+                return artifact_formats.read_table(downloader.read(path, Path(folder)))
+            except StepwellException as failure:
+                if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return None
+
+    def _note_table(self, run_id: str, path: str) -> None:
+        """Note a table in the run's tag, as MLflow does, so that pages find it."""
+        text = self._get_run(run_id).data.tags.get(LOGGED_ARTIFACTS_TAG, "[]")
+        noted = json.loads(text)
+        entry = {"path": path, "type": "table"}
+        if entry not in noted:
+            self._set_tag(run_id, LOGGED_ARTIFACTS_TAG, json.dumps([*noted, entry]), True)
+
+    def _runs_with_tables(self, experiment_id: str, run_ids: list[str] | None) -> list[Any]:
+        if run_ids is not None:
+            return [self._get_run(run_id) for run_id in run_ids]
+        runs: list[Any] = []
+        token = None
+        while True:
+            page = self._search_runs(experiment_id, token)
+            runs += [run for run in page if LOGGED_ARTIFACTS_TAG in run.data.tags]
+            token = page.token
+            if not token:
+                return runs
+
+    def _get_run(self, run_id: str) -> Any:
+        return self.get_run(run_id)  # type: ignore[attr-defined]  # StepwellClient has it
+
+    def _set_tag(self, run_id: str, key: str, value: str, synchronous: bool | None) -> Any:
+        return self.set_tag(run_id, key, value, synchronous)  # type: ignore[attr-defined]
+
+    def _search_runs(self, experiment_id: str, token: str | None) -> Any:
+        return self.search_runs([experiment_id], max_results=1_000, page_token=token)  # type: ignore[attr-defined]
+
+
+def _check_image_arguments(
+    artifact_file: str | None, key: str | None, step: int | None, timestamp: int | None
+) -> None:
+    if artifact_file is not None and any(argument is not None for argument in (key, step, timestamp)):
+        raise TypeError(
+            "The `artifact_file` parameter cannot be used in conjunction with `key`, `step`, or `timestamp` parameters."
+        )
+    if artifact_file is None and key is None:
+        raise TypeError("Invalid arguments: Please specify exactly one of `artifact_file` or `key`.")
+
+
+def _column(run: Any, name: str) -> Any:
+    """Return what a run says under a name, for load_table."""
+    if hasattr(run.info, name):
+        return getattr(run.info, name)
+    for found in (run.data.params, run.data.tags, run.data.metrics):
+        if name in found:
+            return found[name]
+    raise StepwellException(
+        f"Run {run.info.run_id} has no {name!r}: extra columns are fields of RunInfo, params, tags or metrics.",
+        "INVALID_PARAMETER_VALUE",
+    )

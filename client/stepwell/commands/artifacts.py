@@ -1,0 +1,140 @@
+"""The command `stepwell artifacts`: list, download, log and rm."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepwell import StepwellClient, StepwellException, artifact_paths
+from stepwell import artifacts as artifact_calls
+from stepwell.entities import FileInfo
+
+
+class _Group(click.Group):
+    """A group whose commands show what went wrong as one line."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except StepwellException as failure:
+            raise click.ClickException(failure.message) from failure
+
+
+_run = click.option("--run-id", "-r", required=True, metavar="ID", help="The run.")
+_path = click.option(
+    "--artifact-path",
+    "-a",
+    default="",
+    metavar="PATH",
+    help="A file or folder of the run; all of it if not given.",
+)
+
+
+@click.group(cls=_Group)
+@click.option(
+    "--tracking-uri",
+    envvar=["STEPWELL_TRACKING_URI", "MLFLOW_TRACKING_URI"],
+    metavar="URI",
+    help="The server.  [default: grpc://127.0.0.1:50051]",
+)
+@click.pass_context
+def artifacts(context: click.Context, tracking_uri: str | None) -> None:
+    """Files of runs."""
+    context.obj = _deferred(tracking_uri)
+
+
+@artifacts.command("list")
+@_run
+@_path
+@click.option("--recursive", "-R", is_flag=True, help="Also what is in its folders.")
+@click.pass_obj
+def list_(client: Callable[[], StepwellClient], run_id: str, artifact_path: str, recursive: bool) -> None:
+    """List a folder: size in bytes and path; folders end with a slash."""
+    _show(client(), run_id, artifact_path, recursive)
+
+
+@artifacts.command()
+@click.option("--run-id", "-r", metavar="ID", help="The run.")
+@_path
+@click.option("--artifact-uri", "-u", metavar="URI", help="runs:/ID/PATH, instead of the two options before.")
+@click.option(
+    "--dst-path",
+    "-d",
+    type=click.Path(file_okay=False),
+    default=".",
+    show_default=True,
+    help="Local folder, made if missing.",
+)
+@click.pass_obj
+def download(
+    client: Callable[[], StepwellClient],
+    run_id: str | None,
+    artifact_path: str,
+    artifact_uri: str | None,
+    dst_path: str,
+) -> None:
+    """Fetch a file or a folder and print where it is."""
+    if (run_id is None) == (artifact_uri is None):
+        raise click.UsageError("Give either --run-id or --artifact-uri.")
+    click.echo(
+        artifact_calls.download_artifacts(
+            artifact_uri,
+            run_id,
+            artifact_path or None if run_id else None,
+            dst_path,
+            client().tracking_uri if run_id else None,
+        )
+    )
+
+
+@artifacts.command()
+@_run
+@click.option("--artifact-path", "-a", metavar="PATH", help="Folder of the run; its root if not given.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.pass_obj
+def log(
+    client: Callable[[], StepwellClient], run_id: str, artifact_path: str | None, paths: tuple[Path, ...]
+) -> None:
+    """Log files and folders under their names."""
+    for path in paths:
+        client().log_artifact(run_id, path, artifact_path)
+
+
+@artifacts.command()
+@_run
+@click.option("--artifact-path", "-a", metavar="PATH", help="A file, or a folder with all that is in it.")
+@click.option("--all", "everything", is_flag=True, help="Everything that the run has, instead of a path.")
+@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def rm(
+    client: Callable[[], StepwellClient], run_id: str, artifact_path: str | None, everything: bool, yes: bool
+) -> None:
+    """Remove a file or a folder, for good."""
+    if (artifact_path is None) != everything:
+        raise click.UsageError("Give either --artifact-path or --all.")
+    what = "all artifacts" if everything else repr(artifact_path)
+    if not yes:
+        click.confirm(f"Remove {what} of run {run_id} for good?", abort=True)
+    count = client().delete_artifacts(run_id, artifact_path)
+    click.echo(f"{count} file{'' if count == 1 else 's'} removed.")
+    if count == 0 and not everything:
+        raise StepwellException(f"Run {run_id} has no artifact {artifact_path!r}.", "RESOURCE_DOES_NOT_EXIST")
+
+
+def _deferred(tracking_uri: str | None) -> Callable[[], StepwellClient]:
+    """Return what makes the client: only for commands that run, so that --help needs no server's address."""
+    return lambda: StepwellClient(tracking_uri)
+
+
+def _show(client: StepwellClient, run_id: str, folder: str, recursive: bool) -> None:
+    for info in client.list_artifacts(run_id, artifact_paths.check_folder(folder)):
+        click.echo(_line(info))
+        if recursive and info.is_dir:
+            _show(client, run_id, info.path, recursive)
+
+
+def _line(info: FileInfo) -> str:
+    size = "" if info.file_size is None else f"{info.file_size:,}"
+    return f"{size:>16}  {info.path}{'/' if info.is_dir else ''}"

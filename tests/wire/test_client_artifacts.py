@@ -1,0 +1,373 @@
+"""Artifacts of the client against a real server: MLflow's functions, files, folders, refusals, waiting."""
+
+import io
+import json
+import os
+import threading
+import uuid
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pandas
+import plotly.graph_objects
+import pytest
+from PIL import Image
+
+import stepwell as mlflow
+from stepwell import MlflowClient, artifact_settings, outbox
+from stepwell.entities import FileInfo
+from tests.harness.client_errors import refused
+from tests.harness.s3 import free_port
+from tests.wire.conftest import Script
+
+pytestmark = pytest.mark.usefixtures("tracking_uri", "spool")
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
+    monkeypatch.setattr(outbox, "_away_until", {})
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files of several kinds."""
+    root = tmp_path / "files"
+    for name, data in {
+        "a.txt": b"a",
+        "sub/b.bin": os.urandom(70_000),
+        "sub/deep/ü x.csv": b"1,2",
+        "empty": b"",
+    }.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return root
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_files_and_folders(folder: Path, tmp_path: Path) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(folder / "a.txt")
+        mlflow.log_artifact(str(folder / "a.txt"), "below/it")
+        mlflow.log_artifact(folder, "whole")
+        mlflow.log_artifacts(folder, "flat")
+        mlflow.log_artifacts(folder)
+    client = MlflowClient()
+    assert [dict(info) for info in client.list_artifacts(run.info.run_id)] == [
+        {"path": "a.txt", "is_dir": False, "file_size": 1},
+        {"path": "below", "is_dir": True, "file_size": None},
+        {"path": "empty", "is_dir": False, "file_size": 0},
+        {"path": "flat", "is_dir": True, "file_size": None},
+        {"path": "sub", "is_dir": True, "file_size": None},
+        {"path": "whole", "is_dir": True, "file_size": None},
+    ]
+    assert client.list_artifacts(run.info.run_id, "whole/files/sub")[0] == FileInfo(
+        "whole/files/sub/b.bin", False, 70_000
+    )
+    assert client.list_artifacts(run.info.run_id, "a.txt") == []
+    for path, where in (("flat", "flat"), ("whole/files", "whole/files")):
+        target = client.download_artifacts(run.info.run_id, path, str(tmp_path / "out"))
+        assert target == str(tmp_path / "out" / where)
+        assert content(Path(target)) == content(folder)
+    everything = content(Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id)))
+    assert (len(everything), everything["below/it/a.txt"]) == (13, b"a")
+
+
+def test_large_files_come_back_whole_and_over_the_old(tmp_path: Path) -> None:
+    source, out = tmp_path / "large.bin", tmp_path / "out"
+    with mlflow.start_run() as run:
+        for _ in range(2):
+            source.write_bytes(os.urandom(9 * MIB + 17))
+            mlflow.log_artifact(source)
+            target = mlflow.artifacts.download_artifacts(
+                f"runs:/{run.info.run_id}/large.bin", dst_path=str(out)
+            )
+            assert Path(target).read_bytes() == source.read_bytes()
+    assert [path.name for path in out.iterdir()] == ["large.bin"]
+
+
+def test_text_dicts_and_streams() -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_text("grüße\n", "notes/a.txt")
+        mlflow.log_dict({"k": [1, 2.5], "path": Path("x")}, "d.json")
+        mlflow.log_dict({"k": [1, 2.5]}, "d.yaml")
+        mlflow.log_stream(io.BytesIO(b"x" * 3_000_000), "s.bin")
+        uri = mlflow.get_artifact_uri("notes/a.txt")
+        assert uri == f"{run.info.artifact_uri}/notes/a.txt"
+        assert mlflow.artifacts.load_text(uri) == "grüße\n"
+        assert mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/d.json") == {"k": [1, 2.5], "path": "x"}
+        assert mlflow.artifacts.load_dict(mlflow.get_artifact_uri("d.yaml")) == {"k": [1, 2.5]}
+        assert mlflow.artifacts.load_text(mlflow.get_artifact_uri("s.bin")) == "x" * 3_000_000
+        assert mlflow.get_artifact_uri() == run.info.artifact_uri
+        with refused("INVALID_PARAMETER_VALUE", "binary mode"):
+            mlflow.log_stream(io.StringIO("text"), "t")
+        with refused("INVALID_PARAMETER_VALUE", "a folder"):
+            mlflow.artifacts.load_text(mlflow.get_artifact_uri("notes"))
+
+
+def test_figures() -> None:
+    with mlflow.start_run() as run:
+        drawn = matplotlib.figure.Figure()
+        drawn.subplots().plot([1, 2])
+        mlflow.log_figure(drawn, "plots/m.png", save_kwargs={"dpi": 20})
+        mlflow.log_figure(plotly.graph_objects.Figure(), "p.html")
+        image = mlflow.artifacts.load_image(mlflow.get_artifact_uri("plots/m.png"))
+        assert image.width < 200
+        assert "plotly" in mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/p.html")
+        with pytest.raises(TypeError, match="file extension"):
+            mlflow.log_figure(plotly.graph_objects.Figure(), "p.txt")
+        with pytest.raises(TypeError, match="figure object"):
+            mlflow.log_figure("no figure", "x.png")
+
+
+def test_images() -> None:
+    pixels = np.arange(0, 240, dtype=np.uint8).reshape(8, 10, 3)
+    with mlflow.start_run() as run:
+        mlflow.log_image(pixels, "a.png")
+        mlflow.log_image(Image.fromarray(pixels), "b.png")
+        mlflow.log_image(pixels / 255, "c.png")
+        mlflow.log_image(np.ones((4, 4, 1), bool), "d.png")
+        mlflow.log_image(pixels, key="dogs/all", step=3, timestamp=17)
+        for name in ("a.png", "b.png", "c.png"):
+            assert np.array_equal(
+                np.asarray(mlflow.artifacts.load_image(mlflow.get_artifact_uri(name))), pixels
+            )
+    names = [info.path for info in MlflowClient().list_artifacts(run.info.run_id, "images")]
+    assert all(name.startswith("images/dogs#all%step%3%timestamp%17%") for name in names)
+    assert sorted(name.rpartition(".")[2] for name in names) == ["png", "webp"]
+    assert mlflow.get_run(run.info.run_id).data.tags["mlflow.loggedImages"] == "True"
+
+
+def test_images_that_are_none() -> None:
+    with mlflow.start_run():
+        for bad, error, text in (
+            (np.zeros((2, 2, 5)), ValueError, "shape"),
+            (np.full((2, 2), 256), ValueError, "Integer pixel"),
+            (np.full((2, 2), np.nan), ValueError, "Float pixel"),
+            (np.full((2, 2), "x"), TypeError, "data type"),
+            ([[1, 2]], TypeError, "image object"),
+        ):
+            with pytest.raises(error, match=text):
+                mlflow.log_image(bad, "x.png")
+        for arguments in ({}, {"artifact_file": "a.png", "key": "k"}, {"artifact_file": "a.png", "step": 1}):
+            with pytest.raises(TypeError):
+                mlflow.log_image(np.zeros((2, 2)), **arguments)
+        with pytest.raises(ValueError, match="alphanumerics"):
+            mlflow.log_image(np.zeros((2, 2)), key="a*b")
+
+
+@pytest.mark.parametrize("suffix", ["json", "parquet"])
+def test_tables(suffix: str) -> None:
+    path = f"tables/t.{suffix}"
+    with mlflow.start_run() as run:
+        mlflow.log_param("p", 5)
+        mlflow.log_table({"n": [1, 2], "text": ["ä", None]}, path)
+        mlflow.log_table(pandas.DataFrame({"n": [3], "text": ["c"]}), path)
+        mlflow.log_table({"n": 4, "text": "d"}, path)
+        table = mlflow.load_table(path, run_ids=[run.info.run_id], extra_columns=["run_id", "p"])
+    assert table["n"].tolist() == [1, 2, 3, 4]
+    assert table["text"].tolist()[2:] == ["c", "d"]
+    assert set(table["run_id"]) == {run.info.run_id}
+    assert set(table["p"]) == {"5"}
+    tag = mlflow.get_run(run.info.run_id).data.tags["mlflow.loggedArtifacts"]
+    assert json.loads(tag) == [{"path": path, "type": "table"}]
+    with refused("RESOURCE_DOES_NOT_EXIST", "has a table"):
+        mlflow.load_table("other.json", run_ids=[run.info.run_id])
+    with refused("INVALID_PARAMETER_VALUE", r"\.json or \.parquet"):
+        MlflowClient().log_table(run.info.run_id, {"n": 1}, "t.csv")
+
+
+def test_removing(folder: Path) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(folder, "f")
+        mlflow.log_text("x", "y")
+    client = MlflowClient()
+    assert client.delete_artifacts(run.info.run_id, "f/sub") == 2
+    assert client.delete_artifacts(run.info.run_id, "f/sub") == 0
+    assert client.delete_artifacts(run.info.run_id, "f/a.txt") == 1
+    assert [info.path for info in client.list_artifacts(run.info.run_id)] == ["f", "y"]
+    assert client.delete_artifacts(run.info.run_id) == 2
+
+
+def test_paths_that_are_none(folder: Path) -> None:
+    with mlflow.start_run() as run:
+        for path in ("../x", "/x", "a//b", "a/", "C:/x", "a\\b", "a\0b", "x" * 256, "a/./b"):
+            with refused("INVALID_PARAMETER_VALUE", "artifact"):
+                mlflow.log_text("t", path)
+            with refused("INVALID_PARAMETER_VALUE", "artifact"):
+                mlflow.log_artifact(folder / "a.txt", path)
+            with refused("INVALID_PARAMETER_VALUE", "artifact"):
+                MlflowClient().download_artifacts(run.info.run_id, path)
+        with refused("INVALID_PARAMETER_VALUE", "does not exist"):
+            mlflow.log_artifact(folder / "nowhere")
+        with refused("INVALID_PARAMETER_VALUE", "not a folder"):
+            mlflow.log_artifacts(folder / "a.txt")
+        with refused("RESOURCE_DOES_NOT_EXIST"):
+            MlflowClient().download_artifacts(run.info.run_id, "nowhere")
+        with refused("INVALID_PARAMETER_VALUE", "names no artifact"):
+            mlflow.artifacts.load_text("https://example.org/x")
+        with refused("INVALID_PARAMETER_VALUE", "Exactly one"):
+            mlflow.artifacts.list_artifacts()
+    with refused("RESOURCE_DOES_NOT_EXIST", "no run"):
+        MlflowClient().log_text(uuid.uuid4().hex, "t", "p")
+
+
+def test_links(folder: Path, tmp_path: Path) -> None:
+    (folder / "inside").symlink_to(folder / "a.txt")
+    (folder / "sub2").symlink_to(folder / "sub")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(folder)
+        names = {info.path for info in MlflowClient().list_artifacts(run.info.run_id)}
+        assert {"inside", "sub2"} <= names
+        (tmp_path / "secret").write_text("s")
+        for target, text in (
+            (tmp_path / "secret", "leaves the folder"),
+            (folder / "gone", "leads nowhere"),
+            (folder, "around it"),
+        ):
+            (folder / "link").symlink_to(target)
+            with refused("INVALID_PARAMETER_VALUE", text):
+                mlflow.log_artifacts(folder)
+            (folder / "link").unlink()
+        os.mkfifo(folder / "pipe")
+        with refused("INVALID_PARAMETER_VALUE", "neither a file nor a folder"):
+            mlflow.log_artifacts(folder)
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "outside").mkdir()
+    (out / "sub").symlink_to(tmp_path / "outside")
+    with refused("INVALID_PARAMETER_VALUE", "symbolic link that leaves"):
+        MlflowClient().download_artifacts(run.info.run_id, "sub", str(out))
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_file_that_changes_while_it_is_sent_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"x" * (2 * MIB))
+    from stepwell.uploads import Uploader
+
+    original = Uploader._stream
+
+    def stream(self: Uploader, *arguments: object) -> None:
+        source.write_bytes(b"y" * (2 * MIB))
+        original(self, *arguments)
+
+    monkeypatch.setattr(Uploader, "_stream", stream)
+    with mlflow.start_run() as run:
+        with pytest.raises(mlflow.StepwellException, match="changed while"):
+            mlflow.log_artifact(source)
+        assert MlflowClient().list_artifacts(run.info.run_id) == []
+
+
+def test_many_threads_log_at_once() -> None:
+    client = MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    failures = []
+
+    def log(number: int) -> None:
+        try:
+            for step in range(5):
+                client.log_text(run_id, f"{number} {step}", f"{number}/{step}.txt")
+        except mlflow.StepwellException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=log, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sum(len(client.list_artifacts(run_id, str(number))) for number in range(8)) == 40
+
+
+def test_what_is_logged_while_the_server_is_away_waits(
+    tracking_uri: str, folder: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.3")
+    monkeypatch.setattr(outbox, "start_delivery", lambda: None)
+    run_id = MlflowClient().create_run("0").info.run_id
+    away = MlflowClient(f"grpc://127.0.0.1:{free_port()}")
+    away.log_artifacts(run_id, folder, "f")
+    away.log_text(run_id, "first", "t")
+    away.log_text(run_id, "second", "t")
+    (folder / "a.txt").write_text("changed since")
+    assert len(list((spool / "artifacts" / run_id).glob("*.json"))) == 6
+    assert outbox.deliver_outbox().waiting == 6
+    report = outbox.deliver_outbox(tracking_uri=tracking_uri)
+    assert (report.delivered, report.waiting, report.refused) == (6, 0, [])
+    assert list((spool / "artifacts").iterdir()) == []
+    uri = f"runs:/{run_id}"
+    assert mlflow.artifacts.load_text(f"{uri}/f/a.txt") == "a"
+    assert mlflow.artifacts.load_text(f"{uri}/t") == "second"
+    assert outbox.deliver_outbox().delivered == 0
+    monkeypatch.setenv("STEPWELL_ON_UNREACHABLE", "raise")
+    monkeypatch.setattr(outbox, "_away_until", {})
+    with refused("TEMPORARILY_UNAVAILABLE"):
+        away.log_text(run_id, "t", "u")
+
+
+def test_offline_everything_waits_and_reading_delivers_it(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    monkeypatch.setattr(outbox, "start_delivery", lambda: None)
+    monkeypatch.setenv("STEPWELL_MODE", "offline")
+    client.log_text(run_id, "x", "a")
+    monkeypatch.delenv("STEPWELL_MODE")
+    assert [info.path for info in client.list_artifacts(run_id)] == ["a"]
+    assert not any((spool / "artifacts").iterdir())
+
+
+def test_what_the_server_refuses_later_is_kept_and_told(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = MlflowClient()
+    run_id, unknown = client.create_run("0").info.run_id, uuid.uuid4().hex
+    client.log_text(run_id, "x", "a")
+    monkeypatch.setattr(outbox, "start_delivery", lambda: None)
+    monkeypatch.setenv("STEPWELL_MODE", "offline")
+    client.log_text(run_id, "x", "a/b")
+    client.log_text(run_id, "x", "c")
+    client.log_text(unknown, "x", "d")
+    monkeypatch.delenv("STEPWELL_MODE")
+    report = outbox.deliver_outbox()
+    assert (report.delivered, report.waiting) == (1, 1)  # a run that is not there may come
+    ((refused_run, path, reason),) = report.refused
+    assert (refused_run, path) == (run_id, "a/b")
+    assert "file and a folder" in reason
+    kept = list((spool / "artifacts" / run_id / "refused").glob("*.data"))
+    assert [file.read_text() for file in kept] == ["x"]
+
+
+def test_the_next_process_delivers_what_waits(script: Script, spool: Path, tmp_path: Path) -> None:
+    run_id = MlflowClient().create_run("0").info.run_id
+    environment = {"STEPWELL_SPOOL_DIR": str(spool)}
+    text = "import stepwell, sys; stepwell.StepwellClient().log_text(sys.argv[1], 'x' * 10, sys.argv[2])"
+    assert script(text, run_id, "a", **environment, STEPWELL_MODE="offline").returncode == 0
+    assert len(list((spool / "artifacts" / run_id).glob("*.json"))) == 1
+    answer = script(text, run_id, "b", **environment)
+    assert answer.returncode == 0, answer.stderr
+    assert [info.path for info in MlflowClient().list_artifacts(run_id)] == ["a", "b"]
+
+
+def test_settings_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value, ask in (
+        ("STEPWELL_ARTIFACT_TRANSFER", "pigeon", artifact_settings.transfer),
+        ("STEPWELL_ARTIFACT_ATTEMPTS", "0", artifact_settings.attempts),
+        ("STEPWELL_ARTIFACT_PARTS_AT_ONCE", "x", artifact_settings.parts_at_once),
+        ("STEPWELL_ARTIFACT_TIMEOUT_S", "-1", artifact_settings.timeout_s),
+    ):
+        monkeypatch.setenv(name, value)
+        with refused("INVALID_PARAMETER_VALUE", name):
+            ask()
