@@ -36,7 +36,7 @@ async def _deliver(uri: str, folders: list[Path]) -> None:
                 continue
             log = LeftLog(folder)
         except StepwellException as error:
-            if folder.exists():  # else its own process has delivered it meanwhile
+            if spool_folder.is_spool(folder):  # else somebody else has delivered it meanwhile
                 _log.warning("What an earlier process left cannot be delivered: %s", error.message)
             continue
         if log.is_dead:

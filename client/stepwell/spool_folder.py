@@ -181,6 +181,11 @@ def spools(root: Path) -> Iterator[Path]:
     yield from (folder for _, folder in sorted(found))
 
 
+def is_spool(folder: Path) -> bool:
+    """Tell whether there is a spool, readable or not: one that is removed loses its description first."""
+    return (folder / WRITER_FILE).exists()
+
+
 def is_held_here(folder: Path) -> bool:
     """Tell whether this process holds the spool."""
     return folder in _held

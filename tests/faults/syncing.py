@@ -71,5 +71,5 @@ def copy_spools(source: Path, target: Path) -> None:
 
 
 def is_empty(folder: Path) -> bool:
-    """Tell whether nothing waits in a folder of spools."""
-    return not folder.exists() or not any(folder.iterdir())
+    """Tell whether nothing waits in a folder of spools. Who is killed while it removes one leaves its shell behind."""
+    return not any(folder.rglob("writer.json"))

@@ -85,6 +85,8 @@ def _deliver_all(root: Path, uri: str | None, as_json: bool, *, follow: bool) ->
         try:
             logs.append(LeftLog(folder, follow=follow))
         except StepwellException as error:
+            if not spool_folder.is_spool(folder):  # somebody else has delivered it meanwhile
+                continue
             receipts.append(SpoolReceipt(str(folder), "", "", 0, 0, 1, 0, (error.message,)))
     receipts += background.run(lambda: _ship_all(logs, uri, quiet=as_json)) if logs else []
     for receipt in receipts:
