@@ -1,6 +1,7 @@
 """One station of a point's trip at a time, and the limit: COPY of the same chunks without anything around it."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,7 +20,7 @@ from stepwell_server.store.pool import SESSION_SETTINGS, Pool
 from stepwell_server.store.writers import PostgresWriterStore
 from stepwell_server.transport.ingest import batch_from_proto
 
-REPEATS = 5
+REPEATS = 9
 
 
 def batch_of(shape: Shape, identity: WriterIdentity, first_step: int = 0) -> Batch:
@@ -60,17 +61,18 @@ def building(shape: Shape) -> dict[str, Any]:
 
 
 def _rate(work: Callable[[], Any], shape: Shape) -> dict[str, Any]:
-    """The best of several repeats, in processor time of this thread: what others do does not count."""
-    best = float("inf")
+    """The median of several repeats, in processor time of this thread: what others do counts little."""
+    repeats = max(5, 500_000 // len(shape))
+    seconds = []
     for _ in range(REPEATS):
-        repeats = max(1, 200_000 // len(shape))
         started = time.thread_time()
         for _ in range(repeats):
             work()
-        best = min(best, (time.thread_time() - started) / repeats)
+        seconds.append((time.thread_time() - started) / repeats)
+    typical = statistics.median(seconds)
     return {
-        "points_per_cpu_second": round(len(shape) / best),
-        "ns_per_point": round(best / len(shape) * 1e9, 1),
+        "points_per_cpu_second": round(len(shape) / typical),
+        "ns_per_point": round(typical / len(shape) * 1e9, 1),
     }
 
 

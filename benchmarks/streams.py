@@ -117,7 +117,7 @@ class RawWriter:
 
     async def settled(self) -> None:
         """Wait until everything that was sent is committed."""
-        while self.committed < self.position:  # noqa: ASYNC110 - both sides are counters of this loop
+        while self.committed < self.position:  # noqa: ASYNC110 - the reader may be anywhere in between
             await asyncio.sleep(0.001)
 
     async def close(self) -> None:

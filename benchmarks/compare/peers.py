@@ -1,5 +1,7 @@
 """The other servers: each in a virtual environment of its own, on a database of its own in the same PostgreSQL."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,12 +79,17 @@ def running_peer(peer: Peer, store: str) -> Iterator[int]:
             _wait(process, port, log)
             yield port
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the server with all of its workers, which are a session of their own."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: object) -> None:

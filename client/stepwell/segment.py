@@ -76,12 +76,15 @@ class Segment:
         self.end_position = first_position + records
         self.path = folder / segment_name(first_position, records)
         size = records * RECORD_BYTES
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # It gets its name when it has all its room: a reader must never meet a file that is still growing.
+        unfinished = self.path.with_name(f".{self.path.name}")
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, size)
             self.buffer = mmap.mmap(descriptor, size)
+            unfinished.rename(self.path)
         except OSError:
-            self.path.unlink()
+            unfinished.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
