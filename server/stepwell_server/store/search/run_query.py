@@ -30,7 +30,7 @@ from stepwell_server.store.search.tables import RUN_TABLES, metric_id
 # As many runs are filtered and sorted without a try to walk; each costs some microseconds.
 CANDIDATES_MAX = 2_000
 # Entries of an index that a walk looks at before it gives up.
-WALKED_MAX = 5_000
+WALKED_MAX = 15_000
 # Conditions whose counts are asked for; each count reads at most CANDIDATES_MAX index entries.
 NARROWINGS_MAX = 4
 
