@@ -162,7 +162,7 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            del self.experiments, self.runs, self.series, self.ingest, self.artifacts
+            del self.experiments, self.runs, self.series, self.search, self.ingest, self.artifacts
             self._channel = None
 
 

@@ -80,7 +80,7 @@ class Segment:
         unfinished = self.path.with_name(f".{self.path.name}")
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, size)
+            allocate(descriptor, size)
             self.buffer = mmap.mmap(descriptor, size)
             unfinished.rename(self.path)
         except OSError:
@@ -108,6 +108,14 @@ class Segment:
         for _ in itertools.islice(self.offsets, max(room - taken, 0)):
             pass
         return min(taken, room)
+
+
+def allocate(descriptor: int, size: int) -> None:
+    """Give an empty file all its room on disk, filled with zeros."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:  # macOS
+        os.write(descriptor, bytes(size))
 
 
 def as_records(buffer: Any) -> "NDArray[Any]":

@@ -223,6 +223,21 @@ def test_a_listing_that_misses_a_new_segment_loses_nothing(
     assert all_steps(reader(log), records=FIRST_SEGMENT_RECORDS) == list(range(LONG))
 
 
+def test_a_segment_has_its_name_only_when_it_has_its_room(
+    log: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocate, seen = segment.allocate, []
+
+    def look_meanwhile(descriptor: int, size: int) -> None:
+        seen.append([path.stat().st_size for path in log.folder.glob("points-*")])
+        allocate(descriptor, size)
+
+    monkeypatch.setattr(segment, "allocate", look_meanwhile)
+    fill(log, LONG)
+    assert seen
+    assert all(size for sizes in seen for size in sizes)
+
+
 class TestFull:
     """What happens where the spool has reached its limit."""
 

@@ -18,7 +18,7 @@ from stepwell_server.model import Float64s, Int64s
 # just not 16: 8.2 bytes for a point of 8. With 4,096 points the ninth piece would make that 10.
 CHUNK_POINTS_MAX = 3_987
 # A chunk of fewer points is small: worth merging. The statements of compaction.sql have both numbers, and the index of
-# migration 0007 this one.
+# migration 0009 this one.
 SMALL_POINTS_MAX = 3_000
 
 INT32_MAX = 2**31 - 1
