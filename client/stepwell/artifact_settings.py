@@ -16,6 +16,8 @@ from pathlib import Path
 from stepwell import settings
 from stepwell.errors import invalid
 
+# Where artifacts wait, inside the folder of the spools.
+OUTBOX_FOLDER = "artifacts"
 PARTS_AT_ONCE_DEFAULT = 4
 FILES_AT_ONCE_DEFAULT = 8
 AT_ONCE_MAX = 64
@@ -69,7 +71,7 @@ def progress() -> bool:
 
 def outbox_folder() -> Path:
     """Return where artifacts wait for a server that is away."""
-    return (settings.spool_dir() or settings.SPOOL_DIR_DEFAULT).absolute() / "artifacts"
+    return (settings.spool_dir() or settings.SPOOL_DIR_DEFAULT).absolute() / OUTBOX_FOLDER
 
 
 def _count(variable: str, default: int, highest: int) -> int:

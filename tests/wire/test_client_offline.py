@@ -190,6 +190,18 @@ def test_a_damaged_spool_is_delivered_as_far_as_it_goes(script, place: Path, tra
     assert len(mlflow.get_metric_history(answer.stdout.strip(), "loss")) == 3_000 - 524
 
 
+def test_artifacts_wait_and_are_synced_too(script, place: Path, tracking_uri: str) -> None:
+    text = (
+        "import stepwell\nwith stepwell.start_run() as run:\n    stepwell.log_text('hello', 'notes/a.txt')\n"
+    )
+    answer = script(text + "print(run.info.run_id)", STEPWELL_MODE="offline")
+    assert answer.returncode == 0, answer.stderr
+    delivered = sync()
+    assert delivered.returncode == 0, delivered.stdout
+    assert "artifacts: delivered; 1 committed" in delivered.stdout
+    assert mlflow.artifacts.load_text(f"runs:/{answer.stdout.strip()}/notes/a.txt") == "hello"
+
+
 def test_sync_says_what_is_wrong_with_its_argument(tmp_path: Path) -> None:
     wrong = sync(str(tmp_path / "nowhere"))
     assert wrong.returncode == 1

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from stepwell import background, settings, spool_folder
+from stepwell.artifact_settings import OUTBOX_FOLDER
 from stepwell.connection import connect
 from stepwell.errors import StepwellException
 from stepwell.left_log import LeftLog
+from stepwell.outbox import deliver_outbox
 from stepwell.shipper import Shipper
 
 PROGRESS_S = 0.2  # how often the progress is drawn
@@ -89,9 +91,23 @@ def _deliver_all(root: Path, uri: str | None, as_json: bool, *, follow: bool) ->
                 continue
             receipts.append(SpoolReceipt(str(folder), "", "", 0, 0, 1, 0, (error.message,)))
     receipts += background.run(lambda: _ship_all(logs, uri, quiet=as_json)) if logs else []
+    # After the runs: an artifact needs its run.
+    receipts += _deliver_artifacts(root / OUTBOX_FOLDER, uri)
     for receipt in receipts:
         click.echo(json.dumps(asdict(receipt)) if as_json else _shown(receipt))
     return receipts
+
+
+def _deliver_artifacts(folder: Path, uri: str | None) -> list[SpoolReceipt]:
+    """Deliver the artifacts that wait; one receipt for all of them, counted in files, if there are any."""
+    report = deliver_outbox(folder, uri)
+    if not (report.delivered or report.waiting or report.refused):
+        return []
+    problems = tuple(f"{path} of run {run_id}: {reason}" for run_id, path, reason in report.refused)
+    refused = len(report.refused)
+    return [
+        SpoolReceipt(str(folder), "", "artifacts", report.delivered, refused, report.waiting, 0, problems)
+    ]
 
 
 async def _ship_all(logs: list[LeftLog], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
@@ -143,5 +159,5 @@ def _receipt(log: LeftLog) -> SpoolReceipt:
 def _shown(receipt: SpoolReceipt) -> str:
     state = "delivered" if receipt.is_delivered else f"{receipt.waiting} wait"
     counts = f"{receipt.committed} committed, {receipt.rejected} rejected, {receipt.damaged} damaged"
-    name = f"{receipt.run_name} ({receipt.run_id})" if receipt.run_id else receipt.spool
+    name = f"{receipt.run_name} ({receipt.run_id})" if receipt.run_id else receipt.run_name or receipt.spool
     return "\n".join([f"{name}: {state}; {counts}", *(f"  {problem}" for problem in receipt.problems)])
