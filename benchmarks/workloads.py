@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.loops import log_metric_loops
+from benchmarks.ingest import log_metric_loops
 from benchmarks.streams import Shape, as_fast_as_it_goes, at_a_rate
 
 Result = dict[str, Any]

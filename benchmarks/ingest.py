@@ -1,12 +1,21 @@
 """Training loops as people write them: processes that call `log_metric` as fast as it takes the points.
 
+    python -m benchmarks.ingest [--processes 2] [--points 1000000] [--metrics 5] [--store postgresql://...]
+
 Every process logs its points and then waits until the server has committed all of them with fsync. The clock runs
-from the first log call to the last commit.
+from the first log call to the last commit. Prints JSON.
 """
 
+import argparse
+import json
 import multiprocessing
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
+
+from benchmarks.surroundings import surroundings
+from tests.harness.processes import ServerProcess
 
 
 def train(number: int, tracking_uri: str, points: int, metrics: int, results: Any) -> None:
@@ -51,3 +60,31 @@ def log_metric_loops(tracking_uri: str, processes: int, points: int, metrics: in
         "points_per_second": round(total / (committed - started)),
         "microseconds_per_call": round(call_s * 1e6, 3),
     }
+
+
+def main() -> None:
+    """Start a server, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--points", type=int, default=1_000_000, help="of each process")
+    parser.add_argument("--metrics", type=int, default=5, help="of each process")
+    parser.add_argument("--store", help="a PostgreSQL to use instead of the embedded one")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
+        options = ["--store", arguments.store] if arguments.store else ["--data", f"{folder}/data"]
+        with ServerProcess(*options) as server:
+            result = log_metric_loops(
+                server.tracking_uri, arguments.processes, arguments.points, arguments.metrics
+            )
+    shape = {"processes": arguments.processes, "points": arguments.points, "metrics": arguments.metrics}
+    durable = "committed to PostgreSQL with fsync"
+    print(
+        json.dumps({"workload": "log_metric loops", **shape, "durable": durable, **result, **surroundings()})
+    )
+
+
+if __name__ == "__main__":
+    main()
