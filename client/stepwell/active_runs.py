@@ -305,7 +305,7 @@ def _leave(run: ActiveRun) -> Receipt:
     receipt = run.writer.flush()
     log = run.writer.current_log
     run.writer.rest()
-    if receipt.waiting and log is not None:
+    if receipt.waiting and log is not None and not sys.modules["stepwell.background"].is_fork():
         _told_waiting.append(log.folder)
         _log.warning(
             "%d entries of run %s wait in %s. This process goes on trying while it lives; later they are delivered by "

@@ -1,16 +1,20 @@
 """The one background thread of a process: an asyncio loop in which everything that speaks gRPC lives.
 
-It starts with the first use. gRPC does not survive a fork in use, so the thread ends before a fork; afterwards
-whoever needs it starts it again, in the parent and in the child.
+It starts with the first use, and ends before a fork; afterwards the parent starts it again. gRPC does not survive a
+fork, so a forked child of a process that uses it has no such thread: what it logs goes into spools of its own, which
+the parent (or the next process, or `stepwell sync`) delivers.
 """
 
 import asyncio
 import gc
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
+
+from stepwell.errors import StepwellException
 
 T = TypeVar("T")
 
@@ -26,6 +30,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _on_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
 _epoch = 0
+_is_fork = False
 
 
 def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -49,7 +54,17 @@ def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     """Start a coroutine in the loop, from any other thread."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
+    try:
+        loop = _running_loop()
+    except StepwellException:
+        coroutine.close()
+        raise
+    return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+
+def is_fork() -> bool:
+    """Tell whether this is a forked child that cannot speak gRPC."""
+    return _is_fork
 
 
 def epoch() -> int:
@@ -83,6 +98,12 @@ def stop() -> None:
 
 def _running_loop() -> asyncio.AbstractEventLoop:
     global _loop, _thread
+    if _is_fork:
+        raise StepwellException(
+            "This process was forked from one that speaks with the server, and gRPC does not survive that. What is "
+            "logged here is kept, and the parent delivers it; for reading use the start method 'spawn'.",
+            "TEMPORARILY_UNAVAILABLE",
+        )
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
@@ -125,8 +146,9 @@ def _pause_for_fork() -> None:
 
 
 def _start_over_in_child() -> None:
-    global _lock
+    global _lock, _is_fork
     _lock = threading.Lock()
+    _is_fork = _is_fork or "grpc" in sys.modules
 
 
 os.register_at_fork(before=_pause_for_fork, after_in_child=_start_over_in_child)

@@ -1,6 +1,10 @@
 """Delivers what earlier processes left in this place, one spool after another, in the background."""
 
+import asyncio
+import contextlib
+import functools
 import os
+import time
 from logging import getLogger
 from pathlib import Path
 from socket import gethostname
@@ -9,18 +13,51 @@ from stepwell import background, settings, spool_folder
 from stepwell.errors import StepwellException
 
 _log = getLogger("stepwell")
+# How often a process that has forked looks for what its children left.
+LOOK_AGAIN_S = 1.0
+
 _begun: set[str] = set()
+_has_forked = False
+_looked_s = 0.0
+_task: "asyncio.Task[None] | None" = None
 
 
 def begin(uri: str) -> None:
     """Start to deliver what is left for a server, once for each process and server; not in offline mode."""
-    if uri in _begun or settings.is_offline():
+    if uri in _begun or settings.is_offline() or background.is_fork():
         return
     _begun.add(uri)
-    root = settings.spool_dir() or settings.SPOOL_DIR_DEFAULT
-    left = [folder for folder in spool_folder.spools(root) if not spool_folder.is_held_here(folder.resolve())]
+    left = _left()
     if left:
         background.spawn(_deliver(uri, left))
+
+
+def look_again(uri: str) -> None:
+    """Deliver what forked children have left meanwhile; called in the background loop, now and then."""
+    global _looked_s, _task
+    if not _has_forked or time.monotonic() - _looked_s < LOOK_AGAIN_S or (_task and not _task.done()):
+        return
+    _looked_s = time.monotonic()
+    left = _left()
+    _task = asyncio.create_task(_deliver(uri, left)) if left else None
+
+
+def finish(timeout_s: float) -> None:
+    """Deliver, at the end of the process, what its forked children have left."""
+    for uri in _begun if _has_forked else ():
+        deliver = functools.partial(_deliver_within, timeout_s, uri, _left())
+        with contextlib.suppress(TimeoutError, StepwellException):
+            background.run(deliver)
+
+
+async def _deliver_within(timeout_s: float, uri: str, folders: list[Path]) -> None:
+    async with asyncio.timeout(timeout_s):
+        await _deliver(uri, folders)
+
+
+def _left() -> list[Path]:
+    root = settings.spool_dir() or settings.SPOOL_DIR_DEFAULT
+    return [folder for folder in spool_folder.spools(root) if not spool_folder.is_held_here(folder.resolve())]
 
 
 async def _deliver(uri: str, folders: list[Path]) -> None:
@@ -44,4 +81,9 @@ async def _deliver(uri: str, folders: list[Path]) -> None:
             _log.info("Delivered what an earlier process left of run %s.", writer.run_id)
 
 
-os.register_at_fork(after_in_child=_begun.clear)
+def _note_fork() -> None:
+    global _has_forked
+    _has_forked = True
+
+
+os.register_at_fork(after_in_parent=_note_fork, after_in_child=_begun.clear)

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from logging import getLogger
 from pathlib import Path
 
-from stepwell import artifact_settings, settings
+from stepwell import artifact_settings, background, settings
 from stepwell.errors import StepwellException
 from stepwell.uploads import LocalFile, Uploader
 
@@ -127,7 +127,7 @@ def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) 
 def start_delivery() -> None:
     """Deliver in the background, while there is something to deliver; not in offline mode."""
     global _delivery
-    if settings.is_offline():
+    if settings.is_offline() or background.is_fork():
         return
     with _lock:
         if _delivery is None or not _delivery.is_alive():

@@ -32,6 +32,9 @@ from urllib.parse import urlsplit
 
 from stepwell.errors import StepwellException, invalid
 
+# gRPC's own hooks around fork only complain on standard error; background.py stops it before, and children do without.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 DEFAULT_TRACKING_URI = "grpc://127.0.0.1:50051"
 DEFAULT_PORT = 50051
 DEFAULT_EXPERIMENT_ID = "0"

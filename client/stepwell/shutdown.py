@@ -16,6 +16,11 @@ def at_exit() -> None:
     background = sys.modules.get("stepwell.background")
     if background is None:
         return
+    if background.is_fork():
+        # The parent delivers.
+        for log in writer.open_logs():
+            log.seal()
+        return
     timeout_s = settings.exit_timeout_s()
     receipt = writer.flush_all(timeout_s)
     if receipt.waiting and not active_runs.told_what_waits():
@@ -27,6 +32,8 @@ def at_exit() -> None:
             timeout_s,
             " ".join(folders),
         )
+    if not receipt.waiting and (catch_up := sys.modules.get("stepwell.catch_up")):
+        catch_up.finish(timeout_s)
     writer.cancel_resumption()
     background.stop()
 

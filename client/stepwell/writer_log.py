@@ -6,7 +6,7 @@ import uuid
 from logging import getLogger
 from typing import TYPE_CHECKING
 
-from stepwell import background, offline, settings, spool_folder
+from stepwell import background, catch_up, offline, settings, spool_folder
 from stepwell.arrays import ArrayPoints
 from stepwell.delivery import Delivery
 from stepwell.errors import StepwellException
@@ -62,6 +62,8 @@ class WriterLog:
     def ship(self) -> None:
         """Begin to deliver in the background; in offline mode, to look after the files."""
         self._shipping_epoch = background.epoch()
+        if background.is_fork():
+            return
         if settings.is_offline():
             background.spawn(self._watch_offline())
             return
@@ -146,6 +148,7 @@ class WriterLog:
     async def breathe(self) -> None:
         """Make the next segment ahead of time; while nobody commits, write through to the disk now and then."""
         self.spool.prepare()
+        catch_up.look_again(self._uri)
         if self.delivery.is_reachable and not settings.is_offline():
             self._written_through_s = time.monotonic()
         elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:
