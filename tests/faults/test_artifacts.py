@@ -144,10 +144,10 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 def test_cut_uploads_go_on(place: Place, source: Path, tmp_path: Path) -> None:
-    place.proxy.slow(30e6)
+    place.proxy.slow(10e6)  # so slow that three cuts fall into the transfer, also when this test is late
     logging = Meanwhile(lambda: place.client.log_artifact(place.run_id, source))
     for _ in range(3):
-        until(passed(place.proxy, Way.UP, 6 * MIB))
+        until(passed(place.proxy, Way.UP, 3 * MIB))
         place.proxy.cut()
     place.proxy.heal()
     logging.result()
@@ -157,10 +157,10 @@ def test_cut_uploads_go_on(place: Place, source: Path, tmp_path: Path) -> None:
 
 def test_cut_downloads_go_on(place: Place, source: Path, tmp_path: Path) -> None:
     place.client.log_artifact(place.run_id, source)
-    place.proxy.slow(30e6)
+    place.proxy.slow(10e6)  # so slow that three cuts fall into the transfer, also when this test is late
     fetching = Meanwhile(lambda: place.fetched("large.bin", tmp_path / "out"))
     for _ in range(3):
-        until(passed(place.proxy, Way.DOWN, 6 * MIB))
+        until(passed(place.proxy, Way.DOWN, 3 * MIB))
         place.proxy.cut()
     place.proxy.heal()
     fetching.result()
