@@ -52,6 +52,8 @@ def finish(timeout_s: float) -> None:
 
 async def _deliver_within(timeout_s: float, uri: str, folders: list[Path]) -> None:
     async with asyncio.timeout(timeout_s):
+        if _task is not None:  # under way already
+            await asyncio.wait({_task})
         await _deliver(uri, folders)
 
 
