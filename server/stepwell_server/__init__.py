@@ -1,1 +1,7 @@
 """The Stepwell server."""
+
+import os
+
+# gRPC's hooks around fork run in the children that become PostgreSQL, and can fail there; no child of ours uses gRPC.
+# Before gRPC is imported, because that reads it.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
