@@ -1,6 +1,7 @@
 """Measure Stepwell: seeded workloads end to end, each station of the trip alone, the disk, and growth.
 
     python -m benchmarks [--quick] [--only NAME ...] [--workers N] [--store postgresql://...] [--markdown FILE]
+                         [--soak-seconds S]
 
 Prints JSON. `--markdown` also writes the table of benchmarks/README.md between its marks.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 from benchmarks.disk import disk_after_compaction
 from benchmarks.growth import growth
-from benchmarks.soak import soak
+from benchmarks.soak import FULL_LOAD_S, soak
 from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
 from benchmarks.table import write_table
@@ -77,8 +78,9 @@ def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
 
 def memory(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
     """The server's memory under full load."""
-    with fresh_server(arguments) as (server, _):
-        return soak(server.tracking_uri, server.process.pid, scale)
+    seconds = arguments.soak_seconds or FULL_LOAD_S * scale
+    with fresh_server(arguments) as (server, store):
+        return soak(server.tracking_uri, store, server.process.pid, seconds)
 
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--store", help="an empty database of your own PostgreSQL instead of the embedded one"
     )
+    parser.add_argument("--soak-seconds", type=float, help="length of `memory`; ten minutes without it")
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     arguments = parser.parse_args()
     set_up_logs("text", "warning")  # on standard error; standard output is the JSON

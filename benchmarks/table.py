@@ -48,7 +48,7 @@ def markdown(report: dict[str, Any]) -> str:
         found = results["memory"]
         lines += [
             "",
-            f"Server memory under {found['seconds']} s of full load: at most "
+            f"Server memory under {found['seconds_of_load']:,} s of full load ({found['points']:,} points): at most "
             f"{found['server_mib_first_half_max']} MiB in the first half, "
             f"{found['server_mib_second_half_max']} MiB in the second.",
         ]
