@@ -1,7 +1,7 @@
 """Measure Stepwell: seeded workloads end to end, each station of the trip alone, the disk, and growth.
 
     python -m benchmarks [--quick] [--only NAME ...] [--workers N] [--store postgresql://...] [--markdown FILE]
-                         [--soak-seconds S]
+                         [--soak-seconds S] [--growth-points N]
 
 Prints JSON. `--markdown` also writes the table of benchmarks/README.md between its marks.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.disk import disk_after_compaction
-from benchmarks.growth import growth
+from benchmarks.growth import PROXY_POINTS, growth
 from benchmarks.soak import FULL_LOAD_S, soak
 from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
@@ -72,8 +72,9 @@ def disk(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
 
 def grown(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
     """Throughput of an empty database and of a grown one."""
-    with fresh_server(arguments) as (server, _):
-        return growth(server.tracking_uri, scale)
+    points = arguments.growth_points or int(PROXY_POINTS * scale)
+    with fresh_server(arguments) as (server, store):
+        return growth(server.tracking_uri, store, points, scale)
 
 
 def memory(arguments: argparse.Namespace, scale: float) -> dict[str, Any]:
@@ -104,6 +105,7 @@ def main() -> None:
         "--store", help="an empty database of your own PostgreSQL instead of the embedded one"
     )
     parser.add_argument("--soak-seconds", type=float, help="length of `memory`; ten minutes without it")
+    parser.add_argument("--growth-points", type=int, help="points of `growth`; 50 million without it")
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     arguments = parser.parse_args()
     set_up_logs("text", "warning")  # on standard error; standard output is the JSON

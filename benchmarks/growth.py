@@ -1,36 +1,154 @@
-"""Does a database that has grown still take points as fast as an empty one? A proxy of 50 million points."""
+"""Does a database that has grown still take points as fast as an empty one?
 
+    python -m benchmarks.growth FOLDER fill --points 1000000000
+    python -m benchmarks.growth FOLDER probe
+
+The grown database is in FOLDER. Filling is a step of its own, so that it may take its time; `probe` measures an empty
+database and the grown one in turns, and needs the machine for itself. `python -m benchmarks` probes, fills and probes one
+database with a smaller number of points.
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import multiprocessing
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
+import grpc
+
 from benchmarks.streams import Shape
+from benchmarks.surroundings import surroundings
 from benchmarks.workloads import BULK_POINTS, in_processes
+from stepwell_server.logs import set_up_logs
+from stepwell_server.maintenance import compact_everything
+from stepwell_server.store.embedded import running_url
+from stepwell_server.store.pool import SESSION_SETTINGS, Pool
+from tests.harness.processes import ServerProcess
 
-GROWN_POINTS = 50_000_000
-PROBE = Shape(20, 50)
-PROBE_BATCHES = 2_000
+PROXY_POINTS = 50_000_000
+BULK, SMALL = Shape(1, BULK_POINTS), Shape(20, 50)
+# What a probe sends, and how often; its result is the median.
+PROBE_BATCHES = {"batches of 1,000": (SMALL, 2_000), "bulk": (BULK, 60)}
+PROBES = 5
+# One in fifty points comes in small batches; each round of filling has runs of its own.
+SMALL_SHARE = 0.02
+FILLING_CLIENTS = 2
+ROUND_POINTS = 25_000_000
+
+Found = dict[str, list[int]]
 
 
-def growth(uri: str, scale: float) -> dict[str, Any]:
-    """Probe with batches of 1,000 points and with bulk, fill the database, probe again."""
+def growth(uri: str, store: str, points: int, scale: float) -> dict[str, Any]:
+    """Probe, fill the database with so many points, and probe again."""
     target = urlsplit(uri).netloc
-    before = _probe(target, scale)
-    filling = in_processes(target, 2, Shape(1, BULK_POINTS), int(GROWN_POINTS * scale / 2 / BULK_POINTS))
-    small = in_processes(target, 4, PROBE, int(5_000 * scale))
-    after = _probe(target, scale)
-    return {
-        "points_between": filling["points"] + small["points"],
-        "filling_points_per_second": filling["points_per_second"],
-        "before": before,
-        "after": after,
-        "ratio": {kind: round(after[kind] / before[kind], 2) for kind in before},
-    }
+    before = probe(target, store, scale)
+    fill(target, store, points)
+    between = asyncio.run(_stored_points(store))
+    return {"points_between": between, **compared(before, probe(target, store, scale))}
 
 
-def _probe(target: str, scale: float) -> dict[str, int]:
-    return {
-        "batches of 1,000": in_processes(target, 1, PROBE, int(PROBE_BATCHES * max(scale, 0.5)))[
-            "points_per_second"
-        ],
-        "bulk": in_processes(target, 1, Shape(1, BULK_POINTS), max(16, int(60 * scale)))["points_per_second"],
+def compared(before: Found, after: Found) -> dict[str, Any]:
+    """Put the probes of an empty and of a grown database beside each other."""
+    ratio = {
+        kind: round(statistics.median(after[kind]) / statistics.median(before[kind]), 2) for kind in before
     }
+    return {"empty": before, "grown": after, "ratio": ratio}
+
+
+def fill(target: str, store: str, points: int) -> None:
+    """Send until so many points are stored, most of them in large batches. A round that breaks is made up for."""
+    while (missing := points - asyncio.run(_stored_points(store))) > 0:
+        print(f"{missing:,} points to fill in ...", file=sys.stderr, flush=True)
+        for shape, share in ((BULK, 1 - SMALL_SHARE), (SMALL, SMALL_SHARE)):
+            count = min(missing, ROUND_POINTS) * share / FILLING_CLIENTS
+            with suppress(grpc.aio.AioRpcError, multiprocessing.TimeoutError):
+                in_processes(target, FILLING_CLIENTS, shape, max(1, math.ceil(count / len(shape))))
+
+
+def probe(target: str, store: str, scale: float, times: int = PROBES) -> Found:
+    """Measure with small and with large batches, when nothing waits for compaction or the checkpoint: points/s."""
+    asyncio.run(_settle(store))
+    found: Found = {kind: [] for kind in PROBE_BATCHES}
+    for _ in range(times):
+        for kind, (shape, batches) in PROBE_BATCHES.items():
+            result = in_processes(target, 1, shape, max(16, int(batches * scale)))
+            found[kind].append(result["points_per_second"])
+    return found
+
+
+async def _settle(store: str) -> None:
+    async with asyncpg.create_pool(
+        store, server_settings=SESSION_SETTINGS, min_size=1, max_size=2
+    ) as connections:
+        await compact_everything(Pool(connections))
+        await connections.execute("CHECKPOINT")
+
+
+async def _stored_points(store: str) -> int:
+    return int(await _ask(store, "SELECT coalesce(sum(count), 0)::bigint FROM metric_latest"))
+
+
+async def _ask(store: str, question: str) -> Any:
+    connection = await asyncpg.connect(store)
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def server_in(folder: Path) -> Iterator[tuple[str, str]]:
+    """A server on the database in a folder; yields its address and its store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
+    with ServerProcess("--data", str(folder / "data")) as server:
+        store = running_url(folder / "data")
+        assert store is not None
+        yield f"127.0.0.1:{server.port}", store
+
+
+def probe_in_turns(grown: Path) -> dict[str, Any]:
+    """Probe an empty database and the grown one, one at a time in turns."""
+    found: dict[str, Found] = {}
+    with tempfile.TemporaryDirectory(prefix="stepwell-growth-") as empty:
+        for _ in range(PROBES):
+            for name, folder in (("empty", Path(empty)), ("grown", grown)):
+                with server_in(folder) as (target, store):
+                    each = probe(target, store, scale=1.0, times=1)
+                for kind, rates in each.items():
+                    found.setdefault(name, {}).setdefault(kind, []).extend(rates)
+    return compared(found["empty"], found["grown"])
+
+
+def main() -> None:
+    """Take one step and print what was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where the grown database is, or will be")
+    parser.add_argument("step", choices=["fill", "probe"])
+    parser.add_argument("--points", type=int, default=1_000_000_000, help="how many to fill in")
+    arguments = parser.parse_args()
+    set_up_logs("text", "warning")
+    report: dict[str, Any] = surroundings()
+    with server_in(arguments.folder) as (target, store):
+        if arguments.step == "fill":
+            fill(target, store, arguments.points)
+        report["points"] = asyncio.run(_stored_points(store))
+        report["database_bytes"] = asyncio.run(_ask(store, "SELECT pg_database_size(current_database())"))
+    if arguments.step == "probe":
+        report |= probe_in_turns(arguments.folder)
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.arrays import log_series_loop
 from benchmarks.ingest import log_metric_loops
 from benchmarks.streams import Shape, as_fast_as_it_goes, at_a_rate
 
@@ -53,13 +54,18 @@ def five_thousand_metrics(uri: str, scale: float) -> Result:
 
 
 def array_bulk_load(uri: str, scale: float) -> Result:
-    """One client that sends one metric's arrays, 131,072 points a batch, encoded from numpy columns on the way."""
-    return in_processes(_target(uri), 1, Shape(1, BULK_POINTS), max(8, int(160 * scale)))
+    """One process that calls `log_series` with arrays of a million points of one metric, float32 values."""
+    return log_series_loop(uri, max(4, int(40 * scale)), "float32")
 
 
 def array_bulk_load_float64(uri: str, scale: float) -> Result:
     """The same with values that need 64 bits."""
-    return in_processes(_target(uri), 1, Shape(1, BULK_POINTS, "float64"), max(8, int(160 * scale)))
+    return log_series_loop(uri, max(4, int(40 * scale)), "float64")
+
+
+def large_messages(uri: str, scale: float) -> Result:
+    """The most that the wire gives: one client that sends messages of 131,072 points made from numpy columns."""
+    return in_processes(_target(uri), 1, Shape(1, BULK_POINTS), max(8, int(160 * scale)))
 
 
 def batches_of_1000_one_client(uri: str, scale: float) -> Result:
@@ -83,6 +89,7 @@ WORKLOADS: dict[str, Workload] = {
         five_thousand_metrics,
         array_bulk_load,
         array_bulk_load_float64,
+        large_messages,
         batches_of_1000_one_client,
         batches_of_1000_four_clients,
     )
