@@ -4,8 +4,8 @@
     python -m benchmarks.growth FOLDER probe
 
 The grown database is in FOLDER. Filling is a step of its own, so that it may take its time; `probe` measures an empty
-database and the grown one in turns, and needs the machine for itself. `python -m benchmarks` probes, fills and probes one
-database with a smaller number of points.
+database and the grown one in turns, and needs the machine for itself. `python -m benchmarks` probes, fills and probes
+one database with a smaller number of points.
 """
 
 import argparse

@@ -12,15 +12,17 @@ import numpy as np
 
 from benchmarks.streams import Shape
 from stepwell_api.v1 import ingest_pb2
+from stepwell_server.deadline import Deadline
 from stepwell_server.model import Batch, Points, WriterIdentity
 from stepwell_server.store.chunk_rows import COLUMNS, as_source
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore, PreparedGroup, chain, prepare
-from stepwell_server.store.pool import SESSION_SETTINGS, Pool
+from stepwell_server.store.pool import SESSION_SETTINGS, Pool, open_pool
 from stepwell_server.store.writers import PostgresWriterStore
 from stepwell_server.transport.ingest import batch_from_proto
 
 REPEATS = 9
+CLOSING_S = 5.0
 
 
 def batch_of(shape: Shape, identity: WriterIdentity, first_step: int = 0) -> Batch:
@@ -103,10 +105,7 @@ async def copying(store: str, shape: Shape, transactions: int) -> dict[str, Any]
 
 async def committing(store: str, shape: Shape, transactions: int) -> dict[str, Any]:
     """The store alone: prepared batches, one after the other, positions and latest values moved with them."""
-    async with asyncpg.create_pool(
-        store, server_settings=SESSION_SETTINGS, min_size=1, max_size=2
-    ) as connections:
-        pool = Pool(connections)
+    async with open_pool(store, Deadline(CLOSING_S), size=2) as pool:
         points = PointStore(pool, MetricIds(pool))
         identity = await _writer(pool)
         groups = [
@@ -134,10 +133,7 @@ async def _timed(work: Callable[[], Awaitable[None]], times: int, points: int) -
 
 
 async def _group(store: str, shape: Shape) -> PreparedGroup:
-    async with asyncpg.create_pool(
-        store, server_settings=SESSION_SETTINGS, min_size=1, max_size=2
-    ) as connections:
-        pool = Pool(connections)
+    async with open_pool(store, Deadline(CLOSING_S), size=2) as pool:
         return await PointStore(pool, MetricIds(pool)).prepare([batch_of(shape, await _writer(pool))])
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
-# As many as the client sends before it waits for an acknowledgement.
-UNDER_WAY_MAX = 8
+# Batches of a writer that wait for their acknowledgement, at most: as many as the server takes from one stream.
+UNDER_WAY_MAX = 16
 _OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 

@@ -26,6 +26,10 @@ from tests.harness.processes import stepwell_command
 from tests.store.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
+LOCKS = """
+    SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND datname = current_database()
+"""
 SIZES = (
     "SELECT count, compacted FROM metric_chunk ORDER BY run_id, metric_id, writer_id, first_position, part"
 )
@@ -163,6 +167,13 @@ async def test_only_one_process_leads_and_the_switch_pauses(
                 while len(await rows(pool, SIZES)) > 1:  # noqa: ASYNC110 - another connection's work
                     await asyncio.sleep(0.01)
     assert len(await history(pool, log.run_id, "loss")) == 140
+
+
+async def test_who_stops_leaves_no_lock_behind(pool: Pool) -> None:
+    for tenths_ms in range(20):
+        async with Compactor(pool, pause_s=0, settle_s=0):
+            await asyncio.sleep(tenths_ms / 10_000)
+        assert await rows(pool, LOCKS) == []
 
 
 def merge_until_killed(url: str, half_done: Event) -> None:

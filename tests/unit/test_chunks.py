@@ -118,3 +118,11 @@ def test_points_of_one_metric_come_together_across_batches() -> None:
     assert owners.tolist() == [3, 9]
     assert joined.counts.tolist() == [2, 3]
     assert joined.steps.tolist() == [1, 2, 5, 6, 7]
+
+
+def test_series_that_go_on_are_joined_where_they_lie() -> None:
+    first, second = columns([[(1, 1, 1.0)], [(5, 5, 5.0)]]), columns([[(6, 6, 6.0), (7, 7, 7.0)]])
+    joined, owners = join_series([first, second], [np.array([3, 9]), np.array([9])])
+    assert owners.tolist() == [3, 9]
+    assert joined.counts.tolist() == [1, 3]
+    assert joined.steps.tolist() == [1, 5, 6, 7]

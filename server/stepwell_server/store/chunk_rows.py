@@ -76,7 +76,7 @@ class ArrayColumn:
         records = np.empty(len(values), [("length", ">i4"), ("value", ">" + element)])
         records["length"] = records.dtype["value"].itemsize
         records["value"] = values
-        self._elements = memoryview(records.tobytes())
+        self._elements = records.view(np.uint8).data
         self._stride = records.itemsize
         heads = np.empty(len(counts), _ARRAY_HEAD)
         heads["length"] = _ARRAY_HEAD.itemsize - 4 + counts * self._stride

@@ -222,17 +222,26 @@ def join_series(
     `owners[p][i]` is the number of the owner (a metric of a writer) of series i of piece p. Returns one series for
     each owner that occurs, in ascending order of owner and the points in order of the pieces, and the owners.
     """
-    counts = np.concatenate([piece.counts for piece in pieces])
-    owner = np.concatenate(owners)
+    counts = _joined([piece.counts for piece in pieces])
+    owner = _joined(owners)
     columns = [
-        np.concatenate([piece.steps for piece in pieces]),
-        np.concatenate([piece.timestamps_ms for piece in pieces]),
-        np.concatenate([piece.values for piece in pieces]),
+        _joined([piece.steps for piece in pieces]),
+        _joined([piece.timestamps_ms for piece in pieces]),
+        _joined([piece.values for piece in pieces]),
     ]
-    if (owner[1:] > owner[:-1]).all():
+    rising = owner[1:] > owner[:-1]
+    if rising.all():
         return SeriesPoints(counts, *columns), owner
+    if (owner[1:] >= owner[:-1]).all():  # whoever goes on, goes on where he was: arrays of one metric
+        firsts = np.flatnonzero(np.concatenate([[True], rising]))
+        return SeriesPoints(np.add.reduceat(counts, firsts), *columns), owner[firsts]
     order = np.argsort(owner, kind="stable")
     starts, lengths = series_starts(counts)[order], counts[order]
     gather = np.repeat(starts - series_starts(lengths), lengths) + np.arange(len(columns[0]))
     distinct, firsts = np.unique(owner[order], return_index=True)
     return SeriesPoints(np.add.reduceat(lengths, firsts), *(column[gather] for column in columns)), distinct
+
+
+def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One column of several; a single one as it is, without a copy."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)

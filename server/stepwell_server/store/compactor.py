@@ -103,14 +103,19 @@ class Compactor:
 
     async def _round_when_due(self) -> None:
         async with self._pool.connection() as connection:
-            if not await connection.fetchval(_SQL["try_lead"], LEADER_LOCK_KEY):
-                return
+            leads = True  # until the answer is here: who is interrupted before may have the lock
             try:
-                state = await compaction_state(connection)
-                if not state.paused and state.round_age_s >= self._pause_s:
-                    await compact(connection, settling=self._settling)
+                leads = await connection.fetchval(_SQL["try_lead"], LEADER_LOCK_KEY)
+                if leads:
+                    await self._lead(connection)
             finally:
-                await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
+                if leads:
+                    await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
+
+    async def _lead(self, connection: Connection) -> None:
+        state = await compaction_state(connection)
+        if not state.paused and state.round_age_s >= self._pause_s:
+            await compact(connection, settling=self._settling)
 
 
 async def compaction_state(connection: Connection) -> CompactionState:
@@ -126,8 +131,8 @@ async def set_paused(connection: Connection, paused: bool) -> None:
 
 async def compact_now(connection: Connection) -> Round:
     """Wait until no other process compacts, and merge everything small without resting."""
-    await connection.execute(_SQL["wait_to_lead"], LEADER_LOCK_KEY, timeout=WAIT_FOR_LEADER_S)
     try:
+        await connection.execute(_SQL["wait_to_lead"], LEADER_LOCK_KEY, timeout=WAIT_FOR_LEADER_S)
         return await compact(connection, at_once=True, rest_ratio=0.0)
     finally:
         await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)

@@ -20,7 +20,6 @@ from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.rewinds import recompute_latest
 from stepwell_server.store.sql import load
-from stepwell_server.store.value_index import unsettle
 from stepwell_server.telemetry import CHUNKS_COMMITTED
 
 _SQL = load("ingest")
@@ -125,8 +124,6 @@ class PointStore:
                 connection,
                 {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
             )
-            if prepared is not None:
-                await unsettle(connection, list({chain.key[0] for chain in writable}))
         self._tell({run_id for run_id, _ in stages})
         joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
         positions = await self._positions(

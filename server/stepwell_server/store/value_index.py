@@ -89,5 +89,5 @@ async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
 
 
 async def unsettle(connection: Connection, run_ids: Sequence[UUID]) -> None:
-    """Note that latest values of runs changed. Last in a transaction that has locked the writers that changed them."""
+    """Note that latest values of runs changed. For a transaction that has locked the writers."""
     await connection.execute(_SQL["unsettle"], sorted(run_ids))

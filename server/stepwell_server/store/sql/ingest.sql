@@ -34,7 +34,20 @@ INSERT INTO metric (name)
 SELECT name FROM unnest($1::text[]) AS given (name) ORDER BY name
 ON CONFLICT (name) DO NOTHING;
 
--- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock
+-- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock; and
+-- notes the runs whose index of values now lags behind (`unsettle` does the same alone)
+WITH unsettled AS (
+    UPDATE run
+    SET unsettled_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    FROM (
+        SELECT run_id
+        FROM run
+        WHERE run_id = ANY ($1::uuid[]) AND unsettled_time_ms IS NULL
+        ORDER BY run_id
+        FOR NO KEY UPDATE
+    ) AS settled
+    WHERE run.run_id = settled.run_id
+)
 INSERT INTO metric_latest AS stored (
     run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
 )
