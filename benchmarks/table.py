@@ -21,14 +21,18 @@ def markdown(report: dict[str, Any]) -> str:
         f"{report['memory_gib']} GiB, {report['system']}, Python {report['python']}; {report['workers']} worker(s); "
         f"PostgreSQL: {report['postgresql']}; load average before: {report['load_before']}; scale {report['scale']}.",
         "",
-        f"Durable when the client was answered, in every row: {report['durable']}.",
-        "",
-        "| workload | points/s | lag p99 | server, cores | PostgreSQL, cores | server memory |",
-        "|---|---|---|---|---|---|",
-        *[_row(name, result) for name, result in results.items() if "server_core_share" in result],
+        "| workload | points/s | lag p99 | server, cores | PostgreSQL, cores | server memory "
+        "| durable when the client was answered |",
+        "|---|---|---|---|---|---|---|",
+        *[
+            f"{_row(name, result)} {report['durable']} |"
+            for name, result in results.items()
+            if "server_core_share" in result
+        ],
         "",
     ]
     if "stations" in results:
+        lines += [f"Stations; those that commit: {report['durable']}.", ""]
         lines += ["| station | points/s | |", "|---|---|---|"]
         lines += [_station(name, result) for name, result in results["stations"]["stations"].items()]
         lines += [""]
