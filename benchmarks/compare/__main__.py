@@ -35,6 +35,9 @@ from tests.harness.processes import ServerProcess
 BATCH = Shape(20, 50)
 BULK = Shape(1, BULK_POINTS)
 CLIENTS = (1, 4)
+# Batches of each client: some ten seconds of each server's work.
+STEPWELL_BATCHES, COPY_BATCHES = 4_000, 500
+PEER_BATCHES = {"mlflow": 30, "fasttrackml": 200}
 TABLES_OF_POINTS = {"mlflow": ("metrics", "latest_metrics"), "fasttrackml": ("metrics", "latest_metrics")}
 
 Measure = Callable[[str], dict[str, Any]]
@@ -80,7 +83,7 @@ def of_stepwell(batches: int) -> Measure:
             found: dict[str, Any] = {
                 f"{clients} clients": in_processes(target, clients, BATCH, batches) for clients in CLIENTS
             }
-            found["bulk"] = in_processes(target, 1, BULK, max(16, batches // 20))
+            found["bulk"] = in_processes(target, 1, BULK, max(16, batches // 40))
         return {"durable": "committed to PostgreSQL with fsync", **found}
 
     return measure
@@ -149,9 +152,9 @@ def ratios(found: dict[str, dict[str, Any]]) -> dict[str, float]:
 async def compare(scale: float) -> dict[str, dict[str, Any]]:
     """Measure one after the other."""
     measures: dict[str, Measure] = {
-        "stepwell": of_stepwell(int(2_000 * scale)),
-        "copy": of_copy(int(500 * scale)),
-        **{peer.name: of_peer(peer, int(100 * scale)) for peer in PEERS},
+        "stepwell": of_stepwell(int(STEPWELL_BATCHES * scale)),
+        "copy": of_copy(int(COPY_BATCHES * scale)),
+        **{peer.name: of_peer(peer, max(5, int(PEER_BATCHES[peer.name] * scale))) for peer in PEERS},
     }
     found = {}
     async with postgres() as store:
