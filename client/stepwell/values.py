@@ -204,7 +204,7 @@ def to_columns(key: str, values: Any, steps: Any, timestamps: Any, now_ms: int) 
     value_column = _column(key, "values", values, np.float64)
     count = len(value_column)
     step_column = np.arange(count) if steps is None else _column(key, "steps", steps, np.int64)
-    if timestamps is None or np.ndim(_plain_array(timestamps)) == 0:
+    if timestamps is None or _array(key, "timestamps", timestamps).ndim == 0:
         time = now_ms if timestamps is None else to_timestamp_ms(key, timestamps)
         time_column = np.full(count, time, np.int64)
     else:
@@ -219,20 +219,36 @@ def to_columns(key: str, values: Any, steps: Any, timestamps: Any, now_ms: int) 
     return step_column, time_column, value_column
 
 
-def _plain_array(given: Any) -> Any:
+def _array(key: str, what: str, given: Any) -> Any:
     """A numpy array of a list, an array, or a tensor of PyTorch, TensorFlow or JAX."""
     import numpy as np
 
-    for method in ("detach", "cpu"):
-        if callable(unwrap := getattr(given, method, None)):
-            given = unwrap()
-    return np.asarray(given)
+    try:
+        for method in ("detach", "cpu"):
+            if callable(unwrap := getattr(given, method, None)):
+                given = unwrap()
+        array = _as_numpy(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise invalid(f"Metric {key!r}: {what} must be one list or array of numbers: {error}") from None
+    # JAX's numbers of 16 bits, which numpy can only convert.
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def _as_numpy(given: Any) -> Any:
+    import numpy as np
+
+    try:
+        return np.asarray(given)
+    except TypeError:  # PyTorch's numbers of 16 bits, which it does not hand out
+        if not callable(widened := getattr(given, "float", None)):
+            raise
+        return np.asarray(widened())
 
 
 def _column(key: str, what: str, given: Any, kind: Any) -> Any:
     import numpy as np
 
-    array = _plain_array(given)
+    array = _array(key, what, given)
     allowed = "iuf" if kind is np.float64 else "iu"
     if array.ndim != 1 or (array.dtype.kind not in allowed and len(array)):
         wanted = "numbers" if kind is np.float64 else "whole numbers"

@@ -150,3 +150,29 @@ def test_ids() -> None:
 
 def refused(text: str) -> AbstractContextManager[None]:
     return client_errors.refused("INVALID_PARAMETER_VALUE", re.escape(text))
+
+
+class HalfTensor:
+    """Looks like a tensor of PyTorch whose numbers have 16 bits and a gradient, on another device."""
+
+    def __init__(self, where: str = "graph") -> None:
+        self.where = where
+
+    def detach(self) -> "HalfTensor":
+        return HalfTensor("device")
+
+    def cpu(self) -> "HalfTensor":
+        assert self.where == "device"
+        return HalfTensor("host")
+
+    def float(self) -> list[float]:
+        assert self.where == "host"
+        return [0.5, 0.25]
+
+    def __array__(self, *_: object) -> object:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+def test_an_array_of_16_bit_numbers() -> None:
+    steps, times, column = values.to_columns("loss", HalfTensor(), None, None, 7)
+    assert (steps.tolist(), times.tolist(), column.tolist()) == ([0, 1], [7, 7], [0.5, 0.25])

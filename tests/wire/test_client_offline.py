@@ -356,6 +356,8 @@ class TestLogSeries:
         [
             ({"values": [[1.0]]}, "one-dimensional"),
             ({"values": ["a"]}, "numbers"),
+            ({"values": [[1.0], [1.0, 2.0]]}, "numbers"),
+            ({"values": [1.0], "timestamps": [[1], [1, 2]]}, "numbers"),
             ({"values": [True]}, "numbers"),
             ({"values": [1.0], "steps": [1, 2]}, "same length"),
             ({"values": [1.0], "steps": [1.5]}, "whole numbers"),
