@@ -38,12 +38,10 @@ def encode(points: ArrayPoints) -> bytes:
     even = _is_even(steps)
     one_time = bool((times == times[0]).all())
     flags = _EVEN_STEPS * even + _ONE_TIME * one_time
-    stored_steps = (
-        struct.pack("<qq", int(steps[0]), _distance(steps)) if even else steps.astype("<i8").tobytes()
-    )
-    stored_times = struct.pack("<q", int(times[0])) if one_time else times.astype("<i8").tobytes()
+    stored_steps = struct.pack("<qq", int(steps[0]), _distance(steps)) if even else _memory(steps, "<i8")
+    stored_times = struct.pack("<q", int(times[0])) if one_time else _memory(times, "<i8")
     head = _HEAD.pack(points.number, len(points), flags)
-    return b"".join((head, stored_steps, stored_times, points.values.astype("<f8").tobytes()))
+    return b"".join((head, stored_steps, stored_times, _memory(points.values, "<f8")))
 
 
 def decode(payload: bytes) -> ArrayPoints:
@@ -66,6 +64,13 @@ def decode(payload: bytes) -> ArrayPoints:
         times = np.frombuffer(payload, "<i8", count, offset)
         offset += 8 * count
     return ArrayPoints(number, steps, times, np.frombuffer(payload, "<f8", count, offset))
+
+
+def _memory(column: "NDArray[Any]", kind: str) -> memoryview:
+    """The bytes of a column, without a copy where they are as they should be."""
+    import numpy as np
+
+    return np.ascontiguousarray(column, kind).data
 
 
 def _distance(steps: "NDArray[Any]") -> int:

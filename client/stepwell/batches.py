@@ -100,7 +100,7 @@ def _columns(piece: Slice, table: KeyTable) -> ingest_pb2.PointColumns:
 
 
 def _memory(column: NDArray[Any], kind: str, more: list[NDArray[Any]]) -> bytes:
-    return b"".join(part.astype(kind, copy=False).tobytes() for part in (column, *more))
+    return b"".join([np.ascontiguousarray(part, kind).data for part in (column, *more)])
 
 
 def _stable_order(keys: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -41,16 +41,16 @@ class FrameFile:
         Raises:
             OSError: there is no room; nothing of the frame stays.
         """
-        frame = _HEAD.pack(len(payload), _checksum(kind, payload), kind) + payload
-        offset = self.size
+        head = _HEAD.pack(len(payload), _checksum(kind, payload), kind)
+        offset, size = self.size, len(head) + len(payload)
         try:
-            written = os.write(self._descriptor, frame)
-            if written < len(frame):
+            written = os.writev(self._descriptor, (head, payload))
+            if written < size:
                 raise OSError(28, os.strerror(28), str(self.path))
         except OSError:
             os.ftruncate(self._descriptor, offset)
             raise
-        self.size += len(frame)
+        self.size += size
         return offset
 
     def close(self) -> None:
@@ -67,12 +67,11 @@ def read_frame_at(path: Path, offset: int, kind: Kind) -> bytes:
     """
     with path.open("rb") as file:
         head = os.pread(file.fileno(), _HEAD.size, offset)
-        length = _HEAD.unpack(head)[0] if len(head) == _HEAD.size else 0
-        data = head + os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + len(head))
-    payload = _payload(data, 0)
-    if payload is None or payload[0] != kind:
+        length, checksum, found = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0, 0)
+        payload = os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + len(head))
+    if found != kind or len(payload) != length or _checksum(kind, payload) != checksum:
         raise DamagedFrameError(f"no whole {kind.name.lower()} at byte {offset}")
-    return payload[1]
+    return payload
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
