@@ -5,6 +5,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -150,10 +151,13 @@ async def test_samples_are_those_of_the_reference(
 
 
 @pytest.mark.parametrize("axis", [XAxis.STEP, XAxis.TIME])
-@pytest.mark.parametrize(("buckets", "spike"), [(1, None), (3, None), (7, 5_000), (1_000, 5_000)])
+@pytest.mark.parametrize(
+    ("buckets", "spike"), [(1, None), (3, None), (7, 5_000), (100, None), (1_000, 5_000)]
+)
 async def test_long_series(pool: Pool, axis: XAxis, buckets: int, spike: int | None) -> None:
     count = 3 * CHUNK_POINTS_MAX + 17
     points = [(2 * step, 10 * step, math.sin(step / 100)) for step in range(count)]
+    points[:6_000] = [(step, time, float(np.float32(value))) for step, time, value in points[:6_000]]
     if spike is not None:
         points[spike] = (2 * spike, 10 * spike, 1e6)
         points[spike + 1] = (2 * spike + 2, 10 * spike + 10, math.nan)
@@ -170,10 +174,11 @@ async def test_long_series(pool: Pool, axis: XAxis, buckets: int, spike: int | N
 async def test_chunks_that_a_border_cuts_anywhere(pool: Pool) -> None:
     count = 2 * CHUNK_POINTS_MAX
     points = [(3 * step - 9, step, math.sin(step) * step) for step in range(count)]
+    points[64:192] = [(step, time, -1e9) for step, time, _ in points[64:192]]
     run_id = await new_run(pool, START_MS)
     await StoredLog(pool, run_id).commit({"a": points})
     for x_from in [*range(-9, 400, 31), 3 * CHUNK_POINTS_MAX - 12, 3 * CHUNK_POINTS_MAX - 9]:
-        for buckets in (2, 3, 5):
+        for buckets in (2, 5, 61):
             request = SampleRequest(XAxis.STEP, buckets, x_from - x_from % 3, None)
             found = await sample(pool, run_id, ["a"], request)
             assert_equal(found.get(0), reference(points, request), count * count)

@@ -1,7 +1,7 @@
 """Blocks: summaries of every 64 points of a large chunk, stored beside its arrays.
 
-Where one border of a bucket cuts a chunk, the blocks before and behind it say all that is needed, but for the 64 points
-around it. So a chart of a long series reads two kilobytes of a chunk instead of opening it.
+Where borders of buckets cut a chunk, the blocks say all that is needed, but for the 64 points around each border. So a
+chart of a long series reads a kilobyte or two of a chunk instead of opening it.
 """
 
 import numpy as np
@@ -14,6 +14,13 @@ BLOCK_POINTS = 64
 BLOCKED_POINTS_MIN = 1_024
 
 BLOCK = np.dtype([("minimum", "<f8"), ("maximum", "<f8"), ("sum", "<f8")])
+# Of chunks whose values are exactly float32.
+NARROW_BLOCK = np.dtype([("minimum", "<f4"), ("maximum", "<f4"), ("sum", "<f8")])
+
+
+def block_numbers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many blocks chunks of so many points have."""
+    return -(-counts // BLOCK_POINTS)
 
 
 class BlockColumn:
@@ -22,29 +29,41 @@ class BlockColumn:
     def __init__(self, chunks: Chunks) -> None:
         counts = chunks.summaries.counts
         large = (counts >= BLOCKED_POINTS_MIN) & (chunks.summaries.non_finite_counts == 0)
-        numbers = np.where(large, -(-counts // BLOCK_POINTS), 0)
-        ends = np.cumsum(numbers) * BLOCK.itemsize
-        self._spans = list(zip((ends - numbers * BLOCK.itemsize).tolist(), ends.tolist(), strict=True))
-        self._data = memoryview(
-            _blocks(chunks.points.values, chunks.starts[large], counts[large], numbers[large]).tobytes()
+        self._fields: dict[int, tuple[bytes, memoryview]] = {}
+        for record, wanted in (
+            (NARROW_BLOCK, large & chunks.float32_exact),
+            (BLOCK, large & ~chunks.float32_exact),
+        ):
+            self._add(record, np.flatnonzero(wanted), chunks)
+
+    def _add(self, record: np.dtype[np.void], places: NDArray[np.int64], chunks: Chunks) -> None:
+        """Make the blocks of the chunks at these places."""
+        if not len(places):
+            return
+        counts = chunks.summaries.counts[places]
+        numbers = block_numbers(counts)
+        data = memoryview(
+            _blocks(record, chunks.points.values, chunks.starts[places], counts, numbers).tobytes()
         )
+        ends = np.cumsum(numbers) * record.itemsize
+        spans = zip(places.tolist(), (ends - numbers * record.itemsize).tolist(), ends.tolist(), strict=True)
+        for place, start, end in spans:
+            self._fields[place] = (end - start).to_bytes(4, "big"), data[start:end]
 
     def field(self, number: int) -> tuple[bytes, memoryview] | None:
         """The blocks of chunk `number` as a field: its length and its bytes; None for NULL."""
-        start, end = self._spans[number]
-        return ((end - start).to_bytes(4, "big"), self._data[start:end]) if end > start else None
+        return self._fields.get(number)
 
 
 def _blocks(
+    record: np.dtype[np.void],
     values: NDArray[np.float64],
     starts: NDArray[np.int64],
     counts: NDArray[np.int64],
     numbers: NDArray[np.int64],
 ) -> NDArray[np.void]:
     """Summaries of the blocks of chunks, which begin at `starts`, have `counts` points and `numbers` blocks."""
-    blocks = np.empty(int(numbers.sum()), BLOCK)
-    if not len(blocks):
-        return blocks
+    blocks = np.empty(int(numbers.sum()), record)
     # One bound for each block, and one for the end of each chunk, behind which other chunks may lie.
     within = np.arange(int((numbers + 1).sum())) - np.repeat(
         np.cumsum(numbers + 1) - numbers - 1, numbers + 1

@@ -1,6 +1,7 @@
 """Samples of series from the database: summaries first, and arrays only of the chunks that a border cuts."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from stepwell_server.model import Int64s
 from stepwell_server.reading import NO_SAMPLE, SampledSeries, Sampling, Selection, SeriesName
+from stepwell_server.store.blocks import BLOCK, BLOCK_POINTS, NARROW_BLOCK, block_numbers
 from stepwell_server.store.chunk_points import chunk_points, chunk_steps, chunk_values, cut_points
-from stepwell_server.store.edges import cut_once
+from stepwell_server.store.edges import BlockCut, find_cuts
 from stepwell_server.store.pool import Connection
 from stepwell_server.store.sampling import (
     GROUPS_PER_SERIES,
@@ -25,8 +27,10 @@ from stepwell_server.store.sampling import (
 )
 from stepwell_server.store.summaries import ChunkSummaries, open_chunks, read_summaries
 
-# Chunks that are cut together without opening them: 2 MB on the way.
-CUT_CHUNKS = 1_024
+# Chunks that are cut together by their blocks: with the values of the blocks that are opened at most 6 MB on the way.
+CUT_CHUNKS = 256
+# Opening more than three quarters of the blocks of a chunk costs more than opening the chunk.
+OPENED_SHARE_MAX = 0.75
 
 
 async def sample_group(
@@ -79,23 +83,51 @@ class _Sampler:
         fragments = [self._stored(whole[inside], first[inside])]
         if cut_chunks:
             fragments.append(cut_at_borders(cut_chunks, borders))
-        once = ~inside & (last - first == 1) & chunks.blocked[whole] & ~with_times[whole]
-        fragments += [part async for part in self._cut_once(whole[once], last[once], borders)]
-        batches = self._open(whole[~inside & ~once], with_times)
+        by_blocks = ~inside & ~with_times[whole] & self._can_cut(whole, last - first)
+        fragments += [part async for part in self._cut(whole, first, last, by_blocks, borders)]
+        batches = self._open(whole[~inside & ~by_blocks], with_times)
         fragments += [cut_at_borders(batch, borders) async for batch in batches]
         return self._summed_up(join_fragments(fragments))
 
-    async def _cut_once(
-        self, places: Int64s, buckets: Int64s, borders: Sequence[Int64s]
+    def _can_cut(self, whole: Int64s, cuts: Int64s) -> NDArray[np.bool_]:
+        """Tell which chunks have blocks, and so few cuts that their blocks say most."""
+        count, block_bytes = self._chunks.count[whole], self._chunks.block_bytes[whole]
+        possible: NDArray[np.bool_] = (block_bytes > 0) & (cuts * BLOCK_POINTS <= count * OPENED_SHARE_MAX)
+        return possible
+
+    async def _cut(
+        self,
+        whole: Int64s,
+        first: Int64s,
+        last: Int64s,
+        wanted: NDArray[np.bool_],
+        borders: Sequence[Int64s],
     ) -> AsyncIterator[Fragments]:
-        """Cut chunks, each by the border where one of `buckets` begins, without opening them."""
-        for start in range(0, len(places), CUT_CHUNKS):
-            part, of_part = places[start : start + CUT_CHUNKS], buckets[start : start + CUT_CHUNKS]
-            series = self._chunks.series[part].tolist()
-            at = [borders[one][bucket] for one, bucket in zip(series, of_part.tolist(), strict=True)]
-            yield await cut_once(
-                self._connection, self._chunks, part, self._names, np.array(at, np.int64), of_part
-            )
+        """Cut the wanted ones of the chunks without opening them. While one batch is summed up, the next is read."""
+        reading: tuple[BlockCut, asyncio.Task[Sequence[Any]]] | None = None
+        try:
+            for part in self._batches_by_form(whole, wanted):
+                cuts = find_cuts(self._chunks, whole[part], first[part], last[part], borders)
+                batch = BlockCut(self._chunks, whole[part], first[part], cuts)
+                before = None if reading is None else (reading[0], await reading[1])
+                reading = batch, asyncio.create_task(batch.read(self._connection, self._names))
+                await asyncio.sleep(0)  # the request goes out before this thread is busy
+                if before is not None:
+                    yield before[0].fragments(before[1])
+            if reading is not None:
+                yield reading[0].fragments(await reading[1])
+        finally:
+            if reading is not None:
+                reading[1].cancel()
+                await asyncio.gather(reading[1], return_exceptions=True)
+
+    def _batches_by_form(self, whole: Int64s, wanted: NDArray[np.bool_]) -> Iterator[Int64s]:
+        """Yield the numbers of the wanted chunks, in batches whose blocks have one form."""
+        form = self._chunks.block_bytes[whole] / block_numbers(self._chunks.count[whole])
+        for record in (BLOCK, NARROW_BLOCK):
+            alike = np.flatnonzero(wanted & (form == record.itemsize))
+            for start in range(0, len(alike), CUT_CHUNKS):
+                yield alike[start : start + CUT_CHUNKS]
 
     def _is_cut(self) -> NDArray[np.bool_]:
         chunks = self._chunks

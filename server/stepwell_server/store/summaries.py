@@ -43,12 +43,12 @@ _ROW = row_type(
         "value_sum": ">f8",
         "non_finite_count": ">i4",
         "visible_to_step": ">i8",
-        "blocked": "?",
+        "block_bytes": ">i4",
     }
 )
 _INTEGERS = (
     "series", "count", "step_min", "step_max", "step_stride", "time_first_ms", "time_last_ms", "time_min_ms",
-    "time_max_ms", "non_finite_count", "visible_to_step",
+    "time_max_ms", "non_finite_count", "visible_to_step", "block_bytes",
 )  # fmt: skip
 _FLOATS = ("value_first", "value_last", "value_min", "value_max", "value_sum")
 
@@ -56,7 +56,8 @@ _FLOATS = ("value_first", "value_last", "value_min", "value_max", "value_sum")
 class ChunkSummaries:
     """Chunks of several series, in order of (series, step_min); see `chunks.Summaries` for the columns.
 
-    `step_stride` is -1 where it is not set; a rewind hides the points with steps above `visible_to_step`.
+    `step_stride` is -1 where it is not set; a rewind hides the points with steps above `visible_to_step`; `block_bytes`
+    are those of the column `blocks`, 0 where it is not set.
     """
 
     series: Int64s
@@ -70,6 +71,7 @@ class ChunkSummaries:
     time_max_ms: Int64s
     non_finite_count: Int64s
     visible_to_step: Int64s
+    block_bytes: Int64s
     value_first: NDArray[np.float64]
     value_last: NDArray[np.float64]
     value_min: NDArray[np.float64]
@@ -81,7 +83,6 @@ class ChunkSummaries:
         self._rows = rows[order]
         for name in _INTEGERS:
             setattr(self, name, self._rows[name].astype(np.int64))
-        self.blocked = self._rows["blocked"].astype(np.bool_)
         for name in _FLOATS:
             setattr(self, name, self._rows[name].astype(np.float64))
 

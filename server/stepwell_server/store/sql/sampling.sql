@@ -6,7 +6,7 @@ SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_
        coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
        chunk.non_finite_count,
        coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
-       chunk.blocks IS NOT NULL AS blocked
+       coalesce(octet_length(chunk.blocks), 0) AS block_bytes
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
      AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
 JOIN metric ON metric.name = given.key
@@ -31,13 +31,27 @@ JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
  AND chunk.first_position = given.first_position AND chunk.part = given.part;
 
--- open_edges: of chunks, by their keys, the blocks and the values in [from, to], counted from 1
-SELECT given.number, chunk.blocks,
-       array_send(chunk.values_float32[given.start:given.stop]) AS values_float32,
-       array_send(chunk.values_float64[given.start:given.stop]) AS values_float64
+-- open_blocks: of chunks, by their keys, the summaries of all blocks, and the values of the blocks that begin at
+-- $8[first:last], counted from 1: elements in order, each behind its length
+SELECT given.number, opened.blocks,
+       CASE WHEN opened.narrow IS NOT NULL THEN (
+           SELECT string_agg(substr(array_send(opened.narrow[start:start + 63]), 21), '')
+           FROM unnest(($8::integer[])[given.first:given.last]) AS start
+       ) END AS values_float32,
+       CASE WHEN opened.wide IS NOT NULL THEN (
+           SELECT string_agg(substr(array_send(opened.wide[start:start + 63]), 21), '')
+           FROM unnest(($8::integer[])[given.first:given.last]) AS start
+       ) END AS values_float64
 FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
-     WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, start, stop, number)
-JOIN metric_chunk AS chunk
-  ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
- AND chunk.first_position = given.first_position AND chunk.part = given.part
+     WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, first, last, number)
+CROSS JOIN LATERAL (
+    -- Appending nothing brings the array into memory once, and not once for each block.
+    SELECT chunk.blocks,
+           CASE WHEN chunk.values_float32 IS NOT NULL THEN chunk.values_float32 || '{}'::real[] END AS narrow,
+           CASE WHEN chunk.values_float64 IS NOT NULL THEN chunk.values_float64 || '{}'::double precision[] END AS wide
+    FROM metric_chunk AS chunk
+    WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+      AND chunk.first_position = given.first_position AND chunk.part = given.part
+    OFFSET 0
+) AS opened
 ORDER BY given.number;
