@@ -1,7 +1,10 @@
 """The views that docs/sql.md promises."""
 
 import math
+import re
+from pathlib import Path
 
+import asyncpg
 import pytest
 
 from stepwell_server.store.pool import Pool
@@ -57,3 +60,33 @@ async def test_views_show_what_active_runs_logged(pool: Pool) -> None:
             1,
         )
         assert (metric["value_min"], metric["value_max"], metric["value_mean"]) == (2.0, 4.0, 3.0)
+
+
+async def test_the_examples_of_the_page_run(pool: Pool) -> None:
+    """Those for Grafana with what Grafana puts in the places of its variables and macros."""
+    run_id = await new_run(pool, 1_700_000_000_000)
+    points = [(step, 1_700_000_000_000 + 500 * step, float(step)) for step in range(4)]
+    await StoredLog(pool, run_id).commit({"loss": points, "accuracy": points})
+    page = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    blocks += re.findall(r"\(`(SELECT .*?)`\)", page)
+    blocks += re.findall(r'read_sql\("(.*?)"', page)
+    found = {}
+    async with pool.connection() as connection:
+        for block in blocks:
+            text = block.replace("0c1d6a5e7b8f4f0c9d3e2a1b0c9d8e7f", run_id.hex).replace("$run", run_id.hex)
+            text = text.replace("$metric", "'loss', 'accuracy'").replace("first steps", "Default")
+            text = re.sub(r"\$__timeFilter\((.*)\)", r"\1 BETWEEN '2023-01-01' AND '2024-01-01'", text)
+            for statement in filter(str.strip, text.split(";")):
+                undone = connection.transaction()
+                await undone.start()
+                try:
+                    found[statement.strip()] = await connection.fetch(statement)
+                except asyncpg.UndefinedObjectError:
+                    assert statement.strip().startswith("GRANT")  # the role's statement was undone
+                finally:
+                    await undone.rollback()
+    counts = [
+        len(rows) for statement, rows in found.items() if "SELECT" in statement and "GRANT" not in statement
+    ]
+    assert counts == [1, 4, 4, 1, 2, 0]  # best runs, history, panel, its two variables, params
