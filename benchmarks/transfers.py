@@ -24,9 +24,9 @@ import numpy as np
 import stepwell
 from benchmarks.seeded_series import seed_run
 from benchmarks.surroundings import surroundings
+from stepwell.transfer.exporting import export_runs
 from stepwell.transfer.importing import import_runs
 from stepwell.transfer.mlflow_stores import MlflowSqlite
-from stepwell.transfer.parquet import export_runs
 from stepwell_server.deadline import Deadline
 from stepwell_server.store.embedded import EmbeddedPostgres
 from stepwell_server.store.migrations import migrate
@@ -37,15 +37,16 @@ LOAD_POINTS_PER_S = 100_000
 LOAD_CHUNK = 1_000
 
 MLFLOW_TABLES = """
-CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT, lifecycle_stage TEXT);
+CREATE TABLE experiment_tags (key TEXT, value TEXT, experiment_id INTEGER);
 CREATE TABLE runs (run_uuid TEXT PRIMARY KEY, name TEXT, status TEXT, start_time BIGINT, end_time BIGINT,
-                   user_id TEXT, experiment_id INTEGER, lifecycle_stage TEXT);
+                   user_id TEXT, experiment_id INTEGER, lifecycle_stage TEXT, artifact_uri TEXT);
 CREATE TABLE metrics (key TEXT, value DOUBLE, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan BOOLEAN,
                       PRIMARY KEY (key, timestamp, step, run_uuid, value, is_nan));
 CREATE INDEX index_metrics_run_uuid ON metrics (run_uuid);
 CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
 CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
-INSERT INTO experiments VALUES (1, 'imported');
+INSERT INTO experiments VALUES (1, 'imported', 'active');
 """
 
 
@@ -67,7 +68,9 @@ def make_mlflow_database(path: Path, points: int) -> None:
     database = sqlite3.connect(path)
     database.executescript(MLFLOW_TABLES)
     run_id = uuid.uuid4().hex
-    database.execute("INSERT INTO runs VALUES (?, 'a run', 'FINISHED', 0, 1, 'me', 1, 'active')", (run_id,))
+    database.execute(
+        "INSERT INTO runs VALUES (?, 'a run', 'FINISHED', 0, 1, 'me', 1, 'active', '')", (run_id,)
+    )
     rows = ((f"metric {step % 4}", step / 7, 1_000 + step, run_id, step, 0) for step in range(points))
     database.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
     database.commit()

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet as parquet
 import pytest
 from click.testing import CliRunner
 
@@ -36,6 +37,19 @@ def run_import(*arguments: str) -> str:
     result = CliRunner().invoke(imports, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def run_export(*arguments: str) -> str:
+    result = CliRunner().invoke(export, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def artifacts_of(client: StepwellClient, run_id: str, folder: Path) -> dict[str, str]:
+    """All artifacts of a run: their content by path."""
+    client.download_artifacts(run_id, "", str(folder / run_id))
+    files = [path for path in (folder / run_id).rglob("*") if path.is_file()]
+    return {path.relative_to(folder / run_id).as_posix(): path.read_text() for path in files}
 
 
 def points_of(run_id: str, key: str) -> Points:
@@ -67,11 +81,10 @@ def test_an_export_comes_back_whole_and_once(
 
     folder = str(tmp_path / "out")
     arguments = [folder, "--tracking-uri", shared_server.tracking_uri, "--run-id", run_id, "--run-id", empty]
-    result = CliRunner().invoke(export, arguments, catch_exceptions=False)
-    assert "2 runs, 2 series, 103 points" in result.output
+    assert "2 runs, 2 series, 103 points, 0 artifacts" in run_export(*arguments)
     assert "is not empty" in CliRunner().invoke(export, arguments).output
 
-    assert "2 runs, 103 new points, 0 entries refused" in run_import("export", folder)
+    assert "2 runs, 103 new points, 0 new artifacts, 0 entries refused" in run_import("export", folder)
     assert "2 runs, 0 new points" in run_import("export", folder)
     run = client.get_run(run_id)
     assert (run.info.run_name, run.info.status, run.info.start_time, run.info.end_time) == (
@@ -87,10 +100,77 @@ def test_an_export_comes_back_whole_and_once(
     assert client.get_run(empty).data.metrics == {}
 
 
+def test_experiments_and_searches_are_exported_with_their_artifacts(
+    client: StepwellClient, shared_server: ServerProcess, tmp_path: Path
+) -> None:
+    source = StepwellClient(shared_server.tracking_uri)
+    names = [f"exported {uuid.uuid4().hex}" for _ in range(2)]
+    ids = [source.create_experiment(name, tags={"team": "blue"}) for name in names]
+    runs = [source.create_run(one, start_time=5).info.run_id for one in ids for _ in range(2)]
+    for number, run_id in enumerate(runs):
+        source.log_metric(run_id, "loss", number, step=number)
+    source.log_text(runs[0], "of the first", "notes/a b.txt")
+    source.log_text(runs[3], "of the last", "model.bin")
+
+    def exported(name: str, *arguments: str) -> dict[str, object]:
+        uri = ("--tracking-uri", shared_server.tracking_uri, "--json")
+        return json.loads(run_export(str(tmp_path / name), *uri, *arguments))
+
+    assert exported("one", "--experiment-name", names[0])["runs"] == 2
+    assert exported("filtered", "-x", ids[0], "-x", ids[1], "--filter", "metrics.loss > 1.5")["runs"] == 2
+    assert exported("nothing", "-x", ids[0], "--filter", "metrics.loss > 99")["points"] == 0
+    assert not (tmp_path / "one" / "artifacts").exists()
+    whole = exported("both", "-x", ids[0], "-n", names[1], "--with-artifacts")
+    assert whole == {
+        "runs": 4, "series": 4, "points": 4, "artifacts": 2, "folder": str(tmp_path / "both")
+    }  # fmt: skip
+    listed = parquet.read_table(tmp_path / "both" / "artifacts.parquet").to_pylist()
+    assert {(row["run_id"], row["path"], row["size"]) for row in listed} == {
+        (runs[0], "notes/a b.txt", 12),
+        (runs[3], "model.bin", 11),
+    }
+
+    report = json.loads(run_import("export", str(tmp_path / "both"), "--json"))
+    assert (report["runs"], report["points"], report["artifacts"], report["rejected"]) == (4, 4, 2, 0)
+    assert "4 runs, 0 new points, 0 new artifacts" in run_import("export", str(tmp_path / "both"))
+    assert artifacts_of(client, runs[0], tmp_path / "back") == {"notes/a b.txt": "of the first"}
+    assert artifacts_of(client, runs[3], tmp_path / "back") == {"model.bin": "of the last"}
+    found = client.get_experiment_by_name(names[1])
+    assert found is not None
+    assert found.tags == {"team": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give --run-id, or one of"),
+        (["--run-id", "0" * 32, "--all-experiments"], "Give --run-id, or one of"),
+        (["--run-id", "0" * 32, "--filter", "metrics.a > 1"], "--filter chooses among"),
+        (["--all-experiments", "-x", "1"], "leaves nothing to choose"),
+        (["--experiment-name", "no such"], "There is no experiment 'no such'"),
+        (["--run-id", "0" * 32], "there is no run"),
+        (["-x", "0", "--filter", "metrics.a >"], "metrics.a >"),
+    ],
+)
+def test_an_export_says_what_it_cannot_choose(
+    shared_server: ServerProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
+    result = CliRunner().invoke(export, [str(tmp_path / "out"), *arguments])
+    assert result.exit_code != 0
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
 MLFLOW_TABLES = """
-CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT, lifecycle_stage TEXT DEFAULT 'active');
+CREATE TABLE experiment_tags (key TEXT, value TEXT, experiment_id INTEGER);
 CREATE TABLE runs (run_uuid TEXT PRIMARY KEY, name TEXT, status TEXT, start_time BIGINT, end_time BIGINT,
-                   user_id TEXT, experiment_id INTEGER, lifecycle_stage TEXT);
+                   user_id TEXT, experiment_id INTEGER, lifecycle_stage TEXT, artifact_uri TEXT);
 CREATE TABLE metrics (key TEXT, value DOUBLE, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan BOOLEAN);
 CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
 CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
@@ -101,10 +181,15 @@ def test_a_database_of_mlflow_and_what_it_gets_later(client: StepwellClient, tmp
     run_id, deleted = uuid.uuid4().hex, uuid.uuid4().hex
     database = sqlite3.connect(tmp_path / "mlflow.db")
     database.executescript(MLFLOW_TABLES)
-    database.execute("INSERT INTO experiments VALUES (3, 'cats')")
+    database.execute("INSERT INTO experiments (experiment_id, name) VALUES (3, 'cats'), (4, 'no runs')")
+    database.execute("INSERT INTO experiment_tags VALUES ('owner', 'ada', 4)")
+    artifacts = tmp_path / "files" / "3" / run_id / "artifacts"
+    (artifacts / "model").mkdir(parents=True)
+    (artifacts / "model" / "weights.txt").write_text("1 2 3")
     for name, stage in ((run_id, "active"), (deleted, "deleted")):
         database.execute(
-            "INSERT INTO runs VALUES (?, 'a run', 'FINISHED', 10, 20, 'ada', 3, ?)", (name, stage)
+            "INSERT INTO runs VALUES (?, 'a run', 'FINISHED', 10, 20, 'ada', 3, ?, ?)",
+            (name, stage, f"mlflow-artifacts:/3/{name}/artifacts"),
         )
     database.execute("INSERT INTO params VALUES ('lr', '0.1', ?)", (run_id,))
     database.execute("INSERT INTO tags VALUES ('mlflow.runName', 'a run', ?)", (run_id,))
@@ -118,8 +203,16 @@ def test_a_database_of_mlflow_and_what_it_gets_later(client: StepwellClient, tmp
     database.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
     database.commit()
     location = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    assert "1 runs, 34 new points, 0 entries refused" in run_import("mlflow", location)
-    assert "1 runs, 0 new points" in run_import("mlflow", location)
+    first = run_import("mlflow", location)
+    assert "1 runs, 34 new points, 0 new artifacts, 1 entries refused" in first
+    assert f"the artifacts are at mlflow-artifacts:/3/{run_id}/artifacts" in first
+    served = ("--artifacts", str(tmp_path / "files"))
+    assert "1 runs, 0 new points, 1 new artifacts, 0 entries" in run_import("mlflow", location, *served)
+    assert "1 runs, 0 new points, 0 new artifacts, 0 entries" in run_import("mlflow", location, *served)
+    assert artifacts_of(client, run_id, tmp_path / "back") == {"model/weights.txt": "1 2 3"}
+    without_runs = client.get_experiment_by_name("no runs")
+    assert without_runs is not None
+    assert without_runs.tags == {"owner": "ada"}
     database.execute("INSERT INTO metrics VALUES ('loss', 9, 200, ?, 40, 0)", (run_id,))
     database.execute("INSERT INTO tags VALUES ('later', 'x', ?)", (run_id,))
     database.commit()
@@ -145,10 +238,14 @@ def test_a_folder_of_mlflow(client: StepwellClient, tmp_path: Path) -> None:
     (folder / "metrics" / "loss").write_text("100 0.5 1\n101 nan 2\n")
     (folder / "metrics" / "eval" / "acc").write_text("90 0.75 0\n")
     (folder / "params" / "lr").write_text("0.1")
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts" / "notes.txt").write_text("old")
     assert "1 runs, 3 new points" in run_import("mlflow", str(tmp_path / "mlruns"))
     (folder / "metrics" / "late").write_text("200 1.0 5\n")
     (folder / "metrics" / "loss").write_text("100 0.5 1\n101 nan 2\n201 0.25 3\n")
-    assert "1 runs, 2 new points" in run_import("mlflow", str(tmp_path / "mlruns"))
+    (folder / "artifacts" / "notes.txt").write_text("new")  # as long as before
+    assert "1 runs, 2 new points, 0 new artifacts" in run_import("mlflow", str(tmp_path / "mlruns"))
+    assert artifacts_of(client, run_id, tmp_path / "back") == {"notes.txt": "new"}
     assert same(points_of(run_id, "loss"), [(1, 100, 0.5), (2, 101, math.nan), (3, 201, 0.25)])
     assert points_of(run_id, "eval/acc") == [(0, 90, 0.75)]
     assert client.get_run(run_id).info.status == "FAILED"
@@ -173,6 +270,11 @@ def mlflow_server() -> Iterator[tuple[str, str]]:
         "data": {"metrics": [{"key": "loss"}], "params": [{"key": "lr", "value": "1"}], "tags": []},
     }
 
+    listed = {
+        False: {"files": [{"path": "model", "is_dir": True}]},
+        True: {"files": [{"path": "model/a.txt", "is_dir": False, "file_size": "7"}]},
+    }
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -181,13 +283,21 @@ def mlflow_server() -> Iterator[tuple[str, str]]:
             return self.say({"runs": [run]})
 
         def do_GET(self) -> None:
-            token = parse_qs(urlsplit(self.path).query).get("page_token")
-            self.say(
+            query = parse_qs(urlsplit(self.path).query)
+            token = query.get("page_token")
+            if "artifacts/list" in self.path:
+                return self.say(listed["path" in query])
+            if self.path.startswith("/get-artifact"):
+                assert query == {"path": ["model/a.txt"], "run_uuid": [run_id]}
+                return self.send(b"weights")
+            return self.say(
                 {"metrics": history[3:]} if token else {"metrics": history[:3], "next_page_token": "more"}
             )
 
         def say(self, answer: object) -> None:
-            body = json.dumps(answer).encode()
+            self.send(json.dumps(answer).encode())
+
+        def send(self, body: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -205,10 +315,11 @@ def mlflow_server() -> Iterator[tuple[str, str]]:
     server.server_close()
 
 
-def test_a_server_of_mlflow(client: StepwellClient, mlflow_server: tuple[str, str]) -> None:
+def test_a_server_of_mlflow(client: StepwellClient, mlflow_server: tuple[str, str], tmp_path: Path) -> None:
     location, run_id = mlflow_server
-    assert "1 runs, 5 new points" in run_import("mlflow", location)
-    assert "1 runs, 0 new points" in run_import("mlflow", location)
+    assert "1 runs, 5 new points, 1 new artifacts" in run_import("mlflow", location)
+    assert "1 runs, 0 new points, 0 new artifacts" in run_import("mlflow", location)
+    assert artifacts_of(client, run_id, tmp_path / "back") == {"model/a.txt": "weights"}
     assert points_of(run_id, "loss") == [(step, 100 + step, step / 3) for step in range(5)]
     assert client.get_run(run_id).info.status == "RUNNING"
 

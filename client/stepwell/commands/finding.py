@@ -34,11 +34,13 @@ def of_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
     return experiment_id(experiment_name(command))
 
 
-def the_experiment(experiment_id: str | None, experiment_name: str | None) -> Experiment:
+def the_experiment(
+    experiment_id: str | None, experiment_name: str | None, client: StepwellClient | None = None
+) -> Experiment:
     """Return the experiment that the options name."""
     if (experiment_id is None) == (experiment_name is None):
         raise click.UsageError("Give --experiment-id or --experiment-name.")
-    client = StepwellClient()
+    client = client or StepwellClient()
     if experiment_id is not None:
         return client.get_experiment(experiment_id)
     found = client.get_experiment_by_name(experiment_name or "")
@@ -48,10 +50,15 @@ def the_experiment(experiment_id: str | None, experiment_name: str | None) -> Ex
 
 
 def runs_of(
-    experiment_ids: Sequence[str], filter_string: str, view: str, order_by: Sequence[str], limit: int | None
+    experiment_ids: Sequence[str] | None,
+    filter_string: str,
+    view: str,
+    order_by: Sequence[str],
+    limit: int | None,
+    client: StepwellClient | None = None,
 ) -> Iterator[Run]:
-    """Yield runs, a page at a time; all of them if there is no limit."""
-    client, token, left = StepwellClient(), None, limit
+    """Yield runs of experiments (None means all), a page at a time; all of them if there is no limit."""
+    client, token, left = client or StepwellClient(), None, limit
     while left is None or left > 0:
         size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
         page = client.search_runs(experiment_ids, filter_string, VIEWS[view], size, list(order_by), token)

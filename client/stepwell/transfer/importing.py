@@ -8,15 +8,17 @@ and the positions of its points.
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from stepwell import settings, wire
+from stepwell.artifact_calls import ArtifactCalls
 from stepwell.calls import Calls
 from stepwell.connection import Connection, connect
 from stepwell.errors import StepwellException
 from stepwell.transfer.bulk import BulkWriter, entries
-from stepwell.transfer.sources import ImportedRun, Source
+from stepwell.transfer.sources import ArtifactsOutOfReachError, ImportedExperiment, ImportedRun, Source
+from stepwell.uploads import Uploader
 from stepwell_api.v1 import runs_pb2
 
 # The names of everything that imports make are below this one.
@@ -27,12 +29,18 @@ REASONS_MAX = 20
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `points` were new, `rejected` says what the server refused and why."""
+    """What an import did; `points` and `artifacts` (files) were new, `rejected` were not taken, and why."""
 
     runs: int = 0
     points: int = 0
+    artifacts: int = 0
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+
+    def refuse(self, reasons: Iterable[str], count: int) -> None:
+        """Take note of what was not taken."""
+        self.rejected += count
+        self.reasons += list(reasons)[: REASONS_MAX - len(self.reasons)]
 
 
 def import_runs(
@@ -54,11 +62,10 @@ def import_runs(
     uri = tracking_uri or settings.tracking_uri()
     connection, calls = connect(uri), Calls(uri)
     report = ImportReport()
-    experiments: dict[str, int] = {}
+    experiments = {one.name: _experiment(calls, one) for one in source.experiments()}
     for run in source.runs():
-        if run.experiment not in experiments:
-            experiments[run.experiment] = _experiment(calls, run.experiment)
         _import_run(connection, run, experiments[run.experiment], report, progress)
+        _import_artifacts(uri, run, report)
         report.runs += 1
         progress(report)
     return report
@@ -105,16 +112,39 @@ def _writer_id(spec: runs_pb2.RunSpec, what: str) -> str:
 
 
 def _note(report: ImportReport, writer: BulkWriter) -> None:
-    report.rejected += sum(rejected.count for rejected in writer.rejected)
-    reasons = [f"{rejected.key}: {rejected.reason}" for rejected in writer.rejected]
-    report.reasons += reasons[: REASONS_MAX - len(report.reasons)]
+    report.refuse(
+        (f"{rejected.key}: {rejected.reason}" for rejected in writer.rejected),
+        sum(rejected.count for rejected in writer.rejected),
+    )
 
 
-def _experiment(calls: Calls, name: str) -> int:
-    """Return the id of an experiment, which is made if there is none of this name."""
+def _import_artifacts(uri: str, run: ImportedRun, report: ImportReport) -> None:
+    """Send the artifacts; what is here with the same bytes does not travel again."""
+    run_id = run_id_of(run.source_id)
+    artifacts = ArtifactCalls(uri).list(run_id, "", recursive=True)
+    known = {artifact.path: artifact.size_bytes for artifact in artifacts}
+    uploader = Uploader(uri, run_id)
     try:
-        return int(calls.get_experiment_by_name(name).experiment_id)
+        for files in run.artifacts(known):
+            uploader.upload(files, "Importing artifacts")
+            report.artifacts += sum(file.path not in known for file in files)
+    except ArtifactsOutOfReachError as failure:
+        report.refuse([f"run {run_id}: {failure}"], 1)
+
+
+def _experiment(calls: Calls, imported: ImportedExperiment) -> int:
+    """Return the id of an experiment, which is made if there is none of this name, and give it its tags."""
+    try:
+        found = calls.get_experiment_by_name(imported.name)
     except StepwellException as failure:
         if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-    return int(calls.create_experiment(name, "", {}).experiment_id)
+        return int(calls.create_experiment(imported.name, "", imported.tags).experiment_id)
+    if found.lifecycle_stage != "active":
+        raise StepwellException(
+            f"The experiment {imported.name!r} is deleted here; restore it, or rename it, and import again.",
+            "INVALID_STATE",
+        )
+    if imported.tags.items() - found.tags.items():
+        calls.update_experiment(int(found.experiment_id), tags=imported.tags)
+    return int(found.experiment_id)

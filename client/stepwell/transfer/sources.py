@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell.uploads import LocalFile
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointColumns:
@@ -27,12 +29,34 @@ class PointColumns:
         return len(self.steps)
 
 
+# Artifacts of a run, some at a time: the files are there until the next ones are asked for. Given is what the run has
+# here already, sizes in bytes by path; a source that has to fetch files may pass over those.
+ArtifactFiles = Callable[[Mapping[str, int]], Iterator[Sequence[LocalFile]]]
+
+
+class ArtifactsOutOfReachError(Exception):
+    """The artifacts of a run are where this process cannot read them; the message says where."""
+
+
+def no_artifacts(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
+    """Yield nothing: the artifacts of a run without any."""
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedExperiment:
+    """An experiment of a source."""
+
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedRun:
     """A run of a source.
 
     `source_id` names it there and never changes. `points` yields its points, always in the same order, new ones last:
-    so an import that is repeated goes on where it stopped.
+    so an import that is repeated goes on where it stopped. `artifacts` may raise ArtifactsOutOfReachError.
     """
 
     source_id: str
@@ -45,10 +69,15 @@ class ImportedRun:
     user: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: ArtifactFiles = no_artifacts
 
 
 class Source(Protocol):
     """Where runs come from."""
+
+    def experiments(self) -> Iterator[ImportedExperiment]:
+        """Yield the experiments, also those without runs."""
+        ...
 
     def runs(self) -> Iterator[ImportedRun]:
         """Yield the runs."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stepwell.errors import invalid
-from stepwell.transfer.sources import ImportedRun, PointColumns, columns
+from stepwell.transfer.sources import ImportedExperiment, ImportedRun, PointColumns, columns
 
 ROWS_AT_ONCE = 100_000
 EVENTS = "*tfevents*"
@@ -31,6 +31,10 @@ class TensorBoardFolder:
             raise invalid(f"There is no folder {str(folder)!r}; name the log folder that TensorBoard shows.")
         self._folder = folder.resolve()
         self._experiment = experiment
+
+    def experiments(self) -> Iterator[ImportedExperiment]:
+        """See `Source`."""
+        yield ImportedExperiment(self._experiment)
 
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
