@@ -1,14 +1,17 @@
 """Artifacts up and down: MB/s, files/s, peak memory; through the server to a folder, and straight to S3.
 
-    python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]
+    python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]    beside MLflow through its server
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
-    python -m benchmarks.artifacts small  [--files 10000]
+    python -m benchmarks.artifacts small  [--files 10000]                  beside MLflow through its server
     python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3]
 
 A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; for S3 `rclone serve s3` on this
 machine. Every upload is of new content, and its clock runs until the artifact is visible: hashed, sent, checked,
 flushed to the disk (folder) or taken by the bucket (S3), and committed. Downloads are checked against the SHA-256.
 Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
+
+MLflow's `log_artifact` goes through `mlflow server --serve-artifacts` to a folder on the same disk, with the same files
+in the same run; it neither flushes nor checks what it took. `--without-mlflow` leaves it out.
 """
 
 # ruff: noqa: ASYNC230, ASYNC240 - the bare program reads files as simply as it can
@@ -18,6 +21,8 @@ import asyncio
 import json
 import multiprocessing
 import os
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.compare.peers import HERE, MLFLOW_WITH_ARTIFACTS, environment_of, running_peer
 from benchmarks.surroundings import surroundings
 from tests.harness.processes import ServerProcess
 from tests.harness.s3 import BUCKET, S3Server, s3_server
@@ -166,8 +172,28 @@ def servers(folder: Path, store: str) -> Iterator[tuple[ServerProcess, S3Server 
         yield stack.enter_context(ServerProcess(*options, environment=environment)), s3
 
 
-def one_round(folder: Path, size: int, server: ServerProcess, s3: S3Server | None) -> dict[str, Any]:
-    """Measure one file of new content, and aiobotocore on the same file."""
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Run MLflow's server; yields its URI."""
+    with running_peer(MLFLOW_WITH_ARTIFACTS, f"sqlite:///{folder}/mlflow.db") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def mlflow(uri: str, source: Path, target: Path) -> dict[str, float]:
+    """Let MLflow's client log and fetch a file or a folder, in a process of its own."""
+    python = environment_of(MLFLOW_WITH_ARTIFACTS) / "bin/python"
+    command = [python, HERE / "mlflow_artifacts.py", uri, source, target]
+    target.mkdir()
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    shutil.rmtree(target)
+    seconds: dict[str, float] = json.loads(answer.stdout)
+    return seconds
+
+
+def one_round(
+    folder: Path, size: int, server: ServerProcess, s3: S3Server | None, mlflow_uri: str | None
+) -> dict[str, Any]:
+    """Measure one file of new content, and aiobotocore or MLflow on the same file."""
     source, target = folder / "source.bin", folder / "fetched"
     write_file(source, size)
     result = in_process(transfer, server.tracking_uri, str(source), str(target))
@@ -182,13 +208,21 @@ def one_round(folder: Path, size: int, server: ServerProcess, s3: S3Server | Non
         result["aiobotocore_upload_mb_per_s"] = round(size / MB / compared["upload_s"])
         result["aiobotocore_download_mb_per_s"] = round(size / MB / compared["download_s"])
         (folder / "bare.bin").unlink()
+    if mlflow_uri is not None:
+        seconds = mlflow(mlflow_uri, source, folder / "of-mlflow")
+        result["mlflow_upload_mb_per_s"] = round(size / MB / seconds["upload_s"])
+        result["mlflow_download_mb_per_s"] = round(size / MB / seconds["download_s"])
     return result
 
 
 def large(arguments: argparse.Namespace, store: str) -> dict[str, Any]:
     """Measure rounds of one large file; the medians say most, because others share the machine."""
-    with tempfile.TemporaryDirectory() as name, servers(Path(name), store) as (server, s3):
-        rounds = [one_round(Path(name), arguments.size_mb * MB, server, s3) for _ in range(arguments.rounds)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server, s3 = stack.enter_context(servers(folder, store))
+        compared = arguments.workload == "folder" and not arguments.without_mlflow
+        uri = stack.enter_context(mlflow_server(folder)) if compared else None
+        rounds = [one_round(folder, arguments.size_mb * MB, server, s3, uri) for _ in range(arguments.rounds)]
     medians = {key: round(median(result[key] for result in rounds), 3) for key in rounds[0]}
     return {"medians": medians, "rounds": rounds}
 
@@ -202,11 +236,14 @@ def small(arguments: argparse.Namespace) -> dict[str, Any]:
             (source / f"{number:06}.bin").write_bytes(os.urandom(1_000 + number % 3_000))
         result = in_process(log_folder, server.tracking_uri, str(source), str(Path(name) / "out"))
         result["server_peak_mb"] = peak_mb(server.process.pid)
-    return {
-        **result,
-        "files_per_s_up": round(arguments.files / result["upload_s"]),
-        "files_per_s_down": round(arguments.files / result["download_s"]),
-    }
+        result["files_per_s_up"] = round(arguments.files / result["upload_s"])
+        result["files_per_s_down"] = round(arguments.files / result["download_s"])
+        if not arguments.without_mlflow:
+            with mlflow_server(Path(name)) as uri:
+                seconds = mlflow(uri, source, Path(name) / "of-mlflow")
+            result["mlflow_files_per_s_up"] = round(arguments.files / seconds["upload_s"])
+            result["mlflow_files_per_s_down"] = round(arguments.files / seconds["download_s"])
+    return result
 
 
 def main() -> None:
@@ -219,6 +256,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--store", choices=["folder", "s3"], default="folder", help="of the workload memory")
+    parser.add_argument("--without-mlflow", action="store_true")
     arguments = parser.parse_args()
     is_memory = arguments.workload == "memory"
     arguments.size_mb = arguments.size_mb or (5_000 if is_memory else 1_000)

@@ -37,6 +37,16 @@ def _mlflow(environment: Path, store: str, port: int, folder: Path) -> Sequence[
     ]  # fmt: skip
 
 
+def _mlflow_with_artifacts(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--serve-artifacts"]
+    return [
+        environment / "bin/mlflow", "server", "--backend-store-uri", store,
+        "--artifacts-destination", str(folder / "artifacts"), *options,
+        # Its workers are killed when a transfer takes longer than their default of 30 s.
+        "--gunicorn-opts", "--timeout 600",
+    ]  # fmt: skip
+
+
 def _fasttrackml(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
     options = ["--listen-address", f"127.0.0.1:{port}", "--default-artifact-root", str(folder)]
     return [environment / "bin/fml", "server", "--database-uri", store, *options]
@@ -47,6 +57,11 @@ PEERS = (
     Peer(
         "fasttrackml", "", "committed to PostgreSQL with fsync, in several transactions a batch", _fasttrackml
     ),
+)
+
+# Not beside the others: it takes artifacts for its clients, and its database may be a file.
+MLFLOW_WITH_ARTIFACTS = Peer(
+    "mlflow", "", "written to files, not flushed to the disk", _mlflow_with_artifacts
 )
 
 

@@ -44,9 +44,7 @@ class ArtifactCalls:
     ) -> None:
         """Send an open file from an offset on through the server."""
         first = artifacts_pb2.UploadRequest(run_id=run_id, upload_id=upload_id, offset_bytes=offset)
-        self._connection.call(
-            lambda server: server.artifacts.Upload(_pieces(first, descriptor, offset, sent)), None
-        )
+        self._connection.call(lambda server: server.upload(_pieces(first, descriptor, offset, sent)), None)
 
     def sign_parts(self, run_id: str, upload_id: str, numbers: Sequence[int]) -> Sequence[str]:
         """Return addresses for parts."""
@@ -84,15 +82,14 @@ class ArtifactCalls:
         self,
         run_id: str,
         artifact: artifacts_pb2.Artifact,
-        descriptor: int,
         offset: int,
-        received: Callable[[int], None],
+        take: Callable[[memoryview, int], None],
     ) -> None:
-        """Fetch an artifact from an offset on through the server, and write it to the same place of an open file."""
+        """Fetch an artifact from an offset on through the server; `take` gets each piece and its offset, in order."""
         request = artifacts_pb2.DownloadRequest(
             run_id=run_id, path=artifact.path, offset_bytes=offset, sha256=artifact.sha256
         )
-        self._connection.call(lambda server: _receive(server, request, descriptor, received), None)
+        self._connection.call(lambda server: _receive(server, request, take), None)
 
     def delete(self, run_id: str, path: str) -> tuple[int, bool]:
         """Do one step of a removal; returns how many files went, and whether there are more."""
@@ -105,25 +102,31 @@ class ArtifactCalls:
 
 async def _pieces(
     first: artifacts_pb2.UploadRequest, descriptor: int, offset: int, sent: Callable[[int], None]
-) -> AsyncIterator[artifacts_pb2.UploadRequest]:
+) -> AsyncIterator[artifacts_pb2.UploadRequest | bytes]:
     """Yield a file in pieces. The next one is asked for when gRPC has taken the last: that is the back-pressure."""
     yield first
     loop = asyncio.get_running_loop()
-    while piece := await loop.run_in_executor(None, os.pread, descriptor, PIECE_BYTES, offset):
+    following = loop.run_in_executor(None, os.pread, descriptor, PIECE_BYTES, offset)
+    while piece := await following:
         offset += len(piece)
-        yield artifacts_pb2.UploadRequest(data=piece)
+        # While one piece travels, the next one is read.
+        following = loop.run_in_executor(None, os.pread, descriptor, PIECE_BYTES, offset)
+        yield piece
         sent(len(piece))
 
 
 async def _receive(
-    server: Connection,
-    request: artifacts_pb2.DownloadRequest,
-    descriptor: int,
-    received: Callable[[int], None],
+    server: Connection, request: artifacts_pb2.DownloadRequest, take: Callable[[memoryview, int], None]
 ) -> None:
     loop = asyncio.get_running_loop()
     offset = request.offset_bytes
-    async for piece in server.artifacts.Download(request):
-        await loop.run_in_executor(None, os.pwrite, descriptor, piece.data, offset)
-        offset += len(piece.data)
-        received(len(piece.data))
+    taking: asyncio.Future[None] = loop.create_future()
+    taking.set_result(None)
+    try:
+        async for piece in server.download(request):
+            # While one piece is taken, the next one arrives.
+            await taking
+            taking = loop.run_in_executor(None, take, piece, offset)
+            offset += len(piece)
+    finally:
+        await taking

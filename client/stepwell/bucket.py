@@ -23,6 +23,7 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from stepwell import artifact_settings
+from stepwell.hashing import update
 
 PIECE_BYTES = 1 << 20
 ANSWER_BYTES_MAX = 64 * 1024  # of an error's text
@@ -174,10 +175,7 @@ def md5_hex(descriptor: int, offset: int, count: int) -> str:
 
 def _md5(descriptor: int, offset: int, count: int) -> "hashlib._Hash":
     digest = hashlib.md5(usedforsecurity=False)
-    at, end = offset, offset + count
-    while at < end and (piece := os.pread(descriptor, min(PIECE_BYTES, end - at), at)):
-        digest.update(piece)
-        at += len(piece)
+    update(digest, descriptor, offset, count)
     return digest
 
 

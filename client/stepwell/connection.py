@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 import grpc
 import grpc.aio
 
-from stepwell import background, errors, settings
+from stepwell import background, errors, pieces, settings
 from stepwell.errors import StepwellException
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
@@ -155,6 +155,8 @@ class Connection:
             self.search = SearchServiceStub(self._channel)
             self.ingest = IngestServiceStub(self._channel)
             self.artifacts = ArtifactServiceStub(self._channel)
+            self.upload = pieces.upload_call(self._channel)
+            self.download = pieces.download_call(self._channel)
             background.on_stop(self._close)
         return self._channel
 
@@ -162,7 +164,8 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            del self.experiments, self.runs, self.series, self.search, self.ingest, self.artifacts
+            del self.experiments, self.runs, self.series, self.search, self.ingest
+            del self.artifacts, self.upload, self.download
             self._channel = None
 
 

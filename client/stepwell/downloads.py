@@ -17,13 +17,13 @@ from typing import Self
 from stepwell import artifact_paths, artifact_settings, bucket
 from stepwell.artifact_calls import ArtifactCalls
 from stepwell.errors import StepwellException
+from stepwell.hashing import update
 from stepwell.progress import Bar, Progress
 from stepwell.uploads import Attempts, out_of_reach
 from stepwell_api.v1 import artifacts_pb2
 
 # Straight from a bucket, ranges of this size travel at once.
 RANGE_BYTES = 16 << 20
-HASH_PIECE_BYTES = 1 << 20
 # Files of a folder that wait for a thread: the listing of a large folder is read as it is needed.
 WAITING_FILES_MAX = 1_000
 SUFFIX = ".part"
@@ -147,6 +147,9 @@ class _Fetching:
         self._descriptor = descriptor
         self._bar = bar
         self._held: dict[int, int] = {}  # bytes that are there, by the offset at which their range begins
+        # Of the first bytes, hashed as they came; what came out of order is read again at the end.
+        self._digest = hashlib.sha256()
+        self._digested = 0
         self._whole = False
 
     @property
@@ -177,9 +180,14 @@ class _Fetching:
         # What ranges left behind is not in one piece.
         if set(self._held) - {0}:
             self._begin_anew()
-        self._calls.download(
-            self._run_id, self._found.artifact, self._descriptor, self._held.get(0, 0), self._adder(0)
-        )
+        self._calls.download(self._run_id, self._found.artifact, self._held.get(0, 0), self._take)
+
+    def _take(self, piece: memoryview, offset: int) -> None:
+        _write_all(self._descriptor, piece, offset)
+        if offset == self._digested:
+            self._digest.update(piece)
+            self._digested += len(piece)
+        self._adder(0)(len(piece))
 
     def _fetch_ranges(self) -> None:
         size = self._found.artifact.size_bytes
@@ -204,17 +212,14 @@ class _Fetching:
         return add
 
     def _check(self) -> None:
-        digest = hashlib.sha256()
-        at = 0
-        while piece := os.pread(self._descriptor, HASH_PIECE_BYTES, at):
-            digest.update(piece)
-            at += len(piece)
+        self._digested += update(self._digest, self._descriptor, self._digested)
         artifact = self._found.artifact
-        if at != artifact.size_bytes or digest.digest() != artifact.sha256:
+        count, found = self._digested, self._digest.hexdigest()
+        if count != artifact.size_bytes or found != artifact.sha256.hex():
             self._begin_anew()
             raise StepwellException(
-                f"What arrived of artifact {artifact.path!r} is not what was logged: {at} bytes with the SHA-256 "
-                f"{digest.hexdigest()} instead of {artifact.size_bytes} bytes with {artifact.sha256.hex()}.",
+                f"What arrived of artifact {artifact.path!r} is not what was logged: {count} bytes with the SHA-256 "
+                f"{found} instead of {artifact.size_bytes} bytes with {artifact.sha256.hex()}.",
                 "TEMPORARILY_UNAVAILABLE",
             )
         self._whole = True
@@ -222,6 +227,7 @@ class _Fetching:
     def _begin_anew(self) -> None:
         self._bar.add(-self.reached)
         self._held.clear()
+        self._digest, self._digested = hashlib.sha256(), 0
         os.ftruncate(self._descriptor, 0)
 
 
@@ -236,6 +242,12 @@ def _part_file(target: Path) -> Iterator[tuple[Path, int]]:
     finally:
         os.close(descriptor)
         part.unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
 
 
 def _all_done(threads: ThreadPoolExecutor, calls: Iterable[Callable[[], object]]) -> None:

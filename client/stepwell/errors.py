@@ -68,6 +68,10 @@ class StepwellException(Exception):  # noqa: N818 - the name follows MlflowExcep
         return type(self), (self.message, self.error_code)
 
 
+# grpc.aio says so, with the status INTERNAL, when a connection was cut before it heard why.
+_CUT_DETAILS = "Internal error from Core"
+
+
 class _Status(Protocol):
     @property
     def name(self) -> str: ...
@@ -93,6 +97,8 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
     """Translate a failed call to `target` (host:port); the server's own error code goes first."""
     status = failure.code().name
     code = _sent_code(failure) or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
+    if failure.details() == _CUT_DETAILS:
+        code = "TEMPORARILY_UNAVAILABLE"
     details = failure.details() or f"The call failed with the status {status}."
     if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
         details = f"{details} (server {target})"

@@ -20,6 +20,7 @@ from pathlib import Path
 from stepwell import artifact_settings, bucket
 from stepwell.artifact_calls import ArtifactCalls
 from stepwell.errors import StepwellException, invalid
+from stepwell.hashing import update
 from stepwell.progress import Bar, Progress
 from stepwell_api.v1 import artifacts_pb2
 
@@ -27,7 +28,6 @@ from stepwell_api.v1 import artifacts_pb2
 SMALL_FILE_BYTES_MAX = 1 << 20
 BATCH_FILES_MAX = 250
 BATCH_BYTES_MAX = 3 << 20
-HASH_PIECE_BYTES = 1 << 20
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 8.0
 # After finding the bucket out of reach, this process sends through the server for so long before it tries again.
@@ -183,17 +183,14 @@ class Source:
             raise _changed(self.file)
 
     def _hash(self) -> bytes:
-        digest = hashlib.sha256()
-        at = 0
-        while piece := os.pread(self.descriptor, HASH_PIECE_BYTES, at):
-            digest.update(piece)
-            at += len(piece)
-            if at == self.size_bytes <= SMALL_FILE_BYTES_MAX:
-                self._data = piece
-        if at != self.size_bytes:
+        if self.size_bytes <= SMALL_FILE_BYTES_MAX:
+            self._data = os.pread(self.descriptor, self.size_bytes + 1, 0)
+            count, digest = len(self._data), hashlib.sha256(self._data)
+        else:
+            digest = hashlib.sha256()
+            count = update(digest, self.descriptor)
+        if count != self.size_bytes:
             raise _changed(self.file)
-        if self.size_bytes == 0:
-            self._data = b""
         return digest.digest()
 
 

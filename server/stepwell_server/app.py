@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import structlog
 
 from stepwell_api.v1 import (
-    artifacts_pb2_grpc,
     ingest_pb2_grpc,
     runs_pb2_grpc,
     search_pb2_grpc,
@@ -50,7 +49,7 @@ from stepwell_server.store.value_index import Settler
 from stepwell_server.store.watching import PostgresWatchStore
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.store.writers import PostgresWriterStore
-from stepwell_server.transport.artifacts import ArtifactServicer
+from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.runs import RunServicer
@@ -156,7 +155,7 @@ async def _build(
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search_servicer, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
-        lambda server: artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(artifact_servicer, server),
+        lambda server: add_artifact_service(artifact_servicer, server),
     ]
 
 

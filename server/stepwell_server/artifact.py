@@ -29,6 +29,10 @@ DELETE_STEP_FILES_MAX = 1_000
 assert FILE_BYTES_MAX / PARTS_MAX < 5 * 1024 * MIB
 
 
+# Some bytes of a file, maybe as a view of a message that was received.
+Piece = bytes | memoryview
+
+
 @dataclass(frozen=True, slots=True)
 class FileSpec:
     """A file that is to become an artifact: its path in the run, its size in bytes, its SHA-256."""

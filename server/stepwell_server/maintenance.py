@@ -9,8 +9,10 @@ from uuid import UUID
 
 from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
+from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.store.artifacts import PostgresArtifactStore
 from stepwell_server.store.compactor import compact_now, compaction_state, set_paused
+from stepwell_server.store.content_roots import DATA_ROOT, OpenContentStores
 from stepwell_server.store.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.folder_lock import folder_lock
 from stepwell_server.store.garbage import STEP_ROWS_MAX, GarbageStore, Selection
@@ -68,11 +70,12 @@ async def compact_everything(pool: Pool) -> dict[str, Any]:
 
 
 async def collect_garbage(
-    pool: Pool, selection: Selection, dry_run: bool, tell: Callable[[str], None]
+    pool: Pool, selection: Selection, dry_run: bool, tell: Callable[[str], None], data: Path | None = None
 ) -> dict[str, Any]:
     """Remove what the selection means, or only count it; `tell` hears of every run. Returns the sums.
 
-    Artifacts lose their place; a server that runs, or the next one, removes their bytes.
+    The bytes of artifacts go too where `data`, the folder of the embedded database, says where they are. What is left
+    of them (`files_waiting` in the sums) is removed by a server that runs, or by the next one.
 
     Raises:
         NotFoundError: a run or experiment that was named does not exist.
@@ -96,7 +99,10 @@ async def collect_garbage(
         sums["artifacts"] += files
     for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
         sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
-    return sums
+    if data is not None and not dry_run:
+        async with OpenContentStores(data, DATA_ROOT) as contents:
+            await ArtifactSweeper(artifacts, contents).remove_garbage()
+    return {**sums, "files_waiting": await artifacts.count_garbage()}
 
 
 async def _remove_points(garbage: GarbageStore, run_id: UUID, tell: Callable[[str], None]) -> int:

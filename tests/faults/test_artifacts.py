@@ -334,6 +334,25 @@ def test_a_bucket_out_of_the_clients_reach(
         bucket_place.client.log_text(bucket_place.run_id, "other", "u")
 
 
+def test_what_goes_through_the_server_to_a_bucket_goes_on_where_it_was_cut(
+    bucket_place: Place, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ARTIFACT_TRANSFER", "server")
+    size = source.stat().st_size
+    with Proxy(bucket_place.server.port) as to_server:
+        client = StepwellClient(to_server.tracking_uri)
+        to_server.slow(20 * MIB)
+        upload = Meanwhile(lambda: client.log_artifact(bucket_place.run_id, source))
+        until(passed(bucket_place.proxy, Way.UP, 17 * MIB))
+        to_server.cut()
+        to_server.heal()
+        upload.result()
+        # Two parts of 8 MiB were in the bucket when it was cut; they are not sent again.
+        assert to_server.bytes_passed[Way.UP] < 2 * size - 8 * MIB
+    assert bucket_place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+    assert len(bucket_place.files()) == 1
+
+
 def test_straight_means_that_the_server_moves_nothing(
     bucket_place: Place, s3: S3Server, source: Path, tmp_path: Path
 ) -> None:

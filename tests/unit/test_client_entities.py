@@ -93,6 +93,12 @@ def test_the_servers_code_goes_first() -> None:
     assert not errors.is_final(rpc_error(grpc.StatusCode.UNAVAILABLE))
 
 
+def test_a_connection_that_was_cut_is_no_error_of_the_server() -> None:
+    nothing = grpc.aio.Metadata()
+    cut = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details="Internal error from Core")
+    assert errors.from_rpc(cut, "tracker:1").error_code == "TEMPORARILY_UNAVAILABLE"
+
+
 @pytest.mark.parametrize(
     ("url", "clean"),
     [

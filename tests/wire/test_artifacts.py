@@ -240,36 +240,65 @@ async def test_replacing_shows_the_old_or_the_new(
     assert place.files() == []
 
 
-async def test_an_upload_goes_on_where_it_was_cut(
-    artifacts: ArtifactServiceStub, run_id: str, place: Place
-) -> None:
-    data = os.urandom(3 * MIB)
-    plan = await begin(artifacts, run_id, "a", data)
+async def cut_upload(artifacts: ArtifactServiceStub, run_id: str, upload_id: str, data: bytes) -> int:
+    """Send all but the last byte, cut the call, and return how much is held then."""
 
-    async def cut() -> AsyncIterator[pb.UploadRequest]:
-        for message in messages(run_id, plan.upload_id, data)[:3]:
+    async def all_but_one() -> AsyncIterator[pb.UploadRequest]:
+        for message in messages(run_id, upload_id, data[:-1], piece=4 * MIB):
             yield message
         await asyncio.sleep(60)
 
-    call = artifacts.Upload(cut())
-    held = 0
-    while place.s3 is None and held < 2 * MIB:
-        held = (
-            await artifacts.GetUpload(pb.GetUploadRequest(run_id=run_id, upload_id=plan.upload_id))
-        ).held_bytes
+    call = artifacts.Upload(all_but_one())
+    request = pb.GetUploadRequest(run_id=run_id, upload_id=upload_id)
+    while (await artifacts.GetUpload(request)).held_bytes == 0:
+        pass
     call.cancel()
-    again = await begin(artifacts, run_id, "a", data)
-    assert again.upload_id == plan.upload_id
+    return (await artifacts.GetUpload(request)).held_bytes
+
+
+async def go_on(
+    artifacts: ArtifactServiceStub, run_id: str, upload_id: str, data: bytes, offset: int
+) -> None:
     while True:
         try:
-            await artifacts.Upload(iter(messages(run_id, plan.upload_id, data, held)))
-            break
+            await artifacts.Upload(iter(messages(run_id, upload_id, data, offset)))
+            return
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNAVAILABLE:  # the cut call is not quite over yet
                 raise
+
+
+@pytest.mark.parametrize("back", [0, 100, MIB])
+async def test_an_upload_goes_on_where_it_was_cut(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, back: int
+) -> None:
+    data = os.urandom(20 * MIB)
+    plan = await begin(artifacts, run_id, "a", data)
+    held = await cut_upload(artifacts, run_id, plan.upload_id, data)
+    assert held >= 4 * MIB
+    again = await begin(artifacts, run_id, "a", data)
+    assert again.upload_id == plan.upload_id
+    await go_on(artifacts, run_id, plan.upload_id, data, held - back)
     await complete(artifacts, run_id, plan.upload_id)
     assert await read(artifacts, run_id, "a") == data
     assert len(place.files()) == 1
+
+
+async def test_what_goes_on_with_other_bytes_is_refused_and_gone(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place
+) -> None:
+    data = os.urandom(20 * MIB)
+    plan = await begin(artifacts, run_id, "a", data)
+    held = await cut_upload(artifacts, run_id, plan.upload_id, data)
+    other = data[:-5] + b"other"
+    async with invalid("the file changed while it was sent"):
+        await go_on(artifacts, run_id, plan.upload_id, other, held)
+    async with invalid("cannot go on at offset"):
+        await go_on(artifacts, run_id, plan.upload_id, data, 20 * MIB)
+    assert sum(path.stat().st_size for path in place.files()) == 0
+    await artifacts.Upload(iter(messages(run_id, plan.upload_id, data)))
+    await complete(artifacts, run_id, plan.upload_id)
+    assert await read(artifacts, run_id, "a") == data
 
 
 async def test_many_small_files_at_once(artifacts: ArtifactServiceStub, run_id: str) -> None:

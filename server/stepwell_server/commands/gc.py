@@ -80,10 +80,14 @@ def gc(
 
     async def work() -> dict[str, object]:
         async with maintained_database(store, data) as pool:
-            return await collect_garbage(pool, selection, dry_run, lambda text: click.echo(text, err=True))
+            return await collect_garbage(
+                pool, selection, dry_run, lambda text: click.echo(text, err=True), None if store else data
+            )
 
     done = run(work())
     verb = "would remove" if dry_run else "removed"
     runs = f"{done['runs']} runs with {done['points']:,} points and {done['artifacts']:,} artifacts"
     text = f"{verb} {runs}, and {done['experiments']} experiments"
+    if done["files_waiting"]:
+        text += f"; the bytes of {done['files_waiting']:,} files wait for a server to remove them"
     click.echo(json.dumps(done) if as_json else text)

@@ -9,6 +9,7 @@ from typing import Self
 import structlog
 
 from stepwell_server.artifact import Garbage
+from stepwell_server.config import ARTIFACT_UPLOAD_IDLE_S_DEFAULT
 from stepwell_server.errors import StepwellError
 from stepwell_server.store.artifact_ports import ArtifactStore, ContentStores
 
@@ -23,7 +24,12 @@ log = structlog.get_logger(__name__)
 class ArtifactSweeper:
     """Sweeps while the context lasts. Several servers may sweep one database: removing twice does no harm."""
 
-    def __init__(self, store: ArtifactStore, contents: ContentStores, upload_idle_s: float) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        contents: ContentStores,
+        upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT,
+    ) -> None:
         self._store = store
         self._contents = contents
         self._upload_idle_ms = round(upload_idle_s * 1_000)

@@ -20,6 +20,7 @@ from stepwell_server.artifact import (
     OpenUpload,
     PartsDirectly,
     PartTag,
+    Piece,
     PutDirectly,
     ThroughServer,
     UploadPlan,
@@ -66,9 +67,9 @@ class UploadService:
     async def held_bytes(self, run_id: UUID, upload_id: UUID) -> int:
         """Return how many bytes of an upload through the server are held."""
         upload, content = await self._open_one(run_id, upload_id)
-        return await content.held_bytes(upload.place.key)
+        return await content.held_bytes(upload.place.key, upload.file)
 
-    async def write(self, run_id: UUID, upload_id: UUID, offset: int, pieces: AsyncIterator[bytes]) -> None:
+    async def write(self, run_id: UUID, upload_id: UUID, offset: int, pieces: AsyncIterator[Piece]) -> None:
         """Take the bytes of one file from an offset on; at the end they are checked and on disk, not visible yet."""
         upload, content = await self._open_one(run_id, upload_id)
         await content.write(upload.place.key, offset, pieces, upload.file)
@@ -177,7 +178,7 @@ def check_count(what: str, count: int) -> None:
         raise InvalidArgumentError(f"a request names 1 to {FILES_PER_REQUEST_MAX} {what}, not {count}")
 
 
-def check_piece(data: bytes) -> None:
+def check_piece(data: Piece) -> None:
     """Check one piece of an upload. Raises InvalidArgumentError when it is too long."""
     if len(data) > MESSAGE_BYTES_MAX:
         raise InvalidArgumentError(f"a message brings at most {MESSAGE_BYTES_MAX:,} bytes, not {len(data):,}")

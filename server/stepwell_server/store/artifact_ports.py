@@ -13,6 +13,7 @@ from stepwell_server.artifact import (
     Listed,
     OpenUpload,
     PartTag,
+    Piece,
     StoredFile,
 )
 
@@ -98,11 +99,11 @@ class ArtifactStore(Protocol):
 class ContentStore(Protocol):
     """Bytes below one root, by keys that are never used twice. What is stored is never changed."""
 
-    async def held_bytes(self, key: str) -> int:
+    async def held_bytes(self, key: str, file: FileSpec) -> int:
         """Return how many bytes of an unfinished `write` are kept, from which it can go on."""
         ...
 
-    async def write(self, key: str, offset: int, pieces: AsyncIterator[bytes], file: FileSpec) -> None:
+    async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         """Store what the pieces make, behind the first `offset` bytes that are held; memory stays bounded.
 
         Raises:

@@ -160,6 +160,11 @@ class PostgresArtifactStore:
             Garbage(row["garbage_id"], Place(row["root"], row["key"]), row["multipart_id"]) for row in rows
         ]
 
+    async def count_garbage(self) -> int:
+        """Return in how many places there are bytes to be removed."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval(_QUERIES["count_garbage"]))
+
     async def forget_garbage(self, garbage_ids: Sequence[int]) -> None:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:

@@ -18,8 +18,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stepwell_server.artifact import MIB, FileSpec
+from stepwell_server.artifact import MIB, FileSpec, Piece
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.store.sequential_file import SequentialFile
 
 T = TypeVar("T")
 
@@ -44,18 +45,18 @@ class FolderContentStore:
         """Wait for what is under way."""
         self._threads.shutdown()
 
-    async def held_bytes(self, key: str) -> int:
+    async def held_bytes(self, key: str, file: FileSpec) -> int:
         """See `artifact_ports.ContentStore`."""
         return await self._run(lambda: _size(self._path(key)) or _size(self._temporary(key)) or 0)
 
-    async def write(self, key: str, offset: int, pieces: AsyncIterator[bytes], file: FileSpec) -> None:
+    async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         """See `artifact_ports.ContentStore`."""
         if await self.size_bytes(key) is not None:
             return  # a repeat, after an answer that was lost
         async with self._only_writer(key):
             await self._write(key, offset, pieces, file)
 
-    async def _write(self, key: str, offset: int, pieces: AsyncIterator[bytes], file: FileSpec) -> None:
+    async def _write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         writing = await self._run(lambda: _Writing(self._temporary(key), file, offset))
         # While one piece is written and hashed, the next one arrives.
         under_way = self._begin(writing.go_to_offset)
@@ -68,7 +69,7 @@ class FolderContentStore:
             await asyncio.shield(under_way)
         finally:
             await _ended(under_way)
-            writing.close()
+            await _ended(self._begin(writing.close))
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
         """See `artifact_ports.ContentStore`."""
@@ -151,6 +152,7 @@ class _Writing:
         self._descriptor = self._lock.__enter__()
         self._offset = offset
         self._hash = hashlib.sha256()
+        self._target: SequentialFile | None = None
 
     def go_to_offset(self) -> None:
         """Hash what is held before the offset, and forget what is behind it."""
@@ -162,8 +164,9 @@ class _Writing:
         os.ftruncate(self._descriptor, self._offset)
         while piece := os.read(self._descriptor, READ_BYTES_MAX):
             self._hash.update(piece)
+        self._target = SequentialFile(self._descriptor, self._offset)
 
-    def add(self, piece: bytes) -> None:
+    def add(self, piece: Piece) -> None:
         """Write and hash the next bytes."""
         self._offset += len(piece)
         if self._offset > self._file.size_bytes:
@@ -171,7 +174,8 @@ class _Writing:
             raise InvalidArgumentError(
                 f"{self._file.path!r} was announced with {self._file.size_bytes} bytes, but more were sent"
             )
-        _write_all(self._descriptor, piece)
+        assert self._target is not None
+        self._target.write(piece)
         self._hash.update(piece)
 
     def finish(self, final: Path) -> None:
@@ -183,13 +187,18 @@ class _Writing:
         if self._hash.digest() != self._file.sha256:
             self._path.unlink()
             raise InvalidArgumentError(wrong_hash(self._file, self._hash.hexdigest()))
-        os.fsync(self._descriptor)
+        assert self._target is not None
+        self._target.flush()
         _move(self._path, final)
         _flush_folder(final.parent)
 
     def close(self) -> None:
-        """Give the file back."""
-        self._lock.__exit__(None, None, None)
+        """Keep what arrived, for who goes on with it, and give the file back."""
+        try:
+            if self._target is not None:
+                self._target.write_rest()
+        finally:
+            self._lock.__exit__(None, None, None)
 
 
 async def _ended(step: asyncio.Future[Any]) -> None:

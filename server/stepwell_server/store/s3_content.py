@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -17,9 +18,10 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from stepwell_server.artifact import MIB, PARTS_MAX, FileSpec, PartTag
+from stepwell_server.artifact import MIB, PARTS_MAX, FileSpec, PartTag, Piece
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.store.folder_content import wrong_hash
+from stepwell_server.store.s3_parts import InParts
 
 READ_BYTES_MAX = MIB // 2
 # Two parts are in memory at a time: one travels while the next one fills.
@@ -74,25 +76,22 @@ class S3ContentStore:
         """See `artifact_ports.ContentStore`."""
         return self
 
-    async def held_bytes(self, key: str) -> int:
-        """See `artifact_ports.ContentStore`. What goes through the server to a bucket begins anew."""
-        return await self.size_bytes(key) or 0
+    async def held_bytes(self, key: str, file: FileSpec) -> int:
+        """See `artifact_ports.ContentStore`."""
+        size = await self.size_bytes(key)
+        return (await self._unfinished(key, file)).held_bytes if size is None else size
 
-    async def write(self, key: str, offset: int, pieces: AsyncIterator[bytes], file: FileSpec) -> None:
+    async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         """See `artifact_ports.ContentStore`."""
         if await self.size_bytes(key) is not None:
-            return
-        if offset:
-            raise InvalidArgumentError(f"the upload holds 0 bytes; it cannot go on at offset {offset}")
-        part_bytes = max(THROUGH_PART_BYTES_MIN, -(-file.size_bytes // PARTS_MAX))
-        parts = _Checked(file, pieces).in_parts(part_bytes)
-        first = await anext(parts, b"")
-        if len(first) < part_bytes:
-            async for _ in parts:
-                pass  # there is none, but the check of the whole comes at the end
-            await self._put(key, first)
-            return
-        await self._write_parts(key, first, parts)
+            await self._check_stored(key, file)  # a repeat, after an answer that was lost
+        elif file.size_bytes > THROUGH_PART_BYTES_MIN:
+            await self._write_parts(key, offset, pieces, file)
+        elif offset:
+            raise _cannot_go_on(0, offset)
+        else:
+            parts = [part async for part in InParts(file, pieces, 0).of(THROUGH_PART_BYTES_MIN)]
+            await self._put(key, b"".join(parts))
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
         """See `artifact_ports.ContentStore`."""
@@ -142,17 +141,8 @@ class S3ContentStore:
 
     async def held_parts(self, key: str, multipart_id: str) -> Sequence[PartTag] | None:
         """See `artifact_ports.DirectContentStore`."""
-        held = []
-        pages = self._client.calls.get_paginator("list_parts")
-        try:
-            with translated():
-                async for page in pages.paginate(**self._object(key), UploadId=multipart_id):
-                    held += [
-                        PartTag(part["PartNumber"], part["ETag"].strip('"')) for part in page.get("Parts", ())
-                    ]
-        except NotFoundError:
-            return None
-        return held
+        parts = await self._parts(key, multipart_id)
+        return None if parts is None else [tag for tag, _ in parts]
 
     async def part_urls(self, key: str, multipart_id: str, numbers: Sequence[int]) -> Sequence[str]:
         """See `artifact_ports.DirectContentStore`."""
@@ -181,28 +171,59 @@ class S3ContentStore:
         except NotFoundError:
             return
 
-    async def _write_parts(self, key: str, first: bytes, rest: AsyncIterator[bytes]) -> None:
-        multipart_id = await self.begin_parts(key)
+    async def _write_parts(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
+        """Go on where the bucket has parts already. What was sent in several calls is read again to be checked."""
+        held = await self._unfinished(key, file)
+        if not 0 <= offset <= held.held_bytes:
+            raise _cannot_go_on(held.held_bytes, offset)
+        multipart_id = held.multipart_id or await self.begin_parts(key)
+        kept = held.tags if offset else ()
+        parts = InParts(file, pieces, offset, held.held_bytes - offset if offset else 0)
         try:
-            await self.complete_parts(key, multipart_id, await self._send_all(key, multipart_id, first, rest))
-        except BaseException:
-            # Also when the call is cancelled; what fails here is found when the upload is given up.
-            await asyncio.shield(self.abandon_parts(key, multipart_id))
+            sent = self._send_all(key, multipart_id, len(kept), parts.of(through_part_bytes(file)))
+            await self.complete_parts(key, multipart_id, [*kept, *await sent])
+        except InvalidArgumentError:
+            await self.abandon_parts(key, multipart_id)  # nobody can go on with these
             raise
+        if offset:
+            await self._check_stored(key, file)
 
     async def _send_all(
-        self, key: str, multipart_id: str, first: bytes, rest: AsyncIterator[bytes]
+        self, key: str, multipart_id: str, before: int, parts: AsyncIterator[bytes]
     ) -> Sequence[PartTag]:
+        """Send parts behind the `before` first ones: one travels while the next one gathers."""
         tags: list[PartTag] = []
-        under_way = asyncio.create_task(self._send_part(key, multipart_id, 1, first))
+        under_way: asyncio.Task[PartTag] | None = None
         try:
-            async for part in rest:
-                tags.append(await under_way)
-                under_way = asyncio.create_task(self._send_part(key, multipart_id, len(tags) + 1, part))
-            return [*tags, await under_way]
+            async for part in parts:
+                if under_way is not None:
+                    tags.append(await under_way)
+                number = before + len(tags) + 1
+                under_way = asyncio.create_task(self._send_part(key, multipart_id, number, part))
+            return tags if under_way is None else [*tags, await under_way]
         finally:
-            under_way.cancel()
-            await asyncio.gather(under_way, return_exceptions=True)
+            if under_way is not None:
+                under_way.cancel()
+                await asyncio.gather(under_way, return_exceptions=True)
+
+    async def _unfinished(self, key: str, file: FileSpec) -> "_Unfinished":
+        """Return the upload of a key from which `write` can go on, if there is one."""
+        found = [_Unfinished()]
+        for multipart_id in await self._multipart_ids(key):
+            parts = await self._parts(key, multipart_id)
+            if parts is not None and _fit(parts, file):
+                tags = [tag for tag, _ in parts]
+                found.append(_Unfinished(multipart_id, tags, sum(size for _, size in parts)))
+        return max(found, key=lambda unfinished: (unfinished.held_bytes, unfinished.multipart_id or ""))
+
+    async def _check_stored(self, key: str, file: FileSpec) -> None:
+        """Read what is stored, and remove it if it is not what was announced: then InvalidArgumentError."""
+        digest = hashlib.sha256()
+        async for piece in self.read(key, 0):
+            await asyncio.to_thread(digest.update, piece)
+        if digest.digest() != file.sha256:
+            await self.remove(key, None)
+            raise InvalidArgumentError(wrong_hash(file, digest.hexdigest()))
 
     async def _send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
         with translated():
@@ -214,6 +235,21 @@ class S3ContentStore:
     async def _put(self, key: str, data: bytes) -> None:
         with translated():
             await self._client.calls.put_object(**self._object(key), Body=data)
+
+    async def _parts(self, key: str, multipart_id: str) -> Sequence[tuple[PartTag, int]] | None:
+        """Return the parts that the bucket holds, with their sizes in bytes, or None as `held_parts`."""
+        held: list[tuple[PartTag, int]] = []
+        pages = self._client.calls.get_paginator("list_parts")
+        try:
+            with translated():
+                async for page in pages.paginate(**self._object(key), UploadId=multipart_id):
+                    held += [
+                        (PartTag(part["PartNumber"], part["ETag"].strip('"')), part["Size"])
+                        for part in page.get("Parts", ())
+                    ]
+        except NotFoundError:
+            return None
+        return held
 
     async def _multipart_ids(self, key: str) -> Sequence[str]:
         """Return the uploads of a key that the bucket knows, also one whose name was lost in a crash."""
@@ -238,46 +274,31 @@ class S3ContentStore:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}/{key}".removeprefix("/")}
 
 
-class _Checked:
-    """The pieces of a file, gathered into parts, with size and SHA-256 checked before the last part is given out."""
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """What a bucket holds of an upload that went through the server."""
 
-    def __init__(self, file: FileSpec, pieces: AsyncIterator[bytes]) -> None:
-        self._file = file
-        self._pieces = pieces
-        self._hash = hashlib.sha256()
-        self._count = 0
+    multipart_id: str | None = None
+    tags: Sequence[PartTag] = ()
+    held_bytes: int = 0
 
-    async def in_parts(self, part_bytes: int) -> AsyncIterator[bytes]:
-        """Yield parts of this size, the last one smaller.
 
-        Raises:
-            InvalidArgumentError: the bytes are not those that were announced.
-        """
-        gathered = bytearray()
-        async for piece in self._pieces:
-            await asyncio.to_thread(self._hash.update, piece)
-            gathered += piece
-            self._check_size(self._count + len(gathered), at_end=False)
-            if len(gathered) >= part_bytes and self._count + part_bytes < self._file.size_bytes:
-                yield self._take(gathered, part_bytes)
-        self._check_size(self._count + len(gathered), at_end=True)
-        if self._hash.digest() != self._file.sha256:
-            raise InvalidArgumentError(wrong_hash(self._file, self._hash.hexdigest()))
-        while gathered:
-            yield self._take(gathered, part_bytes)
+def through_part_bytes(file: FileSpec) -> int:
+    """Return the size of a part of a file that goes through the server."""
+    return max(THROUGH_PART_BYTES_MIN, -(-file.size_bytes // PARTS_MAX))
 
-    def _take(self, gathered: bytearray, part_bytes: int) -> bytes:
-        part = bytes(memoryview(gathered)[:part_bytes])
-        del gathered[:part_bytes]
-        self._count += len(part)
-        return part
 
-    def _check_size(self, count: int, *, at_end: bool) -> None:
-        announced = self._file.size_bytes
-        if count > announced or (at_end and count < announced):
-            raise InvalidArgumentError(
-                f"{self._file.path!r} was announced with {announced} bytes, {count} were sent"
-            )
+def _cannot_go_on(held: int, offset: int) -> InvalidArgumentError:
+    return InvalidArgumentError(f"the upload holds {held} bytes; it cannot go on at offset {offset}")
+
+
+def _fit(parts: Sequence[tuple[PartTag, int]], file: FileSpec) -> bool:
+    """Tell whether these are the first parts of a file that `write` sent; what went straight has others."""
+    part_bytes = through_part_bytes(file)
+    return all(
+        tag.number == number and size == min(part_bytes, file.size_bytes - (number - 1) * part_bytes)
+        for number, (tag, size) in enumerate(parts, 1)
+    )
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import grpc
+
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import artifacts_pb2_grpc
 from stepwell_server.artifact import (
@@ -13,6 +15,7 @@ from stepwell_server.artifact import (
     Listed,
     PartsDirectly,
     PartTag,
+    Piece,
     PutDirectly,
     ThroughServer,
     UploadPlan,
@@ -21,6 +24,9 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.uploads import UploadService, check_piece
 from stepwell_server.transport.mapping import parse_uuid
+from stepwell_server.transport.pieces import encode_download, parse_upload
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ArtifactService"].full_name
 
 
 class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
@@ -40,11 +46,11 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         return pb.BeginUploadsResponse(plans=map(plan_to_proto, plans))
 
     async def Upload(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.UploadRequest], context: Any
+        self, request_iterator: AsyncIterator[pb.UploadRequest | memoryview], context: Any
     ) -> pb.UploadResponse:
-        """Take the bytes of one file."""
+        """Take the bytes of one file, in messages as `parse_upload` gives them."""
         first = await anext(request_iterator, None)
-        if first is None:
+        if not isinstance(first, pb.UploadRequest):
             raise InvalidArgumentError("the first message of an upload names it; there was none")
         await self._uploads.write(
             parse_uuid(first.run_id, "run_id"),
@@ -117,15 +123,15 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         found = Listed(file.path, False, file.size_bytes, file.sha256, file.logged_time_ms)
         return pb.GetArtifactResponse(artifact=listed_to_proto(found), url=url)
 
-    async def Download(  # noqa: N802
+    async def Download(  # type: ignore[override]  # noqa: N802
         self, request: pb.DownloadRequest, context: Any
-    ) -> AsyncIterator[pb.DownloadResponse]:
-        """Send the bytes of one artifact."""
+    ) -> AsyncIterator[bytes]:
+        """Send the bytes of one artifact, for `encode_download`."""
         run_id = parse_uuid(request.run_id, "run_id")
         read = self._artifacts.read(run_id, request.path, request.offset_bytes, request.sha256)
         async with aclosing(read) as found:  # type: ignore[type-var]  # it is a generator
             async for piece in found:
-                yield pb.DownloadResponse(data=piece)
+                yield piece
 
     async def DeleteArtifacts(  # noqa: N802
         self, request: pb.DeleteArtifactsRequest, context: Any
@@ -135,13 +141,32 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         return pb.DeleteArtifactsResponse(deleted_count=count, more=more)
 
 
-async def pieces(first: pb.UploadRequest, following: AsyncIterator[pb.UploadRequest]) -> AsyncIterator[bytes]:
+def add_artifact_service(servicer: ArtifactServicer, server: Any) -> None:
+    """Add the service to a gRPC server; its streams of bytes have coders of their own."""
+    streams: dict[str, Any] = {
+        "Upload": grpc.stream_unary_rpc_method_handler(
+            servicer.Upload, parse_upload, pb.UploadResponse.SerializeToString
+        ),
+        "Download": grpc.unary_stream_rpc_method_handler(
+            servicer.Download, pb.DownloadRequest.FromString, encode_download
+        ),
+    }
+    # Of generic handlers the first one counts, of registered ones, which newer versions of gRPC prefer, the last.
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, streams),))
+    artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(servicer, server)
+    server.add_registered_method_handlers(SERVICE, streams)
+
+
+async def pieces(
+    first: pb.UploadRequest, following: AsyncIterator[pb.UploadRequest | memoryview]
+) -> AsyncIterator[Piece]:
     """Yield the bytes that the messages bring."""
     check_piece(first.data)
     yield first.data
     async for message in following:
-        check_piece(message.data)
-        yield message.data
+        data = message.data if isinstance(message, pb.UploadRequest) else message
+        check_piece(data)
+        yield data
 
 
 def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:

@@ -11,7 +11,7 @@ from stepwell_api.v1 import series_pb2 as pb
 from stepwell_server.model import Float64s, History, Int64s
 from stepwell_server.reading import SampledSeries
 
-_LENGTH_DELIMITED = 2
+LENGTH_DELIMITED = 2
 
 
 def packed(field_number: int, column: Int64s | Float64s) -> bytes:
@@ -19,10 +19,11 @@ def packed(field_number: int, column: Int64s | Float64s) -> bytes:
     if not len(column):
         return b""
     data = column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
-    return _varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(len(data)) + data
+    return varint(field_number << 3 | LENGTH_DELIMITED) + varint(len(data)) + data
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Return a number as protobuf writes lengths and tags: 7 bits a byte, the lowest first."""
     groups = []
     while number > 0x7F:
         groups.append(number & 0x7F | 0x80)

@@ -245,6 +245,10 @@ WHERE garbage_id > $2
 ORDER BY garbage_id
 LIMIT $1;
 
+-- count_garbage: how many places have bytes to remove.
+SELECT count(*)
+FROM artifact_garbage;
+
 -- forget_garbage: their bytes are gone.
 DELETE FROM artifact_garbage
 WHERE garbage_id = ANY ($1::bigint[]);
