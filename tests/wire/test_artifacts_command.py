@@ -1,5 +1,6 @@
 """`stepwell artifacts` against a real server."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,33 @@ def test_the_trip_of_a_file(tmp_path: Path) -> None:
     assert CliRunner().invoke(artifacts, ["rm", "-r", run_id, "--all"], input="n\n").exit_code == 1
     assert run("rm", "-r", run_id, "--all", "-y").output == "1 file removed.\n"
     assert run("list", "-r", run_id).output == ""
+
+
+def test_programs_read_json(tmp_path: Path) -> None:
+    run_id = StepwellClient().create_run("0").info.run_id
+    (tmp_path / "f" / "süb").mkdir(parents=True)
+    (tmp_path / "f" / "süb" / "a b").write_text("b")
+    answers = [
+        json.loads(run(*arguments, "-r", run_id, "--json").output)
+        for arguments in (
+            ["log", str(tmp_path / "f")],
+            ["list", "-R"],
+            ["download", "-d", str(tmp_path)],
+            ["rm", "--all", "-y"],
+            ["list"],
+        )
+    ]
+    assert answers == [
+        {"run_id": run_id, "logged": 1},
+        [
+            {"path": "f", "is_dir": True, "file_size": None},
+            {"path": "f/süb", "is_dir": True, "file_size": None},
+            {"path": "f/süb/a b", "is_dir": False, "file_size": 1},
+        ],
+        {"path": str(tmp_path)},
+        {"run_id": run_id, "removed": 1},
+        [],
+    ]
 
 
 def test_what_goes_wrong_is_one_line() -> None:

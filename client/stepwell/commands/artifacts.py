@@ -1,6 +1,6 @@
 """The command `stepwell artifacts`: list, download, log and rm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import click
 
 from stepwell import StepwellClient, StepwellException, artifact_paths
 from stepwell import artifacts as artifact_calls
+from stepwell.commands.output import as_json, print_json
 from stepwell.entities import FileInfo
 
 
@@ -49,10 +50,18 @@ def artifacts(context: click.Context, tracking_uri: str | None) -> None:
 @_run
 @_path
 @click.option("--recursive", "-R", is_flag=True, help="Also what is in its folders.")
+@as_json
 @click.pass_obj
-def list_(client: Callable[[], StepwellClient], run_id: str, artifact_path: str, recursive: bool) -> None:
+def list_(
+    client: Callable[[], StepwellClient], run_id: str, artifact_path: str, recursive: bool, as_json: bool
+) -> None:
     """List a folder: size in bytes and path; folders end with a slash."""
-    _show(client(), run_id, artifact_path, recursive)
+    found = _found(client(), run_id, artifact_paths.check_folder(artifact_path), recursive)
+    if as_json:
+        print_json([info.to_dictionary() for info in found])
+        return
+    for info in found:
+        click.echo(_line(info))
 
 
 @artifacts.command()
@@ -67,6 +76,7 @@ def list_(client: Callable[[], StepwellClient], run_id: str, artifact_path: str,
     show_default=True,
     help="Local folder, made if missing.",
 )
+@as_json
 @click.pass_obj
 def download(
     client: Callable[[], StepwellClient],
@@ -74,32 +84,42 @@ def download(
     artifact_path: str,
     artifact_uri: str | None,
     dst_path: str,
+    as_json: bool,
 ) -> None:
     """Fetch a file or a folder and print where it is."""
     if (run_id is None) == (artifact_uri is None):
         raise click.UsageError("Give either --run-id or --artifact-uri.")
-    click.echo(
-        artifact_calls.download_artifacts(
-            artifact_uri,
-            run_id,
-            artifact_path or None if run_id else None,
-            dst_path,
-            client().tracking_uri if run_id else None,
-        )
+    path = artifact_calls.download_artifacts(
+        artifact_uri,
+        run_id,
+        artifact_path or None if run_id else None,
+        dst_path,
+        client().tracking_uri if run_id else None,
     )
+    if as_json:
+        print_json({"path": path})
+    else:
+        click.echo(path)
 
 
 @artifacts.command()
 @_run
 @click.option("--artifact-path", "-a", metavar="PATH", help="Folder of the run; its root if not given.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@as_json
 @click.pass_obj
 def log(
-    client: Callable[[], StepwellClient], run_id: str, artifact_path: str | None, paths: tuple[Path, ...]
+    client: Callable[[], StepwellClient],
+    run_id: str,
+    artifact_path: str | None,
+    paths: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Log files and folders under their names."""
     for path in paths:
         client().log_artifact(run_id, path, artifact_path)
+    if as_json:
+        print_json({"run_id": run_id, "logged": len(paths)})
 
 
 @artifacts.command()
@@ -107,9 +127,15 @@ def log(
 @click.option("--artifact-path", "-a", metavar="PATH", help="A file, or a folder with all that is in it.")
 @click.option("--all", "everything", is_flag=True, help="Everything that the run has, instead of a path.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@as_json
 @click.pass_obj
 def rm(
-    client: Callable[[], StepwellClient], run_id: str, artifact_path: str | None, everything: bool, yes: bool
+    client: Callable[[], StepwellClient],
+    run_id: str,
+    artifact_path: str | None,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Remove a file or a folder, for good."""
     if (artifact_path is None) != everything:
@@ -118,7 +144,10 @@ def rm(
     if not yes:
         click.confirm(f"Remove {what} of run {run_id} for good?", abort=True)
     count = client().delete_artifacts(run_id, artifact_path)
-    click.echo(f"{count} file{'' if count == 1 else 's'} removed.")
+    if as_json:
+        print_json({"run_id": run_id, "removed": count})
+    else:
+        click.echo(f"{count} file{'' if count == 1 else 's'} removed.")
     if count == 0 and not everything:
         raise StepwellException(f"Run {run_id} has no artifact {artifact_path!r}.", "RESOURCE_DOES_NOT_EXIST")
 
@@ -128,11 +157,11 @@ def _deferred(tracking_uri: str | None) -> Callable[[], StepwellClient]:
     return lambda: StepwellClient(tracking_uri)
 
 
-def _show(client: StepwellClient, run_id: str, folder: str, recursive: bool) -> None:
-    for info in client.list_artifacts(run_id, artifact_paths.check_folder(folder)):
-        click.echo(_line(info))
+def _found(client: StepwellClient, run_id: str, folder: str, recursive: bool) -> Iterator[FileInfo]:
+    for info in client.list_artifacts(run_id, folder):
+        yield info
         if recursive and info.is_dir:
-            _show(client, run_id, info.path, recursive)
+            yield from _found(client, run_id, info.path, recursive)
 
 
 def _line(info: FileInfo) -> str:
