@@ -102,17 +102,23 @@ class ArtifactCalls:
 
 async def _pieces(
     first: artifacts_pb2.UploadRequest, descriptor: int, offset: int, sent: Callable[[int], None]
-) -> AsyncIterator[artifacts_pb2.UploadRequest | bytes]:
-    """Yield a file in pieces. The next one is asked for when gRPC has taken the last: that is the back-pressure."""
+) -> AsyncIterator[artifacts_pb2.UploadRequest | memoryview]:
+    """Yield a file in pieces. The next one is asked for when gRPC has taken the last: that is the back-pressure.
+
+    A piece is a view of a buffer that is used again.
+    """
     yield first
     loop = asyncio.get_running_loop()
-    following = loop.run_in_executor(None, os.pread, descriptor, PIECE_BYTES, offset)
-    while piece := await following:
-        offset += len(piece)
+    # Not new ones from the threads, because each thread would keep memory of its own.
+    buffer, other = memoryview(bytearray(PIECE_BYTES)), memoryview(bytearray(PIECE_BYTES))
+    following = loop.run_in_executor(None, os.preadv, descriptor, [buffer], offset)
+    while count := await following:
+        offset += count
         # While one piece travels, the next one is read.
-        following = loop.run_in_executor(None, os.pread, descriptor, PIECE_BYTES, offset)
-        yield piece
-        sent(len(piece))
+        following = loop.run_in_executor(None, os.preadv, descriptor, [other], offset)
+        yield buffer[:count]
+        sent(count)
+        buffer, other = other, buffer
 
 
 async def _receive(

@@ -11,7 +11,7 @@ from stepwell_api.v1 import artifacts_pb2
 if TYPE_CHECKING:
     import grpc.aio
 
-Upload = artifacts_pb2.UploadRequest | bytes
+Upload = artifacts_pb2.UploadRequest | bytes | memoryview
 _SERVICE = artifacts_pb2.DESCRIPTOR.services_by_name["ArtifactService"].full_name
 _LENGTH_DELIMITED = 2
 # 4 bytes of 7 bits each: more than a message of gRPC ever has.

@@ -11,6 +11,7 @@ from stepwell_server.artifact import (
     LIST_PAGE_SIZE_DEFAULT,
     LIST_PAGE_SIZE_MAX,
     Listed,
+    Piece,
     StoredFile,
 )
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
@@ -49,7 +50,7 @@ class ArtifactService:
         bucket = (await self._contents.open(file.place.root)).direct if direct else None
         return file, await bucket.get_url(file.place.key) if bucket else ""
 
-    async def read(self, run_id: UUID, path: str, offset: int, sha256: bytes) -> AsyncIterator[bytes]:
+    async def read(self, run_id: UUID, path: str, offset: int, sha256: bytes) -> AsyncIterator[Piece]:
         """Yield an artifact's bytes from an offset on; `sha256` is the one it must have, or empty.
 
         Raises:

@@ -121,8 +121,8 @@ class ContentStore(Protocol):
         """Return the size of what is stored as a whole; None when there is nothing."""
         ...
 
-    def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
-        """Yield what is stored, from an offset on, in pieces of at most 512 KiB.
+    def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
+        """Yield what is stored, from an offset on, in pieces of at most 512 KiB; each is valid until the next one.
 
         Raises:
             NotFoundError: nothing is stored.

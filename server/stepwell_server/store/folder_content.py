@@ -81,15 +81,18 @@ class FolderContentStore:
         """See `artifact_ports.ContentStore`."""
         return await self._run(lambda: _size(self._path(key)))
 
-    async def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
         """See `artifact_ports.ContentStore`."""
         descriptor = await self._run(lambda: _open_to_read(self._path(key)))
-        following = self._begin(os.pread, descriptor, READ_BYTES_MAX, offset)
+        # Not new ones from the threads, because each thread would keep memory of its own.
+        buffer, other = memoryview(bytearray(READ_BYTES_MAX)), memoryview(bytearray(READ_BYTES_MAX))
+        following = self._begin(os.preadv, descriptor, [buffer], offset)
         try:
-            while piece := await asyncio.shield(following):
-                offset += len(piece)
-                following = self._begin(os.pread, descriptor, READ_BYTES_MAX, offset)
-                yield piece
+            while count := await asyncio.shield(following):
+                offset += count
+                following = self._begin(os.preadv, descriptor, [other], offset)
+                yield buffer[:count]
+                buffer, other = other, buffer
         finally:
             await _ended(following)
             os.close(descriptor)

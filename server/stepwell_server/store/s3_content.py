@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from stepwell_server.artifact import MIB, PARTS_MAX, FileSpec, PartTag, Piece
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.store.folder_content import wrong_hash
+from stepwell_server.store.s3_models import LeanFileLoader
 from stepwell_server.store.s3_parts import InParts
 
 READ_BYTES_MAX = MIB // 2
@@ -53,10 +54,10 @@ class S3Client:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
+        session = get_session()
+        session.get_component("data_loader").file_loader = LeanFileLoader()
         with translated():
-            self.calls = await self._stack.enter_async_context(
-                get_session().create_client("s3", config=config)
-            )
+            self.calls = await self._stack.enter_async_context(session.create_client("s3", config=config))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -106,7 +107,7 @@ class S3ContentStore:
             return None
         return size
 
-    async def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
         """See `artifact_ports.ContentStore`."""
         with translated():
             # A range that begins at the end is refused, and an empty object has no other.

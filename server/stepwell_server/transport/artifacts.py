@@ -125,7 +125,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
 
     async def Download(  # type: ignore[override]  # noqa: N802
         self, request: pb.DownloadRequest, context: Any
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[Piece]:
         """Send the bytes of one artifact, for `encode_download`."""
         run_id = parse_uuid(request.run_id, "run_id")
         read = self._artifacts.read(run_id, request.path, request.offset_bytes, request.sha256)

@@ -5,6 +5,7 @@ A message whose only field is one of bytes is, on the wire, a tag, their length,
 """
 
 from stepwell_api.v1 import artifacts_pb2 as pb
+from stepwell_server.artifact import Piece
 from stepwell_server.transport.packed import LENGTH_DELIMITED, varint
 
 # 4 bytes of 7 bits each: more than a message of gRPC ever has.
@@ -22,6 +23,6 @@ def parse_upload(message: bytes) -> pb.UploadRequest | memoryview:
     return pb.UploadRequest.FromString(message)
 
 
-def encode_download(data: bytes) -> bytes:
+def encode_download(data: Piece) -> bytes:
     """Return the encoded DownloadResponse of some bytes."""
     return b"".join((_DOWNLOAD_TAG, varint(len(data)), data))
