@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
+from stepwell import settings
 from stepwell.connection import Connection, connect
 from stepwell_api.v1 import artifacts_pb2
 
@@ -19,6 +20,10 @@ class ArtifactCalls:
 
     def __init__(self, uri: str) -> None:
         self._connection = connect(uri)
+
+    def reach(self) -> None:
+        """Return when the server is connected. Raises TEMPORARILY_UNAVAILABLE after STEPWELL_REACH_TIMEOUT_S."""
+        self._connection.check(settings.reach_timeout_s())
 
     def begin(
         self, run_id: str, files: Sequence[artifacts_pb2.UploadSpec], *, direct: bool

@@ -1,7 +1,7 @@
 """Logging artifacts to a run: now if the server is there, into the outbox if it is away."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -92,25 +92,44 @@ def _existing(local_path: object) -> Path:
     return path
 
 
+def log_rows(uri: str, run_id: str, rows: Path, path: str, add: Callable[[], None]) -> None:
+    """Add rows to the table at a path, now by `add`, or later from the file `rows` when the server is away."""
+    from stepwell.uploads import LocalFile
+
+    _now_or_later(uri, run_id, [LocalFile(path, rows)], add, are_rows=True)
+
+
 def _log(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
     """Send files, or let them wait when the server is away."""
+    _now_or_later(uri, run_id, files, lambda: send(uri, run_id, files))
+
+
+def _now_or_later(
+    uri: str,
+    run_id: str,
+    files: "Sequence[LocalFile]",
+    send: Callable[[], None],
+    *,
+    are_rows: bool = False,
+) -> None:
     # gRPC is imported with the first artifact and not with the package.
     from stepwell import outbox
 
     if settings.is_offline() or outbox.must_wait(uri, run_id):
-        outbox.store(uri, run_id, files)
+        outbox.store(uri, run_id, files, are_rows=are_rows)
         return
     try:
-        _send(uri, run_id, files)
+        send()
     except StepwellException as failure:
         if failure.error_code != "TEMPORARILY_UNAVAILABLE" or settings.raises_when_unreachable():
             raise
-        outbox.store(uri, run_id, files)
+        outbox.store(uri, run_id, files, are_rows=are_rows)
         return
     outbox.start_delivery_if_waiting()
 
 
-def _send(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
+def send(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
+    """Send files to a server that is there."""
     from stepwell.uploads import Uploader
 
     try:

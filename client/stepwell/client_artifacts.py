@@ -1,6 +1,7 @@
 """The part of StepwellClient that is about artifacts."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -103,13 +104,30 @@ class ArtifactMethods:
         path = artifact_paths.check_path(artifact_file, "artifact file")
         artifact_formats.check_table_path(path)
         table = artifact_formats.to_table(data)
+        run_id = values.to_run_id(run_id)
+        with artifact_log.temporary_file(path) as file:
+            artifact_formats.save_table(table, file)
+            artifact_log.log_rows(
+                self.tracking_uri, run_id, file, path, lambda: self._add_rows(run_id, table, path)
+            )
+
+    def _add_rows(self, run_id: str, table: Any, path: str) -> None:
+        """Put rows below those of the table at a path, on a server that is there."""
+        from stepwell.uploads import LocalFile
+
         older = self._table(run_id, path)
         if older is not None:
             table = artifact_formats.joined_tables([older, table])
         with artifact_log.temporary_file(path) as file:
             artifact_formats.save_table(table, file)
-            self._log_file(run_id, file, path)
+            artifact_log.send(self.tracking_uri, run_id, [LocalFile(path, file)])
         self._note_table(run_id, path)
+
+    def add_waiting_rows(self, run_id: str, rows: Path, path: str) -> None:
+        """Add rows that waited in a file, in the format that the artifact's path says, to the table there."""
+        with artifact_log.temporary_file(path) as file:
+            shutil.copyfile(rows, file)
+            self._add_rows(run_id, artifact_formats.read_table(file), path)
 
     def load_table(
         self,
@@ -180,8 +198,10 @@ class ArtifactMethods:
         from stepwell import outbox
         from stepwell.artifact_calls import ArtifactCalls
 
+        calls = ArtifactCalls(self.tracking_uri)
+        calls.reach()
         outbox.deliver_run(self.tracking_uri, values.to_run_id(run_id))
-        return ArtifactCalls(self.tracking_uri)
+        return calls
 
     def _downloader(self, run_id: str) -> "Downloader":
         from stepwell.downloads import Downloader

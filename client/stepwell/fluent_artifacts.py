@@ -75,9 +75,13 @@ def log_stream(stream: BinaryIO, artifact_file: str, run_id: str | None = None) 
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """Return the URI of an artifact of the active run, whether it is there or not; of all of them if not given."""
+    """Return the URI of an artifact of the active run, whether it is there or not; of all of them if not given.
+
+    It is runs:/<run id>/… as long as no server has said where the run's artifacts go.
+    """
     run = active_runs.active_run() or active_runs.start_run()
-    return artifact_paths.joined(run.info.artifact_uri, artifact_paths.check_folder(artifact_path))
+    location = run.info.artifact_uri or f"runs:/{run.info.run_id}"
+    return artifact_paths.joined(location, artifact_paths.check_folder(artifact_path))
 
 
 def flush_artifact_async_logging() -> None:

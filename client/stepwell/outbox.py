@@ -50,6 +50,7 @@ class Entry:
     logged_time_ms: int
     version: int = VERSION
     reason: str = ""
+    are_rows: bool = False  # they go below those of the table that is at the path
 
 
 @dataclass
@@ -62,8 +63,10 @@ class OutboxReport:
     refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def store(uri: str, run_id: str, files: Iterable[LocalFile]) -> None:
+def store(uri: str, run_id: str, files: Iterable[LocalFile], *, are_rows: bool = False) -> None:
     """Copy files into the outbox, flushed to the disk, and begin to deliver them in the background.
+
+    `are_rows` says that they are tables whose rows go below those that are at their paths.
 
     Raises:
         StepwellException: RESOURCE_EXHAUSTED when the outbox cannot hold them.
@@ -71,9 +74,8 @@ def store(uri: str, run_id: str, files: Iterable[LocalFile]) -> None:
     folder = artifact_settings.outbox_folder()
     for file in files:
         try:
-            _store_one(
-                folder / run_id, Entry(run_id, file.path, uri, time.time_ns() // 1_000_000), file.source
-            )
+            entry = Entry(run_id, file.path, uri, time.time_ns() // 1_000_000, are_rows=are_rows)
+            _store_one(folder / run_id, entry, file.source)
         except OSError as error:
             raise StepwellException(
                 f"The server {uri} is away, and {file.source} cannot wait in {folder}: {error.strerror or error}. "
@@ -103,7 +105,7 @@ def deliver_run(uri: str, run_id: str) -> None:
     """Deliver what waits for a run, if the server is there, so that reading sees it."""
     folder = artifact_settings.outbox_folder() / run_id
     if _waiting(folder):
-        _deliver_folder(folder, uri, OutboxReport())
+        _deliver_folder(folder, uri, OutboxReport(), set())
 
 
 def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) -> OutboxReport:
@@ -118,9 +120,10 @@ def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) 
     """
     report = OutboxReport()
     root = folder if folder is not None else artifact_settings.outbox_folder()
+    away: set[str] = set()
     for run_folder in sorted(root.iterdir()) if root.is_dir() else ():
         if run_folder.is_dir():
-            _deliver_folder(run_folder, tracking_uri, report)
+            _deliver_folder(run_folder, tracking_uri, report, away)
     return report
 
 
@@ -178,17 +181,18 @@ def _waiting(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
-def _deliver_folder(folder: Path, uri: str | None, report: OutboxReport) -> None:
+def _deliver_folder(folder: Path, uri: str | None, report: OutboxReport, away: set[str]) -> None:
+    """Deliver what waits for a run; `away` gathers servers that cannot be reached, which are not tried again."""
     with _locked(folder) as alone:
         for note in _waiting(folder):
-            if not (alone and _deliver_one(note, uri, report)):
+            if not (alone and _deliver_one(note, uri, report, away)):
                 break
         report.waiting += len(_waiting(folder))
         if alone:
             _tidy(folder)
 
 
-def _deliver_one(note: Path, uri: str | None, report: OutboxReport) -> bool:
+def _deliver_one(note: Path, uri: str | None, report: OutboxReport, away: set[str]) -> bool:
     """Deliver one artifact; tells whether to go on with the next one of the run."""
     entry = _read_note(note)
     data = note.with_suffix(".data")
@@ -196,12 +200,15 @@ def _deliver_one(note: Path, uri: str | None, report: OutboxReport) -> bool:
         _log.warning("%s cannot be read; it is passed over.", note)
         note.replace(note.with_suffix(".unreadable"))
         return True
-    size = data.stat().st_size
+    size, target = data.stat().st_size, uri or entry.tracking_uri
+    if target in away:
+        return False
     try:
-        target = uri or entry.tracking_uri
-        Uploader(target, entry.run_id).upload([LocalFile(entry.path, data)])
+        _send(target, entry, data)
     except StepwellException as failure:
         if failure.error_code not in _FINAL:
+            if failure.error_code == "TEMPORARILY_UNAVAILABLE":
+                away.add(target)
             return False  # also when the run is not there yet: it may wait in a spool
         _refuse(note, replace(entry, reason=failure.message), report)
         return True
@@ -211,6 +218,15 @@ def _deliver_one(note: Path, uri: str | None, report: OutboxReport) -> bool:
     report.delivered += 1
     report.delivered_bytes += size
     return True
+
+
+def _send(target: str, entry: Entry, data: Path) -> None:
+    if entry.are_rows:
+        from stepwell.client import StepwellClient  # which logs artifacts, and so knows this module
+
+        StepwellClient(target).add_waiting_rows(entry.run_id, data, entry.path)
+    else:
+        Uploader(target, entry.run_id).upload([LocalFile(entry.path, data)])
 
 
 def _refuse(note: Path, entry: Entry, report: OutboxReport) -> None:

@@ -65,8 +65,10 @@ class Uploader:
         """Send files; each becomes visible when all of it is there.
 
         Raises:
-            StepwellException: the first that failed; files that were complete by then stay.
+            StepwellException: the first that failed; files that were complete by then stay. TEMPORARILY_UNAVAILABLE
+                soon, when the server cannot be reached at all: then more attempts would only take longer.
         """
+        self._calls.reach()
         listed = list(files)
         sizes = [file.size_bytes for file in listed]
         with (

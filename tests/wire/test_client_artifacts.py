@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 import stepwell as mlflow
-from stepwell import MlflowClient, artifact_settings, outbox
+from stepwell import MlflowClient, artifact_settings, outbox, progress
+from stepwell.connection import Connection
 from stepwell.entities import FileInfo
 from tests.harness.client_errors import refused
 from tests.harness.s3 import free_port
@@ -329,6 +330,89 @@ def test_offline_everything_waits_and_reading_delivers_it(
     monkeypatch.delenv("STEPWELL_MODE")
     assert [info.path for info in client.list_artifacts(run_id)] == ["a"]
     assert not any((spool / "artifacts").iterdir())
+
+
+def test_tables_and_uris_without_a_server(
+    tracking_uri: str, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = MlflowClient().create_run("0").info.run_id
+    MlflowClient().log_table(run_id, {"n": [1, 2]}, "t.json")
+    monkeypatch.setattr(outbox, "start_delivery", lambda: None)
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.3")
+    away = MlflowClient(f"grpc://127.0.0.1:{free_port()}")
+    away.log_table(run_id, pandas.DataFrame({"n": [3]}), "t.json")
+    monkeypatch.setenv("STEPWELL_MODE", "offline")
+    away.log_table(run_id, {"n": 4}, "t.json")
+    away.log_table(run_id, {"m": [0.5]}, "new.parquet")
+    with mlflow.start_run() as offline:
+        uri = mlflow.get_artifact_uri("notes/a b.txt")
+        assert uri == f"runs:/{offline.info.run_id}/notes/a b.txt"
+    monkeypatch.delenv("STEPWELL_MODE")
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "20")
+    report = outbox.deliver_outbox(tracking_uri=tracking_uri)
+    assert (report.delivered, report.waiting, report.refused) == (3, 0, [])
+    assert mlflow.load_table("t.json", [run_id])["n"].tolist() == [1, 2, 3, 4]
+    assert mlflow.load_table("new.parquet", [run_id])["m"].tolist() == [0.5]
+    noted = json.loads(mlflow.get_run(run_id).data.tags["mlflow.loggedArtifacts"])
+    assert [entry["path"] for entry in noted] == ["t.json", "new.parquet"]
+
+
+def test_a_server_that_is_away_is_waited_for_once(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(outbox, "start_delivery", lambda: None)
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.3")
+    away = MlflowClient(f"grpc://127.0.0.1:{free_port()}")
+    for _ in range(3):
+        away.log_text(uuid.uuid4().hex, "x", "a")
+    tries = []
+
+    async def reach(connection: Connection, timeout_s: float) -> None:
+        tries.append(connection)
+        await original(connection, timeout_s)
+
+    original = Connection.reach
+    monkeypatch.setattr(Connection, "reach", reach)
+    assert outbox.deliver_outbox().waiting == 3
+    assert len(tries) == 1
+    for ask in (
+        lambda: away.list_artifacts(uuid.uuid4().hex),
+        lambda: away.download_artifacts("0" * 32, "a"),
+    ):
+        tries.clear()
+        with refused("TEMPORARILY_UNAVAILABLE", "No Stepwell server answers"):
+            ask()
+        assert len(tries) == 1
+
+
+class Screen(io.StringIO):
+    """Standard error, with a person before it or without."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.mark.parametrize(("is_terminal", "wish"), [(True, "true"), (True, "false"), (False, "true")])
+def test_long_transfers_show_a_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path, is_terminal: bool, wish: str
+) -> None:
+    client = MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    monkeypatch.setenv("STEPWELL_PROGRESS", wish)
+    monkeypatch.setattr(progress, "SHOWN_BYTES_MIN", 1_000)
+    screen = Screen(is_terminal)
+    monkeypatch.setattr("sys.stderr", screen)
+    client.log_text(run_id, "short", "t")
+    assert screen.getvalue() == ""
+    client.log_artifacts(run_id, folder)
+    client.download_artifacts(run_id, "sub", str(tmp_path / "out"))
+    shown = screen.getvalue()
+    for title in ("Uploading: 100%", "Downloading: 100%"):
+        assert (title in shown) == (is_terminal and wish == "true")
 
 
 def test_what_the_server_refuses_later_is_kept_and_told(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
