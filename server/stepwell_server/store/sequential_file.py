@@ -11,8 +11,8 @@ import os
 
 from stepwell_server.artifact import MIB, Piece
 
-# What goes to the disk at once.
-BUFFER_BYTES = 4 * MIB
+# What goes to the disk at once; more is no faster, and each file on its way needs it.
+BUFFER_BYTES = MIB
 # Offsets and lengths of direct writes are multiples of a block of the disk; none has larger ones than a page.
 BLOCK_BYTES = 4_096
 _DIRECT = getattr(os, "O_DIRECT", 0)  # Linux has it
