@@ -2,7 +2,7 @@
 
 Of a filter's conditions that must hold all at once, those that compare a latest metric with numbers, or a param, a
 tag or the run's id with texts, can be looked up. The statement counts them up to a limit and begins with the first that
-is below it; see run_query.
+is below it; see run_query. All of these queries are answered by an index alone.
 """
 
 import re
@@ -25,14 +25,26 @@ from stepwell_server.store.search.parameters import Parameters
 from stepwell_server.store.search.tables import metric_id
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+# Texts up to this length are in the index of values as they are, longer ones with their beginnings (migration 0013).
+INDEXED_CHARS_MAX = 200
+# Texts of a list that are worth a probe each; with more, reading the run's own text is the faster test.
+PROBES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """SQL of a query for run ids. Where `settled_only`, it misses runs that are not settled."""
+    """SQL of a query for run ids, of the alias `it`. Where `settled_only`, it misses runs that are not settled.
+
+    `test` is the condition, where asking the index about one run with the query is a faster way to test it.
+    """
 
     query: str
     settled_only: bool = False
+    test: Expression | None = None
+
+    def names(self, run_id: str) -> str:
+        """Return a condition: whether the query names a run, as one probe of its index."""
+        return f"(SELECT true FROM ({self.query} AND it.run_id = {run_id}) AS named)"
 
 
 def narrowings(filter_: Expression | None, parameters: Parameters, *, count_max: int) -> Sequence[Narrowing]:
@@ -54,7 +66,7 @@ def narrowing(test: Expression, parameters: Parameters) -> Narrowing | None:
         return None
     if test.field.kind is FieldKind.ATTRIBUTE:
         return _by_id(test.field, texts, parameters)
-    return _by_text(test.field, texts, parameters)
+    return _by_text(test, texts, parameters)
 
 
 def _by_metric(test: Comparison | Between | In, parameters: Parameters) -> Narrowing | None:
@@ -86,13 +98,23 @@ def _by_id(field: Field, texts: list[str], parameters: Parameters) -> Narrowing 
     return Narrowing(f"SELECT it.run_id FROM run AS it WHERE it.run_id = ANY ({ids})")
 
 
-def _by_text(field: Field, texts: list[str], parameters: Parameters) -> Narrowing | None:
-    if field.function:
+def _by_text(
+    test: Comparison | Between | In, texts: list[str], parameters: Parameters
+) -> Narrowing | None:
+    if test.field.function:
         return None
-    table = "param" if field.kind is FieldKind.PARAM else "tag"
-    key = parameters.add(field.key, "text")
-    # The index holds the beginnings; whether the rest is equal, the filter tells.
-    starts = parameters.add([text[:200] for text in texts], "text[]")
-    return Narrowing(
-        f"SELECT it.run_id FROM {table} AS it WHERE it.key = {key} AND left(it.value, 200) = ANY ({starts})"
-    )
+    table = "param" if test.field.kind is FieldKind.PARAM else "tag"
+    of_key = f"SELECT it.run_id FROM {table} AS it WHERE it.key = {parameters.add(test.field.key, 'text')}"
+    long = [text[:INDEXED_CHARS_MAX] for text in texts if len(text) > INDEXED_CHARS_MAX]
+    if not long:
+        return Narrowing(_of_short(of_key, texts, parameters), test=test if len(texts) <= PROBES_MAX else None)
+    # Whether the rest is equal, the filter tells.
+    starts = f"left(it.value, {INDEXED_CHARS_MAX}) = ANY ({parameters.add(long, 'text[]')})"
+    of_long = f"{of_key} AND {starts} AND length(it.value) > {INDEXED_CHARS_MAX}"
+    short = [text for text in texts if len(text) <= INDEXED_CHARS_MAX]
+    return Narrowing(f"{_of_short(of_key, short, parameters)} UNION ALL {of_long}")
+
+
+def _of_short(of_key: str, texts: list[str], parameters: Parameters) -> str:
+    whole = f'it.value COLLATE "C" = ANY ({parameters.add(texts, "text[]")})'
+    return f"{of_key} AND {whole} AND length(it.value) <= {INDEXED_CHARS_MAX}"

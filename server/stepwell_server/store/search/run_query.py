@@ -5,7 +5,8 @@ Which way is the fastest depends on the data, so the statement finds out itself 
 1. It counts, up to CANDIDATES_MAX, what each condition names that an index knows (narrowing.py), and the runs of the
    experiments. Where one count stays below, those runs are the *candidates*.
 2. Else it *walks* in the wanted order along an index (of latest values or start times), WALKED_MAX entries at most, and
-   stops when the page is full.
+   stops when the page is full. Conditions on texts come first there, as a look into the index of values: its entries
+   of one text lie close together, where the rows of the runs are anywhere.
 3. Where that does not fill the page, the candidates are the runs that fulfil all conditions that an index knows; or all
    runs of the experiments if there is no such condition.
 
@@ -19,7 +20,7 @@ The index of latest values knows settled runs only (value_index.py); the others,
 from collections.abc import Sequence
 
 from stepwell_server.model import LifecycleStage, ViewType
-from stepwell_server.search.expressions import FieldKind, OrderKey
+from stepwell_server.search.expressions import Expression, FieldKind, OrderKey, conjuncts
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.narrowing import Narrowing, narrowings
@@ -54,11 +55,10 @@ class RunQuery:
         self._candidates_max = self.parameters.add(candidates_max, "bigint")
         self._walked_max = walked_max
         self._scope = self._scope_condition()
-        matches = "true" if search.filter is None else condition(search.filter, RUN_TABLES, self.parameters)
-        self._wanted = f"{self._scope} AND {matches}"
+        self._narrowings = narrowings(search.filter, self.parameters, count_max=NARROWINGS_MAX)
+        self._wanted = self._wanted_of(conjuncts(search.filter))
         self._after = self.ordering.after(search.after, self.parameters)
         self._reads = self.ordering.read_columns(RUN_TABLES, self.parameters)
-        self._narrowings = narrowings(search.filter, self.parameters, count_max=NARROWINGS_MAX)
         self.text = self._compose()
 
     def _scope_condition(self) -> str:
@@ -72,6 +72,10 @@ class RunQuery:
             self._experiments = f"SELECT DISTINCT unnest({ids}) AS experiment_id"
             self._among = f"run.experiment_id = ANY ({ids})"
         return f"{self._among} AND run.lifecycle_stage = ANY ({stages})"
+
+    def _wanted_of(self, tests: Sequence[Expression]) -> str:
+        """The runs that are asked about and fulfil all of some conditions."""
+        return " AND ".join([self._scope, *(condition(it, RUN_TABLES, self.parameters) for it in tests)])
 
     def _compose(self) -> str:
         walk, settled_only = self._walk()
@@ -152,6 +156,14 @@ class RunQuery:
         nothing = self._ranked(f"SELECT run.run_id, run.start_time_ms{self._reads} FROM run WHERE false")
         return nothing, False
 
+    def _passing(self, entries: str) -> tuple[str, str]:
+        """Split the filter in two for a walk: what indexes know of its entries, and what is left of each of them."""
+        probes = [it for it in self._narrowings if it.test is not None]
+        known = " AND ".join(["true", *(it.names("entry.run_id") for it in probes)])
+        tests = [it.test for it in probes]
+        left = [it for it in conjuncts(self._search.filter) if it not in tests]
+        return f"(SELECT * FROM ({entries}) AS entry WHERE {known}) AS entry", self._wanted_of(left)
+
     def _along_time(self, *, descending: bool) -> str:
         """The runs of all experiments by start time, as far as a page."""
         bound = "true"
@@ -163,8 +175,9 @@ class RunQuery:
         of_one = "SELECT run.run_id, run.start_time_ms FROM run WHERE run.experiment_id = scope.experiment_id"
         of_all = f"SELECT of_one.* FROM ({self._experiments}) AS scope"
         of_all += f" CROSS JOIN LATERAL ({of_one} AND {bound} {first}) AS of_one {first}"
-        run = f"SELECT run.run_id{self._reads} FROM run WHERE run.run_id = entry.run_id AND {self._wanted}"
-        read = f"SELECT entry.start_time_ms, run.* FROM ({of_all}) AS entry"
+        passing, wanted = self._passing(of_all)
+        run = f"SELECT run.run_id{self._reads} FROM run WHERE run.run_id = entry.run_id AND {wanted}"
+        read = f"SELECT entry.start_time_ms, run.* FROM {passing}"
         read += f" CROSS JOIN LATERAL ({run} OFFSET 0) AS run"
         ranked = f"SELECT run_id, start_time_ms{self.ordering.ranked_columns()} FROM ({read}) AS run"
         # The first key is the start time: said so, it is in order already.
@@ -178,10 +191,11 @@ class RunQuery:
         entries += f" {self._first_entries()}"
         others = self.ordering.read_columns(RUN_TABLES, self.parameters, first=1)
         run = f"SELECT run.run_id, run.start_time_ms{others} FROM run"
+        passing, wanted = self._passing(entries)
         settled = "run.run_id = entry.run_id AND run.unsettled_time_ms IS NULL"
         ranked = "SELECT run.run_id, run.start_time_ms, 0 AS r0, entry.indexed_value AS v0"
-        ranked += f"{self.ordering.ranked_columns(1)} FROM ({entries}) AS entry"
-        ranked += f" CROSS JOIN LATERAL ({run} WHERE {settled} AND {self._wanted} OFFSET 0) AS run"
+        ranked += f"{self.ordering.ranked_columns(1)} FROM {passing}"
+        ranked += f" CROSS JOIN LATERAL ({run} WHERE {settled} AND {wanted} OFFSET 0) AS run"
         return self._page_of(ranked, self.ordering.order_by.replace("r0, ", "", 1))
 
     def _first_entries(self) -> str:
