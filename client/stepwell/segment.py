@@ -40,6 +40,8 @@ NUMBER_END = VOID_MARK
 # Short runs stay small, long ones change the segment seldom: 32 KiB, 128 KiB, 512 KiB, 2 MiB, then 4 MiB each.
 FIRST_SEGMENT_RECORDS = 1_024
 SEGMENT_RECORDS_MAX = 131_072
+# A thread has one record unfinished, so where so many follow each other, nothing finished comes after them.
+UNFINISHED_RECORDS_MAX = 1_024
 
 
 def next_records(records: int) -> int:
@@ -64,7 +66,7 @@ def parse_segment_name(name: str) -> tuple[int, int] | None:
 class Segment:
     """Room for records, made by the process that appends; `offsets` hands out each slot's offset once, atomically."""
 
-    __slots__ = ("buffer", "end_position", "first_position", "offsets", "path")
+    __slots__ = ("_seen", "buffer", "end_position", "first_position", "offsets", "path")
 
     def __init__(self, folder: Path, first_position: int, records: int) -> None:
         """Make the file, with all its room on disk, so that a full disk shows here and never as a fault of memory.
@@ -89,6 +91,7 @@ class Segment:
         finally:
             os.close(descriptor)
         self.offsets = itertools.count(0, RECORD_BYTES)
+        self._seen = 0
 
     def void(self, offset: int) -> None:
         """Finish a slot without a record."""
@@ -97,6 +100,13 @@ class Segment:
     def records(self) -> "NDArray[Any]":
         """The records, finished or not."""
         return as_records(self.buffer)
+
+    def finished_position(self) -> int:
+        """Return one past the last finished record. One thread at a time; it looks at what is new since the last."""
+        marks = self.records()["mark"]
+        while len(found := finished_indexes(marks[self._seen : self._seen + UNFINISHED_RECORDS_MAX])):
+            self._seen += int(found[-1]) + 1
+        return self.first_position + self._seen
 
     def close_to_appends(self) -> int:
         """Take all slots that are left, so that who appends now goes elsewhere; returns how many were taken.

@@ -34,7 +34,6 @@ from stepwell.segment import (
     VOID_MARK,
     Segment,
     as_records,
-    finished_indexes,
     next_records,
     pack_into,
 )
@@ -164,8 +163,7 @@ class Spool:
     def end_position(self) -> int:
         """Return one past the last finished record: what this thread appended lies below."""
         with self._lock:
-            finished = finished_indexes(self._segment.records()["mark"])
-            return self._segment.first_position + (int(finished[-1]) + 1 if len(finished) else 0)
+            return self._segment.finished_position()
 
     def remove_below(self, position: int) -> None:
         """Delete the files of which everything lies below a position; it is delivered."""

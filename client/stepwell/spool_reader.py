@@ -14,6 +14,7 @@ from stepwell.segment import (
     ENTRY_MARK,
     NUMBER_END,
     RECORD_BYTES,
+    UNFINISHED_RECORDS_MAX,
     VOID_MARK,
     as_records,
     finished_indexes,
@@ -145,8 +146,12 @@ class SpoolReader:
             if len(marks) and marks[0]:
                 self._gap = None
                 return position
-            finished = finished_indexes(marks)
-            later = int(finished[0]) if len(finished) else None
+            later = _first(finished_indexes(marks[:UNFINISHED_RECORDS_MAX]))
+            if later is None:
+                # The usual end of a log. Where another segment follows, or nobody appends any more, all is looked at.
+                if self._alive and not self._is_followed(mapped):
+                    return None
+                later = _first(finished_indexes(marks))
             if later is None and not self._is_followed(mapped):
                 return None
             if self._alive and not self._patience_is_over(position):
@@ -273,6 +278,10 @@ def _map_segment(path: Path, first_position: int, records: int) -> _Mapped:
         size = os.fstat(file.fileno()).st_size
         buffer = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) if size else b""
     return _Mapped(first_position, first_position + records, as_records(buffer))
+
+
+def _first(indexes: "NDArray[Any]") -> int | None:
+    return int(indexes[0]) if len(indexes) else None
 
 
 assert ARRAY_MARK > VOID_MARK
