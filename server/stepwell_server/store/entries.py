@@ -36,7 +36,9 @@ async def _write_params(connection: Connection, params: Sequence[tuple[int, UUID
     first_values: dict[tuple[UUID, str], str] = {}
     for _, run_id, entry in params:
         first_values.setdefault((run_id, entry.key), entry.value)
-    await connection.execute(_SQL["add_params"], *_columns(first_values))
+    added = await connection.fetchval(_SQL["add_params"], *_columns(first_values))
+    if added == len(params):
+        return {}  # all of them are new, so none has changed
     changed = await connection.fetch(
         _SQL["changed_params"],
         [run_id for _, run_id, _ in params],

@@ -1,8 +1,8 @@
 """Numbers of metric names: names are stored once, points carry the number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from stepwell_server.store.pool import Pool
+from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.sql import load
 
 # At about 200 bytes a name this is 40 MB. When it is full the cache starts anew: the database knows them all.
@@ -40,3 +40,21 @@ class MetricIds:
         if len(self._ids) + len(ids) > CACHED_NAMES_MAX:
             self._ids.clear()
         self._ids |= ids
+
+
+class MetricNames:
+    """The way back: resolves ids to names. A number is never given to another name."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+
+    async def resolve(self, connection: Connection, ids: Iterable[int]) -> Mapping[int, str]:
+        """Return the name of each id, and perhaps others."""
+        names = self._names
+        missing = [number for number in set(ids) if number not in names]
+        if missing:
+            rows = await connection.fetch(_SQL["metric_names"], missing)
+            if len(names) + len(rows) > CACHED_NAMES_MAX:
+                names = self._names = {number: names[number] for number in set(ids) & names.keys()}
+            names |= {row["metric_id"]: row["name"] for row in rows}
+        return names

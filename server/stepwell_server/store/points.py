@@ -20,6 +20,7 @@ from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.rewinds import recompute_latest
 from stepwell_server.store.sql import load
+from stepwell_server.store.value_index import unsettle
 from stepwell_server.telemetry import CHUNKS_COMMITTED
 
 _SQL = load("ingest")
@@ -108,12 +109,16 @@ class PointStore:
             writable = [chain for chain in chains if stages.get(chain.key) is LifecycleStage.ACTIVE]
             if len(writable) < len(chains):
                 prepared = await self._prepare(writable)
+            settled: Sequence[UUID] = ()
             if prepared is not None:
                 CHUNKS_COMMITTED.inc(prepared.chunks)
                 await connection.copy_to_table(
                     "metric_chunk", source=as_source(prepared.pieces), columns=COLUMNS, format="binary"
                 )
-                await connection.execute(_SQL["merge_latest"], *prepared.latest)
+                # Their writers are locked, so nobody settles them until the end.
+                run_ids = list({chain.key[0] for chain in writable})
+                rows = await connection.fetch(_SQL["merge_latest"], *prepared.latest, run_ids)
+                settled = [row["run_id"] for row in rows]
                 # A writer from before a rewind still delivers: what it brought to the latest points may be hidden.
                 rewound = {
                     run_id for (run_id, _), row in moved.items() if row["hidden_from_step"] is not None
@@ -124,6 +129,8 @@ class PointStore:
                 connection,
                 {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
             )
+            if settled:
+                await unsettle(connection, settled)
         self._tell({run_id for run_id, _ in stages})
         joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
         positions = await self._positions(

@@ -1,5 +1,7 @@
 """Runs in PostgreSQL."""
 
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -157,14 +159,26 @@ def _run_info(row: Any) -> RunInfo:
     )
 
 
-def run_of(row: Any) -> Run:
-    """Return the run of a row; params, tags and metrics are there as far as the row has them."""
-    metrics = ("metric_keys", "metric_values", "metric_steps", "metric_timestamps_ms")
+def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
+    """Return the run of a row, with params, tags and metrics in key order as far as the row has them.
+
+    A row has the names of metrics, or their numbers if `metric_names` are given.
+    """
+    keys = row.get("metric_keys") or [
+        metric_names[number] for number in row.get("metric_ids") or () if metric_names
+    ]
+    columns = (row.get(name) or () for name in ("metric_values", "metric_steps", "metric_timestamps_ms"))
     return Run(
         info=_run_info(row),
-        params=dict(zip(row.get("param_keys") or (), row.get("param_values") or (), strict=True)),
-        tags=dict(zip(row.get("tag_keys") or (), row.get("tag_values") or (), strict=True)),
-        metrics=[
-            LatestMetric(*column) for column in zip(*(row.get(name) or () for name in metrics), strict=True)
-        ],
+        params=_pairs(row, "param"),
+        tags=_pairs(row, "tag"),
+        metrics=[LatestMetric(*metric) for metric in sorted(zip(keys, *columns, strict=True), key=_KEY)],
     )
+
+
+_KEY = itemgetter(0)
+
+
+def _pairs(row: Any, kind: str) -> dict[str, str]:
+    keys, values = row.get(f"{kind}_keys") or (), row.get(f"{kind}_values") or ()
+    return dict(sorted(zip(keys, values, strict=True), key=_KEY))

@@ -11,6 +11,7 @@ from stepwell_server.model import Experiment, Run
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 from stepwell_server.store.experiments import experiment_of
+from stepwell_server.store.metrics import MetricNames
 from stepwell_server.store.pool import Connection, Pool
 from stepwell_server.store.runs import run_of
 from stepwell_server.store.search.change_query import ChangeQuery
@@ -24,14 +25,17 @@ class PostgresSearchStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._metric_names = MetricNames()
 
     async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
         """See `ports.SearchStore`."""
         query = self._compile(search)
         async with self._searching() as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
+            ids = {number for row in rows for number in row.get("metric_ids") or ()}
+            names = await self._metric_names.resolve(connection, ids)
         return [
-            (run_of(row), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
+            (run_of(row, names), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
             for row in rows
         ]
 

@@ -29,53 +29,51 @@ JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_
 -- known_metrics: ids of the metric names that have one
 SELECT name, metric_id FROM metric WHERE name = ANY ($1::text[]);
 
+-- metric_names: names of metrics
+SELECT metric_id, name FROM metric WHERE metric_id = ANY ($1::integer[]);
+
 -- add_metrics: gives ids to new metric names, in name order so that two servers never wait for each other
 INSERT INTO metric (name)
 SELECT name FROM unnest($1::text[]) AS given (name) ORDER BY name
 ON CONFLICT (name) DO NOTHING;
 
--- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock; and
--- notes the runs whose index of values now lags behind (`unsettle` does the same alone)
-WITH unsettled AS (
-    UPDATE run
-    SET unsettled_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-    FROM (
-        SELECT run_id
-        FROM run
-        WHERE run_id = ANY ($1::uuid[]) AND unsettled_time_ms IS NULL
-        ORDER BY run_id
-        FOR NO KEY UPDATE
-    ) AS settled
-    WHERE run.run_id = settled.run_id
+-- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock;
+-- returns those of the runs $11 that are settled, and are not any more
+WITH merged AS (
+    INSERT INTO metric_latest AS stored (
+        run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
+    )
+    SELECT * FROM unnest(
+        $1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::double precision[],
+        $6::bigint[], $7::bigint[], $8::double precision[], $9::double precision[], $10::double precision[]
+    )
+    ORDER BY 1, 2
+    ON CONFLICT (run_id, metric_id) DO UPDATE SET
+        step = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                       > (stored.step, stored.timestamp_ms, stored.value)
+                    THEN excluded.step ELSE stored.step END,
+        timestamp_ms = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                               > (stored.step, stored.timestamp_ms, stored.value)
+                            THEN excluded.timestamp_ms ELSE stored.timestamp_ms END,
+        value = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                        > (stored.step, stored.timestamp_ms, stored.value)
+                     THEN excluded.value ELSE stored.value END,
+        count = stored.count + excluded.count,
+        non_finite_count = stored.non_finite_count + excluded.non_finite_count,
+        value_min = least(stored.value_min, excluded.value_min),
+        value_max = greatest(stored.value_max, excluded.value_max),
+        value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum)
 )
-INSERT INTO metric_latest AS stored (
-    run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
-)
-SELECT * FROM unnest(
-    $1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::double precision[],
-    $6::bigint[], $7::bigint[], $8::double precision[], $9::double precision[], $10::double precision[]
-)
-ORDER BY 1, 2
-ON CONFLICT (run_id, metric_id) DO UPDATE SET
-    step = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
-                   > (stored.step, stored.timestamp_ms, stored.value)
-                THEN excluded.step ELSE stored.step END,
-    timestamp_ms = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
-                           > (stored.step, stored.timestamp_ms, stored.value)
-                        THEN excluded.timestamp_ms ELSE stored.timestamp_ms END,
-    value = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
-                    > (stored.step, stored.timestamp_ms, stored.value)
-                 THEN excluded.value ELSE stored.value END,
-    count = stored.count + excluded.count,
-    non_finite_count = stored.non_finite_count + excluded.non_finite_count,
-    value_min = least(stored.value_min, excluded.value_min),
-    value_max = greatest(stored.value_max, excluded.value_max),
-    value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum);
+SELECT run_id FROM run WHERE run_id = ANY ($11::uuid[]) AND unsettled_time_ms IS NULL;
 
--- add_params: writes params that are not there yet
-INSERT INTO param (run_id, key, value)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
-ON CONFLICT (run_id, key) DO NOTHING;
+-- add_params: writes params that are not there yet, and returns how many
+WITH added AS (
+    INSERT INTO param (run_id, key, value)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
+    ON CONFLICT (run_id, key) DO NOTHING
+    RETURNING 1
+)
+SELECT count(*) FROM added;
 
 -- changed_params: of the given params, by number from 1, those that differ from what is stored
 SELECT given.number, param.value

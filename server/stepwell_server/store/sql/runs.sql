@@ -5,26 +5,22 @@ SELECT *
 FROM run
 WHERE run_id = $1;
 
--- get: a run with its params, its tags and its latest metrics as arrays in key order, in one snapshot.
+-- get: a run with its params, its tags and its latest metrics as arrays, in one snapshot.
 SELECT run.*, params.*, tags.*, metrics.*
 FROM run
 CROSS JOIN LATERAL (
-    SELECT array_agg(key ORDER BY key COLLATE "C")   AS param_keys,
-           array_agg(value ORDER BY key COLLATE "C") AS param_values
+    SELECT array_agg(key) AS param_keys, array_agg(value) AS param_values
     FROM param
     WHERE param.run_id = run.run_id
 ) AS params
 CROSS JOIN LATERAL (
-    SELECT array_agg(key ORDER BY key COLLATE "C")   AS tag_keys,
-           array_agg(value ORDER BY key COLLATE "C") AS tag_values
+    SELECT array_agg(key) AS tag_keys, array_agg(value) AS tag_values
     FROM tag
     WHERE tag.run_id = run.run_id
 ) AS tags
 CROSS JOIN LATERAL (
-    SELECT array_agg(name ORDER BY name COLLATE "C")         AS metric_keys,
-           array_agg(value ORDER BY name COLLATE "C")        AS metric_values,
-           array_agg(step ORDER BY name COLLATE "C")         AS metric_steps,
-           array_agg(timestamp_ms ORDER BY name COLLATE "C") AS metric_timestamps_ms
+    SELECT array_agg(name) AS metric_keys, array_agg(value) AS metric_values,
+           array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms
     FROM metric_latest
     JOIN metric USING (metric_id)
     WHERE metric_latest.run_id = run.run_id
