@@ -1,0 +1,90 @@
+"""Whoever changes runs, all at once and on the same ones: nobody waits for ever, and nothing is lost."""
+
+import asyncio
+from collections.abc import Awaitable
+from uuid import UUID
+
+from stepwell_server.model import ParamEntry, RunStatus, StatusEntry, TagEntry
+from stepwell_server.search.expressions import Expression
+from stepwell_server.search.parser import parse_filter
+from stepwell_server.search.subjects import RUNS
+from stepwell_server.store.metrics import MetricIds
+from stepwell_server.store.points import PointStore
+from stepwell_server.store.pool import Pool
+from stepwell_server.store.runs import PostgresRunStore
+from stepwell_server.store.searches import PostgresSearchStore
+from stepwell_server.store.value_index import settle
+from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.telemetry import COMMITS_FAILED
+from tests.harness.logs import commit, new_run, opened, rows
+
+RUN_COUNT = 3
+ROUNDS = 12
+
+
+def some(text: str) -> Expression:
+    parsed = parse_filter(text, RUNS)
+    assert parsed is not None
+    return parsed
+
+
+async def log_all(pool: Pool, run_ids: list[UUID], worker: int) -> None:
+    """Streams points, params, tags, names and statuses to every run, through a server's writer of its own."""
+    logs = [await opened(pool, run_id) for run_id in run_ids[:: 1 if worker % 2 else -1]]
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
+        for number in range(ROUNDS):
+            batches = []
+            for log in logs:
+                at = log.position
+                entries = [
+                    TagEntry(at, f"streamed/{worker}", str(number)),
+                    TagEntry(at + 1, "mlflow.runName", f"{worker}.{number}"),
+                    ParamEntry(at + 2, f"param {worker} {number}", "x"),
+                    StatusEntry(at + 3, RunStatus.FINISHED, number),
+                ]
+                batches.append(log.batch({key: [(number, worker, 1.0)] for key in ("a", "b")}, entries))
+            await commit(writer, *batches)
+
+
+async def change_all(pool: Pool, run_ids: list[UUID], worker: int) -> None:
+    """Renames runs one by one, and tags all of them at once."""
+    runs, found = PostgresRunStore(pool), PostgresSearchStore(pool)
+    for number in range(ROUNDS):
+        for run_id in run_ids[:: -1 if worker % 2 else 1]:
+            await runs.update_run(run_id, RunStatus.RUNNING, None, f"renamed {worker}.{number}")
+        tags = {f"bulk/{worker}": str(number), "shared": str(worker)}
+        assert await found.tag_runs([0], some("run_id IS NOT NULL"), tags) == len(run_ids)
+
+
+async def until_done(pool: Pool, others: Awaitable[object]) -> None:
+    task = asyncio.ensure_future(others)
+    while not task.done():
+        await settle(pool, 0)
+        await asyncio.sleep(0)
+    await task
+
+
+async def test_nobody_deadlocks_and_no_update_is_lost(pool: Pool) -> None:
+    run_ids = sorted([await new_run(pool) for _ in range(RUN_COUNT)])
+    failed_before = COMMITS_FAILED._value.get()
+    workers = range(3)
+    everybody = [act(pool, run_ids, worker) for worker in workers for act in (log_all, change_all)]
+    async with asyncio.timeout(120):
+        await until_done(pool, asyncio.gather(*everybody))
+    assert COMMITS_FAILED._value.get() == failed_before  # a deadlock of a commit would be tried again, unseen
+    last = str(ROUNDS - 1)
+    for run_id in run_ids:
+        tags = dict(await rows(pool, "SELECT key, value FROM tag WHERE run_id = $1", run_id))
+        assert {key: tags[key] for key in tags if "/" in key} == {
+            f"{kind}/{worker}": last for kind in ("streamed", "bulk") for worker in workers
+        }
+        assert await rows(pool, "SELECT name FROM run WHERE run_id = $1", run_id) == [
+            (tags["mlflow.runName"],)
+        ]
+        [(params,)] = await rows(pool, "SELECT count(*) FROM param WHERE run_id = $1", run_id)
+        assert params == ROUNDS * len(workers)
+        latest = "SELECT count, step FROM metric_latest WHERE run_id = $1"
+        assert await rows(pool, latest, run_id) == [(ROUNDS * len(workers), ROUNDS - 1)] * 2
+    await settle(pool, 0)
+    stale = "SELECT count(*) FROM metric_latest WHERE indexed_value IS DISTINCT FROM value"
+    assert await rows(pool, stale) == [(0,)]
