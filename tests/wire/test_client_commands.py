@@ -53,7 +53,8 @@ def test_experiments(tmp_path: Path, new_run: Callable[..., str]) -> None:
     ] == [number]
     assert call_json("experiments", "get", "-n", name)["experiment_id"] == number
     assert number in call("experiments", "get", "--experiment-id", number)
-    call("experiments", "export", "-x", number, "-o", str(tmp_path / "runs.csv"))
+    assert number in call("experiments", "search", "--filter", f"name = '{name}'")
+    call("experiments", "csv", "-x", number, "-o", str(tmp_path / "runs.csv"))
     [row] = csv.DictReader((tmp_path / "runs.csv").read_text().splitlines())
     assert (row["run_id"], row["metrics.loss"], row["params.name"]) == (first, "3.0", "first")
     assert json.loads(call("experiments", "export", "-x", number, "--json"))["info"]["run_id"] == first

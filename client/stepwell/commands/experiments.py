@@ -48,6 +48,9 @@ def list_(view: str, filter_string: str, order_by: Sequence[str], max_results: i
     _print(found, as_json)
 
 
+experiments.add_command(list_, "search")  # MLflow's name for it
+
+
 @experiments.command()
 @finding.of_experiment
 @as_json
@@ -117,6 +120,9 @@ def export(
         filename.writelines(json.dumps(output.plain_run(run), ensure_ascii=False) + "\n" for run in runs)
     else:
         _write_csv(filename, list(runs))
+
+
+experiments.add_command(export, "csv")  # MLflow's name for it
 
 
 def _write_csv(file: TextIO, runs: list[Run]) -> None:
