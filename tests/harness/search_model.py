@@ -32,6 +32,7 @@ class ModelRun:
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, list[float]] = field(default_factory=dict)
+    datasets: list[dict[str, str]] = field(default_factory=list)  # name, digest, and context if it has one
 
 
 def value_of(run: ModelRun, it: ex.Field) -> Any:
@@ -42,6 +43,8 @@ def value_of(run: ModelRun, it: ex.Field) -> Any:
             return getattr(run, name)
         case ex.FieldKind.METRIC:
             return _aggregate(run.metrics.get(it.key), it.function)
+        case ex.FieldKind.DATASET:
+            return next((dataset[it.key] for dataset in run.datasets if it.key in dataset), None)
         case ex.FieldKind.PARAM | ex.FieldKind.TAG:
             found = (run.params if it.kind is ex.FieldKind.PARAM else run.tags).get(it.key)
             return _number(found) if it.function else found
@@ -76,6 +79,10 @@ def _number(text: str | None) -> Decimal | None:
 def fulfils(run: ModelRun, expression: ex.Expression) -> bool | None:
     """Whether a run fulfils an expression; None is neither."""
     match expression:
+        case ex.Comparison(ex.Field(ex.FieldKind.DATASET)) | ex.In(ex.Field(ex.FieldKind.DATASET)):
+            return _any_dataset(run, expression)
+        case ex.Between(ex.Field(ex.FieldKind.DATASET)) | ex.Matches(ex.Field(ex.FieldKind.DATASET)):
+            return _any_dataset(run, expression)
         case ex.Not(operand):
             known = fulfils(run, operand)
             return None if known is None else not known
@@ -87,18 +94,30 @@ def fulfils(run: ModelRun, expression: ex.Expression) -> bool | None:
             return True if True in known else None if None in known else False
         case ex.IsNull(it):
             return value_of(run, it) is None
+        case _:
+            return _holds(expression, value_of(run, expression.field))
+
+
+def _any_dataset(run: ModelRun, condition: ex.Condition) -> bool | None:
+    """Whether a data set fulfils a condition; None when none has the field."""
+    values = [dataset.get(condition.field.key) for dataset in run.datasets]
+    known = [_holds(condition, value) for value in values if value is not None]
+    return any(known) if known else None
+
+
+def _holds(condition: ex.Condition, found: Any) -> bool | None:
+    match condition:
         case ex.Comparison(it, operator, operand):
-            value = _as(value_of(run, it), it, operand)
+            value = _as(found, it, operand)
             return None if value is None else _OPERATORS[operator](value, _literal(it, operand))
         case ex.Between(it, low, high):
-            value = _as(value_of(run, it), it, low)
+            value = _as(found, it, low)
             return None if value is None else _literal(it, low) <= value <= _literal(it, high)
-        case ex.In(it, values):
-            value = _as(value_of(run, it), it, values[0])
-            return None if value is None else value in [_literal(it, each) for each in values]
-        case ex.Matches(it, kind, pattern):
-            value = value_of(run, it)
-            return None if value is None else _matches(value, kind, pattern)
+        case ex.In(it, values, negated):
+            value = _as(found, it, values[0])
+            return None if value is None else (value in [_literal(it, each) for each in values]) != negated
+        case ex.Matches(_, kind, pattern):
+            return None if found is None else _matches(found, kind, pattern)
 
 
 def _as(value: Any, it: ex.Field, operand: ex.Value) -> Any:

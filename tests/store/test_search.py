@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import ViewType
+from stepwell_server.model import Dataset, DatasetInput, ViewType
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.services.search_tokens import make_search_token, read_search_token
+from stepwell_server.store.inputs import PostgresInputStore
 from stepwell_server.store.metrics import MetricIds
 from stepwell_server.store.points import PointStore
 from stepwell_server.store.pool import Pool
@@ -51,6 +52,11 @@ def some_runs() -> list[ModelRun]:
             run.params["lr"] = TEXTS[number % len(TEXTS)]
         if number % 2:
             run.tags["kind of"] = TEXTS[(number * 3) % len(TEXTS)]
+        if number % 3 == 0:
+            names = [TEXTS[number % 7], TEXTS[(number + 5) % 13]][: 1 + number % 2]
+            run.datasets = [{"name": name or "unnamed", "digest": f"d{number % 4}"} for name in names]
+            if number % 4:
+                run.datasets[0]["context"] = TEXTS[5 + number % 3]
         runs.append(run)
     return runs
 
@@ -71,8 +77,13 @@ async def store_runs(pool: Pool, runs: Sequence[ModelRun]) -> None:
                 await connection.executemany(
                     f"INSERT INTO {table} VALUES ($1, $2, $3)", [(run_id, *pair) for pair in pairs.items()]
                 )
+    inputs = PostgresInputStore(pool)
     async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
         for run in runs:
+            for it in run.datasets:
+                tags = {"mlflow.data.context": it["context"]} if "context" in it else {}
+                used = DatasetInput(Dataset(it["name"], it["digest"], "code", "{}", "", ""), tags)
+                await inputs.log_inputs(UUID(hex=run.run_id), [used])
             log: Log = await opened(pool, UUID(hex=run.run_id))
             series = {
                 key: [(step, step, value) for step, value in enumerate(history)]
@@ -98,6 +109,7 @@ METRIC_FIELDS = st.one_of(
     ),
 )
 TEXT_FIELDS = st.sampled_from(["params.lr", "params.none", "tags.`kind of`", "run_name", "status", "run_id"])
+DATASET_FIELDS = st.sampled_from(["datasets.name", "dataset.digest", "datasets.context"])
 LOOSE_FIELDS = st.sampled_from(["params.lr", 'tag."kind of"'])
 NUMBER_FIELDS = st.one_of(
     METRIC_FIELDS, st.sampled_from(["start_time", "attr.end_time", "number(params.lr)"])
@@ -129,11 +141,16 @@ def conditions() -> st.SearchStrategy[str]:
         compared(NUMBER_FIELDS, NUMBERS),
         compared(LOOSE_FIELDS, NUMBERS),
         compared(TEXT_FIELDS, QUOTED),
-        st.tuples(TEXT_FIELDS, NOT, st.sampled_from(["LIKE", "ilike"]), PATTERNS).map(
-            lambda it: f"{it[0]} {it[1]}{it[2]} {it[3]}"
+        compared(DATASET_FIELDS, st.one_of(QUOTED, st.sampled_from(["'d0'", "'d2'", "'unnamed'"]))),
+        st.tuples(
+            st.one_of(TEXT_FIELDS, DATASET_FIELDS), NOT, st.sampled_from(["LIKE", "ilike"]), PATTERNS
+        ).map(lambda it: f"{it[0]} {it[1]}{it[2]} {it[3]}"),
+        st.tuples(st.one_of(TEXT_FIELDS, DATASET_FIELDS), NOT, REGEXPS).map(
+            lambda it: f"{it[0]} {it[1]}REGEXP {it[2]}"
         ),
-        st.tuples(TEXT_FIELDS, NOT, REGEXPS).map(lambda it: f"{it[0]} {it[1]}REGEXP {it[2]}"),
-        st.tuples(st.one_of(NUMBER_FIELDS, TEXT_FIELDS), NOT).map(lambda it: f"{it[0]} IS {it[1]}NULL"),
+        st.tuples(st.one_of(NUMBER_FIELDS, TEXT_FIELDS, DATASET_FIELDS), NOT).map(
+            lambda it: f"{it[0]} IS {it[1]}NULL"
+        ),
     )
 
 
@@ -219,6 +236,42 @@ async def test_a_search_sees_what_was_committed_just_now(pool: Pool, store: Post
     assert await rows(
         pool, "SELECT count(*) FROM metric_latest WHERE indexed_value IS DISTINCT FROM value"
     ) == [(0,)]
+
+
+@pytest.mark.parametrize("candidates_max", [0, 1_000])
+async def test_a_run_that_the_index_and_its_commits_know_is_there_once(
+    pool: Pool, store: PostgresSearchStore, candidates_max: int
+) -> None:
+    run_id = UUID(hex=MODEL[1].run_id)
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
+        log = await opened(pool, run_id)
+        await commit(writer, log.batch({"loss": [(1_000, 1, 77.0)]}))
+        await settle(pool, 0)
+        await commit(writer, log.batch({"loss": [(1_001, 1, 78.0)]}))
+    filter_ = parse_filter("metrics.loss BETWEEN 77 AND 78", RUNS)
+    assert await all_pages(_Limited(pool, candidates_max=candidates_max), filter_, (), 10) == [run_id.hex]
+
+
+LONG_TEXTS = ["a" * 199, "a" * 200, "a" * 201, "a" * 200 + "b", "ä" * 3_000]
+
+
+@pytest.mark.parametrize("candidates_max", [0, 1_000])
+async def test_texts_of_any_length_are_found(pool: Pool, candidates_max: int) -> None:
+    runs = [
+        ModelRun(
+            UUID(int=number).hex, "long", "RUNNING", number, None, params={"text": text}, tags={"text": text}
+        )
+        for number, text in enumerate(LONG_TEXTS)
+    ]
+    await store_runs(pool, runs)
+    store = _Limited(pool, candidates_max=candidates_max)
+    for run in runs:
+        for field in ("params", "tags"):
+            wanted = parse_filter(f"{field}.text = '{run.params['text']}'", RUNS)
+            assert await all_pages(store, wanted, (), 10) == [run.run_id]
+    listed = ", ".join(f"'{text}'" for text in LONG_TEXTS[1:4])
+    some = await all_pages(store, parse_filter(f"params.text IN ({listed})", RUNS), (), 10)
+    assert some == [run.run_id for run in runs[3:0:-1]]
 
 
 async def test_settling_passes_over_runs_that_are_committed_to(

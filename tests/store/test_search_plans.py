@@ -95,6 +95,26 @@ async def test_many_matches_are_walked_in_order_until_the_page_is_full(seeded: P
     assert sum(looked_at(root).values()) < 6 * WALKED_MAX
 
 
+async def test_a_walk_asks_the_index_about_texts_before_it_looks_at_runs(seeded: Pool) -> None:
+    root = await plan(
+        seeded, "metrics.metric_00 < 0.9 AND params.param_01 = 'word 3'", "metrics.metric_02 DESC"
+    )
+    walked = [node for node in nodes(part(root, "walked")) if node["Actual Loops"]]
+    (texts,) = (node for node in walked if node.get("Relation Name") == "param")
+    assert (texts["Node Type"], texts["Index Name"]) == ("Index Only Scan", "param_by_value")
+    (runs,) = (node for node in walked if node.get("Relation Name") == "run")
+    assert 0 < runs["Actual Loops"] < texts["Actual Loops"] / 4
+    assert not ran(root, "driven")
+
+
+@pytest.mark.parametrize("table", ["param", "tag"])
+async def test_texts_that_an_index_cannot_hold_have_one_of_their_beginnings(seeded: Pool, table: str) -> None:
+    root = await plan(seeded, f"{table}s.{table}_01 IN ('word 3', '{'x' * 201}')")
+    used = {node.get("Index Name") for node in nodes(root)}
+    assert {f"{table}_by_value", f"{table}_by_start"} <= used
+    assert_by_index(root)
+
+
 async def test_few_matches_are_looked_up_and_sorted(seeded: Pool) -> None:
     root = await plan(
         seeded, "metrics.metric_00 < 0.01 AND metrics.metric_01 > 0.4", "metrics.metric_02 DESC"
@@ -107,7 +127,10 @@ async def test_few_matches_are_looked_up_and_sorted(seeded: Pool) -> None:
 
 async def test_a_tag_is_looked_up_by_its_value(seeded: Pool) -> None:
     root = await plan(seeded, "tags.tag_01 = 'label 7'", "run_name")
-    assert any(node.get("Index Name") == "tag_by_value" for node in nodes(root))
+    assert any(
+        (node["Node Type"], node.get("Index Name")) == ("Index Only Scan", "tag_by_value")
+        for node in nodes(root)
+    )
     assert_by_index(root)
     assert sum(looked_at(root).values()) < 12 * CANDIDATES_MAX
 

@@ -95,3 +95,29 @@ def test_what_is_wrong_is_refused() -> None:
     client.delete_run(run.info.run_id)
     with refused("INVALID_STATE", "restore it"):
         client.log_inputs(run.info.run_id, [good])
+
+
+def test_runs_are_found_by_their_data_sets() -> None:
+    iris, wine = (
+        mlflow.data.from_numpy(np.arange(size), name=name) for size, name in ((3, "iris"), (4, "wine"))
+    )
+    runs = {}
+    for name, used in {"both": [(iris, "train"), (wine, "test")], "iris": [(iris, None)], "none": []}.items():
+        with mlflow.start_run(run_name=name) as run:
+            for dataset, context in used:
+                mlflow.log_input(dataset, context=context)
+        runs[run.info.run_id] = name
+    where = [run.info.experiment_id]
+
+    def found(filter_: str) -> set[str]:
+        page = StepwellClient().search_runs(where, f"({filter_}) AND run_id IN {tuple(runs)}")
+        return {runs[run.info.run_id] for run in page}
+
+    assert found("datasets.name = 'iris'") == {"both", "iris"}
+    assert found("dataset.name != 'iris'") == found("datasets.name NOT IN ('iris')") == {"both"}
+    assert found("NOT datasets.name = 'wine'") == {"iris"}
+    assert found(f"datasets.digest = '{wine.digest}'") == {"both"}
+    assert found("datasets.context LIKE 't%' AND datasets.context ILIKE 'TEST'") == {"both"}
+    assert found("datasets.context IS NULL") == {"iris", "none"}
+    with refused("INVALID_PARAMETER_VALUE", "cannot order runs"):
+        StepwellClient().search_runs(where, order_by=["datasets.name"])

@@ -17,6 +17,7 @@ class FieldKind(Enum):
     METRIC = "metrics"
     PARAM = "params"
     TAG = "tags"
+    DATASET = "datasets"
     ATTRIBUTE = "attributes"
 
 
@@ -29,6 +30,9 @@ class ValueType(Enum):
 
 # What may be asked of a metric's history, beside its latest value.
 METRIC_FUNCTIONS = ("min", "max", "mean", "last", "count")
+# What is known of a data set. A run may have many: a condition asks whether there is one that fulfils it. So `!=` and
+# NOT IN find the runs with another data set, as in MLflow; NOT in front of a condition, those without such a one.
+DATASET_FIELDS = ("name", "digest", "context")
 # A param or tag, read as a number.
 NUMBER_FUNCTION = "number"
 
@@ -90,10 +94,11 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """`field IN (values)`; all values of one type."""
+    """`field IN (values)`; all values of one type. `negated` stands for NOT IN of data sets, see DATASET_FIELDS."""
 
     field: Field
     values: tuple[Value, ...]
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

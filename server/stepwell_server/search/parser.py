@@ -42,6 +42,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def order(self, parts: list[Any]) -> ex.OrderKey:
         field, direction = parts
+        if field.kind is ex.FieldKind.DATASET:
+            reason = f"{field} cannot order runs, because a run may have many data sets"
+            raise problem(self._text, len(self._text) - len(self._text.lstrip()), reason)
         return ex.OrderKey(field, direction is not None and direction.type == "DESC")
 
     def disjunction(self, parts: list[Any]) -> ex.Expression:
@@ -66,7 +69,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def membership(self, parts: list[Any]) -> ex.Expression:
         field, negation, _, *values = parts
-        return self._counted(ex.In(field, self._fitting(field, *values)), negation)
+        listed = self._fitting(field, *values)
+        if field.kind is ex.FieldKind.DATASET:
+            return self._counted(ex.In(field, listed, negated=negation is not None))
+        return self._counted(ex.In(field, listed), negation)
 
     def pattern(self, parts: list[Any]) -> ex.Expression:
         field, negation, word, string = parts
@@ -120,7 +126,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
                 value = Decimal(value)  # ids are written as texts elsewhere
             if isinstance(value, str) and field.value_type is ex.ValueType.NUMBER:
                 self._refuse(token, f"{field} is a number; compare it with a number, without quotes")
-            is_text = field.value_type is ex.ValueType.TEXT and field.kind is ex.FieldKind.ATTRIBUTE
+            never_numbers = field.kind in (ex.FieldKind.ATTRIBUTE, ex.FieldKind.DATASET)
+            is_text = field.value_type is ex.ValueType.TEXT and never_numbers
             if isinstance(value, Decimal) and is_text:
                 self._refuse(token, f"{field} is a text; compare it with a text in quotes")
             if values and type(values[0]) is not type(value):

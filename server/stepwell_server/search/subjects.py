@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stepwell_server.search.expressions import METRIC_FUNCTIONS, NUMBER_FUNCTION, Field, FieldKind, ValueType
+from stepwell_server.search.expressions import (
+    DATASET_FIELDS,
+    METRIC_FUNCTIONS,
+    NUMBER_FUNCTION,
+    Field,
+    FieldKind,
+    ValueType,
+)
 
 NUMBER, TEXT = ValueType.NUMBER, ValueType.TEXT
 
@@ -20,6 +27,8 @@ _KINDS = {
     "attributes": FieldKind.ATTRIBUTE,
     "attr": FieldKind.ATTRIBUTE,
     "run": FieldKind.ATTRIBUTE,
+    "dataset": FieldKind.DATASET,
+    "datasets": FieldKind.DATASET,
 }
 
 
@@ -41,10 +50,12 @@ class Subject:
         kind = _KINDS[prefix.lower()] if prefix else FieldKind.ATTRIBUTE
         if kind not in self.kinds:
             raise ValueError(f"{self.name}s have no {kind.value}")
+        if function and kind in (FieldKind.ATTRIBUTE, FieldKind.DATASET):
+            raise ValueError(f"{function}() is of metrics, params and tags, not of {kind.value}")
         if kind is FieldKind.ATTRIBUTE:
-            if function:
-                raise ValueError(f"{function}() is of metrics, params and tags, not of attributes")
             return self._attribute(key)
+        if kind is FieldKind.DATASET:
+            return _of_dataset(key)
         if not function:
             return Field(kind, key, NUMBER if kind is FieldKind.METRIC else TEXT)
         known = METRIC_FUNCTIONS if kind is FieldKind.METRIC else (NUMBER_FUNCTION,)
@@ -61,6 +72,12 @@ class Subject:
                 + ("; metrics, params and tags need their prefix" if FieldKind.METRIC in self.kinds else "")
             )
         return Field(FieldKind.ATTRIBUTE, name, self.attributes[name])
+
+
+def _of_dataset(key: str) -> Field:
+    if key.lower() not in DATASET_FIELDS:
+        raise ValueError(f"data sets have no {key[:60]!r}; they have {', '.join(DATASET_FIELDS)}")
+    return Field(FieldKind.DATASET, key.lower(), TEXT)
 
 
 RUNS = Subject(

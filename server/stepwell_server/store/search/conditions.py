@@ -36,7 +36,7 @@ def condition(expression: Expression, tables: Tables, parameters: Parameters) ->
         case IsNull(field):
             return f"({tables.read(field, parameters)} IS NULL)"
         case Comparison() | Between() | In() | Matches():
-            return tables.read(
+            return tables.test(
                 expression.field, parameters, lambda value: value_test(expression, value, parameters)
             )
 
@@ -54,9 +54,9 @@ def value_test(test: Condition, value: str, parameters: Parameters) -> str:
         case Between(field, low, high):
             bounds = f"{literal(field, low, parameters)} AND {literal(field, high, parameters)}"
             return f"{comparable(field, value, low)} BETWEEN {bounds}"
-        case In(field, values):
+        case In(field, values, negated):
             listed = ", ".join(literal(field, it, parameters) for it in values)
-            return f"{comparable(field, value, values[0])} IN ({listed})"
+            return f"{comparable(field, value, values[0])} {'NOT IN' if negated else 'IN'} ({listed})"
         case Matches(_, kind, pattern):
             return f"{value} {_PATTERNS[kind]} {parameters.add(pattern, 'text')}"
         case IsNull():

@@ -27,8 +27,7 @@ from stepwell_server.store.search.tables import metric_id
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 # Texts up to this length are in the index of values as they are, longer ones with their beginnings (migration 0013).
 INDEXED_CHARS_MAX = 200
-# Texts of a list that are worth a probe each; with more, reading the run's own text is the faster test.
-PROBES_MAX = 4
+_IS_SHORT = f"length(it.value) <= {INDEXED_CHARS_MAX}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ def narrowing(test: Expression, parameters: Parameters) -> Narrowing | None:
     texts = _equal_texts(test)
     if texts is None:
         return None
+    if test.field.kind is FieldKind.DATASET:
+        return _by_dataset(test.field, texts, parameters)
     if test.field.kind is FieldKind.ATTRIBUTE:
         return _by_id(test.field, texts, parameters)
     return _by_text(test, texts, parameters)
@@ -85,7 +86,7 @@ def _equal_texts(test: Comparison | Between | In) -> list[str] | None:
     match test:
         case Comparison(_, Operator.EQUAL, str(text)):
             return [text]
-        case In(_, values) if isinstance(values[0], str):
+        case In(_, values, False) if isinstance(values[0], str):
             return [str(value) for value in values]
         case _:
             return None
@@ -98,23 +99,29 @@ def _by_id(field: Field, texts: list[str], parameters: Parameters) -> Narrowing 
     return Narrowing(f"SELECT it.run_id FROM run AS it WHERE it.run_id = ANY ({ids})")
 
 
-def _by_text(
-    test: Comparison | Between | In, texts: list[str], parameters: Parameters
-) -> Narrowing | None:
+def _by_dataset(field: Field, texts: list[str], parameters: Parameters) -> Narrowing | None:
+    if field.key == "context":
+        return None
+    which = f'dataset.{field.key} COLLATE "C" = ANY ({parameters.add(texts, "text[]")})'
+    return Narrowing(
+        "SELECT DISTINCT it.run_id FROM run_input AS it WHERE it.dataset_id = ANY"
+        f" (ARRAY(SELECT dataset_id FROM dataset WHERE {which}))"
+    )
+
+
+def _by_text(test: Comparison | Between | In, texts: list[str], parameters: Parameters) -> Narrowing | None:
     if test.field.function:
         return None
     table = "param" if test.field.kind is FieldKind.PARAM else "tag"
     of_key = f"SELECT it.run_id FROM {table} AS it WHERE it.key = {parameters.add(test.field.key, 'text')}"
-    long = [text[:INDEXED_CHARS_MAX] for text in texts if len(text) > INDEXED_CHARS_MAX]
-    if not long:
-        return Narrowing(_of_short(of_key, texts, parameters), test=test if len(texts) <= PROBES_MAX else None)
-    # Whether the rest is equal, the filter tells.
-    starts = f"left(it.value, {INDEXED_CHARS_MAX}) = ANY ({parameters.add(long, 'text[]')})"
-    of_long = f"{of_key} AND {starts} AND length(it.value) > {INDEXED_CHARS_MAX}"
     short = [text for text in texts if len(text) <= INDEXED_CHARS_MAX]
-    return Narrowing(f"{_of_short(of_key, short, parameters)} UNION ALL {of_long}")
-
-
-def _of_short(of_key: str, texts: list[str], parameters: Parameters) -> str:
-    whole = f'it.value COLLATE "C" = ANY ({parameters.add(texts, "text[]")})'
-    return f"{of_key} AND {whole} AND length(it.value) <= {INDEXED_CHARS_MAX}"
+    if len(short) == len(texts) == 1:
+        same = f'it.value COLLATE "C" = {parameters.add(texts[0], "text")}'
+        return Narrowing(f"{of_key} AND {same} AND {_IS_SHORT}", test=test)
+    query = f'{of_key} AND it.value COLLATE "C" = ANY ({parameters.add(short, "text[]")}) AND {_IS_SHORT}'
+    if len(short) < len(texts):
+        # Whether the rest is equal, the filter tells.
+        starts = [text[:INDEXED_CHARS_MAX] for text in texts if len(text) > INDEXED_CHARS_MAX]
+        begins = f"left(it.value, {INDEXED_CHARS_MAX}) = ANY ({parameters.add(starts, 'text[]')})"
+        query += f" UNION ALL {of_key} AND {begins} AND NOT {_IS_SHORT}"
+    return Narrowing(query)

@@ -106,8 +106,9 @@ class RunQuery:
     def _candidates(self, sources: Sequence[Narrowing]) -> str:
         """The runs to filter and sort: those of a small count, else, after a walk in vain, of all conditions."""
         arms = [
-            f"SELECT run_id FROM narrow{number} WHERE (SELECT number FROM way) = {number}"
-            for number in range(len(sources))
+            f"SELECT run_id, {source.settled_only} AS settled_only FROM narrow{number}"
+            f" WHERE (SELECT number FROM way) = {number}"
+            for number, source in enumerate(sources)
         ]
         unsettled_for = [str(number) for number, source in enumerate(sources) if source.settled_only]
         if self._narrowings:
@@ -119,17 +120,21 @@ class RunQuery:
         else:
             rest = sources[-1].query.replace("run.run_id", "run.run_id AS run_id", 1)
         in_vain = "(SELECT number FROM way) IS NULL AND NOT (SELECT full_page FROM filled)"
-        arms.append(f"SELECT run_id FROM ({rest}) AS rest WHERE {in_vain}")
+        arms.append(f"SELECT run_id, {bool(unsettled_for)} FROM ({rest}) AS rest WHERE {in_vain}")
         if unsettled_for:
             chosen = f"(SELECT number FROM way) IN ({', '.join(unsettled_for)}) OR {in_vain}"
-            unsettled = f"SELECT run_id FROM run WHERE unsettled_time_ms IS NOT NULL AND {self._scope}"
+            unsettled = f"SELECT run_id, false FROM run WHERE unsettled_time_ms IS NOT NULL AND {self._scope}"
             arms.append(f"{unsettled} AND ({chosen})")
-        return " UNION ".join(arms)
+        return " UNION ALL ".join(arms)
 
     def _driven(self) -> str:
         """The candidates, filtered and sorted."""
         run = f"SELECT run.run_id, run.start_time_ms{self._reads} FROM run"
-        lateral = f"({run} WHERE run.run_id = candidate.run_id AND {self._wanted} OFFSET 0) AS run"
+        # What the index still says of an unsettled run is passed over, so that no run is there twice.
+        valid = "(NOT candidate.settled_only OR run.unsettled_time_ms IS NULL)"
+        lateral = (
+            f"({run} WHERE run.run_id = candidate.run_id AND {valid} AND {self._wanted} OFFSET 0) AS run"
+        )
         return self._ranked(f"SELECT run.* FROM candidate CROSS JOIN LATERAL {lateral}")
 
     def _unsettled(self) -> str:
@@ -215,35 +220,32 @@ class RunQuery:
 
 
 def projected(projection: Projection, ordering: Ordering, parameters: Parameters) -> str:
-    """Return the SELECT of the runs of `page` with what is wanted of them, as arrays in key order."""
+    """Return the SELECT of the runs of `page` with what is wanted of them, as arrays; metrics by number, not name."""
     columns, joins = [f"run.*{ordering.columns}"], []
-    for name, keys, query in (
-        ("param", projection.params, _PAIRS),
-        ("tag", projection.tags, _PAIRS),
-        ("metric", projection.metrics, _METRICS),
+    for name, keys, query, chosen in (
+        ("param", projection.params, _PAIRS, "AND key = ANY ({keys})"),
+        ("tag", projection.tags, _PAIRS, "AND key = ANY ({keys})"),
+        ("metric", projection.metrics, _METRICS, f"AND metric_id = ANY (ARRAY({_NUMBERS}))"),
     ):
         if keys is not None and not keys:
             continue  # nothing of it is wanted, so it is not looked at
-        chosen = f"AND key = ANY ({parameters.add(list(keys), 'text[]')})" if keys is not None else ""
+        which = "" if keys is None else chosen.format(keys=parameters.add(list(keys), "text[]"))
         columns.append(f"{name}s.*")
-        joins.append(f"CROSS JOIN LATERAL ({query.format(table=name, chosen=chosen)}) AS {name}s")
+        joins.append(f"CROSS JOIN LATERAL ({query.format(table=name, chosen=which)}) AS {name}s")
     of_page = "CROSS JOIN LATERAL (SELECT * FROM run WHERE run.run_id = page.run_id OFFSET 0) AS run"
     order = ordering.order_by.replace("start_time_ms", "page.start_time_ms").replace("run_id", "page.run_id")
     return f"SELECT {', '.join(columns)} FROM page {of_page} {' '.join(joins)} ORDER BY {order}"
 
 
 _PAIRS = """
-    SELECT array_agg(key ORDER BY key COLLATE "C")   AS {table}_keys,
-           array_agg(value ORDER BY key COLLATE "C") AS {table}_values
+    SELECT array_agg(key) AS {table}_keys, array_agg(value) AS {table}_values
     FROM {table}
     WHERE {table}.run_id = page.run_id {chosen}
 """
+_NUMBERS = "SELECT metric_id FROM metric WHERE name = ANY ({keys})"
 _METRICS = """
-    SELECT array_agg(key ORDER BY key COLLATE "C")          AS metric_keys,
-           array_agg(value ORDER BY key COLLATE "C")        AS metric_values,
-           array_agg(step ORDER BY key COLLATE "C")         AS metric_steps,
-           array_agg(timestamp_ms ORDER BY key COLLATE "C") AS metric_timestamps_ms
+    SELECT array_agg(metric_id) AS metric_ids, array_agg(value) AS metric_values,
+           array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms
     FROM metric_latest
-    JOIN (SELECT metric_id, name AS key FROM metric) AS metric USING (metric_id)
     WHERE metric_latest.run_id = page.run_id {chosen}
 """

@@ -23,6 +23,11 @@ _METRIC_VALUES = {
     "mean": _MEAN,
     "count": "it.count::double precision",
 }
+_DATASET_VALUES = {
+    "name": "dataset.name",
+    "digest": "dataset.digest",
+    "context": "(run_input.tags ->> 'mlflow.data.context')",
+}
 _STATUS = "(ARRAY['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'])[run.status]"
 
 
@@ -36,8 +41,19 @@ class Tables:
     param: str = ""
     tag: str = ""
 
+    def test(self, field: Field, parameters: Parameters, of_value: Callable[[str], str]) -> str:
+        """Return SQL for a condition on a field's value, or on any of its values; NULL when there is none."""
+        if field.kind is FieldKind.DATASET:
+            return _of_datasets(f"bool_or({of_value(_DATASET_VALUES[field.key])})")
+        return self.read(field, parameters, of_value)
+
     def read(self, field: Field, parameters: Parameters, of_value: Callable[[str], str] = str) -> str:
-        """Return SQL for something that is computed of a field's value; NULL when there is none."""
+        """Return SQL for something that is computed of a field's value; NULL when there is none.
+
+        Of a data set's field, which may have many values, any of them.
+        """
+        if field.kind is FieldKind.DATASET:
+            return _of_datasets(f"max({of_value(_DATASET_VALUES[field.key])})")
         if field.kind is FieldKind.ATTRIBUTE:
             return f"({of_value(self.attributes[field.key])})"
         table, condition, value = self._row(field, parameters)
@@ -55,6 +71,11 @@ class Tables:
         table = self.param if field.kind is FieldKind.PARAM else self.tag
         value = "text_number(it.value)" if field.function == NUMBER_FUNCTION else "it.value"
         return table, f"it.key = {parameters.add(field.key, 'text')}", value
+
+
+def _of_datasets(aggregate: str) -> str:
+    inputs = "run_input JOIN dataset USING (dataset_id)"
+    return f"(SELECT {aggregate} FROM {inputs} WHERE run_input.run_id = run.run_id)"
 
 
 def metric_id(field: Field, parameters: Parameters) -> str:

@@ -3,5 +3,8 @@
 DROP INDEX param_by_value, tag_by_value;
 CREATE INDEX param_by_value ON param (key, value COLLATE "C", run_id) WHERE length(value) <= 200;
 CREATE INDEX tag_by_value   ON tag   (key, value COLLATE "C", run_id) WHERE length(value) <= 200;
-CREATE INDEX param_by_start ON param (key, left(value, 200), run_id) WHERE length(value) > 200;
-CREATE INDEX tag_by_start   ON tag   (key, left(value, 200), run_id) WHERE length(value) > 200;
+CREATE INDEX param_by_start ON param (key, left(value, 200), run_id) WHERE NOT length(value) <= 200;
+CREATE INDEX tag_by_start   ON tag   (key, left(value, 200), run_id) WHERE NOT length(value) <= 200;
+
+-- The runs that used a data set.
+CREATE INDEX run_input_by_dataset ON run_input (dataset_id, run_id);
