@@ -13,6 +13,8 @@ from pathlib import Path
 _HEAD = struct.Struct("<IIB3x")
 # A frame that says it is longer than this is damaged: 16 MiB, twice what any writer makes.
 FRAME_BYTES_MAX = 16 * 2**20
+# Params and tags take some 50 bytes each: a thousand of them with one read.
+READ_AHEAD_BYTES = 64 * 1024
 
 
 class Kind(IntEnum):
@@ -58,20 +60,42 @@ class FrameFile:
         os.close(self._descriptor)
 
 
-def read_frame_at(path: Path, offset: int, kind: Kind) -> bytes:
-    """Return the payload of the frame at an offset of a file.
+class FrameReader:
+    """Reads frames at given places: of short frames that follow each other, many with one read of their file."""
 
-    Raises:
-        DamagedFrameError: there is no whole frame of this kind.
-        OSError: the file cannot be read.
-    """
-    with path.open("rb") as file:
-        head = os.pread(file.fileno(), _HEAD.size, offset)
-        length, checksum, found = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0, 0)
-        payload = os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + len(head))
-    if found != kind or len(payload) != length or _checksum(kind, payload) != checksum:
-        raise DamagedFrameError(f"no whole {kind.name.lower()} at byte {offset}")
-    return payload
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._start = 0
+        self._data = b""
+
+    def payload_at(self, path: Path, offset: int, kind: Kind) -> bytes:
+        """Return the payload of the frame at an offset of a file.
+
+        Raises:
+            DamagedFrameError: there is no whole frame of this kind.
+            OSError: the file cannot be read.
+        """
+        ahead = offset - self._start
+        found = _payload(self._data, ahead) if path == self._path and ahead >= 0 else None
+        if found is None:  # not there, or not whole when it was read
+            found = self._read(path, offset)
+        if found is None or found[0] != kind:
+            raise DamagedFrameError(f"no whole {kind.name.lower()} at byte {offset}")
+        return found[1]
+
+    def _read(self, path: Path, offset: int) -> tuple[int, bytes] | None:
+        with path.open("rb", buffering=0) as file:
+            self._data = os.pread(file.fileno(), READ_AHEAD_BYTES, offset)
+            self._path, self._start = path, offset
+            if len(self._data) < READ_AHEAD_BYTES:
+                return _payload(self._data, 0)
+            length, checksum, kind = _HEAD.unpack_from(self._data)
+            if _HEAD.size + length <= READ_AHEAD_BYTES:
+                return _payload(self._data, 0)
+            # A long one by itself: no copy of it is made.
+            payload = os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + _HEAD.size)
+        whole = len(payload) == length and _checksum(kind, payload) == checksum
+        return (kind, payload) if whole else None
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:

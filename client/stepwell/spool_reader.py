@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell import arrays
 from stepwell.arrays import ArrayPoints
-from stepwell.frames import DamagedFrameError, Kind, frames, read_frame_at
+from stepwell.frames import DamagedFrameError, FrameReader, Kind, frames
 from stepwell.segment import (
     ARRAY_MARK,
     ENTRY_MARK,
@@ -205,19 +205,22 @@ class SpoolReader:
 
         frames_found: list[tuple[int, Kind, bytes | str]] = []
         end = start + len(records)
-        for index in (records["mark"] > VOID_MARK).nonzero()[0].tolist():
-            kind = Kind.ENTRY if records["mark"][index] == ENTRY_MARK else Kind.ARRAY
-            frame = self._frame(records[index], kind)
+        reader = FrameReader()
+        indexes = (records["mark"] > VOID_MARK).nonzero()[0]
+        places = (records[name][indexes].tolist() for name in ("mark", "timestamp_ms", "step"))
+        for index, mark, log_number, offset in zip(indexes.tolist(), *places, strict=True):
+            kind = Kind.ENTRY if mark == ENTRY_MARK else Kind.ARRAY
+            frame = self._frame(reader, self.folder / log_file_name(log_number), offset, kind)
             bytes_max -= len(frame)
             if bytes_max < 0 and frames_found:
                 end = start + index
                 break
             frames_found.append((start + index, kind, frame))
         points = self._known_points(records[: end - start])
-        mark, step, time_ms, value = (
+        numbers, steps, times_ms, values = (
             np.ascontiguousarray(points[name]) for name in ("mark", "step", "timestamp_ms", "value")
         )
-        piece = Slice(position, end, mark, step, time_ms, value)
+        piece = Slice(position, end, numbers, steps, times_ms, values)
         for at, kind, frame in frames_found:
             self._add_frame(piece, at, kind, frame)
         return piece
@@ -247,11 +250,10 @@ class SpoolReader:
             else:
                 self.damage.append(Damage(len(points), "an array whose metric's name is lost"))
 
-    def _frame(self, record: Any, kind: Kind) -> bytes | str:
+    def _frame(self, reader: FrameReader, path: Path, offset: int, kind: Kind) -> bytes | str:
         """The payload that a record refers to, or what is wrong with it."""
-        path = self.folder / log_file_name(int(record["timestamp_ms"]))
         try:
-            return read_frame_at(path, int(record["step"]), kind)
+            return reader.payload_at(path, offset, kind)
         except (OSError, DamagedFrameError) as error:
             return f"{kind.name.lower()} in {path.name}: {error}"
 
