@@ -182,3 +182,14 @@ async def test_chunks_that_a_border_cuts_anywhere(pool: Pool) -> None:
             request = SampleRequest(XAxis.STEP, buckets, x_from - x_from % 3, None)
             found = await sample(pool, run_id, ["a"], request)
             assert_equal(found.get(0), reference(points, request), count * count)
+
+
+async def test_blocks_of_another_form_are_passed_over(pool: Pool) -> None:
+    points = [(step, step, math.sin(step)) for step in range(CHUNK_POINTS_MAX)]
+    run_id = await new_run(pool)
+    await StoredLog(pool, run_id).commit({"a": points})
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE metric_chunk SET blocks = substr(blocks, 1, 240)")
+    request = SampleRequest(XAxis.STEP, 3)
+    found = await sample(pool, run_id, ["a"], request)
+    assert_equal(found.get(0), reference(points, request), CHUNK_POINTS_MAX)

@@ -1,6 +1,6 @@
-"""Blocks: summaries of every 64 points of a large chunk, stored beside its arrays.
+"""Blocks: summaries of every 112 points of a large chunk, stored beside its arrays.
 
-Where borders of buckets cut a chunk, the blocks say all that is needed, but for the 64 points around each border. So a
+Where borders of buckets cut a chunk, the blocks say all that is needed, but for the 112 points around each border. So a
 chart of a long series reads a kilobyte or two of a chunk instead of opening it.
 """
 
@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 
 from stepwell_server.store.chunks import Chunks
 
-BLOCK_POINTS = 64
+# Smaller blocks make charts of short series faster, and take more room: these take 0.14 bytes a point (float64: 0.21).
+BLOCK_POINTS = 112
 # Smaller chunks cost no more to open than their blocks.
 BLOCKED_POINTS_MIN = 1_024
 
 BLOCK = np.dtype([("minimum", "<f8"), ("maximum", "<f8"), ("sum", "<f8")])
 # Of chunks whose values are exactly float32.
 NARROW_BLOCK = np.dtype([("minimum", "<f4"), ("maximum", "<f4"), ("sum", "<f8")])
+
+
+def block_forms(counts: NDArray[np.int64], block_bytes: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """Tell which chunks of so many points have blocks of the first form, BLOCK, and which of NARROW_BLOCK.
+
+    What has neither form (an earlier version made it) counts as having no blocks.
+    """
+    numbers = block_numbers(counts)
+    return [block_bytes == numbers * record.itemsize for record in (BLOCK, NARROW_BLOCK)]
 
 
 def block_numbers(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -71,7 +71,9 @@ class BlockCut:
     async def read(self, connection: Connection, names: Sequence[SeriesName]) -> Sequence[Any]:
         """Return the blocks of the chunks and the values around the borders."""
         keys = self._chunks.keys(self._places, names)
-        rows: Sequence[Any] = await connection.fetch(_SQL["open_blocks"], *keys, *self._blocks.wanted())
+        rows: Sequence[Any] = await connection.fetch(
+            _SQL["open_blocks"], *keys, *self._blocks.wanted(), BLOCK_POINTS
+        )
         return rows
 
     def fragments(self, rows: Sequence[Any]) -> Fragments:

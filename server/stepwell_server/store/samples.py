@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stepwell_server.model import Int64s
 from stepwell_server.reading import NO_SAMPLE, SampledSeries, Sampling, Selection, SeriesName
-from stepwell_server.store.blocks import BLOCK, BLOCK_POINTS, NARROW_BLOCK, block_numbers
+from stepwell_server.store.blocks import BLOCK_POINTS, block_forms
 from stepwell_server.store.chunk_points import chunk_points, chunk_steps, chunk_values, cut_points
 from stepwell_server.store.edges import BlockCut, find_cuts
 from stepwell_server.store.pool import Connection
@@ -91,8 +91,9 @@ class _Sampler:
 
     def _can_cut(self, whole: Int64s, cuts: Int64s) -> NDArray[np.bool_]:
         """Tell which chunks have blocks, and so few cuts that their blocks say most."""
-        count, block_bytes = self._chunks.count[whole], self._chunks.block_bytes[whole]
-        possible: NDArray[np.bool_] = (block_bytes > 0) & (cuts * BLOCK_POINTS <= count * OPENED_SHARE_MAX)
+        count = self._chunks.count[whole]
+        wide, narrow = block_forms(count, self._chunks.block_bytes[whole])
+        possible: NDArray[np.bool_] = (wide | narrow) & (cuts * BLOCK_POINTS <= count * OPENED_SHARE_MAX)
         return possible
 
     async def _cut(
@@ -123,9 +124,8 @@ class _Sampler:
 
     def _batches_by_form(self, whole: Int64s, wanted: NDArray[np.bool_]) -> Iterator[Int64s]:
         """Yield the numbers of the wanted chunks, in batches whose blocks have one form."""
-        form = self._chunks.block_bytes[whole] / block_numbers(self._chunks.count[whole])
-        for record in (BLOCK, NARROW_BLOCK):
-            alike = np.flatnonzero(wanted & (form == record.itemsize))
+        for form in block_forms(self._chunks.count[whole], self._chunks.block_bytes[whole]):
+            alike = np.flatnonzero(wanted & form)
             for start in range(0, len(alike), CUT_CHUNKS):
                 yield alike[start : start + CUT_CHUNKS]
 
