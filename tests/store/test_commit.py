@@ -184,7 +184,7 @@ async def test_a_batch_that_the_database_refuses_does_not_fail_its_neighbours(
 
 
 async def test_a_writer_that_was_never_opened_is_an_error(pool: Pool, writer: GroupCommitWriter) -> None:
-    with pytest.raises(NotFoundError, match="open it first"):
+    with pytest.raises(NotFoundError, match="never opened"):
         await commit(writer, Log(await new_run(pool)).batch({"loss": [(1, 1, 1.0)]}))
 
 

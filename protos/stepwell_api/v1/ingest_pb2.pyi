@@ -107,6 +107,7 @@ class OpenWriter(google.protobuf.message.Message):
     HOST_FIELD_NUMBER: builtins.int
     PROCESS_ID_FIELD_NUMBER: builtins.int
     ORPHANED_FIELD_NUMBER: builtins.int
+    KNOWN_POSITION_FIELD_NUMBER: builtins.int
     writer_id: builtins.str
     """Made by the client, kept for the life of its log: a UUID as 32 hexadecimal digits."""
     rank: builtins.int
@@ -118,6 +119,10 @@ class OpenWriter(google.protobuf.message.Message):
     orphaned: builtins.bool
     """The process is gone, and another delivers what it left behind. That is no sign of its life: a run that was
     taken for lost stays so, unless what is delivered says how it ended.
+    """
+    known_position: builtins.int
+    """What the client knows to be committed of this log; 0 for nothing. If the run does not exist although something
+    was committed to it, it was removed for good: nothing is created, and the answer is FAILED_PRECONDITION.
     """
     @property
     def run(self) -> stepwell_api.v1.runs_pb2.RunSpec:
@@ -132,9 +137,10 @@ class OpenWriter(google.protobuf.message.Message):
         host: builtins.str = ...,
         process_id: builtins.int = ...,
         orphaned: builtins.bool = ...,
+        known_position: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_rank", b"_rank", "rank", b"rank", "run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "orphaned", b"orphaned", "process_id", b"process_id", "rank", b"rank", "run", b"run", "writer_id", b"writer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "known_position", b"known_position", "orphaned", b"orphaned", "process_id", b"process_id", "rank", b"rank", "run", b"run", "writer_id", b"writer_id"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_rank", b"_rank"]) -> typing.Literal["rank"] | None: ...
 
 Global___OpenWriter: typing_extensions.TypeAlias = OpenWriter

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model import (
     Batch,
     Entry,
@@ -49,7 +49,7 @@ class IngestService:
         self._leases = leases
         self._batches = batches
 
-    async def open(self, spec: RunSpec, identity: WriterIdentity) -> WriterSession:
+    async def open(self, spec: RunSpec, identity: WriterIdentity, known_position: int = 0) -> WriterSession:
         """Create the run unless it exists, register the writer, and say where it stands.
 
         The writer counts as alive until the current task ends, which serves its stream, and a while after.
@@ -57,8 +57,13 @@ class IngestService:
         Raises:
             InvalidArgumentError: the spec has a name, tag or time that can never be stored.
             NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
-            InvalidStateError: the experiment is deleted.
+            InvalidStateError: the experiment is deleted; or the run was removed after something was committed to it.
         """
+        if known_position and not await self._writers.knows_run(identity.run_id):
+            raise InvalidStateError(
+                f"run {identity.run_id.hex} does not exist, but {known_position} entries of this log were committed to "
+                "it: it was removed with `stepwell gc`, or the database is an older copy"
+            )
         run, created = await self._runs.create_run(checked_run_spec(spec))
         position = await self._writers.open_writer(identity)
         await self._leases.hold(identity)

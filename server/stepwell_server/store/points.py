@@ -262,6 +262,7 @@ def _refused(batch: Batch, positions: dict[tuple[UUID, UUID], int]) -> NotJoined
     position = positions.get((batch.run_id, batch.writer_id))
     if position is None:
         return NotFoundError(
-            f"writer {batch.writer_id.hex} of run {batch.run_id.hex} does not exist; open it first"
+            f"run {batch.run_id.hex} (writer {batch.writer_id.hex}) does not exist: "
+            "it was removed with `stepwell gc`, or never opened"
         )
     return NotJoined(position)

@@ -251,6 +251,10 @@ class WriterStore(Protocol):
         """Register the writer if it is new and return the position that is committed for it."""
         ...
 
+    async def knows_run(self, run_id: UUID) -> bool:
+        """Tell whether the run exists."""
+        ...
+
 
 class LeaseStore(Protocol):
     """Which writers are believed to live, by the database's clock."""

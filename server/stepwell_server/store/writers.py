@@ -1,5 +1,7 @@
 """Writers: processes that log to a run."""
 
+from uuid import UUID
+
 from stepwell_server.model import WriterIdentity
 from stepwell_server.store.pool import Pool
 from stepwell_server.store.sql import load
@@ -26,3 +28,9 @@ class PostgresWriterStore:
                 identity.orphaned,
             )
         return position
+
+    async def knows_run(self, run_id: UUID) -> bool:
+        """Tell whether the run exists."""
+        async with self._pool.connection() as connection:
+            found: bool = await connection.fetchval(_SQL["knows_run"], run_id)
+        return found

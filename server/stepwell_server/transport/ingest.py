@@ -56,7 +56,8 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         if request is None or request.WhichOneof("message") != "open":
             raise InvalidArgumentError("the first message of a stream must be `open`")
         identity = writer_identity(request.open)
-        session = await self._ingest.open(run_spec_from_proto(request.open.run), identity)
+        spec, known_position = run_spec_from_proto(request.open.run), request.open.known_position
+        session = await self._ingest.open(spec, identity, known_position)
         opened = ingest_pb2.WriterOpened(
             committed_position=session.position,
             run=run_info_to_proto(session.run),

@@ -7,6 +7,9 @@ SET host = CASE WHEN $6 THEN writer.host ELSE excluded.host END,
     process_id = CASE WHEN $6 THEN writer.process_id ELSE excluded.process_id END
 RETURNING position;
 
+-- knows_run: tells whether a run exists
+SELECT EXISTS (SELECT FROM run WHERE run_id = $1);
+
 -- advance_positions: moves the writers whose batches join what is committed; the others are not returned
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
