@@ -27,6 +27,7 @@ from stepwell.system_metrics import SystemMonitor
 from stepwell.writer import RunWriter, retire, writer_for
 
 if TYPE_CHECKING:
+    from stepwell.writer_log import WriterLog
     from stepwell_api.v1 import runs_pb2
 
 _log = getLogger("stepwell")
@@ -308,14 +309,23 @@ def _leave(run: ActiveRun) -> Receipt:
     if receipt.waiting and log is not None and not sys.modules["stepwell.background"].is_fork():
         _told_waiting.append(log.folder)
         _log.warning(
-            "%d entries of run %s wait in %s. This process goes on trying while it lives; later they are delivered by "
-            "the next process that starts here, or by 'stepwell sync %s'.",
+            "%d entries of run %s wait in %s. %s 'stepwell sync %s'.",
             receipt.waiting,
             run.info.run_id,
             log.folder,
+            _who_delivers(log),
             log.folder.parent,
         )
     return receipt
+
+
+def _who_delivers(log: "WriterLog") -> str:
+    if settings.is_offline() or log.delivery.failure is not None:
+        return "They are delivered by"
+    return (
+        "This process goes on trying while it lives; later they are delivered by the next process that starts here, or "
+        "by"
+    )
 
 
 def _log_end(run: ActiveRun, status: int) -> None:

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from stepwell import background, errors, pieces, settings
+from stepwell.diagnosis import why_unreachable
 from stepwell.errors import StepwellException
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
@@ -145,7 +146,8 @@ class Connection:
         """
         if not await _succeeds_within(timeout_s, self._open().channel_ready()):
             raise StepwellException(
-                f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s). "
+                f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s): "
+                f"{await why_unreachable(self.address)}. "
                 "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
                 "TEMPORARILY_UNAVAILABLE",
             )

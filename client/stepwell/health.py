@@ -11,7 +11,8 @@ class Health:
     """The state of all logs of this process that are not wholly delivered, added up.
 
     `lag_s` is the age in seconds of the oldest point that waits (0 when none does); `retries` counts failed attempts
-    to reach the server; `dropped` counts what went because a spool was full.
+    to reach the server, `reachable` tells whether the last one was answered (offline mode makes none); `dropped` counts
+    what went because a spool was full.
     """
 
     runs: int
@@ -39,6 +40,6 @@ def health() -> Health:
         retries=sum(log.delivery.retries for log in logs),
         rejected=sum(receipt.rejected for receipt in receipts),
         dropped=sum(receipt.dropped for receipt in receipts),
-        reachable=all(log.delivery.is_reachable for log in logs),
+        reachable=not settings.is_offline() and all(log.delivery.is_reachable for log in logs),
         offline=settings.is_offline(),
     )

@@ -34,6 +34,8 @@ from stepwell.errors import StepwellException, invalid
 
 # gRPC's own hooks around fork only complain on standard error; background.py stops it before, and children do without.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# It repeats on standard error, with every attempt to connect, what diagnosis.py says once.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 DEFAULT_TRACKING_URI = "grpc://127.0.0.1:50051"
 DEFAULT_PORT = 50051
