@@ -44,6 +44,11 @@ def unless_offline(uri: str, ask: Callable[[], T]) -> T | None:
         return None
 
 
+def brief_reach_timeout_s() -> float:
+    """How long to look for a server where there is a way to go on without it."""
+    return min(REACH_TIMEOUT_S, settings.reach_timeout_s())
+
+
 def is_known_unreachable(uri: str) -> bool:
     """Tell whether the server did not answer a moment ago."""
     since = _unreachable_since.get(uri)
@@ -57,9 +62,7 @@ def _can_be_reached(uri: str) -> bool:
     if is_known_unreachable(uri) and not needed:
         return False
     try:
-        connect(uri).check(
-            settings.reach_timeout_s() if needed else min(REACH_TIMEOUT_S, settings.reach_timeout_s())
-        )
+        connect(uri).check(settings.reach_timeout_s() if needed else brief_reach_timeout_s())
     except StepwellException as failure:
         if needed or failure.error_code != "TEMPORARILY_UNAVAILABLE":
             raise

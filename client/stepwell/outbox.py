@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field, replace
 from logging import getLogger
 from pathlib import Path
 
-from stepwell import artifact_settings, background, settings
+from stepwell import artifact_settings, background, offline, settings
+from stepwell.connection import connect
 from stepwell.errors import StepwellException
 from stepwell.uploads import LocalFile, Uploader
 
@@ -201,7 +202,7 @@ def _deliver_one(note: Path, uri: str | None, report: OutboxReport, away: set[st
         note.replace(note.with_suffix(".unreadable"))
         return True
     size, target = data.stat().st_size, uri or entry.tracking_uri
-    if target in away:
+    if _is_away(target, away):
         return False
     try:
         _send(target, entry, data)
@@ -218,6 +219,16 @@ def _deliver_one(note: Path, uri: str | None, report: OutboxReport, away: set[st
     report.delivered += 1
     report.delivered_bytes += size
     return True
+
+
+def _is_away(target: str, away: set[str]) -> bool:
+    """Look for the server first: an upload by itself tries for minutes."""
+    if target not in away:
+        try:
+            connect(target).check(offline.brief_reach_timeout_s())
+        except StepwellException:
+            away.add(target)
+    return target in away
 
 
 def _send(target: str, entry: Entry, data: Path) -> None:
