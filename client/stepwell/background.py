@@ -6,6 +6,7 @@ the parent (or the next process, or `stepwell sync`) delivers.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -74,8 +75,10 @@ def epoch() -> int:
 
 def call_soon(callback: Callable[[], object]) -> None:
     """Call something in the loop, if there is one."""
-    if _loop is not None and not _loop.is_closed():
-        _loop.call_soon_threadsafe(callback)
+    loop = _loop
+    if loop is not None:
+        with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+            loop.call_soon_threadsafe(callback)
 
 
 def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:

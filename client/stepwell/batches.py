@@ -1,6 +1,6 @@
 """A slice of the spool becomes a batch on the wire: columns, grouped by metric without a loop over points."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,14 @@ from stepwell_api.v1 import ingest_pb2
 BATCH_RECORDS_MAX = 16_384
 BATCH_FRAME_BYTES_MAX = 2**20
 BATCH_NEW_NAMES_MAX = 1_024
+
+
+class Cut(NamedTuple):
+    """A batch, how many points and entries it holds, and whether more waits than fitted into it."""
+
+    batch: ingest_pb2.Batch
+    records: int
+    more: bool
 
 
 class KeyTable:
@@ -46,8 +54,8 @@ class KeyTable:
         self._size += 1
 
 
-def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> tuple[ingest_pb2.Batch, int] | None:
-    """Cut the next batch from the spool and return it with its number of records; None if nothing waits.
+def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> Cut | None:
+    """Cut the next batch from the spool; None if nothing waits.
 
     Names that are new to the stream are introduced by this batch and put into the table: it has to be sent.
     """
@@ -55,7 +63,7 @@ def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> tuple[ing
     while (piece := reader.read(position, records_max, BATCH_FRAME_BYTES_MAX)) is not None:
         new_numbers = table.unknown(_numbers(piece))
         if len(new_numbers) <= BATCH_NEW_NAMES_MAX:
-            return _batch(reader, piece, new_numbers, table), len(piece)
+            return Cut(_batch(reader, piece, new_numbers, table), len(piece), piece.more)
         records_max //= 2
     return None
 

@@ -39,6 +39,8 @@ class LeftLog:
         self.end_position = self.reader.end_position()
         self._follow = follow and not self.is_dead
         self._looked = False
+        # Whether it is delivered to another server than the one that has had its beginning.
+        self.goes_elsewhere = False
 
     @property
     def follows(self) -> bool:
@@ -55,6 +57,7 @@ class LeftLog:
 
         message = ingest_pb2.OpenWriter.FromString(bytes.fromhex(self.writer.open_writer))
         message.orphaned = not self._follow
+        message.known_position = 0 if self.goes_elsewhere else self.reader.known_position()
         return message
 
     def is_complete(self, position: int) -> bool:

@@ -24,8 +24,11 @@ from stepwell.receipts import Rejection
 from stepwell.spool_reader import SpoolReader
 from stepwell_api.v1 import ingest_pb2
 
-# How long points gather before they are cut into batches, unless somebody waits for them.
-LINGER_S = 0.05
+# How long points gather before they are cut into batches, unless somebody waits for them. A cycle takes about 1 ms of
+# processor time however little there is to send, so this decides what a training loop that shares the core loses.
+LINGER_S = 0.2
+# How long the thread sleeps between two pieces of work.
+GIVE_WAY_S = 0.0001
 # Batches that may wait for their commit at once: one is stored while the next travels.
 BATCHES_ON_THE_WAY_MAX = 4
 # How long the answer to `open` may take.
@@ -156,25 +159,41 @@ class Shipper:
             raise _InterruptedError("the server did not open the stream")
         self._tell_reachable()
         position = answer.opened.committed_position
+        if position < self._delivery.position:
+            _log.warning(
+                "The server had committed %d entries of run %s and has %d now: its database is an older copy. What is "
+                "still here is sent again.",
+                self._delivery.position,
+                answer.opened.run.run_id,
+                position,
+            )
         self._settle(position)
         self._delivery.lost()
         return position
 
     async def _send(self, call: Call, position: int) -> None:
         table = KeyTable()
-        while not self._shipment.is_complete(position):
-            while await self._has_room() and (cut := read_batch(self._reader, position, table)):
-                batch, records = cut
-                self._delivery.sent(batch.end_position, records)
-                _give_way()
-                await call.write(ingest_pb2.StreamRequest(batch=batch))
-                _give_way()
-                position = batch.end_position
+        while True:
+            self._hurried.clear()
+            position = await self._send_what_waits(call, position, table)
             await self._shipment.breathe()
+            if self._shipment.is_complete(position):
+                break
             await self._linger()
         if self._shipment.left_in_order:
             await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
         await call.done_writing()
+
+    async def _send_what_waits(self, call: Call, position: int, table: KeyTable) -> int:
+        """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
+        more = True
+        while more and await self._has_room() and (cut := read_batch(self._reader, position, table)):
+            position, more = cut.batch.end_position, cut.more
+            self._delivery.sent(position, cut.records)
+            _give_way()
+            await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
+            _give_way()
+        return position
 
     async def _receive(self, call: Call) -> None:
         while True:
@@ -195,7 +214,6 @@ class Shipper:
 
     async def _linger(self) -> None:
         """Let points gather, unless somebody is in a hurry."""
-        self._hurried.clear()
         try:
             # Not wait_for: in Python 3.11 that may swallow a cancellation, and the loop would not end.
             async with asyncio.timeout(LINGER_S):
@@ -225,8 +243,11 @@ class Shipper:
 
 
 def _give_way() -> None:
-    """Let the training loop run now: else it would wait for the interpreter's switch interval, 5 ms."""
-    time.sleep(0)
+    """Let the training loop run now: else it would wait for the interpreter's switch interval, 5 ms.
+
+    Where both share a core, a thread that only lets go of the interpreter has it again before the other one runs.
+    """
+    time.sleep(GIVE_WAY_S)
 
 
 async def _first_failure(sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:

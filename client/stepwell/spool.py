@@ -36,6 +36,7 @@ from stepwell.segment import (
     as_records,
     next_records,
     pack_into,
+    parse_segment_name,
 )
 
 # Names of metrics that one process may use in one run; about 200 bytes each in memory.
@@ -44,10 +45,14 @@ METRICS_MAX = 100_000
 LOG_FILE_BYTES = 4 * 2**20
 # Points of one array frame; longer arrays become several.
 ARRAY_POINTS_MAX = 65_536
+# Large segments that are made ahead of time; of the small ones at the beginning it is one. At four million points a
+# second a segment lasts 16 ms. Making one takes 1 ms, but the thread may wait 5 ms for the interpreter, several times.
+PREPARED_SEGMENTS = 2
 # How often a log call that waits for room looks for it, besides being woken by deliveries.
 ROOM_POLL_S = 0.25
 
 NAMES_FILE = "names"
+COMMITTED_FILE = "committed"
 T = TypeVar("T")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -92,11 +97,19 @@ class Spool:
     limit, if the limit says `raise`.
     """
 
-    def __init__(self, folder: Path, limits: SpoolLimits, after_seal: AfterSeal) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: SpoolLimits,
+        after_seal: AfterSeal,
+        on_extend: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Begin an empty log. `on_extend` is called by log calls that come to a new segment: `prepare` is due."""
         self.folder = folder
         self.dropped = 0
         self._limits = limits
         self._after_seal = after_seal
+        self._on_extend = on_extend
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)
         self._names = FrameFile(folder / NAMES_FILE)
@@ -110,7 +123,15 @@ class Spool:
         self._bytes = 0
         self._told_full = False
         self._sealed = False
-        self._prepared: Segment | None = None
+        # Made ahead of time, in order; and whether some thread is making the next one, of which there must be one only.
+        self._prepared: deque[Segment] = deque()
+        self._making = False
+        # Those before the segment in use, until a background thread lets go of them: unmapping takes its time.
+        self._retired: list[Segment] = []
+        self._noted_committed = 0
+        # Full segments below are written through to the disk; and which one was in use then.
+        self._written_through = 0
+        self._last_in_use = -1
         # Only the segment in use is mapped; of those before it just the files are known: memory stays small.
         self._full_segments: deque[FullSegment] = deque()
         self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
@@ -167,42 +188,82 @@ class Spool:
 
     def remove_below(self, position: int) -> None:
         """Delete the files of which everything lies below a position; it is delivered."""
-        with self._lock:
-            while self._full_segments and self._full_segments[0].end_position <= position:
-                self._remove_oldest()
-            while self._full_logs and self._full_logs[0][1] <= position:
-                number, _, size = self._full_logs.popleft()
-                (self.folder / log_file_name(number)).unlink(missing_ok=True)
+        while (delivered := self._take_below(position)) is not None:
+            path, size = delivered
+            self._note_committed(position)
+            path.unlink(missing_ok=True)  # outside of the lock: it takes its time
+            with self._lock:
                 self._bytes -= size
-            self._room.notify_all()
+                self._room.notify_all()
+
+    def _note_committed(self, position: int) -> None:
+        """Write down, before anything goes, that the server had it: see `known_position` in ingest.proto."""
+        if position > self._noted_committed:
+            self._noted_committed = position
+            with contextlib.suppress(OSError):  # a full disk; then it is not known
+                (self.folder / COMMITTED_FILE).write_text(f"{position:016x}")
+
+    def _take_below(self, position: int) -> tuple[Path, int] | None:
+        """Take a file of which everything lies below a position from the list; returns it and its size."""
+        with self._lock:
+            if self._full_segments and self._full_segments[0].end_position <= position:
+                segment = self._full_segments.popleft()
+                return segment.path, segment.size
+            if self._full_logs and self._full_logs[0][1] <= position:
+                number, _, size = self._full_logs.popleft()
+                return self.folder / log_file_name(number), size
+            return None
 
     def prepare(self) -> None:
-        """Make the next segment ahead of time, when half of this one is used: for a background thread."""
-        segment = self._segment
-        half = len(segment.buffer) // 2
-        if self._prepared is not None or not any(segment.buffer[half - 4 : half]):
-            return
-        records = self._next_records(segment)
-        size = records * RECORD_BYTES
+        """Make the next segments ahead of time and let go of the last one: for one background thread."""
+        # The last one may still be in the hands of the log call that filled it.
+        del self._retired[:-1]
+        while (span := self._plan_segment()) is not None:
+            segment = None
+            with contextlib.suppress(OSError):  # the log call that needs it meets the same and decides
+                segment = Segment(self.folder, *span)
+            self._add_prepared(segment, span[1] * RECORD_BYTES)
+            if segment is None:
+                return
+
+    def _plan_segment(self) -> tuple[int, int] | None:
+        """Say where the next segment to be made begins and how many records it has; None if enough are made."""
         with self._lock:
-            if self._prepared is None and segment is self._segment and self._fits(size):
-                try:
-                    self._prepared = self._new_segment(segment.end_position, records)
-                except OSError:
-                    return  # the log call that needs it meets the same and decides
+            last = self._prepared[-1] if self._prepared else self._segment
+            records = self._next_records(last)
+            enough = PREPARED_SEGMENTS if len(last.buffer) == records * RECORD_BYTES else 1
+            if self._sealed or self._making or len(self._prepared) >= enough:
+                return None
+            if not self._fits(records * RECORD_BYTES):
+                return None
+            self._making = True
+            self._bytes += records * RECORD_BYTES
+            return last.end_position, records
+
+    def _add_prepared(self, segment: Segment | None, size: int) -> None:
+        """Hand over a segment that was made outside of the lock, or say that it could not be."""
+        with self._lock:
+            self._making = False
+            if segment is None:
+                self._bytes -= size
+            else:
+                self._prepared.append(segment)
+            self._room.notify_all()
 
     def write_through(self) -> None:
-        """Write the files through to the disk, as far as they are: after that not even a power cut loses it.
+        """Write the files through to the disk: what was there at the last call is safe even from a power cut.
 
-        For a background thread: it takes as long as the disk takes.
+        For a background thread: it takes as long as the disk takes. A segment that came into use since the last call
+        is left alone: a log call that writes to what is just being written through may have to wait for the disk.
         """
-        for entry in os.scandir(self.folder):
-            with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
-                descriptor = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+        in_use = self._segment.first_position
+        end = in_use + (in_use == self._last_in_use)
+        with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+            for name in os.listdir(self.folder):  # noqa: PTH208 - names are enough
+                span = parse_segment_name(name)
+                if span is None or (span[0] < end and sum(span) > self._written_through):
+                    _write_through(self.folder / name)
+        self._written_through = self._last_in_use = in_use
 
     def seal(self) -> int:
         """Take nothing more. Points that come later go to `after_seal`; entries raise SealedError.
@@ -290,22 +351,29 @@ class Spool:
     def _extend(self, full: Segment) -> None:
         """Go on to the next segment, unless another thread has done so meanwhile."""
         with self._lock:
+            while self._segment is full and self._making and not self._prepared:
+                self._room.wait(ROOM_POLL_S)
             if self._segment is not full:
                 return
             if self._sealed:
                 raise SealedError
-            segment, self._prepared = self._prepared, None
-            if segment is None:
-                records = self._next_records(full)
-                segment = self._with_room(
-                    lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
-                )
-                if self._segment is not full:  # while this thread waited for room
-                    segment.path.unlink()
-                    self._bytes -= len(segment.buffer)
-                    return
+            segment = self._prepared.popleft() if self._prepared else self._make_segment(full)
             self._full_segments.append(FullSegment(full.path, full.end_position, len(full.buffer)))
+            self._retired = [*self._retired[-1:], full]
             self._use(segment)
+        self._on_extend()
+
+    def _make_segment(self, full: Segment) -> Segment:
+        """Make the segment after this one in a log call; others wait for it."""
+        records = self._next_records(full)
+        self._making = True
+        try:
+            return self._with_room(
+                lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
+            )
+        finally:
+            self._making = False
+            self._room.notify_all()
 
     def _next_records(self, segment: Segment) -> int:
         """How many records the next segment has: a quarter of the limit at most, so that some fit into it."""
@@ -366,3 +434,12 @@ class Spool:
         self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
         self._remove_oldest()
         self._room.notify_all()
+
+
+def _write_through(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,5 +1,6 @@
 """Reads a spool's files: those of this process while it appends, or those of another one, alive or dead."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from stepwell.segment import (
     ENTRY_MARK,
     NUMBER_END,
     RECORD_BYTES,
-    UNFINISHED_RECORDS_MAX,
     VOID_MARK,
     as_records,
     finished_indexes,
+    next_records,
     parse_segment_name,
+    segment_name,
 )
-from stepwell.spool import NAMES_FILE, log_file_name
+from stepwell.spool import COMMITTED_FILE, NAMES_FILE, log_file_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 # A slot that stays unfinished for so long although later ones are finished was abandoned: Ctrl-C hit its thread
 # between the two steps of an append. In the spool of a dead process nothing is waited for.
 GAP_PATIENCE_S = 5.0
+# How often to look behind an unfinished record of a living process: a whole segment has to be read for it.
+GAP_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ class Damage:
 class Slice:
     """A piece [first_position, end_position) of the log.
 
-    Points in columns of shape (n,): `numbers` (of metric names), `steps`, `timestamps_ms`, `values`. Beside them the
-    entries (encoded `Entry` messages) with their positions, and the arrays.
+    `more` tells that it ends at a limit: more is there already. Points are in columns of shape (n,): `numbers` (of
+    metric names), `steps`, `timestamps_ms`, `values`. Beside them the entries (encoded `Entry` messages) with their
+    positions, and the arrays.
     """
 
     first_position: int
     end_position: int
+    more: bool
     numbers: "NDArray[Any]"
     steps: "NDArray[Any]"
     timestamps_ms: "NDArray[Any]"
@@ -89,10 +95,18 @@ class SpoolReader:
         self._names: list[str] = []
         self._names_read_bytes = 0
         self._gap: tuple[int, float] | None = None
+        self._looked: tuple[int, float] = (-1, 0.0)
 
     def name_of(self, number: int) -> str:
         """Return the metric's name behind a number that `read` returned."""
         return self._names[number - 1]
+
+    def known_position(self) -> int:
+        """Return what the writer knew to be committed when it last deleted a file; 0 if it never did."""
+        try:
+            return int((self.folder / COMMITTED_FILE).read_text(), 16)
+        except (OSError, ValueError):
+            return 0
 
     def end_position(self) -> int:
         """Return one past the last finished record."""
@@ -134,7 +148,7 @@ class SpoolReader:
         unfinished = (records["mark"] == 0).nonzero()[0]
         if len(unfinished):
             records = records[: unfinished[0]]
-        return self._slice(position, start, records, bytes_max)
+        return self._slice(position, start, records, bytes_max, more=not len(unfinished))
 
     def _next_finished(self, position: int) -> int | None:
         """The first finished position from here on; maps its segment."""
@@ -146,12 +160,9 @@ class SpoolReader:
             if len(marks) and marks[0]:
                 self._gap = None
                 return position
-            later = _first(finished_indexes(marks[:UNFINISHED_RECORDS_MAX]))
-            if later is None:
-                # The usual end of a log. Where another segment follows, or nobody appends any more, all is looked at.
-                if self._alive and not self._is_followed(mapped):
-                    return None
-                later = _first(finished_indexes(marks))
+            if self._alive and not self._is_time_to_look(position):
+                return None
+            later = _first(finished_indexes(marks))
             if later is None and not self._is_followed(mapped):
                 return None
             if self._alive and not self._patience_is_over(position):
@@ -164,6 +175,15 @@ class SpoolReader:
             position = following
         return None
 
+    def _is_time_to_look(self, position: int) -> bool:
+        now = time.monotonic()
+        if self._looked[0] != position:
+            self._looked = (position, now)
+        if now - self._looked[1] < GAP_LOOK_S:
+            return False
+        self._looked = (position, now)
+        return True
+
     def _patience_is_over(self, position: int) -> bool:
         if self._gap is None or self._gap[0] != position:
             self._gap = (position, time.monotonic())
@@ -173,6 +193,8 @@ class SpoolReader:
         """Open the segment that holds the position, or the next one after it; tells whether there is one."""
         mapped = self._mapped
         if mapped is not None and mapped.first_position <= position < mapped.end_position:
+            return True
+        if mapped is not None and position == mapped.end_position and self._map_following(mapped):
             return True
         self._mapped = None
         segments = self._segments()
@@ -188,6 +210,16 @@ class SpoolReader:
                 return True
         return False
 
+    def _map_following(self, mapped: _Mapped) -> bool:
+        """Open the segment that joins this one, without listing the folder, where thousands may wait."""
+        records = mapped.end_position - mapped.first_position
+        for following in (records, next_records(records)):
+            path = self.folder / segment_name(mapped.end_position, following)
+            with contextlib.suppress(FileNotFoundError):
+                self._mapped = _map_segment(path, mapped.end_position, following)
+                return True
+        return False
+
     def _segments(self) -> list[tuple[int, int, str]]:
         found = ((parse_segment_name(name), name) for name in os.listdir(self.folder))  # noqa: PTH208 - names are enough
         return sorted((*parsed, name) for parsed, name in found if parsed is not None)
@@ -200,7 +232,9 @@ class SpoolReader:
                 return bool(following.records["mark"].any())
         return False
 
-    def _slice(self, position: int, start: int, records: "NDArray[Any]", bytes_max: int) -> Slice:
+    def _slice(
+        self, position: int, start: int, records: "NDArray[Any]", bytes_max: int, *, more: bool
+    ) -> Slice:
         import numpy as np
 
         frames_found: list[tuple[int, Kind, bytes | str]] = []
@@ -213,14 +247,14 @@ class SpoolReader:
             frame = self._frame(reader, self.folder / log_file_name(log_number), offset, kind)
             bytes_max -= len(frame)
             if bytes_max < 0 and frames_found:
-                end = start + index
+                end, more = start + index, True
                 break
             frames_found.append((start + index, kind, frame))
         points = self._known_points(records[: end - start])
         numbers, steps, times_ms, values = (
             np.ascontiguousarray(points[name]) for name in ("mark", "step", "timestamp_ms", "value")
         )
-        piece = Slice(position, end, numbers, steps, times_ms, values)
+        piece = Slice(position, end, more, numbers, steps, times_ms, values)
         for at, kind, frame in frames_found:
             self._add_frame(piece, at, kind, frame)
         return piece

@@ -1,6 +1,7 @@
 """One log of one writer: a spool, and how far it is delivered. It begins with the first entry and ends with the run."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from logging import getLogger
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from stepwell.shipper import Shipper
     from stepwell_api.v1 import ingest_pb2, runs_pb2
 
-# While the server is away, what a power cut can lose is what was logged in the last 5 s.
+# While the server is away, what a power cut can lose is what was logged in the last 5 to 10 s.
 WRITE_THROUGH_S = 5.0
-# How often a log of offline mode is looked after; at a million points a second a segment lasts 130 ms.
-OFFLINE_WATCH_S = 0.1
+# How often the files are looked after.
+LOOK_AFTER_S = 1.0
 
 _log = getLogger("stepwell")
 
@@ -41,7 +42,7 @@ class WriterLog:
                 uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
             )
         )
-        self.spool = Spool(self.folder, limits, after_seal)
+        self.spool = Spool(self.folder, limits, after_seal, self._prepare_soon)
         self.reader = SpoolReader(self.folder, alive=True)
         self.delivery = Delivery()
         self._sealed = False
@@ -64,8 +65,8 @@ class WriterLog:
         self._shipping_epoch = background.epoch()
         if background.is_fork():
             return
+        background.spawn(self._look_after())
         if settings.is_offline():
-            background.spawn(self._watch_offline())
             return
         from stepwell.connection import connect
         from stepwell.shipper import Shipper
@@ -127,6 +128,7 @@ class WriterLog:
 
     def open_message(self) -> "ingest_pb2.OpenWriter":
         """Return what opens this writer's stream."""
+        self._open_message.known_position = self.delivery.position
         return self._open_message
 
     def is_complete(self, position: int) -> bool:
@@ -146,19 +148,23 @@ class WriterLog:
         self.spool.remove_below(position)
 
     async def breathe(self) -> None:
-        """Make the next segment ahead of time; while nobody commits, write through to the disk now and then."""
-        self.spool.prepare()
-        catch_up.look_again(self._uri)
-        if self.delivery.is_reachable and not settings.is_offline():
-            self._written_through_s = time.monotonic()
-        elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:
-            await asyncio.to_thread(self.spool.write_through)
-            self._written_through_s = time.monotonic()
+        """Nothing: see `_look_after`, which also goes on while the server is away."""
 
-    async def _watch_offline(self) -> None:
-        while not self._sealed:
-            await self.breathe()
-            await asyncio.sleep(OFFLINE_WATCH_S)
+    async def _look_after(self) -> None:
+        """Keep a segment ready; while nobody commits, write through to the disk now and then."""
+        while self.is_delivering:
+            self.spool.prepare()
+            catch_up.look_again(self._uri)
+            if self.delivery.is_reachable and not settings.is_offline():
+                self._written_through_s = time.monotonic()
+            elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:
+                with contextlib.suppress(OSError):  # the disk's trouble shows where the log calls meet it
+                    await asyncio.to_thread(self.spool.write_through)
+                self._written_through_s = time.monotonic()
+            await asyncio.sleep(LOOK_AFTER_S)
+
+    def _prepare_soon(self) -> None:
+        background.call_soon(self.spool.prepare)
 
     def finished(self) -> None:
         """Everything is delivered and nothing will come: delete the files."""

@@ -158,6 +158,8 @@ def test_a_gap_holds_back_what_follows_but_not_for_ever(log: Spool, monkeypatch:
     live = reader(log)
     assert live.read(0, ALL, ALL).steps.tolist() == [1]
     assert live.read(1, ALL, ALL) is None
+    monkeypatch.setattr(spool_reader, "GAP_LOOK_S", 0.0)
+    assert live.read(1, ALL, ALL) is None
     monkeypatch.setattr(spool_reader, "GAP_PATIENCE_S", 0.0)
     assert live.read(1, ALL, ALL).steps.tolist() == [3]
 
@@ -191,6 +193,75 @@ def test_many_threads(log: Spool) -> None:
         for job in jobs:
             job.result()
     assert found == {number: list(range(20_000)) for number in numbers}
+
+
+def test_a_slice_says_whether_more_waits(log: Spool) -> None:
+    number = log.number_of("loss")
+    for step in range(10):
+        log.append_point(number, step, 0, 0.0)
+    live = reader(log)
+    assert live.read(0, 4, ALL).more
+    assert not live.read(4, ALL, ALL).more
+    for _ in range(2):
+        log.append_entry(b"x" * 100)
+    assert live.read(10, ALL, 100).more
+    assert not live.read(11, ALL, 100).more
+
+
+def test_the_next_segment_is_there_before_it_is_needed(tmp_path: Path) -> None:
+    wanted: list[int] = []
+    log = Spool(tmp_path, SpoolLimits(10**9, "raise"), lambda *_: None, lambda: wanted.append(len(wanted)))
+    log.prepare()
+    files = {path.name for path in tmp_path.glob("points-*")}
+    assert len(files) == 2
+    number = log.number_of("loss")
+    for step in range(segment.FIRST_SEGMENT_RECORDS + 1):
+        log.append_point(number, step, 0, 0.0)
+    assert (wanted, {path.name for path in tmp_path.glob("points-*")}) == ([0], files)
+    assert all_steps(reader(log)) == list(range(segment.FIRST_SEGMENT_RECORDS + 1))
+
+
+def test_what_is_written_through_to_the_disk(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(spool, "_write_through", lambda path: written.append(path.name))
+
+    def segments_of_call() -> list[str]:
+        written.clear()
+        log.write_through()
+        assert spool.NAMES_FILE in written
+        return [name for name in written if name.startswith("points-")]
+
+    first = segment.segment_name(0, FIRST_SEGMENT_RECORDS)
+    fill(log, 10)
+    log.prepare()
+    assert [segments_of_call() for _ in range(3)] == [[], [first], [first]]
+    fill(log, FIRST_SEGMENT_RECORDS)
+    assert segments_of_call() == [first]
+    assert [segments_of_call() for _ in range(2)] == [[log._segment.path.name]] * 2
+
+
+def test_segments_are_made_by_one_thread_at_a_time(new_spool: MakeSpool) -> None:
+    """Log calls that wait for room, and a background thread that finds room at the same time."""
+    log = new_spool(segment.RECORD_BYTES * 12 * FIRST_SEGMENT_RECORDS, "block")
+    ended = threading.Event()
+
+    def prepare() -> None:
+        while not ended.is_set():
+            log.prepare()
+
+    found, position, live = [], 0, reader(log)
+    with ThreadPoolExecutor() as threads:
+        preparing = threads.submit(prepare)
+        filling = threads.submit(fill, log, LONG)
+        while position < LONG:
+            if (piece := live.read(position, ALL, ALL)) is not None:
+                found += piece.steps.tolist()
+                position = piece.end_position
+                log.remove_below(position)
+        ended.set()
+        preparing.result()
+        filling.result()
+    assert found == list(range(LONG))
 
 
 def test_a_sealed_spool_sends_points_elsewhere(new_spool: MakeSpool) -> None:
@@ -276,7 +347,7 @@ class TestFull:
         def no_room(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(os, "posix_fallocate", no_room)
+        monkeypatch.setattr(os, "writev", no_room)
         with pytest.raises(StepwellException, match=r"disk of .* is full"):
             fill(log, LONG)
         monkeypatch.undo()
@@ -330,13 +401,13 @@ def test_batches_group_points_by_metric(log: Spool) -> None:
     for step in range(3):
         for name in ("b", "a"):
             log.append_point(log.number_of(name), step, 10 * step, float(step))
-    batch, records = read_batch(live, 0, table)
-    assert records == 6
+    batch, records, more = read_batch(live, 0, table)
+    assert (records, more) == (6, False)
     assert (batch.new_keys, batch.points.key, batch.points.count) == (["b", "a"], [0, 1], [3, 3])
     assert batch.points.step == [0, 1, 2, 0, 1, 2]
     assert batch.points.timestamp_ms == [0, 10, 20, 0, 10, 20]
     log.append_point(log.number_of("a"), 9, 9, 9.0)
-    batch, _ = read_batch(live, 6, table)
+    batch, *_ = read_batch(live, 6, table)
     assert (batch.new_keys, batch.points.key, batch.first_position, batch.end_position) == ([], [1], 6, 7)
 
 
@@ -345,7 +416,7 @@ def test_batches_stay_small_with_many_new_names(log: Spool) -> None:
     for number in range(5_000):
         log.append_point(log.number_of(f"{number:05}" + "𝔪" * 245), 0, 0, 0.0)
     while (cut := read_batch(live, position, table)) is not None:
-        batch, _ = cut
+        batch, *_ = cut
         assert len(batch.new_keys) <= BATCH_NEW_NAMES_MAX
         assert batch.ByteSize() < 4 * 2**20
         names += batch.new_keys
@@ -360,7 +431,7 @@ def test_the_record_is_as_drawn() -> None:
 def test_entries_and_arrays_travel_in_batches(log: Spool) -> None:
     log.append_entry(tag_entry("kind", "test").SerializeToString())
     log.append_array(ArrayPoints(log.number_of("loss"), np.arange(3), np.arange(3), np.arange(3) / 2))
-    batch, records = read_batch(reader(log), 0, KeyTable())
+    batch, records, _ = read_batch(reader(log), 0, KeyTable())
     assert records == 4
     assert batch.entries[0].position == 0
     assert batch.entries[0].tag.value == "test"

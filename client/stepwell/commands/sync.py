@@ -111,16 +111,24 @@ def _deliver_artifacts(folder: Path, uri: str | None) -> list[SpoolReceipt]:
 
 
 async def _ship_all(logs: list[LeftLog], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
-    """Deliver side by side where living writers are followed, else one after another."""
-    follow = any(log.follows for log in logs)
-    jobs = [_ship(log, uri, quiet=quiet or follow) for log in logs]
+    """Deliver side by side where living writers are followed, else one after another.
+
+    A server that is away is waited for once, not once for each spool.
+    """
+    follow, away = any(log.follows for log in logs), set[str]()
+    jobs = [_ship(log, uri, away, quiet=quiet or follow) for log in logs]
     if follow:
         return list(await asyncio.gather(*jobs))
     return [await job for job in jobs]
 
 
-async def _ship(log: LeftLog, uri: str | None, *, quiet: bool) -> SpoolReceipt:
-    shipping = asyncio.create_task(Shipper(log, connect(uri or log.writer.tracking_uri)).run())
+async def _ship(log: LeftLog, uri: str | None, away: set[str], *, quiet: bool) -> SpoolReceipt:
+    target = uri or log.writer.tracking_uri
+    if target in away:
+        log.abandon()
+        return _receipt(log)
+    log.goes_elsewhere = target != log.writer.tracking_uri
+    shipping = asyncio.create_task(Shipper(log, connect(target)).run())
     label = f"{log.writer.run_name or log.writer.run_id}"
     hidden = quiet or not sys.stderr.isatty()
     with click.progressbar(
@@ -132,6 +140,7 @@ async def _ship(log: LeftLog, uri: str | None, *, quiet: bool) -> SpoolReceipt:
     if not shipping.done():
         shipping.cancel()
         await asyncio.wait({shipping})
+        away.add(target)
         log.abandon()
     return _receipt(log)
 
