@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
 
 from tests.faults.accounting import AWAY, assert_exact, rows
+from tests.faults.clocks import DAY_MS, set_database_clock_back
 from tests.faults.patience import until
 from tests.faults.syncing import Synced, copy_spools, is_empty, sync, sync_at_once
 from tests.faults.training import Training
@@ -165,6 +166,13 @@ def crash_database(world: World) -> None:
     until(world.database_answers, "the database")
 
 
+def set_clock_back(world: World) -> None:
+    """The clock of the database goes back by a day."""
+    if world.database_answers():
+        with suppress(*AWAY):
+            set_database_clock_back(world.server.store, DAY_MS)
+
+
 def cut_network(world: World) -> None:
     """All connections end."""
     world.proxy.cut(reset=world.random.random() < 0.5)
@@ -217,7 +225,7 @@ def copy_spool(world: World) -> None:
 
 EVENTS: tuple[Callable[[World], None], ...] = (
     *(train, train, train, join, join, kill_training, kill_training, end_training),
-    *(kill_server, stop_server, crash_database),
+    *(kill_server, stop_server, crash_database, set_clock_back),
     *(cut_network, hold_network, lose_network, slow_network, refuse_network, heal_network),
     *(sync_beside, copy_spool),
 )

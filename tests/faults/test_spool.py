@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from stepwell.segment import FIRST_SEGMENT_RECORDS
 from stepwell_server.model import RunStatus
 from tests.faults.accounting import assert_exact, assert_receipt, differences, rows, stored
 from tests.faults.conftest import StartTraining
@@ -16,7 +17,7 @@ from tests.faults.patience import until
 from tests.faults.syncing import copy_spools, is_empty, sync, sync_at_once
 from tests.faults.training import Training
 from tests.harness.disks import fill, make_room, small_disk
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ServerProcess, stepwell_command
 from tests.harness.proxy import Proxy
 
 SEED = 9
@@ -259,6 +260,60 @@ def test_a_run_that_was_deleted_while_its_spool_waits(
     assert synced.total("rejected") >= training.promised().size - before.size
     assert "is deleted" in str(synced.receipts[0]["problems"])
     assert is_empty(spool)
+
+
+def remove_for_good(server: ServerProcess, run_id: str) -> None:
+    """Delete a run and remove it, as `stepwell gc` does."""
+    rows(
+        server.store,
+        "UPDATE run SET lifecycle_stage = 'deleted', deleted_time_ms = 0 WHERE run_id = $1",
+        run_id,
+    )
+    stepwell_command("gc", "--store", server.store, "--run-ids", run_id)
+    assert rows(server.store, "SELECT 1 FROM run WHERE run_id = $1", run_id) == []
+
+
+def test_a_run_that_was_removed_for_good_while_its_spool_waits(
+    spool: Path, shared_server: ServerProcess, start_training: StartTraining
+) -> None:
+    """It does not come back by half; what waits is kept, and goes where its owner says."""
+    with Proxy(shared_server.port) as proxy:
+        training = start_training(proxy.tracking_uri, "--pace", "3000", "--wait", seed=SEED, calls=10**6)
+        training.wait_for_calls(1)
+        until(lambda: stored(shared_server.store, training.run_id).size > FIRST_SEGMENT_RECORDS, "a segment")
+        until(lambda: list(spool.rglob("committed")), "a deleted segment")
+        proxy.refuse()
+        training.wait_for_calls(training.record.calls + 1_000)
+        training.kill()
+        committed = stored(shared_server.store, training.run_id)
+        remove_for_good(shared_server, training.run_id)
+        proxy.heal()
+        synced = sync(spool)
+        assert (synced.exit_code, synced.total("committed")) == (1, 0)
+        assert "was removed with `stepwell gc`" in str(synced.receipts[0]["problems"])
+        assert rows(shared_server.store, "SELECT 1 FROM run WHERE run_id = $1", training.run_id) == []
+    stepwell_command("sync", str(spool), "--to", shared_server.tracking_uri)
+    found, promised = stored(shared_server.store, training.run_id), training.promised()
+    assert not found.points - promised.points - training.perhaps().points
+    assert not promised.points - found.points - committed.points
+    assert is_empty(spool)
+
+
+def test_a_run_that_is_removed_for_good_while_it_is_logged_to(
+    spool: Path, shared_server: ServerProcess, start_training: StartTraining
+) -> None:
+    training = start_training(shared_server.tracking_uri, "--pace", "3000", "--wait", seed=SEED, calls=10**6)
+    training.wait_for_calls(1)
+    until(lambda: stored(shared_server.store, training.run_id).size, "a commit")
+    remove_for_good(shared_server, training.run_id)
+    training.wait_for_calls(training.record.calls + 3_000)
+    receipt = training.end()
+    assert receipt["waiting"] > 0
+    # Refused is what came between the deletion and the removal.
+    assert receipt["committed"] + receipt["rejected"] + receipt["waiting"] >= training.promised().size
+    assert "was removed with `stepwell gc`" in training.log
+    assert rows(shared_server.store, "SELECT 1 FROM run WHERE run_id = $1", training.run_id) == []
+    assert not is_empty(spool)
 
 
 def test_what_a_killed_training_left_does_not_bring_its_run_back_to_life(

@@ -24,7 +24,7 @@ def main() -> None:
     """Log; then end the run and print the receipt as JSON."""
     faulthandler.register(signal.SIGUSR1)
     options = parse(sys.argv[1:])
-    if options.clock_back_at is not None:
+    if options.clock_back_at:
         turn_clock_back(Path(options.record), options.clock_back_at)
     import stepwell
 
@@ -52,7 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--pace", type=int, default=0, help="calls a second; 0 is as fast as it goes")
     parser.add_argument("--wait", action="store_true", help="a line on standard input ends it, and only that")
     parser.add_argument(
-        "--clock-back-at", type=int, help="number of returned calls when the clock is set back"
+        "--clock-back-at", type=int, nargs="*", help="numbers of returned calls when the clock is set back"
     )
     parser.add_argument(
         "--keepalive-ms", type=int, default=0, help="how soon the client asks for signs of life"
@@ -96,12 +96,13 @@ def log(options: argparse.Namespace, record: Record, told: threading.Event | Non
             time.sleep(max(0.0, started + done / options.pace - time.monotonic()))
 
 
-def turn_clock_back(record: Path, calls: int) -> None:
-    """Let this process's wall clock jump back by a day when so many calls returned. Before stepwell is imported."""
+def turn_clock_back(record: Path, moments: list[int]) -> None:
+    """Let this process's wall clock jump back by a day whenever so many calls returned. Before stepwell is imported."""
     real_time, real_time_ns = time.time, time.time_ns
 
     def lag_s() -> int:
-        return 86_400 if record.exists() and Record(record).calls >= calls else 0
+        calls = Record(record).calls if record.exists() else 0
+        return 86_400 * sum(calls >= moment for moment in moments)
 
     time.time = lambda: real_time() - lag_s()
     time.time_ns = lambda: real_time_ns() - lag_s() * 10**9

@@ -96,6 +96,40 @@ def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> N
     check_run(answer.stdout.strip())
 
 
+def test_what_is_wrong_with_the_address_is_said_once(script, place: Path, tracking_uri: str) -> None:
+    port = tracking_uri.rpartition(":")[2]
+    for uri, reason in (
+        (NOBODY, "nothing listens there"),
+        ("grpc://nobody.invalid", "the name 'nobody.invalid' is not known"),
+        (f"grpcs://127.0.0.1:{port}", "what listens there does not speak TLS"),
+    ):
+        answer = script(TRAINING, STEPWELL_TRACKING_URI=uri, STEPWELL_FLUSH_TIMEOUT_S="1")
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stderr.count(reason) == 1
+        assert len(answer.stderr.splitlines()) == 2, answer.stderr  # this, and where it waits
+
+
+def test_a_sync_waits_once_for_a_server_that_is_away(script, place: Path, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell\n"
+        "for number in range(3):\n"
+        "    with stepwell.start_run() as run:\n"
+        "        stepwell.log_metric('loss', number)\n"
+        "        stepwell.log_text(str(number), 'a.txt')\n"
+        "        stepwell.log_text(str(number), 'b.txt')\n"
+        "    print(run.info.run_id)\n",
+        STEPWELL_MODE="offline",
+        STEPWELL_TRACKING_URI=NOBODY,
+    )
+    assert answer.returncode == 0, answer.stderr
+    refused = sync("--json")  # ends within a minute; each upload by itself would try for ten
+    receipts = [json.loads(line) for line in refused.stdout.splitlines()]
+    assert (refused.returncode, len(receipts), receipts[-1]["waiting"]) == (1, 4, 6)
+    assert sync("--to", tracking_uri).returncode == 0
+    for number, run_id in enumerate(answer.stdout.split()):
+        assert mlflow.artifacts.load_text(f"runs:/{run_id}/b.txt") == str(number)
+
+
 def test_the_next_process_in_the_place_delivers(script, place: Path, tracking_uri: str) -> None:
     answer = script(TRAINING, STEPWELL_MODE="offline")
     next_one = script(
