@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: help install serve test check format chaos bench compare protos clean
+.PHONY: help install serve test check format chaos bench compare compare-log-calls protos clean
 help:            ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: .venv/installed  ## make .venv with everything that development needs
 
@@ -43,6 +43,9 @@ bench: .venv/installed  ## measure quickly, print JSON
 
 compare: .venv/installed  ## measure beside MLflow's server, FastTrackML and COPY, print JSON
 	$(BIN)/python -m benchmarks.compare --quick
+
+compare-log-calls: .venv/installed  ## measure log calls and kill -9 beside six other trackers, print JSON
+	$(BIN)/python -m benchmarks.compare.log_calls --quick
 
 SEED ?=
 ROUNDS ?= 10

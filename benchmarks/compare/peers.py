@@ -67,12 +67,23 @@ MLFLOW_WITH_ARTIFACTS = Peer(
 
 def environment_of(peer: Peer) -> Path:
     """Make the peer's virtual environment unless it is there."""
-    folder = ENVIRONMENTS / peer.name
+    return environment_at(peer.name)
+
+
+def environment_at(name: str) -> Path:
+    """Make the virtual environment of requirements-NAME.txt unless it is there.
+
+    Raises:
+        RuntimeError: it cannot be installed on this Python, and why.
+    """
+    folder = ENVIRONMENTS / name
     if not (folder / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        requirements = HERE / f"requirements-{peer.name}.txt"
+        requirements = HERE / f"requirements-{name}.txt"
         pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
-        subprocess.run(pip, check=True)
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{name} cannot be installed: {done.stderr[-1_000:]}")
         (folder / "installed").touch()
     return folder
 

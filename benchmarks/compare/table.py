@@ -1,16 +1,44 @@
-"""The Markdown table of the comparison, between its two marks."""
+"""The Markdown tables of the comparisons, each between its two marks."""
 
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- comparison begin -->", "<!-- comparison end -->"
-
 
 def write_comparison(path: Path, report: dict[str, Any]) -> None:
-    """Put the report's figures between the marks of the file."""
-    before, _, rest = path.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n{markdown(report)}\n{END}{after}", "utf-8")
+    """Put the figures of the servers between the marks of the file."""
+    _write(path, "comparison", markdown(report))
+
+
+def write_log_calls(path: Path, report: dict[str, Any]) -> None:
+    """Put the figures of the log calls between the marks of the file."""
+    _write(path, "log calls", log_calls_markdown(report))
+
+
+def _write(path: Path, name: str, text: str) -> None:
+    begin, end = f"<!-- {name} begin -->", f"<!-- {name} end -->"
+    before, _, rest = path.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+
+
+def log_calls_markdown(report: dict[str, Any]) -> str:
+    """What a log call costs, and what survives."""
+    lines = [
+        f"Commit {report['commit']}, {report['time']}; {report['cores']} cores, {report['memory_gib']} GiB, Python "
+        f"{report['python']}; load average before: {report['load_before']}.",
+        "",
+        "| tracker | calls | median | p99 | p99.9 | max | of 2,000 points survive `kill -9` |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, found in report["results"].items():
+        if reason := found.get("not_measured"):
+            lines.append(f"| {name} | not measured: {' '.join(reason.split())[-200:]} | | | | | |")
+            continue
+        figures = [f"{found['microseconds'][each]:,} µs" for each in ("median", "p99", "p99.9", "max")]
+        lines.append(
+            f"| {name} {found['version']} | {found['calls']:,} | {' | '.join(figures)} | {found['survivors']:,} |"
+        )
+    return "\n".join(lines)
 
 
 def markdown(report: dict[str, Any]) -> str:
