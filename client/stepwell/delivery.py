@@ -20,8 +20,8 @@ class Delivery:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._position = 0
-        # End position and number of records of each batch, oldest first.
-        self._on_the_way: deque[tuple[int, int]] = deque()
+        # First and end position and number of records of each batch, oldest first.
+        self._on_the_way: deque[tuple[int, int, int]] = deque()
         self._settled = 0
         self._rejected = 0
         self._rejections: list[Rejection] = []
@@ -60,10 +60,10 @@ class Delivery:
         """How many batches wait for their commit."""
         return len(self._on_the_way)
 
-    def sent(self, end_position: int, records: int) -> None:
+    def sent(self, first_position: int, end_position: int, records: int) -> None:
         """Note that the next batch is on the way."""
         with self._changed:
-            self._on_the_way.append((end_position, records))
+            self._on_the_way.append((first_position, end_position, records))
 
     def lost(self) -> None:
         """Note that nothing is on the way any more; it will be sent again."""
@@ -74,8 +74,14 @@ class Delivery:
         """Note that the server has decided about everything below `position`."""
         with self._changed:
             self._position = max(self._position, position)
-            while self._on_the_way and self._on_the_way[0][0] <= position:
-                self._settled += self._on_the_way.popleft()[1]
+            while self._on_the_way and self._on_the_way[0][1] <= position:
+                self._settled += self._on_the_way.popleft()[2]
+            if self._on_the_way and self._on_the_way[0][0] < position:
+                # A server had its beginning, cut differently. (With arrays in it, this is about right.)
+                first, end, records = self._on_the_way.popleft()
+                part = records * (position - first) // (end - first)
+                self._settled += part
+                self._on_the_way.appendleft((position, end, records - part))
             self._rejected += sum(rejection.count for rejection in rejections)
             self._rejections.extend(rejections[: REJECTIONS_KEPT_MAX - len(self._rejections)])
             self._changed.notify_all()
@@ -116,7 +122,7 @@ class Delivery:
         with self._changed:
             left = max(end_position + extra_points - self._settled - dropped, 1)
             return Receipt(
-                sent=self._settled + sum(records for _, records in self._on_the_way),
+                sent=self._settled + sum(records for *_, records in self._on_the_way),
                 committed=self._settled - self._rejected,
                 rejected=self._rejected,
                 waiting=left if self._position < end_position else 0,

@@ -76,7 +76,11 @@ class LeftLog:
             self.reader.find_missing(position)
 
     async def breathe(self) -> None:
-        """See what a living writer has logged meanwhile, and whether it still lives."""
+        """See what a living writer has logged meanwhile, and whether it still lives; or that nothing is left to do."""
+        if not self.is_dead and not spool_folder.is_spool(self.folder):
+            # Its own process, or somebody else, has delivered all of it.
+            self._follow, self.end_position = False, 0
+            self.reader.damage.clear()
         if self._follow:
             # In this order: what was logged before it died is seen.
             self._follow = spool_folder.is_locked(self.folder)

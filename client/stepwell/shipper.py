@@ -188,8 +188,8 @@ class Shipper:
         """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
         more = True
         while more and await self._has_room() and (cut := read_batch(self._reader, position, table)):
+            self._delivery.sent(position, cut.batch.end_position, cut.records)
             position, more = cut.batch.end_position, cut.more
-            self._delivery.sent(position, cut.records)
             _give_way()
             await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
             _give_way()

@@ -221,7 +221,11 @@ class SpoolReader:
         return False
 
     def _segments(self) -> list[tuple[int, int, str]]:
-        found = ((parse_segment_name(name), name) for name in os.listdir(self.folder))  # noqa: PTH208 - names are enough
+        try:
+            names = os.listdir(self.folder)  # noqa: PTH208 - names are enough
+        except FileNotFoundError:  # somebody else has delivered it, and deleted it
+            return []
+        found = ((parse_segment_name(name), name) for name in names)
         return sorted((*parsed, name) for parsed, name in found if parsed is not None)
 
     def _is_followed(self, mapped: _Mapped) -> bool:
