@@ -16,6 +16,7 @@ from stepwell_api.v1 import (
     search_pb2_grpc,
     series_pb2_grpc,
 )
+from stepwell_server.collector import spare_what_stays
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
 from stepwell_server.memory import bound_free_memory
@@ -108,6 +109,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 config.host, config.port, registrations, draining, deadline, shares_port=config.shares_port
             )
         )
+        spare_what_stays()
         log.info("server ready", host=config.host, port=server.port, store=without_password(store))
         yield RunningServer(config.host, server.port, store, pool, metrics_port)
 
