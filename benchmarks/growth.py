@@ -41,6 +41,7 @@ BULK, SMALL = Shape(1, BULK_POINTS), Shape(20, 50)
 # What a probe sends, and how often; its result is the median.
 PROBE_BATCHES = {"batches of 1,000": (SMALL, 2_000), "bulk": (BULK, 60)}
 PROBES = 5
+VACUUM_S = 900.0
 # One in fifty points comes in small batches; each round of filling has runs of its own.
 SMALL_SHARE = 0.02
 FILLING_CLIENTS = 2
@@ -123,7 +124,7 @@ async def _multiply(store: str, points: int) -> None:
 
 
 def probe(target: str, store: str, scale: float, times: int = PROBES) -> Found:
-    """Measure with small and with large batches, when nothing waits for compaction or the checkpoint: points/s."""
+    """Measure with small and with large batches, when nothing waits for compaction, vacuum or checkpoint: points/s."""
     asyncio.run(_settle(store))
     found: Found = {kind: [] for kind in PROBE_BATCHES}
     for _ in range(times):
@@ -138,7 +139,8 @@ async def _settle(store: str) -> None:
         store, server_settings=SESSION_SETTINGS, min_size=1, max_size=2
     ) as connections:
         await compact_everything(Pool(connections))
-        await connections.execute("CHECKPOINT")
+        await connections.execute("VACUUM (ANALYZE)", timeout=VACUUM_S)
+        await connections.execute("CHECKPOINT", timeout=VACUUM_S)
 
 
 async def _stored_points(store: str) -> int:
