@@ -6,8 +6,9 @@ The bytes gather in `<name>.<random>.part` beside the target and are moved there
 import hashlib
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -251,22 +252,15 @@ def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
 
 
 def _all_done(threads: ThreadPoolExecutor, calls: Iterable[Callable[[], object]]) -> None:
-    """Make calls in threads, a bounded number waiting; the first failure stops what has not begun."""
-    under_way: set[Future[object]] = set()
+    """Make calls in threads, a bounded number waiting; a failure stops what has not begun."""
+    under_way: deque[Future[object]] = deque()
     try:
         for call in calls:
-            under_way.add(threads.submit(call))
+            under_way.append(threads.submit(call))
             if len(under_way) >= WAITING_FILES_MAX:
-                under_way = _without_done(under_way, FIRST_COMPLETED)
+                under_way.popleft().result()
         while under_way:
-            under_way = _without_done(under_way, FIRST_COMPLETED)
+            under_way.popleft().result()
     except BaseException:
         threads.shutdown(wait=True, cancel_futures=True)
         raise
-
-
-def _without_done(under_way: set[Future[object]], when: str) -> set[Future[object]]:
-    done, waiting = wait(under_way, return_when=when)
-    for call in done:
-        call.result()
-    return waiting

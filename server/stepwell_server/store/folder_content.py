@@ -84,13 +84,15 @@ class FolderContentStore:
     async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
         """See `artifact_ports.ContentStore`."""
         descriptor = await self._run(lambda: _open_to_read(self._path(key)))
+        left = os.fstat(descriptor).st_size - offset
         # Not new ones from the threads, because each thread would keep memory of its own.
-        buffer, other = memoryview(bytearray(READ_BYTES_MAX)), memoryview(bytearray(READ_BYTES_MAX))
+        buffer, other = (memoryview(bytearray(min(READ_BYTES_MAX, left))) for _ in range(2))
         following = self._begin(os.preadv, descriptor, [buffer], offset)
         try:
-            while count := await asyncio.shield(following):
-                offset += count
-                following = self._begin(os.preadv, descriptor, [other], offset)
+            while left and (count := await asyncio.shield(following)):
+                offset, left = offset + count, left - count
+                if left:
+                    following = self._begin(os.preadv, descriptor, [other], offset)
                 yield buffer[:count]
                 buffer, other = other, buffer
         finally:
