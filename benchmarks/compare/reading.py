@@ -1,8 +1,8 @@
 """Reading one long series: Stepwell and MLflow's server on one PostgreSQL, each with the same points.
 
-    python -m benchmarks.compare.reading [--points 1000000] [--repeats 5]
+    python -m benchmarks.compare.reading [--points 100000] [--repeats 2]
 
-The points are put into both databases by COPY, because MLflow's server would take hours to log them. Read are a chart
+The points are put into both databases by COPY, because MLflow's server would take long to log them. Read are a chart
 (MLflow: get-history-bulk-interval, at most 2,500 sampled points; Stepwell: 500 buckets of all points) and the whole
 history (MLflow: get-history, page by page). Every figure is the median after one call that nobody counts. Prints JSON.
 """
@@ -144,8 +144,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--points", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     result = asyncio.run(run(arguments.points, arguments.repeats))
