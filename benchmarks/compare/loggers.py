@@ -8,6 +8,7 @@
 `FOLDER` is where it keeps its files; those with a server find it through the environment.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -182,14 +183,17 @@ class SwanLab:
         swanlab.finish()
 
     def count(self, folder: Path) -> int:
+        from swanlab.exceptions import DataStoreError
         from swanlab.proto.swanlab.record.v1.record_pb2 import Record
         from swanlab.sdk.internal.core_python.store import DataStoreReader
 
         reader, found = DataStoreReader(), 0
         reader.open(next(folder.rglob("*.swanlab")))
-        while (data := reader.scan()) is not None:
-            record = Record.FromString(data)
-            found += record.HasField("scalar") and record.scalar.key == KEY
+        # The record that was being written is cut off; the others come before it.
+        with contextlib.suppress(DataStoreError):
+            while (data := reader.scan()) is not None:
+                record = Record.FromString(data)
+                found += record.HasField("scalar") and record.scalar.key == KEY
         return found
 
 
