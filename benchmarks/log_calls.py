@@ -11,6 +11,7 @@ processes of the machine had the core (core_watch.py).
 """
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -34,6 +35,7 @@ MB = 1_000_000
 STALL_NS = 5_000_000
 MARK_EVERY = 4_096  # calls; the call after a mark is slower
 STEPS_PER_ROUND = 2_000
+_BLOCK = bytes(1_000)  # short enough that hashing it keeps the interpreter
 
 
 def percentiles(nanoseconds: "array[int]") -> dict[str, float]:
@@ -94,17 +96,29 @@ def slowdown(rounds: int) -> dict[str, Any]:
     """How much longer a loop of steps of 1 ms takes when each logs 10 metrics. A step computes and waits, half each.
 
     Rounds of 2,000 steps, with and without logging in turn; the figure is the median of the ratios of neighbours. What
-    a round logged is delivered before the next begins.
+    a round logged is delivered before the next begins. The steps compute in native code, as training does, and once
+    more in a loop of Python: see `_python_loop`.
     """
+    native = _slowdown(rounds, _native_work)
+    python = _slowdown(rounds, _python_loop)
+    return {
+        "rounds": rounds,
+        "steps_per_round": STEPS_PER_ROUND,
+        **native,
+        **{f"{name}_of_a_python_loop": value for name, value in python.items()},
+    }
+
+
+def _slowdown(rounds: int, compute: Callable[[int], None]) -> dict[str, Any]:
     import stepwell
 
     metrics = {f"metric_{number}": number / 3 for number in range(10)}
-    amount = _half_a_millisecond()
+    amount = _half_a_millisecond(compute)
 
     def loop(log: Callable[[int], object]) -> float:
         begun = time.perf_counter()
         for step in range(STEPS_PER_ROUND):
-            _compute(amount)
+            compute(amount)
             time.sleep(0.0005)
             log(step)
         return time.perf_counter() - begun
@@ -123,31 +137,38 @@ def slowdown(rounds: int) -> dict[str, Any]:
     percent = [100 * (logged / plain - 1) for logged, plain in pairs]
     lower, median, upper = statistics.quantiles(percent, n=4)
     return {
-        "rounds": rounds,
-        "steps_per_round": STEPS_PER_ROUND,
         "plain_step_ms": round(statistics.median(plain for _, plain in pairs) / STEPS_PER_ROUND * 1_000, 4),
         "slowdown_percent": round(median, 2),
         "slowdown_percent_quartiles": [round(lower, 2), round(upper, 2)],
     }
 
 
-def _compute(amount: int) -> float:
-    """Work that takes as much processor time each time, whoever interrupts it."""
+def _native_work(amount: int) -> None:
+    """Short calls of native code that keep the interpreter to themselves; as much processor time each time."""
+    for _ in range(amount):
+        hashlib.sha256(_BLOCK)
+
+
+def _python_loop(amount: int) -> None:
+    """The interpreter in a tight loop.
+
+    Its speed depends on what ran before: on this project's machine it takes 0 to 40 % longer where some other Python
+    code (a loop over a `zip` will do) ran between two rounds of it, because the processor predicts its branches worse.
+    """
     total = 0.0
     for number in range(amount):
         total += number
-    return total
 
 
-def _half_a_millisecond() -> int:
+def _half_a_millisecond(compute: Callable[[int], None]) -> int:
     """How much of that takes 0.5 ms here: the fastest of many."""
-    amount, fastest = 10_000, min(_seconds(10_000) for _ in range(200))
-    return round(amount * 0.0005 / fastest)
+    trial = 1_000
+    return round(trial * 0.0005 / min(_seconds(compute, trial) for _ in range(200)))
 
 
-def _seconds(amount: int) -> float:
+def _seconds(compute: Callable[[int], None], amount: int) -> float:
     begun = time.perf_counter()
-    _compute(amount)
+    compute(amount)
     return time.perf_counter() - begun
 
 

@@ -26,6 +26,7 @@ from stepwell import arrays
 from stepwell.arrays import ArrayPoints
 from stepwell.errors import StepwellException, invalid
 from stepwell.frames import FrameFile, Kind
+from stepwell.full_segments import FullSegments
 from stepwell.segment import (
     ARRAY_MARK,
     ENTRY_MARK,
@@ -37,6 +38,7 @@ from stepwell.segment import (
     next_records,
     pack_into,
     parse_segment_name,
+    segment_name,
 )
 
 # Names of metrics that one process may use in one run; about 200 bytes each in memory.
@@ -45,9 +47,10 @@ METRICS_MAX = 100_000
 LOG_FILE_BYTES = 4 * 2**20
 # Points of one array frame; longer arrays become several.
 ARRAY_POINTS_MAX = 65_536
-# Large segments that are made ahead of time; of the small ones at the beginning it is one. At four million points a
-# second a segment lasts 16 ms. Making one takes 1 ms, but the thread may wait 5 ms for the interpreter, several times.
-PREPARED_SEGMENTS = 2
+# Large segments that are made ahead of time; of the small ones at the beginning it is one. At a million points a second
+# a segment lasts 16 ms. Making one takes 0.2 ms, but the thread may wait 5 ms for the interpreter, several times. Where
+# that is too slow log calls make their own: 10 ns a point.
+PREPARED_SEGMENTS = 4
 # How often a log call that waits for room looks for it, besides being woken by deliveries.
 ROOM_POLL_S = 0.25
 
@@ -68,15 +71,6 @@ class SpoolLimits:
 
     bytes_max: int
     when_full: str
-
-
-@dataclass(frozen=True, slots=True)
-class FullSegment:
-    """The file of a segment that was used before the current one."""
-
-    path: Path
-    end_position: int
-    size: int
 
 
 class SealedError(Exception):
@@ -133,7 +127,7 @@ class Spool:
         self._written_through = 0
         self._last_in_use = -1
         # Only the segment in use is mapped; of those before it just the files are known: memory stays small.
-        self._full_segments: deque[FullSegment] = deque()
+        self._full_segments = FullSegments()
         self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
 
     @property
@@ -206,9 +200,8 @@ class Spool:
     def _take_below(self, position: int) -> tuple[Path, int] | None:
         """Take a file of which everything lies below a position from the list; returns it and its size."""
         with self._lock:
-            if self._full_segments and self._full_segments[0].end_position <= position:
-                segment = self._full_segments.popleft()
-                return segment.path, segment.size
+            if self._full_segments and sum(self._full_segments.oldest) <= position:
+                return self._take_oldest()
             if self._full_logs and self._full_logs[0][1] <= position:
                 number, _, size = self._full_logs.popleft()
                 return self.folder / log_file_name(number), size
@@ -358,7 +351,7 @@ class Spool:
             if self._sealed:
                 raise SealedError
             segment = self._prepared.popleft() if self._prepared else self._make_segment(full)
-            self._full_segments.append(FullSegment(full.path, full.end_position, len(full.buffer)))
+            self._full_segments.append(full.end_position - full.first_position)
             self._retired = [*self._retired[-1:], full]
             self._use(segment)
         self._on_extend()
@@ -385,10 +378,10 @@ class Spool:
         self._bytes += len(segment.buffer)
         return segment
 
-    def _remove_oldest(self) -> None:
-        segment = self._full_segments.popleft()
-        segment.path.unlink(missing_ok=True)
-        self._bytes -= segment.size
+    def _take_oldest(self) -> tuple[Path, int]:
+        """Take the oldest full segment from the list; returns its file and the bytes of it."""
+        first_position, records = self._full_segments.pop_oldest()
+        return self.folder / segment_name(first_position, records), records * RECORD_BYTES
 
     def _fits(self, size: int) -> bool:
         return self._bytes + size <= self._limits.bytes_max
@@ -430,9 +423,11 @@ class Spool:
             self._room.wait(ROOM_POLL_S)
 
     def _drop_oldest(self) -> None:
-        marks = as_records(self._full_segments[0].path.read_bytes())["mark"]
+        path, size = self._take_oldest()
+        marks = as_records(path.read_bytes())["mark"]
         self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
-        self._remove_oldest()
+        path.unlink(missing_ok=True)
+        self._bytes -= size
         self._room.notify_all()
 
 
