@@ -19,7 +19,7 @@ from stepwell_api.v1 import (
 from stepwell_server.collector import spare_what_stays
 from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.deadline import Deadline
-from stepwell_server.memory import bound_free_memory
+from stepwell_server.process_limits import allow_all_files, bound_free_memory
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.experiments import ExperimentService
@@ -92,6 +92,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         StartupError: it cannot start; the message says why and what to do.
     """
     bound_free_memory()
+    allow_all_files()
     deadline = Deadline(config.shutdown_grace_s)
     draining = asyncio.Event()
     async with AsyncExitStack() as stack:

@@ -1,0 +1,33 @@
+"""What the operating system and the C library allow this process, or keep for it."""
+
+import contextlib
+import ctypes
+
+ARENAS_MAX = 1
+_M_ARENA_MAX = -8  # in malloc.h of glibc
+
+
+def allow_all_files() -> None:
+    """Raise the limit of open files to what this user may have.
+
+    Each client takes a file, and the usual limit of 1,024 is meant for programs that still use `select`.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses "no limit"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def bound_free_memory() -> None:
+    """Let all threads of this process share one arena of malloc; for before they are started.
+
+    glibc gives each of gRPC's threads an arena of its own, with megabytes in it that were free after a large message:
+    30 MB together while artifacts travel. Other C libraries have no arenas; there nothing happens.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
+    except (AttributeError, OSError):
+        return
