@@ -120,6 +120,8 @@ def start_run(
             be reached and STEPWELL_ON_UNREACHABLE=raise.
     """
     enclosing = active_run()
+    if enclosing is not None and not nested and not _is_ours(enclosing):
+        enclosing = None
     if enclosing is not None:
         _check_nesting(enclosing, nested, parent_run_id)
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
@@ -155,7 +157,7 @@ def start_run(
 def end_run(status: str = "FINISHED") -> Receipt | None:
     """End the active run and wait until the server has all of it, at most STEPWELL_FLUSH_TIMEOUT_S.
 
-    There is no waiting for a server that is away: what waits stays in the spool.
+    A server that is away is waited for until it has been away for 5 s; what waits then stays in the spool.
 
     Returns:
         What became of all that this process logged to it; None if no run is active.
@@ -191,6 +193,11 @@ def told_what_waits() -> bool:
 def choose_experiment(experiment_id: str, name: str | None = None) -> None:
     """Let new runs go to this experiment, here and in processes that are started from here; the name goes first."""
     settings.set_experiment(experiment_id, name)
+
+
+def _is_ours(run: ActiveRun) -> bool:
+    """Tell whether this process has started a run; if not, it was forked inside of it, and may start others."""
+    return id(run) in _open
 
 
 def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None) -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
+from logging import getLogger
 from typing import Any, TypeVar
 
 from stepwell.errors import StepwellException
@@ -26,6 +27,7 @@ GRPC_POLLER = "_poll_wrapper"
 QUIET_ATTEMPTS = 100
 QUIET_PAUSE_S = 0.01
 
+_log = getLogger("stepwell")
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
@@ -123,14 +125,19 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _finish() -> None:
+    await _cancel_tasks()
+    while _on_stop:
+        await _on_stop.pop()()
+    await _until_grpc_is_quiet()
+
+
+async def _cancel_tasks() -> None:
+    """Cancel what still runs. A function of its own, because tasks keep their calls, and these gRPC's poller, alive."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
-    while _on_stop:
-        await _on_stop.pop()()
-    await _until_grpc_is_quiet()
 
 
 async def _until_grpc_is_quiet() -> None:
@@ -142,6 +149,7 @@ async def _until_grpc_is_quiet() -> None:
         # Cancelled calls may keep each other, and the channel, alive in a cycle.
         await asyncio.sleep(QUIET_PAUSE_S)
         gc.collect()
+    _log.debug("Waited for gRPC's own thread to end, in vain.")
 
 
 def _pause_for_fork() -> None:

@@ -92,11 +92,11 @@ class Delivery:
             self.opened = True
             self._unreachable_since = None
 
-    def unreachable(self) -> None:
-        """Note that an attempt to reach the server failed."""
+    def unreachable(self, since: float | None = None) -> None:
+        """Note that an attempt to reach the server failed: now, or at some moment on the monotonic clock."""
         with self._changed:
             self.retries += 1
-            self._unreachable_since = self._unreachable_since or time.monotonic()
+            self._unreachable_since = self._unreachable_since or since or time.monotonic()
             self._changed.notify_all()
 
     def failed(self, failure: StepwellException) -> None:
@@ -111,7 +111,7 @@ class Delivery:
         moment = deadline(timeout_s)
         with self._changed:
             while self._position < position and not self._is_hopeless() and (left := remaining_s(moment)):
-                self._changed.wait(min(left, UNREACHABLE_PATIENCE_S))
+                self._changed.wait(min(left, self._patience_s()))
             return self._position >= position
 
     def receipt(self, end_position: int, extra_points: int = 0, dropped: int = 0) -> Receipt:
@@ -137,6 +137,11 @@ class Delivery:
 
     def _is_hopeless(self) -> bool:
         return self._failure is not None or self.is_unreachable_for(UNREACHABLE_PATIENCE_S)
+
+    def _patience_s(self) -> float:
+        """How long it takes at least until it is hopeless, in seconds."""
+        since = self._unreachable_since
+        return remaining_s(UNREACHABLE_PATIENCE_S + (time.monotonic() if since is None else since))
 
 
 def deadline(timeout_s: float) -> float:

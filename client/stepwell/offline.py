@@ -49,24 +49,25 @@ def brief_reach_timeout_s() -> float:
     return min(REACH_TIMEOUT_S, settings.reach_timeout_s())
 
 
-def is_known_unreachable(uri: str) -> bool:
-    """Tell whether the server did not answer a moment ago."""
+def unreachable_since(uri: str) -> float | None:
+    """Return since when, on the monotonic clock, the server has not answered; None if it did, a moment ago."""
     since = _unreachable_since.get(uri)
-    return since is not None and time.monotonic() - since < UNREACHABLE_MEMORY_S
+    return since if since is not None and time.monotonic() - since < UNREACHABLE_MEMORY_S else None
 
 
 def _can_be_reached(uri: str) -> bool:
     from stepwell.connection import connect
 
     needed = settings.raises_when_unreachable()
-    if is_known_unreachable(uri) and not needed:
+    if unreachable_since(uri) is not None and not needed:
         return False
+    begun = time.monotonic()
     try:
         connect(uri).check(settings.reach_timeout_s() if needed else brief_reach_timeout_s())
     except StepwellException as failure:
         if needed or failure.error_code != "TEMPORARILY_UNAVAILABLE":
             raise
-        _unreachable_since[uri] = time.monotonic()
+        _unreachable_since[uri] = begun
         away.say_away(settings.parse_uri(uri).target, failure.message)
         return False
     _unreachable_since.pop(uri, None)

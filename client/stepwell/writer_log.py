@@ -72,8 +72,8 @@ class WriterLog:
         from stepwell.shipper import Shipper
 
         self._shipper = Shipper(self, connect(self._uri))
-        if offline.is_known_unreachable(self._uri):
-            self.delivery.unreachable()
+        if (since := offline.unreachable_since(self._uri)) is not None:
+            self.delivery.unreachable(since)
         background.spawn(self._shipper.run())
 
     def resume(self) -> None:

@@ -107,6 +107,45 @@ def test_forked_children_log_through_writers_of_their_own(script) -> None:
     assert mlflow.get_run(run_id).info.status == "FINISHED"
 
 
+JOIN = """
+import multiprocessing, stepwell
+
+def work(rank):
+    with stepwell.start_run(run_id=run.info.run_id, rank=rank):
+        stepwell.log_metric("loss", rank, step=rank)
+
+run = stepwell.start_run()
+children = [multiprocessing.get_context("fork").Process(target=work, args=(rank,)) for rank in range(3)]
+for child in children:
+    child.start()
+for child in children:
+    child.join()
+print(run.info.run_id, [child.exitcode for child in children])
+"""
+
+
+def test_forked_children_may_join_the_run_that_they_were_forked_in(script) -> None:
+    answer = script(JOIN)
+    run_id, exit_codes = answer.stdout.strip().split(" ", 1)
+    assert exit_codes == "[0, 0, 0]"
+    assert sorted(steps(run_id, "loss")) == [0, 1, 2]
+    assert [len(series) for series in mlflow.get_metric_series([run_id], ["loss"], ranks=[2])] == [1]
+
+
+def test_the_end_does_not_wait_for_grpc_in_vain(script) -> None:
+    text = """
+import logging
+logging.basicConfig(level=logging.DEBUG)
+import stepwell
+with stepwell.start_run():
+    stepwell.log_metric("x", 1)
+"""
+    answer = script(text)
+    assert answer.returncode == 0
+    assert "DEBUG" in answer.stderr
+    assert "in vain" not in answer.stderr
+
+
 def test_a_server_that_is_away_for_a_while(
     database_url, start_server, tracking_uri, monkeypatch, caplog
 ) -> None:
