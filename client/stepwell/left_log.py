@@ -42,11 +42,6 @@ class LeftLog:
         # Whether it is delivered to another server than the one that has had its beginning.
         self.goes_elsewhere = False
 
-    @property
-    def follows(self) -> bool:
-        """Whether its writer lives and this log waits for more."""
-        return self._follow
-
     def abandon(self) -> None:
         """Leave it where it is, undelivered."""
         spool_folder.release(self.folder)

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import stepwell as mlflow
-from stepwell import MlflowClient, spool_folder
+from stepwell import MlflowClient, StepwellException, spool_folder
 from tests.harness.processes import ServerProcess
 
 NOBODY = "grpc://127.0.0.1:1"
@@ -183,25 +185,75 @@ def test_sync_reads_beside_a_living_job(place: Path, tracking_uri: str) -> None:
     assert spools(place) == []
 
 
-def test_watch_follows_a_living_job_to_its_end(place: Path, tracking_uri: str) -> None:
-    environment = {**os.environ, "STEPWELL_MODE": "offline"}
+@contextmanager
+def watching() -> Iterator[list[dict[str, Any]]]:
+    """`stepwell sync --watch`, while the context lasts; afterwards its receipts are in the list."""
     # A shell that starts tests in the background lets them ignore SIGINT; who types Ctrl-C does not.
     text = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     text += "from stepwell.cli import main; main()"
     command = [sys.executable, "-c", text, "sync", "--watch", "--json"]
-    place.mkdir()
-    watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = TRAINING.replace("step=step)", "step=step); step % 1000 or __import__('time').sleep(0.5)")
-    job = subprocess.run(
-        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
-    )
+    receipts: list[dict[str, Any]] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        try:
+            yield receipts
+        finally:
+            watch.send_signal(signal.SIGINT)
+            output, _ = watch.communicate(timeout=30)
+    receipts += map(json.loads, output.splitlines())
+    assert watch.returncode == 0, output
+
+
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while spools(place) and time.monotonic() < deadline:
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    watch.send_signal(signal.SIGINT)
-    output, _ = watch.communicate(timeout=30)
+
+
+def test_watch_follows_a_living_job_to_its_end(place: Path, tracking_uri: str) -> None:
+    environment = {**os.environ, "STEPWELL_MODE": "offline"}
+    place.mkdir()
+    text = TRAINING.replace("step=step)", "step=step); step % 1000 or __import__('time').sleep(0.5)")
+    with watching() as receipts:
+        job = subprocess.run(
+            [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
+        )
+        until(lambda: spools(place) == [])
     check_run(job.stdout.strip())
-    assert spools(place) == [], output
+    # One line, though the spool was met once more to be deleted.
+    assert [(receipt["run_id"], receipt["waiting"]) for receipt in receipts] == [(job.stdout.strip(), 0)]
+
+
+def test_watch_finds_new_spools_while_it_follows_a_living_job(place: Path, tracking_uri: str) -> None:
+    environment = {**os.environ, "STEPWELL_MODE": "offline"}
+    text = TRAINING.replace("    print(run", "    print(run.info.run_id, flush=True); input()\n    print(run")
+    living = subprocess.Popen(
+        [sys.executable, "-c", text],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert living.stdout
+    living_id = living.stdout.readline().strip()
+    with watching():
+        until(lambda: stored_points(living_id) == 3_000)
+        job = subprocess.run(
+            [sys.executable, "-c", TRAINING], env=environment, capture_output=True, text=True, check=True
+        )
+        until(lambda: len(spools(place)) == 1)
+        check_run(job.stdout.strip())
+        assert living.poll() is None
+        living.communicate("go on\n")
+        until(lambda: spools(place) == [])
+    check_run(living_id)
+
+
+def stored_points(run_id: str) -> int:
+    """How many points a run has that the server may not know yet."""
+    try:
+        return len(mlflow.get_metric_history(run_id, "loss"))
+    except StepwellException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return 0
 
 
 def test_a_newer_format_is_refused_and_left_alone(script, place: Path, tracking_uri: str) -> None:
