@@ -6,24 +6,21 @@ Errors of gRPC become StepwellException here and nowhere else, except for the st
 import asyncio
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
 import grpc.aio
 
-from stepwell import background, errors, pieces, settings
+from stepwell import background, errors, settings
 from stepwell.diagnosis import why_unreachable
 from stepwell.errors import StepwellException
-from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
-from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
-from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
-from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
-from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 
 if TYPE_CHECKING:
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
+    from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
 
 T = TypeVar("T")
@@ -66,17 +63,70 @@ class _MessageStream(Protocol[Message]):
 
 
 class Connection:
-    """One server, as this process sees it. Its attributes are for the loop of `background`; `call` is for others."""
+    """One server, as this process sees it. Its services are for the loop of `background`; `call` is for others.
 
-    experiments: "ExperimentServiceAsyncStub"
-    runs: "RunServiceAsyncStub"
-    series: "SeriesServiceAsyncStub"
-    ingest: "IngestServiceAsyncStub"
-    artifacts: "ArtifactServiceAsyncStub"
+    A service is imported by who needs it first: a training loop needs few, and each takes memory.
+    """
 
     def __init__(self, uri: str) -> None:
         self.address = settings.parse_uri(uri)
         self._channel: grpc.aio.Channel | None = None
+
+    @cached_property
+    def experiments(self) -> "ExperimentServiceAsyncStub":
+        """Experiments."""
+        from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
+
+        return ExperimentServiceStub(self._open())
+
+    @cached_property
+    def runs(self) -> "RunServiceAsyncStub":
+        """Runs."""
+        from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
+
+        return RunServiceStub(self._open())
+
+    @cached_property
+    def ingest(self) -> "IngestServiceAsyncStub":
+        """The stream of what is logged."""
+        from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
+
+        return IngestServiceStub(self._open())
+
+    @cached_property
+    def series(self) -> "SeriesServiceAsyncStub":
+        """Points."""
+        from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
+
+        return SeriesServiceStub(self._open())
+
+    @cached_property
+    def search(self) -> "SearchServiceAsyncStub":
+        """Searches."""
+        from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
+
+        return SearchServiceStub(self._open())
+
+    @cached_property
+    def artifacts(self) -> "ArtifactServiceAsyncStub":
+        """Artifacts, but for their content."""
+        from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
+
+        return ArtifactServiceStub(self._open())
+
+    @cached_property
+    def upload(self) -> Any:
+        """The stream of an artifact's content to the server."""
+        from stepwell import pieces
+
+        return pieces.upload_call(self._open())
+
+    @cached_property
+    def download(self) -> Any:
+        """The stream of an artifact's content from the server."""
+        from stepwell import pieces
+
+        return pieces.download_call(self._open())
 
     def call(
         self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None = CALL_TIMEOUT_S
@@ -156,14 +206,6 @@ class Connection:
         # Here and not at construction: channels belong to the loop that runs when they are made.
         if self._channel is None:
             self._channel = _channel(self.address)
-            self.experiments = ExperimentServiceStub(self._channel)
-            self.runs = RunServiceStub(self._channel)
-            self.series = SeriesServiceStub(self._channel)
-            self.search = SearchServiceStub(self._channel)
-            self.ingest = IngestServiceStub(self._channel)
-            self.artifacts = ArtifactServiceStub(self._channel)
-            self.upload = pieces.upload_call(self._channel)
-            self.download = pieces.download_call(self._channel)
             background.on_stop(self._close)
         return self._channel
 
@@ -171,8 +213,8 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            del self.experiments, self.runs, self.series, self.search, self.ingest
-            del self.artifacts, self.upload, self.download
+            for service in vars(self).keys() - {"address", "_channel"}:
+                delattr(self, service)
             self._channel = None
 
 

@@ -1,6 +1,5 @@
 """Data sets for log_input: name, fingerprint, columns and size of data, and where it came from. The data stays here."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -141,6 +140,8 @@ def _profile(what: str, arrays: Any) -> dict[str, Any]:
 
 
 def _digest_of_arrays(features: Any, targets: Any) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     for arrays in (features, targets):
         for name, array in _named({} if arrays is None else arrays).items():
@@ -159,6 +160,8 @@ def _some_rows(array: Any) -> Any:
 
 
 def _digest_of_frame(df: "pandas.DataFrame") -> str:
+    import hashlib
+
     import numpy as np
 
     try:
