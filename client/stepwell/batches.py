@@ -45,8 +45,8 @@ class KeyTable:
 
     def unknown(self, numbers: NDArray[Any]) -> list[int]:
         """Return the spool's numbers that are not introduced, each once."""
-        found: list[int] = np.unique(numbers[self.look_up(numbers) < 0]).tolist()
-        return found
+        # A set, because numpy's `unique` imports its masked arrays: a megabyte more in every training loop.
+        return sorted(set(numbers[self.look_up(numbers) < 0].tolist()))
 
     def introduce(self, number: int) -> None:
         """Give a number of the spool the next number of the stream."""
