@@ -28,12 +28,16 @@ class Peer:
     command: Callable[[Path, str, int, Path], Sequence[str | Path]]
 
 
+# MLflow's workers are killed when a transfer or a read takes longer than their default of 30 s.
+_PATIENT_WORKERS = ("--gunicorn-opts", "--timeout 600")
+
+
 def _mlflow(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
     url = store.replace("postgresql://", "postgresql+psycopg2://", 1)
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--no-serve-artifacts"]
     return [
         environment / "bin/mlflow", "server", "--backend-store-uri", url,
-        "--default-artifact-root", str(folder), *options,
+        "--default-artifact-root", str(folder), *options, *_PATIENT_WORKERS,
     ]  # fmt: skip
 
 
@@ -41,9 +45,7 @@ def _mlflow_with_artifacts(environment: Path, store: str, port: int, folder: Pat
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--serve-artifacts"]
     return [
         environment / "bin/mlflow", "server", "--backend-store-uri", store,
-        "--artifacts-destination", str(folder / "artifacts"), *options,
-        # Its workers are killed when a transfer takes longer than their default of 30 s.
-        "--gunicorn-opts", "--timeout 600",
+        "--artifacts-destination", str(folder / "artifacts"), *options, *_PATIENT_WORKERS,
     ]  # fmt: skip
 
 
