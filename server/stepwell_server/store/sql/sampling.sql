@@ -35,11 +35,11 @@ JOIN metric_chunk AS chunk
 -- $8[first:last], counted from 1, $9 points each: elements in order, each behind its length
 SELECT given.number, opened.blocks,
        CASE WHEN opened.narrow IS NOT NULL THEN (
-           SELECT string_agg(substr(array_send(opened.narrow[start:start + $9::integer - 1]), 21), '')
+           SELECT string_agg(substr(array_send(opened.narrow[start:start + $9::integer - 1]), 21), '' ORDER BY start)
            FROM unnest(($8::integer[])[given.first:given.last]) AS start
        ) END AS values_float32,
        CASE WHEN opened.wide IS NOT NULL THEN (
-           SELECT string_agg(substr(array_send(opened.wide[start:start + $9::integer - 1]), 21), '')
+           SELECT string_agg(substr(array_send(opened.wide[start:start + $9::integer - 1]), 21), '' ORDER BY start)
            FROM unnest(($8::integer[])[given.first:given.last]) AS start
        ) END AS values_float64
 FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
