@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Range = tuple[int | None, int | None]
 
 X_AXES = ("step", "time", "time_since_start")
+# What the contract can carry; the server knows tighter limits and says them.
+INT32_MAX = 2**31 - 1
 
 
 def get_metric_series(
@@ -48,13 +50,12 @@ def get_metric_series(
     from stepwell.metric_columns import check_format, series_output  # numpy is not imported with the package
 
     check_format(output_format)
-    if last is not None and last < 1:
-        raise invalid(f"last is a number of points from 1 on, not {last!r}; leave it out to get all.")
-    uri = tracking_uri or settings.tracking_uri()
-    runs = delivered(uri, run_ids)
-    names = [(run_id, key) for run_id in runs for key in checked_keys(keys)]
+    points = 0 if last is None else values.to_integer("last (without it come all points)", last, 1, INT32_MAX)
     selected = selection(step_range, time_range, ranks, writer_ids)
-    return series_output(reads(uri).history(names, selected, last or 0), output_format)
+    wanted = checked_keys(keys)
+    uri = tracking_uri or settings.tracking_uri()
+    names = [(run_id, key) for run_id in delivered(uri, run_ids) for key in wanted]
+    return series_output(reads(uri).history(names, selected, points), output_format)
 
 
 def get_latest_metrics(
@@ -124,19 +125,17 @@ def sample_series(
     check_format(output_format)
     if x_axis not in X_AXES:
         raise invalid(f"x_axis is one of {', '.join(X_AXES)}, not {x_axis!r}.")
-    if not isinstance(buckets, int) or buckets < 1:
-        raise invalid(f"buckets is a number from 1 on, not {buckets!r}.")
+    x_from, x_to = _ends("x_range", x_range)
     uri = tracking_uri or settings.tracking_uri()
-    x_from, x_to = x_range or (None, None)
     request = series_pb2.SampleSeriesRequest(
-        run_ids=delivered(uri, run_ids),
         keys=checked_keys(keys),
         axis=series_pb2.XAxis.Value(f"X_AXIS_{x_axis.upper()}"),
         x_from=x_from,
         x_to=x_to,
-        buckets=buckets,
-        writer_ids=[str(writer_id).replace("-", "") for writer_id in writer_ids or ()],
-        ranks=ranks,
+        buckets=values.to_integer("buckets", buckets, 1, INT32_MAX),
+        writer_ids=_writer_ids(writer_ids),
+        ranks=_ranks(ranks),
+        run_ids=delivered(uri, run_ids),
     )
     return samples_output(reads(uri).samples(request), output_format)
 
@@ -151,7 +150,7 @@ def reads(uri: str) -> "Reads":
 
 def delivered(uri: str, run_ids: str | Iterable[str]) -> list[str]:
     """Return run ids after delivering what this process logged to them, so that reading sees it."""
-    runs = [values.to_run_id(run_id) for run_id in _listed(run_ids)]
+    runs = [values.to_run_id(run_id) for run_id in _listed("run_ids", run_ids)]
     for run_id in runs:
         writer.flush_run(uri, run_id)
     return runs
@@ -159,11 +158,16 @@ def delivered(uri: str, run_ids: str | Iterable[str]) -> list[str]:
 
 def checked_keys(keys: str | Iterable[str]) -> list[str]:
     """Return names of metrics if they may be names."""
-    return [values.check_key("Metric", key) for key in _listed(keys)]
+    return [values.check_key("Metric", key) for key in _listed("keys", keys)]
 
 
-def _listed(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+def _listed(what: str, names: str | Iterable[str]) -> list[str]:
+    if isinstance(names, str):
+        return [names]
+    try:
+        return list(names)
+    except TypeError:
+        raise invalid(f"{what} is a string or a list of strings, not {names!r}.") from None
 
 
 def selection(
@@ -175,13 +179,39 @@ def selection(
     """Return which points are wanted as a message."""
     from stepwell_api.v1 import series_pb2
 
-    step_from, step_to = step_range or (None, None)
-    time_from, time_to = time_range or (None, None)
+    step_from, step_to = _ends("step_range", step_range)
+    time_from, time_to = _ends("time_range", time_range)
     return series_pb2.Selection(
         step_from=step_from,
         step_to=step_to,
         time_from_ms=time_from,
         time_to_ms=time_to,
-        writer_ids=[str(writer_id).replace("-", "") for writer_id in writer_ids or ()],
-        ranks=ranks,
+        writer_ids=_writer_ids(writer_ids),
+        ranks=_ranks(ranks),
     )
+
+
+def _ends(what: str, given: Range | None) -> Range:
+    """Return the ends of a range as plain integers; None leaves both open."""
+    try:
+        low, high = (None, None) if given is None else given
+    except (TypeError, ValueError):
+        raise invalid(f"{what} is a pair (from, to), not {given!r}; None leaves an end open.") from None
+    return _end(f"{what}[0]", low), _end(f"{what}[1]", high)
+
+
+def _end(what: str, end: int | None) -> int | None:
+    return None if end is None else values.to_integer(what, end, values.STEP_MIN, values.STEP_MAX)
+
+
+def _ranks(ranks: Sequence[int] | None) -> list[int]:
+    try:
+        return [values.to_integer("A rank", rank, 0, INT32_MAX) for rank in (() if ranks is None else ranks)]
+    except TypeError:
+        raise invalid(f"ranks is a list of numbers, not {ranks!r}.") from None
+
+
+def _writer_ids(writer_ids: Sequence[str] | None) -> list[str]:
+    if isinstance(writer_ids, str):
+        raise invalid(f"writer_ids is a list, also for one writer: [{writer_ids!r}].")
+    return [str(writer_id).replace("-", "") for writer_id in writer_ids or ()]

@@ -73,15 +73,16 @@ def to_step(key: str, step: object) -> int:
     """Return a step: any 64-bit integer, None for 0; whole floats and numpy integers are taken."""
     if step is None:
         return 0
-    return _integer(f"Metric {key!r}: the step", step, STEP_MIN, STEP_MAX)
+    return to_integer(f"Metric {key!r}: the step", step, STEP_MIN, STEP_MAX)
 
 
 def to_timestamp_ms(key: str, timestamp: object) -> int:
     """Return a timestamp: milliseconds since the epoch, not negative."""
-    return _integer(f"Metric {key!r}: the timestamp in ms", timestamp, 0, TIMESTAMP_MS_MAX)
+    return to_integer(f"Metric {key!r}: the timestamp in ms", timestamp, 0, TIMESTAMP_MS_MAX)
 
 
-def _integer(what: str, value: object, lowest: int, highest: int) -> int:
+def to_integer(what: str, value: object, lowest: int, highest: int) -> int:
+    """Return a whole number within bounds; `what` begins the message when it is none."""
     if isinstance(value, Real) and not isinstance(value, Integral) and float(value).is_integer():
         # Whole, however it is written: 3.0, numpy's float32(3).
         value = int(float(value))

@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -121,6 +122,40 @@ def test_what_cannot_be_read_is_said(run_ids: list[str]) -> None:
         stepwell.sample_series(run_ids, "loss", buckets=10_001)
     with pytest.raises(StepwellException, match="65536"):
         stepwell.get_metric_series(run_ids, "loss", last=65_537)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"step_range": 5}, "step_range is a pair"),
+        ({"step_range": (1, 2, 3)}, "step_range is a pair"),
+        ({"step_range": (0.5, 2)}, r"step_range\[0\] must be an integer, not 0.5"),
+        ({"time_range": (0, 2**63)}, r"time_range\[1\] must be an integer from"),
+        ({"time_range": ("yesterday", None)}, r"time_range\[0\] must be an integer, not 'yesterday'"),
+        ({"ranks": 0}, "ranks is a list of numbers, not 0"),
+        ({"ranks": ["first"]}, "A rank must be an integer, not 'first'"),
+        ({"writer_ids": "ab"}, r"writer_ids is a list, also for one writer: \['ab'\]"),
+        ({"last": 0}, "without it come all points.* from 1 to"),
+        ({"last": 2.5}, "last .*must be an integer, not 2.5"),
+        ({"keys": None}, "keys is a string or a list of strings, not None"),
+        ({"run_ids": 7}, "run_ids is a string or a list of strings, not 7"),
+    ],
+)
+def test_arguments_of_other_kinds_are_named(run_ids: list[str], options: dict[str, Any], said: str) -> None:
+    with pytest.raises(StepwellException, match=said) as refused:
+        stepwell.get_metric_series(**{"run_ids": run_ids, "keys": "loss", **options})
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_numbers_of_numpy_are_taken(run_ids: list[str]) -> None:
+    ends = (np.int64(3), np.float64(5))
+    (some,) = stepwell.get_metric_series(run_ids[0], "loss", step_range=ends, last=np.int32(2))
+    assert some.steps.tolist() == [4, 5]
+    (sample,) = stepwell.sample_series(run_ids[0], "loss", x_range=ends, buckets=np.int64(1))
+    assert sample.counts.tolist() == [3]
+    for wrong in ({"x_range": (1, 2, 3)}, {"x_range": (1.5, None)}, {"buckets": True}, {"buckets": 2**40}):
+        with pytest.raises(StepwellException, match=next(iter(wrong))):
+            stepwell.sample_series(run_ids[0], "loss", **wrong)
 
 
 def test_mlflows_history_is_in_order_of_time(client: StepwellClient, run_ids: list[str]) -> None:
