@@ -2,6 +2,8 @@
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 
 from stepwell_server.reading import SampledSeries, SampleRequest, XAxis
 from stepwell_server.services.series import SeriesService
+from stepwell_server.store import blocks, edges, samples, summaries
 from stepwell_server.store import series as series_module
-from stepwell_server.store import summaries
 from stepwell_server.store.chunks import CHUNK_POINTS_MAX
 from stepwell_server.store.compactor import compact_now
 from stepwell_server.store.pool import Pool
+from stepwell_server.store.rewinds import PostgresRewindStore
 from stepwell_server.store.series import PostgresSeriesStore
 from tests.harness.stored_logs import Point, StoredLog, new_run
 
@@ -37,8 +40,24 @@ EVEN = st.builds(
     st.integers(0, 50),
 )
 POINTS = st.one_of(EVEN, st.lists(st.tuples(STEPS, TIMES, VALUES), min_size=1, max_size=30))
-BATCHES = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["a", "b"]), POINTS), min_size=1, max_size=8)
-BOUND = st.one_of(st.none(), st.integers(-5, 30), st.integers(-(2**63), 2**63 - 1))
+Batch = tuple[int, str, list[Point]]
+MIXED = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["a", "b"]), POINTS), min_size=1, max_size=8)
+# Each step once: such series are cut without looking at times.
+CONSECUTIVE = st.builds(
+    lambda points, size: [
+        (number % 2, "a", points[start : start + size])
+        for number, start in enumerate(range(0, len(points), size))
+    ],
+    EVEN,
+    st.integers(8, 60),
+)
+INT64 = st.integers(-(2**63), 2**63 - 1)
+LINE = [(step, step, step / 4) for step in range(20)]
+
+
+def x_of(axis: XAxis, point: Point) -> int:
+    step, time, _ = point
+    return {XAxis.STEP: step, XAxis.TIME: time, XAxis.TIME_SINCE_START: time - START_MS}[axis]
 
 
 def value_order(value: float) -> tuple[bool, float]:
@@ -48,9 +67,8 @@ def value_order(value: float) -> tuple[bool, float]:
 def reference(points: list[Point], request: SampleRequest) -> list[tuple[Any, ...]]:
     """The definition in `store/sampling.py`, point by point."""
 
-    def x_of(point: Point) -> int:
-        step, time, _ = point
-        return {XAxis.STEP: step, XAxis.TIME: time, XAxis.TIME_SINCE_START: time - START_MS}[request.axis]
+    def x(point: Point) -> int:
+        return x_of(request.axis, point)
 
     def order(point: Point) -> Any:
         step, time, value = point
@@ -59,24 +77,24 @@ def reference(points: list[Point], request: SampleRequest) -> list[tuple[Any, ..
 
     low = -math.inf if request.x_from is None else request.x_from
     high = math.inf if request.x_to is None else request.x_to
-    inside = sorted((point for point in points if low <= x_of(point) <= high), key=order)
+    inside = sorted((point for point in points if low <= x(point) <= high), key=order)
     if not inside:
         return []
-    lowest, highest = x_of(inside[0]), x_of(inside[-1])
+    lowest, highest = x(inside[0]), x(inside[-1])
     span = highest - lowest + 1
     number = min(request.buckets, span)
     borders = [lowest + index * span // number for index in range(number)]
-    ends = [bisect_left(inside, border, key=x_of) for border in [*borders, highest + 1]]
-    return [summary(inside[start:end], x_of) for start, end in pairwise(ends) if start < end]
+    ends = [bisect_left(inside, border, key=x) for border in [*borders, highest + 1]]
+    return [summary(inside[start:end], x) for start, end in pairwise(ends) if start < end]
 
 
-def summary(bucket: list[Point], x_of: Any) -> tuple[Any, ...]:
+def summary(bucket: list[Point], x: Any) -> tuple[Any, ...]:
     finite = [value for *_, value in bucket if math.isfinite(value)]
     first, last = bucket[0], bucket[-1]
     return (
-        x_of(first),
+        x(first),
         first[2],
-        x_of(last),
+        x(last),
         last[2],
         min(finite, default=math.nan),
         max(finite, default=math.nan),
@@ -106,48 +124,97 @@ def assert_equal(found: SampledSeries | None, expected: list[tuple[Any, ...]], s
         assert row[6] == pytest.approx(wanted[6], rel=1e-9, abs=scale * 1e-12, nan_ok=True)
 
 
-REQUESTS = st.builds(
-    lambda axis, buckets, one, other: SampleRequest(
-        axis, buckets, *((one, other) if one is None or other is None or one <= other else (other, one))
-    ),
-    st.sampled_from(list(XAxis)),
-    st.integers(1, 12),
-    BOUND,
-    BOUND,
-)
+@dataclass(frozen=True)
+class Case:
+    """What two writers commit, with compactions and perhaps a rewind before some of the batches, and what is asked."""
+
+    batches: list[Batch]
+    request: SampleRequest
+    compact_at: Sequence[int] = ()
+    rewind_at: int = -1
+    rewind_to: int = 0
+    of_writers: Sequence[int] | None = None  # by writer id
+    of_ranks: Sequence[int] | None = None  # by rank, which is the number of the writer
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    batches = draw(st.one_of(MIXED, CONSECUTIVE))
+    axis = draw(st.sampled_from(list(XAxis)))
+    points = [point for *_, points in batches for point in points]
+    # Errors hide at the ends of ranges: many of them are at a point.
+    bound = st.one_of(
+        st.none(), st.sampled_from(points).map(lambda point: x_of(axis, point)), st.integers(-5, 30), INT64
+    )
+    one, other = draw(bound), draw(bound)
+    ends = (one, other) if one is None or other is None or one <= other else (other, one)
+    writers = st.sampled_from([None, None, [0], [1], [0, 1]])
+    moments = st.integers(0, len(batches))
+    return Case(
+        batches,
+        SampleRequest(axis, draw(st.integers(1, 12)), *ends),
+        draw(st.lists(moments, max_size=2)),
+        draw(st.one_of(st.just(-1), moments)),
+        draw(st.sampled_from(points))[0],
+        draw(writers),
+        draw(writers),
+    )
 
 
 @pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches, and blocks so small that also short chunks have several."""
     monkeypatch.setattr(summaries, "OPENED_CHUNKS", 2)
     monkeypatch.setattr(series_module, "SAMPLED_SERIES", 2)
+    monkeypatch.setattr(samples, "CUT_CHUNKS", 2)
+    monkeypatch.setattr(blocks, "BLOCKED_POINTS_MIN", 8)
+    for module in (blocks, edges, samples):
+        monkeypatch.setattr(module, "BLOCK_POINTS", 3)
 
 
-@pytest.mark.usefixtures("small_batches")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(BATCHES, REQUESTS, st.lists(st.integers(0, 8), max_size=2))
-@example([(0, "a", [(-(2**63), 0, 0.0), (2**63 - 1, 1, 1.0)])], SampleRequest(XAxis.STEP, 12), [])
-@example([(0, "a", [(0, 5, 0.0), (1, 3, 1.0), (2, 4, math.nan)])], SampleRequest(XAxis.TIME, 2), [])
+@pytest.mark.usefixtures("small_limits")
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cases())
+@example(Case([(0, "a", [(-(2**63), 0, 0.0), (2**63 - 1, 1, 1.0)])], SampleRequest(XAxis.STEP, 12)))
+@example(Case([(0, "a", [(0, 5, 0.0), (1, 3, 1.0), (2, 4, math.nan)])], SampleRequest(XAxis.TIME, 2)))
 @example(
-    [(0, "a", [(0, 9, 1.0), (1, 9, 2.0)]), (1, "a", [(0, 8, 3.0), (1, 10, 0.0)])],
-    SampleRequest(XAxis.STEP, 1),
-    [],
+    Case(
+        [(0, "a", [(0, 9, 1.0), (1, 9, 2.0)]), (1, "a", [(0, 8, 3.0), (1, 10, 0.0)])],
+        SampleRequest(XAxis.STEP, 1),
+    )
 )
-async def test_samples_are_those_of_the_reference(
-    pool: Pool, batches: list[tuple[int, str, list[Point]]], request_: SampleRequest, compact_at: list[int]
-) -> None:
+@example(
+    Case(
+        [(0, "a", LINE), (1, "a", [(20 + step, 0, -1.0) for step in range(20)])], SampleRequest(XAxis.STEP, 3)
+    )
+)
+@example(Case([(0, "a", LINE)], SampleRequest(XAxis.STEP, 2, 3, 9), rewind_at=1, rewind_to=8))
+async def test_samples_are_those_of_the_reference(pool: Pool, case: Case) -> None:
     run_id = await new_run(pool, START_MS)
-    logs = [StoredLog(pool, run_id), StoredLog(pool, run_id)]
-    for number, (writer, key, points) in enumerate([*batches, (0, "c", [])]):
-        if number in compact_at:  # before, between and after
+    logs = [StoredLog(pool, run_id, rank=0), StoredLog(pool, run_id, rank=1)]
+    hidden_from = [math.inf, math.inf]
+    for number, (writer, key, points) in enumerate([*case.batches, (0, "c", [])]):
+        if number in case.compact_at:  # before, between and after
             async with pool.connection() as connection:
                 await compact_now(connection)
+        if number == case.rewind_at:
+            await PostgresRewindStore(pool).rewind(run_id, case.rewind_to)
+            hidden_from = [case.rewind_to if log.position else math.inf for log in logs]
         await logs[writer].commit({key: points} if points else {})
-    found = await sample(pool, run_id, ["b", "nothing", "a"], request_)
+    wanted = {0, 1} & set(case.of_writers or (0, 1)) & set(case.of_ranks or (0, 1))
+    writer_ids = None if case.of_writers is None else [logs[writer].writer_id for writer in case.of_writers]
+    request = replace(case.request, writer_ids=writer_ids, ranks=case.of_ranks)
+    found = await sample(pool, run_id, ["b", "nothing", "a"], request)
     for place, name in enumerate(["b", "nothing", "a"]):
-        points = [point for _, key, points in batches if key == name for point in points]
+        points = [
+            point
+            for writer, key, points in case.batches
+            if key == name and writer in wanted
+            for point in points
+            if point[0] < hidden_from[writer]
+        ]
         scale = sum(abs(value) for *_, value in points if math.isfinite(value))
-        assert_equal(found.get(place), reference(points, request_), scale)
+        assert_equal(found.get(place), reference(points, case.request), scale)
 
 
 @pytest.mark.parametrize("axis", [XAxis.STEP, XAxis.TIME])

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell_server.store import chunks
+from stepwell_server.store.blocks import BLOCKED_POINTS_MIN, BlockColumn
 from stepwell_server.store.chunks import SeriesPoints, build_chunks, join_series
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -126,3 +127,15 @@ def test_series_that_go_on_are_joined_where_they_lie() -> None:
     assert owners.tolist() == [3, 9]
     assert joined.counts.tolist() == [1, 3]
     assert joined.steps.tolist() == [1, 5, 6, 7]
+
+
+def test_huge_and_infinite_values_are_summed_up_without_a_warning() -> None:
+    huge = [(step, step, 1.7e308 if step % 2 else -1.7e308) for step in range(BLOCKED_POINTS_MIN)]
+    infinite = [(step, step, np.inf if step % 2 else -np.inf) for step in range(9)]
+    built = build_chunks(columns([huge, infinite]))
+    blocks = BlockColumn(built)
+    assert blocks.field(0) is not None
+    assert blocks.field(1) is None
+    assert built.summaries.value_min.tolist() == [-1.7e308, np.inf]
+    assert built.summaries.value_sum[1] == 0
+    assert built.summaries.non_finite_counts.tolist() == [0, 9]

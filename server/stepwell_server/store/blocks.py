@@ -82,7 +82,8 @@ def _blocks(
     bounds = np.repeat(starts, numbers + 1) + within * BLOCK_POINTS
     bounds[~is_block] = starts + counts
     inside = bounds < len(values)
-    with np.errstate(over="ignore"):
+    # Sums may leave the range of doubles. What lies between the chunks is summed up, too, and not used.
+    with np.errstate(over="ignore", invalid="ignore"):
         for name, reduce in (("minimum", np.minimum), ("maximum", np.maximum), ("sum", np.add)):
             blocks[name] = reduce.reduceat(values, bounds[inside])[is_block[inside]]
     return blocks

@@ -163,7 +163,8 @@ def summarise(points: SeriesPoints, starts: Int64s, counts: Int64s) -> Summaries
     else:
         lows, highs, terms = (np.where(finite, values, instead) for instead in (np.inf, -np.inf, 0.0))
         non_finite_counts = np.add.reduceat((~finite).astype(np.int64), starts)
-    with np.errstate(over="ignore"):  # a sum of huge values is infinite, and stored so
+    # A sum of huge values is infinite, or NaN where both infinities come up; it is stored so.
+    with np.errstate(over="ignore", invalid="ignore"):
         value_sum = np.add.reduceat(terms, starts)
     return Summaries(
         counts=counts,
