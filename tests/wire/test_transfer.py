@@ -20,6 +20,7 @@ from stepwell import StepwellClient
 from stepwell.commands.export import export
 from stepwell.commands.imports import imports
 from stepwell.transfer import bulk
+from stepwell.transfer.tensorboard import masked_crc32c
 from tests.harness.processes import ServerProcess
 
 Points = list[tuple[int, int, float]]
@@ -98,6 +99,44 @@ def test_an_export_comes_back_whole_and_once(
     assert same(points_of(run_id, "loss"), expected)
     assert points_of(run_id, "a/b c") == [(2**62, 1, 1.5)]
     assert client.get_run(empty).data.metrics == {}
+
+
+def test_an_export_comes_back_to_where_it_came_from(client: StepwellClient, tmp_path: Path) -> None:
+    run_id = client.create_run("0").info.run_id
+    points = [(step, 100 - step, step % 3 / 7) for step in range(50)] + [(7, 1, math.nan), (7, 1, math.nan)]
+    for step, time, value in points:
+        client.log_metric(run_id, "loss", value, timestamp=time, step=step)
+        client.log_metric(run_id, "acc", 1.0, timestamp=time, step=0)
+    client.flush()
+    run_export(str(tmp_path / "first"), "--run-id", run_id)
+    assert "1 runs, 0 new points" in run_import("export", str(tmp_path / "first"))
+    client.log_metric(run_id, "acc", 2.0, timestamp=5, step=-1)
+    client.flush()
+    run_export(str(tmp_path / "second"), "--run-id", run_id)
+    assert "1 runs, 0 new points" in run_import("export", str(tmp_path / "first"))
+    assert "1 runs, 0 new points" in run_import("export", str(tmp_path / "second"))
+    assert same(points_of(run_id, "loss"), points)
+    assert len(points_of(run_id, "acc")) == len(points) + 1
+
+
+def test_a_run_that_grew_is_imported_again(
+    client: StepwellClient, shared_server: ServerProcess, tmp_path: Path
+) -> None:
+    source = StepwellClient(shared_server.tracking_uri)
+    run_id = source.create_run("0").info.run_id
+    uri = ("--tracking-uri", shared_server.tracking_uri)
+    expected: dict[str, Points] = {"a": [], "b": []}
+    for number, steps in enumerate((range(10), (-4, 3, 3, 12))):
+        for key, points in expected.items():
+            for step in steps:
+                points.append((step, 5 - number, step / 4))
+                source.log_metric(run_id, key, step / 4, timestamp=5 - number, step=step)
+        folder = str(tmp_path / f"export {number}")
+        source.flush()
+        run_export(folder, "--run-id", run_id, *uri)
+        assert f"1 runs, {(20, 8)[number]} new points" in run_import("export", folder)
+    for key, points in expected.items():
+        assert same(points_of(run_id, key), points)
 
 
 def test_experiments_and_searches_are_exported_with_their_artifacts(
@@ -214,11 +253,12 @@ def test_a_database_of_mlflow_and_what_it_gets_later(client: StepwellClient, tmp
     assert without_runs is not None
     assert without_runs.tags == {"owner": "ada"}
     database.execute("INSERT INTO metrics VALUES ('loss', 9, 200, ?, 40, 0)", (run_id,))
+    database.execute("INSERT INTO metrics VALUES ('loss', 8, 50, ?, 5, 0)", (run_id,))  # in the past
     database.execute("INSERT INTO tags VALUES ('later', 'x', ?)", (run_id,))
     database.commit()
     database.close()
-    assert "1 runs, 1 new points" in run_import("mlflow", location)
-    expected = [(step, 100 + step, step / 3) for step in range(30)]
+    assert "1 runs, 2 new points" in run_import("mlflow", location)
+    expected = [(step, 100 + step, step / 3) for step in range(30)] + [(5, 50, 8.0)]
     expected += [(30, 130, math.nan), (31, 131, math.inf), (40, 200, 9.0)]
     assert same(points_of(run_id, "loss"), expected)
     run = client.get_run(run_id)
@@ -336,7 +376,8 @@ def event(step: int, value: bytes, time_s: float = 12.5) -> bytes:
         + bytes([len(summary)])
         + summary
     )
-    return struct.pack("<Q", len(message)) + b"\0\0\0\0" + message + b"\0\0\0\0"
+    length = struct.pack("<Q", len(message))
+    return length + struct.pack("<I", masked_crc32c(length)) + message + b"\0\0\0\0"
 
 
 def scalar(tag: str, value: float) -> bytes:
@@ -348,7 +389,9 @@ def tensor(tag: str, value: float) -> bytes:
     return b"\x0a" + bytes([len(tag)]) + tag.encode() + b"\x42" + bytes([len(content)]) + content
 
 
-def test_event_files_of_tensorboard(client: StepwellClient, tmp_path: Path) -> None:
+def test_event_files_of_tensorboard(
+    client: StepwellClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     train = tmp_path / "logs" / "train"
     train.mkdir(parents=True)
     file = train / "events.out.tfevents.1.host"
@@ -361,6 +404,20 @@ def test_event_files_of_tensorboard(client: StepwellClient, tmp_path: Path) -> N
     assert client.get_run(run_id).info.run_name == "train"
     assert points_of(run_id, "loss") == [(1, 12_500, 0.5), (2, 12_500, 0.25), (4, 12_500, 0.125)]
     assert points_of(run_id, "acc") == [(3, 12_500, math.inf)]
+    file.write_bytes(whole + b"\xff" * 100)
+    (train / "tfevents.2").write_bytes(event(5, scalar("acc", 1.0)))
+    with caplog.at_level("WARNING", "stepwell"):
+        assert "1 runs, 1 new points" in run_import(
+            "tensorboard", str(tmp_path / "logs"), "--experiment", "tb"
+        )
+    assert f"{file} is damaged before byte {len(whole) + 12}" in caplog.text
+
+
+def test_the_checksum_of_event_files_is_tensorboards() -> None:
+    # "123456789" has the CRC-32C e3069283.
+    assert (
+        masked_crc32c(b"123456789") == (((0xE3069283 >> 15) | (0xE3069283 << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+    )
 
 
 def importing_namespace() -> uuid.UUID:
@@ -372,3 +429,9 @@ def importing_namespace() -> uuid.UUID:
 def test_what_is_no_source_is_said(tmp_path: Path) -> None:
     assert "no MLflow store" in CliRunner().invoke(imports, ["mlflow", str(tmp_path / "nothing.db")]).output
     assert "no runs.parquet" in CliRunner().invoke(imports, ["export", str(tmp_path)]).output
+    assert "no event files" in CliRunner().invoke(imports, ["tensorboard", str(tmp_path)]).output
+    assert "no MLflow store" in CliRunner().invoke(imports, ["mlflow", str(tmp_path)]).output
+    (tmp_path / "a.db").write_text("no database, however long it is")
+    sqlite3.connect(tmp_path / "empty.db").execute("CREATE TABLE runs (run_uuid TEXT)").connection.close()
+    for name in ("a.db", "empty.db"):
+        assert "no MLflow store" in CliRunner().invoke(imports, ["mlflow", str(tmp_path / name)]).output

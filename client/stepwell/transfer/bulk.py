@@ -1,4 +1,4 @@
-"""Columns to the server, exactly once: a writer with a name that never changes, and positions that only grow."""
+"""Columns to the server: what follows what the writer has committed before, in as few messages as possible."""
 
 import os
 import socket
@@ -20,7 +20,10 @@ MESSAGES_ON_THE_WAY_MAX = 4
 
 
 class BulkWriter:
-    """One stream of one writer. Use as a context; leaving it without an error waits for the last commit."""
+    """One stream of one writer. Use as a context; leaving it without an error waits for the last commit.
+
+    `position`: where the writer's log ends, which is not 0 when it wrote before.
+    """
 
     def __init__(self, connection: Connection, spec: runs_pb2.RunSpec, writer_id: str) -> None:
         self._connection = connection
@@ -33,7 +36,7 @@ class BulkWriter:
         self.rejected: list[ingest_pb2.Rejected] = []
 
     def __enter__(self) -> "BulkWriter":
-        self.committed = background.run(self._begin)
+        self.position = background.run(self._begin)
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -44,25 +47,21 @@ class BulkWriter:
             background.call_soon(self._call.cancel)
 
     def write_points(self, points: PointColumns) -> int:
-        """Send the next points, but for those that are committed already; returns how many were sent."""
-        sent = 0
+        """Send the next points; returns how many they are."""
         for start in range(0, len(points), MESSAGE_POINTS_MAX):
             end = min(start + MESSAGE_POINTS_MAX, len(points))
-            first, self.position = self.position, self.position + end - start
-            skipped = min(max(0, self.committed - first), end - start)
-            if skipped < end - start:
-                self._deliver(self._batch(points, start + skipped, end, first + skipped))
-                sent += end - start - skipped
-        return sent
+            self._deliver(self._batch(points, start, end, self.position))
+            self.position += end - start
+        return len(points)
 
     def write_entries(self, entries: Sequence[ingest_pb2.Entry]) -> None:
-        """Send params, tags and a status, which take the next positions, unless they are committed already."""
+        """Send params, tags and a status, which take the next positions."""
+        if not entries:
+            return
         first, self.position = self.position, self.position + len(entries)
-        if entries and first >= self.committed:
-            for position, entry in enumerate(entries, first):
-                entry.position = position
-            batch = ingest_pb2.Batch(first_position=first, end_position=self.position, entries=entries)
-            self._deliver(batch)
+        for position, entry in enumerate(entries, first):
+            entry.position = position
+        self._deliver(ingest_pb2.Batch(first_position=first, end_position=self.position, entries=entries))
 
     def _deliver(self, batch: ingest_pb2.Batch) -> None:
         background.run(lambda: self._send(batch))

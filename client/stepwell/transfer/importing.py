@@ -1,8 +1,8 @@
 """Imports: every run of a source becomes a run here, with the same id wherever that is one of ours.
 
-An import can be repeated: what is there is not stored again, and what the source has got since is added. So it is
-because everything has a name that is worked out from the source and never changes: the run's id, its writers' ids,
-and the positions of its points.
+An import can be repeated: what is there is not stored again, and what the source has got since is added. Points are
+compared with those that the run has here, whoever logged them; the ids of a run and of its writers are worked out from
+the source and never change.
 """
 
 import hashlib
@@ -16,7 +16,9 @@ from stepwell.artifact_calls import ArtifactCalls
 from stepwell.calls import Calls
 from stepwell.connection import Connection, connect
 from stepwell.errors import StepwellException
+from stepwell.reads import Reads
 from stepwell.transfer.bulk import BulkWriter, entries
+from stepwell.transfer.known_points import known_points
 from stepwell.transfer.sources import ArtifactsOutOfReachError, ImportedExperiment, ImportedRun, Source
 from stepwell.uploads import Uploader
 from stepwell_api.v1 import runs_pb2
@@ -95,15 +97,18 @@ def _import_run(
         tags={},
     )
     with BulkWriter(connection, spec, _writer_id(spec, "points")) as writer:
+        # Not before: what another import stores from now on moves the writer, and this one ends with an error.
+        known = known_points(Reads(connection), spec.run_id)
         for points in run.points():
-            report.points += writer.write_points(points)
+            report.points += writer.write_points(known.without(points))
             progress(report)
     _note(report, writer)
     # What is beside the points may change in the source: another content is another writer, and a repeat is none.
     rest = entries(run.params.items(), run.tags.items(), wire.to_status(run.status), run.end_time_ms)
     content = hashlib.sha256(json.dumps([entry.SerializeToString().hex() for entry in rest]).encode())
     with BulkWriter(connection, spec, _writer_id(spec, content.hexdigest())) as writer:
-        writer.write_entries(rest)
+        if not writer.position:
+            writer.write_entries(rest)
     _note(report, writer)
 
 

@@ -35,13 +35,28 @@ def mlflow_source(location: str, artifacts: Path | None = None) -> Source:
     if location.startswith(("http://", "https://")):
         return MlflowServer(location.rstrip("/"))
     path = Path(location.removeprefix("sqlite:///").removeprefix("file://"))
-    if path.is_file():
+    if path.is_file() and _is_database(path):
         return MlflowSqlite(path, artifacts)
-    if path.is_dir():
+    if any(path.glob("*/meta.yaml")):
         return MlflowFolder(path, artifacts)
     raise invalid(
-        f"There is no MLflow store at {location!r}: name a .db file, an mlruns folder or an http:// server."
+        f"There is no MLflow store at {location!r}: name a .db file, an mlruns folder or an http:// server"
+        " (also for other databases)."
     )
+
+
+def _is_database(path: Path) -> bool:
+    """Tell whether MLflow's tables are in a file."""
+    with _connected(path) as database:
+        try:
+            tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('experiments', 'runs', 'metrics')"
+            return bool(database.execute(tables).fetchone() == (3,))
+        except sqlite3.DatabaseError:
+            return False
+
+
+def _connected(path: Path) -> "_Closing":
+    return _Closing(sqlite3.connect(f"file:{urllib.parse.quote(str(path))}?mode=ro", uri=True))
 
 
 class MlflowSqlite:
@@ -53,7 +68,7 @@ class MlflowSqlite:
 
     def experiments(self) -> Iterator[ImportedExperiment]:
         """See `Source`."""
-        with self._connected() as database:
+        with _connected(self._path) as database:
             rows = database.execute(
                 "SELECT experiment_id, name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY experiment_id"
             ).fetchall()
@@ -63,7 +78,7 @@ class MlflowSqlite:
 
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
-        with self._connected() as database:
+        with _connected(self._path) as database:
             rows = database.execute(
                 "SELECT run_uuid, runs.name, status, start_time, end_time, user_id, experiments.name, artifact_uri"
                 " FROM runs JOIN experiments USING (experiment_id)"
@@ -87,11 +102,8 @@ class MlflowSqlite:
                     artifacts=mlflow_uri_artifacts(artifact_uri or "", self._path.parent, self._artifacts),
                 )
 
-    def _connected(self) -> "_Closing":
-        return _Closing(sqlite3.connect(f"file:{urllib.parse.quote(str(self._path))}?mode=ro", uri=True))
-
     def _points(self, run_id: str) -> Iterator[PointColumns]:
-        with self._connected() as database:
+        with _connected(self._path) as database:
             cursor = database.execute(
                 "SELECT key, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END"
                 " FROM metrics WHERE run_uuid = ? ORDER BY timestamp, key, step, value",

@@ -55,8 +55,8 @@ class ImportedExperiment:
 class ImportedRun:
     """A run of a source.
 
-    `source_id` names it there and never changes. `points` yields its points, always in the same order, new ones last:
-    so an import that is repeated goes on where it stopped. `artifacts` may raise ArtifactsOutOfReachError.
+    `source_id` names it there and never changes. `points` yields its points, in any order; those of neighbouring steps
+    or times had better come together. `artifacts` may raise ArtifactsOutOfReachError.
     """
 
     source_id: str

@@ -2,12 +2,14 @@
 
 An event file is a row of records: length (8 bytes, little-endian), checksum of the length (4), the data, checksum of
 the data (4). The data are a protobuf message Event; of it only wall_time (1), step (2) and summary (5) are needed,
-of a summary's values tag (1), simple_value (2) and tensor (8) of one float. See
+of a summary's values tag (1), simple_value (2) and tensor (8) of one float. Only the checksum of the length is
+checked, because a wrong length leads astray. See
 https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto and summary.proto.
 """
 
 import struct
 from collections.abc import Iterator
+from logging import getLogger
 from pathlib import Path
 
 from stepwell.errors import invalid
@@ -18,6 +20,13 @@ EVENTS = "*tfevents*"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DT_FLOAT, _DT_DOUBLE = 1, 2
+# The polynomial of Castagnoli, its bits in reverse.
+_CRC32C_POLYNOMIAL = 0x82F63B78
+_CRC32C = list(range(256))
+for _ in range(8):
+    _CRC32C = [crc >> 1 ^ _CRC32C_POLYNOMIAL * (crc & 1) for crc in _CRC32C]
+
+_log = getLogger("stepwell")
 
 Row = tuple[str, int, int, float]
 Field = tuple[int, int, int | bytes]
@@ -29,6 +38,8 @@ class TensorBoardFolder:
     def __init__(self, folder: Path, experiment: str) -> None:
         if not folder.is_dir():
             raise invalid(f"There is no folder {str(folder)!r}; name the log folder that TensorBoard shows.")
+        if next(folder.rglob(EVENTS), None) is None:
+            raise invalid(f"There are no event files ({EVENTS}) below {str(folder)!r}.")
         self._folder = folder.resolve()
         self._experiment = experiment
 
@@ -72,14 +83,29 @@ def _rows(folder: Path) -> Iterator[Row]:
 
 
 def _records(path: Path) -> Iterator[bytes]:
-    """The records of a file; one that is not finished yet ends them."""
+    """The records of a file; one that is not finished yet, or damaged, ends them."""
     with path.open("rb") as file:
         while len(head := file.read(12)) == 12:
-            (length,) = struct.unpack_from("<Q", head)
+            length, checksum = struct.unpack("<QI", head)
+            if checksum != masked_crc32c(head[:8]):
+                _log.warning("%s is damaged before byte %d; what follows is left out.", path, file.tell())
+                return
             record = file.read(length + 4)
             if len(record) < length + 4:
                 return
             yield record[:length]
+
+
+def masked_crc32c(data: bytes) -> int:
+    """The checksum of event files: a CRC-32C that is rotated, so that it may stand in data that has a CRC itself.
+
+    See https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/lib/hash/crc32c.h
+    """
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _scalars(record: bytes) -> Iterator[Row]:
