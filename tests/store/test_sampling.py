@@ -60,6 +60,11 @@ def x_of(axis: XAxis, point: Point) -> int:
     return {XAxis.STEP: step, XAxis.TIME: time, XAxis.TIME_SINCE_START: time - START_MS}[axis]
 
 
+def extremes(axis: XAxis, points: list[Point]) -> tuple[int, int]:
+    x = [x_of(axis, point) for point in points]
+    return min(x), max(x)
+
+
 def value_order(value: float) -> tuple[bool, float]:
     return (math.isnan(value), value)
 
@@ -142,9 +147,14 @@ def cases(draw: st.DrawFn) -> Case:
     batches = draw(st.one_of(MIXED, CONSECUTIVE))
     axis = draw(st.sampled_from(list(XAxis)))
     points = [point for *_, points in batches for point in points]
-    # Errors hide at the ends of ranges: many of them are at a point.
+    # Errors hide at the ends: many ranges end at a point, or where a batch does.
+    ends_of_batches = [x for *_, batch in batches for x in extremes(axis, batch)]
     bound = st.one_of(
-        st.none(), st.sampled_from(points).map(lambda point: x_of(axis, point)), st.integers(-5, 30), INT64
+        st.none(),
+        st.sampled_from(points).map(lambda point: x_of(axis, point)),
+        st.sampled_from(ends_of_batches),
+        st.integers(-5, 30),
+        INT64,
     )
     one, other = draw(bound), draw(bound)
     ends = (one, other) if one is None or other is None or one <= other else (other, one)
@@ -188,6 +198,21 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         [(0, "a", LINE), (1, "a", [(20 + step, 0, -1.0) for step in range(20)])], SampleRequest(XAxis.STEP, 3)
     )
 )
+@example(Case([(0, "a", [(3 * step, 0, step / 4) for step in range(20)])], SampleRequest(XAxis.STEP, 4)))
+@example(
+    Case(
+        [(0, "a", [(0, 9, 1.0), (1, 9, 2.0)]), (1, "a", [(0, 8, 3.0), (1, 10, 0.0)])],
+        SampleRequest(XAxis.STEP, 2),
+    )
+)
+@example(
+    Case(
+        [(0, "a", [(0, 5, 2.0)]), (1, "a", [(0, 5, 1.0)]), (0, "b", [(0, 5, 1.0)]), (1, "b", [(0, 5, 2.0)])],
+        SampleRequest(XAxis.STEP, 1),
+    )
+)
+@example(Case([(0, "a", LINE), (1, "a", [(20, 0, 1.0)])], SampleRequest(XAxis.STEP, 3, 5, 20)))
+@example(Case([(0, "a", LINE), (1, "a", [(-9, 0, 1.0)])], SampleRequest(XAxis.TIME, 3, 0, 19)))
 @example(Case([(0, "a", LINE)], SampleRequest(XAxis.STEP, 2, 3, 9), rewind_at=1, rewind_to=8))
 async def test_samples_are_those_of_the_reference(pool: Pool, case: Case) -> None:
     run_id = await new_run(pool, START_MS)

@@ -24,7 +24,7 @@ def read_cursor(token: str, series_count: int) -> HistoryCursor | None:
     Raises:
         InvalidArgumentError: the token is not one that `make_cursor` made for a request of so many series.
     """
-    fields = read_token(_KIND, token, length=_FIELDS)
+    fields = read_token(_KIND, token, length=_FIELDS, name="cursor")
     if fields is None:
         return None
     number, step, timestamp_ms, bits, repeats = fields

@@ -13,8 +13,10 @@ def make_token(kind: str, position: Sequence[int]) -> str:
     return base64.urlsafe_b64encode(json.dumps([kind, *position]).encode()).decode()
 
 
-def read_token(kind: str, token: str, *, length: int) -> tuple[int, ...] | None:
+def read_token(kind: str, token: str, *, length: int, name: str = "page token") -> tuple[int, ...] | None:
     """Return the position in a token, of `length` numbers; None for the empty token of the first page.
+
+    `name` is what the caller's contract calls the token.
 
     Raises:
         InvalidArgumentError: the token is not one that this listing made.
@@ -28,6 +30,6 @@ def read_token(kind: str, token: str, *, length: int) -> tuple[int, ...] | None:
             raise ValueError(token)
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise InvalidArgumentError(
-            "the page token is not one that this listing gave; pass the token of the page before, unchanged"
+            f"the {name} is not one that this call gave; pass that of the answer before, unchanged"
         ) from None
     return tuple(position)

@@ -120,7 +120,7 @@ class CommitNews:
         try:
             yield closed
         finally:
-            if not connection.is_closed():
+            if not closed.is_set():
                 connection.remove_termination_listener(lost)
                 await connection.remove_listener(CHANNEL, self._hear)
 
