@@ -22,7 +22,8 @@ STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a p
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
 
 Where one of the first five or of the last four is not set, the variable of MLflow's name is read:
-MLFLOW_TRACKING_URI and so on. They are read when they are needed, not at import: scripts set them after importing.
+MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
+imported from. They are read when they are needed, not at import: scripts set them after importing.
 """
 
 import os
@@ -154,6 +155,14 @@ def rank() -> int | None:
                 raise invalid(f"{variable} is {text!r}; a rank is a number from 0.")
             return int(text)
     return None
+
+
+def mlflow_credentials() -> tuple[str, str, str]:
+    """Return user name, password and token for a server of MLflow that is imported from; empty where not set."""
+    name, password, token = (
+        os.environ.get(f"MLFLOW_TRACKING_{what}", "") for what in ("USERNAME", "PASSWORD", "TOKEN")
+    )
+    return name, password, token
 
 
 def reach_timeout_s() -> float:

@@ -117,6 +117,10 @@ def test_an_export_comes_back_to_where_it_came_from(client: StepwellClient, tmp_
     assert "1 runs, 0 new points" in run_import("export", str(tmp_path / "second"))
     assert same(points_of(run_id, "loss"), points)
     assert len(points_of(run_id, "acc")) == len(points) + 1
+    (tmp_path / "second" / "tags.parquet").unlink()
+    refused = CliRunner().invoke(imports, ["export", str(tmp_path / "second")])
+    assert refused.exit_code == 1
+    assert "tags.parquet" in refused.output
 
 
 def test_a_run_that_grew_is_imported_again(
@@ -324,6 +328,7 @@ def mlflow_server() -> Iterator[tuple[str, str]]:
 
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
+            assert self.headers["Authorization"] == "Basic YWRhOnNlY3JldA=="  # ada:secret
             token = query.get("page_token")
             if "artifacts/list" in self.path:
                 return self.say(listed["path" in query])
@@ -355,7 +360,14 @@ def mlflow_server() -> Iterator[tuple[str, str]]:
     server.server_close()
 
 
-def test_a_server_of_mlflow(client: StepwellClient, mlflow_server: tuple[str, str], tmp_path: Path) -> None:
+def test_a_server_of_mlflow(
+    client: StepwellClient,
+    mlflow_server: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     location, run_id = mlflow_server
     assert "1 runs, 5 new points, 1 new artifacts" in run_import("mlflow", location)
     assert "1 runs, 0 new points, 0 new artifacts" in run_import("mlflow", location)

@@ -19,7 +19,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command's StepwellException become one line and exit code 1."""
+    """Let a command's StepwellException, or a file that cannot be read or written, become one line and exit code 1."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
@@ -27,6 +27,10 @@ def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, **options)
         except StepwellException as failure:
             raise click.ClickException(failure.message) from failure
+        except BrokenPipeError:
+            raise  # nobody reads on, so there is nobody to tell; click ends the command
+        except OSError as failure:
+            raise click.ClickException(str(failure)) from failure
 
     return run
 

@@ -9,7 +9,7 @@
 | points/part-00000.parquet, ... | run_id, key, step, timestamp, value |
 | artifacts/<run_id>/<path> | the artifacts themselves, when they are asked for |
 
-Times are milliseconds since the epoch. A file that is not finished is named .partial.
+Times are milliseconds since the epoch. A file that is not finished is named .partial; runs.parquet comes last.
 """
 
 import json
@@ -72,9 +72,9 @@ def export_runs(
     found = [calls.get_run(run) if isinstance(run, str) else run for run in runs]
     (folder / "points").mkdir(parents=True, exist_ok=True)
     export = _Export(uri, folder, ExportReport(runs=len(found)), progress)
-    export.write_runs(found)
     export.write_artifacts(found, with_artifacts=with_artifacts)
     export.write_points([(run.info.run_id, key) for run in found for key in run.data.metrics])
+    export.write_runs(found)  # last: without runs.parquet nobody takes it for a whole export
     return export.report
 
 
@@ -100,6 +100,9 @@ class _Export:
             (one.experiment_id, one.name, json.dumps(one.tags)) for one in experiments.values()
         ]
         self._write("experiments", {"experiment_id": str, "name": str, "tags": str}, rows)
+        for name in ("params", "tags"):
+            rows = [(run.info.run_id, *item) for run in runs for item in getattr(run.data, name).items()]
+            self._write(name, {"run_id": str, "key": str, "value": str}, rows)
         infos = [run.info for run in runs]
         rows = [
             (info.run_id, info.experiment_id, experiments[info.experiment_id].name, info.run_name, info.status,
@@ -111,9 +114,6 @@ class _Export:
             "end_time": int, "user": str, "artifact_uri": str,
         }  # fmt: skip
         self._write("runs", columns, rows)
-        for name in ("params", "tags"):
-            rows = [(run.info.run_id, *item) for run in runs for item in getattr(run.data, name).items()]
-            self._write(name, {"run_id": str, "key": str, "value": str}, rows)
 
     def write_artifacts(self, runs: Sequence[Run], *, with_artifacts: bool) -> None:
         """List the artifacts of all runs, and fetch them if they are wanted."""

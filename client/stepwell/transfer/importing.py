@@ -118,7 +118,8 @@ def _writer_id(spec: runs_pb2.RunSpec, what: str) -> str:
 
 def _note(report: ImportReport, writer: BulkWriter) -> None:
     report.refuse(
-        (f"{rejected.key}: {rejected.reason}" for rejected in writer.rejected),
+        # Without a key it is not about one metric, param or tag.
+        (f"{it.key}: {it.reason}" if it.key else it.reason for it in writer.rejected),
         sum(rejected.count for rejected in writer.rejected),
     )
 

@@ -3,6 +3,7 @@
 MLflow keeps the infinities as plus or minus 1.7976931348623157e308, which are taken for infinities again.
 """
 
+import base64
 import http.client
 import json
 import math
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stepwell import settings
 from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import ServerArtifacts
 from stepwell.transfer.sources import ImportedExperiment, ImportedRun, PointColumns, columns
@@ -28,7 +30,7 @@ HTTP_TIMEOUT_S = 120.0
 
 
 class MlflowServer:
-    """A tracking server, through its REST API."""
+    """A tracking server, through its REST API; MLFLOW_TRACKING_USERNAME and the like say who asks."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -115,7 +117,7 @@ class MlflowServer:
     @contextmanager
     def _opened(self, path: str, data: bytes | None) -> Iterator[Any]:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            f"{self._uri}/{path}", data=data, headers={"Content-Type": "application/json"}
+            f"{self._uri}/{path}", data=data, headers={"Content-Type": "application/json", **_authorization()}
         )
         try:
             with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
@@ -125,6 +127,16 @@ class MlflowServer:
                 f"MLflow's server {self._uri} did not answer {path.partition('?')[0]}: {failure}.",
                 "TEMPORARILY_UNAVAILABLE",
             ) from None
+
+
+def _authorization() -> dict[str, str]:
+    """Return the header that says who asks, from the variables that MLflow's client reads."""
+    name, password, token = settings.mlflow_credentials()
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if name:
+        return {"Authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}
+    return {}
 
 
 def restored(value: float | None) -> float:

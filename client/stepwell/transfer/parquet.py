@@ -20,7 +20,9 @@ class ParquetFolder:
         self._parquet = extras.load("pyarrow.parquet", "Importing an export", "stepwell[export]")
         self._dataset = extras.load("pyarrow.dataset", "Importing an export", "stepwell[export]")
         if not (folder / "runs.parquet").is_file():
-            raise invalid(f"{str(folder)!r} is no export of Stepwell: it has no runs.parquet.")
+            raise invalid(
+                f"{str(folder)!r} is no export of Stepwell, or it was not finished: it has no runs.parquet."
+            )
         self._folder = folder
 
     def experiments(self) -> Iterator[ImportedExperiment]:
