@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.reading import EVERYTHING, HistoryCursor, Selection, SeriesName
@@ -92,6 +92,8 @@ async def test_a_cursor_survives_inserts(pool: Pool) -> None:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BATCHES, STEPS, STEPS, TIMES, TIMES, st.sampled_from([None, [0], [1], [0, 1]]), st.integers(1, 9))
+@example([(0, "a", [(5, 1, 0.0)]), (1, "a", [(5, 3, 0.0)])], -3, 5, 0, 9, None, 1)
+@example([(0, "a", [(5, 3, 0.0)]), (1, "a", [(5, 1, 0.0)])], -3, 5, 0, 9, None, 1)
 async def test_a_selection_cuts_points_and_not_chunks(
     pool: Pool,
     batches: list[tuple[int, str, list[Point]]],
