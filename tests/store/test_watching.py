@@ -89,6 +89,7 @@ async def test_merges_leave_alone_what_watchers_have_not_read(pool: Pool) -> Non
 async def test_who_was_away_while_points_were_merged_starts_anew(pool: Pool) -> None:
     run_id = await new_run(pool)
     log, watcher, other = StoredLog(pool, run_id), Watcher(pool, run_id), Watcher(pool, run_id)
+    await StoredLog(pool, run_id).commit({"loss": [(9, 0, 3.0)]})  # who starts anew needs this one, too
     await log.commit({"loss": [(5, 0, 1.0)]})
     await watcher.look()
     await log.commit({"loss": [(3, 0, 2.0)]})
@@ -100,7 +101,7 @@ async def test_who_was_away_while_points_were_merged_starts_anew(pool: Pool) -> 
     await other.look()
     assert (watcher.restarts, other.restarts) == (1, 0)
     for each in (watcher, other):
-        assert sorted(each.points["loss"]) == [(3, 0, 2.0), (4, 0, math.inf), (5, 0, 1.0)]
+        assert sorted(each.points["loss"]) == [(3, 0, 2.0), (4, 0, math.inf), (5, 0, 1.0), (9, 0, 3.0)]
 
 
 async def test_what_is_too_much_comes_summed_up(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
