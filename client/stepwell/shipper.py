@@ -226,7 +226,7 @@ class Shipper:
     def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
         for rejection in rejections:
-            _log.warning("The server refused %r: %s", rejection.key, rejection.reason)
+            _log.warning("The server refused %s: %s", rejection.key or "what was logged", rejection.reason)
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
