@@ -78,6 +78,7 @@ class RawWriter:
     async def send(self, born: float | None = None) -> None:
         """Send one batch, waiting while too many are under way; `born` is the time of its first point."""
         await self._room.acquire()
+        self._raise_if_broken()
         born = time.monotonic() if born is None else born
         request = self.request()
         self._born.append((self.position, born))
@@ -107,17 +108,25 @@ class RawWriter:
         return ingest_pb2.StreamRequest(batch=batch).SerializeToString()
 
     async def _read(self) -> None:
-        while (answer := await self._call.read()) is not grpc.aio.EOF:
-            assert answer.WhichOneof("message") == "committed", answer
-            now = time.monotonic()
-            self.committed = answer.committed.position
-            while self._born and self._born[0][0] <= self.committed:
-                self._lags.seconds.append(now - self._born.pop(0)[1])
-                self._room.release()
+        try:
+            while (answer := await self._call.read()) is not grpc.aio.EOF:
+                assert answer.WhichOneof("message") == "committed", answer
+                now = time.monotonic()
+                self.committed = answer.committed.position
+                while self._born and self._born[0][0] <= self.committed:
+                    self._lags.seconds.append(now - self._born.pop(0)[1])
+                    self._room.release()
+        finally:
+            self._room.release()  # who waits for room must see that there will be none
+
+    def _raise_if_broken(self) -> None:
+        if self._reader.done():
+            self._reader.result()
 
     async def settled(self) -> None:
         """Wait until everything that was sent is committed."""
         while self.committed < self.position:  # noqa: ASYNC110 - the reader may be anywhere in between
+            self._raise_if_broken()
             await asyncio.sleep(0.001)
 
     async def close(self) -> None:

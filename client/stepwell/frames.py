@@ -6,13 +6,15 @@ frame    payload length u32 | crc32 of kind and payload u32 | kind u8 | 3 zero b
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 
 _HEAD = struct.Struct("<IIB3x")
 # A frame that says it is longer than this is damaged: 16 MiB, twice what any writer makes.
 FRAME_BYTES_MAX = 16 * 2**20
+# One write takes at most 1,024 pieces (IOV_MAX of Linux and macOS), and a frame is two.
+FRAMES_AT_ONCE_MAX = 512
 # Params and tags take some 50 bytes each: a thousand of them with one read.
 READ_AHEAD_BYTES = 64 * 1024
 
@@ -37,23 +39,26 @@ class FrameFile:
         self.size = 0
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    def append(self, kind: Kind, payload: bytes) -> int:
-        """Append a frame with one write and return its offset; the bytes belong to the kernel when it returns.
+    def append(self, kind: Kind, payloads: Sequence[bytes]) -> list[int]:
+        """Append frames with one write and return their offsets; the bytes belong to the kernel when it returns.
 
         Raises:
-            OSError: there is no room; nothing of the frame stays.
+            OSError: there is no room; nothing of the frames stays. Or there are more than FRAMES_AT_ONCE_MAX.
         """
-        head = _HEAD.pack(len(payload), _checksum(kind, payload), kind)
-        offset, size = self.size, len(head) + len(payload)
+        offsets, parts, end = [], [], self.size
+        for payload in payloads:
+            offsets.append(end)
+            parts += [_HEAD.pack(len(payload), _checksum(kind, payload), kind), payload]
+            end += _HEAD.size + len(payload)
         try:
-            written = os.writev(self._descriptor, (head, payload))
-            if written < size:
+            written = os.writev(self._descriptor, parts)
+            if written < end - self.size:
                 raise OSError(28, os.strerror(28), str(self.path))
         except OSError:
-            os.ftruncate(self._descriptor, offset)
+            os.ftruncate(self._descriptor, self.size)
             raise
-        self.size += size
-        return offset
+        self.size = end
+        return offsets
 
     def close(self) -> None:
         """Let go of the file."""

@@ -75,10 +75,7 @@ def log_params(
     texts = {
         values.check_key("Param", key): values.to_param_value(key, value) for key, value in params.items()
     }
-    for key, text in texts.items():
-        writer.check_param(key, text)
-    for key, text in texts.items():
-        writer.log_param(key, text)
+    writer.log_params(texts)
     return answer(writer, synchronous, *texts)
 
 
@@ -87,8 +84,7 @@ def set_tags(
 ) -> PendingWrite | None:
     """Set tags; their values become text."""
     texts = values.to_run_tags(tags)
-    for key, text in texts.items():
-        writer.log_tag(key, text)
+    writer.log_tags(texts)
     return answer(writer, synchronous, *texts)
 
 

@@ -174,8 +174,9 @@ class Shipper:
     async def _send(self, call: Call, position: int) -> None:
         table = KeyTable()
         while True:
+            urgent = self._hurried.is_set()
             self._hurried.clear()
-            position = await self._send_what_waits(call, position, table)
+            position = await self._send_what_waits(call, position, table, urgent=urgent)
             await self._shipment.breathe()
             if self._shipment.is_complete(position):
                 break
@@ -184,13 +185,14 @@ class Shipper:
             await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
         await call.done_writing()
 
-    async def _send_what_waits(self, call: Call, position: int, table: KeyTable) -> int:
+    async def _send_what_waits(self, call: Call, position: int, table: KeyTable, *, urgent: bool) -> int:
         """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
         more = True
         while more and await self._has_room() and (cut := read_batch(self._reader, position, table)):
             self._delivery.sent(position, cut.batch.end_position, cut.records)
             position, more = cut.batch.end_position, cut.more
-            _give_way()
+            if not urgent:  # else somebody waits for just this
+                _give_way()
             await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
             _give_way()
         return position
@@ -224,7 +226,7 @@ class Shipper:
     def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
         for rejection in rejections:
-            _log.warning("The server refused %r: %s", rejection.key, rejection.reason)
+            _log.warning("The server refused %s: %s", rejection.key or "what was logged", rejection.reason)
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 

@@ -25,7 +25,7 @@ from typing import TypeVar
 from stepwell import arrays
 from stepwell.arrays import ArrayPoints
 from stepwell.errors import StepwellException, invalid
-from stepwell.frames import FrameFile, Kind
+from stepwell.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
 from stepwell.full_segments import FullSegments
 from stepwell.segment import (
     ARRAY_MARK,
@@ -45,6 +45,8 @@ from stepwell.segment import (
 METRICS_MAX = 100_000
 # A log file that has become so long (4 MiB) is followed by another one, so that delivered ones can go.
 LOG_FILE_BYTES = 4 * 2**20
+# What is written at once of many entries: 64 KiB, so that even a small spool has room for it.
+APPEND_BYTES_MAX = 64 * 1024
 # Points of one array frame; longer arrays become several.
 ARRAY_POINTS_MAX = 65_536
 # Large segments that are made ahead of time; of the small ones at the beginning it is one. At a million points a second
@@ -154,7 +156,7 @@ class Spool:
                     raise SealedError
                 if len(self.numbers) == METRICS_MAX:
                     raise StepwellException(f"A run has at most {METRICS_MAX} metrics.", "RESOURCE_EXHAUSTED")
-                self._with_room(lambda: self._names.append(Kind.NAME, name.encode()))
+                self._with_room(lambda: self._names.append(Kind.NAME, [name.encode()]))
                 number = self.numbers[name] = len(self.numbers) + 1
             return number
 
@@ -163,8 +165,12 @@ class Spool:
         return next(name for name, known in self.numbers.items() if known == number)
 
     def append_entry(self, payload: bytes) -> None:
-        """Append an entry, an encoded `Entry` message; errors as for points."""
-        self._append_frame(Kind.ENTRY, payload, ENTRY_MARK)
+        """Append an entry, an encoded `Entry` message; errors as for points, and SealedError."""
+        self.append_entries(deque([payload]))
+
+    def append_entries(self, payloads: deque[bytes]) -> None:
+        """Append entries, many with one write. Each leaves the queue when it is safe; errors as for one."""
+        self._append_frames(Kind.ENTRY, payloads, ENTRY_MARK)
 
     def append_array(self, points: ArrayPoints) -> None:
         """Append points of one metric, at least one; errors as for points."""
@@ -172,7 +178,7 @@ class Spool:
             span = slice(start, start + ARRAY_POINTS_MAX)
             columns = points.steps[span], points.timestamps_ms[span], points.values[span]
             piece = ArrayPoints(points.number, *columns)
-            self._append_frame(Kind.ARRAY, arrays.encode(piece), ARRAY_MARK)
+            self._append_frames(Kind.ARRAY, deque([arrays.encode(piece)]), ARRAY_MARK)
             self._array_points += len(piece) - 1
 
     def end_position(self) -> int:
@@ -314,17 +320,25 @@ class Spool:
             return
         self.append_point(number, step, timestamp_ms, value)
 
-    def _append_frame(self, kind: Kind, payload: bytes, mark: int) -> None:
-        with self._lock:
-            if self._sealed:
-                raise SealedError
-            self._rotate_log()
-            # First what it says, then its mark: a reader that sees the mark finds the rest.
-            offset = self._with_room(lambda: self._log_file.append(kind, payload), len(payload))
-            self._bytes += self._log_file.size - offset
-            number = self._log_number
-            while not self._put_mark(self._segment, offset, number, mark):
-                self._extend(self._segment)
+    def _append_frames(self, kind: Kind, payloads: deque[bytes], mark: int) -> None:
+        while payloads:
+            with self._lock:
+                if self._sealed:
+                    raise SealedError
+                self._rotate_log()
+                # First what they say, then their marks: a reader that sees a mark finds the rest.
+                offsets = self._write_frames(kind, _first_group(payloads))
+                number = self._log_number
+                for offset in offsets:
+                    while not self._put_mark(self._segment, offset, number, mark):
+                        self._extend(self._segment)
+                    payloads.popleft()
+
+    def _write_frames(self, kind: Kind, payloads: list[bytes]) -> list[int]:
+        size = sum(map(len, payloads))
+        offsets = self._with_room(lambda: self._log_file.append(kind, payloads), size)
+        self._bytes += self._log_file.size - offsets[0]
+        return offsets
 
     def _put_mark(self, segment: Segment, frame_offset: int, log_number: int, mark: int) -> bool:
         offset = next(segment.offsets)
@@ -429,6 +443,18 @@ class Spool:
         path.unlink(missing_ok=True)
         self._bytes -= size
         self._room.notify_all()
+
+
+def _first_group(payloads: Iterable[bytes]) -> list[bytes]:
+    """Take from the beginning what is written at once, at least one."""
+    group: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        size += len(payload)
+        if group and (size > APPEND_BYTES_MAX or len(group) == FRAMES_AT_ONCE_MAX):
+            break
+        group.append(payload)
+    return group
 
 
 def _write_through(path: Path) -> None:

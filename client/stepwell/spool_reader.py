@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,9 +247,10 @@ class SpoolReader:
         reader = FrameReader()
         indexes = (records["mark"] > VOID_MARK).nonzero()[0]
         places = (records[name][indexes].tolist() for name in ("mark", "timestamp_ms", "step"))
+        log_file = cache(lambda number: self.folder / log_file_name(number))
         for index, mark, log_number, offset in zip(indexes.tolist(), *places, strict=True):
             kind = Kind.ENTRY if mark == ENTRY_MARK else Kind.ARRAY
-            frame = self._frame(reader, self.folder / log_file_name(log_number), offset, kind)
+            frame = self._frame(reader, log_file(log_number), offset, kind)
             bytes_max -= len(frame)
             if bytes_max < 0 and frames_found:
                 end, more = start + index, True

@@ -3,7 +3,9 @@
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -115,22 +117,22 @@ class RunWriter:
 
         self._append(append)
 
-    def log_param(self, key: str, value: str) -> None:
-        """Log a param; name and value are checked already.
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log params; names and values are checked already.
 
         Raises:
-            StepwellException: INVALID_PARAMETER_VALUE when this process has logged another value before.
+            StepwellException: INVALID_PARAMETER_VALUE when this process has logged another value of one of them
+                before; then nothing is logged.
         """
         from stepwell import wire
 
-        self.check_param(key, value)
-        if key not in self._params:
-            self._append_entry(wire.param_entry(key, value))
-            if len(self._params) < PARAMS_KNOWN_MAX:
-                self._params[key] = value
+        for key, value in params.items():
+            self._check_param(key, value)
+        new = {key: value for key, value in params.items() if key not in self._params}
+        self._append_entries(wire.param_entry(key, value) for key, value in new.items())
+        self._params.update(islice(new.items(), max(PARAMS_KNOWN_MAX - len(self._params), 0)))
 
-    def check_param(self, key: str, value: str) -> None:
-        """Raise StepwellException INVALID_PARAMETER_VALUE if the param is known to have another value."""
+    def _check_param(self, key: str, value: str) -> None:
         known = self._params.get(key, value)
         if known == value:
             return
@@ -143,17 +145,17 @@ class RunWriter:
             f"cannot become {value!r}. Use a tag for what changes, or a nested run for another set of params."
         )
 
-    def log_tag(self, key: str, value: str) -> None:
-        """Log a tag; name and value are checked already."""
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Log tags; names and values are checked already."""
         from stepwell import wire
 
-        self._append_entry(wire.tag_entry(key, value))
+        self._append_entries(wire.tag_entry(key, value) for key, value in tags.items())
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""
         from stepwell import wire
 
-        self._append_entry(wire.status_entry(status, end_time_ms))
+        self._append_entries([wire.status_entry(status, end_time_ms)])
 
     def flush(self, timeout_s: float | None = None) -> Receipt:
         """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
@@ -191,8 +193,10 @@ class RunWriter:
         """The log that entries go to, if there is one."""
         return self._log
 
-    def _append_entry(self, entry: "ingest_pb2.Entry") -> None:
-        self._append(lambda log: log.append_entry(entry))
+    def _append_entries(self, entries: "Iterable[ingest_pb2.Entry]") -> None:
+        payloads = deque(entry.SerializeToString() for entry in entries)
+        if payloads:
+            self._append(lambda log: log.append_entries(payloads))
 
     def _append(self, append: Callable[["WriterLog"], None]) -> None:
         """Append to the log that there is now; when another thread ends it meanwhile, to the next one."""

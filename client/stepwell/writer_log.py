@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 import uuid
+from collections import deque
 from logging import getLogger
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,9 @@ class WriterLog:
         self._shipper: Shipper | None = None
         self._shipping_epoch = -1
 
-    def append_entry(self, entry: "ingest_pb2.Entry") -> None:
-        """Append a param, a tag or a status; spool.SealedError when the log has ended."""
-        self.spool.append_entry(entry.SerializeToString())
+    def append_entries(self, payloads: deque[bytes]) -> None:
+        """Append params, tags or statuses, encoded; see `Spool.append_entries`."""
+        self.spool.append_entries(payloads)
 
     def append_array(self, points: ArrayPoints) -> None:
         """Append points of one metric; spool.SealedError when the log has ended."""

@@ -4,6 +4,7 @@
     ├── NotFoundError           RESOURCE_DOES_NOT_EXIST
     ├── AlreadyExistsError      RESOURCE_ALREADY_EXISTS
     ├── InvalidArgumentError    INVALID_PARAMETER_VALUE
+    │   └── BadPatternError     the same; which pattern of a filter it is
     ├── InvalidStateError       INVALID_STATE
     ├── UnavailableError        TEMPORARILY_UNAVAILABLE
     └── StartupError            the server cannot start; the message says why and what to do
@@ -37,6 +38,14 @@ class InvalidArgumentError(StepwellError):
     """A value that can never be right, whatever is stored."""
 
     error_code = "INVALID_PARAMETER_VALUE"
+
+
+class BadPatternError(InvalidArgumentError):
+    """A pattern of a filter that is no regular expression; `place` is where it begins in the filter, from 0."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 class InvalidStateError(StepwellError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import BadPatternError
 from stepwell_server.model import Dataset, DatasetInput, ViewType
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
@@ -321,9 +321,12 @@ async def test_only_what_is_wanted_is_read(store: PostgresSearchStore) -> None:
 
 
 async def test_a_regular_expression_that_is_none_is_refused(store: PostgresSearchStore) -> None:
-    filter_ = parse_filter("params.lr REGEXP '('", RUNS)
-    with pytest.raises(InvalidArgumentError, match="pattern of the filter"):
-        await store.search_runs(RunSearch([0], ViewType.ALL, filter_, (), 1))
+    text = "params.none REGEXP 'a' AND NOT (status = 'x' OR params.none RLIKE '(')"
+    with pytest.raises(
+        BadPatternError, match=r"no regular expression: parentheses \(\) not balanced"
+    ) as refused:
+        await store.search_runs(RunSearch([0], ViewType.ALL, parse_filter(text, RUNS), (), 1))
+    assert refused.value.place == text.index("'('")
 
 
 async def test_pages_stay_where_they_are_while_runs_are_added(store: PostgresSearchStore, pool: Pool) -> None:

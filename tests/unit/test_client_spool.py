@@ -3,6 +3,7 @@
 import os
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,15 @@ def all_steps(of: SpoolReader, position: int = 0, records: int = ALL) -> list[in
     return steps
 
 
+def all_entries(log: Spool) -> list[tuple[int, bytes]]:
+    entries: list[tuple[int, bytes]] = []
+    of, position = reader(log), 0
+    while (piece := of.read(position, ALL, ALL)) is not None:
+        entries += piece.entries
+        position = piece.end_position
+    return entries
+
+
 def test_nothing_yet(log: Spool) -> None:
     assert reader(log).read(0, ALL, ALL) is None
     assert log.end_position() == reader(log).end_position() == 0
@@ -89,6 +99,22 @@ def test_entries_keep_their_positions(log: Spool) -> None:
         log.append_point(number, 0, 0, 0.0)
         log.append_entry(payload)
     assert reader(log).read(0, ALL, ALL).entries == [(1, b"a"), (3, b"bb")]
+
+
+def test_many_entries_of_any_length_keep_their_order(log: Spool) -> None:
+    payloads = [bytes([number % 251]) * length for number, length in enumerate([1] * 3_000 + [40_000] * 5)]
+    waiting = deque(payloads)
+    log.append_entries(waiting)
+    assert not waiting
+    assert all_entries(log) == list(enumerate(payloads))
+
+
+def test_entries_that_the_end_of_a_log_leaves_over_stay_in_the_queue(tmp_path: Path) -> None:
+    log = Spool(tmp_path, SpoolLimits(10**9, "raise"), lambda *_: None, lambda: log.seal())
+    waiting = deque([b"x"] * 3 * FIRST_SEGMENT_RECORDS)
+    with pytest.raises(SealedError):
+        log.append_entries(waiting)
+    assert 0 < len(waiting) == 3 * FIRST_SEGMENT_RECORDS - len(all_entries(log))
 
 
 def test_slices_are_bounded_in_bytes(log: Spool) -> None:

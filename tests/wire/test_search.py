@@ -102,8 +102,10 @@ async def test_wrong_searches_are_refused(channel: grpc.aio.Channel, search: Sea
         await names(search, page_size=50_001)
     async with invalid("view type"):
         await names(search, view_type=9)
-    async with invalid("pattern of the filter"):
+    async with invalid("invalid (character 17):\nrun_name REGEXP '*'\n                ^"):
         await names(search, "run_name REGEXP '*'")
+    async with invalid("no regular expression"):
+        await change(search, "run_name REGEXP '*'", delete=search_pb2.DeleteRuns())
     async with invalid("run_id IS NOT NULL"):
         await change(search, " ", delete=search_pb2.DeleteRuns())
     async with invalid("set delete, restore or tag"):

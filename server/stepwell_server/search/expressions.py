@@ -5,8 +5,9 @@ neither true nor false, as in SQL: neither it nor its NOT matches. Comparisons w
 `!=`, NOT IN and NOT BETWEEN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from decimal import Decimal
 from enum import Enum
 
@@ -103,11 +104,15 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`field LIKE pattern`; % stands for any text, _ for one character. REGEXP finds its pattern anywhere."""
+    """`field LIKE pattern`; % stands for any text, _ for one character. REGEXP finds its pattern anywhere.
+
+    `place` is the character of the filter at which the pattern begins, from 0.
+    """
 
     field: Field
     kind: PatternKind
     pattern: str
+    place: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +160,15 @@ def conjuncts(expression: Expression | None) -> Sequence[Expression]:
     if expression is None:
         return ()
     return expression.operands if isinstance(expression, And) else (expression,)
+
+
+def regular_expressions(expression: Expression | None) -> Iterator[Matches]:
+    """Yield the conditions with regular expressions, from left to right."""
+    match expression:
+        case Matches(kind=PatternKind.REGEXP):
+            yield expression
+        case Not(operand):
+            yield from regular_expressions(operand)
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from regular_expressions(operand)

@@ -33,6 +33,8 @@ _WORDS = {
     "$END": "the end",
 }
 
+_QUOTES = ("'", '"', "`")
+
 
 def problem(text: str, position: int, reason: str) -> InvalidArgumentError:
     """Return the error for what is wrong at a character (from 0) of a text, with a line that points at it."""
@@ -46,6 +48,14 @@ def problem(text: str, position: int, reason: str) -> InvalidArgumentError:
 
 def unexpected(text: str, position: int, expected: Iterable[str]) -> InvalidArgumentError:
     """Return the error for a character that cannot stand where it does; `expected` are terminals of the grammar."""
+    if text[position : position + 1] == "." and text[position + 1 : position + 2] in _QUOTES:
+        position += 1
+    if text[position : position + 1] in _QUOTES:
+        return problem(text, position, "the quote that begins here is not closed")
+    if text[position : position + 1] == ".":
+        return problem(
+            text, position, "what has a dot begins with metrics params tags attributes or datasets"
+        )
     wanted = set(expected)
     if "QUALIFIED" in wanted:
         wanted -= {"STRING", "BACKTICKED"}  # quoted names of attributes: possible, but nobody means them

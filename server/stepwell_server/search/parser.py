@@ -86,7 +86,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             self._refuse(
                 string, r"the pattern ends with a backslash, which takes the next character; write \\"
             )
-        return self._counted(ex.Matches(field, kind, pattern), negation)
+        return self._counted(ex.Matches(field, kind, pattern, string.start_pos or 0), negation)
 
     def presence(self, parts: list[Any]) -> ex.Expression:
         return self._counted(ex.IsNull(parts[0]), parts[2])

@@ -1,12 +1,14 @@
 """The rules of searches."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import BadPatternError, InvalidArgumentError
 from stepwell_server.model import RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
+from stepwell_server.search.messages import problem
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
@@ -60,7 +62,9 @@ class SearchService:
             read_search_token(digest, wanted.page_token, order),
             wanted.projection,
         )
-        return _page(await self._store.search_runs(search), size, digest, run_bytes)
+        with _pointing_at_patterns(wanted.filter):
+            found = await self._store.search_runs(search)
+        return _page(found, size, digest, run_bytes)
 
     async def experiments(
         self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str
@@ -71,15 +75,19 @@ class SearchService:
         digest = search_digest("experiments", filter_, view, list(order_by))
         after = read_search_token(digest, page_token, order)
         search = ExperimentSearch(view, parse_filter(filter_, EXPERIMENTS), order, size + 1, after)
-        return _page(await self._store.search_experiments(search), size, digest, experiment_bytes)
+        with _pointing_at_patterns(filter_):
+            found = await self._store.search_experiments(search)
+        return _page(found, size, digest, experiment_bytes)
 
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Delete the active runs that a filter finds; returns how many."""
-        return await self._store.delete_runs(experiment_ids, _some(filter_))
+        with _pointing_at_patterns(filter_):
+            return await self._store.delete_runs(experiment_ids, _some(filter_))
 
     async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Restore the deleted runs of active experiments that a filter finds; returns how many."""
-        return await self._store.restore_runs(experiment_ids, _some(filter_))
+        with _pointing_at_patterns(filter_):
+            return await self._store.restore_runs(experiment_ids, _some(filter_))
 
     async def tag_runs(
         self, experiment_ids: Sequence[int] | None, filter_: str, tags: Mapping[str, str]
@@ -89,7 +97,17 @@ class SearchService:
             validation.check_run_tag(key, value)
         if RUN_NAME_TAG in tags:
             raise InvalidArgumentError(f"runs are renamed one by one, so {RUN_NAME_TAG} cannot be set here")
-        return await self._store.tag_runs(experiment_ids, _some(filter_), tags) if tags else 0
+        with _pointing_at_patterns(filter_):
+            return await self._store.tag_runs(experiment_ids, _some(filter_), tags) if tags else 0
+
+
+@contextmanager
+def _pointing_at_patterns(filter_: str) -> Iterator[None]:
+    """Point at a pattern that only the store can tell to be wrong, as the parser points at all else."""
+    try:
+        yield
+    except BadPatternError as error:
+        raise problem(filter_, error.place, str(error)) from None
 
 
 def _some(filter_: str) -> Expression:

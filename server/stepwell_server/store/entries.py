@@ -36,8 +36,7 @@ async def _write_params(connection: Connection, params: Sequence[tuple[int, UUID
     first_values: dict[tuple[UUID, str], str] = {}
     for _, run_id, entry in params:
         first_values.setdefault((run_id, entry.key), entry.value)
-    added = await connection.fetchval(_SQL["add_params"], *_columns(first_values))
-    if added == len(params):
+    if await connection.execute(_SQL["add_params"], *_columns(first_values)) == f"INSERT 0 {len(params)}":
         return {}  # all of them are new, so none has changed
     changed = await connection.fetch(
         _SQL["changed_params"],

@@ -221,7 +221,7 @@ class SearchStore(Protocol):
         """Return a page of runs in order, each with its position; one statement, whatever the page holds.
 
         Raises:
-            InvalidArgumentError: a regular expression that PostgreSQL does not take.
+            BadPatternError: a regular expression that PostgreSQL does not take.
         """
         ...
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import BadPatternError
 from stepwell_server.model import Experiment, Run
-from stepwell_server.search.expressions import Expression
+from stepwell_server.search.expressions import Expression, regular_expressions
 from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 from stepwell_server.store.experiments import experiment_of
 from stepwell_server.store.metrics import MetricNames
@@ -18,6 +18,9 @@ from stepwell_server.store.search.change_query import ChangeQuery
 from stepwell_server.store.search.experiment_query import ExperimentQuery
 from stepwell_server.store.search.ordering import Ordering, key_position
 from stepwell_server.store.search.run_query import RunQuery
+from stepwell_server.store.sql import load
+
+_SQL = load("searches")
 
 
 class PostgresSearchStore:
@@ -30,7 +33,7 @@ class PostgresSearchStore:
     async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
         """See `ports.SearchStore`."""
         query = self._compile(search)
-        async with self._searching() as connection:
+        async with self._searching(search.filter) as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
             ids = {number for row in rows for number in row.get("metric_ids") or ()}
             names = await self._metric_names.resolve(connection, ids)
@@ -45,7 +48,7 @@ class PostgresSearchStore:
     async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
         """See `ports.SearchStore`."""
         query = ExperimentQuery(search)
-        async with self._searching() as connection:
+        async with self._searching(search.filter) as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
         return [
             (
@@ -58,33 +61,46 @@ class PostgresSearchStore:
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
         """See `ports.SearchStore`."""
         query = ChangeQuery(experiment_ids, filter_)
-        return await self._change(query.delete(), query)
+        return await self._change(query.delete(), query, filter_)
 
     async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
         """See `ports.SearchStore`."""
         query = ChangeQuery(experiment_ids, filter_)
-        return await self._change(query.restore(), query)
+        return await self._change(query.restore(), query, filter_)
 
     async def tag_runs(
         self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
     ) -> int:
         """See `ports.SearchStore`."""
         query = ChangeQuery(experiment_ids, filter_)
-        return await self._change(query.tag(tags), query)
+        return await self._change(query.tag(tags), query, filter_)
 
-    async def _change(self, text: str, query: ChangeQuery) -> int:
-        async with self._searching() as connection:
+    async def _change(self, text: str, query: ChangeQuery, filter_: Expression) -> int:
+        async with self._searching(filter_) as connection:
             runs: int = await connection.fetchval(text, *query.parameters.values)
         return runs
 
     @asynccontextmanager
-    async def _searching(self) -> AsyncIterator[Connection]:
-        """Lend a connection; what only PostgreSQL can tell to be wrong with a pattern becomes InvalidArgumentError."""
+    async def _searching(self, filter_: Expression | None) -> AsyncIterator[Connection]:
+        """Lend a connection, for a filter whose patterns are in order; raises BadPatternError."""
+        async with self._pool.connection() as connection:
+            await _check_patterns(connection, filter_)
+            yield connection
+
+
+async def _check_patterns(connection: Connection, filter_: Expression | None) -> None:
+    """Raise BadPatternError for the first that PostgreSQL does not take.
+
+    The search itself would not say which one that is, and would not meet it where nothing is compared with it.
+    """
+    for condition in regular_expressions(filter_):
         try:
-            async with self._pool.connection() as connection:
-                yield connection
+            await connection.fetchval(_SQL["try_pattern"], condition.pattern)
         except asyncpg.InvalidRegularExpressionError as error:
-            raise InvalidArgumentError(f"a pattern of the filter is wrong: {error}") from None
+            reason = str(error).removeprefix("invalid regular expression: ")
+            raise BadPatternError(
+                condition.place, f"the pattern is no regular expression: {reason}"
+            ) from None
 
 
 def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:

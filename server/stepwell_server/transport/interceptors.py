@@ -15,6 +15,7 @@ import structlog
 
 from stepwell_server.errors import (
     AlreadyExistsError,
+    BadPatternError,
     InvalidArgumentError,
     InvalidStateError,
     NotFoundError,
@@ -33,6 +34,7 @@ DETAILS_CHARS_MAX = 500
 STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    BadPatternError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidStateError: grpc.StatusCode.FAILED_PRECONDITION,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,

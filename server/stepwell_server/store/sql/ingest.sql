@@ -70,14 +70,10 @@ WITH merged AS (
 )
 SELECT run_id FROM run WHERE run_id = ANY (ARRAY(SELECT unnest($11::uuid[]))) AND unsettled_time_ms IS NULL;
 
--- add_params: writes params that are not there yet, and returns how many
-WITH added AS (
-    INSERT INTO param (run_id, key, value)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
-    ON CONFLICT (run_id, key) DO NOTHING
-    RETURNING 1
-)
-SELECT count(*) FROM added;
+-- add_params: writes params that are not there yet
+INSERT INTO param (run_id, key, value)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
+ON CONFLICT (run_id, key) DO NOTHING;
 
 -- changed_params: of the given params, by number from 1, those that differ from what is stored
 SELECT given.number, param.value
