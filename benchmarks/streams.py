@@ -125,7 +125,7 @@ class RawWriter:
 
     async def settled(self) -> None:
         """Wait until everything that was sent is committed."""
-        while self.committed < self.position:  # noqa: ASYNC110 - the reader may be anywhere in between
+        while self.committed < self.position:
             self._raise_if_broken()
             await asyncio.sleep(0.001)
 
