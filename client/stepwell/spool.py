@@ -122,13 +122,12 @@ class Spool:
         # Made ahead of time, in order; and whether some thread is making the next one, of which there must be one only.
         self._prepared: deque[Segment] = deque()
         self._making = False
-        # Those before the segment in use, until a background thread lets go of them: unmapping takes its time.
-        self._retired: list[Segment] = []
         self._noted_committed = 0
         # Full segments below are written through to the disk; and which one was in use then.
         self._written_through = 0
         self._last_in_use = -1
-        # Only the segment in use is mapped; of those before it just the files are known: memory stays small.
+        # Only the segment in use is mapped, and for a moment the one before it, by log calls that have taken a slot in
+        # it. Of others just the files are known: memory stays small.
         self._full_segments = FullSegments()
         self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
 
@@ -214,9 +213,7 @@ class Spool:
             return None
 
     def prepare(self) -> None:
-        """Make the next segments ahead of time and let go of the last one: for one background thread."""
-        # The last one may still be in the hands of the log call that filled it.
-        del self._retired[:-1]
+        """Make the next segments ahead of time: for one background thread."""
         while (span := self._plan_segment()) is not None:
             segment = None
             with contextlib.suppress(OSError):  # the log call that needs it meets the same and decides
@@ -366,7 +363,6 @@ class Spool:
                 raise SealedError
             segment = self._prepared.popleft() if self._prepared else self._make_segment(full)
             self._full_segments.append(full.end_position - full.first_position)
-            self._retired = [*self._retired[-1:], full]
             self._use(segment)
         self._on_extend()
 
