@@ -206,6 +206,38 @@ async def test_a_search_finds_what_the_model_finds(
     assert await all_pages(limited, filter_, order, size) == [run.run_id for run in expected]
 
 
+NUMBERS_THAT_OCCUR = {"metrics.acc": "1", "max(metrics.loss)": "0.5", "params.lr": "2", "start_time": "1004"}
+TEXTS_THAT_OCCUR = {
+    "params.lr": "'abc'",
+    "tags.`kind of`": "'ABC'",
+    "status": "'FAILED'",
+    "datasets.name": "'2'",
+}
+
+
+def every_condition() -> list[str]:
+    """Each operator on each kind of field, with a value that some run has: at the edge of what is found."""
+    made = []
+    for field, value in (*NUMBERS_THAT_OCCUR.items(), *TEXTS_THAT_OCCUR.items()):
+        made += [f"{field} {operator} {value}" for operator in ("=", "!=", "<", "<=", ">", ">=")]
+        made += [f"{field} {word} {value} AND {value}" for word in ("BETWEEN", "NOT BETWEEN")]
+        made += [f"{field} {word} ({value})" for word in ("IN", "NOT IN")]
+        made += [f"{field} IS NULL", f"{field} IS NOT NULL"]
+    for field in TEXTS_THAT_OCCUR:
+        words = ("LIKE 'a%'", "ILIKE 'a_c'", "REGEXP '^[a2F]'")
+        made += [f"{field} {negation}{word}" for negation in ("", "NOT ") for word in words]
+    return made
+
+
+async def test_every_operator_finds_what_the_model_finds(store: PostgresSearchStore) -> None:
+    for condition in every_condition():
+        for text in (condition, f"NOT ({condition})", f"metrics.acc >= 0 AND {condition}"):
+            filter_ = parse_filter(text, RUNS)
+            assert filter_ is not None
+            expected = [run.run_id for run in in_order(MODEL, ()) if fulfils(run, filter_)]
+            assert await all_pages(store, filter_, (), 50) == expected, text
+
+
 class _Limited(PostgresSearchStore):
     """A store with such limits that it takes all of its ways on few runs."""
 
