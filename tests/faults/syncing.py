@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.patience import PATIENCE_S
+from tests.harness.files import files_below
 from tests.harness.processes import neutral_environment
 
 REACH_S = "2"  # how long a sync looks for the server
@@ -72,4 +73,4 @@ def copy_spools(source: Path, target: Path) -> None:
 
 def is_empty(folder: Path) -> bool:
     """Tell whether nothing waits in a folder of spools. Who is killed while it removes one leaves its shell behind."""
-    return not any(folder.rglob("writer.json"))
+    return not any(path.name == "writer.json" for path in files_below(folder))

@@ -15,6 +15,7 @@ import pytest
 
 from stepwell import StepwellClient, StepwellException, bucket, outbox, uploads
 from tests.harness.client_errors import refused
+from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
 from tests.harness.s3 import BUCKET, S3Server, s3_server
@@ -39,7 +40,7 @@ class Place:
         self.run_id = self.client.create_run("0").info.run_id
 
     def files(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
+        return files_below(self.folder)
 
     def names(self) -> list[str]:
         return [info.path for info in self.client.list_artifacts(self.run_id)]

@@ -10,6 +10,7 @@ import pytest
 
 from stepwell import StepwellClient
 from tests.faults.patience import until
+from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess, command_line, neutral_environment, stepwell_command
 
 RUNS = 24
@@ -37,7 +38,7 @@ def log_runs(client: StepwellClient, experiment_id: str, count: int, source: Pat
 
 
 def files(folder: Path) -> int:
-    return sum(path.is_file() for path in folder.rglob("*"))
+    return len(files_below(folder))
 
 
 def kill_after(runs: int, *options: str) -> None:

@@ -20,6 +20,7 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from tests.harness.calls import invalid, invalid_state, not_found
+from tests.harness.files import files_below
 from tests.harness.s3 import BUCKET, S3Server, s3_server
 
 MIB = 1024 * 1024
@@ -35,7 +36,7 @@ class Place:
         self.s3 = s3
 
     def files(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
+        return files_below(self.folder)
 
 
 @pytest.fixture(scope="module")

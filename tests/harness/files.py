@@ -1,0 +1,9 @@
+"""Looking into folders while others work in them."""
+
+import os
+from pathlib import Path
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files below a folder. Folders that vanish meanwhile are empty; `Path.rglob` would raise."""
+    return [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
