@@ -242,7 +242,7 @@ async def test_replacing_shows_the_old_or_the_new(
 
 
 async def cut_upload(artifacts: ArtifactServiceStub, run_id: str, upload_id: str, data: bytes) -> int:
-    """Send all but the last byte, cut the call, and return how much is held then."""
+    """Send all but the last byte, cut the call when 4 MiB are held, and return how much is held then."""
 
     async def all_but_one() -> AsyncIterator[pb.UploadRequest]:
         for message in messages(run_id, upload_id, data[:-1], piece=4 * MIB):
@@ -251,7 +251,7 @@ async def cut_upload(artifacts: ArtifactServiceStub, run_id: str, upload_id: str
 
     call = artifacts.Upload(all_but_one())
     request = pb.GetUploadRequest(run_id=run_id, upload_id=upload_id)
-    while (await artifacts.GetUpload(request)).held_bytes == 0:
+    while (await artifacts.GetUpload(request)).held_bytes < 4 * MIB:
         pass
     call.cancel()
     return (await artifacts.GetUpload(request)).held_bytes
