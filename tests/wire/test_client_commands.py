@@ -78,9 +78,12 @@ def test_runs(tmp_path: Path, new_run: Callable[..., str]) -> None:
     ] == [first]
     assert "params.same" in call("runs", "show", "--run-id", first)
     assert call_json("runs", "describe", "--run-id", first)["metrics"]["loss"]["value"] == 3.0
+    assert call("runs", "show", first) == call("runs", "show", "--run-id", first)
+    assert "Give the id of one run" in call("runs", "show", code=2)
+    assert "Give the id of one run" in call("runs", "show", first, "--run-id", first, code=2)
     different = call_json("runs", "diff", first, second)
     assert different["params.name"] == {first: "first", second: "second"}
-    assert "params.same" not in different
+    assert not {"params.same", "run_id", "artifact_uri"} & set(different)
     assert "params.same" in call("runs", "diff", first, second, "--all")
     assert "at least two" in call("runs", "diff", first, code=2)
     [point] = [json.loads(line) for line in call("runs", "tail", "--run-id", first, "--json").splitlines()]

@@ -1,6 +1,7 @@
 """Options that say what to find, and finding it page by page."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any
 
 import click
@@ -26,7 +27,20 @@ max_results = click.option(
 )
 experiment_id = click.option("--experiment-id", "-x", help="The experiment's id.")
 experiment_name = click.option("--experiment-name", "-n", help="The experiment's name.")
-run_id = click.option("--run-id", required=True, help="The run's id.")
+
+
+def run_id(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the id of one run: as its argument, or as MLflow's option."""
+
+    @click.argument("run", metavar="[RUN_ID]", required=False)
+    @click.option("--run-id", "option", metavar="RUN_ID", help="The run's id, as with MLflow.")
+    @wraps(command)
+    def with_run_id(run: str | None, option: str | None, **others: Any) -> Any:
+        if (run is None) == (option is None):
+            raise click.UsageError("Give the id of one run.")
+        return command(run_id=run or option, **others)
+
+    return with_run_id
 
 
 def of_experiment(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,8 @@ from stepwell.commands.output import as_json, reporting
 from stepwell.entities import Metric, Run, RunStatus
 
 TAIL_PAUSE_S = 1.0
+# Differs between any two runs.
+ALWAYS_DIFFERENT = frozenset({"run_id", "artifact_uri"})
 
 
 @click.group()
@@ -73,14 +75,17 @@ runs.add_command(show, "describe")  # MLflow's name for it
 @as_json
 @reporting
 def diff(run_ids: Sequence[str], everything: bool, as_json: bool) -> None:
-    """Compare two or more runs: what differs in params, tags, latest metrics and the runs themselves."""
+    """Compare two or more runs: what differs in params, tags, latest metrics and the runs themselves.
+
+    Ids and places of artifacts, which always differ, are shown with --all.
+    """
     if len(run_ids) < 2:
         raise click.UsageError("Give the ids of at least two runs.")
     client = StepwellClient()
     fields = [_fields(client.get_run(run_id)) for run_id in run_ids]
     names = list(dict.fromkeys(name for one in fields for name in one))
-    rows = [[name, *(one.get(name) for one in fields)] for name in names]
-    different = [row for row in rows if everything or any(repr(value) != repr(row[1]) for value in row[2:])]
+    rows = [(name, [one.get(name) for one in fields]) for name in names]
+    different = [(name, *values) for name, values in rows if everything or _is_news(name, values)]
     if as_json:
         output.print_json({name: dict(zip(run_ids, values, strict=True)) for name, *values in different})
     else:
@@ -166,6 +171,10 @@ def _row(run: Run, columns: Sequence[str]) -> list[Any]:
     fields = _fields(run)
     first = [fields[name] for name in ("run_id", "run_name", "status", "start_time")]
     return [*first, *(fields.get(name) for name in columns)]
+
+
+def _is_news(name: str, values: Sequence[Any]) -> bool:
+    return name not in ALWAYS_DIFFERENT and any(repr(value) != repr(values[0]) for value in values)
 
 
 def _fields(run: Run) -> dict[str, Any]:
