@@ -93,12 +93,12 @@ def _columns(piece: Slice, table: KeyTable) -> ingest_pb2.PointColumns:
     """Group the points by key; within one key they stay in the order of logging."""
     keys = table.look_up(piece.numbers)
     order = _stable_order(keys)
-    keys = keys[order]
-    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.bincount(keys)
+    present = counts.nonzero()[0]
     array_keys = table.look_up(np.array([points.number for points in piece.arrays], np.uint32))
     return ingest_pb2.PointColumns(
-        key=keys[firsts].tolist() + array_keys.tolist(),
-        count=np.diff(firsts, append=len(keys)).tolist() + [len(points) for points in piece.arrays],
+        key=present.tolist() + array_keys.tolist(),
+        count=counts[present].tolist() + [len(points) for points in piece.arrays],
         step=_memory(piece.steps[order], "<i8", [points.steps for points in piece.arrays]),
         timestamp_ms=_memory(
             piece.timestamps_ms[order], "<i8", [points.timestamps_ms for points in piece.arrays]

@@ -91,9 +91,9 @@ def log_metrics(
         run = current.get()
         if run is not None:
             spool = run.writer.spool
-            numbers = list(map(spool.numbers.get, metrics))
-            if None not in numbers and set(map(type, metrics.values())) == _FLOATS:
-                spool.append_points(numbers, step, time_ns() // 1_000_000, metrics.values())  # type: ignore[arg-type]
+            numbers = spool.groups.get(tuple(metrics))
+            if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
+                spool.append_points(numbers, step, time_ns() // 1_000_000, metrics.values())
                 return None
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
 

@@ -36,6 +36,7 @@ def log_metrics(
         for key, value in metrics.items()
     ]
     writer.log_points(points)
+    writer.remember_group(tuple(metrics))
     return answer(writer, synchronous, *metrics)
 
 

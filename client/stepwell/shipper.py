@@ -99,12 +99,18 @@ class Shipper:
         self._delivery = shipment.delivery
         self._connection = connection
         self._window_moved = asyncio.Event()
-        self._hurried = asyncio.Event()
+        # Set to cut what waits: after a while, or at once when somebody waits for it.
+        self._due = asyncio.Event()
+        self._is_urgent = False
         self._attempts = 0
 
     def hurry(self) -> None:
         """Cut what waits at once; may be called from any thread."""
-        background.call_soon(self._hurried.set)
+        background.call_soon(self._hurry)
+
+    def _hurry(self) -> None:
+        self._is_urgent = True
+        self._due.set()
 
     async def run(self) -> None:
         """Deliver until the log is complete, or until the server says that it will never take it."""
@@ -174,8 +180,8 @@ class Shipper:
     async def _send(self, call: Call, position: int) -> None:
         table = KeyTable()
         while True:
-            urgent = self._hurried.is_set()
-            self._hurried.clear()
+            urgent, self._is_urgent = self._is_urgent, False
+            self._due.clear()
             position = await self._send_what_waits(call, position, table, urgent=urgent)
             await self._shipment.breathe()
             if self._shipment.is_complete(position):
@@ -194,7 +200,8 @@ class Shipper:
             if not urgent:  # else somebody waits for just this
                 _give_way()
             await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
-            _give_way()
+            if more:
+                _give_way()
         return position
 
     async def _receive(self, call: Call) -> None:
@@ -216,12 +223,12 @@ class Shipper:
 
     async def _linger(self) -> None:
         """Let points gather, unless somebody is in a hurry."""
+        # A time-out would cancel the wait, which takes three times as long.
+        timer = asyncio.get_running_loop().call_later(LINGER_S, self._due.set)
         try:
-            # Not wait_for: in Python 3.11 that may swallow a cancellation, and the loop would not end.
-            async with asyncio.timeout(LINGER_S):
-                await self._hurried.wait()
-        except TimeoutError:
-            return
+            await self._due.wait()
+        finally:
+            timer.cancel()
 
     def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]

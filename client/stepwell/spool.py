@@ -43,6 +43,11 @@ from stepwell.segment import (
 
 # Names of metrics that one process may use in one run; about 200 bytes each in memory.
 METRICS_MAX = 100_000
+# What `Spool.groups` may take in memory, 2 MiB; beyond, it starts over.
+GROUPS_BYTES_MAX = 2 * 2**20
+# Of it: two tuples and an entry of the dictionary for a group, and two references for each name.
+GROUP_BYTES = 250
+GROUPED_NAME_BYTES = 2 * 8
 # A log file that has become so long (4 MiB) is followed by another one, so that delivered ones can go.
 LOG_FILE_BYTES = 4 * 2**20
 # What is written at once of many entries: 64 KiB, so that even a small spool has room for it.
@@ -111,6 +116,9 @@ class Spool:
         self._names = FrameFile(folder / NAMES_FILE)
         # Metric name -> number, for the fast path of the log functions: what is in it is valid.
         self.numbers: dict[str, int] = {}
+        # The same for names that are logged together, and what that takes in memory.
+        self.groups: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._groups_bytes = 0
         self._log_number = 0
         self._log_file = FrameFile(folder / log_file_name(0))
         # Log files that are complete: number, one past the last position that refers to them, bytes.
@@ -158,6 +166,19 @@ class Spool:
                 self._with_room(lambda: self._names.append(Kind.NAME, [name.encode()]))
                 number = self.numbers[name] = len(self.numbers) + 1
             return number
+
+    def remember_group(self, names: tuple[str, ...]) -> None:
+        """Put names that are logged together into `groups`; errors as for `number_of`."""
+        if names in self.groups:
+            return
+        numbers = tuple(map(self.number_of, names))
+        size = GROUP_BYTES + len(names) * GROUPED_NAME_BYTES
+        with self._lock:
+            if self._groups_bytes + size > GROUPS_BYTES_MAX:
+                self.groups.clear()
+                self._groups_bytes = 0
+            self.groups[names] = numbers
+            self._groups_bytes += size
 
     def name_of(self, number: int) -> str:
         """Return the metric's name behind a number."""

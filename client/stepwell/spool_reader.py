@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 GAP_PATIENCE_S = 5.0
 # How often to look behind an unfinished record of a living process: a whole segment has to be read for it.
 GAP_LOOK_S = 1.0
+# How many marks are looked at together for one that is unfinished.
+LOOK_RECORDS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +148,9 @@ class SpoolReader:
         if start is None or self._mapped is None:
             return None
         records = self._mapped.records[start - self._mapped.first_position :][:records_max]
-        # The comparison makes a copy: marks change while we look.
-        unfinished = (records["mark"] == 0).nonzero()[0]
-        if len(unfinished):
-            records = records[: unfinished[0]]
-        return self._slice(position, start, records, bytes_max, more=not len(unfinished))
+        finished = _finished_in_a_row(records["mark"])
+        more = finished == len(records)
+        return self._slice(position, start, records[:finished], bytes_max, more=more)
 
     def _next_finished(self, position: int) -> int | None:
         """The first finished position from here on; maps its segment."""
@@ -244,18 +245,12 @@ class SpoolReader:
 
         frames_found: list[tuple[int, Kind, bytes | str]] = []
         end = start + len(records)
-        reader = FrameReader()
-        indexes = (records["mark"] > VOID_MARK).nonzero()[0]
-        places = (records[name][indexes].tolist() for name in ("mark", "timestamp_ms", "step"))
-        log_file = cache(lambda number: self.folder / log_file_name(number))
-        for index, mark, log_number, offset in zip(indexes.tolist(), *places, strict=True):
-            kind = Kind.ENTRY if mark == ENTRY_MARK else Kind.ARRAY
-            frame = self._frame(reader, log_file(log_number), offset, kind)
+        for at, kind, frame in self._frames(start, records):
             bytes_max -= len(frame)
             if bytes_max < 0 and frames_found:
-                end, more = start + index, True
+                end, more = at, True
                 break
-            frames_found.append((start + index, kind, frame))
+            frames_found.append((at, kind, frame))
         points = self._known_points(records[: end - start])
         numbers, steps, times_ms, values = (
             np.ascontiguousarray(points[name]) for name in ("mark", "step", "timestamp_ms", "value")
@@ -265,17 +260,30 @@ class SpoolReader:
             self._add_frame(piece, at, kind, frame)
         return piece
 
+    def _frames(self, start: int, records: "NDArray[Any]") -> Iterator[tuple[int, Kind, bytes | str]]:
+        """The payloads that records refer to, with their positions; or what is wrong with them."""
+        indexes = (records["mark"] > VOID_MARK).nonzero()[0]
+        if not len(indexes):
+            return
+        reader = FrameReader()
+        log_file = cache(lambda number: self.folder / log_file_name(number))
+        places = (records[name][indexes].tolist() for name in ("mark", "timestamp_ms", "step"))
+        for index, mark, log_number, offset in zip(indexes.tolist(), *places, strict=True):
+            kind = Kind.ENTRY if mark == ENTRY_MARK else Kind.ARRAY
+            yield start + index, kind, self._frame(reader, log_file(log_number), offset, kind)
+
     def _known_points(self, records: "NDArray[Any]") -> "NDArray[Any]":
         """The records that are points of metrics whose names are known; without a copy where all of them are."""
-        marks = records["mark"]
-        is_point = marks < NUMBER_END
-        points = records if is_point.all() else records[is_point]
-        names = self._known_names(int(points["mark"].max(initial=0)))
-        is_known = points["mark"] <= names
-        if is_known.all():
-            return points
+        highest = int(records["mark"].max(initial=0))
+        if highest >= NUMBER_END:
+            records = records[records["mark"] < NUMBER_END]
+            highest = int(records["mark"].max(initial=0))
+        names = self._known_names(highest)
+        if highest <= names:
+            return records
+        is_known = records["mark"] <= names
         self.damage.append(Damage(int((~is_known).sum()), "points whose metric's name is lost"))
-        return points[is_known]
+        return records[is_known]
 
     def _add_frame(self, piece: Slice, position: int, kind: Kind, frame: bytes | str) -> None:
         if isinstance(frame, str):
@@ -320,6 +328,16 @@ def _map_segment(path: Path, first_position: int, records: int) -> _Mapped:
         size = os.fstat(file.fileno()).st_size
         buffer = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) if size else b""
     return _Mapped(first_position, first_position + records, as_records(buffer))
+
+
+def _finished_in_a_row(marks: "NDArray[Any]") -> int:
+    """How many records are finished before the first that is not; looks no further, to leave the cache to others."""
+    for first in range(0, len(marks), LOOK_RECORDS):
+        # The comparison makes a copy: marks change while we look.
+        unfinished = (marks[first : first + LOOK_RECORDS] == 0).nonzero()[0]
+        if len(unfinished):
+            return first + int(unfinished[0])
+    return len(marks)
 
 
 def _first(indexes: "NDArray[Any]") -> int | None:

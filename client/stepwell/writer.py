@@ -32,6 +32,7 @@ class NoSpool:
     """What a writer without a log has for a spool: no name is known, so every point goes the long way."""
 
     numbers: Mapping[str, int] = MappingProxyType({})
+    groups: Mapping[tuple[str, ...], tuple[int, ...]] = MappingProxyType({})
 
     def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
         """Is never called, because no number is known."""
@@ -107,6 +108,10 @@ class RunWriter:
                 append_point(number, step, timestamp_ms, value)
 
         self._append(append)
+
+    def remember_group(self, names: tuple[str, ...]) -> None:
+        """Let the log functions find names that are logged together with one look, from now on."""
+        self._append(lambda log: log.spool.remember_group(names))
 
     def log_array(self, key: str, steps: Any, timestamps_ms: Any, values: Any) -> None:
         """Log points of one metric from columns of shape (n,), int64, int64 and float64."""

@@ -290,6 +290,19 @@ def test_segments_are_made_by_one_thread_at_a_time(new_spool: MakeSpool) -> None
     assert found == list(range(LONG))
 
 
+def test_names_that_are_logged_together_are_found_with_one_look(
+    log: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.remember_group(("loss", "accuracy"))
+    assert log.groups == {("loss", "accuracy"): (log.number_of("loss"), log.number_of("accuracy"))}
+    monkeypatch.setattr(spool, "GROUPS_BYTES_MAX", 2 * spool.GROUP_BYTES + 3 * spool.GROUPED_NAME_BYTES)
+    log.remember_group(("loss",))
+    log.remember_group(("loss",))
+    assert list(log.groups) == [("loss", "accuracy"), ("loss",)]
+    log.remember_group(("accuracy",))
+    assert list(log.groups) == [("accuracy",)], "at the limit it starts over"
+
+
 def test_a_sealed_spool_sends_points_elsewhere(new_spool: MakeSpool) -> None:
     elsewhere: list[tuple[object, ...]] = []
     log = new_spool(after_seal=lambda *point: elsewhere.append(point))
