@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ ENDPOINTS = "endpoints"
 # S3, and what credentials come from.
 SERVICES = ("s3", "sts", "oidc", "portal.sso")
 
+_SERVICES_BEGIN = re.compile(r'"services"\s*:\s*\{')
+_MEMBER_BEGIN = re.compile(r'[\s,]*"(?P<name>[^"\\]*)"\s*:\s*')
+_DECODER = json.JSONDecoder()
+
 
 class LeanFileLoader(JSONFileLoader):  # type: ignore[misc]  # botocore has no types
     """Loads a file of descriptions, given without its suffix; None when there is none."""
@@ -19,21 +25,31 @@ class LeanFileLoader(JSONFileLoader):  # type: ignore[misc]  # botocore has no t
         """See `botocore.loaders.JSONFileLoader`."""
         plain, packed = Path(f"{file_path}.json"), Path(f"{file_path}.json.gz")
         if plain.is_file():
-            text = plain.read_bytes()
+            text = plain.read_text("utf-8")
         elif packed.is_file():
-            text = gzip.decompress(packed.read_bytes())
+            text = gzip.decompress(packed.read_bytes()).decode()
         else:
             return None
-        loaded = json.loads(text, object_pairs_hook=_without_documentation)
-        return _of_s3(loaded) if plain.stem == ENDPOINTS else loaded
+        if plain.stem == ENDPOINTS:
+            text = "".join(_of_s3(text))
+        return json.loads(text, object_pairs_hook=_without_documentation)
 
 
-def _of_s3(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the addresses of hundreds of other services."""
-    for partition in endpoints["partitions"]:
-        services = partition["services"]
-        partition["services"] = {name: services[name] for name in SERVICES if name in services}
-    return endpoints
+def _of_s3(endpoints: str) -> Iterator[str]:
+    """Leave out the addresses of hundreds of other services, one by one: all at once take 7 MB for a moment."""
+    end = 0
+    for services in _SERVICES_BEGIN.finditer(endpoints):
+        if services.start() < end:
+            continue  # inside of what is left out
+        yield endpoints[end : services.end()]
+        end = services.end()
+        kept = []
+        while member := _MEMBER_BEGIN.match(endpoints, end):
+            _, end = _DECODER.raw_decode(endpoints, member.end())
+            if member["name"] in SERVICES:
+                kept.append(f'"{member["name"]}":{endpoints[member.end() : end]}')
+        yield ",".join(kept)
+    yield endpoints[end:]
 
 
 def _without_documentation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
