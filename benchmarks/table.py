@@ -45,9 +45,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [""]
     if "growth" in results:
         found = results["growth"]
-        lines += [
-            f"Throughput after {found['points_between']:,} points against an empty database: {found['ratio']}."
-        ]
+        ratios = ", ".join(f"{ratio:.0%} ({kind})" for kind, ratio in found["ratio"].items())
+        lines += [f"Throughput after {found['points_between']:,} points against an empty database: {ratios}."]
     if "memory" in results:
         found = results["memory"]
         lines += [
