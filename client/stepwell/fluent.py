@@ -87,7 +87,14 @@ def log_metrics(
     dataset: Any = None,
 ) -> PendingWrite | None:
     """Log one point of each metric, all with the same step and time; arguments as in log_metric."""
-    if synchronous is None and timestamp is None and run_id is None and step.__class__ is int:
+    # As in log_metric: names that were logged together before, in the active run.
+    if (
+        metrics.__class__ is dict
+        and step.__class__ is int
+        and synchronous is None
+        and timestamp is None
+        and run_id is None
+    ):
         run = current.get()
         if run is not None:
             spool = run.writer.spool

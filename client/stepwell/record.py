@@ -28,6 +28,7 @@ def log_metrics(
     synchronous: bool | None = None,
 ) -> PendingWrite | None:
     """Log one point of each metric; without a timestamp (or with 0, as in MLflow) it is now."""
+    _check_mapping("metrics", metrics)
     first = next(iter(metrics), "")
     step_number = values.to_step(first, step) if step.__class__ is not int else step
     at = values.to_timestamp_ms(first, timestamp) if timestamp else now_ms()
@@ -73,6 +74,7 @@ def log_params(
     writer: RunWriter, params: Mapping[str, Any], synchronous: bool | None = None
 ) -> PendingWrite | None:
     """Log params; their values become text."""
+    _check_mapping("params", params)
     texts = {
         values.check_key("Param", key): values.to_param_value(key, value) for key, value in params.items()
     }
@@ -84,9 +86,15 @@ def set_tags(
     writer: RunWriter, tags: Mapping[str, Any], synchronous: bool | None = None
 ) -> PendingWrite | None:
     """Set tags; their values become text."""
+    _check_mapping("tags", tags)
     texts = values.to_run_tags(tags)
     writer.log_tags(texts)
     return answer(writer, synchronous, *texts)
+
+
+def _check_mapping(what: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        raise invalid(f"{what} must be a dictionary of names and values, not of type {type(given).__name__}.")
 
 
 def _by_key(params: Sequence[Param]) -> dict[str, Any]:

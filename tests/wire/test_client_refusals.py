@@ -31,13 +31,26 @@ def test_bad_values_at_the_call() -> None:
             mlflow.log_metric("x", 1, timestamp=-1)
         with refused("INVALID_PARAMETER_VALUE"):
             mlflow.log_metrics({"y": 1, "x": "much"})
+        mlflow.log_metrics({"y": 1.0, "x": 1.0})
+        with refused("INVALID_PARAMETER_VALUE", "'x'.*must be a number"):
+            mlflow.log_metrics({"y": 3.0, "x": "much"}, step=1)
+        with refused("INVALID_PARAMETER_VALUE", "'y': the step must be an integer"):
+            mlflow.log_metrics({"y": 3.0, "x": 3.0}, step="late")
+        for log, what in (
+            (mlflow.log_metrics, "metrics"),
+            (mlflow.log_params, "params"),
+            (mlflow.set_tags, "tags"),
+        ):
+            for given in (["x"], None, "x"):
+                with refused("INVALID_PARAMETER_VALUE", f"{what} must be a dictionary"):
+                    log(given)
         with refused("INVALID_PARAMETER_VALUE", "Param name"):
             mlflow.log_params({"good": 1, "bad?": 2})
         with refused("INVALID_PARAMETER_VALUE", "Tag name"):
             mlflow.set_tag("", 1)
         mlflow.log_metric("x", 2, step=1)
     read = mlflow.get_run(run.info.run_id)
-    assert (read.data.metrics, read.data.params) == ({"x": 2}, {})
+    assert (read.data.metrics, read.data.params) == ({"x": 2, "y": 1}, {})
 
 
 def test_a_param_that_this_process_knows() -> None:

@@ -84,6 +84,19 @@ def test_many_metrics() -> None:
     }
 
 
+def test_metrics_that_are_logged_together_again_and_again() -> None:
+    with mlflow.start_run() as run:
+        for step in range(5):
+            mlflow.log_metrics({"loss": float(step), "accuracy": step / 10}, step=step)
+            mlflow.log_metrics({"accuracy": step / 20, "loss": -float(step)}, step=step + 5)
+            mlflow.log_metrics({"loss": step}, step=step + 10)
+        mlflow.log_metrics({}, step=0)
+    history = {key: mlflow.get_metric_history(run.info.run_id, key) for key in ("loss", "accuracy")}
+    values = {key: {point.step: point.value for point in points} for key, points in history.items()}
+    assert values["loss"] == {k + 5 * j: k * (1, -1, 1)[j] for k in range(5) for j in range(3)}
+    assert values["accuracy"] == {k + 5 * j: k / (10, 20)[j] for k in range(5) for j in range(2)}
+
+
 def test_many_points() -> None:
     with mlflow.start_run() as run:
         for step in range(100_000):
