@@ -119,11 +119,7 @@ def start_run(
             deleted; RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE; TEMPORARILY_UNAVAILABLE when the server cannot
             be reached and STEPWELL_ON_UNREACHABLE=raise.
     """
-    enclosing = active_run()
-    if enclosing is not None and not nested and not _is_ours(enclosing):
-        enclosing = None
-    if enclosing is not None:
-        _check_nesting(enclosing, nested, parent_run_id)
+    enclosing = _enclosing_run(nested, parent_run_id)
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
     rank = settings.rank() if rank is None else rank
     uri = settings.tracking_uri()
@@ -195,12 +191,14 @@ def choose_experiment(experiment_id: str, name: str | None = None) -> None:
     settings.set_experiment(experiment_id, name)
 
 
-def _is_ours(run: ActiveRun) -> bool:
-    """Tell whether this process has started a run; if not, it was forked inside of it, and may start others."""
-    return id(run) in _open
+def _enclosing_run(nested: bool, parent_run_id: str | None) -> ActiveRun | None:
+    """Return the run that a new one starts inside of, if it may; None if there is none.
 
-
-def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None) -> None:
+    A process that was forked inside of a run has not started that one, and may start others beside it.
+    """
+    enclosing = active_run()
+    if enclosing is None or (not nested and id(enclosing) not in _open):
+        return None
     active_id = enclosing.info.run_id
     if not nested:
         raise StepwellException(
@@ -213,6 +211,7 @@ def _check_nesting(enclosing: ActiveRun, nested: bool, parent_run_id: str | None
             f"parent_run_id is {parent_run_id}, but the active run is {active_id}. Leave parent_run_id out, or end "
             "the active run first."
         )
+    return enclosing
 
 
 def _resume(

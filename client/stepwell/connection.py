@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import grpc
@@ -62,57 +63,35 @@ class _MessageStream(Protocol[Message]):
     def cancel(self) -> bool: ...
 
 
+def _service(file: str, name: str) -> Any:
+    """Return an attribute of Connection: a service of stepwell_api, imported and opened by who needs it first."""
+
+    def open_service(connection: "Connection") -> Any:
+        module = import_module(f"stepwell_api.v1.{file}_pb2_grpc")
+        return getattr(module, f"{name}Stub")(connection._open())
+
+    return cached_property(open_service)
+
+
 class Connection:
     """One server, as this process sees it. Its services are for the loop of `background`; `call` is for others.
 
     A service is imported by who needs it first: a training loop needs few, and each takes memory.
     """
 
+    experiments: "ExperimentServiceAsyncStub" = _service("runs", "ExperimentService")
+    runs: "RunServiceAsyncStub" = _service("runs", "RunService")
+    # The stream of what is logged.
+    ingest: "IngestServiceAsyncStub" = _service("ingest", "IngestService")
+    # Points.
+    series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
+    search: "SearchServiceAsyncStub" = _service("search", "SearchService")
+    # Artifacts, but for their content.
+    artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
+
     def __init__(self, uri: str) -> None:
         self.address = settings.parse_uri(uri)
         self._channel: grpc.aio.Channel | None = None
-
-    @cached_property
-    def experiments(self) -> "ExperimentServiceAsyncStub":
-        """Experiments."""
-        from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
-
-        return ExperimentServiceStub(self._open())
-
-    @cached_property
-    def runs(self) -> "RunServiceAsyncStub":
-        """Runs."""
-        from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
-
-        return RunServiceStub(self._open())
-
-    @cached_property
-    def ingest(self) -> "IngestServiceAsyncStub":
-        """The stream of what is logged."""
-        from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
-
-        return IngestServiceStub(self._open())
-
-    @cached_property
-    def series(self) -> "SeriesServiceAsyncStub":
-        """Points."""
-        from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
-
-        return SeriesServiceStub(self._open())
-
-    @cached_property
-    def search(self) -> "SearchServiceAsyncStub":
-        """Searches."""
-        from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
-
-        return SearchServiceStub(self._open())
-
-    @cached_property
-    def artifacts(self) -> "ArtifactServiceAsyncStub":
-        """Artifacts, but for their content."""
-        from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
-
-        return ArtifactServiceStub(self._open())
 
     @cached_property
     def upload(self) -> Any:

@@ -44,7 +44,7 @@ def test_fields_by_mlflows_names(text: str, expected: tuple[str, str]) -> None:
 
 def test_and_binds_closer_than_or() -> None:
     parsed = parse_filter(
-        "status = 'a' or status = 'b' AND NOT status = 'c' And (status='d' OR status='e')", RUNS
+        "tags.x = 'a' or tags.x = 'b' AND NOT tags.x = 'c' And (tags.x='d' OR tags.x='e')", RUNS
     )
     assert isinstance(parsed, Or)
     first, second = parsed.operands
@@ -80,6 +80,16 @@ def test_functions_make_numbers() -> None:
         ("params.lr LIKE 5", 16, "expected a text in quotes"),
         ("metrics.loss LIKE 'a'", 14, "patterns are for text"),
         ("status = 3", 10, "text in quotes"),
+        (
+            "status = 'finished'",
+            10,
+            "is one of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, never 'finished'",
+        ),
+        ("attr.status IN ('FAILED', 'Done')", 27, "never 'Done'"),
+        ("lifecycle_stage != 'gone'", 20, "is one of active, deleted"),
+        ("metrics.a > 1 & metrics.b > 2", 15, "unexpected '&'; write AND"),
+        ("metrics.a > 1 || metrics.b > 2", 15, "unexpected '|'; write OR"),
+        ("!status = 'FAILED'", 1, "unexpected '!'; write NOT"),
         ("loss < 3", 1, "need their prefix"),
         ("datasets.size = 'x'", 1, "data sets have no 'size'; they have name, digest, context"),
         ("datasets.name = 3", 17, "datasets.name is a text"),

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 import stepwell as mlflow
-from stepwell import MlflowClient, StepwellException, spool_folder
+from stepwell import MlflowClient, StepwellException, delivery, offline, spool_folder
+from stepwell.commands.spool_watch import LOOK_S
+from stepwell.commands.sync import AWAY_S
 from tests.harness.processes import ServerProcess
+from tests.harness.s3 import free_port
 
 NOBODY = "grpc://127.0.0.1:1"
 
@@ -57,6 +60,30 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sync(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def offline_job(text: str) -> "subprocess.Popen[str]":
+    """Begin a job in offline mode."""
+    return subprocess.Popen(
+        [sys.executable, "-c", text],
+        env={**os.environ, "STEPWELL_MODE": "offline"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def living_job() -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """A job in offline mode that has logged all but its end, and the id of its run; it goes on with a line."""
+    text = TRAINING.replace("    print(run", "    print(run.info.run_id, flush=True); input()\n    print(run")
+    with offline_job(text) as job:
+        assert job.stdout
+        yield job, job.stdout.readline().strip()
+
+
+def change_format(folder: Path) -> None:
+    """Make a spool one of a newer version."""
+    described = json.loads((folder / "writer.json").read_text())
+    (folder / "writer.json").write_text(json.dumps({**described, "format": 99}))
 
 
 def check_run(run_id: str) -> None:
@@ -167,31 +194,24 @@ def test_a_copied_spool_and_two_syncs_at_once_store_nothing_twice(
 
 
 def test_sync_reads_beside_a_living_job(place: Path, tracking_uri: str) -> None:
-    text = TRAINING.replace("    print(run", "    print(run.info.run_id, flush=True); input()\n    print(run")
-    environment = {**os.environ, "STEPWELL_MODE": "offline"}
-    job = subprocess.Popen(
-        [sys.executable, "-c", text],
-        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert job.stdout
-    run_id = job.stdout.readline().strip()
-    assert sync().returncode == 0
-    assert len(mlflow.get_metric_history(run_id, "loss")) == 3_000
-    assert mlflow.get_run(run_id).info.status == "RUNNING"
-    assert len(spools(place)) == 1
-    job.communicate("go on\n")
+    with living_job() as (job, run_id):
+        assert sync().returncode == 0
+        assert len(mlflow.get_metric_history(run_id, "loss")) == 3_000
+        assert mlflow.get_run(run_id).info.status == "RUNNING"
+        assert len(spools(place)) == 1
+        job.communicate("go on\n")
     assert sync().returncode == 0
     check_run(run_id)
     assert spools(place) == []
 
 
 @contextmanager
-def watching() -> Iterator[list[dict[str, Any]]]:
+def watching(*options: str, ends_with: int = 0) -> Iterator[list[dict[str, Any]]]:
     """`stepwell sync --watch`, while the context lasts; afterwards its receipts are in the list."""
     # A shell that starts tests in the background lets them ignore SIGINT; who types Ctrl-C does not.
     text = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     text += "from stepwell.cli import main; main()"
-    command = [sys.executable, "-c", text, "sync", "--watch", "--json"]
+    command = [sys.executable, "-c", text, "sync", "--watch", "--json", *options]
     receipts: list[dict[str, Any]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
         try:
@@ -200,7 +220,7 @@ def watching() -> Iterator[list[dict[str, Any]]]:
             watch.send_signal(signal.SIGINT)
             output, _ = watch.communicate(timeout=30)
     receipts += map(json.loads, output.splitlines())
-    assert watch.returncode == 0, output
+    assert watch.returncode == ends_with, output
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -211,39 +231,45 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_watch_follows_a_living_job_to_its_end(place: Path, tracking_uri: str) -> None:
-    environment = {**os.environ, "STEPWELL_MODE": "offline"}
     place.mkdir()
     text = TRAINING.replace("step=step)", "step=step); step % 1000 or __import__('time').sleep(0.5)")
     with watching() as receipts:
-        job = subprocess.run(
-            [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
-        )
+        output, _ = offline_job(text).communicate()
         until(lambda: spools(place) == [])
-    check_run(job.stdout.strip())
+    run_id = output.strip()
+    check_run(run_id)
     # One line, though the spool was met once more to be deleted.
-    assert [(receipt["run_id"], receipt["waiting"]) for receipt in receipts] == [(job.stdout.strip(), 0)]
+    assert [(receipt["run_id"], receipt["waiting"]) for receipt in receipts] == [(run_id, 0)]
 
 
 def test_watch_finds_new_spools_while_it_follows_a_living_job(place: Path, tracking_uri: str) -> None:
-    environment = {**os.environ, "STEPWELL_MODE": "offline"}
-    text = TRAINING.replace("    print(run", "    print(run.info.run_id, flush=True); input()\n    print(run")
-    living = subprocess.Popen(
-        [sys.executable, "-c", text],
-        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert living.stdout
-    living_id = living.stdout.readline().strip()
-    with watching():
+    with living_job() as (living, living_id), watching():
         until(lambda: stored_points(living_id) == 3_000)
-        job = subprocess.run(
-            [sys.executable, "-c", TRAINING], env=environment, capture_output=True, text=True, check=True
-        )
+        output, _ = offline_job(TRAINING).communicate()
         until(lambda: len(spools(place)) == 1)
-        check_run(job.stdout.strip())
+        check_run(output.strip())
         assert living.poll() is None
         living.communicate("go on\n")
         until(lambda: spools(place) == [])
     check_run(living_id)
+
+
+def test_watch_tries_on_while_the_server_is_away_and_says_once_what_it_cannot_read(
+    place: Path, database_url: str, start_server: Callable[..., ServerProcess]
+) -> None:
+    offline_job(TRAINING).communicate()
+    change_format(*spools(place))
+    output, _ = offline_job(TRAINING).communicate()
+    port = free_port()
+    with watching("--to", f"grpc://127.0.0.1:{port}", ends_with=1) as receipts:
+        time.sleep(AWAY_S + 1)  # a sync that does not watch gives up then
+        start_server("--store", database_url, "--data", str(place.parent / "data"), "--port", str(port))
+        until(lambda: len(spools(place)) == 1)
+        time.sleep(1.5 * LOOK_S)
+    assert sorted((receipt["run_id"], receipt["waiting"]) for receipt in receipts) == [
+        ("", 1),
+        (output.strip(), 0),
+    ]
 
 
 def stored_points(run_id: str) -> int:
@@ -259,8 +285,7 @@ def stored_points(run_id: str) -> int:
 def test_a_newer_format_is_refused_and_left_alone(script, place: Path, tracking_uri: str) -> None:
     script(TRAINING, STEPWELL_MODE="offline")
     (folder,) = spools(place)
-    described = json.loads((folder / "writer.json").read_text())
-    (folder / "writer.json").write_text(json.dumps({**described, "format": 99}))
+    change_format(folder)
     refused = sync()
     assert refused.returncode == 1
     assert "format 99" in refused.stdout
@@ -311,6 +336,21 @@ def test_a_run_without_any_entry_is_known_later(script, place: Path, tracking_ur
     )
     assert sync().returncode == 0
     assert mlflow.get_run(answer.stdout.strip()).info.status == "RUNNING"
+
+
+def test_a_sweep_waits_once_for_a_server_that_is_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", NOBODY)
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.3")
+    monkeypatch.setattr(offline, "_unreachable_since", {})
+    monkeypatch.setattr(delivery, "UNREACHABLE_PATIENCE_S", 1.0)
+    with mlflow.start_run():
+        pass
+    began = time.monotonic()
+    second = mlflow.start_run()
+    of_second = second.writer.log().delivery
+    mlflow.end_run()
+    assert of_second._unreachable_since is not None
+    assert of_second._unreachable_since < began, "it was away before this run, so nobody waits for it anew"
 
 
 def test_settings_that_cannot_be(script, place: Path) -> None:

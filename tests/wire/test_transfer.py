@@ -19,7 +19,7 @@ import stepwell
 from stepwell import StepwellClient
 from stepwell.commands.export import export
 from stepwell.commands.imports import imports
-from stepwell.transfer import bulk
+from stepwell.transfer import bulk, known_points
 from stepwell.transfer.tensorboard import masked_crc32c
 from tests.harness.processes import ServerProcess
 
@@ -121,6 +121,24 @@ def test_an_export_comes_back_to_where_it_came_from(client: StepwellClient, tmp_
     refused = CliRunner().invoke(imports, ["export", str(tmp_path / "second")])
     assert refused.exit_code == 1
     assert "tags.parquet" in refused.output
+
+
+def test_a_run_that_is_too_large_to_compare_is_refused(
+    client: StepwellClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = client.create_run("0").info.run_id
+    for step in range(3):
+        client.log_metric(run_id, "loss", 1.0, timestamp=1, step=step)
+        client.log_metric(run_id, "accuracy", 1.0, timestamp=1, step=step)
+    client.flush()
+    run_export(str(tmp_path / "out"), "--run-id", run_id)
+    monkeypatch.setattr(known_points, "KNOWN_POINTS_MAX", 6)
+    assert "1 runs, 0 new points" in run_import("export", str(tmp_path / "out"))
+    monkeypatch.setattr(known_points, "KNOWN_POINTS_MAX", 5)
+    refused = CliRunner().invoke(imports, ["export", str(tmp_path / "out")])
+    assert refused.exit_code == 1
+    assert f"Run {run_id} has 6 points here" in refused.output
+    assert len(points_of(run_id, "loss")) == 3
 
 
 def test_a_run_that_grew_is_imported_again(

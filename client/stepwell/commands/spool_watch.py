@@ -31,13 +31,17 @@ class SpoolWatch:
         self._committed = 0
         self._artifacts: Sequence[SpoolReceipt] = []
 
-    def run(self) -> list[SpoolReceipt]:
-        """Go on until Ctrl-C; returns the receipts of what was under way then."""
+    def run(self) -> bool:
+        """Go on until Ctrl-C; tells then what was under way, and returns whether nothing is left."""
         try:
             background.run(self._follow)
         except KeyboardInterrupt:
             self._draw("")
-        return [receipt for log in self._logs.values() if not (receipt := receipt_of(log)).is_delivered]
+        receipts = [receipt_of(log) for log in self._logs.values()]
+        under_way = [receipt for receipt in receipts if not receipt.is_delivered]
+        for receipt in under_way:
+            self._tell(receipt)
+        return not (under_way or self._given_up) and all(each.is_delivered for each in self._artifacts)
 
     async def _follow(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,20 +42,17 @@ def sync(directory: Path | None, watch: bool, uri: str | None, as_json: bool) ->
         click.echo(json.dumps(asdict(receipt)) if as_json else str(receipt))
 
     try:
-        receipts = SpoolWatch(root, uri, tell).run() if watch else _deliver_all(root, uri, quiet=as_json)
+        done = SpoolWatch(root, uri, tell).run() if watch else _deliver_all(root, uri, tell, quiet=as_json)
     except StepwellException as error:
         raise click.ClickException(error.message) from error
     finally:
         background.stop()
-    for receipt in receipts:
-        tell(receipt)
-    if not receipts and not as_json and not watch:
-        click.echo(f"Nothing waits in {root}.")
-    if not all(receipt.is_delivered for receipt in receipts):
+    if not done:
         sys.exit(1)
 
 
-def _deliver_all(root: Path, uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
+def _deliver_all(root: Path, uri: str | None, tell: Callable[[SpoolReceipt], None], *, quiet: bool) -> bool:
+    """Deliver what is there, tell what became of it, and return whether nothing is left."""
     receipts = []
     logs = []
     for folder in spool_folder.spools(root):
@@ -66,7 +64,11 @@ def _deliver_all(root: Path, uri: str | None, *, quiet: bool) -> list[SpoolRecei
     receipts += background.run(lambda: _ship_all(logs, uri, quiet=quiet)) if logs else []
     # After the runs: an artifact needs its run.
     receipts += deliver_artifacts(root / OUTBOX_FOLDER, uri)
-    return receipts
+    for receipt in receipts:
+        tell(receipt)
+    if not receipts and not quiet:
+        click.echo(f"Nothing waits in {root}.")
+    return all(receipt.is_delivered for receipt in receipts)
 
 
 async def _ship_all(logs: list[LeftLog], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:

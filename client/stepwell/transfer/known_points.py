@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell.errors import StepwellException
 from stepwell.metric_columns import Float64s, Int64s, MetricSeries
 from stepwell.reads import Reads
 from stepwell.transfer.sources import PointColumns
 from stepwell_api.v1 import series_pb2
 
+# Points of a run that are held at once: 2.5 GB.
+KNOWN_POINTS_MAX = 100_000_000
 # Series of one request for histories.
 SERIES_AT_ONCE = 1_000
 
@@ -57,9 +60,17 @@ def known_points(reads: Reads, run_id: str) -> KnownPoints:
     """Read what a run has here.
 
     Raises:
-        StepwellException: as `Connection.stream`.
+        StepwellException: as `Connection.stream`; RESOURCE_EXHAUSTED when it has more than KNOWN_POINTS_MAX.
     """
-    names = [(run_id, key) for key in reads.latest([run_id], []).keys]
+    latest = reads.latest([run_id], [])
+    count = int(latest.counts.sum())
+    if count > KNOWN_POINTS_MAX:
+        raise StepwellException(
+            f"Run {run_id} has {count:,} points here, and an import compares what it brings with at most "
+            f"{KNOWN_POINTS_MAX:,}. Import into a server that does not have this run.",
+            "RESOURCE_EXHAUSTED",
+        )
+    names = [(run_id, key) for key in latest.keys]
     parts = [names[start : start + SERIES_AT_ONCE] for start in range(0, len(names), SERIES_AT_ONCE)]
     return KnownPoints(one for part in parts for one in reads.history(part, series_pb2.Selection()))
 

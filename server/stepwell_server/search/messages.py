@@ -33,6 +33,9 @@ _WORDS = {
     "$END": "the end",
 }
 
+# How other languages write what has words here.
+_SYMBOLS = {"&": "AND", "|": "OR", "!": "NOT", "~": "NOT"}
+
 _QUOTES = ("'", '"', "`")
 
 
@@ -56,6 +59,8 @@ def unexpected(text: str, position: int, expected: Iterable[str]) -> InvalidArgu
         return problem(
             text, position, "what has a dot begins with metrics params tags attributes or datasets"
         )
+    if (word := _SYMBOLS.get(text[position : position + 1])) is not None:
+        return problem(text, position, f"the search has an unexpected {text[position]!r}; write {word}")
     wanted = set(expected)
     if "QUALIFIED" in wanted:
         wanted -= {"STRING", "BACKTICKED"}  # quoted names of attributes: possible, but nobody means them

@@ -58,6 +58,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def comparison(self, parts: list[Any]) -> ex.Expression:
         field, operator, value = parts
+        if operator in (ex.Operator.EQUAL, ex.Operator.NOT_EQUAL):
+            self._check_choice(field, value)
         return self._counted(ex.Comparison(field, operator, self._fitting(field, value)[0]))
 
     def comparator(self, parts: list[Token]) -> ex.Operator:
@@ -70,6 +72,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def membership(self, parts: list[Any]) -> ex.Expression:
         field, negation, _, *values = parts
         listed = self._fitting(field, *values)
+        for value in values:
+            self._check_choice(field, value)
         if field.kind is ex.FieldKind.DATASET:
             return self._counted(ex.In(field, listed, negated=negation is not None))
         return self._counted(ex.In(field, listed), negation)
@@ -134,6 +138,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
                 self._refuse(token, "numbers and texts are mixed; give values of one kind")
             values.append(value)
         return tuple(values)
+
+    def _check_choice(self, field: ex.Field, token: Token) -> None:
+        """Refuse a value that the attribute never has: nothing would be found, and nobody would know why."""
+        choices = self._subject.choices.get(field.key) if field.kind is ex.FieldKind.ATTRIBUTE else None
+        if choices and token.type == "STRING" and (value := _unquoted(token)) not in choices:
+            self._refuse(token, f"{field} is one of {', '.join(choices)}, never {value[:60]!r}")
 
     def _counted(self, condition: ex.Condition, negation: Token | None = None) -> ex.Expression:
         self._conditions += 1

@@ -1,8 +1,9 @@
 """What can be searched for, and the fields that each subject has, by MLflow's names and aliases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stepwell_server.model import LifecycleStage, RunStatus
 from stepwell_server.search.expressions import (
     DATASET_FIELDS,
     METRIC_FUNCTIONS,
@@ -34,12 +35,16 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One kind of thing that is searched for; `aliases` are other names of attributes."""
+    """One kind of thing that is searched for.
+
+    `aliases` are other names of attributes; `choices` the values of attributes that have no others.
+    """
 
     name: str
     kinds: frozenset[FieldKind]
     attributes: Mapping[str, ValueType]
     aliases: Mapping[str, str]
+    choices: Mapping[str, Sequence[str]]
 
     def field(self, prefix: str, key: str, function: str | None) -> Field:
         """Return a field by its prefix (`metrics`, `attr`, …; empty for a bare name).
@@ -95,6 +100,10 @@ RUNS = Subject(
         "lifecycle_stage": TEXT,
     },
     {"created": "start_time", "name": "run_name", "run_uuid": "run_id", "user": "user_id"},
+    {
+        "status": [status.name for status in RunStatus],
+        "lifecycle_stage": [stage.value for stage in LifecycleStage],
+    },
 )
 
 EXPERIMENTS = Subject(
@@ -109,4 +118,5 @@ EXPERIMENTS = Subject(
         "lifecycle_stage": TEXT,
     },
     {"created": "creation_time", "last_updated": "last_update_time"},
+    {"lifecycle_stage": [stage.value for stage in LifecycleStage]},
 )
