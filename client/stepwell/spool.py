@@ -22,7 +22,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TypeVar
 
-from stepwell import arrays
+from stepwell import arrays, background
 from stepwell.arrays import ArrayPoints
 from stepwell.errors import StepwellException, invalid
 from stepwell.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
@@ -241,7 +241,13 @@ class Spool:
                 segment = Segment(self.folder, *span)
             self._add_prepared(segment, span[1] * RECORD_BYTES)
             if segment is None:
-                return
+                break
+        with self._lock:
+            following = self._prepared[0] if self._prepared else None
+        if following is not None:
+            following.populate(
+                background.give_way
+            )  # only this one: what is mapped counts as memory of the process
 
     def _plan_segment(self) -> tuple[int, int] | None:
         """Say where the next segment to be made begins and how many records it has; None if enough are made."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from uuid import UUID
 
-from stepwell_server.model import ParamEntry, RunStatus, StatusEntry, TagEntry
+from stepwell_server.model import Batch, ParamEntry, RunStatus, StatusEntry, TagEntry
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.parser import parse_filter
 from stepwell_server.search.subjects import RUNS
@@ -16,7 +16,7 @@ from stepwell_server.store.searches import PostgresSearchStore
 from stepwell_server.store.value_index import settle
 from stepwell_server.store.writer import GroupCommitWriter
 from stepwell_server.telemetry import COMMITS_FAILED
-from tests.harness.logs import commit, new_run, opened, rows
+from tests.harness.logs import Log, commit, new_run, opened, rows
 
 RUN_COUNT = 3
 ROUNDS = 12
@@ -33,17 +33,24 @@ async def log_all(pool: Pool, run_ids: list[UUID], worker: int) -> None:
     logs = [await opened(pool, run_id) for run_id in run_ids[:: 1 if worker % 2 else -1]]
     async with GroupCommitWriter(PointStore(pool, MetricIds(pool))) as writer:
         for number in range(ROUNDS):
-            batches = []
-            for log in logs:
-                at = log.position
-                entries = [
-                    TagEntry(at, f"streamed/{worker}", str(number)),
-                    TagEntry(at + 1, "mlflow.runName", f"{worker}.{number}"),
-                    ParamEntry(at + 2, f"param {worker} {number}", "x"),
-                    StatusEntry(at + 3, RunStatus.FINISHED, number),
-                ]
-                batches.append(log.batch({key: [(number, worker, 1.0)] for key in ("a", "b")}, entries))
-            await commit(writer, *batches)
+            # One after another: who holds the rows of the first kind keeps others from meeting at those of the next.
+            await commit(writer, *[_points(log, worker, number) for log in logs])
+            await commit(writer, *[_tags(log, worker, number) for log in logs])
+            await commit(writer, *[_status(log, number) for log in logs])
+
+
+def _points(log: Log, worker: int, number: int) -> Batch:
+    entry = ParamEntry(log.position, f"param {worker} {number}", "x")
+    return log.batch({key: [(number, worker, 1.0)] for key in ("a", "b")}, [entry])
+
+
+def _tags(log: Log, worker: int, number: int) -> Batch:
+    tags = {f"streamed/{worker}": str(number), "mlflow.runName": f"{worker}.{number}", "shared": "streamed"}
+    return log.batch({}, [TagEntry(log.position + at, *tag) for at, tag in enumerate(tags.items())])
+
+
+def _status(log: Log, number: int) -> Batch:
+    return log.batch({}, [StatusEntry(log.position, RunStatus.FINISHED, number)])
 
 
 async def change_all(pool: Pool, run_ids: list[UUID], worker: int) -> None:
