@@ -244,10 +244,9 @@ class Spool:
                 break
         with self._lock:
             following = self._prepared[0] if self._prepared else None
+        # Only this one: what is mapped counts as memory of the process.
         if following is not None:
-            following.populate(
-                background.give_way
-            )  # only this one: what is mapped counts as memory of the process
+            following.populate(background.give_way)
 
     def _plan_segment(self) -> tuple[int, int] | None:
         """Say where the next segment to be made begins and how many records it has; None if enough are made."""
