@@ -22,7 +22,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TypeVar
 
-from stepwell import arrays, background
+from stepwell import arrays
 from stepwell.arrays import ArrayPoints
 from stepwell.errors import StepwellException, invalid
 from stepwell.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
@@ -233,8 +233,8 @@ class Spool:
                 return self.folder / log_file_name(number), size
             return None
 
-    def prepare(self) -> None:
-        """Make the next segments ahead of time: for one background thread."""
+    def prepare(self, pause: Callable[[], object] = lambda: None) -> None:
+        """Make the next segments ahead of time: for one background thread; `pause` is called between pieces of work."""
         while (span := self._plan_segment()) is not None:
             segment = None
             with contextlib.suppress(OSError):  # the log call that needs it meets the same and decides
@@ -246,7 +246,7 @@ class Spool:
             following = self._prepared[0] if self._prepared else None
         # Only this one: what is mapped counts as memory of the process.
         if following is not None:
-            following.populate(background.give_way)
+            following.populate(pause)
 
     def _plan_segment(self) -> tuple[int, int] | None:
         """Say where the next segment to be made begins and how many records it has; None if enough are made."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import stepwell as mlflow
-from stepwell import MlflowClient, StepwellException, delivery, offline, spool_folder
+from stepwell import MlflowClient, StepwellException, spool_folder
 from stepwell.commands.spool_watch import LOOK_S
 from stepwell.commands.sync import AWAY_S
 from tests.harness.processes import ServerProcess
@@ -338,19 +338,24 @@ def test_a_run_without_any_entry_is_known_later(script, place: Path, tracking_ur
     assert mlflow.get_run(answer.stdout.strip()).info.status == "RUNNING"
 
 
-def test_a_sweep_waits_once_for_a_server_that_is_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEPWELL_TRACKING_URI", NOBODY)
-    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.3")
-    monkeypatch.setattr(offline, "_unreachable_since", {})
-    monkeypatch.setattr(delivery, "UNREACHABLE_PATIENCE_S", 1.0)
-    with mlflow.start_run():
-        pass
-    began = time.monotonic()
-    second = mlflow.start_run()
-    of_second = second.writer.log().delivery
-    mlflow.end_run()
-    assert of_second._unreachable_since is not None
-    assert of_second._unreachable_since < began, "it was away before this run, so nobody waits for it anew"
+def test_a_sweep_waits_once_for_a_server_that_is_away(script, place: Path) -> None:
+    text = """
+import time
+import stepwell
+from stepwell import delivery
+
+delivery.UNREACHABLE_PATIENCE_S = 1.0
+with stepwell.start_run():
+    pass
+began = time.monotonic()
+of_second = stepwell.start_run().writer.log().delivery
+stepwell.end_run()
+# It was away before this run, so nobody waits for it anew.
+print(of_second._unreachable_since < began)
+"""
+    away = {"TRACKING_URI": NOBODY, "REACH_TIMEOUT_S": "0.3", "EXIT_TIMEOUT_S": "0"}
+    answer = script(text, **{f"STEPWELL_{name}": value for name, value in away.items()})
+    assert (answer.returncode, answer.stdout) == (0, "True\n"), answer.stderr
 
 
 def test_settings_that_cannot_be(script, place: Path) -> None:
