@@ -58,7 +58,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def comparison(self, parts: list[Any]) -> ex.Expression:
         field, operator, value = parts
-        return self._counted(ex.Comparison(field, operator, self._fitting(field, value)[0]))
+        (compared,) = self._fitting(field, value)
+        if operator in (ex.Operator.EQUAL, ex.Operator.NOT_EQUAL):
+            self._check_words(field, value)
+        return self._counted(ex.Comparison(field, operator, compared))
 
     def comparator(self, parts: list[Token]) -> ex.Operator:
         return _OPERATORS[str(parts[0])]
@@ -70,6 +73,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def membership(self, parts: list[Any]) -> ex.Expression:
         field, negation, _, *values = parts
         listed = self._fitting(field, *values)
+        self._check_words(field, *values)
         if field.kind is ex.FieldKind.DATASET:
             return self._counted(ex.In(field, listed, negated=negation is not None))
         return self._counted(ex.In(field, listed), negation)
@@ -135,6 +139,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             values.append(value)
         return tuple(values)
 
+    def _check_words(self, field: ex.Field, *tokens: Token) -> None:
+        """Refuse what an attribute never is, such as the status 'finished': it would find nothing, silently."""
+        words = self._subject.words.get(field.key) if field.kind is ex.FieldKind.ATTRIBUTE else None
+        for token in tokens:
+            if words and _unquoted(token) not in words:
+                self._refuse(token, f"{field} is one of {', '.join(words)}")
+
     def _counted(self, condition: ex.Condition, negation: Token | None = None) -> ex.Expression:
         self._conditions += 1
         if self._conditions > CONDITIONS_MAX:
@@ -185,7 +196,9 @@ def _parse(start: str, text: str, subject: Subject) -> Any:
     except VisitError as error:
         raise error.orig_exc from None
     except UnexpectedCharacters as error:
-        raise unexpected(text, error.pos_in_stream or 0, error.allowed or ()) from None
+        # What the lexer would take there (`error.allowed`) is more than what the grammar does.
+        accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
+        raise unexpected(text, error.pos_in_stream or 0, accepted) from None
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"
         raise unexpected(
