@@ -106,7 +106,7 @@ def _data_frame(runs: Sequence[Run]) -> "pandas.DataFrame":
         for name in ("run_id", "experiment_id", "status", "artifact_uri")
     }
     for name in ("start_time", "end_time"):
-        times = [getattr(run.info, name) for run in runs]
+        times = pandas.Series([getattr(run.info, name) for run in runs], dtype="Int64")
         columns[name] = pandas.to_datetime(times, unit="ms", utc=True)
     for kind, missing in (("metrics", float("nan")), ("params", None), ("tags", None)):
         logged = [getattr(run.data, kind) for run in runs]

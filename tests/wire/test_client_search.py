@@ -65,7 +65,7 @@ def test_a_data_frame_has_mlflows_columns() -> None:
     assert set(few.columns[6:]) == {"params.lr", "tags.parity"}
     nobody = mlflow.search_runs(filter_string="run_name = 'nobody'")
     assert nobody.empty
-    assert nobody.dtypes[:4].equals(frame.dtypes[:4])
+    assert nobody.dtypes.equals(frame.dtypes[:6])
 
 
 def test_pages_of_the_client() -> None:
