@@ -28,6 +28,7 @@ def spec(
     """
     from stepwell import wire
 
+    tags = {**values.to_run_tags(settings.run_context()), **tags}
     experiment_id, experiment_name = _experiment(experiment_id)
     return wire.run_spec(
         run_id=run_id,

@@ -21,7 +21,7 @@ def search_runs(
     experiment_ids: list[str] | None = None,
     filter_string: str = "",
     run_view_type: int = ViewType.ACTIVE_ONLY,
-    max_results: int = 100_000,
+    max_results: int | None = 100_000,
     order_by: list[str] | None = None,
     output_format: Literal["pandas", "list"] = "pandas",
     search_all_experiments: bool = False,
@@ -37,7 +37,7 @@ def search_runs(
         experiment_ids: where to search; the default is the experiment that new runs go to.
         filter_string: for example "metrics.loss < 0.1 AND params.lr = '0.1'".
         run_view_type: active, deleted or all runs.
-        max_results: how many at most.
+        max_results: how many at most; None means all.
         order_by: for example ["metrics.loss DESC"]; latest start first if not given.
         output_format: "pandas" for a data frame with columns such as metrics.loss, "list" for Run entities.
         search_all_experiments: search everywhere, if no experiments are given.
@@ -55,8 +55,8 @@ def search_runs(
     where = _experiment_ids(client, experiment_ids, experiment_names, search_all_experiments)
     found: list[Run] = []
     token = None
-    while len(found) < max_results:
-        size = min(_PAGE_SIZE, max_results - len(found))
+    while max_results is None or len(found) < max_results:
+        size = _PAGE_SIZE if max_results is None else min(_PAGE_SIZE, max_results - len(found))
         page = client.search_runs(
             where,
             filter_string,
@@ -102,11 +102,11 @@ def _data_frame(runs: Sequence[Run]) -> "pandas.DataFrame":
             "NOT_IMPLEMENTED",
         ) from None
     columns: dict[str, Any] = {
-        name: [getattr(run.info, name) for run in runs]
+        name: pandas.Series([getattr(run.info, name) for run in runs], dtype=str)
         for name in ("run_id", "experiment_id", "status", "artifact_uri")
     }
     for name in ("start_time", "end_time"):
-        times = [getattr(run.info, name) for run in runs]
+        times = pandas.Series([getattr(run.info, name) for run in runs], dtype="Int64")
         columns[name] = pandas.to_datetime(times, unit="ms", utc=True)
     for kind, missing in (("metrics", float("nan")), ("params", None), ("tags", None)):
         logged = [getattr(run.data, kind) for run in runs]

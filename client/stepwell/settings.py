@@ -4,6 +4,7 @@ STEPWELL_TRACKING_URI            where the server is; default grpc://127.0.0.1:5
 STEPWELL_EXPERIMENT_NAME         experiment of new runs, made if missing; default: see the next
 STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0, the experiment "Default"
 STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
+STEPWELL_RUN_CONTEXT             tags that new runs get, as JSON: {"job": "17"}; default none
 STEPWELL_TRUNCATE_LONG_VALUES    too long params and tags are shortened (true) or refused (false); default true
 STEPWELL_TLS_ROOTS               path of a PEM file, for private certificate authorities; default gRPC's own roots
 STEPWELL_MODE                    online, or offline: nothing is sent, `stepwell sync` does it later; default online
@@ -21,14 +22,16 @@ STEPWELL_SYSTEM_METRICS_SAMPLING_INTERVAL       seconds between two samples; def
 STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a point; default 1
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
 
-Where one of the first five or of the last four is not set, the variable of MLflow's name is read:
+Where one of the first six or of the last four is not set, the variable of MLflow's name is read:
 MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
 imported from. They are read when they are needed, not at import: scripts set them after importing.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from stepwell.errors import StepwellException, invalid
@@ -108,6 +111,22 @@ def take_run_id() -> str | None:
     os.environ.pop("STEPWELL_RUN_ID", None)
     os.environ.pop("MLFLOW_RUN_ID", None)
     return run_id
+
+
+def run_context() -> dict[str, Any]:
+    """Return the tags that new runs get beside their own: what a scheduler wants to find its jobs' runs by.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when the variable holds something else.
+    """
+    text = _first("RUN_CONTEXT") or "{}"
+    try:
+        tags = json.loads(text)
+    except ValueError:
+        tags = None
+    if not isinstance(tags, dict):
+        raise invalid(f'{_set("RUN_CONTEXT")} is {text!r}; it must be tags as JSON, such as {{"job": "17"}}.')
+    return tags
 
 
 def truncate_long_values() -> bool:

@@ -109,7 +109,7 @@ def check_key(kind: str, key: object) -> str:
         )
     if key != posixpath.normpath(key) or key == "." or key.startswith(("/", "..")):
         raise invalid(
-            f"{kind} name {key!r}: it must be a plain relative path, such as {posixpath.normpath(key)!r}."
+            f"{kind} name {key!r}: slashes stand between parts, as in 'train/loss', and no part is empty, '.' or '..'."
         )
     return key
 

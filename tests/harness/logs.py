@@ -42,8 +42,8 @@ class Log:
         )
 
 
-async def new_run(pool: Pool, stage: str = "active") -> UUID:
-    run_id = uuid4()
+async def new_run(pool: Pool, stage: str = "active", run_id: UUID | None = None) -> UUID:
+    run_id = run_id or uuid4()
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO run VALUES ($1, 0, 'a run', 1, 0, NULL, $2, 'someone', 'nowhere')", run_id, stage

@@ -203,6 +203,51 @@ async def test_concurrent_commits_to_one_run_neither_deadlock_nor_lose(pool: Poo
     assert await rows(pool, "SELECT DISTINCT count, step, value FROM metric_latest") == [(40, 9, 3.0)]
 
 
+# How many connections to the test's database wait for a lock.
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+ROWS_OF_A_RUN = {
+    "latest": "SELECT FROM metric_latest WHERE run_id = $1",
+    "tag": "SELECT FROM tag WHERE run_id = $1",
+    "run": "SELECT FROM run WHERE run_id = $1",
+}
+
+
+@pytest.mark.parametrize("table", ROWS_OF_A_RUN)
+async def test_a_commit_that_waits_for_a_row_holds_none_that_comes_after_it(pool: Pool, table: str) -> None:
+    """So nobody deadlocks: everybody takes rows in the order of their runs, however the batches come.
+
+    The runs are stored and logged to in the opposite order, so that no plan of the database is right by luck.
+    """
+    first, last = sorted([uuid4(), uuid4()])
+    logs = [await opened(pool, await new_run(pool, run_id=run_id)) for run_id in (last, first)]
+    store = PointStore(pool, MetricIds(pool))
+
+    async def commit_both(name: str) -> list[Any]:
+        return await store.commit(
+            await store.prepare(
+                [
+                    log.batch({"loss": [(0, 0, 0.0)]}, [TagEntry(log.position + 1, "mlflow.runName", name)])
+                    for log in logs
+                ]
+            )
+        )
+
+    await commit_both("old")
+    async with pool.transaction() as connection:
+        await connection.execute(f"{ROWS_OF_A_RUN[table]} FOR NO KEY UPDATE", first)
+        committing = asyncio.create_task(commit_both("new"))
+        async with asyncio.timeout(10):
+            while await rows(pool, WAITING) == [(0,)]:
+                assert not committing.done()
+        await connection.execute(f"{ROWS_OF_A_RUN[table]} FOR NO KEY UPDATE NOWAIT", last)
+    assert [outcome.position for outcome in await committing] == [4, 4]
+    assert await rows(pool, "SELECT DISTINCT name, value FROM run JOIN tag USING (run_id)") == [
+        ("new", "new")
+    ]
+
+
 async def test_overlapping_chunks_beyond_the_sweep_are_sorted_by_the_database(
     pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from stepwell import StepwellException, settings
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID", "RUN_ID"):
+    for name in ("TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID", "RUN_ID", "RUN_CONTEXT"):
         for prefix in ("STEPWELL", "MLFLOW"):
             # Set first, so that the end of the test also undoes what the code under test sets.
             monkeypatch.setenv(f"{prefix}_{name}", "")
@@ -70,6 +70,15 @@ def test_not_uris(uri: str, text: str) -> None:
         settings.set_tracking_uri(uri)
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
     assert "grpc://HOST:PORT" in str(caught.value)
+
+
+def test_the_context_of_runs_is_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.run_context() == {}
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"job": 17}')
+    assert settings.run_context() == {"job": 17}
+    monkeypatch.setenv("STEPWELL_RUN_CONTEXT", "job=17")
+    with pytest.raises(StepwellException, match="STEPWELL_RUN_CONTEXT is 'job=17'"):
+        settings.run_context()
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])

@@ -287,6 +287,14 @@ def test_the_client_by_run_id() -> None:
         client.delete_tag(run_id, "t")
 
 
+def test_tags_of_the_context_are_of_every_new_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"job": 17, "team": "a"}')
+    with mlflow.start_run(tags={"team": "b"}) as run:
+        pass
+    tags = mlflow.get_run(run.info.run_id).data.tags
+    assert (tags["job"], tags["team"]) == ("17", "b")
+
+
 def test_renaming_by_tag() -> None:
     with mlflow.start_run(run_name="before") as run:
         mlflow.set_tag("mlflow.runName", "after")

@@ -39,8 +39,12 @@ def test_runs_are_found_as_in_mlflow() -> None:
     assert found("", order_by=["metrics.loss ASC"]) == by_loss
     assert found("", order_by=["metrics.loss DESC"]) == [*reversed(by_loss[:4]), "run 3"]
     assert found("", order_by=["metrics.loss"], max_results=2) == by_loss[:2]
+    assert found("", max_results=0) == []
+    assert len(found("", max_results=None)) == 5
     with refused("INVALID_PARAMETER_VALUE", "character 16"):
         found("metrics.loss = = 3")
+    with refused("INVALID_PARAMETER_VALUE", "status is one of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED"):
+        found("attributes.status = 'finished'")
 
 
 def test_a_data_frame_has_mlflows_columns() -> None:
@@ -59,7 +63,9 @@ def test_a_data_frame_has_mlflows_columns() -> None:
     assert (frame["end_time"] >= frame["start_time"]).all()
     few = mlflow.search_runs(params=["lr"], metrics=[], tags=["parity"])
     assert set(few.columns[6:]) == {"params.lr", "tags.parity"}
-    assert mlflow.search_runs(filter_string="run_name = 'nobody'").empty
+    nobody = mlflow.search_runs(filter_string="run_name = 'nobody'")
+    assert nobody.empty
+    assert nobody.dtypes.equals(frame.dtypes[:6])
 
 
 def test_pages_of_the_client() -> None:

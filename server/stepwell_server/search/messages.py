@@ -33,10 +33,9 @@ _WORDS = {
     "$END": "the end",
 }
 
-# How other languages write what has words here.
-_SYMBOLS = {"&": "AND", "|": "OR", "!": "NOT", "~": "NOT"}
-
 _QUOTES = ("'", '"', "`")
+# Signs of other languages, with the terminal of the word that stands for them here.
+_SIGNS = {"&&": "_AND", "&": "_AND", "||": "_OR", "|": "_OR"}
 
 
 def problem(text: str, position: int, reason: str) -> InvalidArgumentError:
@@ -53,15 +52,19 @@ def unexpected(text: str, position: int, expected: Iterable[str]) -> InvalidArgu
     """Return the error for a character that cannot stand where it does; `expected` are terminals of the grammar."""
     if text[position : position + 1] == "." and text[position + 1 : position + 2] in _QUOTES:
         position += 1
-    if text[position : position + 1] in _QUOTES:
+    quote = text[position : position + 1]
+    if quote in _QUOTES and quote not in text[position + 1 :]:
         return problem(text, position, "the quote that begins here is not closed")
+    if quote == "'" and text[position - 1 : position] == ".":
+        return problem(text, position, "keys stand in backticks or double quotes")
     if text[position : position + 1] == ".":
         return problem(
             text, position, "what has a dot begins with metrics params tags attributes or datasets"
         )
-    if (word := _SYMBOLS.get(text[position : position + 1])) is not None:
-        return problem(text, position, f"the search has an unexpected {text[position]!r}; write {word}")
     wanted = set(expected)
+    for sign, terminal in _SIGNS.items():
+        if text.startswith(sign, position) and terminal in wanted:
+            return problem(text, position, f"use {_WORDS[terminal]} instead of {sign}")
     if "QUALIFIED" in wanted:
         wanted -= {"STRING", "BACKTICKED"}  # quoted names of attributes: possible, but nobody means them
     words = [word for terminal, word in _WORDS.items() if terminal in wanted]

@@ -58,9 +58,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def comparison(self, parts: list[Any]) -> ex.Expression:
         field, operator, value = parts
+        (compared,) = self._fitting(field, value)
         if operator in (ex.Operator.EQUAL, ex.Operator.NOT_EQUAL):
-            self._check_choice(field, value)
-        return self._counted(ex.Comparison(field, operator, self._fitting(field, value)[0]))
+            self._check_words(field, value)
+        return self._counted(ex.Comparison(field, operator, compared))
 
     def comparator(self, parts: list[Token]) -> ex.Operator:
         return _OPERATORS[str(parts[0])]
@@ -72,8 +73,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def membership(self, parts: list[Any]) -> ex.Expression:
         field, negation, _, *values = parts
         listed = self._fitting(field, *values)
-        for value in values:
-            self._check_choice(field, value)
+        self._check_words(field, *values)
         if field.kind is ex.FieldKind.DATASET:
             return self._counted(ex.In(field, listed, negated=negation is not None))
         return self._counted(ex.In(field, listed), negation)
@@ -139,11 +139,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             values.append(value)
         return tuple(values)
 
-    def _check_choice(self, field: ex.Field, token: Token) -> None:
-        """Refuse a value that the attribute never has: nothing would be found, and nobody would know why."""
-        choices = self._subject.choices.get(field.key) if field.kind is ex.FieldKind.ATTRIBUTE else None
-        if choices and token.type == "STRING" and (value := _unquoted(token)) not in choices:
-            self._refuse(token, f"{field} is one of {', '.join(choices)}, never {value[:60]!r}")
+    def _check_words(self, field: ex.Field, *tokens: Token) -> None:
+        """Refuse what an attribute never is, such as the status 'finished': it would find nothing, silently."""
+        words = self._subject.words.get(field.key) if field.kind is ex.FieldKind.ATTRIBUTE else None
+        for token in tokens:
+            if words and _unquoted(token) not in words:
+                self._refuse(token, f"{field} is one of {', '.join(words)}")
 
     def _counted(self, condition: ex.Condition, negation: Token | None = None) -> ex.Expression:
         self._conditions += 1
@@ -195,7 +196,9 @@ def _parse(start: str, text: str, subject: Subject) -> Any:
     except VisitError as error:
         raise error.orig_exc from None
     except UnexpectedCharacters as error:
-        raise unexpected(text, error.pos_in_stream or 0, error.allowed or ()) from None
+        # What the lexer would take there (`error.allowed`) is more than what the grammar does.
+        accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
+        raise unexpected(text, error.pos_in_stream or 0, accepted) from None
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"
         raise unexpected(

@@ -1,6 +1,6 @@
 """What can be searched for, and the fields that each subject has, by MLflow's names and aliases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepwell_server.model import LifecycleStage, RunStatus
@@ -14,6 +14,9 @@ from stepwell_server.search.expressions import (
 )
 
 NUMBER, TEXT = ValueType.NUMBER, ValueType.TEXT
+
+_STAGES = {"lifecycle_stage": tuple(stage.value for stage in LifecycleStage)}
+_STATUSES = {"status": tuple(status.name for status in RunStatus)}
 
 _KINDS = {
     "metric": FieldKind.METRIC,
@@ -35,16 +38,16 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One kind of thing that is searched for.
+    """One kind of thing that is searched for; `aliases` are other names of attributes.
 
-    `aliases` are other names of attributes; `choices` the values of attributes that have no others.
+    `words` are all the values that an attribute can have, if these are few.
     """
 
     name: str
     kinds: frozenset[FieldKind]
     attributes: Mapping[str, ValueType]
     aliases: Mapping[str, str]
-    choices: Mapping[str, Sequence[str]]
+    words: Mapping[str, tuple[str, ...]]
 
     def field(self, prefix: str, key: str, function: str | None) -> Field:
         """Return a field by its prefix (`metrics`, `attr`, …; empty for a bare name).
@@ -100,10 +103,7 @@ RUNS = Subject(
         "lifecycle_stage": TEXT,
     },
     {"created": "start_time", "name": "run_name", "run_uuid": "run_id", "user": "user_id"},
-    {
-        "status": [status.name for status in RunStatus],
-        "lifecycle_stage": [stage.value for stage in LifecycleStage],
-    },
+    _STATUSES | _STAGES,
 )
 
 EXPERIMENTS = Subject(
@@ -118,5 +118,5 @@ EXPERIMENTS = Subject(
         "lifecycle_stage": TEXT,
     },
     {"created": "creation_time", "last_updated": "last_update_time"},
-    {"lifecycle_stage": [stage.value for stage in LifecycleStage]},
+    _STAGES,
 )
