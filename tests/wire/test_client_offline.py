@@ -272,6 +272,37 @@ def test_watch_tries_on_while_the_server_is_away_and_says_once_what_it_cannot_re
     ]
 
 
+def test_watch_says_once_what_the_server_refuses(place: Path, tracking_uri: str) -> None:
+    no_run = "0" * 32
+    offline_job(f"import stepwell; stepwell.log_metric('x', 1, run_id='{no_run}')").communicate()
+    (refused,) = spools(place)
+    offline_job(TRAINING).communicate()
+    with watching(ends_with=1) as receipts:
+        until(lambda: spools(place) == [refused])
+        time.sleep(1.5 * LOOK_S)
+    assert [receipt["waiting"] for receipt in receipts if receipt["run_id"] == no_run] == [1]
+
+
+def test_watch_tells_in_the_end_what_is_still_under_way(place: Path, tracking_uri: str) -> None:
+    to_nobody = f"import stepwell; stepwell.set_tracking_uri('{NOBODY}')\n" + TRAINING
+    output, _ = offline_job(to_nobody).communicate()
+    (away,) = spools(place)
+    offline_job(TRAINING).communicate()
+    with watching(ends_with=1) as receipts:
+        until(lambda: spools(place) == [away])  # both were begun together
+    assert [receipt["run_id"] for receipt in receipts if receipt["waiting"]] == [output.strip()]
+
+
+def test_watch_ends_with_1_while_artifacts_wait(place: Path, tracking_uri: str) -> None:
+    offline_job("import stepwell; stepwell.start_run(); stepwell.log_text('hello', 'a.txt')").communicate()
+    (folder,) = spools(place)
+    shutil.rmtree(folder)  # an artifact waits for its run
+    with watching(ends_with=1) as receipts:
+        until(lambda: any(place.glob("artifacts/*/lock")))
+        time.sleep(LOOK_S)
+    assert [(receipt["run_name"], receipt["waiting"]) for receipt in receipts] == [("artifacts", 1)]
+
+
 def stored_points(run_id: str) -> int:
     """How many points a run has that the server may not know yet."""
     try:
