@@ -132,6 +132,28 @@ def test_forked_children_may_join_the_run_that_they_were_forked_in(script) -> No
     assert [len(series) for series in mlflow.get_metric_series([run_id], ["loss"], ranks=[2])] == [1]
 
 
+INSIDE_AND_BESIDE = """
+import multiprocessing, stepwell
+
+def work(nested):
+    with stepwell.start_run(nested=nested) as own:
+        print(own.info.run_id, flush=True)
+
+with stepwell.start_run() as run:
+    print(run.info.run_id, flush=True)
+    for nested in (True, False):
+        child = multiprocessing.get_context("fork").Process(target=work, args=(nested,))
+        child.start()
+        child.join()
+"""
+
+
+def test_forked_children_start_runs_inside_the_one_they_were_forked_in_or_beside_it(script) -> None:
+    outer, inside, beside = script(INSIDE_AND_BESIDE).stdout.split()
+    parents = [mlflow.get_run(run_id).data.tags.get("mlflow.parentRunId") for run_id in (inside, beside)]
+    assert parents == [outer, None]
+
+
 def test_the_end_does_not_wait_for_grpc_in_vain(script) -> None:
     text = """
 import logging
