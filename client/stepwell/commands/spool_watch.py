@@ -41,7 +41,9 @@ class SpoolWatch:
         under_way = [receipt for receipt in receipts if not receipt.is_delivered]
         for receipt in under_way:
             self._tell(receipt)
-        return not (under_way or self._given_up) and all(each.is_delivered for each in self._artifacts)
+        # Somebody else may have delivered, or removed, what was given up here.
+        given_up = any(map(spool_folder.is_spool, self._given_up))
+        return not (under_way or given_up) and all(each.is_delivered for each in self._artifacts)
 
     async def _follow(self) -> None:
         while True:
