@@ -11,7 +11,6 @@ import gc
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from logging import getLogger
@@ -21,8 +20,6 @@ from stepwell.errors import StepwellException
 
 T = TypeVar("T")
 
-# How long the thread sleeps between two pieces of work.
-GIVE_WAY_S = 0.0001
 # How long the end of the process waits for tasks that were cancelled.
 STOP_TIMEOUT_S = 2.0
 # The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
@@ -84,14 +81,6 @@ def call_soon(callback: Callable[[], object]) -> None:
     if loop is not None:
         with contextlib.suppress(RuntimeError):  # it has ended meanwhile
             loop.call_soon_threadsafe(callback)
-
-
-def give_way() -> None:
-    """Between two pieces of work: let the training loop run now; else it would wait for the switch interval, 5 ms.
-
-    Where both share a core, a thread that only lets go of the interpreter has it again before the other one runs.
-    """
-    time.sleep(GIVE_WAY_S)
 
 
 def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -6,13 +6,10 @@ record    step i64 | timestamp ms i64 | value f64 | unused u32 | mark u32      3
 the marks below. The pages belong to the kernel, so a record that is finished survives the process.
 """
 
-import contextlib
 import itertools
 import mmap
 import os
 import struct
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +44,6 @@ SEGMENT_RECORDS_MAX = 16_384
 # A thread has one record unfinished, so where so many follow each other, nothing finished comes after them.
 UNFINISHED_RECORDS_MAX = 1_024
 _ZEROS = bytes(256 * 1024)
-# Pages that are mapped at once: 64 KiB.
-POPULATE_BYTES = 64 * 1024
-MADV_POPULATE_WRITE = 23  # linux/mman.h; not in Python's mmap yet
 
 
 def next_records(records: int) -> int:
@@ -74,7 +68,7 @@ def parse_segment_name(name: str) -> tuple[int, int] | None:
 class Segment:
     """Room for records, made by the process that appends; `offsets` hands out each slot's offset once, atomically."""
 
-    __slots__ = ("_populated", "_seen", "buffer", "end_position", "first_position", "offsets", "path")
+    __slots__ = ("_seen", "buffer", "end_position", "first_position", "offsets", "path")
 
     def __init__(self, folder: Path, first_position: int, records: int) -> None:
         """Make the file, with all its room on disk, so that a full disk shows here and never as a fault of memory.
@@ -100,21 +94,6 @@ class Segment:
             os.close(descriptor)
         self.offsets = itertools.count(0, RECORD_BYTES)
         self._seen = 0
-        self._populated = False
-
-    def populate(self, pause: Callable[[], object]) -> None:
-        """Map its pages for writing, in pieces: the first write to a page takes up to 4 us, here and not in a log call.
-
-        What is in it stays, so log calls may write meanwhile. Where the kernel cannot do it (Linux before 5.14) they
-        meet their pages by themselves. `pause` is called after each piece, which keeps the interpreter for 40 us.
-        """
-        if self._populated or sys.platform != "linux":
-            return
-        self._populated = True
-        with contextlib.suppress(OSError):
-            for start in range(0, len(self.buffer), POPULATE_BYTES):
-                self.buffer.madvise(MADV_POPULATE_WRITE, start, POPULATE_BYTES)
-                pause()
 
     def void(self, offset: int) -> None:
         """Finish a slot without a record."""

@@ -233,20 +233,15 @@ class Spool:
                 return self.folder / log_file_name(number), size
             return None
 
-    def prepare(self, pause: Callable[[], object] = lambda: None) -> None:
-        """Make the next segments ahead of time: for one background thread; `pause` is called between pieces of work."""
+    def prepare(self) -> None:
+        """Make the next segments ahead of time: for one background thread."""
         while (span := self._plan_segment()) is not None:
             segment = None
             with contextlib.suppress(OSError):  # the log call that needs it meets the same and decides
                 segment = Segment(self.folder, *span)
             self._add_prepared(segment, span[1] * RECORD_BYTES)
             if segment is None:
-                break
-        with self._lock:
-            following = self._prepared[0] if self._prepared else None
-        # Only this one: what is mapped counts as memory of the process.
-        if following is not None:
-            following.populate(pause)
+                return
 
     def _plan_segment(self) -> tuple[int, int] | None:
         """Say where the next segment to be made begins and how many records it has; None if enough are made."""

@@ -154,7 +154,7 @@ class WriterLog:
     async def _look_after(self) -> None:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""
         while self.is_delivering:
-            self.spool.prepare(background.give_way)
+            self.spool.prepare()
             catch_up.look_again(self._uri)
             if self.delivery.is_reachable and not settings.is_offline():
                 self._written_through_s = time.monotonic()
@@ -165,7 +165,7 @@ class WriterLog:
             await asyncio.sleep(LOOK_AFTER_S)
 
     def _prepare_soon(self) -> None:
-        background.call_soon(lambda: self.spool.prepare(background.give_way))
+        background.call_soon(self.spool.prepare)
 
     def finished(self) -> None:
         """Everything is delivered and nothing will come: delete the files."""
