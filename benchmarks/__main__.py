@@ -22,8 +22,8 @@ from benchmarks.stations import all_stations
 from benchmarks.surroundings import Costs, surroundings
 from benchmarks.table import write_table
 from benchmarks.workloads import WORKLOADS
-from stepwell_server.logs import set_up_logs
-from stepwell_server.store.embedded import running_url
+from stepwell_server.process.logs import set_up_logs
+from stepwell_server.store.postgres.embedded import running_url
 from tests.harness.processes import ServerProcess
 
 QUICK_SCALE = 0.1

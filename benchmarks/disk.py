@@ -13,7 +13,7 @@ import asyncpg
 
 from benchmarks.streams import Lags, Shape, writers
 from stepwell_server.maintenance import compact_everything
-from stepwell_server.store.pool import SESSION_SETTINGS, Pool
+from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool
 
 FLUSH = {"metrics": 20, "points": 500}
 FLUSHES_PER_SLICE = 50

@@ -30,10 +30,10 @@ import grpc
 from benchmarks.streams import Shape
 from benchmarks.surroundings import surroundings
 from benchmarks.workloads import BULK_POINTS, in_processes
-from stepwell_server.logs import set_up_logs
 from stepwell_server.maintenance import compact_everything
-from stepwell_server.store.embedded import running_url
-from stepwell_server.store.pool import SESSION_SETTINGS, Pool
+from stepwell_server.process.logs import set_up_logs
+from stepwell_server.store.postgres.embedded import running_url
+from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool
 from tests.harness.processes import ServerProcess
 
 PROXY_POINTS = 50_000_000

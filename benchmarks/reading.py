@@ -21,9 +21,9 @@ import asyncpg
 import stepwell
 from benchmarks.seeded_series import SeededRun, seed_run
 from benchmarks.surroundings import surroundings
-from stepwell_server.deadline import Deadline
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.processes import ServerProcess
 
 STOP_S = 60.0

@@ -26,9 +26,9 @@ import structlog
 from benchmarks.compare.peers import PEERS, running_peer
 from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
 from benchmarks.surroundings import cpu_seconds, family, surroundings
-from stepwell_server.deadline import Deadline
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.databases import named
 from tests.harness.processes import ServerProcess
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import asyncpg
 import numpy as np
 
-from stepwell_server.store.chunk_rows import COLUMNS, ChunkRows, as_source
-from stepwell_server.store.chunks import CHUNK_POINTS_MAX, SeriesPoints, build_chunks
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SeriesPoints, build_chunks
+from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, as_source
 
 BLOCK_POINTS = 64 * CHUNK_POINTS_MAX
 START_MS = 1_700_000_000_000

@@ -12,13 +12,13 @@ import numpy as np
 
 from benchmarks.streams import Shape
 from stepwell_api.v1 import ingest_pb2
-from stepwell_server.deadline import Deadline
-from stepwell_server.model import Batch, Points, WriterIdentity
-from stepwell_server.store.chunk_rows import COLUMNS, as_source
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore, PreparedGroup, chain, prepare
-from stepwell_server.store.pool import SESSION_SETTINGS, Pool, open_pool
-from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.model.ingest import Batch, Points, WriterIdentity
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.chunks.rows import COLUMNS, as_source
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore, PreparedGroup, chain, prepare
+from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, open_pool
 from stepwell_server.transport.ingest import batch_from_proto
 
 REPEATS = 9

@@ -27,9 +27,9 @@ from benchmarks.surroundings import surroundings
 from stepwell.transfer.exporting import export_runs
 from stepwell.transfer.importing import import_runs
 from stepwell.transfer.mlflow_stores import MlflowSqlite
-from stepwell_server.deadline import Deadline
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.processes import ServerProcess
 
 STOP_S = 60.0

@@ -12,8 +12,8 @@ import structlog
 
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
-from stepwell_server.deadline import Deadline
-from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.pool import Pool, open_pool
 from tests.harness.databases import cloned_database, empty_database, template_database
 from tests.harness.processes import ServerProcess
 

@@ -25,10 +25,10 @@ from benchmarks.stations import copying
 from benchmarks.streams import Shape
 from benchmarks.surroundings import surroundings
 from benchmarks.workloads import BULK_POINTS, Result, in_processes
-from stepwell_server.deadline import Deadline
-from stepwell_server.logs import set_up_logs
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logs import set_up_logs
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.databases import named
 from tests.harness.processes import ServerProcess
 

@@ -26,7 +26,7 @@ from benchmarks.compare.loggers import RATE_HZ, TRACKERS
 from benchmarks.compare.peers import PEERS, environment_at, running_peer
 from benchmarks.compare.table import write_log_calls
 from benchmarks.surroundings import surroundings
-from stepwell_server.logs import set_up_logs
+from stepwell_server.process.logs import set_up_logs
 from tests.harness.processes import ServerProcess
 
 PROGRAM = Path(__file__).with_name("loggers.py")

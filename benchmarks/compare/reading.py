@@ -33,8 +33,8 @@ from benchmarks.compare.peers import PEERS, running_peer
 from benchmarks.reading import milliseconds
 from benchmarks.seeded_series import START_MS, seed_run
 from benchmarks.surroundings import surroundings
-from stepwell_server.logs import set_up_logs
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.logs import set_up_logs
+from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.databases import named
 from tests.harness.processes import ServerProcess
 

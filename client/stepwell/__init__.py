@@ -13,9 +13,9 @@ Log calls take less than a microsecond and do not wait: a background thread brin
 from typing import TYPE_CHECKING, Any
 
 from stepwell import artifacts, data, entities, exceptions, tracking
-from stepwell import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
-from stepwell.active_runs import ActiveRun, active_run, end_run, start_run
 from stepwell.client import StepwellClient
+from stepwell.delivery.health import Health, health
+from stepwell.delivery.receipts import PendingWrite, Receipt, Rejection
 from stepwell.entities import (
     Experiment,
     ExperimentTag,
@@ -80,21 +80,21 @@ from stepwell.fluent_artifacts import (
     log_table,
     log_text,
 )
-from stepwell.health import Health, health
-from stepwell.receipts import PendingWrite, Receipt, Rejection
-from stepwell.searching import search_runs
-from stepwell.series import get_latest_metrics, get_metric_series, sample_series
-from stepwell.system_metrics import (
+from stepwell.reading.series import get_latest_metrics, get_metric_series, sample_series
+from stepwell.reading.watching import MetricNews, watch
+from stepwell.runs import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
+from stepwell.runs.active import ActiveRun, active_run, end_run, start_run
+from stepwell.runs.system_metrics import (
     disable_system_metrics_logging,
     enable_system_metrics_logging,
     set_system_metrics_node_id,
     set_system_metrics_samples_before_logging,
     set_system_metrics_sampling_interval,
 )
-from stepwell.watching import MetricNews, watch
+from stepwell.searching import search_runs
 
 if TYPE_CHECKING:
-    from stepwell.metric_columns import LatestMetrics, MetricSeries, SampledSeries
+    from stepwell.reading.columns import LatestMetrics, MetricSeries, SampledSeries
 
 MlflowClient = StepwellClient
 MlflowException = StepwellException
@@ -197,7 +197,7 @@ _COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
 
 def __getattr__(name: str) -> Any:
     if name in _COLUMNS:
-        from stepwell import metric_columns
+        from stepwell.reading import columns
 
-        return getattr(metric_columns, name)
+        return getattr(columns, name)
     raise AttributeError(f"module 'stepwell' has no attribute {name!r}")

@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stepwell import artifact_formats, artifact_uris, values
-from stepwell.artifact_uris import ArtifactPlace
+from stepwell import values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
 from stepwell.errors import invalid
+from stepwell.files import formats, uris
+from stepwell.files.uris import ArtifactPlace
 
 __all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"]
 
@@ -57,12 +58,12 @@ def load_text(artifact_uri: str) -> str:
 
 def load_dict(artifact_uri: str) -> Any:
     """Return what a file of JSON or YAML says."""
-    return artifact_formats.parsed_dict(_read(artifact_uri).decode(), artifact_uri)
+    return formats.parsed_dict(_read(artifact_uri).decode(), artifact_uri)
 
 
 def load_image(artifact_uri: str) -> Any:
     """Return a file as an image of Pillow."""
-    pillow = artifact_formats.optional("PIL.Image", "Pillow", "load_image")
+    pillow = formats.optional("PIL.Image", "Pillow", "load_image")
     with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
         image = pillow.open(download_artifacts(artifact_uri, dst_path=folder))
         image.load()  # now, because the file goes
@@ -84,7 +85,7 @@ def _place(artifact_uri: str | None, run_id: str | None, artifact_path: str | No
         return ArtifactPlace(values.to_run_id(run_id), str(artifact_path or ""))
     if artifact_path is not None:
         raise invalid("`artifact_path` cannot be specified if `artifact_uri` is specified.")
-    return artifact_uris.parse(artifact_uri)
+    return uris.parse(artifact_uri)
 
 
 def _client(place: ArtifactPlace, tracking_uri: str | None) -> StepwellClient:

@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepwell import context, new_runs, record, settings, values, writer
+from stepwell import settings, values
 from stepwell.client_artifacts import ArtifactMethods
+from stepwell.delivery import record, writer
+from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import (
     PARENT_RUN_TAG,
     USER_TAG,
@@ -19,10 +21,10 @@ from stepwell.entities import (
     ViewType,
 )
 from stepwell.errors import StepwellException, not_supported
-from stepwell.receipts import PendingWrite, Receipt
+from stepwell.runs import context, new
 
 if TYPE_CHECKING:
-    from stepwell.calls import Calls
+    from stepwell.wire.calls import Calls
 
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
@@ -42,7 +44,7 @@ class StepwellClient(ArtifactMethods):
     @property
     def _calls(self) -> "Calls":
         # gRPC is imported with the first call and not with the package.
-        from stepwell.calls import Calls
+        from stepwell.wire.calls import Calls
 
         return Calls(self.tracking_uri)
 
@@ -78,7 +80,7 @@ class StepwellClient(ArtifactMethods):
 
         Filters and orders: docs/search.md.
         """
-        from stepwell import paging
+        from stepwell.reading import paging
 
         size = EXPERIMENTS_PAGE_SIZE_DEFAULT if max_results is None else max_results
         return paging.search_experiments(
@@ -114,7 +116,7 @@ class StepwellClient(ArtifactMethods):
         Raises:
             StepwellException: INVALID_PARAMETER_VALUE; the message points at what cannot be read.
         """
-        from stepwell import paging
+        from stepwell.reading import paging
 
         self.flush()
         return paging.search_runs(
@@ -132,7 +134,7 @@ class StepwellClient(ArtifactMethods):
 
     def delete_runs(self, experiment_ids: Sequence[str] | None, filter_string: str) -> int:
         """Delete all active runs that a filter finds, at once; returns how many."""
-        from stepwell import paging
+        from stepwell.reading import paging
         from stepwell_api.v1 import search_pb2
 
         self.flush()
@@ -141,7 +143,7 @@ class StepwellClient(ArtifactMethods):
 
     def restore_runs(self, experiment_ids: Sequence[str] | None, filter_string: str) -> int:
         """Restore all deleted runs of active experiments that a filter finds, at once; returns how many."""
-        from stepwell import paging
+        from stepwell.reading import paging
         from stepwell_api.v1 import search_pb2
 
         change = paging.change(experiment_ids, filter_string, restore=search_pb2.RestoreRuns())
@@ -149,11 +151,12 @@ class StepwellClient(ArtifactMethods):
 
     def tag_runs(self, experiment_ids: Sequence[str] | None, filter_string: str, tags: dict[str, Any]) -> int:
         """Set tags of all active runs that a filter finds, at once; returns how many."""
-        from stepwell import paging, wire
+        from stepwell.reading import paging
+        from stepwell.wire import messages
         from stepwell_api.v1 import search_pb2
 
         self.flush()
-        own_tags = search_pb2.TagRuns(tags=wire.to_tags(values.to_run_tags(tags)))
+        own_tags = search_pb2.TagRuns(tags=messages.to_tags(values.to_run_tags(tags)))
         return self._calls.change_runs(paging.change(experiment_ids, filter_string, tag=own_tags))
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
@@ -195,13 +198,13 @@ class StepwellClient(ArtifactMethods):
         run_name: str | None = None,
     ) -> Run:
         """Create a run that is RUNNING; `start_time` in milliseconds. It does not become the active run."""
-        from stepwell import wire
+        from stepwell.wire import messages
 
         own_tags = values.to_run_tags(tags)
-        spec = wire.run_spec(
+        spec = messages.run_spec(
             run_id=uuid.uuid4().hex,
             experiment_id=values.to_experiment_id(experiment_id),
-            name=new_runs.chosen_name(run_name, own_tags),
+            name=new.chosen_name(run_name, own_tags),
             start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else record.now_ms(),
             user=own_tags.get(USER_TAG) or context.user(),
             tags=own_tags,
@@ -300,7 +303,12 @@ class StepwellClient(ArtifactMethods):
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Return all points of a metric in order of (timestamp, step, value), NaN after every number."""
-        return self._calls.history(self._delivered(run_id), values.check_key("Metric", key))
+        from stepwell.reading.reads import Reads
+        from stepwell.wire.connection import connect
+
+        return Reads(connect(self.tracking_uri)).points(
+            self._delivered(run_id), values.check_key("Metric", key)
+        )
 
     def flush(self, timeout: float | None = None) -> Receipt:
         """Wait until all that this process logged is committed, at most `timeout` seconds."""

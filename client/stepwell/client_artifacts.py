@@ -1,21 +1,21 @@
 """The part of StepwellClient that is about artifacts."""
 
-import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stepwell import artifact_formats, artifact_log, artifact_paths, values
+from stepwell import values
+from stepwell.delivery.receipts import PendingWrite
+from stepwell.delivery.record import now_ms
 from stepwell.entities import FileInfo
 from stepwell.errors import StepwellException
-from stepwell.receipts import PendingWrite
-from stepwell.record import now_ms
+from stepwell.files import formats, log, paths, tables
+from stepwell.files.sending import temporary_file
+from stepwell.files.tables import LOGGED_ARTIFACTS_TAG
 
 if TYPE_CHECKING:
-    from stepwell.downloads import Downloader
+    from stepwell.files.downloads import Downloader
 
-LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 
 
@@ -30,11 +30,11 @@ class ArtifactMethods:
 
     def log_artifact(self, run_id: str, local_path: Any, artifact_path: str | None = None) -> None:
         """Log a local file, or a folder, under its name into a folder of the run (its root if not given)."""
-        artifact_log.log_path(self.tracking_uri, values.to_run_id(run_id), local_path, artifact_path)
+        log.log_path(self.tracking_uri, values.to_run_id(run_id), local_path, artifact_path)
 
     def log_artifacts(self, run_id: str, local_dir: Any, artifact_path: str | None = None) -> None:
         """Log all files below a local folder into a folder of the run (its root if not given)."""
-        artifact_log.log_folder(self.tracking_uri, values.to_run_id(run_id), local_dir, artifact_path)
+        log.log_folder(self.tracking_uri, values.to_run_id(run_id), local_dir, artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Log text as a file in UTF-8."""
@@ -42,11 +42,11 @@ class ArtifactMethods:
 
     def log_dict(self, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> None:
         """Log a dict as JSON, or as YAML when the file's name ends in .yaml or .yml."""
-        self._log_bytes(run_id, artifact_formats.dict_bytes(dictionary, str(artifact_file)), artifact_file)
+        self._log_bytes(run_id, formats.dict_bytes(dictionary, str(artifact_file)), artifact_file)
 
     def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
         """Log what a binary stream gives until its end."""
-        artifact_log.log_stream(self.tracking_uri, values.to_run_id(run_id), stream, artifact_file)
+        log.log_stream(self.tracking_uri, values.to_run_id(run_id), stream, artifact_file)
 
     def log_figure(
         self,
@@ -57,9 +57,9 @@ class ArtifactMethods:
         save_kwargs: dict[str, Any] | None = None,
     ) -> None:
         """Log a figure of matplotlib or plotly; `save_kwargs` go to what saves it. TypeError for other objects."""
-        path = artifact_paths.check_path(artifact_file, "artifact file")
-        with artifact_log.temporary_file(path) as file:
-            artifact_formats.save_figure(figure, file, save_kwargs)
+        path = paths.check_path(artifact_file, "artifact file")
+        with temporary_file(path) as file:
+            formats.save_figure(figure, file, save_kwargs)
             self._log_file(run_id, file, path)
 
     def log_image(
@@ -76,7 +76,7 @@ class ArtifactMethods:
 
         Args:
             run_id: the run.
-            image: of Pillow, or an array; see `artifact_formats.to_image`.
+            image: of Pillow, or an array; see `files.formats.to_image`.
             artifact_file: the path; its suffix says the format.
             key: name of the series; the image is stored below images/, as MLflow does it.
             step: of the series, 0 if not given.
@@ -88,46 +88,22 @@ class ArtifactMethods:
             ValueError: the key, the array's shape or its numbers are none of an image.
         """
         _check_image_arguments(artifact_file, key, step, timestamp)
-        found = artifact_formats.to_image(image)
+        found = formats.to_image(image)
         if artifact_file is not None:
-            self._log_image(run_id, found, artifact_paths.check_path(artifact_file, "artifact file"))
+            self._log_image(run_id, found, paths.check_path(artifact_file, "artifact file"))
             return None
         at_ms = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
-        full, small = artifact_formats.image_paths(str(key), values.to_step("image", step), at_ms)
+        full, small = formats.image_paths(str(key), values.to_step("image", step), at_ms)
         self._log_image(run_id, found, full)
-        self._log_image(run_id, artifact_formats.thumbnail(found), small)
+        self._log_image(run_id, formats.thumbnail(found), small)
         pending: PendingWrite | None = self._set_tag(run_id, LOGGED_IMAGES_TAG, "True", synchronous)
         return pending
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Log a table (a DataFrame or a dict of columns) as .json or .parquet; rows are added to one that is there."""
-        path = artifact_paths.check_path(artifact_file, "artifact file")
-        artifact_formats.check_table_path(path)
-        table = artifact_formats.to_table(data)
-        run_id = values.to_run_id(run_id)
-        with artifact_log.temporary_file(path) as file:
-            artifact_formats.save_table(table, file)
-            artifact_log.log_rows(
-                self.tracking_uri, run_id, file, path, lambda: self._add_rows(run_id, table, path)
-            )
-
-    def _add_rows(self, run_id: str, table: Any, path: str) -> None:
-        """Put rows below those of the table at a path, on a server that is there."""
-        from stepwell.uploads import LocalFile
-
-        older = self._table(run_id, path)
-        if older is not None:
-            table = artifact_formats.joined_tables([older, table])
-        with artifact_log.temporary_file(path) as file:
-            artifact_formats.save_table(table, file)
-            artifact_log.send(self.tracking_uri, run_id, [LocalFile(path, file)])
-        self._note_table(run_id, path)
-
-    def add_waiting_rows(self, run_id: str, rows: Path, path: str) -> None:
-        """Add rows that waited in a file, in the format that the artifact's path says, to the table there."""
-        with artifact_log.temporary_file(path) as file:
-            shutil.copyfile(rows, file)
-            self._add_rows(run_id, artifact_formats.read_table(file), path)
+        path = paths.check_path(artifact_file, "artifact file")
+        formats.check_table_path(path)
+        log.log_table(self.tracking_uri, values.to_run_id(run_id), formats.to_table(data), path)
 
     def load_table(
         self,
@@ -147,22 +123,23 @@ class ArtifactMethods:
         Raises:
             StepwellException: RESOURCE_DOES_NOT_EXIST when no run has such a table.
         """
-        path = artifact_paths.check_path(artifact_file, "artifact file")
-        artifact_formats.check_table_path(path)
-        tables = []
+        path = paths.check_path(artifact_file, "artifact file")
+        formats.check_table_path(path)
+        found = []
         for run in self._runs_with_tables(experiment_id, run_ids):
-            table = self._table(run.info.run_id, path)
+            self._artifact_calls(run.info.run_id)
+            table = tables.read_table(self.tracking_uri, run.info.run_id, path)
             if table is not None:
                 for column in extra_columns or ():
                     table[column] = _column(run, column)
-                tables.append(table)
-        if not tables:
+                found.append(table)
+        if not found:
             raise StepwellException(f"None of the runs has a table {path!r}.", "RESOURCE_DOES_NOT_EXIST")
-        return artifact_formats.joined_tables(tables)
+        return formats.joined_tables(found)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what is directly in a folder of the run, in order; nothing for a file or what is not there."""
-        folder = artifact_paths.check_folder(path)
+        folder = paths.check_folder(path)
         found = [
             FileInfo(it.path, it.is_folder, None if it.is_folder else it.size_bytes)
             for it in self._artifact_calls(run_id).list(values.to_run_id(run_id), folder, recursive=False)
@@ -182,11 +159,11 @@ class ArtifactMethods:
         """
         destination = Path(dst_path if dst_path is not None else tempfile.mkdtemp(prefix="stepwell-"))
         with self._downloader(run_id) as downloader:
-            return str(downloader.download(artifact_paths.check_folder(path), destination))
+            return str(downloader.download(paths.check_folder(path), destination))
 
     def delete_artifacts(self, run_id: str, path: str | None = None) -> int:
         """Remove a file, a folder, or (without a path) all artifacts of the run, for good; returns how many files."""
-        folder = artifact_paths.check_folder(path)
+        folder = paths.check_folder(path)
         calls, count, more = self._artifact_calls(run_id), 0, True
         while more:
             step, more = calls.delete(values.to_run_id(run_id), folder)
@@ -195,8 +172,8 @@ class ArtifactMethods:
 
     def _artifact_calls(self, run_id: str) -> Any:
         """Return the way to the run's artifacts, after delivering what waits of them, so that reading sees it."""
-        from stepwell import outbox
-        from stepwell.artifact_calls import ArtifactCalls
+        from stepwell.files import outbox
+        from stepwell.files.calls import ArtifactCalls
 
         calls = ArtifactCalls(self.tracking_uri)
         calls.reach()
@@ -204,42 +181,21 @@ class ArtifactMethods:
         return calls
 
     def _downloader(self, run_id: str) -> "Downloader":
-        from stepwell.downloads import Downloader
+        from stepwell.files.downloads import Downloader
 
         self._artifact_calls(run_id)
         return Downloader(self.tracking_uri, values.to_run_id(run_id))
 
     def _log_bytes(self, run_id: str, data: bytes, path: object) -> None:
-        artifact_log.log_bytes(self.tracking_uri, values.to_run_id(run_id), data, path)
+        log.log_bytes(self.tracking_uri, values.to_run_id(run_id), data, path)
 
     def _log_file(self, run_id: str, file: Path, path: str) -> None:
-        artifact_log.log_file(self.tracking_uri, values.to_run_id(run_id), file, path)
+        log.log_file(self.tracking_uri, values.to_run_id(run_id), file, path)
 
     def _log_image(self, run_id: str, image: Any, path: str) -> None:
-        with artifact_log.temporary_file(path) as file:
+        with temporary_file(path) as file:
             image.save(file)
             self._log_file(run_id, file, path)
-
-    def _table(self, run_id: str, path: str) -> Any:
-        """Return the table at a path; None when there is none."""
-        with (
-            tempfile.TemporaryDirectory(prefix="stepwell-") as folder,
-            self._downloader(run_id) as downloader,
-        ):
-            try:
-                return artifact_formats.read_table(downloader.read(path, Path(folder)))
-            except StepwellException as failure:
-                if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                return None
-
-    def _note_table(self, run_id: str, path: str) -> None:
-        """Note a table in the run's tag, as MLflow does, so that pages find it."""
-        text = self._get_run(run_id).data.tags.get(LOGGED_ARTIFACTS_TAG, "[]")
-        noted = json.loads(text)
-        entry = {"path": path, "type": "table"}
-        if entry not in noted:
-            self._set_tag(run_id, LOGGED_ARTIFACTS_TAG, json.dumps([*noted, entry]), True)
 
     def _runs_with_tables(self, experiment_id: str, run_ids: list[str] | None) -> list[Any]:
         if run_ids is not None:

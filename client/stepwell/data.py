@@ -96,7 +96,7 @@ def to_input(
 def _source(source: str | None) -> tuple[str, str]:
     """Return kind and JSON of a source, by MLflow's names."""
     if source is None:
-        from stepwell import context
+        from stepwell.runs import context
 
         return "code", json.dumps({"tags": context.system_tags()})
     scheme, separator, _ = str(source).partition("://")

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from stepwell import active_runs, offline, settings, values
+from stepwell import settings, values
 from stepwell.client import StepwellClient
+from stepwell.delivery import offline
 from stepwell.entities import Experiment, LifecycleStage, ViewType
 from stepwell.errors import StepwellException, invalid, not_supported
+from stepwell.runs import active
 
 _PAGE_SIZE = 1_000
 
@@ -28,14 +30,14 @@ def set_experiment(
     )
     if experiment is None:
         # Without a server: runs name their experiment, and it is made with them.
-        active_runs.choose_experiment(experiment_id or "", experiment_name)
+        active.choose_experiment(experiment_id or "", experiment_name)
         return Experiment(experiment_id or "", experiment_name or "", "", LifecycleStage.ACTIVE, {}, 0, 0)
     if experiment.lifecycle_stage == LifecycleStage.DELETED:
         raise invalid(
             f"Cannot set a deleted experiment {experiment.name!r} as the active experiment: restore it, or choose "
             "another."
         )
-    active_runs.choose_experiment(experiment.experiment_id)
+    active.choose_experiment(experiment.experiment_id)
     return experiment
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-from stepwell import active_runs, record, settings, values, writer
-from stepwell.active_runs import ActiveRun, current
+from stepwell import settings, values
 from stepwell.client import StepwellClient
+from stepwell.delivery import record, writer
+from stepwell.delivery.receipts import PendingWrite, Receipt
+from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Dataset, Metric, Run
 from stepwell.errors import invalid
-from stepwell.receipts import PendingWrite, Receipt
-from stepwell.writer import RunWriter
+from stepwell.runs import active
+from stepwell.runs.active import ActiveRun, current
 
 _FLOATS = {float}
 
@@ -217,7 +219,7 @@ def restore_run(run_id: str) -> None:
 
 def last_active_run() -> Run | None:
     """Return the run that was started last in this thread or task, as it is now; None if there was none."""
-    run_id = active_runs.last_run_id()
+    run_id = active.last_run_id()
     return get_run(run_id) if run_id is not None else None
 
 
@@ -244,7 +246,7 @@ def flush_async_logging() -> None:
 
 
 def _run() -> ActiveRun:
-    return active_runs.active_run() or active_runs.start_run()
+    return active.active_run() or active.start_run()
 
 
 def _writer(run_id: str | None) -> RunWriter:

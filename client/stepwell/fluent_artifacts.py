@@ -2,9 +2,10 @@
 
 from typing import Any, BinaryIO
 
-from stepwell import active_runs, artifact_paths
 from stepwell.client import StepwellClient
-from stepwell.receipts import PendingWrite
+from stepwell.delivery.receipts import PendingWrite
+from stepwell.files import paths
+from stepwell.runs import active
 
 
 def log_artifact(local_path: Any, artifact_path: str | None = None, run_id: str | None = None) -> None:
@@ -65,7 +66,7 @@ def load_table(
     artifact_file: str, run_ids: list[str] | None = None, extra_columns: list[str] | None = None
 ) -> Any:
     """Return the tables of runs of the active run's experiment as one DataFrame; see StepwellClient.load_table."""
-    run = active_runs.active_run() or active_runs.start_run()
+    run = active.active_run() or active.start_run()
     return _client().load_table(run.info.experiment_id, artifact_file, run_ids, extra_columns)
 
 
@@ -79,14 +80,14 @@ def get_artifact_uri(artifact_path: str | None = None) -> str:
 
     It is runs:/<run id>/… as long as no server has said where the run's artifacts go.
     """
-    run = active_runs.active_run() or active_runs.start_run()
+    run = active.active_run() or active.start_run()
     location = run.info.artifact_uri or f"runs:/{run.info.run_id}"
-    return artifact_paths.joined(location, artifact_paths.check_folder(artifact_path))
+    return paths.joined(location, paths.check_folder(artifact_path))
 
 
 def flush_artifact_async_logging() -> None:
     """Deliver the artifacts that wait, if the server is there: MLflow's name."""
-    from stepwell import outbox
+    from stepwell.files import outbox
 
     outbox.deliver_outbox()
 
@@ -96,4 +97,4 @@ def _client() -> StepwellClient:
 
 
 def _run_id(run_id: str | None) -> str:
-    return run_id or (active_runs.active_run() or active_runs.start_run()).info.run_id
+    return run_id or (active.active_run() or active.start_run()).info.run_id

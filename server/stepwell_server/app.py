@@ -16,10 +16,10 @@ from stepwell_api.v1 import (
     search_pb2_grpc,
     series_pb2_grpc,
 )
-from stepwell_server.collector import spare_what_stays
 from stepwell_server.config import Config, embedded_connections, without_password
-from stepwell_server.deadline import Deadline
-from stepwell_server.process_limits import allow_all_files, bound_free_memory
+from stepwell_server.process.collector import spare_what_stays
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.experiments import ExperimentService
@@ -30,27 +30,27 @@ from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.watching import WatchService
-from stepwell_server.store.artifacts import PostgresArtifactStore
-from stepwell_server.store.commit_news import CommitNews
-from stepwell_server.store.compactor import Compactor
-from stepwell_server.store.content_roots import OpenContentStores, default_root
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.experiments import PostgresExperimentStore
-from stepwell_server.store.folder_lock import folder_lock
-from stepwell_server.store.inputs import PostgresInputStore
-from stepwell_server.store.leases import PostgresLeaseStore
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.migrations import migrate
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool, open_pool
-from stepwell_server.store.rewinds import PostgresRewindStore
-from stepwell_server.store.runs import PostgresRunStore
-from stepwell_server.store.searches import PostgresSearchStore
-from stepwell_server.store.series import PostgresSeriesStore
-from stepwell_server.store.value_index import Settler
-from stepwell_server.store.watching import PostgresWatchStore
-from stepwell_server.store.writer import GroupCommitWriter
-from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.content.roots import OpenContentStores, default_root
+from stepwell_server.store.ingest.commit_news import CommitNews
+from stepwell_server.store.ingest.leases import PostgresLeaseStore
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.rewinds import PostgresRewindStore
+from stepwell_server.store.ingest.value_index import Settler
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.folder_lock import folder_lock
+from stepwell_server.store.postgres.migrations import migrate
+from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.series.histories import PostgresSeriesStore
+from stepwell_server.store.series.watching import PostgresWatchStore
+from stepwell_server.store.tracking.experiments import PostgresExperimentStore
+from stepwell_server.store.tracking.inputs import PostgresInputStore
+from stepwell_server.store.tracking.runs import PostgresRunStore
+from stepwell_server.store.tracking.searches import PostgresSearchStore
+from stepwell_server.store.upkeep.compactor import Compactor
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer

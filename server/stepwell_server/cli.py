@@ -10,8 +10,8 @@ from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, is_loopback, without_password
 from stepwell_server.errors import StepwellError
-from stepwell_server.logs import LogFormat, set_up_logs
-from stepwell_server.signals import stop_on_signals
+from stepwell_server.process.logs import LogFormat, set_up_logs
+from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.workers import running_workers
 
 log = structlog.get_logger(__name__)

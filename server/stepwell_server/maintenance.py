@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
+from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
-from stepwell_server.store.artifacts import PostgresArtifactStore
-from stepwell_server.store.compactor import compact_now, compaction_state, set_paused
-from stepwell_server.store.content_roots import DATA_ROOT, OpenContentStores
-from stepwell_server.store.embedded import EmbeddedPostgres, running_url
-from stepwell_server.store.folder_lock import folder_lock
-from stepwell_server.store.garbage import STEP_ROWS_MAX, GarbageStore, Selection
-from stepwell_server.store.migrations import migrate
-from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.content.roots import DATA_ROOT, OpenContentStores
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
+from stepwell_server.store.postgres.folder_lock import folder_lock
+from stepwell_server.store.postgres.migrations import migrate
+from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.upkeep.compactor import compact_now, compaction_state, set_paused
+from stepwell_server.store.upkeep.garbage import STEP_ROWS_MAX, GarbageStore, Selection
 
 STOP_S = 10.0
 CONNECTIONS_MAX = 2

@@ -12,8 +12,8 @@ import structlog
 from stepwell_server.app import running_server
 from stepwell_server.config import Config
 from stepwell_server.errors import StepwellError
-from stepwell_server.logs import set_up_logs
-from stepwell_server.signals import stop_on_signals
+from stepwell_server.process.logs import set_up_logs
+from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.workers import READY
 
 log = structlog.get_logger(__name__)

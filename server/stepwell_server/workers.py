@@ -26,9 +26,9 @@ import structlog
 
 from stepwell_server.app import RunningServer, open_store
 from stepwell_server.config import Config, without_password
-from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.transport.server import require_bindable
 from stepwell_server.web.metrics import MULTIPROCESS_FOLDER, forget_process, metrics_page, page_of_processes
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from stepwell_server.model import RunStatus
+from stepwell_server.model.runs import RunStatus
 from tests.faults.accounting import assert_exact, assert_receipt, next_commit, rows
 from tests.faults.clocks import DAY_MS, set_database_clock_back
 from tests.faults.conftest import StartTraining

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from stepwell_server.model import LOST_TAG, RunStatus
+from stepwell_server.model.runs import LOST_TAG, RunStatus
 from tests.faults.accounting import assert_exact, rows
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from stepwell.segment import FIRST_SEGMENT_RECORDS
-from stepwell_server.model import RunStatus
+from stepwell.spool.segment import FIRST_SEGMENT_RECORDS
+from stepwell_server.model.runs import RunStatus
 from tests.faults.accounting import assert_exact, assert_receipt, differences, rows, stored
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until

@@ -110,7 +110,7 @@ def turn_clock_back(record: Path, moments: list[int]) -> None:
 
 def shorten_keepalive(milliseconds: int) -> None:
     """Find half-open connections sooner than in half a minute, because a test waits."""
-    from stepwell import connection
+    from stepwell.wire import connection
 
     own = {
         "grpc.keepalive_time_ms": milliseconds,

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from stepwell_server.deadline import Deadline
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.migrations import migrate
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.migrations import migrate
 
 EXTERNAL_VARIABLE = "STEPWELL_TEST_STORE"
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers

@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from stepwell_server.model import NO_POINTS, Batch, Entry, Outcome, Points, WriterIdentity
-from stepwell_server.reading import EVERYTHING, SeriesName
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.series import PostgresSeriesStore
-from stepwell_server.store.writer import GroupCommitWriter
-from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.model.ingest import NO_POINTS, Batch, Entry, Outcome, Points, WriterIdentity
+from stepwell_server.model.series import EVERYTHING, SeriesName
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series.histories import PostgresSeriesStore
 
 Point = tuple[int, int, float]
 

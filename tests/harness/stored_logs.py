@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from stepwell_server.model import NO_POINTS, Batch, Outcome, Points, WriterIdentity
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.model.ingest import NO_POINTS, Batch, Outcome, Points, WriterIdentity
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.postgres.pool import Pool
 
 Point = tuple[int, int, float]
 

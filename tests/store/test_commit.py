@@ -13,23 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import NotFoundError, UnavailableError
-from stepwell_server.model import (
-    Batch,
-    Committed,
-    NotJoined,
-    ParamEntry,
-    RunStatus,
-    StatusEntry,
-    TagEntry,
-)
-from stepwell_server.store import lane as lane_module
-from stepwell_server.store import sweep
-from stepwell_server.store.fair_queue import FairQueue
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.waiting import Waiting
-from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.model.ingest import Batch, Committed, NotJoined, ParamEntry, StatusEntry, TagEntry
+from stepwell_server.model.runs import RunStatus
+from stepwell_server.store.ingest import lane as lane_module
+from stepwell_server.store.ingest.fair_queue import FairQueue
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.waiting import Waiting
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series import sweep
 from tests.harness.logs import Log, Point, commit, history, new_run, opened, rows
 
 

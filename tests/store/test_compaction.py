@@ -12,16 +12,16 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from stepwell_server.deadline import Deadline
-from stepwell_server.store import compactor as compactor_module
-from stepwell_server.store import merging
-from stepwell_server.store.chunks import SMALL_POINTS_MAX
-from stepwell_server.store.compactor import Compactor, compact, compact_now, set_paused
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.chunks.building import SMALL_POINTS_MAX
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.sql import load
-from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.upkeep import compactor as compactor_module
+from stepwell_server.store.upkeep import merging
+from stepwell_server.store.upkeep.compactor import Compactor, compact, compact_now, set_paused
 from tests.harness.processes import stepwell_command
 from tests.store.test_commit import Log, commit, history, new_run, opened, rows
 

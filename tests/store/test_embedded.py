@@ -9,10 +9,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
-from stepwell_server.store.embedded import EmbeddedPostgres
-from stepwell_server.store.folder_lock import folder_lock
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.folder_lock import folder_lock
 
 STOP_S = 10.0
 RECOVERY_S = 20.0
@@ -103,7 +103,7 @@ async def test_an_interrupted_set_up_is_begun_anew(tmp_path: Path) -> None:
 
 
 async def test_a_broken_folder_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepwell_server.store.embedded.START_ATTEMPTS", 1)
+    monkeypatch.setattr("stepwell_server.store.postgres.embedded.START_ATTEMPTS", 1)
     async with embedded(tmp_path / "data"):
         pass
     (tmp_path / "data" / "postgres" / "global" / "pg_control").unlink()

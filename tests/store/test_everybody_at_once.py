@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Awaitable
 from uuid import UUID
 
-from stepwell_server.model import Batch, ParamEntry, RunStatus, StatusEntry, TagEntry
+from stepwell_server.model.ingest import Batch, ParamEntry, StatusEntry, TagEntry
+from stepwell_server.model.runs import RunStatus
+from stepwell_server.process.telemetry import COMMITS_FAILED
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.parser import parse_filter
 from stepwell_server.search.subjects import RUNS
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.runs import PostgresRunStore
-from stepwell_server.store.searches import PostgresSearchStore
-from stepwell_server.store.value_index import settle
-from stepwell_server.store.writer import GroupCommitWriter
-from stepwell_server.telemetry import COMMITS_FAILED
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.value_index import settle
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.tracking.runs import PostgresRunStore
+from stepwell_server.store.tracking.searches import PostgresSearchStore
 from tests.harness.logs import Log, commit, new_run, opened, rows
 
 RUN_COUNT = 3

@@ -8,18 +8,18 @@ from uuid import UUID
 
 import pytest
 
-from stepwell_server.artifact import FileSpec
 from stepwell_server.commands.gc import parse_age
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.maintenance import collect_garbage
-from stepwell_server.model import ParamEntry, TagEntry
-from stepwell_server.store import garbage as garbage_module
-from stepwell_server.store.artifacts import PostgresArtifactStore
-from stepwell_server.store.garbage import GarbageStore, Selection
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.model.artifacts import FileSpec
+from stepwell_server.model.ingest import ParamEntry, TagEntry
+from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.upkeep import garbage as garbage_module
+from stepwell_server.store.upkeep.garbage import GarbageStore, Selection
 from tests.harness.processes import command_line, stepwell_command
 from tests.store.test_commit import Log, commit, new_run, opened, rows
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stepwell_server.reading import EVERYTHING, HistoryCursor, Selection, SeriesName
+from stepwell_server.model.series import EVERYTHING, HistoryCursor, Selection, SeriesName
 from stepwell_server.services.history_cursors import make_cursor, read_cursor
-from stepwell_server.store import series as series_module
-from stepwell_server.store import sweep
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series import histories as series_module
+from stepwell_server.store.series import sweep
+from stepwell_server.store.series.histories import PostgresSeriesStore
 from tests.harness.stored_logs import Point, StoredLog, new_run
 
 STEPS = st.one_of(st.integers(-3, 5), st.integers(-(2**63), 2**63 - 1))

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from stepwell_server.errors import UnavailableError
-from stepwell_server.model import LOST_TAG, LostRun, RunSpec, RunStatus, StatusEntry, WriterIdentity
+from stepwell_server.model.ingest import LostRun, StatusEntry, WriterIdentity
+from stepwell_server.model.runs import LOST_TAG, RunSpec, RunStatus
 from stepwell_server.services.leases import LeaseService
-from stepwell_server.store.entries import write_entries
-from stepwell_server.store.leases import ADVISORY_LOCK_KEY, PostgresLeaseStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.runs import PostgresRunStore
-from stepwell_server.store.writers import PostgresWriterStore
+from stepwell_server.store.ingest.entries import write_entries
+from stepwell_server.store.ingest.leases import ADVISORY_LOCK_KEY, PostgresLeaseStore
+from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.tracking.runs import PostgresRunStore
 from tests.store.test_commit import Log
 
 AN_HOUR_MS = 3_600_000

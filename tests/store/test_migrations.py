@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from stepwell_server.errors import StartupError
-from stepwell_server.store.migrations import Migration, known_migrations, migrate
+from stepwell_server.store.postgres.migrations import Migration, known_migrations, migrate
 
 STEPS = [Migration(1, "one", "CREATE TABLE one ();"), Migration(2, "two", "CREATE TABLE two ();")]
 
@@ -56,6 +56,6 @@ async def test_a_failed_migration_is_undone(empty_database_url: str) -> None:
 
 
 async def test_an_old_postgresql_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepwell_server.store.migrations.POSTGRESQL_VERSION_MIN", 99)
+    monkeypatch.setattr("stepwell_server.store.postgres.migrations.POSTGRESQL_VERSION_MIN", 99)
     with pytest.raises(StartupError, match="needs version 99 or later"):
         await migrate(empty_database_url)

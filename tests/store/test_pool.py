@@ -3,10 +3,10 @@ import asyncio
 import asyncpg
 import pytest
 
-from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError, UnavailableError
-from stepwell_server.store.migrations import migrate
-from stepwell_server.store.pool import Pool, open_pool
+from stepwell_server.process.deadline import Deadline
+from stepwell_server.store.postgres.migrations import migrate
+from stepwell_server.store.postgres.pool import Pool, open_pool
 
 
 async def test_commits_are_durable_whatever_the_default(pool: Pool) -> None:

@@ -10,15 +10,15 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from stepwell_server.reading import EVERYTHING, SampleRequest, SeriesName, XAxis
+from stepwell_server.model.series import EVERYTHING, SampleRequest, SeriesName, XAxis
 from stepwell_server.services.series import SeriesService
-from stepwell_server.store import series as series_module
-from stepwell_server.store.chunks import CHUNK_POINTS_MAX
-from stepwell_server.store.compactor import compact, compact_now
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.series import PostgresSeriesStore
-from stepwell_server.store.settling import Settling
-from stepwell_server.store.watching import PostgresWatchStore
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series import histories as series_module
+from stepwell_server.store.series.histories import PostgresSeriesStore
+from stepwell_server.store.series.watching import PostgresWatchStore
+from stepwell_server.store.upkeep.compactor import compact, compact_now
+from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.stored_logs import Point, StoredLog, new_run
 
 WRITERS = 3

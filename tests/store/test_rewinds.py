@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import NotFoundError
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.rewinds import PostgresRewindStore
-from stepwell_server.store.runs import PostgresRunStore
-from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.rewinds import PostgresRewindStore
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.tracking.runs import PostgresRunStore
 from tests.harness.logs import Log, Point, commit, history, new_run, opened, rows
 
 

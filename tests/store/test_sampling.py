@@ -12,15 +12,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stepwell_server.reading import SampledSeries, SampleRequest, XAxis
+from stepwell_server.model.series import SampledSeries, SampleRequest, XAxis
 from stepwell_server.services.series import SeriesService
-from stepwell_server.store import blocks, edges, samples, summaries
-from stepwell_server.store import series as series_module
-from stepwell_server.store.chunks import CHUNK_POINTS_MAX
-from stepwell_server.store.compactor import compact_now
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.rewinds import PostgresRewindStore
-from stepwell_server.store.series import PostgresSeriesStore
+from stepwell_server.store.chunks import blocks
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX
+from stepwell_server.store.ingest.rewinds import PostgresRewindStore
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series import edges, samples, summaries
+from stepwell_server.store.series import histories as series_module
+from stepwell_server.store.series.histories import PostgresSeriesStore
+from stepwell_server.store.upkeep.compactor import compact_now
 from tests.harness.stored_logs import Point, StoredLog, new_run
 
 START_MS = 1_000

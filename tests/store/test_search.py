@@ -10,20 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import BadPatternError
-from stepwell_server.model import Dataset, DatasetInput, ViewType
+from stepwell_server.model.runs import Dataset, DatasetInput, ViewType
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.services.search_tokens import make_search_token, read_search_token
-from stepwell_server.store.inputs import PostgresInputStore
-from stepwell_server.store.metrics import MetricIds
-from stepwell_server.store.points import PointStore
-from stepwell_server.store.pool import Pool
+from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.value_index import settle
+from stepwell_server.store.ingest.writer import GroupCommitWriter
+from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.search.run_query import RunQuery
-from stepwell_server.store.searches import PostgresSearchStore
-from stepwell_server.store.value_index import settle
-from stepwell_server.store.writer import GroupCommitWriter
+from stepwell_server.store.tracking.inputs import PostgresInputStore
+from stepwell_server.store.tracking.searches import PostgresSearchStore
 from tests.harness.logs import Log, commit, opened, rows
 from tests.harness.search_model import ModelRun, fulfils, in_order
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.seeded_runs import seed
-from stepwell_server.model import ViewType
+from stepwell_server.model.runs import ViewType
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.search.subjects import RUNS
-from stepwell_server.store.pool import Pool
+from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.search.run_query import RunQuery
 
 RUN_COUNT = 2_000

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stepwell_server.store import sequential_file
-from stepwell_server.store.sequential_file import BLOCK_BYTES, BUFFER_BYTES, SequentialFile
+from stepwell_server.store.content import sequential_file
+from stepwell_server.store.content.sequential_file import BLOCK_BYTES, BUFFER_BYTES, SequentialFile
 
 MEMORY = Path("/dev/shm")  # a file system in memory
 

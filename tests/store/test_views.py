@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from stepwell_server.store.pool import Pool
+from stepwell_server.store.postgres.pool import Pool
 from tests.harness.stored_logs import StoredLog, new_run
 
 COLUMNS = {

@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from stepwell_server.reading import Changes
-from stepwell_server.store import watching
-from stepwell_server.store.commit_news import TOLD_RUNS_MAX, CommitNews
-from stepwell_server.store.compactor import compact, compact_now
-from stepwell_server.store.pool import Pool
-from stepwell_server.store.settling import Settling
-from stepwell_server.store.watching import PostgresWatchStore
+from stepwell_server.model.series import Changes
+from stepwell_server.store.ingest.commit_news import TOLD_RUNS_MAX, CommitNews
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series import watching
+from stepwell_server.store.series.watching import PostgresWatchStore
+from stepwell_server.store.upkeep.compactor import compact, compact_now
+from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.stored_logs import Point, StoredLog, new_run
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell_server.store import chunks
-from stepwell_server.store.blocks import BLOCKED_POINTS_MIN, BlockColumn
-from stepwell_server.store.chunks import SeriesPoints, build_chunks, join_series
+from stepwell_server.store.chunks import building
+from stepwell_server.store.chunks.blocks import BLOCKED_POINTS_MIN, BlockColumn
+from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, join_series
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 STEPS = st.one_of(st.integers(-3, 3), INT64)
@@ -35,7 +35,7 @@ def bits(values: list[float]) -> list[bytes]:
     return [np.float64(np.nan if np.isnan(value) else value + 0.0).tobytes() for value in values]
 
 
-def decode(built: chunks.Chunks, chunk: int) -> list[tuple[int, int, float]]:
+def decode(built: building.Chunks, chunk: int) -> list[tuple[int, int, float]]:
     """Read a chunk as the stored form says."""
     start, count = int(built.starts[chunk]), int(built.summaries.counts[chunk])
     span = slice(start, start + count)
@@ -91,11 +91,11 @@ def test_steps_whose_distance_leaves_64_bits_are_kept_as_they_are() -> None:
 
 
 def test_a_long_series_is_cut() -> None:
-    count = 2 * chunks.CHUNK_POINTS_MAX + 1
+    count = 2 * building.CHUNK_POINTS_MAX + 1
     built = build_chunks(columns([[(0, 0, 0.1)], [(step, 0, 0.1) for step in range(count)], [(0, 0, 0.1)]]))
     assert built.series.tolist() == [0, 1, 1, 1, 2]
     assert built.parts.tolist() == [0, 0, 1, 2, 0]
-    assert built.summaries.counts.tolist() == [1, chunks.CHUNK_POINTS_MAX, chunks.CHUNK_POINTS_MAX, 1, 1]
+    assert built.summaries.counts.tolist() == [1, building.CHUNK_POINTS_MAX, building.CHUNK_POINTS_MAX, 1, 1]
     assert not built.float32_exact.any()
 
 

@@ -9,18 +9,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from stepwell import (
-    Metric,
-    PagedList,
-    Run,
-    RunData,
-    RunInfo,
-    RunStatus,
-    StepwellException,
-    context,
-    errors,
-    run_names,
-)
+from stepwell import Metric, PagedList, Run, RunData, RunInfo, RunStatus, StepwellException, errors
+from stepwell.runs import context, names
 
 
 def a_run() -> Run:
@@ -65,9 +55,9 @@ def test_pages_are_lists() -> None:
 
 
 def test_names_are_short_and_differ() -> None:
-    names = {run_names.generate() for _ in range(200)}
-    assert len(names) > 190
-    assert all(re.fullmatch(r"[a-z]+-[a-z]+-\d{1,3}", name) and len(name) <= 21 for name in names)
+    generated = {names.generate() for _ in range(200)}
+    assert len(generated) > 190
+    assert all(re.fullmatch(r"[a-z]+-[a-z]+-\d{1,3}", name) and len(name) <= 21 for name in generated)
 
 
 def test_errors_travel_between_processes() -> None:

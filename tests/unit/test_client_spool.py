@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stepwell import StepwellException, segment, spool, spool_reader
-from stepwell.arrays import ArrayPoints
-from stepwell.batches import BATCH_NEW_NAMES_MAX, KeyTable, read_batch
-from stepwell.segment import FIRST_SEGMENT_RECORDS
-from stepwell.spool import SealedError, Spool, SpoolLimits
-from stepwell.spool_reader import SpoolReader
-from stepwell.wire import tag_entry
+from stepwell import StepwellException
+from stepwell.delivery.batches import BATCH_NEW_NAMES_MAX, KeyTable, read_batch
+from stepwell.spool import log as spool_log
+from stepwell.spool import reader as spool_reading
+from stepwell.spool import segment
+from stepwell.spool.arrays import ArrayPoints
+from stepwell.spool.log import SealedError, Spool, SpoolLimits
+from stepwell.spool.reader import SpoolReader
+from stepwell.spool.segment import FIRST_SEGMENT_RECORDS
+from stepwell.wire.messages import tag_entry
 from stepwell_api.v1 import ingest_pb2
 
 ALL = 10**9
@@ -158,11 +161,11 @@ def test_arrays_come_out_as_they_went_in(log: Spool, steps: np.ndarray, times: n
 
 
 def test_long_arrays_are_cut_and_counted(log: Spool) -> None:
-    count = spool.ARRAY_POINTS_MAX + 1
+    count = spool_log.ARRAY_POINTS_MAX + 1
     column = np.arange(count)
     log.append_array(ArrayPoints(log.number_of("loss"), column, column, column / 2))
     piece = reader(log).read(0, ALL, ALL)
-    assert [len(points) for points in piece.arrays] == [spool.ARRAY_POINTS_MAX, 1]
+    assert [len(points) for points in piece.arrays] == [spool_log.ARRAY_POINTS_MAX, 1]
     assert (piece.end_position, log.extra_points, len(piece)) == (2, count - 2, count)
 
 
@@ -184,9 +187,9 @@ def test_a_gap_holds_back_what_follows_but_not_for_ever(log: Spool, monkeypatch:
     live = reader(log)
     assert live.read(0, ALL, ALL).steps.tolist() == [1]
     assert live.read(1, ALL, ALL) is None
-    monkeypatch.setattr(spool_reader, "GAP_LOOK_S", 0.0)
+    monkeypatch.setattr(spool_reading, "GAP_LOOK_S", 0.0)
     assert live.read(1, ALL, ALL) is None
-    monkeypatch.setattr(spool_reader, "GAP_PATIENCE_S", 0.0)
+    monkeypatch.setattr(spool_reading, "GAP_PATIENCE_S", 0.0)
     assert live.read(1, ALL, ALL).steps.tolist() == [3]
 
 
@@ -249,12 +252,12 @@ def test_the_next_segment_is_there_before_it_is_needed(tmp_path: Path) -> None:
 
 def test_what_is_written_through_to_the_disk(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    monkeypatch.setattr(spool, "_write_through", lambda path: written.append(path.name))
+    monkeypatch.setattr(spool_log, "_write_through", lambda path: written.append(path.name))
 
     def segments_of_call() -> list[str]:
         written.clear()
         log.write_through()
-        assert spool.NAMES_FILE in written
+        assert spool_log.NAMES_FILE in written
         return [name for name in written if name.startswith("points-")]
 
     first = segment.segment_name(0, FIRST_SEGMENT_RECORDS)
@@ -295,7 +298,9 @@ def test_names_that_are_logged_together_are_found_with_one_look(
 ) -> None:
     log.remember_group(("loss", "accuracy"))
     assert log.groups == {("loss", "accuracy"): (log.number_of("loss"), log.number_of("accuracy"))}
-    monkeypatch.setattr(spool, "GROUPS_BYTES_MAX", 2 * spool.GROUP_BYTES + 3 * spool.GROUPED_NAME_BYTES)
+    monkeypatch.setattr(
+        spool_log, "GROUPS_BYTES_MAX", 2 * spool_log.GROUP_BYTES + 3 * spool_log.GROUPED_NAME_BYTES
+    )
     log.remember_group(("loss",))
     log.remember_group(("loss",))
     assert list(log.groups) == [("loss", "accuracy"), ("loss",)]
@@ -418,7 +423,7 @@ class TestDamage:
     def test_a_broken_entry(self, log: Spool) -> None:
         for payload in (b"first", b"second", b"third"):
             log.append_entry(payload)
-        path = log.folder / spool.log_file_name(0)
+        path = log.folder / spool_log.log_file_name(0)
         path.write_bytes(path.read_bytes().replace(b"second", b"sEcond"))
         dead = reader(log, alive=False)
         assert [payload for _, payload in dead.read(0, ALL, ALL).entries] == [b"first", b"third"]
@@ -428,7 +433,7 @@ class TestDamage:
         fill(log, 10)
         other = log.number_of("other")
         log.append_point(other, 99, 0, 0.0)
-        path = log.folder / spool.NAMES_FILE
+        path = log.folder / spool_log.NAMES_FILE
         os.truncate(path, path.stat().st_size - 2)
         dead = reader(log, alive=False)
         assert all_steps(dead) == list(range(10))

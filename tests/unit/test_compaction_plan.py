@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell_server.store.chunks import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
-from stepwell_server.store.compaction_plan import (
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
+from stepwell_server.store.upkeep.plan import (
     FRESH_CHUNKS_MAX,
     MERGE_POINTS_MAX,
     QUIET_MS,

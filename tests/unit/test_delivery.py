@@ -2,7 +2,7 @@
 
 import time
 
-from stepwell.delivery import UNREACHABLE_PATIENCE_S, Delivery
+from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
 
 
 def test_what_a_server_had_of_a_batch_that_was_cut_differently_is_counted_once() -> None:

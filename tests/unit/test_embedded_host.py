@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from stepwell_server.errors import StartupError
-from stepwell_server.store import embedded_host
-from stepwell_server.store.embedded_host import Account
-from stepwell_server.store.embedded_settings import shared_buffers_mib
+from stepwell_server.store.postgres import embedded_host
+from stepwell_server.store.postgres.embedded_host import Account
+from stepwell_server.store.postgres.embedded_settings import shared_buffers_mib
 
 SOMEBODY = Account(54_321, 54_321)
 

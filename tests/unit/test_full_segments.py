@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.full_segments import FullSegments
+from stepwell.spool.full_segments import FullSegments
 
 SIZES = st.sampled_from([1_024, 4_096, 16_384])
 

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.metric_columns import MetricSeries
+from stepwell.reading.columns import MetricSeries
 from stepwell.transfer.known_points import KnownPoints
 from stepwell.transfer.sources import PointColumns, columns
 

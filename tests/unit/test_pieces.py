@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepwell import pieces as of_client
+from stepwell.wire import pieces as of_client
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_server.transport import pieces as of_server
 

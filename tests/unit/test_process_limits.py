@@ -7,7 +7,7 @@ SCRIPT = """
 import resource
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
-from stepwell_server.process_limits import allow_all_files
+from stepwell_server.process.limits import allow_all_files
 allow_all_files()
 print(resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most))
 """

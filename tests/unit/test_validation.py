@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import RUN_NAME_TAG, RunSpec
+from stepwell_server.model.runs import RUN_NAME_TAG, RunSpec
 from stepwell_server.services import validation
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell import active_runs
+from stepwell.runs import active
 from tests.harness.processes import ServerProcess
 
 SCRIPT_S = 60.0
@@ -33,7 +33,7 @@ def tracking_uri(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) 
     yield shared_server.tracking_uri
     while stepwell.active_run():
         stepwell.end_run()
-    assert not active_runs._open
+    assert not active._open
 
 
 @pytest.fixture

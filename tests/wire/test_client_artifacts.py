@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 import stepwell as mlflow
-from stepwell import MlflowClient, artifact_settings, outbox, progress
-from stepwell.connection import Connection
+from stepwell import MlflowClient
 from stepwell.entities import FileInfo
+from stepwell.files import options, outbox, progress
+from stepwell.wire.connection import Connection
 from tests.harness.client_errors import refused
 from tests.harness.s3 import free_port
 from tests.wire.conftest import Script
@@ -257,7 +258,7 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(
 ) -> None:
     source = tmp_path / "f"
     source.write_bytes(b"x" * (2 * MIB))
-    from stepwell.uploads import Uploader
+    from stepwell.files.uploads import Uploader
 
     original = Uploader._stream
 
@@ -447,10 +448,10 @@ def test_the_next_process_delivers_what_waits(script: Script, spool: Path, tmp_p
 
 def test_settings_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value, ask in (
-        ("STEPWELL_ARTIFACT_TRANSFER", "pigeon", artifact_settings.transfer),
-        ("STEPWELL_ARTIFACT_ATTEMPTS", "0", artifact_settings.attempts),
-        ("STEPWELL_ARTIFACT_PARTS_AT_ONCE", "x", artifact_settings.parts_at_once),
-        ("STEPWELL_ARTIFACT_TIMEOUT_S", "-1", artifact_settings.timeout_s),
+        ("STEPWELL_ARTIFACT_TRANSFER", "pigeon", options.transfer),
+        ("STEPWELL_ARTIFACT_ATTEMPTS", "0", options.attempts),
+        ("STEPWELL_ARTIFACT_PARTS_AT_ONCE", "x", options.parts_at_once),
+        ("STEPWELL_ARTIFACT_TIMEOUT_S", "-1", options.timeout_s),
     ):
         monkeypatch.setenv(name, value)
         with refused("INVALID_PARAMETER_VALUE", name):

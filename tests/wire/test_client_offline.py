@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 import stepwell as mlflow
-from stepwell import MlflowClient, StepwellException, spool_folder
+from stepwell import MlflowClient, StepwellException
 from stepwell.commands.spool_watch import LOOK_S
 from stepwell.commands.sync import AWAY_S
+from stepwell.spool import folders
 from tests.harness.processes import ServerProcess
 from tests.harness.s3 import free_port
 
@@ -97,7 +98,7 @@ def check_run(run_id: str) -> None:
 
 
 def spools(place: Path) -> list[Path]:
-    return list(spool_folder.spools(place))
+    return list(folders.spools(place))
 
 
 def test_offline_mode_and_sync(script, place: Path, tracking_uri: str) -> None:
@@ -373,7 +374,7 @@ def test_a_sweep_waits_once_for_a_server_that_is_away(script, place: Path) -> No
     text = """
 import time
 import stepwell
-from stepwell import delivery
+from stepwell.delivery import progress as delivery
 
 delivery.UNREACHABLE_PATIENCE_S = 1.0
 with stepwell.start_run():

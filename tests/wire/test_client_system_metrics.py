@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import stepwell as mlflow
-from stepwell import system_metrics
+from stepwell.runs import system_metrics
 from tests.harness.client_errors import refused
 
 pytestmark = pytest.mark.usefixtures("tracking_uri", "quick")

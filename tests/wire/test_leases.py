@@ -11,7 +11,7 @@ import pytest
 from stepwell_api.v1 import ingest_pb2, runs_pb2, runs_pb2_grpc
 from stepwell_server.app import running_server
 from stepwell_server.config import Config
-from stepwell_server.model import LOST_TAG
+from stepwell_server.model.runs import LOST_TAG
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
 LOST_AFTER_S = 0.4

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, runs_pb2_grpc
-from stepwell_server import telemetry
+from stepwell_server.process import telemetry
 from tests.harness.processes import ServerFailedError, ServerProcess
 
 StartServer = Callable[..., ServerProcess]

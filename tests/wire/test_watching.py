@@ -7,7 +7,7 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, StepwellException
-from stepwell.watching import MetricNews
+from stepwell.reading.watching import MetricNews
 from tests.harness.processes import ServerProcess
 
 WATCH_S = 60.0

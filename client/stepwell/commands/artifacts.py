@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from stepwell import StepwellClient, StepwellException, artifact_paths
+from stepwell import StepwellClient, StepwellException
 from stepwell import artifacts as artifact_calls
 from stepwell.commands.output import as_json, print_json
 from stepwell.entities import FileInfo
+from stepwell.files import paths
 
 
 class _Group(click.Group):
@@ -56,7 +57,7 @@ def list_(
     client: Callable[[], StepwellClient], run_id: str, artifact_path: str, recursive: bool, as_json: bool
 ) -> None:
     """List a folder: size in bytes and path; folders end with a slash."""
-    found = _found(client(), run_id, artifact_paths.check_folder(artifact_path), recursive)
+    found = _found(client(), run_id, paths.check_folder(artifact_path), recursive)
     if as_json:
         print_json([info.to_dictionary() for info in found])
         return
@@ -105,21 +106,23 @@ def download(
 @artifacts.command()
 @_run
 @click.option("--artifact-path", "-a", metavar="PATH", help="Folder of the run; its root if not given.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "local_paths", metavar="PATHS...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
 @as_json
 @click.pass_obj
 def log(
     client: Callable[[], StepwellClient],
     run_id: str,
     artifact_path: str | None,
-    paths: tuple[Path, ...],
+    local_paths: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Log files and folders under their names."""
-    for path in paths:
+    for path in local_paths:
         client().log_artifact(run_id, path, artifact_path)
     if as_json:
-        print_json({"run_id": run_id, "logged": len(paths)})
+        print_json({"run_id": run_id, "logged": len(local_paths)})
 
 
 @artifacts.command()

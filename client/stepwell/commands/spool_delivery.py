@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepwell.connection import connect
-from stepwell.left_log import LeftLog
-from stepwell.outbox import deliver_outbox
-from stepwell.shipper import Shipper
+from stepwell.delivery.left_log import LeftLog
+from stepwell.delivery.shipper import Shipper
+from stepwell.files.outbox import deliver_outbox
+from stepwell.wire.connection import connect
 
 
 @dataclass(frozen=True, slots=True)

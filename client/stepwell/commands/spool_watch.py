@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from stepwell import background, spool_folder
-from stepwell.artifact_settings import OUTBOX_FOLDER
 from stepwell.commands.spool_delivery import SpoolReceipt, deliver_artifacts, receipt_of, ship, unreadable
+from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
-from stepwell.left_log import LeftLog
+from stepwell.files.options import OUTBOX_FOLDER
+from stepwell.spool import folders
+from stepwell.wire import background
 
 LOOK_S = 2.0  # how often new spools are looked for, and the progress is drawn
 
@@ -42,7 +43,7 @@ class SpoolWatch:
         for receipt in under_way:
             self._tell(receipt)
         # Somebody else may have delivered, or removed, what was given up here.
-        given_up = any(map(spool_folder.is_spool, self._given_up))
+        given_up = any(map(folders.is_spool, self._given_up))
         return not (under_way or given_up) and all(each.is_delivered for each in self._artifacts)
 
     async def _follow(self) -> None:
@@ -55,13 +56,13 @@ class SpoolWatch:
             await asyncio.sleep(LOOK_S)
 
     def _begin_new(self) -> None:
-        for folder in spool_folder.spools(self._root):
+        for folder in folders.spools(self._root):
             if folder in self._logs or folder in self._given_up:
                 continue
             try:
                 log = LeftLog(folder, follow=True)
             except StepwellException as error:
-                if spool_folder.is_spool(folder):  # else somebody else has delivered it meanwhile
+                if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
                     self._given_up.add(folder)
                     self._tell_one(unreadable(folder, error.message))
                 continue

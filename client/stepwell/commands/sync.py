@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
-from stepwell import background, settings, spool_folder
-from stepwell.artifact_settings import OUTBOX_FOLDER
+from stepwell import settings
 from stepwell.commands.spool_delivery import SpoolReceipt, deliver_artifacts, receipt_of, ship, unreadable
 from stepwell.commands.spool_watch import SpoolWatch
+from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
-from stepwell.left_log import LeftLog
+from stepwell.files.options import OUTBOX_FOLDER
+from stepwell.spool import folders
+from stepwell.wire import background
 
 PROGRESS_S = 0.2  # how often the progress is drawn
 # How long a server may stay away before a sync that does not watch gives up.
@@ -55,11 +57,11 @@ def _deliver_all(root: Path, uri: str | None, tell: Callable[[SpoolReceipt], Non
     """Deliver what is there, tell what became of it, and return whether nothing is left."""
     receipts = []
     logs = []
-    for folder in spool_folder.spools(root):
+    for folder in folders.spools(root):
         try:
             logs.append(LeftLog(folder))
         except StepwellException as error:
-            if spool_folder.is_spool(folder):  # else somebody else has delivered it meanwhile
+            if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
                 receipts.append(unreadable(folder, error.message))
     receipts += background.run(lambda: _ship_all(logs, uri, quiet=quiet)) if logs else []
     # After the runs: an artifact needs its run.

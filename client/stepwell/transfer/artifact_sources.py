@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepwell import artifact_paths
+from stepwell.files import paths
+from stepwell.files.uploads import LocalFile
 from stepwell.transfer.sources import ArtifactFiles, ArtifactsOutOfReachError, no_artifacts
-from stepwell.uploads import LocalFile
 
 # Files that are fetched before they are sent on.
 FETCHED_FILES = 64
@@ -19,7 +19,7 @@ def folder_artifacts(folder: Path) -> ArtifactFiles:
 
     def files(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
         if folder.is_dir():
-            yield [LocalFile(path, file) for path, file in artifact_paths.files_below(folder)]
+            yield [LocalFile(path, file) for path, file in paths.files_below(folder)]
 
     return files
 

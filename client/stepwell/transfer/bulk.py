@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from stepwell import background
-from stepwell.connection import CALL_TIMEOUT_S, Connection
 from stepwell.errors import StepwellException
 from stepwell.transfer.sources import PointColumns
+from stepwell.wire import background
+from stepwell.wire.connection import CALL_TIMEOUT_S, Connection
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # Points of one message: at most 26 bytes each, so 5 MB of the 8 MB that a server takes.

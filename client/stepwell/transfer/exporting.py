@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from stepwell import extras, settings
-from stepwell.artifact_calls import ArtifactCalls
-from stepwell.calls import Calls
-from stepwell.connection import connect
-from stepwell.downloads import Downloader
 from stepwell.entities import Run
 from stepwell.errors import invalid
-from stepwell.reads import Reads
+from stepwell.files.calls import ArtifactCalls
+from stepwell.files.downloads import Downloader
+from stepwell.reading.reads import Reads
 from stepwell.transfer.point_files import PARTIAL, PointFiles
+from stepwell.wire.calls import Calls
+from stepwell.wire.connection import connect
 from stepwell_api.v1 import series_pb2
 
 # Series of one request for histories.

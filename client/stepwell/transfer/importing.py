@@ -11,16 +11,17 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from stepwell import settings, wire
-from stepwell.artifact_calls import ArtifactCalls
-from stepwell.calls import Calls
-from stepwell.connection import Connection, connect
+from stepwell import settings
 from stepwell.errors import StepwellException
-from stepwell.reads import Reads
+from stepwell.files.calls import ArtifactCalls
+from stepwell.files.uploads import Uploader
+from stepwell.reading.reads import Reads
 from stepwell.transfer.bulk import BulkWriter, entries
 from stepwell.transfer.known_points import known_points
 from stepwell.transfer.sources import ArtifactsOutOfReachError, ImportedExperiment, ImportedRun, Source
-from stepwell.uploads import Uploader
+from stepwell.wire import messages
+from stepwell.wire.calls import Calls
+from stepwell.wire.connection import Connection, connect
 from stepwell_api.v1 import runs_pb2
 
 # The names of everything that imports make are below this one.
@@ -88,7 +89,7 @@ def _import_run(
     report: ImportReport,
     progress: Callable[[ImportReport], None],
 ) -> None:
-    spec = wire.run_spec(
+    spec = messages.run_spec(
         run_id=run_id_of(run.source_id),
         experiment_id=experiment_id,
         name=run.name,
@@ -104,7 +105,7 @@ def _import_run(
             progress(report)
     _note(report, writer)
     # What is beside the points may change in the source: another content is another writer, and a repeat is none.
-    rest = entries(run.params.items(), run.tags.items(), wire.to_status(run.status), run.end_time_ms)
+    rest = entries(run.params.items(), run.tags.items(), messages.to_status(run.status), run.end_time_ms)
     content = hashlib.sha256(json.dumps([entry.SerializeToString().hex() for entry in rest]).encode())
     with BulkWriter(connection, spec, _writer_id(spec, content.hexdigest())) as writer:
         if not writer.position:

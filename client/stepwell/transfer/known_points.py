@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwell.errors import StepwellException
-from stepwell.metric_columns import Float64s, Int64s, MetricSeries
-from stepwell.reads import Reads
+from stepwell.reading.columns import Float64s, Int64s, MetricSeries
+from stepwell.reading.reads import Reads
 from stepwell.transfer.sources import PointColumns
 from stepwell_api.v1 import series_pb2
 

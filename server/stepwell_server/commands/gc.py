@@ -9,7 +9,7 @@ import click
 
 from stepwell_server.commands.options import database_options, json_option, run
 from stepwell_server.maintenance import collect_garbage, maintained_database
-from stepwell_server.store.garbage import Selection
+from stepwell_server.store.upkeep.garbage import Selection
 
 _AGE = re.compile(
     r"(?:(?P<days>\d+(?:\.\d+)?)d)?(?:(?P<hours>\d+(?:\.\d+)?)h)?"

@@ -9,7 +9,7 @@ import click
 
 from stepwell_server import config as defaults
 from stepwell_server.errors import StepwellError
-from stepwell_server.logs import set_up_logs
+from stepwell_server.process.logs import set_up_logs
 
 Command = Callable[..., Any]
 

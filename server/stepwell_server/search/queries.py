@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stepwell_server.model import ViewType
+from stepwell_server.model.runs import ViewType
 from stepwell_server.search.expressions import Expression, OrderKey
 
 # The value of an order key: its rank (0 there, 1 NaN, 2 missing) and, for rank 0, the value itself.

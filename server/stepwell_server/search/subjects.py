@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stepwell_server.model import LifecycleStage, RunStatus
+from stepwell_server.model.runs import LifecycleStage, RunStatus
 from stepwell_server.search.expressions import (
     DATASET_FIELDS,
     METRIC_FUNCTIONS,

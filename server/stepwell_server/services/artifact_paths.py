@@ -6,8 +6,8 @@ The client refuses the same paths before it sends anything (client/stepwell/arti
 import re
 from collections.abc import Sequence
 
-from stepwell_server.artifact import PATH_BYTES_MAX, PATH_PART_BYTES_MAX
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.artifacts import PATH_BYTES_MAX, PATH_PART_BYTES_MAX
 
 SHOWN_CHARS_MAX = 80
 

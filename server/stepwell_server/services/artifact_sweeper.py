@@ -8,10 +8,10 @@ from typing import Self
 
 import structlog
 
-from stepwell_server.artifact import Garbage
 from stepwell_server.config import ARTIFACT_UPLOAD_IDLE_S_DEFAULT
 from stepwell_server.errors import StepwellError
-from stepwell_server.store.artifact_ports import ArtifactStore, ContentStores
+from stepwell_server.model.artifacts import Garbage
+from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
 SWEEP_INTERVAL_S = 60.0
 # Bytes are removed in steps, so that each can be interrupted and repeated.

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from uuid import UUID
 
-from stepwell_server.artifact import (
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError
+from stepwell_server.model.artifacts import (
     DELETE_STEP_FILES_MAX,
     LIST_PAGE_SIZE_DEFAULT,
     LIST_PAGE_SIZE_MAX,
@@ -14,10 +15,9 @@ from stepwell_server.artifact import (
     Piece,
     StoredFile,
 )
-from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.services.artifact_paths import check_folder, check_path
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
-from stepwell_server.store.artifact_ports import ArtifactStore, ContentStores
+from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
 
 class ArtifactService:

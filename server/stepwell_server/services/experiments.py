@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import (
+from stepwell_server.model.runs import (
     EXPERIMENTS_PAGE_SIZE_DEFAULT,
     EXPERIMENTS_PAGE_SIZE_MAX,
     Experiment,
@@ -11,7 +11,7 @@ from stepwell_server.model import (
 )
 from stepwell_server.services import validation
 from stepwell_server.services.page_tokens import make_token, read_token
-from stepwell_server.store.ports import ExperimentStore
+from stepwell_server.store.ports.tracking import ExperimentStore
 
 _LISTING = "experiments"
 

@@ -4,7 +4,7 @@ import math
 import struct
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.reading import HistoryCursor
+from stepwell_server.model.series import HistoryCursor
 from stepwell_server.services.page_tokens import make_token, read_token
 
 _KIND = "history"

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
-from stepwell_server.model import (
+from stepwell_server.model.ingest import (
     Batch,
     Entry,
     NotJoined,
@@ -16,14 +16,14 @@ from stepwell_server.model import (
     ParamEntry,
     Points,
     Rejection,
-    RunInfo,
-    RunSpec,
     StatusEntry,
     WriterIdentity,
 )
+from stepwell_server.model.runs import RunInfo, RunSpec
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import check_key, check_param_value, check_run_tag, checked_run_spec
-from stepwell_server.store.ports import BatchStore, RunStore, WriterStore
+from stepwell_server.store.ports.ingest import BatchStore, WriterStore
+from stepwell_server.store.ports.tracking import RunStore
 
 # Names that passed are remembered, because every batch brings them again: at about 200 bytes each, 6 MB.
 CHECKED_KEYS_MAX = 32_768

@@ -15,8 +15,8 @@ from uuid import UUID
 import structlog
 
 from stepwell_server.errors import UnavailableError
-from stepwell_server.model import LostRun, WriterIdentity
-from stepwell_server.store.ports import LeaseStore
+from stepwell_server.model.ingest import LostRun, WriterIdentity
+from stepwell_server.store.ports.ingest import LeaseStore
 
 # How often leases are renewed, at most: a thousand writers cost a hundred small row updates a second.
 RENEW_INTERVAL_S = 10.0

@@ -5,9 +5,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
-from stepwell_server.model import DatasetInput, LifecycleStage, Run, RunInfo, RunSpec, RunStatus
+from stepwell_server.model.runs import DatasetInput, LifecycleStage, Run, RunInfo, RunSpec, RunStatus
 from stepwell_server.services import validation
-from stepwell_server.store.ports import InputStore, RewindStore, RunStore
+from stepwell_server.store.ports.tracking import InputStore, RewindStore, RunStore
 
 
 class RunService:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from stepwell_server.errors import BadPatternError, InvalidArgumentError
-from stepwell_server.model import RUN_NAME_TAG, Experiment, Run, ViewType
+from stepwell_server.model.runs import RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.messages import problem
 from stepwell_server.search.parser import parse_filter, parse_order
@@ -14,7 +14,7 @@ from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosi
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
-from stepwell_server.store.ports import SearchStore
+from stepwell_server.store.ports.tracking import SearchStore
 
 PAGE_SIZE_DEFAULT = 1_000
 PAGE_SIZE_MAX = 50_000

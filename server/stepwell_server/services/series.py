@@ -5,10 +5,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
-from stepwell_server.model import History
-from stepwell_server.reading import (
+from stepwell_server.model.series import (
     INT64_MAX,
     INT64_MIN,
+    History,
     LatestRow,
     SampledSeries,
     SampleRequest,
@@ -19,7 +19,7 @@ from stepwell_server.reading import (
     XAxis,
 )
 from stepwell_server.services.history_cursors import read_cursor
-from stepwell_server.store.ports import SeriesStore
+from stepwell_server.store.ports.series import SeriesStore
 
 # Series of one call for histories, at most.
 SERIES_MAX = 10_000

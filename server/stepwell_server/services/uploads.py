@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from stepwell_server.artifact import (
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.artifacts import (
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
     MESSAGE_BYTES_MAX,
@@ -26,9 +27,8 @@ from stepwell_server.artifact import (
     UploadPlan,
     part_bytes,
 )
-from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.artifact_paths import check_path, check_together
-from stepwell_server.store.artifact_ports import (
+from stepwell_server.store.ports.artifacts import (
     ArtifactStore,
     ContentStore,
     ContentStores,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import (
+from stepwell_server.model.runs import (
     ARTIFACT_LOCATION_CHARS_MAX,
     DATASET_DIGEST_CHARS_MAX,
     DATASET_NAME_CHARS_MAX,

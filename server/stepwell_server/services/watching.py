@@ -7,8 +7,8 @@ from typing import Protocol
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.reading import Changes, Position, WatchStart
-from stepwell_server.store.ports import SeriesStore, WatchStore
+from stepwell_server.model.series import Changes, Position, WatchStart
+from stepwell_server.store.ports.series import SeriesStore, WatchStore
 
 # Runs and names of one watcher, at most.
 WATCHED_RUNS_MAX = 100

@@ -8,7 +8,8 @@ import grpc
 
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import artifacts_pb2_grpc
-from stepwell_server.artifact import (
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.artifacts import (
     AlreadyThere,
     FileSpec,
     FinishedUpload,
@@ -20,7 +21,6 @@ from stepwell_server.artifact import (
     ThroughServer,
     UploadPlan,
 )
-from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.uploads import UploadService, check_piece
 from stepwell_server.transport.mapping import parse_uuid

@@ -15,7 +15,7 @@ import numpy as np
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError, UnavailableError
-from stepwell_server.model import (
+from stepwell_server.model.ingest import (
     Batch,
     Committed,
     Entry,
@@ -24,13 +24,13 @@ from stepwell_server.model import (
     ParamEntry,
     Points,
     Rejection,
-    RunStatus,
     StatusEntry,
     TagEntry,
     WriterIdentity,
 )
+from stepwell_server.model.runs import RunStatus
+from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import IngestService
-from stepwell_server.telemetry import STREAMS_OPEN
 from stepwell_server.transport.mapping import parse_uuid, run_info_to_proto, run_spec_from_proto
 
 # Batches of one stream that wait for their commit, at most; the client's next one waits in the network.

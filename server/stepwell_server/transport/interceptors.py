@@ -23,7 +23,7 @@ from stepwell_server.errors import (
     StepwellError,
     UnavailableError,
 )
-from stepwell_server.telemetry import CALL_SECONDS, CALLS
+from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.transport.trace_context import trace_fields
 
 ERROR_CODE_KEY = "stepwell-error-code"  # in the trailing metadata

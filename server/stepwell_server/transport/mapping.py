@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model import (
+from stepwell_server.model.runs import (
     Dataset,
     DatasetInput,
     Experiment,

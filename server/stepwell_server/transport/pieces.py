@@ -5,7 +5,7 @@ A message whose only field is one of bytes is, on the wire, a tag, their length,
 """
 
 from stepwell_api.v1 import artifacts_pb2 as pb
-from stepwell_server.artifact import Piece
+from stepwell_server.model.artifacts import Piece
 from stepwell_server.transport.packed import LENGTH_DELIMITED, varint
 
 # 4 bytes of 7 bits each: more than a message of gRPC ever has.

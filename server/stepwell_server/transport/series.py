@@ -7,7 +7,7 @@ from typing import Any
 from stepwell_api.v1 import series_pb2 as pb
 from stepwell_api.v1 import series_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.reading import (
+from stepwell_server.model.series import (
     EVERYTHING,
     Changes,
     LatestRow,

@@ -14,8 +14,8 @@ from grpc_reflection.v1alpha import reflection
 
 from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2, search_pb2, series_pb2
 from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX
-from stepwell_server.deadline import Deadline
 from stepwell_server.errors import StartupError
+from stepwell_server.process.deadline import Deadline
 from stepwell_server.transport.interceptors import ErrorInterceptor
 
 Registration: TypeAlias = Callable[[Any], None]  # adds a servicer to a server

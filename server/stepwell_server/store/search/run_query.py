@@ -19,7 +19,7 @@ The index of latest values knows settled runs only (value_index.py); the others,
 
 from collections.abc import Sequence
 
-from stepwell_server.model import LifecycleStage, ViewType
+from stepwell_server.model.runs import LifecycleStage, ViewType
 from stepwell_server.search.expressions import Expression, FieldKind, OrderKey, conjuncts
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.store.search.conditions import condition

@@ -1,0 +1,93 @@
+"""Delivers what earlier processes left in this place, one spool after another, in the background."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import time
+from logging import getLogger
+from pathlib import Path
+from socket import gethostname
+
+from stepwell import settings
+from stepwell.errors import StepwellException
+from stepwell.spool import folders
+from stepwell.wire import background
+
+_log = getLogger("stepwell")
+# How often a process that has forked looks for what its children left.
+LOOK_AGAIN_S = 1.0
+
+_begun: set[str] = set()
+_has_forked = False
+_looked_s = 0.0
+_task: "asyncio.Task[None] | None" = None
+
+
+def begin(uri: str) -> None:
+    """Start to deliver what is left for a server, once for each process and server; not in offline mode."""
+    if uri in _begun or settings.is_offline() or background.is_fork():
+        return
+    _begun.add(uri)
+    left = _left()
+    if left:
+        background.spawn(_deliver(uri, left))
+
+
+def look_again(uri: str) -> None:
+    """Deliver what forked children have left meanwhile; called in the background loop, now and then."""
+    global _looked_s, _task
+    if not _has_forked or time.monotonic() - _looked_s < LOOK_AGAIN_S or (_task and not _task.done()):
+        return
+    _looked_s = time.monotonic()
+    left = _left()
+    _task = asyncio.create_task(_deliver(uri, left)) if left else None
+
+
+def finish(timeout_s: float) -> None:
+    """Deliver, at the end of the process, what its forked children have left."""
+    for uri in _begun if _has_forked else ():
+        deliver = functools.partial(_deliver_within, timeout_s, uri, _left())
+        with contextlib.suppress(TimeoutError, StepwellException):
+            background.run(deliver)
+
+
+async def _deliver_within(timeout_s: float, uri: str, left: list[Path]) -> None:
+    async with asyncio.timeout(timeout_s):
+        if _task is not None:  # under way already
+            await asyncio.wait({_task})
+        await _deliver(uri, left)
+
+
+def _left() -> list[Path]:
+    root = settings.spool_dir() or settings.SPOOL_DIR_DEFAULT
+    return [folder for folder in folders.spools(root) if not folders.is_held_here(folder.resolve())]
+
+
+async def _deliver(uri: str, left: list[Path]) -> None:
+    from stepwell.delivery.left_log import LeftLog
+    from stepwell.delivery.shipper import Shipper
+    from stepwell.wire.connection import connect
+
+    for folder in left:
+        try:
+            writer = folders.read_writer(folder)
+            # Those of other machines may live, whatever the lock says; `stepwell sync` looks closer.
+            if writer.tracking_uri != uri or writer.host != gethostname():
+                continue
+            log = LeftLog(folder)
+        except StepwellException as error:
+            if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
+                _log.warning("What an earlier process left cannot be delivered: %s", error.message)
+            continue
+        if log.is_dead:
+            await Shipper(log, connect(uri)).run()
+            _log.info("Delivered what an earlier process left of run %s.", writer.run_id)
+
+
+def _note_fork() -> None:
+    global _has_forked
+    _has_forked = True
+
+
+os.register_at_fork(after_in_parent=_note_fork, after_in_child=_begun.clear)

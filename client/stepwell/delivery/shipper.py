@@ -1,0 +1,271 @@
+"""Carries one log to the server: batches down, acknowledgements up, again from where it broke.
+
+spool --read_batch--> [ batches on the way ] --Stream--> server
+                                |                           |
+remove_below <-------------- settled <-- committed, opened -+
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from logging import getLogger
+from typing import Protocol
+
+import grpc
+import grpc.aio
+
+from stepwell import errors, settings
+from stepwell.delivery import away
+from stepwell.delivery.batches import KeyTable, read_batch
+from stepwell.delivery.progress import Delivery
+from stepwell.delivery.receipts import Rejection
+from stepwell.errors import StepwellException
+from stepwell.spool.reader import SpoolReader
+from stepwell.wire import background
+from stepwell.wire.connection import Connection
+from stepwell_api.v1 import ingest_pb2
+
+# How long points gather before they are cut into batches, unless somebody waits for them. A cycle takes about 1 ms of
+# processor time however little there is to send, so this decides what a training loop that shares the core loses.
+LINGER_S = 0.2
+# How long the thread sleeps between two pieces of work.
+GIVE_WAY_S = 0.0001
+# Batches that may wait for their commit at once: one is stored while the next travels.
+BATCHES_ON_THE_WAY_MAX = 4
+# How long the answer to `open` may take.
+OPEN_TIMEOUT_S = 30.0
+# After a failure the next attempt comes after a random part of this, which doubles each time up to the maximum.
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 15.0
+BACKOFF_DOUBLINGS_MAX = 6
+
+_log = getLogger("stepwell")
+
+Call = grpc.aio.StreamStreamCall[ingest_pb2.StreamRequest, ingest_pb2.StreamResponse]
+
+
+class Shipment(Protocol):
+    """What the shipper needs of a log: one of this process, or one that a process left behind."""
+
+    @property
+    def reader(self) -> SpoolReader:
+        """What is to be delivered."""
+        ...
+
+    @property
+    def delivery(self) -> Delivery:
+        """Where to tell how far it is."""
+        ...
+
+    def open_message(self) -> ingest_pb2.OpenWriter:
+        """Return what opens the stream."""
+        ...
+
+    def is_complete(self, position: int) -> bool:
+        """Tell whether nothing can come at or after a position."""
+        ...
+
+    @property
+    def left_in_order(self) -> bool:
+        """Whether the process that logged said that it is done with the run; asked when the log is complete."""
+        ...
+
+    def settled(self, position: int) -> None:
+        """Take note that everything below a position is decided."""
+        ...
+
+    async def breathe(self) -> None:
+        """Do what is to be done every now and then."""
+        ...
+
+    def finished(self) -> None:
+        """Take note that everything is delivered and nothing will come."""
+        ...
+
+    def failed(self, failure: StepwellException) -> None:
+        """Take note that the server will not take what waits, and why."""
+        ...
+
+
+class _InterruptedError(Exception):
+    """The stream ended where it should not have; the same can be tried again."""
+
+
+class Shipper:
+    """Delivers one log until it is complete. Lives in the background loop, but for `hurry`."""
+
+    def __init__(self, shipment: Shipment, connection: Connection) -> None:
+        self._shipment = shipment
+        self._reader = shipment.reader
+        self._delivery = shipment.delivery
+        self._connection = connection
+        self._window_moved = asyncio.Event()
+        # Set to cut what waits: after a while, or at once when somebody waits for it.
+        self._due = asyncio.Event()
+        self._is_urgent = False
+        self._attempts = 0
+
+    def hurry(self) -> None:
+        """Cut what waits at once; may be called from any thread."""
+        background.call_soon(self._hurry)
+
+    def _hurry(self) -> None:
+        self._is_urgent = True
+        self._due.set()
+
+    async def run(self) -> None:
+        """Deliver until the log is complete, or until the server says that it will never take it."""
+        try:
+            while not (self._delivery.opened and self._shipment.is_complete(self._delivery.position)):
+                await self._attempt()
+            self._shipment.finished()
+        except grpc.aio.AioRpcError as failure:
+            self._shipment.failed(errors.from_rpc(failure, self._connection.address.target))
+        except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must not wait for ever
+            _log.exception("A defect of Stepwell's client ended the delivery.")
+            self._shipment.failed(StepwellException(f"The delivery ended: {failure!r}", "INTERNAL_ERROR"))
+
+    async def _attempt(self) -> None:
+        """Deliver through one stream; failures that may pass are told and waited out, others are raised."""
+        try:
+            await self._stream()
+        except grpc.aio.AioRpcError as failure:
+            if errors.is_final(failure):
+                raise
+            await self._back_off(failure.details() or failure.code().name)
+        except (StepwellException, _InterruptedError) as failure:
+            await self._back_off(str(failure))
+        except asyncio.InvalidStateError:
+            # What gRPC raises for writing to a stream that the server has closed meanwhile.
+            await self._back_off("the server closed the stream")
+
+    async def _stream(self) -> None:
+        """Open a stream and deliver; returns when the log is complete."""
+        await self._connection.reach(settings.reach_timeout_s())
+        call = self._connection.ingest.Stream()
+        try:
+            position = await self._open(call)
+            sender = asyncio.create_task(self._send(call, position))
+            receiver = asyncio.create_task(self._receive(call))
+            try:
+                await _first_failure(sender, receiver)
+            finally:
+                sender.cancel()
+                receiver.cancel()
+        finally:
+            call.cancel()
+
+    async def _open(self, call: Call) -> int:
+        await call.write(ingest_pb2.StreamRequest(open=self._shipment.open_message()))
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                answer = await call.read()
+        except TimeoutError:
+            raise _InterruptedError("the server did not open the stream in time") from None
+        if not isinstance(answer, ingest_pb2.StreamResponse) or answer.WhichOneof("message") != "opened":
+            raise _InterruptedError("the server did not open the stream")
+        self._tell_reachable()
+        position = answer.opened.committed_position
+        if position < self._delivery.position:
+            _log.warning(
+                "The server had committed %d entries of run %s and has %d now: its database is an older copy. What is "
+                "still here is sent again.",
+                self._delivery.position,
+                answer.opened.run.run_id,
+                position,
+            )
+        self._settle(position)
+        self._delivery.lost()
+        return position
+
+    async def _send(self, call: Call, position: int) -> None:
+        table = KeyTable()
+        while True:
+            urgent, self._is_urgent = self._is_urgent, False
+            self._due.clear()
+            position = await self._send_what_waits(call, position, table, urgent=urgent)
+            await self._shipment.breathe()
+            if self._shipment.is_complete(position):
+                break
+            await self._linger()
+        if self._shipment.left_in_order:
+            await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
+        await call.done_writing()
+
+    async def _send_what_waits(self, call: Call, position: int, table: KeyTable, *, urgent: bool) -> int:
+        """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
+        more = True
+        while more and await self._has_room() and (cut := read_batch(self._reader, position, table)):
+            self._delivery.sent(position, cut.batch.end_position, cut.records)
+            position, more = cut.batch.end_position, cut.more
+            if not urgent:  # else somebody waits for just this
+                _give_way()
+            await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
+            if more:
+                _give_way()
+        return position
+
+    async def _receive(self, call: Call) -> None:
+        while True:
+            answer = await call.read()
+            if not isinstance(answer, ingest_pb2.StreamResponse):
+                return
+            if answer.WhichOneof("message") != "committed":
+                raise _InterruptedError("the server asks for another position")
+            self._settle(answer.committed.position, answer.committed.rejected)
+            self._window_moved.set()
+            self._attempts = 0
+
+    async def _has_room(self) -> bool:
+        while self._delivery.batches_on_the_way >= BATCHES_ON_THE_WAY_MAX:
+            self._window_moved.clear()
+            await self._window_moved.wait()
+        return True
+
+    async def _linger(self) -> None:
+        """Let points gather, unless somebody is in a hurry."""
+        # Not a time-out: it would end each wait with a cancellation, five times a second.
+        timer = asyncio.get_running_loop().call_later(LINGER_S, self._due.set)
+        try:
+            await self._due.wait()
+        finally:
+            timer.cancel()
+
+    def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
+        rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
+        for rejection in rejections:
+            _log.warning("The server refused %s: %s", rejection.key or "what was logged", rejection.reason)
+        self._shipment.settled(position)
+        self._delivery.settled(position, rejections)
+
+    async def _back_off(self, reason: str) -> None:
+        self._delivery.unreachable()
+        await self._shipment.breathe()
+        target = self._connection.address.target
+        away.say_away(target, f"The server {target} is away ({reason}).")
+        longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
+        self._attempts = min(self._attempts + 1, BACKOFF_DOUBLINGS_MAX)
+        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+
+    def _tell_reachable(self) -> None:
+        self._delivery.reached()
+        away.say_back(self._connection.address.target)
+
+
+def _give_way() -> None:
+    """Let the training loop run now: else it would wait for the interpreter's switch interval, 5 ms.
+
+    Where both share a core, a thread that only lets go of the interpreter has it again before the other one runs.
+    """
+    time.sleep(GIVE_WAY_S)
+
+
+async def _first_failure(sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:
+    """Wait for the end of a stream: the sender half-closes, then the receiver sees the last answer."""
+    await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+    if sender.done() and not receiver.done():
+        await sender
+    await receiver
+    if not sender.done():
+        raise _InterruptedError("the server closed the stream")

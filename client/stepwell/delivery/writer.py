@@ -1,0 +1,318 @@
+"""What one process logs to one run: names and params it knows, and the log that its entries go to."""
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from stepwell import settings
+from stepwell.delivery.progress import deadline, remaining_s
+from stepwell.delivery.receipts import PendingWrite, Receipt
+from stepwell.errors import StepwellException, invalid
+from stepwell.spool.arrays import ArrayPoints
+from stepwell.spool.log import SealedError, Spool
+from stepwell.values import check_key
+
+if TYPE_CHECKING:
+    from stepwell.delivery.writer_log import WriterLog
+    from stepwell_api.v1 import ingest_pb2, runs_pb2
+
+# Params that a writer remembers in order to refuse a change at the call; beyond, the server refuses it.
+PARAMS_KNOWN_MAX = 10_000
+# How long after a fork the parent waits before it delivers again, unless somebody waits for it: workers of data loaders
+# are forked one after another.
+RESUME_AFTER_FORK_S = 0.25
+
+
+class NoSpool:
+    """What a writer without a log has for a spool: no name is known, so every point goes the long way."""
+
+    numbers: Mapping[str, int] = MappingProxyType({})
+    groups: Mapping[tuple[str, ...], tuple[int, ...]] = MappingProxyType({})
+
+    def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
+        """Is never called, because no number is known."""
+        raise NotImplementedError
+
+    def append_points(
+        self, numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
+    ) -> None:
+        """Is never called either."""
+        raise NotImplementedError
+
+
+NO_SPOOL = NoSpool()
+
+
+class RunWriter:
+    """Everything this process logs to one run. Any thread may log.
+
+    `spool` is for the fast path of the log functions. It is replaced when a log ends or the process forks, so it is
+    read anew for each point. Where there is no log it is one that knows no names.
+    """
+
+    def __init__(
+        self, uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None, rank: int | None = None
+    ) -> None:
+        self.uri = uri
+        self.run_id = run_id
+        self._spec = spec
+        self._rank = rank
+        self._params: dict[str, str] = {}
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Have no log: at first, and in a forked child, whose log will be one of its own."""
+        self.spool: Spool | NoSpool = NO_SPOOL
+        self._lock = threading.RLock()
+        self._log: WriterLog | None = None
+
+    def describe(self, spec: "runs_pb2.RunSpec | None", rank: int | None) -> None:
+        """Say more about the run, before the next log begins: how to create it, and which rank this process has."""
+        self._spec = spec or self._spec
+        self._rank = rank if rank is not None else self._rank
+
+    def log(self) -> "WriterLog":
+        """Return the log that entries go to; begins one if there is none."""
+        with self._lock:
+            if self._log is None:
+                from stepwell.delivery import catch_up
+                from stepwell.delivery.writer_log import WriterLog
+                from stepwell_api.v1 import runs_pb2
+
+                spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
+                self._log = WriterLog(self.uri, spec, self._rank, self._after_seal)
+                self.spool = self._log.spool
+                _with_log.add(self)
+                self._log.ship()
+                catch_up.begin(self.uri)
+            return self._log
+
+    def log_points(self, points: Sequence[tuple[str, int, int, float]]) -> None:
+        """Log points: metric, step, timestamp in milliseconds, value; all but the names are checked already.
+
+        Raises:
+            StepwellException: INVALID_PARAMETER_VALUE for a bad name; then nothing is logged.
+        """
+
+        def append(log: "WriterLog") -> None:
+            spool = log.spool
+            known = spool.numbers
+            numbers = [known.get(key) or spool.number_of(check_key("Metric", key)) for key, *_ in points]
+            append_point = spool.append_point
+            for number, (_, step, timestamp_ms, value) in zip(numbers, points, strict=True):
+                append_point(number, step, timestamp_ms, value)
+
+        self._append(append)
+
+    def remember_group(self, names: tuple[str, ...]) -> None:
+        """Let the log functions find names that are logged together with one look, from now on."""
+        self._append(lambda log: log.spool.remember_group(names))
+
+    def log_array(self, key: str, steps: Any, timestamps_ms: Any, values: Any) -> None:
+        """Log points of one metric from columns of shape (n,), int64, int64 and float64."""
+        check_key("Metric", key)
+
+        def append(log: "WriterLog") -> None:
+            log.append_array(ArrayPoints(log.spool.number_of(key), steps, timestamps_ms, values))
+
+        self._append(append)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log params; names and values are checked already.
+
+        Raises:
+            StepwellException: INVALID_PARAMETER_VALUE when this process has logged another value of one of them
+                before; then nothing is logged.
+        """
+        from stepwell.wire import messages
+
+        for key, value in params.items():
+            self._check_param(key, value)
+        new = {key: value for key, value in params.items() if key not in self._params}
+        self._append_entries(messages.param_entry(key, value) for key, value in new.items())
+        self._params.update(islice(new.items(), max(PARAMS_KNOWN_MAX - len(self._params), 0)))
+
+    def _check_param(self, key: str, value: str) -> None:
+        known = self._params.get(key, value)
+        if known == value:
+            return
+        if self._log is not None and self._log.delivery.has_rejected(key):
+            # What was known is not what is stored: let the server decide.
+            del self._params[key]
+            return
+        raise invalid(
+            f"Param {key!r} of run {self.run_id} was logged as {known!r}; params are written once and "
+            f"cannot become {value!r}. Use a tag for what changes, or a nested run for another set of params."
+        )
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Log tags; names and values are checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries(messages.tag_entry(key, value) for key, value in tags.items())
+
+    def log_status(self, status: int, end_time_ms: int | None) -> None:
+        """Log a new status of the run."""
+        from stepwell.wire import messages
+
+        self._append_entries([messages.status_entry(status, end_time_ms)])
+
+    def flush(self, timeout_s: float | None = None) -> Receipt:
+        """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
+        log = self._log
+        return log.flush(settings.flush_timeout_s() if timeout_s is None else timeout_s) if log else Receipt()
+
+    def hurry(self) -> None:
+        """Have everything logged so far delivered at once."""
+        if self._log is not None:
+            self._log.hurry()
+
+    def pending(self, *keys: str) -> PendingWrite:
+        """Return a handle to wait for what was logged just now under these keys."""
+        log = self.log()
+        end_position = log.hurry()
+        rejected_before = len(log.delivery.rejections)
+
+        def settle(timeout: float | None) -> None:
+            timeout_s = settings.flush_timeout_s() if timeout is None else timeout
+            _confirm(log, keys, end_position, rejected_before, timeout_s)
+
+        return PendingWrite(settle)
+
+    def rest(self) -> None:
+        """End the log; it is delivered on its own. Logging again begins another one."""
+        with self._lock:
+            log, self._log, self.spool = self._log, None, NO_SPOOL
+        _with_log.discard(self)
+        if log is not None:
+            log.seal()
+            _sealed.append(log)
+
+    @property
+    def current_log(self) -> "WriterLog | None":
+        """The log that entries go to, if there is one."""
+        return self._log
+
+    def _append_entries(self, entries: "Iterable[ingest_pb2.Entry]") -> None:
+        payloads = deque(entry.SerializeToString() for entry in entries)
+        if payloads:
+            self._append(lambda log: log.append_entries(payloads))
+
+    def _append(self, append: Callable[["WriterLog"], None]) -> None:
+        """Append to the log that there is now; when another thread ends it meanwhile, to the next one."""
+        while True:
+            try:
+                append(self.log())
+            except SealedError:
+                continue
+            return
+
+    def _after_seal(self, name: str, step: int, timestamp_ms: int, value: float) -> None:
+        """Log a point again whose log another thread has ended in this moment."""
+        self.log_points([(name, step, timestamp_ms, value)])
+
+
+def _confirm(
+    log: "WriterLog", keys: tuple[str, ...], end_position: int, rejected_before: int, timeout_s: float
+) -> None:
+    """Wait, and raise what became of it when it is not stored."""
+    if not log.delivery.wait(end_position, timeout_s):
+        raise log.delivery.failure or StepwellException(
+            f"The server has not committed {', '.join(keys)} (waited for up to {timeout_s:g} s); it stays in the spool "
+            f"{log.folder} and on its way.",
+            "TEMPORARILY_UNAVAILABLE",
+        )
+    for rejection in log.delivery.rejections[rejected_before:]:
+        if rejection.key in keys or not rejection.key:
+            raise StepwellException(rejection.reason, rejection.error_code)
+
+
+_lock = threading.Lock()
+# All writers that anybody holds, so that a run has one; those that have a log; and logs that ended, until delivered.
+_writers: "weakref.WeakValueDictionary[tuple[str, str], RunWriter]" = weakref.WeakValueDictionary()
+_with_log: set[RunWriter] = set()
+_sealed: "list[WriterLog]" = []
+_resumption: threading.Timer | None = None
+
+
+def writer_for(
+    uri: str, run_id: str, spec: "runs_pb2.RunSpec | None" = None, rank: int | None = None
+) -> RunWriter:
+    """Return this process's writer to a run; no call to the server is made."""
+    with _lock:
+        writer = _writers.get((uri, run_id))
+        if writer is None:
+            writer = _writers[uri, run_id] = RunWriter(uri, run_id)
+        writer.describe(spec, settings.rank() if rank is None else rank)
+        return writer
+
+
+def open_logs() -> "list[WriterLog]":
+    """Return all logs of this process that are not wholly delivered."""
+    _sealed[:] = [log for log in _sealed if log.is_delivering]
+    return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
+
+
+def flush_run(uri: str, run_id: str) -> None:
+    """Wait until what this process logged to a run is committed, so that reading sees it."""
+    writer = _writers.get((uri, run_id))
+    if writer is not None:
+        writer.flush()
+
+
+def retire(uri: str, run_id: str) -> None:
+    """Deliver what this process logged to a run and end that log; the next one is of another writer."""
+    writer = _writers.get((uri, run_id))
+    if writer is not None:
+        writer.flush()
+        writer.rest()
+
+
+def flush_all(timeout_s: float) -> Receipt:
+    """Wait until everything this process logged is committed or refused; returns the sum over its logs."""
+    moment = deadline(timeout_s)
+    logs = open_logs()
+    for log in logs:
+        log.hurry()
+    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+
+
+def cancel_resumption() -> None:
+    """Leave the delivery stopped after a fork, because another fork or the end of the process follows."""
+    global _resumption
+    if _resumption is not None:
+        _resumption.cancel()
+        _resumption = None
+
+
+def _resume_in_parent() -> None:
+    """Ship again some time after the last fork: gRPC that is just connecting is the worst moment for the next one."""
+    global _resumption
+    cancel_resumption()
+    if open_logs():
+        _resumption = threading.Timer(RESUME_AFTER_FORK_S, _resume_all)
+        _resumption.daemon = True
+        _resumption.start()
+
+
+def _resume_all() -> None:
+    for log in open_logs():
+        log.resume()
+
+
+def _start_over_in_child() -> None:
+    global _lock, _resumption
+    _lock = threading.Lock()
+    _resumption = None
+    _with_log.clear()
+    _sealed.clear()
+    for writer in list(_writers.values()):
+        writer.start_over()
+
+
+os.register_at_fork(after_in_parent=_resume_in_parent, after_in_child=_start_over_in_child)

@@ -1,0 +1,185 @@
+"""One log of one writer: a spool, and how far it is delivered. It begins with the first entry and ends with the run."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections import deque
+from logging import getLogger
+from typing import TYPE_CHECKING
+
+from stepwell import settings
+from stepwell.delivery import catch_up, offline
+from stepwell.delivery.progress import Delivery
+from stepwell.delivery.receipts import Receipt
+from stepwell.errors import StepwellException
+from stepwell.spool import folders
+from stepwell.spool.arrays import ArrayPoints
+from stepwell.spool.log import AfterSeal, Spool, SpoolLimits
+from stepwell.spool.reader import GAP_PATIENCE_S, SpoolReader
+from stepwell.wire import background
+
+if TYPE_CHECKING:
+    from stepwell.delivery.shipper import Shipper
+    from stepwell_api.v1 import ingest_pb2, runs_pb2
+
+# While the server is away, what a power cut can lose is what was logged in the last 5 to 10 s.
+WRITE_THROUGH_S = 5.0
+# How often the files are looked after.
+LOOK_AFTER_S = 1.0
+
+_log = getLogger("stepwell")
+
+
+class WriterLog:
+    """What this process logs to one run, until it is sealed. Any thread may append."""
+
+    def __init__(self, uri: str, spec: "runs_pb2.RunSpec", rank: int | None, after_seal: AfterSeal) -> None:
+        from stepwell.wire import messages
+
+        writer_id = uuid.uuid4().hex
+        self._open_message = messages.open_writer(spec, writer_id, rank)
+        self._uri = uri
+        limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
+        self.folder = folders.create(
+            folders.describe_writer(
+                uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
+            )
+        )
+        self.spool = Spool(self.folder, limits, after_seal, self._prepare_soon)
+        self.reader = SpoolReader(self.folder, alive=True)
+        self.delivery = Delivery()
+        self._sealed = False
+        self._sealed_end = 0
+        self._sealed_s = 0.0
+        self._written_through_s = time.monotonic()
+        self._shipper: Shipper | None = None
+        self._shipping_epoch = -1
+
+    def append_entries(self, payloads: deque[bytes]) -> None:
+        """Append params, tags or statuses, encoded; see `Spool.append_entries`."""
+        self.spool.append_entries(payloads)
+
+    def append_array(self, points: ArrayPoints) -> None:
+        """Append points of one metric; spool.SealedError when the log has ended."""
+        self.spool.append_array(points)
+
+    def ship(self) -> None:
+        """Begin to deliver in the background; in offline mode, to look after the files."""
+        self._shipping_epoch = background.epoch()
+        if background.is_fork():
+            return
+        background.spawn(self._look_after())
+        if settings.is_offline():
+            return
+        from stepwell.delivery.shipper import Shipper
+        from stepwell.wire.connection import connect
+
+        self._shipper = Shipper(self, connect(self._uri))
+        if (since := offline.unreachable_since(self._uri)) is not None:
+            self.delivery.unreachable(since)
+        background.spawn(self._shipper.run())
+
+    def resume(self) -> None:
+        """Go on in the background, if its thread has ended for a fork."""
+        if self._shipping_epoch != background.epoch() and self.delivery.failure is None:
+            self.ship()
+
+    def hurry(self) -> int:
+        """Have everything logged so far delivered at once; returns its end position."""
+        end_position = self.spool.end_position()
+        if self._shipper is not None and self.delivery.position < end_position:
+            self.resume()
+            self._shipper.hurry()
+        return end_position
+
+    def flush(self, timeout_s: float) -> Receipt:
+        """Wait until everything logged so far is decided, but not while there is nobody who could decide."""
+        end_position = self.hurry()
+        if self._shipper is not None:
+            self.delivery.wait(end_position, timeout_s)
+        return self.receipt()
+
+    def receipt(self) -> Receipt:
+        """Return what became of everything logged so far."""
+        spool = self.spool
+        return self.delivery.receipt(spool.end_position(), spool.extra_points, spool.dropped)
+
+    def oldest_waiting_ms(self) -> int | None:
+        """Return the timestamp of the oldest point that waits, in milliseconds; None when none does."""
+        piece = SpoolReader(self.folder, alive=True).read(self.delivery.position, 1, 0)
+        return int(piece.timestamps_ms[0]) if piece is not None and len(piece.timestamps_ms) else None
+
+    def seal(self) -> None:
+        """Take nothing more. When everything is delivered the files go."""
+        self._sealed_end = self.spool.seal()
+        self._sealed_s = time.monotonic()
+        self._sealed = True
+        folders.mark_ended(self.folder)
+        if self._shipper is not None and self.delivery.failure is None:
+            self._shipper.hurry()
+        else:
+            # Nobody here delivers it: let others do it.
+            self.spool.close()
+            folders.release(self.folder)
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether this process still has something to do for it."""
+        return self.folder.exists() and folders.is_held_here(self.folder)
+
+    # What the shipper needs.
+
+    def open_message(self) -> "ingest_pb2.OpenWriter":
+        """Return what opens this writer's stream."""
+        self._open_message.known_position = self.delivery.position
+        return self._open_message
+
+    def is_complete(self, position: int) -> bool:
+        """Tell whether nothing can come at or after a position."""
+        if not self._sealed or position < self.spool.end_position():
+            return False
+        # A thread may have been about to finish a record when the log was sealed.
+        return position >= self._sealed_end or time.monotonic() - self._sealed_s > GAP_PATIENCE_S
+
+    @property
+    def left_in_order(self) -> bool:
+        """Always: this process said so."""
+        return True
+
+    def settled(self, position: int) -> None:
+        """Delete what lies below a position."""
+        self.spool.remove_below(position)
+
+    async def breathe(self) -> None:
+        """Nothing: see `_look_after`, which also goes on while the server is away."""
+
+    async def _look_after(self) -> None:
+        """Keep a segment ready; while nobody commits, write through to the disk now and then."""
+        while self.is_delivering:
+            self.spool.prepare()
+            catch_up.look_again(self._uri)
+            if self.delivery.is_reachable and not settings.is_offline():
+                self._written_through_s = time.monotonic()
+            elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:
+                with contextlib.suppress(OSError):  # the disk's trouble shows where the log calls meet it
+                    await asyncio.to_thread(self.spool.write_through)
+                self._written_through_s = time.monotonic()
+            await asyncio.sleep(LOOK_AFTER_S)
+
+    def _prepare_soon(self) -> None:
+        background.call_soon(self.spool.prepare)
+
+    def finished(self) -> None:
+        """Everything is delivered and nothing will come: delete the files."""
+        self.spool.close()
+        folders.remove(self.folder)
+
+    def failed(self, failure: StepwellException) -> None:
+        """Take note that the server will not take what waits."""
+        _log.warning(
+            "The server does not take what was logged: %s It stays in %s; 'stepwell sync' tries again.",
+            failure.message,
+            self.folder,
+        )
+        self.delivery.failed(failure)

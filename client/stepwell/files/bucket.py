@@ -1,0 +1,191 @@
+"""PUT and GET at presigned addresses of a bucket, with the standard library alone; the bytes stream.
+
+What goes wrong is told apart, because each has its own answer:
+
+    BucketError
+    ├── UnreachableError   no connection could be made: maybe this machine cannot reach the bucket at all
+    ├── RefusedError       the address is not valid (any more): ask for another one
+    ├── LostError          the bucket does not know the upload or the object
+    └── TransientError     a cut, a timeout, an answer 5xx: the same again may succeed
+"""
+
+import base64
+import hashlib
+import http.client
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
+
+from stepwell.files import options
+from stepwell.files.hashing import update
+
+PIECE_BYTES = 1 << 20
+ANSWER_BYTES_MAX = 64 * 1024  # of an error's text
+
+_CODE = re.compile(rb"<Code>(.*?)</Code>")
+
+
+class BucketError(Exception):
+    """A request at a presigned address failed."""
+
+
+class UnreachableError(BucketError):
+    """No connection could be made."""
+
+
+class RefusedError(BucketError):
+    """The bucket refuses the address: it has expired, or was signed for something else."""
+
+
+class LostError(BucketError):
+    """The bucket does not know the upload or the object."""
+
+
+class TransientError(BucketError):
+    """The same request may succeed the next time."""
+
+
+class Session:
+    """Connections to buckets' servers, kept from one request to the next; for any thread. Closed with the context."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+
+    def put(self, url: str, descriptor: int, offset: int, count: int, sent: Callable[[int], None]) -> str:
+        """Send a range of an open file and return the bucket's tag for it; the bucket checks the MD5.
+
+        Raises:
+            BucketError: see above. `sent` was told of what had travelled; the caller takes it back.
+        """
+        digest = base64.b64encode(_md5(descriptor, offset, count).digest()).decode()
+        headers = {"Content-Length": str(count), "Content-MD5": digest}
+        with self._request("PUT", url, headers, _send(descriptor, offset, count, sent)) as answer:
+            tag = answer.headers.get("ETag", "").strip('"')
+            answer.read(ANSWER_BYTES_MAX)
+        return tag
+
+    def get(
+        self, url: str, descriptor: int, offset: int, count: int, received: Callable[[int], None]
+    ) -> None:
+        """Fetch a range and write it to the same place of an open file.
+
+        Raises:
+            BucketError: see above; also when the answer is shorter than what was asked for.
+        """
+        if count == 0:
+            return
+        headers = {"Range": f"bytes={offset}-{offset + count - 1}"}
+        with self._request("GET", url, headers, None) as answer:
+            end = offset + count
+            while offset < end:
+                piece = answer.read(min(PIECE_BYTES, end - offset))
+                if not piece:
+                    raise TransientError(f"the bucket's answer ended {end - offset} bytes too early")
+                os.pwrite(descriptor, piece, offset)
+                offset += len(piece)
+                received(len(piece))
+
+    @contextmanager
+    def _request(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        send_body: Callable[[http.client.HTTPConnection], None] | None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Make a request and yield the answer, which is a good one; the connection is kept if all goes well."""
+        parts = urlsplit(url)
+        connection = self._take(parts) or self._connect(parts)
+        try:
+            connection.putrequest(method, f"{parts.path}?{parts.query}")
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            if send_body is not None:
+                # Who refuses may answer and close before all is sent; the answer says why.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    send_body(connection)
+            with connection.getresponse() as answer:
+                if answer.status >= 300:
+                    raise _refusal(answer)
+                yield answer
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, (OSError, http.client.HTTPException)):
+                raise TransientError(f"{parts.netloc}: {error or type(error).__name__}") from error
+            raise
+        with self._lock:
+            self._idle.setdefault(parts.netloc, []).append(connection)
+
+    def _take(self, parts: SplitResult) -> http.client.HTTPConnection | None:
+        with self._lock:
+            idle = self._idle.get(parts.netloc)
+            return idle.pop() if idle else None
+
+    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.netloc, timeout=options.timeout_s(), blocksize=PIECE_BYTES)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise UnreachableError(
+                f"no connection to {parts.netloc}: {error or type(error).__name__}"
+            ) from error
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+
+def _send(
+    descriptor: int, offset: int, count: int, sent: Callable[[int], None]
+) -> Callable[[http.client.HTTPConnection], None]:
+    def send(connection: http.client.HTTPConnection) -> None:
+        at, end = offset, offset + count
+        while at < end:
+            piece = os.pread(descriptor, min(PIECE_BYTES, end - at), at)
+            if not piece:
+                raise TransientError("the file became shorter while it was sent")
+            connection.send(piece)
+            at += len(piece)
+            sent(len(piece))
+
+    return send
+
+
+def md5_hex(descriptor: int, offset: int, count: int) -> str:
+    """Return the MD5 of a range of an open file in hexadecimal digits: what most buckets give as its tag."""
+    return _md5(descriptor, offset, count).hexdigest()
+
+
+def _md5(descriptor: int, offset: int, count: int) -> "hashlib._Hash":
+    digest = hashlib.md5(usedforsecurity=False)
+    update(digest, descriptor, offset, count)
+    return digest
+
+
+def _refusal(answer: http.client.HTTPResponse) -> BucketError:
+    text = answer.read(ANSWER_BYTES_MAX)
+    found = _CODE.search(text)
+    code = found[1].decode(errors="replace") if found else answer.reason
+    message = f"the bucket answered {answer.status} {code}"
+    if answer.status == 404:
+        return LostError(message)
+    if answer.status in (401, 403) or code in ("ExpiredToken", "RequestTimeTooSkewed"):
+        return RefusedError(message)
+    return TransientError(message)

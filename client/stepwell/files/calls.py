@@ -1,0 +1,143 @@
+"""The calls of ArtifactService on one server, from any thread but the loop's. Errors: see `Connection.call`."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+from stepwell import settings
+from stepwell.wire.connection import Connection, connect
+from stepwell_api.v1 import artifacts_pb2
+
+# Larger pieces are no faster, and gRPC holds several of them: 2 MiB cost 60 MB more in client and server.
+PIECE_BYTES = 512 * 1024
+LIST_PAGE_SIZE = 10_000
+# A bucket may have to put thousands of parts together.
+COMPLETE_TIMEOUT_S = 900.0
+
+
+class ArtifactCalls:
+    """Artifacts on one server."""
+
+    def __init__(self, uri: str) -> None:
+        self._connection = connect(uri)
+
+    def reach(self) -> None:
+        """Return when the server is connected. Raises TEMPORARILY_UNAVAILABLE after STEPWELL_REACH_TIMEOUT_S."""
+        self._connection.check(settings.reach_timeout_s())
+
+    def begin(
+        self, run_id: str, files: Sequence[artifacts_pb2.UploadSpec], *, direct: bool
+    ) -> Sequence[artifacts_pb2.UploadPlan]:
+        """Announce files; returns what is left to do for each."""
+        request = artifacts_pb2.BeginUploadsRequest(run_id=run_id, files=files, direct=direct)
+        return self._connection.call(
+            lambda server: server.artifacts.BeginUploads(request), COMPLETE_TIMEOUT_S
+        ).plans
+
+    def upload_small(self, run_id: str, files: Sequence[artifacts_pb2.SmallFile]) -> None:
+        """Send whole files through the server."""
+        request = artifacts_pb2.UploadSmallRequest(run_id=run_id, files=files)
+        self._connection.call(lambda server: server.artifacts.UploadSmall(request))
+
+    def held_bytes(self, run_id: str, upload_id: str) -> int:
+        """Return how much of an upload through the server is there."""
+        request = artifacts_pb2.GetUploadRequest(run_id=run_id, upload_id=upload_id)
+        return self._connection.call(lambda server: server.artifacts.GetUpload(request)).held_bytes
+
+    def upload(
+        self, run_id: str, upload_id: str, descriptor: int, offset: int, sent: Callable[[int], None]
+    ) -> None:
+        """Send an open file from an offset on through the server."""
+        first = artifacts_pb2.UploadRequest(run_id=run_id, upload_id=upload_id, offset_bytes=offset)
+        self._connection.call(lambda server: server.upload(_pieces(first, descriptor, offset, sent)), None)
+
+    def sign_parts(self, run_id: str, upload_id: str, numbers: Sequence[int]) -> Sequence[str]:
+        """Return addresses for parts."""
+        request = artifacts_pb2.SignPartsRequest(run_id=run_id, upload_id=upload_id, numbers=numbers)
+        return self._connection.call(lambda server: server.artifacts.SignParts(request)).urls
+
+    def complete(self, run_id: str, uploads: Sequence[artifacts_pb2.FinishedUpload]) -> None:
+        """Make uploads visible."""
+        request = artifacts_pb2.CompleteUploadsRequest(run_id=run_id, uploads=uploads)
+        self._connection.call(lambda server: server.artifacts.CompleteUploads(request), COMPLETE_TIMEOUT_S)
+
+    def abandon(self, run_id: str, upload_ids: Sequence[str]) -> None:
+        """Give uploads up."""
+        request = artifacts_pb2.AbandonUploadsRequest(run_id=run_id, upload_ids=upload_ids)
+        self._connection.call(lambda server: server.artifacts.AbandonUploads(request))
+
+    def list(self, run_id: str, folder: str, *, recursive: bool) -> Iterator[artifacts_pb2.Artifact]:
+        """Yield what is in a folder, or all files below it, page by page."""
+        request = artifacts_pb2.ListArtifactsRequest(
+            run_id=run_id, path=folder, recursive=recursive, page_size=LIST_PAGE_SIZE
+        )
+        while True:
+            page = self._connection.call(lambda server: server.artifacts.ListArtifacts(request))
+            yield from page.artifacts
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def get(self, run_id: str, path: str, *, direct: bool) -> artifacts_pb2.GetArtifactResponse:
+        """Return one artifact, and its address in the bucket if it has one and `direct` asks for it."""
+        request = artifacts_pb2.GetArtifactRequest(run_id=run_id, path=path, direct=direct)
+        return self._connection.call(lambda server: server.artifacts.GetArtifact(request))
+
+    def download(
+        self,
+        run_id: str,
+        artifact: artifacts_pb2.Artifact,
+        offset: int,
+        take: Callable[[memoryview, int], None],
+    ) -> None:
+        """Fetch an artifact from an offset on through the server; `take` gets each piece and its offset, in order."""
+        request = artifacts_pb2.DownloadRequest(
+            run_id=run_id, path=artifact.path, offset_bytes=offset, sha256=artifact.sha256
+        )
+        self._connection.call(lambda server: _receive(server, request, take), None)
+
+    def delete(self, run_id: str, path: str) -> tuple[int, bool]:
+        """Do one step of a removal; returns how many files went, and whether there are more."""
+        request = artifacts_pb2.DeleteArtifactsRequest(run_id=run_id, path=path)
+        answer = self._connection.call(
+            lambda server: server.artifacts.DeleteArtifacts(request), COMPLETE_TIMEOUT_S
+        )
+        return answer.deleted_count, answer.more
+
+
+async def _pieces(
+    first: artifacts_pb2.UploadRequest, descriptor: int, offset: int, sent: Callable[[int], None]
+) -> AsyncIterator[artifacts_pb2.UploadRequest | memoryview]:
+    """Yield a file in pieces. The next one is asked for when gRPC has taken the last: that is the back-pressure.
+
+    A piece is a view of a buffer that is used again.
+    """
+    yield first
+    loop = asyncio.get_running_loop()
+    # Not new ones from the threads, because each thread would keep memory of its own.
+    buffer, other = memoryview(bytearray(PIECE_BYTES)), memoryview(bytearray(PIECE_BYTES))
+    following = loop.run_in_executor(None, os.preadv, descriptor, [buffer], offset)
+    while count := await following:
+        offset += count
+        # While one piece travels, the next one is read.
+        following = loop.run_in_executor(None, os.preadv, descriptor, [other], offset)
+        yield buffer[:count]
+        sent(count)
+        buffer, other = other, buffer
+
+
+async def _receive(
+    server: Connection, request: artifacts_pb2.DownloadRequest, take: Callable[[memoryview, int], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    offset = request.offset_bytes
+    taking: asyncio.Future[None] = loop.create_future()
+    taking.set_result(None)
+    try:
+        async for piece in server.download(request):
+            # While one piece is taken, the next one arrives.
+            await taking
+            taking = loop.run_in_executor(None, take, piece, offset)
+            offset += len(piece)
+    finally:
+        await taking

@@ -1,0 +1,359 @@
+"""Files to the server or to its bucket: whole or not at all, in parallel, and again where a transfer was cut.
+
+Every attempt begins with BeginUploads, which is harmless to repeat: it says what is there already (the whole file,
+parts of it, bytes of it), so an attempt goes on where the last one, or the last process, ended.
+"""
+
+import hashlib
+import os
+import random
+import stat
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+
+from stepwell.errors import StepwellException, invalid
+from stepwell.files import bucket, options
+from stepwell.files.calls import ArtifactCalls
+from stepwell.files.hashing import update
+from stepwell.files.progress import Bar, Progress
+from stepwell_api.v1 import artifacts_pb2
+
+# Small files share messages; larger ones go alone. The server takes 500 files a request and 4 MiB a message.
+SMALL_FILE_BYTES_MAX = 1 << 20
+BATCH_FILES_MAX = 250
+BATCH_BYTES_MAX = 3 << 20
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 8.0
+# After finding the bucket out of reach, this process sends through the server for so long before it tries again.
+OUT_OF_REACH_S = 600.0
+
+# What may pass by itself.
+_RETRIED = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+
+_log = getLogger("stepwell")
+_out_of_reach_until: dict[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file that is to become the artifact `path`."""
+
+    path: str
+    source: Path
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is now."""
+        return self.source.stat().st_size
+
+
+class Uploader:
+    """Sends files to one run."""
+
+    def __init__(self, uri: str, run_id: str) -> None:
+        self._uri = uri
+        self._run_id = run_id
+        self._calls = ArtifactCalls(uri)
+
+    def upload(self, files: Iterable[LocalFile], title: str = "Uploading") -> None:
+        """Send files; each becomes visible when all of it is there.
+
+        Raises:
+            StepwellException: the first that failed; files that were complete by then stay. TEMPORARILY_UNAVAILABLE
+                soon, when the server cannot be reached at all: then more attempts would only take longer.
+        """
+        self._calls.reach()
+        listed = list(files)
+        sizes = [file.size_bytes for file in listed]
+        with (
+            Bar(title, sum(sizes), len(listed)) as bar,
+            bucket.Session() as session,
+            ThreadPoolExecutor(options.files_at_once(), "stepwell-upload") as threads,
+        ):
+            under_way = [
+                threads.submit(self._send_batch, batch, bar, session)
+                for batch in _batches(zip(listed, sizes, strict=True))
+            ]
+            try:
+                for batch in under_way:
+                    batch.result()
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _send_batch(self, files: Sequence[LocalFile], bar: Bar, session: bucket.Session) -> None:
+        """Send files that share their calls, trying again while there is progress."""
+        attempts = Attempts()
+        while True:
+            counted = Counted(bar)
+            try:
+                with opened(files) as sources:
+                    self._attempt(sources, counted, session)
+                return
+            except (StepwellException, bucket.BucketError) as failure:
+                attempts.failed(self._translated(failure), reached=counted.take_back())
+
+    def _attempt(self, sources: "Sequence[Source]", counted: "Counted", session: bucket.Session) -> None:
+        plans = self._calls.begin(self._run_id, [source.spec for source in sources], direct=self._direct())
+        try:
+            finished = self._send_planned(list(zip(sources, plans, strict=True)), counted, session)
+            for source in sources:
+                source.require_unchanged()
+            if finished:
+                self._calls.complete(self._run_id, finished)
+        except StepwellException as failure:
+            if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            # The run was there a moment ago: somebody completed the same upload, or it was given up. Begin again.
+            raise StepwellException(failure.message, "TEMPORARILY_UNAVAILABLE") from failure
+
+    def _send_planned(
+        self,
+        planned: "Sequence[tuple[Source, artifacts_pb2.UploadPlan]]",
+        counted: "Counted",
+        session: bucket.Session,
+    ) -> list[artifacts_pb2.FinishedUpload]:
+        """Send what the plans leave to do, and return the uploads to complete."""
+        finished, small = [], []
+        for source, plan in planned:
+            parts: Sequence[artifacts_pb2.PartTag] = ()
+            way = plan.WhichOneof("way")
+            if way == "already_there":
+                counted.add(source.size_bytes)
+                continue
+            if way == "put":
+                session.put(plan.put.url, source.descriptor, 0, source.size_bytes, counted.add)
+            elif way == "parts":
+                parts = PartsUpload(self._calls, self._run_id, plan, source, counted, session).send()
+            elif source.size_bytes <= SMALL_FILE_BYTES_MAX:
+                small.append(artifacts_pb2.SmallFile(upload_id=plan.upload_id, data=source.read()))
+                counted.add(source.size_bytes)
+            else:
+                self._stream(source, plan.upload_id, counted)
+            finished.append(artifacts_pb2.FinishedUpload(upload_id=plan.upload_id, parts=parts))
+        if small:
+            self._calls.upload_small(self._run_id, small)
+        return finished
+
+    def _stream(self, source: "Source", upload_id: str, counted: "Counted") -> None:
+        held = self._calls.held_bytes(self._run_id, upload_id)
+        counted.add(held)
+        self._calls.upload(self._run_id, upload_id, source.descriptor, held, counted.add)
+
+    def _direct(self) -> bool:
+        """Tell whether to try the bucket itself."""
+        wish = options.transfer()
+        if wish == "auto":
+            return time.monotonic() >= _out_of_reach_until.get(self._uri, 0.0)
+        return wish == "direct"
+
+    def _translated(self, failure: Exception) -> StepwellException:
+        if isinstance(failure, StepwellException):
+            return failure
+        if isinstance(failure, bucket.UnreachableError) and options.transfer() == "auto":
+            out_of_reach(self._uri, failure)
+        return StepwellException(
+            f"The artifact store did not take the bytes: {failure}.", "TEMPORARILY_UNAVAILABLE"
+        )
+
+
+class Source:
+    """An open file with its size and hash, and the means to notice that it changed."""
+
+    def __init__(self, file: LocalFile, descriptor: int) -> None:
+        self.file = file
+        self.descriptor = descriptor
+        self._state = _state(descriptor)
+        self.size_bytes = self._state[0]
+        self._data: bytes | None = None
+        self.spec = artifacts_pb2.UploadSpec(path=file.path, size_bytes=self.size_bytes, sha256=self._hash())
+
+    def read(self) -> bytes:
+        """Return all bytes of a small file, as they were hashed."""
+        assert self._data is not None
+        return self._data
+
+    def require_unchanged(self) -> None:
+        """Raise INVALID_STATE when the file is not what it was when it was hashed."""
+        if _state(self.descriptor) != self._state:
+            raise _changed(self.file)
+
+    def _hash(self) -> bytes:
+        if self.size_bytes <= SMALL_FILE_BYTES_MAX:
+            self._data = os.pread(self.descriptor, self.size_bytes + 1, 0)
+            count, digest = len(self._data), hashlib.sha256(self._data)
+        else:
+            digest = hashlib.sha256()
+            count = update(digest, self.descriptor)
+        if count != self.size_bytes:
+            raise _changed(self.file)
+        return digest.digest()
+
+
+class PartsUpload:
+    """One file that goes to a bucket in parts, several at once."""
+
+    def __init__(
+        self,
+        calls: ArtifactCalls,
+        run_id: str,
+        plan: artifacts_pb2.UploadPlan,
+        source: Source,
+        counted: "Counted",
+        session: bucket.Session,
+    ) -> None:
+        self._calls = calls
+        self._run_id = run_id
+        self._upload_id = plan.upload_id
+        self._part_bytes = plan.parts.part_bytes
+        self._held = {part.number: part.etag for part in plan.parts.held}
+        self._source = source
+        self._counted = counted
+        self._session = session
+
+    def send(self) -> list[artifacts_pb2.PartTag]:
+        """Send the parts that the bucket does not hold; returns the tags of all."""
+        count = -(-self._source.size_bytes // self._part_bytes)
+        numbers = range(1, count + 1)
+        with ThreadPoolExecutor(options.parts_at_once(), "stepwell-parts") as threads:
+            try:
+                tags = list(threads.map(self._part, numbers))
+            except BaseException:
+                threads.shutdown(wait=True, cancel_futures=True)
+                raise
+        return [
+            artifacts_pb2.PartTag(number=number, etag=tag) for number, tag in zip(numbers, tags, strict=True)
+        ]
+
+    def _part(self, number: int) -> str:
+        offset = (number - 1) * self._part_bytes
+        count = min(self._part_bytes, self._source.size_bytes - offset)
+        if self._holds(number, offset, count):
+            self._counted.add(count)
+            return self._held[number]
+        attempts = Attempts()
+        while True:
+            counted = Counted(self._counted)
+            try:
+                url = self._calls.sign_parts(self._run_id, self._upload_id, [number])[0]
+                return self._session.put(url, self._source.descriptor, offset, count, counted.add)
+            except (bucket.TransientError, bucket.RefusedError) as failure:
+                counted.take_back()
+                attempts.failed(failure)
+            except BaseException:
+                counted.take_back()
+                raise
+
+    def _holds(self, number: int, offset: int, count: int) -> bool:
+        """Tell whether the bucket has this part from an earlier attempt, and it is the same."""
+        if number not in self._held:
+            return False
+        return bucket.md5_hex(self._source.descriptor, offset, count) == self._held[number]
+
+
+class Attempts:
+    """Counts failures without progress, waits longer after each, and gives up in the end."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._best = 0
+
+    def failed(self, failure: Exception, *, reached: int = 0) -> None:
+        """Wait before the next attempt; `reached` is how many bytes this one brought to their place.
+
+        Raises:
+            Exception: the failure, when it is final or there were enough attempts that got no further.
+        """
+        self._count = 1 if reached > self._best else self._count + 1
+        self._best = max(self._best, reached)
+        final = isinstance(failure, StepwellException) and failure.error_code not in _RETRIED
+        if final or self._count >= options.attempts():
+            raise failure
+        pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (self._count - 1))
+        time.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+
+
+class Counted:
+    """Progress that can be taken back when the bytes have to travel again. For any thread."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """See `Progress`."""
+        with self._lock:
+            self._count += count
+        self._progress.add(count)
+
+    def take_back(self) -> int:
+        """Take note that all of it has to travel again; returns how much it was."""
+        count = self._count
+        self.add(-count)
+        return count
+
+
+def _changed(file: LocalFile) -> StepwellException:
+    return StepwellException(
+        f"{file.source} changed while it was read; nothing was stored. Log it again when it is finished.",
+        "INVALID_STATE",
+    )
+
+
+def out_of_reach(uri: str, failure: Exception) -> None:
+    """Let transfers of this process go through the server for a while."""
+    _out_of_reach_until[uri] = time.monotonic() + OUT_OF_REACH_S
+    _log.warning("The bucket is out of reach (%s); artifacts go through the server.", failure)
+
+
+@contextmanager
+def opened(files: Sequence[LocalFile]) -> Iterator[list[Source]]:
+    """Open and hash files; they are closed at the end."""
+    descriptors: list[int] = []
+    try:
+        for file in files:
+            descriptors.append(_open(file.source))  # noqa: PERF401 - those before a failure are closed
+        yield [Source(file, descriptor) for file, descriptor in zip(files, descriptors, strict=True)]
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise invalid(f"{path} cannot be read: {error.strerror}.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise invalid(f"{path} is not a file; only files and folders can be artifacts.")
+    return descriptor
+
+
+def _state(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns
+
+
+def _batches(files: Iterable[tuple[LocalFile, int]]) -> Iterator[list[LocalFile]]:
+    """Gather small files into batches; a larger one is a batch of its own."""
+    batch: list[LocalFile] = []
+    gathered = 0
+    for file, size in files:
+        if size > SMALL_FILE_BYTES_MAX:
+            yield [file]
+            continue
+        if batch and (len(batch) == BATCH_FILES_MAX or gathered + size > BATCH_BYTES_MAX):
+            yield batch
+            batch, gathered = [], 0
+        batch.append(file)
+        gathered += size
+    if batch:
+        yield batch

@@ -1,0 +1,58 @@
+"""URIs of artifacts: which run, and which path in it.
+
+runs:/<run id>/<path>                              a run on the tracking server
+runs://<host:port>/<run id>/<path>                 a run on another server
+<artifact URI of a run>/<path>                     as get_artifact_uri() and RunInfo.artifact_uri give it:
+stepwell-artifacts:/…, s3://… or file:///…
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from stepwell import values
+from stepwell.errors import invalid
+from stepwell.files import paths
+
+_RUN_PART = re.compile(r"/(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
+_LOCATIONS = ("stepwell-artifacts", "s3", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactPlace:
+    """A file or folder of a run; `path` is "" for all of it, `tracking_uri` None for the usual server."""
+
+    run_id: str
+    path: str
+    tracking_uri: str | None = None
+
+
+def parse(uri: object) -> ArtifactPlace:
+    """Take a URI apart.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when it names no artifacts of a run.
+    """
+    text = str(uri)
+    scheme = urlsplit(text).scheme
+    if scheme == "runs":
+        return _of_run(text)
+    found = _RUN_PART.search(text) if scheme in _LOCATIONS else None
+    if found is None:
+        raise invalid(
+            f"{text!r} names no artifact of a run: use runs:/<run id>/<path>, or what get_artifact_uri() returned."
+        )
+    return ArtifactPlace(found["run_id"], paths.check_folder(_without_slash(found["path"])))
+
+
+def _of_run(uri: str) -> ArtifactPlace:
+    parts = urlsplit(uri)
+    # Not parts.path: a path may have "?" and "#" in it.
+    rest = uri.split(":", 1)[1].removeprefix(f"//{parts.netloc}").lstrip("/")
+    run_id, _, path = rest.partition("/")
+    server = f"grpc://{parts.netloc}" if parts.netloc else None
+    return ArtifactPlace(values.to_run_id(run_id), paths.check_folder(_without_slash(path)), server)
+
+
+def _without_slash(path: str | None) -> str:
+    return (path or "").removesuffix("/")

@@ -1,0 +1,1 @@
+"""Reading: histories in columns, samples, pages of searches, following a run."""

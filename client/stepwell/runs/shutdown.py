@@ -1,0 +1,53 @@
+"""The end of the process: open runs end, and what waits is delivered, for a bounded time."""
+
+import atexit
+import os
+import sys
+from logging import getLogger
+
+from stepwell import settings
+from stepwell.delivery import writer
+from stepwell.runs import active
+
+_log = getLogger("stepwell")
+
+
+def at_exit() -> None:
+    """End the open runs (FAILED after an uncaught exception), deliver, and tell what could not be delivered."""
+    active.end_open_runs("FAILED" if active.crashed() else "FINISHED")
+    background = sys.modules.get("stepwell.wire.background")
+    if background is None:
+        return
+    if background.is_fork():
+        # The parent delivers.
+        for log in writer.open_logs():
+            log.seal()
+        return
+    timeout_s = settings.exit_timeout_s()
+    receipt = writer.flush_all(timeout_s)
+    if receipt.waiting and not active.told_what_waits():
+        folders = sorted({str(log.folder.parent) for log in writer.open_logs()})
+        _log.warning(
+            "%d entries could not be delivered (waited for up to %g s; STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
+            "spool; the next process that starts here delivers them, or 'stepwell sync %s'.",
+            receipt.waiting,
+            timeout_s,
+            " ".join(folders),
+        )
+    if not receipt.waiting and (catch_up := sys.modules.get("stepwell.delivery.catch_up")):
+        catch_up.finish(timeout_s)
+    writer.cancel_resumption()
+    background.stop()
+
+
+def _in_forked_child() -> None:
+    active.forget_open_runs()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # Children that multiprocessing forks end without atexit. It clears its finalizers after this hook, and calls
+        # those that were registered for "after fork" later.
+        util.register_after_fork(active, lambda _: util.Finalize(None, at_exit, exitpriority=0))
+
+
+atexit.register(at_exit)
+os.register_at_fork(after_in_child=_in_forked_child)

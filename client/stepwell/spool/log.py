@@ -1,0 +1,483 @@
+"""The log of what one writer has not delivered yet, in files: what is appended is safe when the call returns.
+
+    positions   0        1        2        3        4 ...
+              +--------+--------+--------+--------+--------+
+    segments  | point  | entry  | point  | array  |        |   fixed-size records in memory-mapped files
+              +--------+---|----+--------+---|----+--------+
+    log files          [Param(...)]       [1000 points]         checksummed frames
+
+To append a point, a thread reserves a slot with one atomic step and writes the record with one call; there is no lock.
+`spool_reader.py` reads the files, in this process or another one; SPOOL.md draws them.
+"""
+
+import contextlib
+import errno
+import os
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import TypeVar
+
+from stepwell.errors import StepwellException, invalid
+from stepwell.spool import arrays
+from stepwell.spool.arrays import ArrayPoints
+from stepwell.spool.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
+from stepwell.spool.full_segments import FullSegments
+from stepwell.spool.segment import (
+    ARRAY_MARK,
+    ENTRY_MARK,
+    FIRST_SEGMENT_RECORDS,
+    RECORD_BYTES,
+    VOID_MARK,
+    Segment,
+    as_records,
+    next_records,
+    pack_into,
+    parse_segment_name,
+    segment_name,
+)
+
+# Names of metrics that one process may use in one run; about 200 bytes each in memory.
+METRICS_MAX = 100_000
+# What `Spool.groups` may take in memory, 2 MiB; beyond, it starts over.
+GROUPS_BYTES_MAX = 2 * 2**20
+# Of it: two tuples and an entry of the dictionary for a group, and two references for each name.
+GROUP_BYTES = 250
+GROUPED_NAME_BYTES = 2 * 8
+# A log file that has become so long (4 MiB) is followed by another one, so that delivered ones can go.
+LOG_FILE_BYTES = 4 * 2**20
+# What is written at once of many entries: 64 KiB, so that even a small spool has room for it.
+APPEND_BYTES_MAX = 64 * 1024
+# Points of one array frame; longer arrays become several.
+ARRAY_POINTS_MAX = 65_536
+# Large segments that are made ahead of time; of the small ones at the beginning it is one. At a million points a second
+# a segment lasts 16 ms. Making one takes 0.2 ms, but the thread may wait 5 ms for the interpreter, several times. Where
+# that is too slow log calls make their own: 10 ns a point.
+PREPARED_SEGMENTS = 4
+# How often a log call that waits for room looks for it, besides being woken by deliveries.
+ROOM_POLL_S = 0.25
+
+NAMES_FILE = "names"
+COMMITTED_FILE = "committed"
+T = TypeVar("T")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_log = getLogger("stepwell")
+
+# Called with (name, step, timestamp_ms, value) when a point comes after the spool was sealed.
+AfterSeal = Callable[[str, int, int, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolLimits:
+    """How much a spool may take on disk, in bytes, and what happens there: `block`, `drop_oldest` or `raise`."""
+
+    bytes_max: int
+    when_full: str
+
+
+class SealedError(Exception):
+    """The spool takes nothing more; a new one has to be begun."""
+
+
+def log_file_name(number: int) -> str:
+    """File name of a log file."""
+    return f"log-{number:08x}"
+
+
+class Spool:
+    """A writer's log on disk: appended to by any thread of one process.
+
+    `append_point(number, step, timestamp_ms, value)` and `append_points(numbers, step, timestamp_ms, values)` are
+    attributes that are replaced with each segment, so they must be looked up anew for each call. They raise
+    StepwellException INVALID_PARAMETER_VALUE when step or timestamp is no 64-bit integer; RESOURCE_EXHAUSTED at the
+    limit, if the limit says `raise`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        limits: SpoolLimits,
+        after_seal: AfterSeal,
+        on_extend: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Begin an empty log. `on_extend` is called by log calls that come to a new segment: `prepare` is due."""
+        self.folder = folder
+        self.dropped = 0
+        self._limits = limits
+        self._after_seal = after_seal
+        self._on_extend = on_extend
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        self._names = FrameFile(folder / NAMES_FILE)
+        # Metric name -> number, for the fast path of the log functions: what is in it is valid.
+        self.numbers: dict[str, int] = {}
+        # The same for names that are logged together, and what that takes in memory.
+        self.groups: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._groups_bytes = 0
+        self._log_number = 0
+        self._log_file = FrameFile(folder / log_file_name(0))
+        # Log files that are complete: number, one past the last position that refers to them, bytes.
+        self._full_logs: deque[tuple[int, int, int]] = deque()
+        self._array_points = 0
+        self._bytes = 0
+        self._told_full = False
+        self._sealed = False
+        # Made ahead of time, in order; and whether some thread is making the next one, of which there must be one only.
+        self._prepared: deque[Segment] = deque()
+        self._making = False
+        self._noted_committed = 0
+        # Full segments below are written through to the disk; and which one was in use then.
+        self._written_through = 0
+        self._last_in_use = -1
+        # Only the segment in use is mapped, and for a moment the one before it, by log calls that have taken a slot in
+        # it. Of others just the files are known: memory stays small.
+        self._full_segments = FullSegments()
+        self._use(self._new_segment(0, FIRST_SEGMENT_RECORDS))
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """What its files take, in bytes."""
+        return self._bytes
+
+    @property
+    def extra_points(self) -> int:
+        """By how much the points in arrays exceed the positions that the arrays take."""
+        return self._array_points
+
+    def number_of(self, name: str) -> int:
+        """Return the number under which a metric's points are appended, the same each time.
+
+        Raises:
+            StepwellException: RESOURCE_EXHAUSTED beyond METRICS_MAX names.
+            SealedError: the name is new, and the spool is sealed.
+        """
+        with self._lock:
+            number = self.numbers.get(name)
+            if number is None:
+                if self._sealed:
+                    raise SealedError
+                if len(self.numbers) == METRICS_MAX:
+                    raise StepwellException(f"A run has at most {METRICS_MAX} metrics.", "RESOURCE_EXHAUSTED")
+                self._with_room(lambda: self._names.append(Kind.NAME, [name.encode()]))
+                number = self.numbers[name] = len(self.numbers) + 1
+            return number
+
+    def remember_group(self, names: tuple[str, ...]) -> None:
+        """Put names that are logged together into `groups`; errors as for `number_of`."""
+        if names in self.groups:
+            return
+        numbers = tuple(map(self.number_of, names))
+        size = GROUP_BYTES + len(names) * GROUPED_NAME_BYTES
+        with self._lock:
+            if self._groups_bytes + size > GROUPS_BYTES_MAX:
+                self.groups.clear()
+                self._groups_bytes = 0
+            self.groups[names] = numbers
+            self._groups_bytes += size
+
+    def name_of(self, number: int) -> str:
+        """Return the metric's name behind a number."""
+        return next(name for name, known in self.numbers.items() if known == number)
+
+    def append_entry(self, payload: bytes) -> None:
+        """Append an entry, an encoded `Entry` message; errors as for points, and SealedError."""
+        self.append_entries(deque([payload]))
+
+    def append_entries(self, payloads: deque[bytes]) -> None:
+        """Append entries, many with one write. Each leaves the queue when it is safe; errors as for one."""
+        self._append_frames(Kind.ENTRY, payloads, ENTRY_MARK)
+
+    def append_array(self, points: ArrayPoints) -> None:
+        """Append points of one metric, at least one; errors as for points."""
+        for start in range(0, len(points), ARRAY_POINTS_MAX):
+            span = slice(start, start + ARRAY_POINTS_MAX)
+            columns = points.steps[span], points.timestamps_ms[span], points.values[span]
+            piece = ArrayPoints(points.number, *columns)
+            self._append_frames(Kind.ARRAY, deque([arrays.encode(piece)]), ARRAY_MARK)
+            self._array_points += len(piece) - 1
+
+    def end_position(self) -> int:
+        """Return one past the last finished record: what this thread appended lies below."""
+        with self._lock:
+            return self._segment.finished_position()
+
+    def remove_below(self, position: int) -> None:
+        """Delete the files of which everything lies below a position; it is delivered."""
+        while (delivered := self._take_below(position)) is not None:
+            path, size = delivered
+            self._note_committed(position)
+            path.unlink(missing_ok=True)  # outside of the lock: it takes its time
+            with self._lock:
+                self._bytes -= size
+                self._room.notify_all()
+
+    def _note_committed(self, position: int) -> None:
+        """Write down, before anything goes, that the server had it: see `known_position` in ingest.proto."""
+        if position > self._noted_committed:
+            self._noted_committed = position
+            with contextlib.suppress(OSError):  # a full disk; then it is not known
+                (self.folder / COMMITTED_FILE).write_text(f"{position:016x}")
+
+    def _take_below(self, position: int) -> tuple[Path, int] | None:
+        """Take a file of which everything lies below a position from the list; returns it and its size."""
+        with self._lock:
+            if self._full_segments and sum(self._full_segments.oldest) <= position:
+                return self._take_oldest()
+            if self._full_logs and self._full_logs[0][1] <= position:
+                number, _, size = self._full_logs.popleft()
+                return self.folder / log_file_name(number), size
+            return None
+
+    def prepare(self) -> None:
+        """Make the next segments ahead of time: for one background thread."""
+        while (span := self._plan_segment()) is not None:
+            segment = None
+            with contextlib.suppress(OSError):  # the log call that needs it meets the same and decides
+                segment = Segment(self.folder, *span)
+            self._add_prepared(segment, span[1] * RECORD_BYTES)
+            if segment is None:
+                return
+
+    def _plan_segment(self) -> tuple[int, int] | None:
+        """Say where the next segment to be made begins and how many records it has; None if enough are made."""
+        with self._lock:
+            last = self._prepared[-1] if self._prepared else self._segment
+            records = self._next_records(last)
+            enough = PREPARED_SEGMENTS if len(last.buffer) == records * RECORD_BYTES else 1
+            if self._sealed or self._making or len(self._prepared) >= enough:
+                return None
+            if not self._fits(records * RECORD_BYTES):
+                return None
+            self._making = True
+            self._bytes += records * RECORD_BYTES
+            return last.end_position, records
+
+    def _add_prepared(self, segment: Segment | None, size: int) -> None:
+        """Hand over a segment that was made outside of the lock, or say that it could not be."""
+        with self._lock:
+            self._making = False
+            if segment is None:
+                self._bytes -= size
+            else:
+                self._prepared.append(segment)
+            self._room.notify_all()
+
+    def write_through(self) -> None:
+        """Write the files through to the disk: what was there at the last call is safe even from a power cut.
+
+        For a background thread: it takes as long as the disk takes. A segment that came into use since the last call
+        is left alone: a log call that writes to what is just being written through may have to wait for the disk.
+        """
+        in_use = self._segment.first_position
+        end = in_use + (in_use == self._last_in_use)
+        with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+            for name in os.listdir(self.folder):  # noqa: PTH208 - names are enough
+                span = parse_segment_name(name)
+                if span is None or (span[0] < end and sum(span) > self._written_through):
+                    _write_through(self.folder / name)
+        self._written_through = self._last_in_use = in_use
+
+    def seal(self) -> int:
+        """Take nothing more. Points that come later go to `after_seal`; entries raise SealedError.
+
+        Returns one past the last slot that was taken; other threads may be about to finish the last ones.
+        """
+        with self._lock:
+            self._sealed = True
+            taken = self._segment.close_to_appends()
+            self._room.notify_all()
+            return self._segment.first_position + taken
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            self._sealed = True
+            self._names.close()
+            self._log_file.close()
+
+    def _use(self, segment: Segment) -> None:
+        self._segment = segment
+        buffer, reserve = segment.buffer, segment.offsets.__next__
+
+        def append_point(number: int, step: int, timestamp_ms: int, value: float) -> None:
+            offset = reserve()
+            try:
+                pack_into(buffer, offset, step, timestamp_ms, value, number)
+            except struct.error:
+                self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+
+        def append_points(
+            numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
+        ) -> None:
+            for number, value in zip(numbers, values, strict=True):
+                offset = reserve()
+                try:
+                    pack_into(buffer, offset, step, timestamp_ms, value, number)
+                except struct.error:
+                    self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+
+        self.append_point = append_point
+        self.append_points = append_points
+
+    def _append_elsewhere(
+        self, segment: Segment, offset: int, number: int, step: int, timestamp_ms: int, value: float
+    ) -> None:
+        if offset < len(segment.buffer):
+            # The slot is taken, but its record cannot be: leave no gap behind.
+            segment.void(offset)
+            raise invalid(f"Step {step} or timestamp {timestamp_ms} is no 64-bit integer.")
+        try:
+            self._extend(segment)
+        except SealedError:
+            self._after_seal(self.name_of(number), step, timestamp_ms, value)
+            return
+        self.append_point(number, step, timestamp_ms, value)
+
+    def _append_frames(self, kind: Kind, payloads: deque[bytes], mark: int) -> None:
+        while payloads:
+            with self._lock:
+                if self._sealed:
+                    raise SealedError
+                self._rotate_log()
+                # First what they say, then their marks: a reader that sees a mark finds the rest.
+                offsets = self._write_frames(kind, _first_group(payloads))
+                number = self._log_number
+                for offset in offsets:
+                    while not self._put_mark(self._segment, offset, number, mark):
+                        self._extend(self._segment)
+                    payloads.popleft()
+
+    def _write_frames(self, kind: Kind, payloads: list[bytes]) -> list[int]:
+        size = sum(map(len, payloads))
+        offsets = self._with_room(lambda: self._log_file.append(kind, payloads), size)
+        self._bytes += self._log_file.size - offsets[0]
+        return offsets
+
+    def _put_mark(self, segment: Segment, frame_offset: int, log_number: int, mark: int) -> bool:
+        offset = next(segment.offsets)
+        if offset >= len(segment.buffer):
+            return False
+        pack_into(segment.buffer, offset, frame_offset, log_number, 0.0, mark)
+        return True
+
+    def _rotate_log(self) -> None:
+        if self._log_file.size < LOG_FILE_BYTES:
+            return
+        self._full_logs.append((self._log_number, self.end_position(), self._log_file.size))
+        self._log_file.close()
+        self._log_number += 1
+        self._log_file = FrameFile(self.folder / log_file_name(self._log_number))
+
+    def _extend(self, full: Segment) -> None:
+        """Go on to the next segment, unless another thread has done so meanwhile."""
+        with self._lock:
+            while self._segment is full and self._making and not self._prepared:
+                self._room.wait(ROOM_POLL_S)
+            if self._segment is not full:
+                return
+            if self._sealed:
+                raise SealedError
+            segment = self._prepared.popleft() if self._prepared else self._make_segment(full)
+            self._full_segments.append(full.end_position - full.first_position)
+            self._use(segment)
+        self._on_extend()
+
+    def _make_segment(self, full: Segment) -> Segment:
+        """Make the segment after this one in a log call; others wait for it."""
+        records = self._next_records(full)
+        self._making = True
+        try:
+            return self._with_room(
+                lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
+            )
+        finally:
+            self._making = False
+            self._room.notify_all()
+
+    def _next_records(self, segment: Segment) -> int:
+        """How many records the next segment has: a quarter of the limit at most, so that some fit into it."""
+        within_limit = max(self._limits.bytes_max // 4 // RECORD_BYTES, FIRST_SEGMENT_RECORDS)
+        return min(next_records(segment.end_position - segment.first_position), within_limit)
+
+    def _new_segment(self, first_position: int, records: int) -> Segment:
+        segment = Segment(self.folder, first_position, records)
+        self._bytes += len(segment.buffer)
+        return segment
+
+    def _take_oldest(self) -> tuple[Path, int]:
+        """Take the oldest full segment from the list; returns its file and the bytes of it."""
+        first_position, records = self._full_segments.pop_oldest()
+        return self.folder / segment_name(first_position, records), records * RECORD_BYTES
+
+    def _fits(self, size: int) -> bool:
+        return self._bytes + size <= self._limits.bytes_max
+
+    def _with_room(self, write: Callable[[], T], size: int = 0) -> T:
+        """Write when there is room for it, in the limit and on the disk; at the limit do what the limit says."""
+        while True:
+            if self._fits(size):
+                try:
+                    return write()
+                except OSError as error:
+                    if error.errno not in _NO_ROOM:
+                        raise StepwellException(
+                            f"The spool {self.folder} cannot be written: {error}. What was logged before is in it.",
+                            "INTERNAL_ERROR",
+                        ) from error
+                    self._make_room(f"the disk of {self.folder} is full")
+            else:
+                self._make_room(
+                    f"the spool {self.folder} has reached its limit of {self._limits.bytes_max} bytes"
+                )
+
+    def _make_room(self, reason: str) -> None:
+        """At the limit: wait, drop the oldest segment, or raise."""
+        if self._limits.when_full == "raise" or self._sealed:
+            raise StepwellException(
+                f"Nothing more can be logged: {reason}. Deliver it with 'stepwell sync', or raise the limit.",
+                "RESOURCE_EXHAUSTED",
+            )
+        dropping = self._limits.when_full == "drop_oldest" and bool(self._full_segments)
+        if not self._told_full:
+            self._told_full = True
+            _log.warning(
+                "At its limit: %s. %s", reason, "The oldest goes." if dropping else "Log calls wait."
+            )
+        if dropping:
+            self._drop_oldest()
+        else:
+            self._room.wait(ROOM_POLL_S)
+
+    def _drop_oldest(self) -> None:
+        path, size = self._take_oldest()
+        marks = as_records(path.read_bytes())["mark"]
+        self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
+        path.unlink(missing_ok=True)
+        self._bytes -= size
+        self._room.notify_all()
+
+
+def _first_group(payloads: Iterable[bytes]) -> list[bytes]:
+    """Take from the beginning what is written at once, at least one."""
+    group: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        size += len(payload)
+        if group and (size > APPEND_BYTES_MAX or len(group) == FRAMES_AT_ONCE_MAX):
+            break
+        group.append(payload)
+    return group
+
+
+def _write_through(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

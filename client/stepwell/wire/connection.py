@@ -1,0 +1,225 @@
+"""The way to one server: a channel, the services behind it, and calls from any thread.
+
+Errors of gRPC become StepwellException here and nowhere else, except for the streams, which come back.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+import grpc
+import grpc.aio
+
+from stepwell import errors, settings
+from stepwell.errors import StepwellException
+from stepwell.wire import background
+from stepwell.wire.diagnosis import why_unreachable
+
+if TYPE_CHECKING:
+    from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
+    from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
+    from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
+    from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
+    from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
+
+T = TypeVar("T")
+Message = TypeVar("Message", covariant=True)
+
+# How long one call may take, once the server is reached.
+CALL_TIMEOUT_S = 60.0
+MESSAGE_BYTES_MAX = 8 * 2**20
+# A connection of which nothing was heard for 20 s is asked for a sign of life and given up 10 s later, so that a
+# half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s. gRPC also pings to
+# measure the bandwidth, does not ask for a sign of life meanwhile, and would wait a minute for that other answer.
+KEEPALIVE_TIME_MS = 20_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+# What a stream may send before it is read. gRPC's own estimate of what the way holds grows to tens of megabytes where
+# machines are busy; 4 MiB are 80 MB/s at 50 ms to the server.
+STREAM_WINDOW_BYTES = 4 * 2**20
+# gRPC tries to connect again by itself; it must not fall asleep for its default of two minutes.
+RECONNECT_FIRST_MS = 200
+RECONNECT_MAX_MS = 5_000
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", STREAM_WINDOW_BYTES),
+    ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
+    ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
+    ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
+)
+
+
+class _MessageStream(Protocol[Message]):
+    """What is needed of a call that answers with a stream."""
+
+    def read(self) -> Awaitable[Message]: ...
+    def cancel(self) -> bool: ...
+
+
+def _service(file: str, name: str) -> Any:
+    """Return an attribute of Connection: a service of stepwell_api, imported and opened by who needs it first."""
+
+    def open_service(connection: "Connection") -> Any:
+        module = import_module(f"stepwell_api.v1.{file}_pb2_grpc")
+        return getattr(module, f"{name}Stub")(connection._open())
+
+    return cached_property(open_service)
+
+
+class Connection:
+    """One server, as this process sees it. Its services are for the loop of `background`; `call` is for others.
+
+    A service is imported by who needs it first: a training loop needs few, and each takes memory.
+    """
+
+    experiments: "ExperimentServiceAsyncStub" = _service("runs", "ExperimentService")
+    runs: "RunServiceAsyncStub" = _service("runs", "RunService")
+    # The stream of what is logged.
+    ingest: "IngestServiceAsyncStub" = _service("ingest", "IngestService")
+    # Points.
+    series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
+    search: "SearchServiceAsyncStub" = _service("search", "SearchService")
+    # Artifacts, but for their content.
+    artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
+
+    def __init__(self, uri: str) -> None:
+        self.address = settings.parse_uri(uri)
+        self._channel: grpc.aio.Channel | None = None
+
+    @cached_property
+    def upload(self) -> Any:
+        """The stream of an artifact's content to the server."""
+        from stepwell.wire import pieces
+
+        return pieces.upload_call(self._open())
+
+    @cached_property
+    def download(self) -> Any:
+        """The stream of an artifact's content from the server."""
+        from stepwell.wire import pieces
+
+        return pieces.download_call(self._open())
+
+    def call(
+        self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None = CALL_TIMEOUT_S
+    ) -> T:
+        """Make one call and return its answer.
+
+        Raises:
+            StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached within
+                STEPWELL_REACH_TIMEOUT_S; DEADLINE_EXCEEDED when the answer takes longer than `timeout_s`,
+                which is None where an answer takes what it takes.
+        """
+        return background.run(lambda: self._call(make_call, timeout_s))
+
+    def stream(
+        self,
+        make_call: Callable[["Connection"], AsyncIterable[T]],
+        message_timeout_s: Callable[[], float] = lambda: CALL_TIMEOUT_S,
+    ) -> Iterator[T]:
+        """Make one call that answers with a stream, and yield its messages; leaving the loop ends the call.
+
+        Raises:
+            StepwellException: as `call`; each message may take `message_timeout_s`, asked anew for each.
+        """
+        call = background.run(lambda: self._start(make_call))
+        try:
+            while (message := background.run(lambda: self._next(call, message_timeout_s()))) is not None:
+                yield message
+        finally:
+            background.call_soon(call.cancel)
+
+    async def _start(self, make_call: Callable[["Connection"], AsyncIterable[T]]) -> "_MessageStream[T]":
+        await self.reach(settings.reach_timeout_s())
+        return cast("_MessageStream[T]", make_call(self))
+
+    async def _next(self, call: "_MessageStream[T]", timeout_s: float) -> T | None:
+        message = await self.answer(call.read(), timeout_s)
+        return None if message is grpc.aio.EOF else message
+
+    async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None) -> T:
+        await self.reach(settings.reach_timeout_s())
+        return await self.answer(make_call(self), timeout_s)
+
+    async def answer(self, answer: Awaitable[T], timeout_s: float | None) -> T:
+        """Wait for an answer in the loop; raises as `call`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except grpc.aio.AioRpcError as error:
+            failure = errors.from_rpc(error, self.address.target)
+        except TimeoutError:
+            message = f"The server {self.address.target} did not answer within {timeout_s:g} s."
+            failure = StepwellException(message, "DEADLINE_EXCEEDED")
+        # Raised here, so that whoever keeps the exception does not keep gRPC's with its call and channel: they
+        # would stay alive through a fork.
+        del answer
+        raise failure
+
+    def check(self, timeout_s: float) -> None:
+        """Return when the server is connected; raises like `reach`."""
+        background.run(lambda: self.reach(timeout_s))
+
+    async def reach(self, timeout_s: float) -> None:
+        """Return when the server is connected.
+
+        Raises:
+            StepwellException: TEMPORARILY_UNAVAILABLE when the time is up.
+        """
+        if not await _succeeds_within(timeout_s, self._open().channel_ready()):
+            raise StepwellException(
+                f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s): "
+                f"{await why_unreachable(self.address)}. "
+                "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
+                "TEMPORARILY_UNAVAILABLE",
+            )
+
+    def _open(self) -> grpc.aio.Channel:
+        # Here and not at construction: channels belong to the loop that runs when they are made.
+        if self._channel is None:
+            self._channel = _channel(self.address)
+            background.on_stop(self._close)
+        return self._channel
+
+    async def _close(self) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            # gRPC ends its own thread when nothing refers to a channel any more.
+            for service in vars(self).keys() - {"address", "_channel"}:
+                delattr(self, service)
+            self._channel = None
+
+
+_connections: dict[str, Connection] = {}
+
+
+def connect(uri: str) -> Connection:
+    """Return this process's connection to a server; it is opened with the first call."""
+    return _connections.setdefault(uri, Connection(uri))
+
+
+async def _succeeds_within(timeout_s: float, attempt: Awaitable[None]) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await attempt
+    except TimeoutError:
+        return False
+    return True
+
+
+def _channel(address: settings.Address) -> grpc.aio.Channel:
+    if not address.secure:
+        return grpc.aio.insecure_channel(address.target, _OPTIONS)
+    credentials = grpc.ssl_channel_credentials(settings.tls_roots())
+    return grpc.aio.secure_channel(address.target, credentials, _OPTIONS)
+
+
+os.register_at_fork(after_in_child=_connections.clear)

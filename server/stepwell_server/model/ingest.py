@@ -1,0 +1,129 @@
+"""The values of ingest: who writes, what a batch carries, and what became of it. No I/O, no clock here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from stepwell_server.model.columns import Float64s, Int64s
+from stepwell_server.model.runs import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class WriterIdentity:
+    """One process that logs to one run. `orphaned`: it is gone, and somebody else delivers what it left behind."""
+
+    run_id: UUID
+    writer_id: UUID
+    rank: int | None = None
+    host: str = ""
+    process_id: int = 0
+    orphaned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """A run that was RUNNING although all its writers were gone; of the writers, the one that was heard of last."""
+
+    run_id: UUID
+    host: str
+    process_id: int
+    rank: int | None
+    heard_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of several series in columns.
+
+    Series i is metric `keys[i]` and owns the next `counts[i]` elements of the three columns, each of shape
+    (sum(counts),): steps, timestamps in milliseconds, values.
+    """
+
+    keys: Sequence[str]
+    counts: Int64s
+    steps: Int64s
+    timestamps_ms: Int64s
+    values: Float64s
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+NO_POINTS = Points(
+    (), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParamEntry:
+    """A param at a position of the writer's log."""
+
+    position: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagEntry:
+    """A tag at a position of the writer's log."""
+
+    position: int
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """A change of the run's status at a position of the writer's log."""
+
+    position: int
+    status: RunStatus
+    end_time_ms: int | None
+
+
+Entry = ParamEntry | TagEntry | StatusEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A piece [first_position, end_position) of one writer's log."""
+
+    run_id: UUID
+    writer_id: UUID
+    first_position: int
+    end_position: int
+    points: Points
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Entries that were refused, with the reason; they are not stored and not to be sent again."""
+
+    position: int
+    count: int
+    key: str
+    error_code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The batch is committed with fsync, but for what was rejected."""
+
+    position: int
+    points: int
+    entries: int
+    rejections: Sequence[Rejection] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotJoined:
+    """The batch did not join what is committed and was not stored; `position` is what is committed."""
+
+    position: int
+
+
+Outcome = Committed | NotJoined

@@ -1,0 +1,144 @@
+"""The values that travel between transport, services and store. See docs of each; no I/O, no clock here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from uuid import UUID
+
+# Limits of names and values; MLflow's, so that what fits there fits here.
+KEY_CHARS_MAX = 250
+PARAM_VALUE_CHARS_MAX = 6_000
+RUN_TAG_VALUE_CHARS_MAX = 8_000
+EXPERIMENT_TAG_VALUE_CHARS_MAX = 20_000
+EXPERIMENT_NAME_CHARS_MAX = 500
+RUN_NAME_CHARS_MAX = 500
+ARTIFACT_LOCATION_CHARS_MAX = 2_048
+DATASET_NAME_CHARS_MAX = 500
+DATASET_DIGEST_CHARS_MAX = 36
+DATASET_SOURCE_TYPE_CHARS_MAX = 36
+DATASET_SOURCE_CHARS_MAX = 65_535
+DATASET_SCHEMA_CHARS_MAX = 1_048_575
+DATASET_PROFILE_CHARS_MAX = 1_048_575  # MLflow's 16 MB do not fit into a message of 8 MiB
+INPUT_TAG_VALUE_CHARS_MAX = 500
+INPUTS_MAX = 1_000  # of one call
+EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
+EXPERIMENTS_PAGE_SIZE_MAX = 50_000
+
+DEFAULT_EXPERIMENT_ID = 0
+DEFAULT_EXPERIMENT_NAME = "Default"
+
+# Tags with a meaning; MLflow's names, because tools look for them.
+RUN_NAME_TAG = "mlflow.runName"
+PARENT_RUN_TAG = "mlflow.parentRunId"
+# Ours: why a run is FAILED although nobody ended it.
+LOST_TAG = "stepwell.lost"
+
+
+class RunStatus(IntEnum):
+    """Where a run stands. The numbers are MLflow's."""
+
+    RUNNING = 1
+    SCHEDULED = 2
+    FINISHED = 3
+    FAILED = 4
+    KILLED = 5
+
+
+class LifecycleStage(Enum):
+    """In use, or softly deleted."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+class ViewType(Enum):
+    """Which lifecycle stages a listing shows."""
+
+    ACTIVE_ONLY = "active_only"
+    DELETED_ONLY = "deleted_only"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A named group of runs. Times in milliseconds since the epoch."""
+
+    experiment_id: int
+    name: str
+    artifact_location: str
+    lifecycle_stage: LifecycleStage
+    creation_time_ms: int
+    last_update_time_ms: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """All that is needed to create a run.
+
+    Exactly one of `experiment_id` and `experiment_name` is set, or neither: then the run must exist.
+    """
+
+    run_id: UUID
+    experiment_id: int | None = None
+    experiment_name: str | None = None
+    name: str = ""
+    start_time_ms: int = 0
+    user: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run without what it logged. Times in milliseconds since the epoch."""
+
+    run_id: UUID
+    experiment_id: int
+    name: str
+    status: RunStatus
+    start_time_ms: int
+    end_time_ms: int | None
+    lifecycle_stage: LifecycleStage
+    user: str
+    artifact_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatestMetric:
+    """The point with the greatest (step, timestamp, value) of one metric; NaN above every number."""
+
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a data set is called and looks like, and where it came from; the last three are JSON, or empty."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A data set that a run used; the tags say what for."""
+
+    dataset: Dataset
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run with its params, its tags and its latest metrics, each in key order; `inputs` where they were asked for."""
+
+    info: RunInfo
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Sequence[LatestMetric]
+    inputs: Sequence[DatasetInput] = ()

@@ -1,0 +1,67 @@
+"""From stored chunks back to points: arrays in their wire form become numpy columns, without work for a point."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwell_server.model.columns import Float64s, Int64s
+from stepwell_server.model.series import History, Selection
+
+# array_send: dimensions, flags, element type, length, lower bound; then a 4-byte length before each element.
+_ARRAY_HEAD_BYTES = 20
+
+
+def array_elements(wire: bytes, element: str) -> NDArray[Any]:
+    """The elements of a PostgreSQL array in its wire form, big-endian, without a copy."""
+    if len(wire) <= _ARRAY_HEAD_BYTES:
+        return np.empty(0, ">" + element)
+    records = np.frombuffer(wire, [("length", ">i4"), ("value", ">" + element)], offset=_ARRAY_HEAD_BYTES)
+    return records["value"]
+
+
+def chunk_points(row: Any) -> History:
+    """The points of a chunk row."""
+    return History(chunk_steps(row), chunk_times(row), chunk_values(row))
+
+
+def chunk_steps(row: Any) -> Int64s:
+    """The steps of a chunk row."""
+    if row["steps"] is not None:
+        return array_elements(row["steps"], "i8").astype(np.int64)
+    steps: Int64s = row["step_min"] + row["step_stride"] * np.arange(row["count"], dtype=np.int64)
+    return steps
+
+
+def chunk_times(row: Any) -> Int64s:
+    """The times of a chunk row, in milliseconds since the epoch."""
+    if row["times_ms"] is not None:
+        return array_elements(row["times_ms"], "i8").astype(np.int64)
+    times: Int64s = row["time_first_ms"] + array_elements(row["time_offsets_ms"], "i4").astype(np.int64)
+    return times
+
+
+def chunk_values(row: Any) -> Float64s:
+    """The values of a chunk row."""
+    if row["values_float64"] is not None:
+        return array_elements(row["values_float64"], "f8").astype(np.float64)
+    return array_elements(row["values_float32"], "f4").astype(np.float64)
+
+
+def selected_points(row: Any, selection: Selection, step_from: int) -> History:
+    """The points of a chunk row that the selection wants, from `step_from` on, without what a rewind hides."""
+    step_to = selection.step_to
+    if row["hidden_from_step"] is not None:
+        step_to = min(step_to, row["hidden_from_step"] - 1)
+    step_from = max(step_from, selection.step_from)
+    return cut_points(chunk_points(row), step_from, step_to, selection.time_from_ms, selection.time_to_ms)
+
+
+def cut_points(points: History, step_from: int, step_to: int, time_from_ms: int, time_to_ms: int) -> History:
+    """The points inside of bounds, which are inclusive."""
+    start = int(np.searchsorted(points.steps, step_from, side="left"))
+    end = int(np.searchsorted(points.steps, step_to, side="right"))
+    points = points.part(start, max(start, end))
+    times = points.timestamps_ms
+    inside = (times >= time_from_ms) & (times <= time_to_ms)
+    return points if inside.all() else History(points.steps[inside], times[inside], points.values[inside])

@@ -1,0 +1,1 @@
+"""Artifacts: their names in PostgreSQL, their bytes in folders and buckets."""

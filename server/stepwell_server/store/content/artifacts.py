@@ -1,0 +1,290 @@
+"""Artifacts in PostgreSQL: which there are, whose content they show, and what is on its way.
+
+Whatever changes a run's artifacts is one transaction under a lock of the run. Content has a count of the artifacts
+that show it; when the last one goes, its row becomes garbage, whose bytes somebody removes later.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError
+from stepwell_server.model.artifacts import FileSpec, Garbage, Listed, OpenUpload, Place, StoredFile
+from stepwell_server.model.runs import LifecycleStage
+from stepwell_server.store import sql
+from stepwell_server.store.postgres.pool import Connection, Pool
+
+_QUERIES = sql.load("artifacts")
+
+# Behind every path: 256 of these characters are the longest path there can be.
+_BEHIND_ALL = "\U0010ffff" * 257
+
+
+class PostgresArtifactStore:
+    """Implements `artifact_ports.ArtifactStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def artifact_uri(self, run_id: UUID) -> str:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            return await _active_run(connection, run_id)
+
+    async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.transaction() as connection:
+            await _lock_run(connection, run_id, [file.path for file in files])
+            rows = await connection.fetch(_QUERIES["known_contents"], root, [file.sha256 for file in files])
+            known = {(row["sha256"], row["size_bytes"]): _uuid(row["content_id"]) for row in rows}
+            shown = [
+                (file, known[file.sha256, file.size_bytes])
+                for file in files
+                if (file.sha256, file.size_bytes) in known
+            ]
+            added = Counter(content_id for _, content_id in shown)
+            await connection.execute(_QUERIES["add_references"], list(added), list(added.values()))
+            await _show(connection, run_id, shown)
+        return {file.path for file, _ in shown}
+
+    async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:
+        """See `artifact_ports.ArtifactStore`."""
+        ids = [uuid4() for _ in files]
+        folder = ids[0].hex[:2] if ids else ""  # one for all: a folder store has to flush it only once
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(
+                _QUERIES["open_uploads"],
+                run_id,
+                ids,
+                [file.path for file in files],
+                [file.size_bytes for file in files],
+                [file.sha256 for file in files],
+                [root] * len(files),
+                [_key(folder, file, upload_id) for file, upload_id in zip(files, ids, strict=True)],
+            )
+        by_path = {row["path"]: _upload(row) for row in rows}
+        return [by_path[file.path] for file in files]
+
+    async def uploads(self, run_id: UUID, upload_ids: Sequence[UUID]) -> Sequence[OpenUpload]:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_QUERIES["uploads"], run_id, upload_ids)
+        found = {upload.upload_id: upload for upload in map(_upload, rows)}
+        _require_open(upload_ids, found)
+        return [found[upload_id] for upload_id in upload_ids]
+
+    async def set_multipart(self, upload: OpenUpload, multipart_id: str) -> str:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            counts: str | None = await connection.fetchval(
+                _QUERIES["set_multipart"],
+                upload.run_id,
+                upload.upload_id,
+                multipart_id,
+                upload.multipart_id,
+            )
+        if counts is None:
+            raise _not_open(upload.upload_id)
+        return counts
+
+    async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.transaction() as connection:
+            await _lock_run(connection, run_id, [upload.file.path for upload in uploads])
+            ids = [upload.upload_id for upload in uploads]
+            rows = await connection.fetch(_QUERIES["close_uploads"], run_id, ids)
+            _require_open(ids, {_uuid(row["upload_id"]) for row in rows})
+            contents = await _add_contents(connection, uploads)
+            shown = [(upload.file, contents[upload.place.root, upload.file.sha256]) for upload in uploads]
+            await _show(connection, run_id, shown)
+
+    async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_QUERIES["abandon_uploads"], run_id, upload_ids)
+
+    async def abandon_idle(self, idle_ms: int, count_max: int) -> int:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            return len(await connection.fetch(_QUERIES["abandon_idle"], idle_ms, count_max))
+
+    async def abandon_run(self, run_id: UUID, count_max: int) -> int:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            return len(await connection.fetch(_QUERIES["abandon_run"], run_id, count_max))
+
+    async def get(self, run_id: UUID, path: str) -> StoredFile:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["get"], run_id, path)
+        if row is None:
+            raise NotFoundError(f"run {run_id.hex} has no artifact {path!r}")
+        return StoredFile(
+            row["path"],
+            row["size_bytes"],
+            row["sha256"],
+            row["logged_time_ms"],
+            Place(row["root"], row["key"]),
+        )
+
+    async def list_folder(
+        self, run_id: UUID, folder: str, start: str, count_max: int, *, recursive: bool
+    ) -> Sequence[Listed]:
+        """See `artifact_ports.ArtifactStore`."""
+        first, behind = _below(folder)
+        bounds = (run_id, max(first, start), behind, count_max)
+        async with self._pool.connection() as connection:
+            if await connection.fetchrow(_QUERIES["run"], run_id) is None:
+                raise _no_such_run(run_id)
+            if recursive:
+                rows = await connection.fetch(_QUERIES["list_below"], *bounds)
+            else:
+                rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first))
+        return [_listed(row) for row in rows]
+
+    async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.transaction() as connection:
+            await connection.execute(_QUERIES["lock_run"], str(run_id))
+            rows = await connection.fetch(_QUERIES["hide"], run_id, path, *_below(path), count_max)
+            hidden = {_uuid(row["content_id"]): row["number"] for row in rows}
+            await _drop_references(connection, hidden)
+        return sum(hidden.values())
+
+    async def garbage(self, count_max: int, after: int) -> Sequence[Garbage]:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_QUERIES["garbage"], count_max, after)
+        return [
+            Garbage(row["garbage_id"], Place(row["root"], row["key"]), row["multipart_id"]) for row in rows
+        ]
+
+    async def count_garbage(self) -> int:
+        """Return in how many places there are bytes to be removed."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval(_QUERIES["count_garbage"]))
+
+    async def forget_garbage(self, garbage_ids: Sequence[int]) -> None:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_QUERIES["forget_garbage"], garbage_ids)
+
+
+async def _lock_run(connection: Connection, run_id: UUID, paths: Sequence[str]) -> None:
+    """Keep others from changing the run's artifacts, and check that it may get these paths."""
+    await connection.execute(_QUERIES["lock_run"], str(run_id))
+    await _active_run(connection, run_id)
+    conflict = await connection.fetchrow(_QUERIES["conflicts"], run_id, paths)
+    if conflict is not None:
+        raise InvalidArgumentError(
+            f"artifact path {conflict['path']!r} does not go together with {conflict['other']!r}, which is there: "
+            "one would be a file and a folder at once; choose another path, or remove the other"
+        )
+
+
+async def _active_run(connection: Connection, run_id: UUID) -> str:
+    """Return where the run's artifacts go."""
+    row = await connection.fetchrow(_QUERIES["run"], run_id)
+    if row is None:
+        raise _no_such_run(run_id)
+    if row["lifecycle_stage"] == LifecycleStage.DELETED.value:
+        raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging artifacts to it")
+    uri: str = row["artifact_uri"]
+    return uri
+
+
+async def _add_contents(
+    connection: Connection, uploads: Sequence[OpenUpload]
+) -> Mapping[tuple[str, bytes], UUID]:
+    """Store which contents there are now, and return them by root and hash.
+
+    Content that somebody else sent at the same time is there already; then what was sent here is garbage.
+    """
+    added = Counter((upload.place.root, upload.file.sha256) for upload in uploads)
+    chosen = {(upload.place.root, upload.file.sha256): upload for upload in uploads}
+    rows = await connection.fetch(
+        _QUERIES["add_contents"],
+        [uuid4() for _ in chosen],
+        [root for root, _ in chosen],
+        [upload.place.key for upload in chosen.values()],
+        [upload.file.size_bytes for upload in chosen.values()],
+        [sha256 for _, sha256 in chosen],
+        [added[content] for content in chosen],
+    )
+    kept = {(row["root"], row["key"]) for row in rows}
+    twice = [upload.place for upload in uploads if (upload.place.root, upload.place.key) not in kept]
+    await connection.execute(
+        _QUERIES["discard_keys"], [place.root for place in twice], [place.key for place in twice]
+    )
+    return {(row["root"], row["sha256"]): _uuid(row["content_id"]) for row in rows}
+
+
+async def _show(connection: Connection, run_id: UUID, shown: Sequence[tuple[FileSpec, UUID]]) -> None:
+    """Let paths show contents whose counts include them already; what they showed before loses a count."""
+    if not shown:
+        return
+    paths = [file.path for file, _ in shown]
+    rows = await connection.fetch(_QUERIES["replaced"], run_id, paths)
+    sizes = [file.size_bytes for file, _ in shown]
+    await connection.execute(_QUERIES["show"], run_id, paths, [content_id for _, content_id in shown], sizes)
+    await _drop_references(connection, {_uuid(row["content_id"]): row["number"] for row in rows})
+
+
+async def _drop_references(connection: Connection, numbers: Mapping[UUID, int]) -> None:
+    if not numbers:
+        return
+    ids = list(numbers)
+    await connection.execute(_QUERIES["lock_contents"], ids)
+    await connection.execute(_QUERIES["drop_references"], ids, list(numbers.values()))
+    await connection.execute(_QUERIES["discard_contents"], ids)
+
+
+def _below(folder: str) -> tuple[str, str]:
+    """Return what the paths in a folder begin with, and the first string behind all of them."""
+    # "0" is the character behind "/".
+    return (f"{folder}/", f"{folder}0") if folder else ("", _BEHIND_ALL)
+
+
+def _key(folder: str, file: FileSpec, upload_id: UUID) -> str:
+    """Return a name for bytes that was never used: people can check the hash in it, the id makes it unique."""
+    return f"{folder}/{file.sha256.hex()}-{upload_id.hex[:16]}"
+
+
+def _require_open(upload_ids: Sequence[UUID], found: Any) -> None:
+    for upload_id in upload_ids:
+        if upload_id not in found:
+            raise _not_open(upload_id)
+
+
+def _not_open(upload_id: UUID) -> NotFoundError:
+    return NotFoundError(
+        f"upload {upload_id.hex} is not open: it was completed or given up; begin the upload again"
+    )
+
+
+def _no_such_run(run_id: UUID) -> NotFoundError:
+    return NotFoundError(f"there is no run with id {run_id.hex}")
+
+
+def _upload(row: Any) -> OpenUpload:
+    return OpenUpload(
+        run_id=_uuid(row["run_id"]),
+        upload_id=_uuid(row["upload_id"]),
+        file=FileSpec(row["path"], row["size_bytes"], row["sha256"]),
+        place=Place(row["root"], row["key"]),
+        multipart_id=row["multipart_id"],
+    )
+
+
+def _listed(row: Any) -> Listed:
+    if row["is_folder"]:
+        return Listed(row["path"], True)
+    # A file that was removed while the page was read has no row any more.
+    return Listed(
+        row["path"], False, row["size_bytes"] or 0, row["sha256"] or b"", row["logged_time_ms"] or 0
+    )
+
+
+def _uuid(value: Any) -> UUID:
+    return UUID(int=value.int)  # asyncpg has a UUID class of its own

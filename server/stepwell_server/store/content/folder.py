@@ -1,0 +1,277 @@
+"""Content in a folder.
+
+    <root>/content/<key>     whole files, never changed
+    <root>/unfinished/<key>  what is on its way; `/` in the key is `-` here
+
+A file is written under `unfinished`, flushed to the disk, and then moved, which is atomic. What writes a file holds a
+lock on it (flock), so that two calls never write one file.
+"""
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.model.artifacts import MIB, FileSpec, Piece
+from stepwell_server.store.content.sequential_file import SequentialFile
+
+T = TypeVar("T")
+
+# Larger pieces are no faster, and gRPC holds several of them: 2 MiB cost 40 MB more memory.
+READ_BYTES_MAX = MIB // 2
+# Disks flush many files at once better than one after the other.
+FLUSHES_AT_ONCE = 32
+
+
+class FolderContentStore:
+    """Implements `artifact_ports.ContentStore`. Call `close` at the end."""
+
+    direct = None
+
+    def __init__(self, root: Path) -> None:
+        self._content = root / "content"
+        self._unfinished = root / "unfinished"
+        self._threads = ThreadPoolExecutor(FLUSHES_AT_ONCE, "stepwell-artifacts")
+        self._writers: dict[str, asyncio.Task[Any]] = {}
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._threads.shutdown()
+
+    async def held_bytes(self, key: str, file: FileSpec) -> int:
+        """See `artifact_ports.ContentStore`."""
+        return await self._run(lambda: _size(self._path(key)) or _size(self._temporary(key)) or 0)
+
+    async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
+        """See `artifact_ports.ContentStore`."""
+        if await self.size_bytes(key) is not None:
+            return  # a repeat, after an answer that was lost
+        async with self._only_writer(key):
+            await self._write(key, offset, pieces, file)
+
+    async def _write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
+        writing = await self._run(lambda: _Writing(self._temporary(key), file, offset))
+        # While one piece is written and hashed, the next one arrives.
+        under_way = self._begin(writing.go_to_offset)
+        try:
+            async for piece in pieces:
+                await asyncio.shield(under_way)
+                under_way = self._begin(writing.add, piece)
+            await asyncio.shield(under_way)
+            under_way = self._begin(writing.finish, self._path(key))
+            await asyncio.shield(under_way)
+        finally:
+            await _ended(under_way)
+            await _ended(self._begin(writing.close))
+
+    async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """See `artifact_ports.ContentStore`."""
+        await asyncio.gather(*(self._begin(self._write_one, key, data) for key, data in files))
+        folders = {self._path(key).parent for key, _ in files}
+        await asyncio.gather(*(self._begin(_flush_folder, folder) for folder in folders))
+
+    async def size_bytes(self, key: str) -> int | None:
+        """See `artifact_ports.ContentStore`."""
+        return await self._run(lambda: _size(self._path(key)))
+
+    async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
+        """See `artifact_ports.ContentStore`."""
+        descriptor = await self._run(lambda: _open_to_read(self._path(key)))
+        left = os.fstat(descriptor).st_size - offset
+        # Not new ones from the threads, because each thread would keep memory of its own.
+        buffer, other = (memoryview(bytearray(min(READ_BYTES_MAX, left))) for _ in range(2))
+        following = self._begin(os.preadv, descriptor, [buffer], offset)
+        try:
+            while left and (count := await asyncio.shield(following)):
+                offset, left = offset + count, left - count
+                if left:
+                    following = self._begin(os.preadv, descriptor, [other], offset)
+                yield buffer[:count]
+                buffer, other = other, buffer
+        finally:
+            await _ended(following)
+            os.close(descriptor)
+
+    async def remove(self, key: str, multipart_id: str | None) -> None:
+        """See `artifact_ports.ContentStore`."""
+
+        def unlink() -> None:
+            self._path(key).unlink(missing_ok=True)
+            self._temporary(key).unlink(missing_ok=True)
+
+        await self._run(unlink)
+
+    @asynccontextmanager
+    async def _only_writer(self, key: str) -> AsyncIterator[None]:
+        """End the call that writes the key already: its client came back, and does not hear it any more."""
+        task = asyncio.current_task()
+        assert task is not None
+        former = self._writers.get(key)
+        self._writers[key] = task
+        try:
+            if former is not None:
+                former.cancel()
+                await asyncio.wait([former])
+            yield
+        finally:
+            if self._writers.get(key) is task:
+                del self._writers[key]
+
+    def _path(self, key: str) -> Path:
+        return self._content / key
+
+    def _temporary(self, key: str) -> Path:
+        return self._unfinished / key.replace("/", "-")
+
+    def _write_one(self, key: str, data: bytes) -> None:
+        temporary = self._temporary(key)
+        with _opened_alone(temporary) as descriptor:
+            os.ftruncate(descriptor, 0)
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+            _move(temporary, self._path(key))
+
+    def _begin(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: _translated(function, *arguments)
+        )
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        return await self._begin(function)
+
+
+class _Writing:
+    """One file on its way, at an offset; for threads, one at a time."""
+
+    def __init__(self, path: Path, file: FileSpec, offset: int) -> None:
+        self._path = path
+        self._file = file
+        self._lock = _opened_alone(path)
+        self._descriptor = self._lock.__enter__()
+        self._offset = offset
+        self._hash = hashlib.sha256()
+        self._target: SequentialFile | None = None
+
+    def go_to_offset(self) -> None:
+        """Hash what is held before the offset, and forget what is behind it."""
+        held = os.fstat(self._descriptor).st_size
+        if not 0 <= self._offset <= held:
+            raise InvalidArgumentError(
+                f"the upload holds {held} bytes; it cannot go on at offset {self._offset}"
+            )
+        os.ftruncate(self._descriptor, self._offset)
+        while piece := os.read(self._descriptor, READ_BYTES_MAX):
+            self._hash.update(piece)
+        self._target = SequentialFile(self._descriptor, self._offset)
+
+    def add(self, piece: Piece) -> None:
+        """Write and hash the next bytes."""
+        self._offset += len(piece)
+        if self._offset > self._file.size_bytes:
+            self._path.unlink()
+            raise InvalidArgumentError(
+                f"{self._file.path!r} was announced with {self._file.size_bytes} bytes, but more were sent"
+            )
+        assert self._target is not None
+        self._target.write(piece)
+        self._hash.update(piece)
+
+    def finish(self, final: Path) -> None:
+        """Check the whole and move it to where it stays, flushed to the disk."""
+        if self._offset < self._file.size_bytes:
+            raise InvalidArgumentError(
+                f"{self._file.path!r} has {self._file.size_bytes} bytes, but the upload ended after {self._offset}"
+            )
+        if self._hash.digest() != self._file.sha256:
+            self._path.unlink()
+            raise InvalidArgumentError(wrong_hash(self._file, self._hash.hexdigest()))
+        assert self._target is not None
+        self._target.flush()
+        _move(self._path, final)
+        _flush_folder(final.parent)
+
+    def close(self) -> None:
+        """Keep what arrived, for who goes on with it, and give the file back."""
+        try:
+            if self._target is not None:
+                self._target.write_rest()
+        finally:
+            self._lock.__exit__(None, None, None)
+
+
+async def _ended(step: asyncio.Future[Any]) -> None:
+    """Wait until no thread uses the file any more, whatever came of it."""
+    await asyncio.gather(step, return_exceptions=True)
+
+
+def wrong_hash(file: FileSpec, found: str) -> str:
+    """Return the message for bytes that are not what was announced."""
+    return (
+        f"the bytes of {file.path!r} have the SHA-256 {found}, announced was {file.sha256.hex()}: "
+        "the file changed while it was sent; log it again"
+    )
+
+
+@contextmanager
+def _opened_alone(path: Path) -> Iterator[int]:
+    """Open a file, made if it is missing, under a lock; yields the descriptor."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError("another call writes this upload; try again when it has ended") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _move(temporary: Path, final: Path) -> None:
+    if not final.parent.is_dir():
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _flush_folder(final.parent.parent)
+    temporary.replace(final)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_to_read(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _translated(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function and turn what the file system raises into errors of the domain."""
+    try:
+        return function(*arguments)
+    except FileNotFoundError as error:
+        raise NotFoundError("the content is not in the artifact folder any more") from error
+    except OSError as error:
+        hint = "; make room or choose another folder with --artifacts" if error.errno == errno.ENOSPC else ""
+        raise UnavailableError(f"the artifact folder cannot do it now: {error.strerror}{hint}") from error

@@ -1,0 +1,90 @@
+"""Params, tags and status of many batches, written inside the commit's transaction."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.ingest import Batch, ParamEntry, Rejection, StatusEntry, TagEntry
+from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
+from stepwell_server.store.postgres.pool import Connection
+from stepwell_server.store.sql import load
+
+_SQL = load("ingest")
+
+# Rejections by the number of their batch.
+Rejections = dict[int, list[Rejection]]
+
+
+async def write_entries(connection: Connection, batches: Mapping[int, Batch]) -> Rejections:
+    """Write the entries of all (numbered) batches in the order of their logs; returns what was refused."""
+    entries = [(number, batch.run_id, entry) for number, batch in batches.items() for entry in batch.entries]
+    params = [(number, run_id, entry) for number, run_id, entry in entries if isinstance(entry, ParamEntry)]
+    tags = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, TagEntry)]
+    statuses = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, StatusEntry)]
+    if tags:
+        await _write_tags(connection, tags)
+    changed = {run_id for run_id, _ in statuses} | {run_id for run_id, tag in tags if tag.key == RUN_NAME_TAG}
+    if changed:
+        await connection.execute(_SQL["lock_runs"], list(changed))
+    if tags:
+        await _rename_runs(connection, tags)
+    if statuses:
+        await _write_statuses(connection, statuses)
+    return await _write_params(connection, params) if params else {}
+
+
+async def _write_params(connection: Connection, params: Sequence[tuple[int, UUID, ParamEntry]]) -> Rejections:
+    first_values: dict[tuple[UUID, str], str] = {}
+    for _, run_id, entry in params:
+        first_values.setdefault((run_id, entry.key), entry.value)
+    if await connection.execute(_SQL["add_params"], *_columns(first_values)) == f"INSERT 0 {len(params)}":
+        return {}  # all of them are new, so none has changed
+    changed = await connection.fetch(
+        _SQL["changed_params"],
+        [run_id for _, run_id, _ in params],
+        [entry.key for *_, entry in params],
+        [entry.value for *_, entry in params],
+    )
+    rejections: Rejections = {}
+    for row in changed:
+        number, run_id, entry = params[row["number"] - 1]
+        rejections.setdefault(number, []).append(_changed_param(run_id, entry, row["value"]))
+    return rejections
+
+
+def _changed_param(run_id: UUID, entry: ParamEntry, stored: str) -> Rejection:
+    reason = (
+        f"param {entry.key!r} of run {run_id.hex} was logged before with the value {_short(stored)} and cannot change "
+        f"to {_short(entry.value)}; params are written once, log it under another key or use a tag"
+    )
+    return Rejection(entry.position, 1, entry.key, InvalidArgumentError.error_code, reason)
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 100 else value[:97] + "...")
+
+
+async def _write_tags(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:
+    last_values = {(run_id, entry.key): entry.value for run_id, entry in tags}
+    await connection.execute(_SQL["set_tags"], *_columns(last_values))
+
+
+async def _rename_runs(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:
+    names = {run_id: entry.value for run_id, entry in tags if entry.key == RUN_NAME_TAG}
+    if names:
+        await connection.execute(_SQL["rename_runs"], list(names), list(names.values()))
+
+
+async def _write_statuses(connection: Connection, statuses: Sequence[tuple[UUID, StatusEntry]]) -> None:
+    last = dict(sorted(statuses, key=lambda item: item[0]))
+    await connection.execute(
+        _SQL["set_statuses"],
+        list(last),
+        [int(entry.status) for entry in last.values()],
+        [entry.end_time_ms for entry in last.values()],
+        LOST_TAG,
+    )
+
+
+def _columns(values: dict[tuple[UUID, str], str]) -> tuple[list[UUID], list[str], list[str]]:
+    return [run_id for run_id, _ in values], [key for _, key in values], list(values.values())

@@ -1,0 +1,93 @@
+"""Settling: brings latest values into the index that searches walk along, in the background.
+
+A commit moves latest values without touching the index, which would double its cost, and notes that the run is
+unsettled; searches look at such runs beside the index. Some seconds later the run is settled: its values go into the
+index at once. A run that is still at work becomes unsettled again with its next commit.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import structlog
+
+from stepwell_server.errors import UnavailableError
+from stepwell_server.store.postgres.pool import Connection, Pool
+from stepwell_server.store.sql import load
+
+# How long a run stays unsettled at least: what a run at work costs the index is one update a metric in this time.
+SETTLE_AFTER_MS = 30_000
+# From the end of one round to the start of the next.
+ROUND_PAUSE_S = 5.0
+# Runs of one transaction; with a thousand metrics each, it takes about a second.
+RUNS_MAX = 100
+
+_SQL = load("value_index")
+
+log = structlog.get_logger(__name__)
+
+
+class Settler:
+    """Settles what is due while the context lasts. Several servers share the work: each passes over locked runs."""
+
+    def __init__(self, pool: Pool, after_ms: int = SETTLE_AFTER_MS, pause_s: float = ROUND_PAUSE_S) -> None:
+        self._pool = pool
+        self._after_ms = after_ms
+        self._pause_s = pause_s
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="settling")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop at once: what is under way is undone by the database."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                while await settle(self._pool, self._after_ms):
+                    pass
+            except UnavailableError as error:
+                log.warning("settling waits for the database", error=str(error))
+            except Exception:
+                log.exception("settling failed; the next round tries again")
+            await asyncio.sleep(self._pause_s)
+
+
+async def settle(pool: Pool, after_ms: int) -> int:
+    """Settle up to RUNS_MAX runs that have been unsettled for `after_ms`, in one transaction; returns how many.
+
+    Runs of which a commit is under way are left for later. No commit waits for long, and none is missed: it needs
+    its writer, which is locked here, or opens a new one, for which it needs the run.
+    """
+    async with pool.transaction() as connection:
+        due = [row["run_id"] for row in await connection.fetch(_SQL["lock_due"], after_ms, RUNS_MAX)]
+        if not due:
+            return 0
+        quiet = await _quiet(connection, due)
+        if quiet:
+            await connection.execute(_SQL["index_values"], quiet)
+            await connection.execute(_SQL["settle"], quiet)
+    return len(quiet)
+
+
+async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
+    """Return the runs whose writers are all locked here."""
+    locked = Counter(row["run_id"] for row in await connection.fetch(_SQL["lock_writers"], run_ids))
+    rows = await connection.fetch(_SQL["count_writers"], run_ids)
+    writers = {row["run_id"]: row["writers"] for row in rows}
+    return [run_id for run_id in run_ids if locked[run_id] == writers.get(run_id, 0)]
+
+
+async def unsettle(connection: Connection, run_ids: Sequence[UUID]) -> None:
+    """Note that latest values of runs changed. For a transaction that has locked the writers."""
+    await connection.execute(_SQL["unsettle"], sorted(run_ids))

@@ -1,0 +1,179 @@
+"""What the artifact services ask of the stores: of the one of names (PostgreSQL) and of those of bytes.
+
+All methods raise `UnavailableError` when the database, the folder or the bucket cannot do it now.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from stepwell_server.model.artifacts import FileSpec, Garbage, Listed, OpenUpload, PartTag, Piece, StoredFile
+
+
+class ArtifactStore(Protocol):
+    """Which artifacts there are.
+
+    What changes a run raises NotFoundError when there is no such run, InvalidStateError when it is deleted, and
+    InvalidArgumentError when a path is a folder already, or lies in what is a file.
+    """
+
+    async def artifact_uri(self, run_id: UUID) -> str:
+        """Return where a run's artifacts go. Raises NotFoundError; InvalidStateError when the run is deleted."""
+        ...
+
+    async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
+        """Make the files visible whose content is below the root already, and return their paths."""
+        ...
+
+    async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:
+        """Note uploads, in the order of the files; one that is open for the same file is taken up again."""
+        ...
+
+    async def uploads(self, run_id: UUID, upload_ids: Sequence[UUID]) -> Sequence[OpenUpload]:
+        """Return open uploads in the order of their ids, and keep them from being given up for another while.
+
+        Raises:
+            NotFoundError: one of them is not open.
+        """
+        ...
+
+    async def set_multipart(self, upload: OpenUpload, multipart_id: str) -> str:
+        """Note a new name that the bucket has for an upload; returns the one that counts: somebody may be faster."""
+        ...
+
+    async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
+        """Make uploads visible, all of them in one transaction.
+
+        Raises:
+            NotFoundError: one of them is not open any more; nothing changed.
+        """
+        ...
+
+    async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
+        """Give uploads up. Those that are not open are passed over."""
+        ...
+
+    async def abandon_idle(self, idle_ms: int, count_max: int) -> int:
+        """Give up to `count_max` uploads up for which nothing happened in `idle_ms`; returns how many."""
+        ...
+
+    async def abandon_run(self, run_id: UUID, count_max: int) -> int:
+        """Give up to `count_max` uploads of a run up; returns how many."""
+        ...
+
+    async def get(self, run_id: UUID, path: str) -> StoredFile:
+        """Return a visible artifact. Raises NotFoundError."""
+        ...
+
+    async def list_folder(
+        self, run_id: UUID, folder: str, start: str, count_max: int, *, recursive: bool
+    ) -> Sequence[Listed]:
+        """Return what is in a folder ("" is the root) from the path `start` on, in order of the paths' bytes.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        ...
+
+    async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
+        """Remove up to `count_max` artifacts: a file, a folder, or everything (""); returns how many."""
+        ...
+
+    async def garbage(self, count_max: int, after: int) -> Sequence[Garbage]:
+        """Return places with bytes to be removed, oldest first, from the id `after` on."""
+        ...
+
+    async def forget_garbage(self, garbage_ids: Sequence[int]) -> None:
+        """Take note that their bytes are gone."""
+        ...
+
+
+class ContentStore(Protocol):
+    """Bytes below one root, by keys that are never used twice. What is stored is never changed."""
+
+    async def held_bytes(self, key: str, file: FileSpec) -> int:
+        """Return how many bytes of an unfinished `write` are kept, from which it can go on."""
+        ...
+
+    async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
+        """Store what the pieces make, behind the first `offset` bytes that are held; memory stays bounded.
+
+        Raises:
+            InvalidArgumentError: the bytes have another size or SHA-256 than the file; nothing is stored. Or the
+                offset is beyond what is held.
+            UnavailableError: another call writes the key.
+        """
+        ...
+
+    async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Store whole files, checked by the caller: pairs of key and bytes. They are on disk when this returns."""
+        ...
+
+    async def size_bytes(self, key: str) -> int | None:
+        """Return the size of what is stored as a whole; None when there is nothing."""
+        ...
+
+    def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
+        """Yield what is stored, from an offset on, in pieces of at most 512 KiB; each is valid until the next one.
+
+        Raises:
+            NotFoundError: nothing is stored.
+        """
+        ...
+
+    async def remove(self, key: str, multipart_id: str | None) -> None:
+        """Remove what is stored and what is unfinished. Nothing there is no error."""
+        ...
+
+    @property
+    def direct(self) -> "DirectContentStore | None":
+        """The same store as one that clients can reach by addresses, if it is one."""
+        ...
+
+
+class DirectContentStore(Protocol):
+    """A bucket: clients can send to it and fetch from it by addresses that are valid for a limited time."""
+
+    async def put_url(self, key: str) -> str:
+        """Return an address that takes the whole content by PUT."""
+        ...
+
+    async def get_url(self, key: str) -> str:
+        """Return an address that gives the content by GET."""
+        ...
+
+    async def begin_parts(self, key: str) -> str:
+        """Begin an upload in parts and return the bucket's name for it."""
+        ...
+
+    async def held_parts(self, key: str, multipart_id: str) -> Sequence[PartTag] | None:
+        """Return the parts that the bucket holds; None when it does not know the upload (any more)."""
+        ...
+
+    async def part_urls(self, key: str, multipart_id: str, numbers: Sequence[int]) -> Sequence[str]:
+        """Return addresses that take parts by PUT."""
+        ...
+
+    async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
+        """Put the parts together. A repeat is harmless.
+
+        Raises:
+            InvalidArgumentError: the bucket does not hold these parts.
+        """
+        ...
+
+    async def abandon_parts(self, key: str, multipart_id: str) -> None:
+        """Remove parts that were not put together. Nothing there is no error."""
+        ...
+
+
+class ContentStores(Protocol):
+    """The roots that this server can reach."""
+
+    def root_of(self, artifact_uri: str) -> str:
+        """Return the root for a run's artifacts. Raises InvalidArgumentError when the location cannot be used."""
+        ...
+
+    async def open(self, root: str) -> ContentStore:
+        """Return the store of a root; it is kept for the life of the server."""
+        ...

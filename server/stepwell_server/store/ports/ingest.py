@@ -1,0 +1,61 @@
+"""What ingest asks of the store. All methods raise `UnavailableError` when the database cannot be reached."""
+
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from stepwell_server.model.ingest import Batch, LostRun, Outcome, WriterIdentity
+
+
+class WriterStore(Protocol):
+    """Writers and the positions of their logs."""
+
+    async def open_writer(self, identity: WriterIdentity) -> int:
+        """Register the writer if it is new and return the position that is committed for it."""
+        ...
+
+    async def knows_run(self, run_id: UUID) -> bool:
+        """Tell whether the run exists."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Which writers are believed to live, by the database's clock."""
+
+    async def hold(self, writers: Mapping[tuple[UUID, UUID], bool], period_ms: int) -> Sequence[UUID]:
+        """Let the leases of writers, given as (run, writer), run for a period from now.
+
+        The value says whether the writer's own process lives; then its run, if it was taken for lost, is RUNNING
+        again. Returns the runs that came back so. Writers that do not exist (any more) are passed over.
+        """
+        ...
+
+    async def release(self, run_id: UUID, writer_id: UUID) -> None:
+        """Take a writer's lease back, if it has one."""
+        ...
+
+    async def extend_all(self, period_ms: int) -> None:
+        """Let no lease run out within a period from now."""
+        ...
+
+    async def fail_lost_runs(self, explain: Callable[[LostRun], str]) -> Sequence[LostRun]:
+        """Fail the runs of which no lease is valid: FAILED, ended when last heard of, tagged with the explanation.
+
+        Only active runs that are RUNNING; a bounded number at a time; nothing while another server is at it.
+        """
+        ...
+
+
+class BatchStore(Protocol):
+    """The way in for what runs log."""
+
+    async def submit(self, batch: Batch) -> Future[Outcome]:
+        """Queue the batch and return what will be its outcome, in the end.
+
+        Waits while the queue before the database is full (back-pressure). The batch and the writer's new
+        position are committed in one transaction, with fsync, before the outcome is there. Batches of one
+        writer are settled in the order in which they were submitted. Data that cannot be stored comes back as
+        rejections; `NotFoundError` from the outcome: the writer was never opened.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""What reading and watching series ask of the store.
+
+All methods raise `UnavailableError` when the database cannot be reached.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from stepwell_server.model.series import (
+    Changes,
+    History,
+    HistoryCursor,
+    LatestRow,
+    Position,
+    SampledSeries,
+    Sampling,
+    Selection,
+    SeriesName,
+    SeriesPiece,
+)
+
+
+class SeriesStore(Protocol):
+    """Reading points. Points that a rewind hides are not there for any of these."""
+
+    async def start_times(self, run_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Return when runs started, in milliseconds since the epoch; runs that do not exist are left out."""
+        ...
+
+    def history(
+        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+    ) -> AsyncIterator[SeriesPiece]:
+        """Yield the points of one series after the other, each in order of (step, timestamp, value), in pieces.
+
+        Every point that was committed before the call comes exactly once, whatever is committed or compacted
+        meanwhile; of points that are committed meanwhile those that sort behind what was yielded may come.
+        """
+        ...
+
+    async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:
+        """Return the last `count` points of a series, in order; None when there are none."""
+        ...
+
+    def latest(
+        self, run_ids: Sequence[UUID], keys: Sequence[str] | None
+    ) -> AsyncIterator[Sequence[LatestRow]]:
+        """Yield the latest points of metrics (of all when `keys` is None), in order of runs and keys."""
+        ...
+
+    def sample(
+        self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling
+    ) -> AsyncIterator[Sequence[SampledSeries]]:
+        """Yield a sample of each series, several together, in order; the rules are those of `sampling.py`.
+
+        Selections differ only in their bounds.
+
+        Raises:
+            InvalidArgumentError: the series have too many chunks for one call.
+        """
+        ...
+
+
+class WatchStore(Protocol):
+    """Reading what was committed since."""
+
+    async def positions(self, run_ids: Sequence[UUID]) -> Sequence[Position]:
+        """Return where the writers of runs stand."""
+        ...
+
+    async def changes(
+        self, run_ids: Sequence[UUID], keys: Sequence[str] | None, known: Mapping[tuple[UUID, UUID], int]
+    ) -> Changes:
+        """Return what was committed behind the known positions (0 where none is known), in one snapshot.
+
+        Points come once over successive calls. When a merge went past a known position, the series of that run
+        come whole, marked `restarted`.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""PostgreSQL itself: connections, migrations, and the embedded one."""

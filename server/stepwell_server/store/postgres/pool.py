@@ -1,0 +1,146 @@
+"""Connections to PostgreSQL: a bounded pool, and the one place that knows how PostgreSQL goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import structlog
+
+from stepwell_server.config import (
+    COMMAND_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    POOL_CONNECTIONS_MAX,
+    POOL_CONNECTIONS_MIN,
+    without_password,
+)
+from stepwell_server.errors import StartupError, UnavailableError
+from stepwell_server.process.deadline import Deadline
+
+Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
+
+ACQUIRE_TIMEOUT_S = 30.0  # waiting longer for a free connection means that the database cannot keep up
+
+SESSION_SETTINGS = {
+    "application_name": "stepwell",
+    "synchronous_commit": "on",  # acknowledged means committed with fsync, whatever the database's default
+    "jit": "off",  # compiling costs more than our short queries
+    "timezone": "UTC",
+}
+
+assert CONNECT_TIMEOUT_S < ACQUIRE_TIMEOUT_S
+
+# What passes by itself or by an administrator's hand. Classes 08, 40, 53, 57 of the SQLSTATE codes.
+_TRANSIENT = (
+    OSError,  # includes TimeoutError and a socket that is not there
+    EOFError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that takes over soon
+)
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what asyncpg and the system raise when the database is away into UnavailableError."""
+    try:
+        yield
+    except _TRANSIENT as error:
+        raise UnavailableError(f"the database cannot do it now: {describe(error)}") from error
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):  # a value that does not fit its column: our fault
+            raise
+        raise UnavailableError(f"the connection to the database is closed: {describe(error)}") from error
+
+
+def describe(error: BaseException) -> str:
+    """Return a short text for an error; some have none of their own."""
+    return str(error) or type(error).__name__
+
+
+class LentConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that is handed on as it is: nothing outlives a transaction but the lock of compaction.
+
+    That lock is given back by who took it. So no statement has to tidy up after each transaction, as asyncpg's would.
+    """
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """Return no statement; a transaction that is still open is undone all the same."""
+        return ""
+
+
+class Pool:
+    """Connections to one database, at most `POOL_CONNECTIONS_MAX`.
+
+    A connection that PostgreSQL dropped is replaced when it is asked for.
+    """
+
+    def __init__(self, connections: Any) -> None:
+        self._connections = connections
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection.
+
+        Raises:
+            UnavailableError: the database cannot be reached, or went away inside the context.
+        """
+        with translated():
+            async with self._connections.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection in a transaction, committed at the end and undone by an error. Raises as `connection`."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def open_pool(url: str, deadline: Deadline, *, size: int = POOL_CONNECTIONS_MAX) -> AsyncIterator[Pool]:
+    """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
+
+    Raises:
+        StartupError: the database cannot be reached; the message says why, without the password.
+    """
+    with explained(url):
+        connections = await asyncpg.create_pool(
+            url,
+            min_size=POOL_CONNECTIONS_MIN,
+            max_size=size,
+            connection_class=LentConnection,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=SESSION_SETTINGS,
+        )
+    try:
+        yield Pool(connections)
+    finally:
+        await _close(connections, deadline)
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn what goes wrong with a first connection into StartupError."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartupError(
+            f"PostgreSQL at {without_password(url)} cannot be reached: {describe(error)};"
+            " check that it runs, and the address, user and password in --store"
+        ) from error
+
+
+async def _close(connections: Any, deadline: Deadline) -> None:
+    try:
+        await asyncio.wait_for(connections.close(), deadline.remaining_s())
+    except _TRANSIENT:
+        log.warning("connections to PostgreSQL were cut")
+        connections.terminate()

@@ -1,0 +1,1 @@
+"""Reading series: histories, samples, and what was committed since."""

@@ -1,0 +1,1 @@
+"""Experiments, runs, their data sets, and searching them."""

@@ -1,0 +1,110 @@
+"""Searches in PostgreSQL: one statement a page, composed by the search compiler."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from stepwell_server.errors import BadPatternError
+from stepwell_server.model.runs import Experiment, Run
+from stepwell_server.search.expressions import Expression, regular_expressions
+from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
+from stepwell_server.store.ingest.metrics import MetricNames
+from stepwell_server.store.postgres.pool import Connection, Pool
+from stepwell_server.store.search.change_query import ChangeQuery
+from stepwell_server.store.search.experiment_query import ExperimentQuery
+from stepwell_server.store.search.ordering import Ordering, key_position
+from stepwell_server.store.search.run_query import RunQuery
+from stepwell_server.store.sql import load
+from stepwell_server.store.tracking.experiments import experiment_of
+from stepwell_server.store.tracking.runs import run_of
+
+_SQL = load("searches")
+
+
+class PostgresSearchStore:
+    """Implements `ports.SearchStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._metric_names = MetricNames()
+
+    async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
+        """See `ports.SearchStore`."""
+        query = self._compile(search)
+        async with self._searching(search.filter) as connection:
+            rows = await connection.fetch(query.text, *query.parameters.values)
+            ids = {number for row in rows for number in row.get("metric_ids") or ()}
+            names = await self._metric_names.resolve(connection, ids)
+        return [
+            (run_of(row, names), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
+            for row in rows
+        ]
+
+    def _compile(self, search: RunSearch) -> RunQuery:
+        return RunQuery(search)
+
+    async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
+        """See `ports.SearchStore`."""
+        query = ExperimentQuery(search)
+        async with self._searching(search.filter) as connection:
+            rows = await connection.fetch(query.text, *query.parameters.values)
+        return [
+            (
+                experiment_of(row),
+                _position(row, query.ordering, row["creation_time_ms"], str(row["experiment_id"])),
+            )
+            for row in rows
+        ]
+
+    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.delete(), query, filter_)
+
+    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.restore(), query, filter_)
+
+    async def tag_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+    ) -> int:
+        """See `ports.SearchStore`."""
+        query = ChangeQuery(experiment_ids, filter_)
+        return await self._change(query.tag(tags), query, filter_)
+
+    async def _change(self, text: str, query: ChangeQuery, filter_: Expression) -> int:
+        async with self._searching(filter_) as connection:
+            runs: int = await connection.fetchval(text, *query.parameters.values)
+        return runs
+
+    @asynccontextmanager
+    async def _searching(self, filter_: Expression | None) -> AsyncIterator[Connection]:
+        """Lend a connection, for a filter whose patterns are in order; raises BadPatternError."""
+        async with self._pool.connection() as connection:
+            await _check_patterns(connection, filter_)
+            yield connection
+
+
+async def _check_patterns(connection: Connection, filter_: Expression | None) -> None:
+    """Raise BadPatternError for the first that PostgreSQL does not take.
+
+    The search itself would not say which one that is, and would not meet it where nothing is compared with it.
+    """
+    for condition in regular_expressions(filter_):
+        try:
+            await connection.fetchval(_SQL["try_pattern"], condition.pattern)
+        except asyncpg.InvalidRegularExpressionError as error:
+            reason = str(error).removeprefix("invalid regular expression: ")
+            raise BadPatternError(
+                condition.place, f"the pattern is no regular expression: {reason}"
+            ) from None
+
+
+def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:
+    keys = (
+        key_position(key, row[f"r{number}"], row[f"v{number}"]) for number, key in enumerate(ordering.keys)
+    )
+    return RowPosition(tuple(keys), time_ms, id_)

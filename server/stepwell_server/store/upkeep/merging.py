@@ -1,0 +1,105 @@
+"""Merges: small chunks of a series become fewer, larger, sorted ones, in one transaction.
+
+BEGIN; DELETE the small chunks and take their points; COPY the large ones; COMMIT. Readers see either the one or the
+other; points keep their writer. A chunk that somebody else removed meanwhile (a deleted run, another compactor)
+undoes the whole transaction.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, join_series
+from stepwell_server.store.chunks.points import chunk_points
+from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
+from stepwell_server.store.postgres.pool import Connection
+from stepwell_server.store.sql import load
+from stepwell_server.store.upkeep.plan import ChunkKey, Merge, SeriesKey, merged_keys
+
+_SQL = load("compaction")
+
+
+class ChunksChangedError(Exception):
+    """Chunks that were to be merged are not there any more; nothing was changed."""
+
+
+async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
+    """Do these merges, all or none.
+
+    Raises:
+        ChunksChangedError: see there.
+    """
+    async with connection.transaction():
+        # Not acknowledged to anybody: a crash that undoes the merge loses nothing, so nobody waits for the disk.
+        await connection.execute("SET LOCAL synchronous_commit = off")
+        merges = await _with_tails(connection, merges)
+        keys = [key for each in merges for key in each.keys]
+        rows = await connection.fetch(_SQL["take_chunks"], *_columns(keys))
+        if len(rows) != len(keys):
+            raise ChunksChangedError
+        pieces = await asyncio.to_thread(lambda: list(merged_rows(merges, rows).pieces()))
+        await connection.copy_to_table(
+            "metric_chunk", source=as_source(pieces), columns=COLUMNS, format="binary"
+        )
+        await connection.execute(_SQL["merged_until"], *_merged_until(keys))
+
+
+async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
+    """Put before each merge the series' merged chunk that is not full yet, if it has one."""
+    firsts = [merge.keys[0] for merge in merges]
+    rows = await connection.fetch(_SQL["merged_before"], *_columns(firsts))
+    tails = {_key(row): row["count"] for row in rows}
+    by_series = {key.series: key for key in tails}
+    taken: set[SeriesKey] = set()
+    whole: list[Merge] = []
+    for each in merges:
+        tail = None if each.series in taken else by_series.get(each.series)
+        taken.add(each.series)
+        whole.append(Merge([tail, *each.keys], tails[tail] + each.points) if tail else each)
+    return whole
+
+
+def _merged_until(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
+    return (
+        [key.series.run_id for key in keys],
+        [key.series.writer_id for key in keys],
+        [key.first_position + 1 for key in keys],
+    )
+
+
+def _columns(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
+    return (
+        [key.series.run_id for key in keys],
+        [key.series.writer_id for key in keys],
+        [key.series.metric_id for key in keys],
+        [key.first_position for key in keys],
+        [key.part for key in keys],
+    )
+
+
+def _key(row: Mapping[str, Any]) -> ChunkKey:
+    series = SeriesKey(row["run_id"], row["writer_id"], row["metric_id"])
+    return ChunkKey(series, row["first_position"], row["part"])
+
+
+def merged_rows(merges: Sequence[Merge], rows: Sequence[Mapping[str, Any]]) -> ChunkRows:
+    """Build the rows that replace `rows`."""
+    by_key = {_key(row): row for row in rows}
+    pieces, owners = [], []
+    for number, each in enumerate(merges):
+        for key in each.keys:
+            points = chunk_points(by_key[key])
+            count = np.array([len(points)], np.int64)
+            pieces.append(SeriesPoints(count, points.steps, points.timestamps_ms, points.values))
+            owners.append(np.array([number], np.int64))
+    chunks = build_chunks(join_series(pieces, owners)[0])
+    return ChunkRows(chunks, list(_row_keys(merges, chunks.series)), compacted=True)
+
+
+def _row_keys(merges: Sequence[Merge], series: np.ndarray[Any, Any]) -> Iterator[RowKey]:
+    for each, outputs in zip(merges, np.bincount(series).tolist(), strict=True):
+        run_id, writer_id, metric_id = each.series
+        for key in merged_keys(each.keys, outputs):
+            yield run_id.bytes, metric_id, writer_id.bytes, key.first_position, key.part

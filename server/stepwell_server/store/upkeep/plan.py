@@ -1,0 +1,117 @@
+"""Which chunks are merged, and when. Pure decisions, no I/O.
+
+A series' *fresh* chunks are the small ones that commits made. They are merged when they are many, when their points
+fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is not full.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX
+
+# Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk.
+FRESH_CHUNKS_MAX = 64
+# A series with so many fresh chunks is merged although watchers may not have read all of them: they start anew.
+UNSETTLED_CHUNKS_MAX = 1_024
+# A writer that has committed nothing for a minute is not expected to fill its chunks soon.
+QUIET_MS = 60_000
+# One transaction takes in at most 262,144 points (6 MB in memory), but always a whole pair of chunks.
+MERGE_POINTS_MAX = 64 * CHUNK_POINTS_MAX
+
+
+class SeriesKey(NamedTuple):
+    """Points of one metric of one writer."""
+
+    run_id: UUID
+    writer_id: UUID
+    metric_id: int
+
+
+class ChunkKey(NamedTuple):
+    """One row of metric_chunk."""
+
+    series: SeriesKey
+    first_position: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreshChunk:
+    """A small chunk that no merge has seen; its writer's last commit was `quiet_ms` ago. See `settling`."""
+
+    key: ChunkKey
+    count: int
+    quiet_ms: int
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Chunks of one series, in order of their keys, that become fewer ones of `points` points in all."""
+
+    keys: Sequence[ChunkKey]
+    points: int
+
+    @property
+    def series(self) -> SeriesKey:
+        """Whose chunks they are."""
+        return self.keys[0].series
+
+
+def wanted_merges(chunks: Sequence[FreshChunk], *, at_once: bool = False) -> Iterator[Merge]:
+    """Yield the merges that are due among fresh chunks in order of their keys; `at_once` waits for nothing."""
+    for _, of_series in groupby(chunks, lambda chunk: chunk.key.series):
+        members = list(of_series)
+        if not at_once and len(members) < UNSETTLED_CHUNKS_MAX:
+            members = [chunk for chunk in members if chunk.settled]
+        if members and (at_once or is_due(members)):
+            yield from _bounded(members)
+
+
+def is_due(members: Sequence[FreshChunk]) -> bool:
+    """Tell whether the fresh chunks of one series are worth a merge now."""
+    return (
+        len(members) >= FRESH_CHUNKS_MAX
+        or members[0].quiet_ms >= QUIET_MS
+        or sum(chunk.count for chunk in members) >= CHUNK_POINTS_MAX
+    )
+
+
+def _bounded(members: Sequence[FreshChunk]) -> Iterator[Merge]:
+    """Cut what one transaction could not hold."""
+    keys: list[ChunkKey] = []
+    points = 0
+    for chunk in members:
+        if keys and points + chunk.count > MERGE_POINTS_MAX:
+            yield Merge(keys, points)
+            keys, points = [], 0
+        keys.append(chunk.key)
+        points += chunk.count
+    yield Merge(keys, points)
+
+
+def transactions(merges: Sequence[Merge]) -> Iterator[list[Merge]]:
+    """Put merges together that one transaction can hold."""
+    together: list[Merge] = []
+    points = 0
+    for merge in merges:
+        if together and points + merge.points > MERGE_POINTS_MAX:
+            yield together
+            together, points = [], 0
+        together.append(merge)
+        points += merge.points
+    if together:
+        yield together
+
+
+def merged_keys(inputs: Sequence[ChunkKey], outputs: int) -> list[ChunkKey]:
+    """Keys for the `outputs` chunks that replace `inputs`: theirs, and the last one's for the last.
+
+    There are never more outputs than inputs, and keys that were taken stay unlike those of any other chunk. The
+    last output, which alone may be small, so comes directly before what the writer adds later.
+    """
+    assert 1 <= outputs <= len(inputs)
+    return [*inputs[: outputs - 1], inputs[-1]]
