@@ -1,1 +1,1 @@
-"""The files that keep what is logged until the server has committed it. SPOOL.md draws them."""
+"""The files that keep what is logged until the server has committed it. README.md draws them."""

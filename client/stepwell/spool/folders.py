@@ -5,7 +5,7 @@
         writer.json            whose log this is, and where it goes
         lock                   held as long as its process lives
         ended                  there when nothing more will come
-        names points-* log-*   see SPOOL.md
+        names points-* log-*   see README.md
 """
 
 import fcntl

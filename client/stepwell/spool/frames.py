@@ -1,4 +1,4 @@
-"""Checksummed frames in append-only files: everything in a spool that is not a point. SPOOL.md draws them.
+"""Checksummed frames in append-only files: everything in a spool that is not a point. README.md draws them.
 
 frame    payload length u32 | crc32 of kind and payload u32 | kind u8 | 3 zero bytes | payload      little-endian
 """

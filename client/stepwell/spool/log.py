@@ -7,7 +7,7 @@
     log files          [Param(...)]       [1000 points]         checksummed frames
 
 To append a point, a thread reserves a slot with one atomic step and writes the record with one call; there is no lock.
-`spool_reader.py` reads the files, in this process or another one; SPOOL.md draws them.
+`reader.py` reads the files, in this process or another one; README.md draws them.
 """
 
 import contextlib

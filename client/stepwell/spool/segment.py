@@ -1,4 +1,4 @@
-"""One file of a spool's points: fixed-size records, memory-mapped. SPOOL.md draws it.
+"""One file of a spool's points: fixed-size records, memory-mapped. README.md draws it.
 
 record    step i64 | timestamp ms i64 | value f64 | unused u32 | mark u32      32 bytes, little-endian
 

@@ -44,7 +44,7 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where bytes are: `key` is a name below `root`; see `store/content_roots.py` for the forms of roots."""
+    """Where bytes are: `key` is a name below `root`; see `store/content/roots.py` for the forms of roots."""
 
     root: str
     key: str

@@ -1,6 +1,6 @@
 """Which paths artifacts may have: plain relative ones that every file system and bucket can hold.
 
-The client refuses the same paths before it sends anything (client/stepwell/artifact_paths.py).
+The client refuses the same paths before it sends anything (client/stepwell/files/paths.py).
 """
 
 import re

@@ -88,7 +88,7 @@ class SeriesService:
     ) -> AsyncIterator[tuple[int, SampledSeries]]:
         """Yield samples of series, in order of runs and then of keys, with run number * keys + key number.
 
-        Series without points in the range are left out. See `store/sampling.py` for what a sample is.
+        Series without points in the range are left out. See `store/series/sampling.py` for what a sample is.
 
         Raises:
             InvalidArgumentError: too many runs, keys or buckets, or bounds that leave nothing.

@@ -136,5 +136,5 @@ def s3_root(location: str) -> str:
 def without_run(artifact_uri: str) -> str:
     """Return the location of the experiment from the URI of its run: without /<run id>/artifacts."""
     location, _, run_id = artifact_uri.removesuffix("/artifacts").rpartition("/")
-    UUID(hex=run_id)  # a run's URI always ends so; see store/runs.py
+    UUID(hex=run_id)  # a run's URI always ends so; see store/tracking/runs.py
     return location

@@ -51,7 +51,7 @@ class SeriesStore(Protocol):
     def sample(
         self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling
     ) -> AsyncIterator[Sequence[SampledSeries]]:
-        """Yield a sample of each series, several together, in order; the rules are those of `sampling.py`.
+        """Yield a sample of each series, several together, in order; the rules are those of `store/series/sampling.py`.
 
         Selections differ only in their bounds.
 

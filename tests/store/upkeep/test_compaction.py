@@ -23,7 +23,7 @@ from stepwell_server.store.upkeep import compactor as compactor_module
 from stepwell_server.store.upkeep import merging
 from stepwell_server.store.upkeep.compactor import Compactor, compact, compact_now, set_paused
 from tests.harness.processes import stepwell_command
-from tests.store.test_commit import Log, commit, history, new_run, opened, rows
+from tests.store.ingest.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
 LOCKS = """

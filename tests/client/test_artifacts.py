@@ -19,9 +19,9 @@ from stepwell import MlflowClient
 from stepwell.entities import FileInfo
 from stepwell.files import options, outbox, progress
 from stepwell.wire.connection import Connection
+from tests.client.conftest import Script
 from tests.harness.client_errors import refused
 from tests.harness.s3 import free_port
-from tests.wire.conftest import Script
 
 pytestmark = pytest.mark.usefixtures("tracking_uri", "spool")
 

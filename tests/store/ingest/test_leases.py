@@ -16,7 +16,7 @@ from stepwell_server.store.ingest.leases import ADVISORY_LOCK_KEY, PostgresLease
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.runs import PostgresRunStore
-from tests.store.test_commit import Log
+from tests.store.ingest.test_commit import Log
 
 AN_HOUR_MS = 3_600_000
 START_MS = 1_000
