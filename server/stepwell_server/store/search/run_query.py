@@ -14,7 +14,7 @@ Candidates are filtered and sorted. Filters are evaluated run by run, by probes 
 OFFSET 0 keep the planner from making joins of whole tables of this: what it believes of filters is often wrong by
 orders of magnitude. So what a page costs is bounded: the counts, the walk, and then an intersection.
 
-The index of latest values knows settled runs only (ingest/value_index.py); the others, which are few, are looked at beside it.
+The index of latest values (ingest/value_index.py) knows settled runs only; the others are few and looked at beside it.
 """
 
 from collections.abc import Sequence
