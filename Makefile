@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: help install serve test check format chaos bench compare compare-log-calls protos clean
+.PHONY: help install serve dist test check format chaos bench compare compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -22,6 +22,9 @@ install: .venv/installed  ## make .venv with everything that development needs
 
 serve: .venv/installed  ## start a server on the embedded PostgreSQL and print its tracking URI
 	$(BIN)/stepwell server
+
+dist: .venv/installed  ## build the wheel, which pip can install anywhere
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: .venv/installed  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -5,11 +5,20 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from stepwell import __version__
+from stepwell.extras import install_hint
 
 if TYPE_CHECKING:
     import click
 
 COMMANDS_GROUP = "stepwell.commands"
+# What people type who come from MLflow, and what to do instead.
+ELSEWHERE = {
+    "db": "the server brings its database up to date by itself when it starts",
+    "doctor": "`stepwell --version` shows the version; `stepwell sync` shows what waits here",
+    "deployments": "Stepwell deploys nothing",
+    "gateway": "Stepwell has no gateway to language models",
+    "recipes": "Stepwell has no recipes",
+}
 
 
 def main() -> None:
@@ -18,31 +27,47 @@ def main() -> None:
         import click
     except ModuleNotFoundError:
         sys.exit(
-            "The command line needs more than the client: pip install 'stepwell[server]' (or 'stepwell[cli]')."
+            f"The command line needs more than the client: {install_hint('cli')} (or [server] for the server)."
         )
-    group = click.Group("stepwell", help="Stepwell, an experiment tracker whose log calls never wait.")
+    group = click.Group(
+        "stepwell",
+        help="Stepwell, an experiment tracker whose log calls never wait.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     for command in entry_points(group=COMMANDS_GROUP):
         try:
             group.add_command(command.load(), command.name)
         except ModuleNotFoundError as missing:
             group.add_command(_unavailable(command.name, missing.name or "a module"))
+    for name, instead in ELSEWHERE.items():
+        if name not in group.commands:
+            group.add_command(_elsewhere(name, instead))
     click.version_option(__version__, prog_name="stepwell")(group)()
 
 
 def _unavailable(name: str, module: str) -> "click.Command":
     """Return a stand-in for a command whose part of Stepwell is not installed."""
+    hint = install_hint("server")
+    return _stand_in(name, f"'{name}' needs {module}, which is missing: {hint}.", f"Not installed: {hint}.")
+
+
+def _elsewhere(name: str, instead: str) -> "click.Command":
+    """Return a stand-in, not listed, for a command that only MLflow has."""
+    command = _stand_in(name, f"There is no command '{name}': {instead}.", instead)
+    command.hidden = True
+    return command
+
+
+def _stand_in(name: str, message: str, help_text: str) -> "click.Command":
     import click
 
     def explain(arguments: tuple[str, ...]) -> None:
-        raise click.ClickException(
-            f"'{name}' needs {module}, which is missing: pip install 'stepwell[server]'."
-        )
+        raise click.ClickException(message)
 
-    anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
     return click.Command(
         name,
         callback=explain,
-        params=[anything],
-        help="Not installed: pip install 'stepwell[server]'.",
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        help=help_text,
         context_settings={"ignore_unknown_options": True},
     )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepwell import entities
+from stepwell import entities, extras
 from stepwell.errors import StepwellException, invalid
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _digest_of_frame(df: "pandas.DataFrame") -> str:
         from pandas.util import hash_pandas_object
     except ModuleNotFoundError:
         raise StepwellException(
-            "A data frame without pandas? pip install 'stepwell[pandas]'.", "NOT_IMPLEMENTED"
+            f"A data frame without pandas? {extras.install_hint('pandas')}.", "NOT_IMPLEMENTED"
         ) from None
     rows = (
         df

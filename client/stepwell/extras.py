@@ -1,21 +1,48 @@
-"""Modules that the light client does not bring along; imported only when they are asked for."""
+"""What the light client does not bring along: imported when it is asked for; how to install it when it is missing."""
 
+import json
 from importlib import import_module
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from stepwell.errors import StepwellException
 
 
-def load(module: str, purpose: str, requirement: str) -> Any:
+def load(module: str, purpose: str, extra: str) -> Any:
     """Import a module that `purpose` needs.
 
     Raises:
-        StepwellException: NOT_IMPLEMENTED when it is missing; the message says that `requirement` has to be installed.
+        StepwellException: NOT_IMPLEMENTED when it is missing; the message says how the extra is installed.
     """
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
         raise StepwellException(
-            f"{purpose} needs {missing.name}, which is not installed: pip install '{requirement}'.",
+            f"{purpose} needs {missing.name}, which is not installed: {install_hint(extra)}.",
             "NOT_IMPLEMENTED",
         ) from None
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that adds an extra to this installation, from where it came: checkout, wheel or index."""
+    origin = _origin()
+    if origin is None:
+        return f"pip install 'stepwell[{extra}]'"
+    place = unquote(urlsplit(str(origin["url"])).path)
+    editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+    return f"pip install {editable}'{place}[{extra}]'"
+
+
+def _origin() -> dict[str, Any] | None:
+    """Return where the distribution was installed from, as PEP 610 records it; None for an index."""
+    from importlib.metadata import (  # takes longer than the rest of the package
+        PackageNotFoundError,
+        distribution,
+    )
+
+    try:
+        text = distribution("stepwell").read_text("direct_url.json")
+        origin = json.loads(text or "null")
+    except (PackageNotFoundError, ValueError):
+        return None
+    return origin if isinstance(origin, dict) and str(origin.get("url", "")).startswith("file:") else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Literal
 
-from stepwell import experiments
+from stepwell import experiments, extras
 from stepwell.client import StepwellClient
 from stepwell.entities import Run, ViewType
 from stepwell.errors import StepwellException, invalid
@@ -97,7 +97,7 @@ def _data_frame(runs: Sequence[Run]) -> "pandas.DataFrame":
         import pandas
     except ModuleNotFoundError:
         raise StepwellException(
-            "search_runs returns a pandas data frame, and pandas is missing: pip install 'stepwell[pandas]', or "
+            f"search_runs returns a pandas data frame, and pandas is missing: {extras.install_hint('pandas')}, or "
             "search_runs(..., output_format='list').",
             "NOT_IMPLEMENTED",
         ) from None

@@ -83,3 +83,12 @@ def test_what_goes_wrong_is_one_line() -> None:
         assert answer.exit_code != 0
         assert text in answer.output
         assert "Traceback" not in answer.output
+
+
+def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    run_id = StepwellClient().create_run("0").info.run_id
+    (tmp_path / "a.txt").write_text("a")
+    assert run("log", "-r", run_id, "-a", "in", str(tmp_path / "a.txt")).exit_code == 0
+    answer = run("list", "-r", run_id, "-a", "nothere")
+    assert (answer.exit_code, "no artifact 'nothere'" in answer.output) == (1, True)
+    assert run("list", "-r", run_id[:14], "-a", "in/a.txt").output.split() == ["1", "in/a.txt"]

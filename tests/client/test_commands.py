@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import stepwell as mlflow
 from stepwell.commands.experiments import experiments
 from stepwell.commands.runs import runs
+from stepwell.runs import new
+from stepwell.wire.calls import Calls
+from tests.client.conftest import Script
 
 pytestmark = pytest.mark.usefixtures("tracking_uri")
 
@@ -71,7 +75,7 @@ def test_runs(tmp_path: Path, new_run: Callable[..., str]) -> None:
     first, second = new_run("first", 1.0), new_run("second", 2.0)
     number = mlflow.get_run(first).info.experiment_id
     listed = call("runs", "list", "-x", number, "--order-by", "metrics.loss DESC", "--column", "metrics.loss")
-    assert listed.index(second) < listed.index(first)
+    assert listed.index(second[:12]) < listed.index(first[:12])
     assert [
         one["info"]["run_id"]
         for one in call_json("runs", "list", "-x", number, "--filter", "metrics.loss < 4")
@@ -101,3 +105,66 @@ def test_runs(tmp_path: Path, new_run: Callable[..., str]) -> None:
     assert "restored" in call("runs", "restore", "--run-id", first)
     assert len(call_json("runs", "list", "-x", number)) == 2
     assert "no run with id" in call("runs", "show", "--run-id", "0" * 32, code=1)
+
+
+def test_runs_are_listed_whole_and_a_limit_says_that_there_are_more(new_run: Callable[..., str]) -> None:
+    ids = [new_run(f"run {number}", 1.0) for number in range(3)]
+    number = mlflow.get_run(ids[0]).info.experiment_id
+    assert [one["info"]["run_id"] for one in call_json("runs", "list", "-x", number)] == ids[::-1]
+    result = CliRunner().invoke(runs, ["list", "-x", number, "--limit", "2", "--json"])
+    assert [one["info"]["run_id"] for one in json.loads(result.stdout)] == ids[:0:-1]
+    assert "more than these 2" in result.stderr
+    assert "more than" not in call("runs", "list", "-x", number, "--limit", "3")
+    everywhere = CliRunner().invoke(runs, ["list", "--limit", "5", "--json"])
+    assert len(json.loads(everywhere.stdout)) == 5
+
+
+def test_a_column_that_no_run_has_is_an_error(new_run: Callable[..., str]) -> None:
+    number = mlflow.get_run(new_run("one", 1.0)).info.experiment_id
+    assert "None of the runs has 'metrics.nosuch'" in call(
+        "runs", "list", "-x", number, "--column", "metrics.nosuch", code=1
+    )
+
+
+def test_the_beginning_of_an_id_is_enough(new_run: Callable[..., str], tracking_uri: str) -> None:
+    run_id = new_run("one", 1.0)
+    assert call_json("runs", "show", run_id[:12])["info"]["run_id"] == run_id
+    nobody = "0" * 31 if not run_id.startswith("0") else "f" * 31
+    assert "No run's id begins with" in call("runs", "show", nobody, code=1)
+    twins = [f"abcdef{'0' * 25}{end}" for end in "12"]
+    for twin in twins:
+        Calls(tracking_uri).create_run(new.spec(twin, None, "twin", {}))
+    assert all(twin in call("runs", "show", "abcdef000000", code=1) for twin in twins)
+
+
+def test_a_run_is_shown_with_its_data_files_and_children() -> None:
+    with mlflow.start_run() as parent:
+        mlflow.log_text("hello", "notes/hello.txt")
+        mlflow.log_input(mlflow.data.from_numpy(np.arange(3), name="numbers"))
+        with mlflow.start_run(nested=True, run_name="inner") as child:
+            pass
+    shown = call("runs", "show", parent.info.run_id)
+    assert "dataset numbers" in shown
+    assert "artifact notes/" in shown
+    assert "child inner" in shown
+    plain = call_json("runs", "show", parent.info.run_id)
+    assert plain["children"] == [child.info.run_id]
+    assert plain["datasets"][0]["dataset"]["name"] == "numbers"
+    assert [info["path"] for info in plain["artifacts"]] == ["notes"]
+
+
+def test_every_command_takes_a_server_and_h(script: Script, tracking_uri: str) -> None:
+    for group in GROUPS.values():
+        for name, command in group.commands.items():
+            assert any("--tracking-uri" in option.opts for option in command.params), name
+            assert "--tracking-uri" in call(group.name, name, "-h")
+    away = {"STEPWELL_TRACKING_URI": "grpc://127.0.0.1:1"}
+    text = "import sys; from stepwell.cli import main; sys.argv[1:] = sys.argv[1:]; main()"
+    listed = script(text, "experiments", "list", "--json", "--tracking-uri", tracking_uri, **away)
+    assert "Default" in [one["name"] for one in json.loads(listed.stdout)], listed.stderr
+
+
+def test_what_only_mlflow_has_is_named(script: Script) -> None:
+    answer = script("from stepwell.cli import main; main()", "db", "upgrade")
+    assert answer.returncode == 1
+    assert "by itself when it starts" in answer.stderr

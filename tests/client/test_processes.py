@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import stepwell as mlflow
-from stepwell import MlflowClient
+from stepwell import MlflowClient, extras
 from tests.harness.processes import ServerProcess
 
 LOG_AND_END = """
@@ -201,4 +201,4 @@ stepwell.log_metric("x", 1, run_id="0" * 32)
 def test_the_command_line_says_what_is_missing() -> None:
     text = "import sys; sys.modules['click'] = None; from stepwell.cli import main; main()"
     answer = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert (answer.returncode, "pip install 'stepwell[server]'" in answer.stderr) == (1, True)
+    assert (answer.returncode, extras.install_hint("cli") in answer.stderr) == (1, True)

@@ -134,7 +134,10 @@ def _matches(value: str, kind: ex.PatternKind, pattern: str) -> bool:
     if kind is ex.PatternKind.REGEXP:
         return re.search(pattern, value) is not None
     flags = re.DOTALL | (re.IGNORECASE if kind is ex.PatternKind.ILIKE else 0)
-    parts = [{"%": ".*", "_": "."}.get(character, re.escape(character)) for character in pattern]
+    parts = [
+        {"%": ".*", "_": "."}.get(found, re.escape(found.removeprefix("\\") or found))
+        for found in re.findall(r"\\.|.", pattern, re.DOTALL)
+    ]
     return re.fullmatch("".join(parts), value, flags) is not None
 
 

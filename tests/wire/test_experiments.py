@@ -1,5 +1,8 @@
+from collections.abc import Callable
+
 import grpc.aio
 import pytest
+from google.protobuf.message import Message
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
@@ -118,3 +121,25 @@ async def test_wrong_listings_are_refused(experiments: ExperimentServiceStub) ->
             await page(experiments, size, "")
     async with invalid("view type"):
         await page(experiments, 1, "", 99)
+
+
+@pytest.mark.parametrize(
+    ("method", "request_type"),
+    [
+        ("UpdateExperiment", pb.UpdateExperimentRequest),
+        ("DeleteExperimentTag", pb.DeleteExperimentTagRequest),
+        ("DeleteExperiment", pb.DeleteExperimentRequest),
+        ("RestoreExperiment", pb.RestoreExperimentRequest),
+    ],
+)
+async def test_what_changes_an_experiment_names_it(
+    experiments: ExperimentServiceStub, method: str, request_type: Callable[[], Message]
+) -> None:
+    async with invalid("set experiment_id"):
+        await getattr(experiments, method)(request_type())
+
+
+async def test_default_stays(experiments: ExperimentServiceStub) -> None:
+    async with invalid("Default stays"):
+        await experiments.DeleteExperiment(pb.DeleteExperimentRequest(experiment_id=0))
+    assert (await get(experiments, experiment_id=0)).lifecycle_stage == pb.LIFECYCLE_STAGE_ACTIVE

@@ -19,9 +19,9 @@ def search(channel: grpc.aio.Channel) -> SearchServiceStub:
     return SearchServiceStub(channel)
 
 
-async def new_run(channel: grpc.aio.Channel, name: str, **tags: str) -> str:
+async def new_run(channel: grpc.aio.Channel, name: str, experiment_id: int = 0, **tags: str) -> str:
     given = [pb.Tag(key=key, value=value) for key, value in tags.items()]
-    spec = pb.RunSpec(run_id=uuid4().hex, experiment_id=0, name=name, tags=given)
+    spec = pb.RunSpec(run_id=uuid4().hex, experiment_id=experiment_id, name=name, tags=given)
     return (await RunServiceStub(channel).CreateRun(pb.CreateRunRequest(spec=spec))).run.info.run_id
 
 
@@ -40,8 +40,8 @@ async def names(search: SearchServiceStub, filter_: str = "", **fields: object) 
             return found
 
 
-async def change(search: SearchServiceStub, filter_: str, **what: object) -> int:
-    request = search_pb2.ChangeRunsRequest(experiment_ids=[0], filter=filter_, **what)
+async def change(search: SearchServiceStub, filter_: str, experiment_id: int = 0, **what: object) -> int:
+    request = search_pb2.ChangeRunsRequest(experiment_ids=[experiment_id], filter=filter_, **what)
     return (await search.ChangeRuns(request)).runs
 
 
@@ -91,8 +91,11 @@ async def test_many_runs_change_at_once(channel: grpc.aio.Channel, search: Searc
     assert await change(search, "run_name = 'run 3'", restore=search_pb2.RestoreRuns()) == 1
     assert await names(search) == ["run 0", "run 2", "run 3", "run 4"]
     experiments = ExperimentServiceStub(channel)
-    await experiments.DeleteExperiment(pb.DeleteExperimentRequest(experiment_id=0))
-    assert await change(search, "run_id IS NOT NULL", restore=search_pb2.RestoreRuns()) == 0
+    answer = await experiments.CreateExperiment(pb.CreateExperimentRequest(name="gone"))
+    gone = answer.experiment.experiment_id
+    await new_run(channel, "run 6", gone)
+    await experiments.DeleteExperiment(pb.DeleteExperimentRequest(experiment_id=gone))
+    assert await change(search, "run_id IS NOT NULL", gone, restore=search_pb2.RestoreRuns()) == 0
 
 
 async def test_wrong_searches_are_refused(channel: grpc.aio.Channel, search: SearchServiceStub) -> None:

@@ -1,28 +1,17 @@
 """The command `stepwell artifacts`: list, download, log and rm."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
-from stepwell import StepwellClient, StepwellException
+from stepwell import StepwellClient, StepwellException, settings
 from stepwell import artifacts as artifact_calls
+from stepwell.commands import finding
+from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, print_json
 from stepwell.entities import FileInfo
 from stepwell.files import paths
-
-
-class _Group(click.Group):
-    """A group whose commands show what went wrong as one line."""
-
-    def invoke(self, context: click.Context) -> Any:
-        """Run a command."""
-        try:
-            return super().invoke(context)
-        except StepwellException as failure:
-            raise click.ClickException(failure.message) from failure
-
 
 _run = click.option("--run-id", "-r", required=True, metavar="ID", help="The run.")
 _path = click.option(
@@ -34,17 +23,16 @@ _path = click.option(
 )
 
 
-@click.group(cls=_Group)
+@click.group(cls=Commands)
 @click.option(
     "--tracking-uri",
-    envvar=["STEPWELL_TRACKING_URI", "MLFLOW_TRACKING_URI"],
     metavar="URI",
-    help="The server.  [default: grpc://127.0.0.1:50051]",
+    help="The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]",
 )
-@click.pass_context
-def artifacts(context: click.Context, tracking_uri: str | None) -> None:
+def artifacts(tracking_uri: str | None) -> None:
     """Files of runs."""
-    context.obj = _deferred(tracking_uri)
+    if tracking_uri is not None:
+        settings.set_tracking_uri(tracking_uri)
 
 
 @artifacts.command("list")
@@ -52,12 +40,13 @@ def artifacts(context: click.Context, tracking_uri: str | None) -> None:
 @_path
 @click.option("--recursive", "-R", is_flag=True, help="Also what is in its folders.")
 @as_json
-@click.pass_obj
-def list_(
-    client: Callable[[], StepwellClient], run_id: str, artifact_path: str, recursive: bool, as_json: bool
-) -> None:
+def list_(run_id: str, artifact_path: str, recursive: bool, as_json: bool) -> None:
     """List a folder: size in bytes and path; folders end with a slash."""
-    found = _found(client(), run_id, paths.check_folder(artifact_path), recursive)
+    client, folder = StepwellClient(), paths.check_folder(artifact_path)
+    run_id = finding.whole_run_id(run_id, client)
+    found = list(_found(client, run_id, folder, recursive))
+    if not found and folder:
+        found = _file(client, run_id, folder)
     if as_json:
         print_json([info.to_dictionary() for info in found])
         return
@@ -78,9 +67,7 @@ def list_(
     help="Local folder, made if missing.",
 )
 @as_json
-@click.pass_obj
 def download(
-    client: Callable[[], StepwellClient],
     run_id: str | None,
     artifact_path: str,
     artifact_uri: str | None,
@@ -92,10 +79,9 @@ def download(
         raise click.UsageError("Give either --run-id or --artifact-uri.")
     path = artifact_calls.download_artifacts(
         artifact_uri,
-        run_id,
+        finding.whole_run_id(run_id) if run_id else None,
         artifact_path or None if run_id else None,
         dst_path,
-        client().tracking_uri if run_id else None,
     )
     if as_json:
         print_json({"path": path})
@@ -110,17 +96,17 @@ def download(
     "local_paths", metavar="PATHS...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
 @as_json
-@click.pass_obj
 def log(
-    client: Callable[[], StepwellClient],
     run_id: str,
     artifact_path: str | None,
     local_paths: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Log files and folders under their names."""
+    client = StepwellClient()
+    run_id = finding.whole_run_id(run_id, client)
     for path in local_paths:
-        client().log_artifact(run_id, path, artifact_path)
+        client.log_artifact(run_id, path, artifact_path)
     if as_json:
         print_json({"run_id": run_id, "logged": len(local_paths)})
 
@@ -131,9 +117,7 @@ def log(
 @click.option("--all", "everything", is_flag=True, help="Everything that the run has, instead of a path.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 @as_json
-@click.pass_obj
 def rm(
-    client: Callable[[], StepwellClient],
     run_id: str,
     artifact_path: str | None,
     everything: bool,
@@ -143,10 +127,12 @@ def rm(
     """Remove a file or a folder, for good."""
     if (artifact_path is None) != everything:
         raise click.UsageError("Give either --artifact-path or --all.")
+    client = StepwellClient()
+    run_id = finding.whole_run_id(run_id, client)
     what = "all artifacts" if everything else repr(artifact_path)
     if not yes:
         click.confirm(f"Remove {what} of run {run_id} for good?", abort=True)
-    count = client().delete_artifacts(run_id, artifact_path)
+    count = client.delete_artifacts(run_id, artifact_path)
     if as_json:
         print_json({"run_id": run_id, "removed": count})
     else:
@@ -155,16 +141,20 @@ def rm(
         raise StepwellException(f"Run {run_id} has no artifact {artifact_path!r}.", "RESOURCE_DOES_NOT_EXIST")
 
 
-def _deferred(tracking_uri: str | None) -> Callable[[], StepwellClient]:
-    """Return what makes the client: only for commands that run, so that --help needs no server's address."""
-    return lambda: StepwellClient(tracking_uri)
-
-
 def _found(client: StepwellClient, run_id: str, folder: str, recursive: bool) -> Iterator[FileInfo]:
     for info in client.list_artifacts(run_id, folder):
         yield info
         if recursive and info.is_dir:
             yield from _found(client, run_id, info.path, recursive)
+
+
+def _file(client: StepwellClient, run_id: str, path: str) -> list[FileInfo]:
+    """Return the one file at a path; StepwellException when there is none."""
+    folder = path.rpartition("/")[0]
+    for info in client.list_artifacts(run_id, folder):
+        if info.path == path:
+            return [info]
+    raise StepwellException(f"Run {run_id} has no artifact {path!r}.", "RESOURCE_DOES_NOT_EXIST")
 
 
 def _line(info: FileInfo) -> str:

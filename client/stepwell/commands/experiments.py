@@ -10,13 +10,14 @@ import click
 from stepwell import experiments as fluent
 from stepwell.client import StepwellClient
 from stepwell.commands import finding, output
+from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell.entities import Experiment, Run
 
 _id = click.option("--experiment-id", "-x", required=True, help="The experiment's id.")
 
 
-@click.group()
+@click.group(cls=Commands)
 def experiments() -> None:
     """Create, find, change and export experiments."""
 
@@ -39,12 +40,12 @@ def create(experiment_name: str, artifact_location: str | None, as_json: bool) -
 @finding.view
 @finding.filter_string
 @finding.order_by
-@finding.max_results
+@finding.limit
 @as_json
 @reporting
-def list_(view: str, filter_string: str, order_by: Sequence[str], max_results: int, as_json: bool) -> None:
+def list_(view: str, filter_string: str, order_by: Sequence[str], limit: int | None, as_json: bool) -> None:
     """List experiments, newest first."""
-    found = fluent.search_experiments(finding.VIEWS[view], max_results, filter_string, list(order_by))
+    found = fluent.search_experiments(finding.VIEWS[view], limit, filter_string, list(order_by))
     _print(found, as_json)
 
 
@@ -83,7 +84,8 @@ def rename(experiment_id: str, new_name: str, as_json: bool) -> None:
 def delete(experiment_id: str, as_json: bool) -> None:
     """Delete an experiment with its runs; it can be restored."""
     StepwellClient().delete_experiment(experiment_id)
-    _done(as_json, f"Experiment {experiment_id} is deleted", experiment_id)
+    restore_it = f"stepwell experiments restore --experiment-id {experiment_id}"
+    _done(as_json, f"Experiment {experiment_id} is deleted; '{restore_it}' brings it back.", experiment_id)
 
 
 @experiments.command()

@@ -1,5 +1,6 @@
 """Options that say what to find, and finding it page by page."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import click
 
 from stepwell.client import StepwellClient
+from stepwell.commands import output
 from stepwell.entities import Experiment, Run, ViewType
 
 PAGE_SIZE = 1_000
+# What may be the beginning of a run's id; fewer digits are rather a mistake.
+PREFIX = re.compile("[0-9a-f]{4,31}")
+PREFIX_RUNS_SHOWN = 3
 VIEWS = {"active_only": ViewType.ACTIVE_ONLY, "deleted_only": ViewType.DELETED_ONLY, "all": ViewType.ALL}
 
 view = click.option(
@@ -22,8 +27,8 @@ view = click.option(
 )
 filter_string = click.option("--filter", "filter_string", default="", help="Which ones; see docs/search.md.")
 order_by = click.option("--order-by", multiple=True, help="For example 'metrics.loss DESC'; may be repeated.")
-max_results = click.option(
-    "--max-results", type=click.IntRange(1), default=100, show_default=True, help="How many at most."
+limit = click.option(
+    "--limit", "--max-results", type=click.IntRange(1), help="How many at most; all of them if not given."
 )
 experiment_id = click.option("--experiment-id", "-x", help="The experiment's id.")
 experiment_name = click.option("--experiment-name", "-n", help="The experiment's name.")
@@ -38,9 +43,32 @@ def run_id(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_run_id(run: str | None, option: str | None, **others: Any) -> Any:
         if (run is None) == (option is None):
             raise click.UsageError("Give the id of one run.")
-        return command(run_id=run or option, **others)
+        return command(run_id=whole_run_id(run or option or ""), **others)
 
-    return with_run_id
+    return output.reporting(with_run_id)
+
+
+def whole_run_id(given: str, client: StepwellClient | None = None) -> str:
+    """Return the id of the one run whose id is `given`, or begins so.
+
+    Raises:
+        click.ClickException: no run's id begins so, or several do.
+    """
+    prefix = given.strip().lower()
+    if not PREFIX.fullmatch(prefix):
+        return given
+    found = (client or StepwellClient()).search_runs(
+        None, f"run_id LIKE '{prefix}%'", ViewType.ALL, PREFIX_RUNS_SHOWN + 1
+    )
+    if len(found) == 1:
+        return found[0].info.run_id
+    if not found:
+        raise click.ClickException(
+            f"No run's id begins with {given!r}; `stepwell runs list` shows those there are."
+        )
+    ids = ", ".join(run.info.run_id for run in found[:PREFIX_RUNS_SHOWN])
+    more = " and more" if len(found) > PREFIX_RUNS_SHOWN else ""
+    raise click.ClickException(f"Several runs' ids begin with {given!r}: {ids}{more}. Give more of it.")
 
 
 def of_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,6 +89,13 @@ def the_experiment(
     if found is None:
         raise click.ClickException(f"There is no experiment {experiment_name!r}.")
     return found
+
+
+def experiment_ids(experiment_id: str | None, experiment_name: str | None) -> list[str] | None:
+    """Return the id of the experiment that the options name; None, which means all, if they name none."""
+    if experiment_id is None and experiment_name is None:
+        return None
+    return [the_experiment(experiment_id, experiment_name).experiment_id]
 
 
 def runs_of(

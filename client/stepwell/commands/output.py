@@ -14,6 +14,7 @@ from stepwell.entities import Run
 from stepwell.errors import StepwellException
 
 PIPE_COLUMNS = 1_000
+SHORT_ID_CHARS_MIN = 12  # among a million runs, the chance that two begin so is one in 500
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -53,6 +54,14 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json_to
     if not console.is_terminal:
         console = Console(width=PIPE_COLUMNS)
     console.print(table)
+
+
+def short_ids(run_ids: Sequence[str]) -> list[str]:
+    """Return the beginnings of ids that tell them apart; commands take them for the whole ids."""
+    length = SHORT_ID_CHARS_MIN
+    while length < 32 and len({run_id[:length] for run_id in run_ids}) < len(set(run_ids)):
+        length += 1
+    return [run_id[:length] for run_id in run_ids]
 
 
 def shown(value: Any) -> str:

@@ -9,15 +9,16 @@ import click
 
 from stepwell.client import StepwellClient
 from stepwell.commands import finding, output
+from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
-from stepwell.entities import Metric, Run, RunStatus
+from stepwell.entities import PARENT_RUN_TAG, Metric, Run, RunStatus
 
 TAIL_PAUSE_S = 1.0
 # Differs between any two runs.
 ALWAYS_DIFFERENT = frozenset({"run_id", "artifact_uri"})
 
 
-@click.group()
+@click.group(cls=Commands)
 def runs() -> None:
     """Find, show, compare, change, follow and export runs."""
 
@@ -27,7 +28,7 @@ def runs() -> None:
 @finding.filter_string
 @finding.order_by
 @finding.view
-@finding.max_results
+@finding.limit
 @click.option(
     "--column", multiple=True, help="One more column, such as metrics.loss or params.lr; may be repeated."
 )
@@ -39,18 +40,39 @@ def list_(
     filter_string: str,
     order_by: Sequence[str],
     view: str,
-    max_results: int,
+    limit: int | None,
     column: Sequence[str],
     as_json: bool,
 ) -> None:
-    """List the runs of an experiment, latest start first."""
-    experiment = finding.the_experiment(experiment_id, experiment_name)
-    found = finding.runs_of([experiment.experiment_id], filter_string, view, order_by, max_results)
+    """List runs, latest start first: those of an experiment, or of all if none is named."""
+    ids = finding.experiment_ids(experiment_id, experiment_name)
+    order = order_by or ["start_time DESC"]
+    found = list(finding.runs_of(ids, filter_string, view, order, None if limit is None else limit + 1))
+    more = limit is not None and len(found) > limit
+    found = found[:limit]
     if as_json:
         output.print_json([output.plain_run(run) for run in found])
-        return
-    columns = ("run_id", "run_name", "status", "start_time", *column)
-    output.print_rows(columns, [_row(run, column) for run in found], json_too=False)
+    else:
+        _print_table(found, column)
+    if more:
+        click.echo(f"There are more than these {limit}: give a larger --limit, or none.", err=True)
+
+
+def _print_table(found: Sequence[Run], columns: Sequence[str]) -> None:
+    rows = [_fields(run) for run in found]
+    for name in columns:
+        if rows and not any(name in row for row in rows):
+            raise click.ClickException(
+                f"None of the runs has {name!r}. Columns are params.KEY, metrics.KEY, tags.KEY or fields of a run "
+                "(user_id, end_time, ...)."
+            )
+    ids = output.short_ids([run.info.run_id for run in found])
+    names = ("run_name", "status", "start_time", *columns)
+    output.print_rows(
+        ("run_id", *names),
+        [(short, *(row.get(name) for name in names)) for short, row in zip(ids, rows, strict=True)],
+        json_too=False,
+    )
 
 
 @runs.command()
@@ -58,12 +80,30 @@ def list_(
 @as_json
 @reporting
 def show(run_id: str, as_json: bool) -> None:
-    """Show a run with its params, tags and latest metrics."""
-    run = StepwellClient().get_run(run_id)
+    """Show a run: params, tags, latest metrics, data sets, artifacts and child runs."""
+    client = StepwellClient()
+    run = client.get_run(run_id)
+    artifacts = client.list_artifacts(run_id)
+    children = list(
+        finding.runs_of(
+            [run.info.experiment_id], f"tags.`{PARENT_RUN_TAG}` = '{run_id}'", "all", ["start_time"], None
+        )
+    )
     if as_json:
-        output.print_json(output.plain_run(run))
-    else:
-        output.print_rows(("field", "value"), _fields(run).items(), json_too=False)
+        output.print_json(
+            {
+                **output.plain_run(run),
+                "datasets": [given.to_dictionary() for given in run.inputs.dataset_inputs],
+                "artifacts": [info.to_dictionary() for info in artifacts],
+                "children": [child.info.run_id for child in children],
+            }
+        )
+        return
+    fields = list(_fields(run).items())
+    fields += [(f"dataset {it.dataset.name}", it.dataset.digest) for it in run.inputs.dataset_inputs]
+    fields += [(f"artifact {it.path}{'/' if it.is_dir else ''}", it.file_size) for it in artifacts]
+    fields += [(f"child {child.info.run_name}", child.info.run_id) for child in children]
+    output.print_rows(("field", "value"), fields, json_too=False)
 
 
 runs.add_command(show, "describe")  # MLflow's name for it
@@ -82,6 +122,7 @@ def diff(run_ids: Sequence[str], everything: bool, as_json: bool) -> None:
     if len(run_ids) < 2:
         raise click.UsageError("Give the ids of at least two runs.")
     client = StepwellClient()
+    run_ids = [finding.whole_run_id(run_id, client) for run_id in run_ids]
     fields = [_fields(client.get_run(run_id)) for run_id in run_ids]
     names = list(dict.fromkeys(name for one in fields for name in one))
     rows = [(name, [one.get(name) for one in fields]) for name in names]
@@ -89,7 +130,7 @@ def diff(run_ids: Sequence[str], everything: bool, as_json: bool) -> None:
     if as_json:
         output.print_json({name: dict(zip(run_ids, values, strict=True)) for name, *values in different})
     else:
-        output.print_rows(("field", *run_ids), different, json_too=False)
+        output.print_rows(("field", *output.short_ids(run_ids)), different, json_too=False)
 
 
 @runs.command()
@@ -138,7 +179,7 @@ def tail(run_id: str, metric: Sequence[str], interval: float, as_json: bool) -> 
 def export(run_ids: Sequence[str], filename: TextIO, as_json: bool) -> None:
     """Write runs with their whole histories, a JSON object a line."""
     client = StepwellClient()
-    for run_id in run_ids:
+    for run_id in (finding.whole_run_id(given, client) for given in run_ids):
         run = client.get_run(run_id)
         histories = {
             key: [
@@ -165,12 +206,6 @@ def _latest_points(run_id: str, only: frozenset[str], pause_s: float) -> Iterato
         if RunStatus.is_terminated(run.info.status):
             return
         time.sleep(pause_s)
-
-
-def _row(run: Run, columns: Sequence[str]) -> list[Any]:
-    fields = _fields(run)
-    first = [fields[name] for name in ("run_id", "run_name", "status", "start_time")]
-    return [*first, *(fields.get(name) for name in columns)]
 
 
 def _is_news(name: str, values: Sequence[Any]) -> bool:

@@ -186,7 +186,7 @@ def frame(names: Mapping[str, Names], columns: Mapping[str, NDArray[Any]]) -> "p
 
 def arrow(names: Mapping[str, Names], columns: Mapping[str, NDArray[Any]]) -> "pa.Table":
     """Return columns as a pyarrow Table."""
-    pyarrow = extras.load("pyarrow", 'output_format="pyarrow"', "stepwell[export]")
+    pyarrow = extras.load("pyarrow", 'output_format="pyarrow"', "export")
     dictionaries = {
         name: pyarrow.DictionaryArray.from_arrays(
             pyarrow.array(places, pyarrow.int32()), pyarrow.array(distinct, pyarrow.string())

@@ -2,7 +2,7 @@
 
 Sampled by a thread of each run that wants them, under MLflow's names (system/cpu_utilization_percentage, ...); with a
 node id they are system/<node id>/.... Several processes of one run tell their points apart by the writer's rank.
-Needs psutil (pip install 'stepwell[system]'); GPUs are there when nvidia-ml-py and a driver are.
+Needs psutil (the extra `system`); GPUs are there when nvidia-ml-py and a driver are.
 """
 
 import threading
@@ -12,7 +12,7 @@ from functools import partial
 from logging import getLogger
 from typing import Any
 
-from stepwell import settings
+from stepwell import extras, settings
 from stepwell.delivery import record
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Run
@@ -115,8 +115,8 @@ def start(run: Run, writer: RunWriter, wanted: bool | None) -> SystemMonitor | N
         return SystemMonitor(run, writer)
     except ModuleNotFoundError as missing:
         _log.warning(
-            "No system metrics of run %s: %s is missing. pip install 'stepwell[system]'.",
-            *(run.info.run_id, missing.name),
+            "No system metrics of run %s: %s is missing. %s.",
+            *(run.info.run_id, missing.name, extras.install_hint("system")),
         )
         return None
 

@@ -64,7 +64,7 @@ def export_runs(
         StepwellException: INVALID_PARAMETER_VALUE when the folder is not empty; RESOURCE_DOES_NOT_EXIST when there is
             no such run; NOT_IMPLEMENTED without pyarrow.
     """
-    extras.load("pyarrow", "Exporting", "stepwell[export]")
+    extras.load("pyarrow", "Exporting", "export")
     if folder.exists() and any(folder.iterdir()):
         raise invalid(f"The folder {str(folder)!r} is not empty; name a new one.")
     uri = tracking_uri or settings.tracking_uri()
@@ -84,8 +84,8 @@ class _Export:
     def __init__(
         self, uri: str, folder: Path, report: ExportReport, progress: Callable[[ExportReport], None]
     ) -> None:
-        self._arrow = extras.load("pyarrow", "Exporting", "stepwell[export]")
-        self._parquet = extras.load("pyarrow.parquet", "Exporting", "stepwell[export]")
+        self._arrow = extras.load("pyarrow", "Exporting", "export")
+        self._parquet = extras.load("pyarrow.parquet", "Exporting", "export")
         self._uri = uri
         self._folder = folder
         self._progress = progress

@@ -194,7 +194,7 @@ def _line(key: str, line: str) -> tuple[str, int, int, float]:
 
 
 def _meta(path: Path) -> dict[str, Any]:
-    yaml = extras.load("yaml", "Importing an mlruns folder", "stepwell[export]")
+    yaml = extras.load("yaml", "Importing an mlruns folder", "export")
     found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) or {}
     return found
 

@@ -17,8 +17,8 @@ class ParquetFolder:
     """The folder of an export. Points come in the order of the files."""
 
     def __init__(self, folder: Path) -> None:
-        self._parquet = extras.load("pyarrow.parquet", "Importing an export", "stepwell[export]")
-        self._dataset = extras.load("pyarrow.dataset", "Importing an export", "stepwell[export]")
+        self._parquet = extras.load("pyarrow.parquet", "Importing an export", "export")
+        self._dataset = extras.load("pyarrow.dataset", "Importing an export", "export")
         if not (folder / "runs.parquet").is_file():
             raise invalid(
                 f"{str(folder)!r} is no export of Stepwell, or it was not finished: it has no runs.parquet."

@@ -21,7 +21,7 @@ class PointFiles:
 
     def __init__(self, arrow: Any, folder: Path) -> None:
         self._arrow = arrow
-        self._parquet = extras.load("pyarrow.parquet", "Exporting", "stepwell[export]")
+        self._parquet = extras.load("pyarrow.parquet", "Exporting", "export")
         self._folder = folder
         self._tables: list[Any] = []
         self._waiting = 0

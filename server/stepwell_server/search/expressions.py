@@ -104,7 +104,9 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`field LIKE pattern`; % stands for any text, _ for one character. REGEXP finds its pattern anywhere.
+    r"""`field LIKE pattern`; % stands for any text, _ for one character, \ takes the next one literally.
+
+    REGEXP finds its pattern anywhere.
 
     `place` is the character of the filter at which the pattern begins, from 0.
     """

@@ -18,6 +18,7 @@ _WORDS = {
     "LIKE": "LIKE",
     "ILIKE": "ILIKE",
     "REGEXP": "REGEXP",
+    "ESCAPE": "ESCAPE",
     "IS": "IS [NOT] NULL",
     "NULL": "NULL",
     "NUMBER": "a number",

@@ -78,18 +78,29 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             return self._counted(ex.In(field, listed, negated=negation is not None))
         return self._counted(ex.In(field, listed), negation)
 
+    def likeness(self, parts: list[Any]) -> ex.Expression:
+        field, negation, word, string, _, given = parts
+        escape = _unquoted(given) if given is not None else ""
+        if given is not None and len(escape) != 1:
+            self._refuse(given, "ESCAPE takes one character")
+        try:
+            pattern = _with_backslashes(_unquoted(string), escape)
+        except ValueError as unfinished:
+            self._refuse(string, str(unfinished))
+        return self._matching(field, negation, word, string, pattern)
+
     def pattern(self, parts: list[Any]) -> ex.Expression:
         field, negation, word, string = parts
+        return self._matching(field, negation, word, string, _unquoted(string))
+
+    def _matching(
+        self, field: ex.Field, negation: Token | None, word: Token, string: Token, pattern: str
+    ) -> ex.Expression:
         if field.value_type is not ex.ValueType.TEXT:
             self._refuse(word, f"{field} is a number; patterns are for text")
-        pattern = _unquoted(string)
-        if len(pattern) > PATTERN_CHARS_MAX:
+        if len(_unquoted(string)) > PATTERN_CHARS_MAX:
             self._refuse(string, f"the pattern is longer than {PATTERN_CHARS_MAX:,} characters")
         kind = ex.PatternKind.REGEXP if word.type == "REGEXP" else ex.PatternKind[word.type]
-        if kind is not ex.PatternKind.REGEXP and _ends_with_escape(pattern):
-            self._refuse(
-                string, r"the pattern ends with a backslash, which takes the next character; write \\"
-            )
         return self._counted(ex.Matches(field, kind, pattern, string.start_pos or 0), negation)
 
     def presence(self, parts: list[Any]) -> ex.Expression:
@@ -220,8 +231,24 @@ def _unquoted(token: Token) -> str:
     return token[1:-1].replace(quote * 2, quote)
 
 
-def _ends_with_escape(pattern: str) -> bool:
-    return (len(pattern) - len(pattern.rstrip("\\"))) % 2 == 1
+def _with_backslashes(pattern: str, escape: str) -> str:
+    """Return a pattern in which a backslash escapes, from one in which `escape` does, or nothing if it is empty.
+
+    Raises:
+        ValueError: the pattern ends with its escape.
+    """
+    translated, characters = "", iter(pattern)
+    for character in characters:
+        if character == escape:
+            character = next(characters, "")
+            if not character:
+                raise ValueError(
+                    f"the pattern ends with {escape!r}, which takes the next character literally"
+                )
+            translated += "\\" + character
+        else:
+            translated += character.replace("\\", r"\\")
+    return translated
 
 
 def _not(operand: ex.Expression) -> ex.Expression:

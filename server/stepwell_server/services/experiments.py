@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.runs import (
+    DEFAULT_EXPERIMENT_ID,
+    DEFAULT_EXPERIMENT_NAME,
     EXPERIMENTS_PAGE_SIZE_DEFAULT,
     EXPERIMENTS_PAGE_SIZE_MAX,
     Experiment,
@@ -66,6 +68,10 @@ class ExperimentService:
 
     async def delete(self, experiment_id: int) -> int:
         """Delete an experiment with its active runs; returns how many runs."""
+        if experiment_id == DEFAULT_EXPERIMENT_ID:
+            raise InvalidArgumentError(
+                f"the experiment {DEFAULT_EXPERIMENT_NAME} stays: runs without another one go there; delete its runs"
+            )
         return await self._store.delete_experiment(experiment_id)
 
     async def restore(self, experiment_id: int) -> int:

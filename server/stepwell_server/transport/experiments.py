@@ -54,24 +54,31 @@ class ExperimentServicer(runs_pb2_grpc.ExperimentServiceServicer):
     ) -> pb.UpdateExperimentResponse:
         """Change an experiment."""
         name = request.name if request.HasField("name") else None
-        updated = await self._service.update(request.experiment_id, name, parse_tags(request.tags))
+        updated = await self._service.update(_experiment_id(request), name, parse_tags(request.tags))
         return pb.UpdateExperimentResponse(experiment=experiment_to_proto(updated))
 
     async def DeleteExperimentTag(  # noqa: N802
         self, request: pb.DeleteExperimentTagRequest, context: Any
     ) -> pb.DeleteExperimentTagResponse:
         """Remove a tag."""
-        await self._service.delete_tag(request.experiment_id, request.key)
+        await self._service.delete_tag(_experiment_id(request), request.key)
         return pb.DeleteExperimentTagResponse()
 
     async def DeleteExperiment(  # noqa: N802
         self, request: pb.DeleteExperimentRequest, context: Any
     ) -> pb.DeleteExperimentResponse:
         """Delete an experiment."""
-        return pb.DeleteExperimentResponse(runs=await self._service.delete(request.experiment_id))
+        return pb.DeleteExperimentResponse(runs=await self._service.delete(_experiment_id(request)))
 
     async def RestoreExperiment(  # noqa: N802
         self, request: pb.RestoreExperimentRequest, context: Any
     ) -> pb.RestoreExperimentResponse:
         """Restore an experiment."""
-        return pb.RestoreExperimentResponse(runs=await self._service.restore(request.experiment_id))
+        return pb.RestoreExperimentResponse(runs=await self._service.restore(_experiment_id(request)))
+
+
+def _experiment_id(request: Any) -> int:
+    """Return the id that a request which changes something names; a number left out would be that of Default."""
+    if not request.HasField("experiment_id"):
+        raise InvalidArgumentError("set experiment_id to say which experiment")
+    return int(request.experiment_id)

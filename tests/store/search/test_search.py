@@ -121,7 +121,20 @@ QUOTED = st.one_of(
         lambda text: "'" + text.replace("'", "''") + "'"
     )
 )
-PATTERNS = st.sampled_from(["'a%'", "'%b_'", "'_'", "'%'", "'ABC'", "'z%'"])
+PATTERNS = st.sampled_from(
+    [
+        "'a%'",
+        "'%b_'",
+        "'_'",
+        "'%'",
+        "'ABC'",
+        "'z%'",
+        r"'a\%'",
+        r"'\%'",
+        "'a!%' ESCAPE '!'",
+        "'ab%' ESCAPE 'a'",
+    ]
+)
 REGEXPS = st.sampled_from(["'^a'", "'b[cd]$'", "'[0-9]+'", "'.'"])
 COMPARATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "==", "<>"])
 NOT = st.sampled_from(["", "NOT "])

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import stepwell
-from stepwell import cli
+from stepwell import cli, extras
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -27,7 +27,23 @@ def test_a_command_that_is_not_installed() -> None:
     answer = CliRunner().invoke(cli._unavailable("server", "asyncpg"), ["--port", "7"])
     assert answer.exit_code == 1
     assert "'server' needs asyncpg" in answer.output
-    assert "pip install 'stepwell[server]'" in answer.output
+    assert extras.install_hint("server") in answer.output
+
+
+@pytest.mark.parametrize(
+    ("origin", "hint"),
+    [
+        (None, "pip install 'stepwell[cli]'"),
+        ('{"url": "https://example.org/s.whl"}', "pip install 'stepwell[cli]'"),
+        ('{"url": "file:///a%20b", "dir_info": {"editable": true}}', "pip install -e '/a b[cli]'"),
+        ('{"url": "file:///a/s.whl", "archive_info": {}}', "pip install '/a/s.whl[cli]'"),
+    ],
+)
+def test_hints_say_how_this_installation_is_extended(
+    origin: str | None, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.metadata.PathDistribution, "read_text", lambda *_: origin)
+    assert extras.install_hint("cli") == hint
 
 
 def test_the_command_line_shows_its_version(

@@ -1,0 +1,46 @@
+"""Groups of commands that all take -h and --tracking-uri, and show what went wrong in one line."""
+
+from typing import Any
+
+import click
+
+from stepwell import settings
+from stepwell.errors import StepwellException
+
+HELP_NAMES = ["-h", "--help"]
+
+
+class Commands(click.Group):
+    """A group whose commands speak to the server of --tracking-uri."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("context_settings", {}).setdefault("help_option_names", HELP_NAMES)
+        super().__init__(*arguments, **options)
+
+    def add_command(self, command: click.Command, name: str | None = None) -> None:
+        """Add a command, which gets the option if it has none of the name."""
+        if not any("--tracking-uri" in option.opts for option in command.params):
+            command.params.append(_tracking_uri())
+        super().add_command(command, name)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except StepwellException as failure:
+            raise click.ClickException(failure.message) from failure
+
+
+def _tracking_uri() -> click.Option:
+    return click.Option(
+        ["--tracking-uri"],
+        metavar="URI",
+        expose_value=False,
+        callback=_set_tracking_uri,
+        help="The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]",
+    )
+
+
+def _set_tracking_uri(context: click.Context, option: click.Parameter, uri: str | None) -> None:
+    if uri is not None:
+        settings.set_tracking_uri(uri)
