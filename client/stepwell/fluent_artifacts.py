@@ -19,8 +19,8 @@ def log_artifact(local_path: Any, artifact_path: str | None = None, run_id: str 
         run_id: another run than the active one.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE for what cannot be an artifact; INVALID_STATE when the file changes
-            while it is sent, or the run is deleted.
+        StepwellException: INVALID_PARAMETER_VALUE for what cannot be an artifact; INVALID_STATE when the file is
+            rewritten all the time (one that grows is stored as it was when the call began), or the run is deleted.
     """
     _client().log_artifact(_run_id(run_id), local_path, artifact_path)
 

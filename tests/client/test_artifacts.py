@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from pathlib import Path
+from typing import Any
 
 import matplotlib.figure
 import numpy as np
@@ -17,7 +18,8 @@ from PIL import Image
 import stepwell as mlflow
 from stepwell import MlflowClient
 from stepwell.entities import FileInfo
-from stepwell.files import options, outbox, progress
+from stepwell.files import options, outbox, progress, uploads
+from stepwell.files.calls import ArtifactCalls
 from stepwell.wire.connection import Connection
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
@@ -241,9 +243,6 @@ def test_links(folder: Path, tmp_path: Path) -> None:
             with refused("INVALID_PARAMETER_VALUE", text):
                 mlflow.log_artifacts(folder)
             (folder / "link").unlink()
-        os.mkfifo(folder / "pipe")
-        with refused("INVALID_PARAMETER_VALUE", "neither a file nor a folder"):
-            mlflow.log_artifacts(folder)
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "outside").mkdir()
@@ -253,24 +252,91 @@ def test_links(folder: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_a_file_that_changes_while_it_is_sent_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("away", [False, True])
+def test_what_is_wrong_with_one_file_does_not_keep_the_others_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
-    source = tmp_path / "f"
-    source.write_bytes(b"x" * (2 * MIB))
-    from stepwell.files.uploads import Uploader
+    os.mkfifo(folder / "pipe")
+    (folder / "sub" / "link").symlink_to(folder / "gone")
+    (folder / os.fsdecode(b"latin \xe4")).write_text("no Unicode")
+    unreadable = folder / "sub" / "b.bin"
+    original = os.open
 
-    original = Uploader._stream
+    def open_others(path: object, *arguments: int) -> int:  # tests may run as root, who reads everything
+        if path == unreadable:
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, *arguments)  # type: ignore[call-overload]
 
-    def stream(self: Uploader, *arguments: object) -> None:
-        source.write_bytes(b"y" * (2 * MIB))
-        original(self, *arguments)
-
-    monkeypatch.setattr(Uploader, "_stream", stream)
+    monkeypatch.setattr(os, "open", open_others)
     with mlflow.start_run() as run:
-        with pytest.raises(mlflow.StepwellException, match="changed while"):
-            mlflow.log_artifact(source)
-        assert MlflowClient().list_artifacts(run.info.run_id) == []
+        monkeypatch.setenv("STEPWELL_MODE", "offline" if away else "online")
+        with pytest.raises(mlflow.StepwellException, match="4 files were not logged") as found:
+            mlflow.log_artifacts(folder)
+        monkeypatch.setenv("STEPWELL_MODE", "online")
+    for name, reason in (
+        ("pipe", "neither"),
+        ("link", "leads nowhere"),
+        ("latin", "no Unicode text"),
+        ("b.bin", "Permission denied"),
+    ):
+        assert any(name in line and reason in line for line in found.value.message.splitlines())
+    assert set(mlflow_paths(run.info.run_id)) == {"a.txt", "sub", "empty"}
+    assert mlflow_paths(run.info.run_id, "sub") == ["sub/deep"]
+
+
+def mlflow_paths(run_id: str, folder: str | None = None) -> list[str]:
+    return [info.path for info in MlflowClient().list_artifacts(run_id, folder)]
+
+
+@pytest.mark.parametrize("size", [20_000, 3 * MIB])
+def test_a_file_that_grows_is_logged_as_it_was_when_the_call_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    source = tmp_path / "train.log"
+    source.write_bytes(b"x" * size)
+    original = ArtifactCalls.begin
+
+    def begin(self: ArtifactCalls, *arguments: Any, **keywords: Any) -> Any:
+        with source.open("ab") as log:  # after it was hashed, before it is sent
+            log.write(b"epoch 1: loss 0.1\n")
+        return original(self, *arguments, **keywords)
+
+    monkeypatch.setattr(ArtifactCalls, "begin", begin)
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(source)
+    (info,) = MlflowClient().list_artifacts(run.info.run_id)
+    assert info.file_size == size
+    assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/train.log") == "x" * size
+
+
+@pytest.mark.parametrize("size", [20_000, 2 * MIB])
+def test_a_file_that_is_rewritten_while_it_is_sent_is_tried_again_and_then_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    folder = tmp_path / "some"
+    folder.mkdir()
+    source = folder / "f"
+    source.write_bytes(b"x" * size)
+    (folder / "other").write_text("fine")
+    original = ArtifactCalls.begin
+    rewrites: list[bytes] = []
+
+    def begin(self: ArtifactCalls, run_id: str, specs: Any, **keywords: Any) -> Any:
+        if rewrites and any(spec.path == "f" for spec in specs):
+            source.write_bytes(rewrites.pop())
+        return original(self, run_id, specs, **keywords)
+
+    monkeypatch.setattr(ArtifactCalls, "begin", begin)
+    monkeypatch.setattr(uploads, "BACKOFF_MAX_S", 0.01)
+    with mlflow.start_run() as run:
+        rewrites += [b"y" * size, b"z" * (size - 1)]
+        mlflow.log_artifact(source)
+        assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/f") == "y" * size
+        rewrites += [bytes([number]) * size for number in range(20)]
+        with pytest.raises(mlflow.StepwellException, match="f was rewritten while"):
+            mlflow.log_artifacts(folder)
+        assert {"f", "other"} <= set(mlflow_paths(run.info.run_id))
+        assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/f") == "y" * size
 
 
 def test_many_threads_log_at_once() -> None:

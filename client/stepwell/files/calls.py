@@ -45,11 +45,13 @@ class ArtifactCalls:
         return self._connection.call(lambda server: server.artifacts.GetUpload(request)).held_bytes
 
     def upload(
-        self, run_id: str, upload_id: str, descriptor: int, offset: int, sent: Callable[[int], None]
+        self, run_id: str, upload_id: str, descriptor: int, offset: int, end: int, sent: Callable[[int], None]
     ) -> None:
-        """Send an open file from an offset on through the server."""
+        """Send the bytes [offset, end) of an open file through the server."""
         first = artifacts_pb2.UploadRequest(run_id=run_id, upload_id=upload_id, offset_bytes=offset)
-        self._connection.call(lambda server: server.upload(_pieces(first, descriptor, offset, sent)), None)
+        self._connection.call(
+            lambda server: server.upload(_pieces(first, descriptor, offset, end, sent)), None
+        )
 
     def sign_parts(self, run_id: str, upload_id: str, numbers: Sequence[int]) -> Sequence[str]:
         """Return addresses for parts."""
@@ -106,21 +108,22 @@ class ArtifactCalls:
 
 
 async def _pieces(
-    first: artifacts_pb2.UploadRequest, descriptor: int, offset: int, sent: Callable[[int], None]
+    first: artifacts_pb2.UploadRequest, descriptor: int, offset: int, end: int, sent: Callable[[int], None]
 ) -> AsyncIterator[artifacts_pb2.UploadRequest | memoryview]:
-    """Yield a file in pieces. The next one is asked for when gRPC has taken the last: that is the back-pressure.
+    """Yield a file from an offset to an end in pieces.
 
-    A piece is a view of a buffer that is used again.
+    The next one is asked for when gRPC has taken the last: that is the back-pressure. A piece is a view of a buffer
+    that is used again.
     """
     yield first
     loop = asyncio.get_running_loop()
     # Not new ones from the threads, because each thread would keep memory of its own.
     buffer, other = memoryview(bytearray(PIECE_BYTES)), memoryview(bytearray(PIECE_BYTES))
-    following = loop.run_in_executor(None, os.preadv, descriptor, [buffer], offset)
+    following = loop.run_in_executor(None, os.preadv, descriptor, [buffer[: end - offset]], offset)
     while count := await following:
         offset += count
         # While one piece travels, the next one is read.
-        following = loop.run_in_executor(None, os.preadv, descriptor, [other], offset)
+        following = loop.run_in_executor(None, os.preadv, descriptor, [other[: end - offset]], offset)
         yield buffer[:count]
         sent(count)
         buffer, other = other, buffer

@@ -11,7 +11,7 @@ from stepwell.files import formats, paths, tables
 from stepwell.files.sending import send, temporary_file
 
 if TYPE_CHECKING:
-    from stepwell.files.uploads import LocalFile
+    from stepwell.files.local import LocalFile, Problems
 
 COPY_PIECE_BYTES = 1 << 20
 
@@ -23,7 +23,7 @@ def log_path(uri: str, run_id: str, local_path: object, artifact_path: object = 
     # The name of "." and ".." is that of the folder they mean.
     target = paths.joined(folder, source.name if source.name not in ("", "..") else source.resolve().name)
     if source.is_dir():
-        _log(uri, run_id, _below(source, target))
+        _log_below(uri, run_id, source, target)
     else:
         log_file(uri, run_id, source, target)
 
@@ -33,14 +33,16 @@ def log_folder(uri: str, run_id: str, local_dir: object, artifact_path: object =
     source = _existing(local_dir)
     if not source.is_dir():
         raise invalid(f"{source} is not a folder; log a single file with log_artifact.")
-    _log(uri, run_id, _below(source, paths.check_folder(artifact_path)))
+    _log_below(uri, run_id, source, paths.check_folder(artifact_path))
 
 
 def log_file(uri: str, run_id: str, source: Path, path: str) -> None:
     """Log one file under a path."""
-    from stepwell.files.uploads import LocalFile
+    from stepwell.files.local import LocalFile, Problems
 
-    _log(uri, run_id, [LocalFile(paths.check_path(path, "artifact file"), source)])
+    problems = Problems()
+    _log(uri, run_id, [LocalFile(paths.check_path(path, "artifact file"), source)], problems)
+    problems.tell(alone=True)
 
 
 def log_bytes(uri: str, run_id: str, data: bytes, path: object) -> None:
@@ -65,13 +67,19 @@ def log_stream(uri: str, run_id: str, stream: BinaryIO, path: object) -> None:
         log_file(uri, run_id, file, checked)
 
 
-def _below(source: Path, target: str) -> "list[LocalFile]":
-    from stepwell.files.uploads import LocalFile
+def _log_below(uri: str, run_id: str, source: Path, target: str) -> None:
+    """Log all files below a folder; what is wrong with some does not keep the others back, and is told at the end."""
+    from stepwell.files.local import LocalFile, Problems
 
-    return [
-        LocalFile(paths.check_path(paths.joined(target, path)), file)
-        for path, file in paths.files_below(source)
-    ]
+    problems = Problems()
+    files = []
+    for path, file in paths.files_below(source, problems.add):
+        try:
+            files.append(LocalFile(paths.check_path(paths.joined(target, path)), file))
+        except StepwellException as failure:
+            problems.add(failure)
+    _log(uri, run_id, files, problems)
+    problems.tell(alone=False)
 
 
 def _existing(local_path: object) -> Path:
@@ -86,7 +94,7 @@ def _existing(local_path: object) -> Path:
 
 def log_table(uri: str, run_id: str, table: Any, path: str) -> None:
     """Add the rows of a DataFrame to the table at a path, now, or later when the server is away."""
-    from stepwell.files.uploads import LocalFile
+    from stepwell.files.local import LocalFile
 
     with temporary_file(path) as file:
         formats.save_table(table, file)
@@ -94,9 +102,11 @@ def log_table(uri: str, run_id: str, table: Any, path: str) -> None:
         _now_or_later(uri, run_id, [LocalFile(path, file)], add, are_rows=True)
 
 
-def _log(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
-    """Send files, or let them wait when the server is away."""
-    _now_or_later(uri, run_id, files, lambda: send(uri, run_id, files))
+def _log(uri: str, run_id: str, files: "Sequence[LocalFile]", problems: "Problems") -> None:
+    """Send files, or let them wait when the server is away; what is wrong with some goes to the problems."""
+    readable = list(problems.readable(files))
+    if readable:
+        _now_or_later(uri, run_id, readable, lambda: send(uri, run_id, readable, problems))
 
 
 def _now_or_later(

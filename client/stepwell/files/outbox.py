@@ -26,8 +26,9 @@ from stepwell import settings
 from stepwell.delivery import offline
 from stepwell.errors import StepwellException
 from stepwell.files import options
+from stepwell.files.local import LocalFile
 from stepwell.files.tables import add_waiting_rows
-from stepwell.files.uploads import LocalFile, Uploader
+from stepwell.files.uploads import Uploader
 from stepwell.wire import background
 from stepwell.wire.connection import connect
 

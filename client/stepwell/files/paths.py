@@ -7,7 +7,7 @@ NUL; at most 1,024 bytes of UTF-8, at most 255 a part.
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stepwell.errors import StepwellException, invalid
@@ -44,33 +44,67 @@ def joined(folder: str, path: str) -> str:
     return f"{folder}/{path}" if folder and path else folder or path
 
 
-def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
+def files_below(
+    folder: Path, left_out: Callable[[StepwellException], object] | None = None
+) -> Iterator[tuple[str, Path]]:
     """Yield all files below a local folder, in order: paths relative to it, and where they are.
 
-    Links are followed as long as they stay in the folder.
+    Links are followed as long as they stay in the folder. `left_out` is told what is left out, and why: a link that
+    leaves the folder or leads nowhere, what is neither file nor folder, names that no artifact can have, a folder that
+    cannot be read.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE for a link that leaves the folder or leads nowhere, for what is
-            neither file nor folder, and for names that no artifact can have.
+        StepwellException: INVALID_PARAMETER_VALUE for the first of these, when there is no `left_out`.
     """
-    yield from _files(folder.resolve(strict=True), folder, "", ())
+    yield from _files(folder.resolve(strict=True), folder, "", (), left_out or _raise)
 
 
-def _files(root: Path, folder: Path, prefix: str, around: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+def _raise(failure: StepwellException) -> None:
+    raise failure
+
+
+def _files(
+    root: Path,
+    folder: Path,
+    prefix: str,
+    around: Sequence[Path],
+    left_out: Callable[[StepwellException], object],
+) -> Iterator[tuple[str, Path]]:
     real = folder.resolve()
-    if real in around:
-        raise invalid(f"The symbolic link {folder} leads back to a folder around it; remove it.")
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        left_out(invalid(f"{folder} cannot be read: {error.strerror}."))
+        return
+    for entry in entries:
         path, name = Path(entry.path), joined(prefix, entry.name)
-        if entry.is_symlink():
-            _check_link(root, path)
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            yield from _files(root, path, name, (*around, real))
-        elif stat.S_ISREG(mode):
-            yield check_path(name), path
+        try:
+            is_folder = _is_folder(root, path, name, (*around, real))
+        except StepwellException as failure:
+            left_out(failure)
+            continue
+        if is_folder:
+            yield from _files(root, path, name, (*around, real), left_out)
         else:
-            raise invalid(f"{path} is neither a file nor a folder; only these can be artifacts.")
+            yield name, path
+
+
+def _is_folder(root: Path, path: Path, name: str, around: Sequence[Path]) -> bool:
+    """Tell whether something is a folder, and not a file; raises what is wrong with it."""
+    if path.is_symlink():
+        _check_link(root, path)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise invalid(f"{path} cannot be read: {error.strerror}.") from None
+    if stat.S_ISDIR(mode):
+        if path.resolve() in around:
+            raise invalid(f"The symbolic link {path} leads back to a folder around it; remove it.")
+        return True
+    if not stat.S_ISREG(mode):
+        raise invalid(f"{path} is neither a file nor a folder; only these can be artifacts.")
+    check_path(name)
+    return False
 
 
 def _check_link(root: Path, link: Path) -> None:

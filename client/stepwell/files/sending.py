@@ -10,7 +10,7 @@ from stepwell.delivery import writer
 from stepwell.errors import StepwellException
 
 if TYPE_CHECKING:
-    from stepwell.files.uploads import LocalFile
+    from stepwell.files.local import LocalFile, Problems
 
 
 @contextmanager
@@ -20,15 +20,15 @@ def temporary_file(path: str) -> Iterator[Path]:
         yield Path(folder) / path.rpartition("/")[2]
 
 
-def send(uri: str, run_id: str, files: "Sequence[LocalFile]") -> None:
-    """Send files to a server that is there."""
+def send(uri: str, run_id: str, files: "Sequence[LocalFile]", problems: "Problems | None" = None) -> None:
+    """Send files to a server that is there; see `Uploader.upload`."""
     from stepwell.files.uploads import Uploader
 
     try:
-        Uploader(uri, run_id).upload(files)
+        Uploader(uri, run_id).upload(files, problems=problems)
     except StepwellException as failure:
         if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         # The run may be on its way: what this process logged to it goes first.
         writer.flush_run(uri, run_id)
-        Uploader(uri, run_id).upload(files)
+        Uploader(uri, run_id).upload(files, problems=problems)

@@ -36,7 +36,7 @@ def read_table(uri: str, run_id: str, path: str) -> Any:
 
 def add_rows(uri: str, run_id: str, table: Any, path: str) -> None:
     """Put rows below those of the table at a path, on a server that is there."""
-    from stepwell.files.uploads import LocalFile
+    from stepwell.files.local import LocalFile
 
     older = read_table(uri, run_id, path)
     if older is not None:

@@ -4,28 +4,21 @@ Every attempt begins with BeginUploads, which is harmless to repeat: it says wha
 parts of it, bytes of it), so an attempt goes on where the last one, or the last process, ended.
 """
 
-import hashlib
-import os
 import random
-import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from logging import getLogger
-from pathlib import Path
 
-from stepwell.errors import StepwellException, invalid
-from stepwell.files import bucket, options
+from stepwell.errors import StepwellException
+from stepwell.files import bucket, local, options
 from stepwell.files.calls import ArtifactCalls
-from stepwell.files.hashing import update
+from stepwell.files.local import ChangedError, LocalFile, Problems, Source, opened
 from stepwell.files.progress import Bar, Progress
 from stepwell_api.v1 import artifacts_pb2
 
 # Small files share messages; larger ones go alone. The server takes 500 files a request and 4 MiB a message.
-SMALL_FILE_BYTES_MAX = 1 << 20
 BATCH_FILES_MAX = 250
 BATCH_BYTES_MAX = 3 << 20
 BACKOFF_FIRST_S = 0.25
@@ -33,24 +26,13 @@ BACKOFF_MAX_S = 8.0
 # After finding the bucket out of reach, this process sends through the server for so long before it tries again.
 OUT_OF_REACH_S = 600.0
 
+# What is about one file and not about the run or the server: the others go on.
+_OF_ONE_FILE = "INVALID_PARAMETER_VALUE"
 # What may pass by itself.
 _RETRIED = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
 
 _log = getLogger("stepwell")
 _out_of_reach_until: dict[str, float] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A file that is to become the artifact `path`."""
-
-    path: str
-    source: Path
-
-    @property
-    def size_bytes(self) -> int:
-        """How large it is now."""
-        return self.source.stat().st_size
 
 
 class Uploader:
@@ -61,24 +43,30 @@ class Uploader:
         self._run_id = run_id
         self._calls = ArtifactCalls(uri)
 
-    def upload(self, files: Iterable[LocalFile], title: str = "Uploading") -> None:
-        """Send files; each becomes visible when all of it is there.
+    def upload(
+        self, files: Iterable[LocalFile], title: str = "Uploading", problems: Problems | None = None
+    ) -> None:
+        """Send files as they are when they are opened; each becomes visible when all of it is there.
+
+        What is wrong with one file (it cannot be read, or is rewritten all the time) does not keep the others back.
 
         Raises:
-            StepwellException: the first that failed; files that were complete by then stay. TEMPORARILY_UNAVAILABLE
-                soon, when the server cannot be reached at all: then more attempts would only take longer.
+            StepwellException: what was wrong with single files, at the end, unless `problems` gathers it. What is wrong
+                with the run or the server ends the transfer; files that were complete by then stay.
+                TEMPORARILY_UNAVAILABLE soon, when the server cannot be reached at all: then more attempts would only
+                take longer.
         """
         self._calls.reach()
-        listed = list(files)
-        sizes = [file.size_bytes for file in listed]
+        found = problems if problems is not None else Problems()
+        given = list(files)
+        listed = [(file, file.size_bytes) for file in found.readable(given)]
         with (
-            Bar(title, sum(sizes), len(listed)) as bar,
+            Bar(title, sum(size for _, size in listed), len(listed)) as bar,
             bucket.Session() as session,
             ThreadPoolExecutor(options.files_at_once(), "stepwell-upload") as threads,
         ):
             under_way = [
-                threads.submit(self._send_batch, batch, bar, session)
-                for batch in _batches(zip(listed, sizes, strict=True))
+                threads.submit(self._send_batch, batch, bar, session, found) for batch in _batches(listed)
             ]
             try:
                 for batch in under_way:
@@ -86,20 +74,40 @@ class Uploader:
             except BaseException:
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
+        if problems is None:
+            found.tell(alone=len(given) == 1)
 
-    def _send_batch(self, files: Sequence[LocalFile], bar: Bar, session: bucket.Session) -> None:
+    def _send_batch(
+        self, files: Sequence[LocalFile], bar: Bar, session: bucket.Session, problems: Problems
+    ) -> None:
+        """Send files that share their calls; where something is wrong with one of them, each by itself."""
+        try:
+            self._send_together(files, bar, session, problems)
+        except StepwellException as failure:
+            if not isinstance(failure, ChangedError) and failure.error_code != _OF_ONE_FILE:
+                raise
+            if len(files) == 1:
+                problems.add(failure, files[0].source)
+                return
+            for file in files:
+                self._send_batch([file], bar, session, problems)
+
+    def _send_together(
+        self, files: Sequence[LocalFile], bar: Bar, session: bucket.Session, problems: Problems
+    ) -> None:
         """Send files that share their calls, trying again while there is progress."""
         attempts = Attempts()
         while True:
             counted = Counted(bar)
             try:
-                with opened(files) as sources:
-                    self._attempt(sources, counted, session)
+                with opened(files, problems) as sources:
+                    if sources:
+                        self._attempt(sources, counted, session)
                 return
             except (StepwellException, bucket.BucketError) as failure:
                 attempts.failed(self._translated(failure), reached=counted.take_back())
 
-    def _attempt(self, sources: "Sequence[Source]", counted: "Counted", session: bucket.Session) -> None:
+    def _attempt(self, sources: Sequence[Source], counted: "Counted", session: bucket.Session) -> None:
         plans = self._calls.begin(self._run_id, [source.spec for source in sources], direct=self._direct())
         try:
             finished = self._send_planned(list(zip(sources, plans, strict=True)), counted, session)
@@ -107,15 +115,17 @@ class Uploader:
                 source.require_unchanged()
             if finished:
                 self._calls.complete(self._run_id, finished)
-        except StepwellException as failure:
-            if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+        except (StepwellException, bucket.BucketError) as failure:
+            for source in sources:
+                source.require_unchanged()  # else that is the reason
+            if not isinstance(failure, StepwellException) or failure.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             # The run was there a moment ago: somebody completed the same upload, or it was given up. Begin again.
             raise StepwellException(failure.message, "TEMPORARILY_UNAVAILABLE") from failure
 
     def _send_planned(
         self,
-        planned: "Sequence[tuple[Source, artifacts_pb2.UploadPlan]]",
+        planned: Sequence[tuple[Source, artifacts_pb2.UploadPlan]],
         counted: "Counted",
         session: bucket.Session,
     ) -> list[artifacts_pb2.FinishedUpload]:
@@ -131,7 +141,7 @@ class Uploader:
                 session.put(plan.put.url, source.descriptor, 0, source.size_bytes, counted.add)
             elif way == "parts":
                 parts = PartsUpload(self._calls, self._run_id, plan, source, counted, session).send()
-            elif source.size_bytes <= SMALL_FILE_BYTES_MAX:
+            elif source.is_small:
                 small.append(artifacts_pb2.SmallFile(upload_id=plan.upload_id, data=source.read()))
                 counted.add(source.size_bytes)
             else:
@@ -141,10 +151,10 @@ class Uploader:
             self._calls.upload_small(self._run_id, small)
         return finished
 
-    def _stream(self, source: "Source", upload_id: str, counted: "Counted") -> None:
+    def _stream(self, source: Source, upload_id: str, counted: "Counted") -> None:
         held = self._calls.held_bytes(self._run_id, upload_id)
         counted.add(held)
-        self._calls.upload(self._run_id, upload_id, source.descriptor, held, counted.add)
+        self._calls.upload(self._run_id, upload_id, source.descriptor, held, source.size_bytes, counted.add)
 
     def _direct(self) -> bool:
         """Tell whether to try the bucket itself."""
@@ -161,39 +171,6 @@ class Uploader:
         return StepwellException(
             f"The artifact store did not take the bytes: {failure}.", "TEMPORARILY_UNAVAILABLE"
         )
-
-
-class Source:
-    """An open file with its size and hash, and the means to notice that it changed."""
-
-    def __init__(self, file: LocalFile, descriptor: int) -> None:
-        self.file = file
-        self.descriptor = descriptor
-        self._state = _state(descriptor)
-        self.size_bytes = self._state[0]
-        self._data: bytes | None = None
-        self.spec = artifacts_pb2.UploadSpec(path=file.path, size_bytes=self.size_bytes, sha256=self._hash())
-
-    def read(self) -> bytes:
-        """Return all bytes of a small file, as they were hashed."""
-        assert self._data is not None
-        return self._data
-
-    def require_unchanged(self) -> None:
-        """Raise INVALID_STATE when the file is not what it was when it was hashed."""
-        if _state(self.descriptor) != self._state:
-            raise _changed(self.file)
-
-    def _hash(self) -> bytes:
-        if self.size_bytes <= SMALL_FILE_BYTES_MAX:
-            self._data = os.pread(self.descriptor, self.size_bytes + 1, 0)
-            count, digest = len(self._data), hashlib.sha256(self._data)
-        else:
-            digest = hashlib.sha256()
-            count = update(digest, self.descriptor)
-        if count != self.size_bytes:
-            raise _changed(self.file)
-        return digest.digest()
 
 
 class PartsUpload:
@@ -272,7 +249,9 @@ class Attempts:
         """
         self._count = 1 if reached > self._best else self._count + 1
         self._best = max(self._best, reached)
-        final = isinstance(failure, StepwellException) and failure.error_code not in _RETRIED
+        final = isinstance(failure, StepwellException) and not (
+            failure.error_code in _RETRIED or isinstance(failure, ChangedError)
+        )
         if final or self._count >= options.attempts():
             raise failure
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (self._count - 1))
@@ -300,46 +279,10 @@ class Counted:
         return count
 
 
-def _changed(file: LocalFile) -> StepwellException:
-    return StepwellException(
-        f"{file.source} changed while it was read; nothing was stored. Log it again when it is finished.",
-        "INVALID_STATE",
-    )
-
-
 def out_of_reach(uri: str, failure: Exception) -> None:
     """Let transfers of this process go through the server for a while."""
     _out_of_reach_until[uri] = time.monotonic() + OUT_OF_REACH_S
     _log.warning("The bucket is out of reach (%s); artifacts go through the server.", failure)
-
-
-@contextmanager
-def opened(files: Sequence[LocalFile]) -> Iterator[list[Source]]:
-    """Open and hash files; they are closed at the end."""
-    descriptors: list[int] = []
-    try:
-        for file in files:
-            descriptors.append(_open(file.source))  # noqa: PERF401 - those before a failure are closed
-        yield [Source(file, descriptor) for file, descriptor in zip(files, descriptors, strict=True)]
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise invalid(f"{path} cannot be read: {error.strerror}.") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise invalid(f"{path} is not a file; only files and folders can be artifacts.")
-    return descriptor
-
-
-def _state(descriptor: int) -> tuple[int, int]:
-    found = os.fstat(descriptor)
-    return found.st_size, found.st_mtime_ns
 
 
 def _batches(files: Iterable[tuple[LocalFile, int]]) -> Iterator[list[LocalFile]]:
@@ -347,7 +290,7 @@ def _batches(files: Iterable[tuple[LocalFile, int]]) -> Iterator[list[LocalFile]
     batch: list[LocalFile] = []
     gathered = 0
     for file, size in files:
-        if size > SMALL_FILE_BYTES_MAX:
+        if size > local.SMALL_FILE_BYTES_MAX:
             yield [file]
             continue
         if batch and (len(batch) == BATCH_FILES_MAX or gathered + size > BATCH_BYTES_MAX):

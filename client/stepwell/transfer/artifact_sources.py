@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.files import paths
-from stepwell.files.uploads import LocalFile
+from stepwell.files.local import LocalFile
 from stepwell.transfer.sources import ArtifactFiles, ArtifactsOutOfReachError, no_artifacts
 
 # Files that are fetched before they are sent on.

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.files.uploads import LocalFile
+from stepwell.files.local import LocalFile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
