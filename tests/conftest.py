@@ -67,7 +67,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def server(database_url: str, tmp_path: Path) -> AsyncIterator[RunningServer]:
     """A server in this process, on `database_url`. For tests that are coroutines."""
-    config = Config(port=0, store=database_url, data=tmp_path / "data", shutdown_grace_s=STOP_S)
+    config = Config(port=0, http_port=0, store=database_url, data=tmp_path / "data", shutdown_grace_s=STOP_S)
     async with running_server(config) as running:
         yield running
 

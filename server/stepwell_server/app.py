@@ -4,22 +4,25 @@ config -> PostgreSQL -> migrations -> pool -> stores -> services -> gRPC
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import structlog
+from starlette.types import ASGIApp
 
-from stepwell_api.v1 import (
-    ingest_pb2_grpc,
-    runs_pb2_grpc,
-    search_pb2_grpc,
-    series_pb2_grpc,
+from stepwell_server.config import (
+    Config,
+    embedded_connections,
+    host_and_port,
+    url_host,
+    without_password,
 )
-from stepwell_server.config import Config, embedded_connections, without_password
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.limits import allow_all_files, bound_free_memory
+from stepwell_server.process.ports import require_bindable
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.experiments import ExperimentService
@@ -28,6 +31,7 @@ from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
+from stepwell_server.services.together import Services
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
@@ -51,14 +55,13 @@ from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
 from stepwell_server.store.upkeep.compactor import Compactor
-from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
-from stepwell_server.transport.experiments import ExperimentServicer
-from stepwell_server.transport.ingest import IngestServicer
-from stepwell_server.transport.runs import RunServicer
-from stepwell_server.transport.search import SearchServicer
-from stepwell_server.transport.series import SeriesServicer
-from stepwell_server.transport.server import Registration, listening, require_bindable
+from stepwell_server.transport.registrations import registrations
+from stepwell_server.transport.server import listening
+from stepwell_server.web.door import DoorPolicy, door
+from stepwell_server.web.hosts import own_names
+from stepwell_server.web.listening import HttpServer, http_listening
 from stepwell_server.web.metrics import metrics_page
+from stepwell_server.web.pages import ServerFacts, pages
 
 log = structlog.get_logger(__name__)
 
@@ -72,13 +75,17 @@ class RunningServer:
     store: str
     pool: Pool | None = None  # None where workers hold the connections
     metrics_port: int | None = None
+    http_url: str | None = None  # the one address that people use; None without the HTTP door
+
+    @property
+    def grpc_uri(self) -> str:
+        """Where gRPC is, for a client on this machine."""
+        return f"grpc://{url_host(self.host)}:{self.port}"
 
     @property
     def tracking_uri(self) -> str:
         """What a client on this machine passes to `set_tracking_uri`."""
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - only compared
-        host = f"[{reachable}]" if ":" in reachable and not reachable.startswith("[") else reachable
-        return f"grpc://{host}:{self.port}"
+        return self.http_url or self.grpc_uri
 
 
 @asynccontextmanager
@@ -97,22 +104,68 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
     draining = asyncio.Event()
     async with AsyncExitStack() as stack:
         if not config.shares_port:
-            require_bindable(config.host, config.port)  # first, because it is quick
+            _require_free_ports(config)  # first, because it is quick
         metrics_port = None
         if config.metrics_port is not None:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
         store = await open_store(config, deadline, stack)
         await migrate(store)
         pool = await stack.enter_async_context(open_pool(store, deadline))
-        registrations = await _build(config, pool, draining, stack)
+        services = await _build(config, pool, draining, stack)
+        # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
+        http = await _listen_to_http(config, draining, deadline, stack)
         server = await stack.enter_async_context(
             listening(
-                config.host, config.port, registrations, draining, deadline, shares_port=config.shares_port
+                config.host,
+                config.port,
+                registrations(services),
+                draining,
+                deadline,
+                shares_port=config.shares_port,
             )
         )
+        if http is not None:
+            await http.start(_door(config, server.port, services))
         spare_what_stays()
-        log.info("server ready", host=config.host, port=server.port, store=without_password(store))
-        yield RunningServer(config.host, server.port, store, pool, metrics_port)
+        url = http_url(config, http.port) if http else None
+        log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
+        yield RunningServer(config.host, server.port, store, pool, metrics_port, url)
+
+
+def _require_free_ports(config: Config) -> None:
+    require_bindable(config.host, config.port)
+    if config.http_port is not None:
+        require_bindable(config.http_host or config.host, config.http_port, "--http-port")
+
+
+async def _listen_to_http(
+    config: Config, draining: asyncio.Event, deadline: Deadline, stack: AsyncExitStack
+) -> HttpServer | None:
+    if config.http_port is None:
+        return None
+    host = config.http_host or config.host
+    listening_there = http_listening(
+        host, config.http_port, config.http_limits, draining, deadline, shares_port=config.shares_port
+    )
+    return await stack.enter_async_context(listening_there)
+
+
+def _door(config: Config, grpc_port: int, services: Services) -> ASGIApp:
+    """Join all that is answered over HTTP."""
+    routes = [*pages(_facts(config, grpc_port))]  # here *mlflow_routes(services) joins
+    names = [*own_names(config.http_host or config.host), *config.allowed_hosts]
+    policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
+    return door(routes, policy)
+
+
+def _facts(config: Config, grpc_port: int) -> ServerFacts:
+    address = config.advertise_grpc or host_and_port(config.host, grpc_port)
+    return ServerFacts(version("stepwell"), address, grpc_tls=False)
+
+
+def http_url(config: Config, port: int) -> str:
+    """Return the address that people on this machine use."""
+    return f"http://{url_host(config.http_host or config.host)}:{port}{config.static_prefix}"
 
 
 async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
@@ -129,42 +182,39 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
     return (await stack.enter_async_context(postgres)).url
 
 
-async def _build(
-    config: Config, pool: Pool, draining: asyncio.Event, stack: AsyncExitStack
-) -> Sequence[Registration]:
-    """Build stores, services and servicers, and return how each servicer is added to the gRPC server.
+async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> Services:
+    """Build stores and services.
 
     What has a lifetime (the batch writer, the leases) goes on the stack: it stops after the last call and before
-    the pool. A servicer of long streams watches `draining`, which is set when the server begins to stop.
+    the pool.
     """
     experiments = PostgresExperimentStore(pool)
     runs = PostgresRunStore(pool)
     await experiments.locate_default()
-    experiment_servicer = ExperimentServicer(ExperimentService(experiments))
-    search_servicer = SearchServicer(SearchService(PostgresSearchStore(pool)))
-    run_servicer = RunServicer(RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)))
     news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(pool, MetricIds(pool), news.committed)
     writer = await stack.enter_async_context(GroupCommitWriter(points))
     await stack.enter_async_context(Compactor(pool))
     await stack.enter_async_context(Settler(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
-    ingest_servicer = IngestServicer(IngestService(runs, PostgresWriterStore(pool), leases, writer), draining)
     series = PostgresSeriesStore(pool)
-    watching = WatchService(series, PostgresWatchStore(pool), news, draining)
-    series_servicer = SeriesServicer(SeriesService(series), watching)
-    artifact_servicer = await _build_artifacts(config, pool, stack)
-    return [
-        lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiment_servicer, server),
-        lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(run_servicer, server),
-        lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest_servicer, server),
-        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search_servicer, server),
-        lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series_servicer, server),
-        lambda server: add_artifact_service(artifact_servicer, server),
-    ]
+    artifacts, uploads = await _build_artifacts(config, pool, stack)
+    return Services(
+        experiments=ExperimentService(experiments),
+        runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
+        search=SearchService(PostgresSearchStore(pool)),
+        ingest=IngestService(runs, PostgresWriterStore(pool), leases, writer),
+        series=SeriesService(series),
+        watching=WatchService(series, PostgresWatchStore(pool), news, draining),
+        artifacts=artifacts,
+        uploads=uploads,
+        draining=draining,
+    )
 
 
-async def _build_artifacts(config: Config, pool: Pool, stack: AsyncExitStack) -> ArtifactServicer:
+async def _build_artifacts(
+    config: Config, pool: Pool, stack: AsyncExitStack
+) -> tuple[ArtifactService, UploadService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
@@ -176,4 +226,4 @@ async def _build_artifacts(config: Config, pool: Pool, stack: AsyncExitStack) ->
         )
     )
     sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
-    return ArtifactServicer(ArtifactService(store, contents, sweeper), UploadService(store, contents))
+    return ArtifactService(store, contents, sweeper), UploadService(store, contents)

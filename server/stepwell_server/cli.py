@@ -1,6 +1,7 @@
 """The command `stepwell server`."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import click
@@ -15,6 +16,25 @@ from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.workers import running_workers
 
 log = structlog.get_logger(__name__)
+
+
+def separated(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Return what stands between commas."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def prefix(context: click.Context, parameter: click.Parameter, text: str | None) -> str:
+    """Return a path that begins with a slash and does not end with one; "" for none."""
+    if text and not re.fullmatch(r"(/[\w.~-]+)+/?", text):
+        raise click.BadParameter(f"{text!r} has to be a path like /stepwell")
+    return (text or "").rstrip("/")
+
+
+def host_with_port(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Return HOST:PORT."""
+    if text and not re.fullmatch(r"([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
+        raise click.BadParameter(f"{text!r} has to be HOST:PORT, like tracker.example.org:50051")
+    return text or None
 
 
 @click.command(context_settings={"show_default": True})
@@ -112,6 +132,48 @@ log = structlog.get_logger(__name__)
     help="Name or address that the page of figures listens on.",
 )
 @click.option(
+    "--http-port",
+    envvar="STEPWELL_HTTP_PORT",
+    default=defaults.HTTP_PORT_DEFAULT,
+    type=click.IntRange(0, 65_535),
+    help="TCP port of the one address that people use; 0 takes any free one.",
+)
+@click.option(
+    "--http-host",
+    envvar="STEPWELL_HTTP_HOST",
+    help="Name or address that HTTP listens on.  [default: that of --host]",
+)
+@click.option("--no-http", envvar="STEPWELL_NO_HTTP", is_flag=True, help="Serve gRPC alone.")
+@click.option(
+    "--advertise-grpc",
+    envvar="STEPWELL_ADVERTISE_GRPC",
+    metavar="HOST:PORT",
+    callback=host_with_port,
+    help="Where clients that know the HTTP address find gRPC; for proxies and containers.",
+)
+@click.option(
+    "--allowed-hosts",
+    envvar="STEPWELL_ALLOWED_HOSTS",
+    metavar="NAMES",
+    callback=separated,
+    help="Further names of this server, separated by commas; *.example.org for all below, * for any.",
+)
+@click.option(
+    "--allowed-origins",
+    "--cors-allowed-origins",
+    envvar="STEPWELL_ALLOWED_ORIGINS",
+    metavar="ORIGINS",
+    callback=separated,
+    help="Pages of other servers that may call this one, like https://notebooks.example.org, separated by commas.",
+)
+@click.option(
+    "--static-prefix",
+    envvar="STEPWELL_STATIC_PREFIX",
+    metavar="/PATH",
+    callback=prefix,
+    help="Path below which everything is served over HTTP, for a proxy that passes it on.",
+)
+@click.option(
     "--lost-after",
     envvar="STEPWELL_LOST_AFTER",
     default=defaults.LOST_AFTER_S_DEFAULT,
@@ -133,6 +195,13 @@ def server(
     workers: int,
     metrics_port: int | None,
     metrics_host: str,
+    http_port: int,
+    http_host: str | None,
+    no_http: bool,
+    advertise_grpc: str | None,
+    allowed_hosts: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
+    static_prefix: str,
     lost_after: float,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
@@ -150,6 +219,12 @@ def server(
         log_level=log_level,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        http_port=None if no_http else http_port,
+        http_host=http_host or None,
+        advertise_grpc=advertise_grpc,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
+        static_prefix=static_prefix,
         lost_after_s=lost_after,
         artifacts=artifacts or None,
         artifact_folders=artifact_folders,
@@ -176,7 +251,8 @@ async def serve(config: Config) -> None:
 def announce(running: RunningServer, config: Config) -> None:
     """Tell the person at the terminal how to use the server and where the data is."""
     where = without_password(config.store) if config.store else str(config.data.resolve())
-    click.echo(f'Stepwell is ready: stepwell.set_tracking_uri("{running.tracking_uri}")')
-    click.echo(f"The data is in {where}. Stop with Ctrl-C.")
-    if not is_loopback(config.host):
+    click.echo(f"Stepwell is ready: {running.tracking_uri}")
+    click.echo(f"gRPC is at {running.grpc_uri}, the data in {where}. Stop with Ctrl-C.")
+    hosts = {config.host, config.http_host or config.host}
+    if not all(map(is_loopback, hosts)):
         log.warning("everybody who reaches this address can read and write: there is no authentication yet")

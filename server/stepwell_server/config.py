@@ -16,6 +16,13 @@
 | `--workers`           | STEPWELL_WORKERS          | 1               | processes that share the port        |
 | `--metrics-port`      | STEPWELL_METRICS_PORT     | (no page)       | TCP port; 0 takes any free one       |
 | `--metrics-host`      | STEPWELL_METRICS_HOST     | 127.0.0.1       | name or address of the metrics page  |
+| `--http-host`         | STEPWELL_HTTP_HOST        | as `--host`     | name or address of the HTTP door     |
+| `--http-port`         | STEPWELL_HTTP_PORT        | 5000            | TCP port; 0 takes any free one       |
+| `--no-http`           | STEPWELL_NO_HTTP          | false           | gRPC alone                           |
+| `--advertise-grpc`    | STEPWELL_ADVERTISE_GRPC   | host and port   | HOST:PORT that clients are told      |
+| `--allowed-hosts`     | STEPWELL_ALLOWED_HOSTS    | (see the door)  | names of this server, with commas    |
+| `--allowed-origins`   | STEPWELL_ALLOWED_ORIGINS  | (none)          | pages of others, with commas         |
+| `--static-prefix`     | STEPWELL_STATIC_PREFIX    | (none)          | /path below which all is served      |
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
 """
 
@@ -28,6 +35,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authentication
 PORT_DEFAULT = 50051  # what gRPC examples use, so people guess it
+HTTP_PORT_DEFAULT = 5000  # MLflow's, so scripts and bookmarks stay as they are
 DATA_DEFAULT = Path("stepwell-data")
 SHUTDOWN_GRACE_S_DEFAULT = 10.0  # what `docker stop` waits before it kills
 # A run without a sign of life is FAILED after this. Clients look for their server every 15 s and dead connections are
@@ -60,6 +68,30 @@ assert CONNECT_TIMEOUT_S < COMMAND_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one HTTP client, and all of them together, may take. Routes that stream files lift `body_bytes_max`."""
+
+    # The whole body of a call: MLflow's clients send 1 MB at most in one log-batch.
+    body_bytes_max: int = 16 * 2**20
+    # The request line and all headers; browsers and proxies stay below 8 KiB.
+    head_bytes_max: int = 64 * 2**10
+    # From the first byte of a request, or the connection, to the end of its headers.
+    head_s: float = 15.0
+    # How long a connection may stay open without a request.
+    idle_s: float = 75.0
+    # A body, and the reading of an answer, may be so slow; and so long nothing may come at all.
+    bytes_per_s_min: int = 256
+    stall_s: float = 30.0
+    # Per process. Past them, new ones are refused with 503, which clients try again.
+    connections_max: int = 1_000
+    requests_max: int = 400
+
+    def __post_init__(self) -> None:
+        assert self.head_bytes_max <= self.body_bytes_max
+        assert self.requests_max <= self.connections_max
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """How one server runs. `store` is a PostgreSQL URL, or None for the embedded PostgreSQL in `data`."""
 
@@ -78,6 +110,14 @@ class Config:
     # The page for Prometheus (docs/metrics.md); None for none.
     metrics_port: int | None = None
     metrics_host: str = HOST_DEFAULT
+    # The HTTP door; None for none. Its host is `host` unless another is named.
+    http_port: int | None = None
+    http_host: str | None = None
+    advertise_grpc: str | None = None
+    allowed_hosts: Sequence[str] = ()
+    allowed_origins: Sequence[str] = ()
+    static_prefix: str = ""
+    http_limits: HttpLimits = field(default_factory=HttpLimits)
     workers: int = 1
     # Whether other processes of ours may listen on the same port: that of a worker.
     shares_port: bool = False
@@ -88,10 +128,22 @@ class Config:
         assert 0 <= self.port <= 65_535
         assert 1 <= self.workers <= WORKERS_MAX
         assert self.metrics_port is None or 0 <= self.metrics_port <= 65_535
+        assert self.http_port is None or 0 <= self.http_port <= 65_535
         assert self.shutdown_grace_s > 0
         assert self.lost_after_s >= 0
         assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
         assert self.artifact_upload_idle_s > 0
+
+
+def url_host(host: str) -> str:
+    """Return how a host is written in a URL that this machine can use: wildcards are its loopback address."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}.get(host, host)  # noqa: S104 - only compared
+    return host_and_port(reachable, 0).removesuffix(":0")
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return them as one text; an address of IPv6 stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def embedded_connections(workers: int) -> int:

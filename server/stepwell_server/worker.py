@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from stepwell_server.app import running_server
-from stepwell_server.config import Config
+from stepwell_server.config import Config, HttpLimits
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def main() -> None:
     """Serve until told to stop, or until the parent is gone."""
     settings = json.loads(sys.stdin.buffer.readline())
-    config = Config(**{**settings["config"], "data": Path(settings["config"]["data"])})
+    config = config_of(settings["config"])
     set_up_logs(settings["log_format"], settings["log_level"])
     structlog.contextvars.bind_contextvars(worker=settings["number"])
     try:
@@ -30,6 +30,12 @@ def main() -> None:
     except StepwellError as error:
         log.error("worker cannot start", reason=str(error))
         sys.exit(1)
+
+
+def config_of(fields: dict[str, Any]) -> Config:
+    """Return what `asdict` took apart and JSON carried here."""
+    rebuilt = {"data": Path(fields["data"]), "http_limits": HttpLimits(**fields["http_limits"])}
+    return Config(**{**fields, **rebuilt})
 
 
 async def serve(config: Config) -> None:

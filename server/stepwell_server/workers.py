@@ -13,23 +13,22 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
 
-from stepwell_server.app import RunningServer, open_store
+from stepwell_server.app import RunningServer, http_url, open_store
 from stepwell_server.config import Config, without_password
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.ports import require_bindable, reserved_port
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.transport.server import require_bindable
 from stepwell_server.web.metrics import MULTIPROCESS_FOLDER, forget_process, metrics_page, page_of_processes
 
 READY = b"ready\n"
@@ -54,6 +53,7 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         require_bindable(config.host, config.port)
         port = stack.enter_context(reserved_port(config.host, config.port))
+        http_port = _reserve_http_port(config, stack)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-metrics-"))
         metrics_port = None
         if config.metrics_port is not None:
@@ -61,30 +61,29 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
             metrics_port = stack.enter_context(page)
         store = await open_store(config, deadline, stack)
         await migrate(store)
-        of_worker = replace(config, port=port, store=store, shares_port=True, metrics_port=None)
+        of_worker = replace(
+            config, port=port, http_port=http_port, store=store, shares_port=True, metrics_port=None
+        )
         workers = [Worker(number, of_worker, folder) for number in range(1, config.workers + 1)]
         await stack.enter_async_context(_all_running(workers, deadline))
+        url = http_url(config, http_port) if http_port else None
         log.info(
-            "server ready", host=config.host, port=port, workers=len(workers), store=without_password(store)
+            "server ready",
+            host=config.host,
+            port=port,
+            url=url,
+            workers=len(workers),
+            store=without_password(store),
         )
-        yield RunningServer(config.host, port, store, metrics_port=metrics_port)
+        yield RunningServer(config.host, port, store, metrics_port=metrics_port, http_url=url)
 
 
-@contextmanager
-def reserved_port(host: str, port: int) -> Iterator[int]:
-    """Hold the port without listening on it, so that no other server takes it while workers come and go.
-
-    Raises:
-        StartupError: this system has no SO_REUSEPORT.
-    """
-    if not hasattr(socket, "SO_REUSEPORT"):
-        raise StartupError("this system cannot share a port among processes; use --workers 1")
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(address)
-        yield held.getsockname()[1]
+def _reserve_http_port(config: Config, stack: AsyncExitStack) -> int | None:
+    if config.http_port is None:
+        return None
+    host = config.http_host or config.host
+    require_bindable(host, config.http_port, "--http-port")
+    return stack.enter_context(reserved_port(host, config.http_port))
 
 
 @asynccontextmanager

@@ -29,9 +29,9 @@ class ServerProcess:
     def __init__(self, *options: str, environment: dict[str, str] | None = None) -> None:
         self._options = options
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        port = () if "--port" in options else ("--port", "0")
+        ports = [it for name in ("--port", "--http-port") if name not in options for it in (name, "0")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stepwell_server", *port, *options],
+            [sys.executable, "-m", "stepwell_server", *ports, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -59,8 +59,13 @@ class ServerProcess:
 
     @property
     def tracking_uri(self) -> str:
-        """What the server told its users."""
+        """Where gRPC is."""
         return _READY.search(self.output)[0]
+
+    @property
+    def url(self) -> str:
+        """The one address that the server told its users."""
+        return re.search(r"http://\S+", self.output)[0]
 
     @property
     def port(self) -> int:

@@ -31,7 +31,8 @@ def experiment_names(server: ServerProcess) -> list[str]:
 
 
 def test_it_says_how_to_use_it(server_process: ServerProcess) -> None:
-    assert f'stepwell.set_tracking_uri("grpc://127.0.0.1:{server_process.port}")' in server_process.output
+    assert f"gRPC is at grpc://127.0.0.1:{server_process.port}" in server_process.output
+    assert server_process.output.startswith("Stepwell is ready: http://127.0.0.1:")
     assert "postgresql://" in server_process.output
 
 

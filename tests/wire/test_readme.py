@@ -66,15 +66,20 @@ def test_the_digits_example(shared_server: ServerProcess, tmp_path: Path) -> Non
 
 
 def test_make_serve_starts_a_server(tmp_path: Path) -> None:
-    environment = {**os.environ, "STEPWELL_PORT": "0", "STEPWELL_DATA": str(tmp_path / "data")}
+    environment = {
+        **os.environ,
+        "STEPWELL_PORT": "0",
+        "STEPWELL_HTTP_PORT": "0",
+        "STEPWELL_DATA": str(tmp_path / "data"),
+    }
     process = subprocess.Popen(
         ["make", "--no-print-directory", "serve"],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         assert process.stdout
-        told = next(line for line in process.stdout if "grpc://" in line)
-        assert re.search(r'set_tracking_uri\("grpc://127\.0\.0\.1:\d+"\)', told)
+        told = next(line for line in process.stdout if "http://" in line)
+        assert re.search(r"ready: http://127\.0\.0\.1:\d+$", told)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=60)
@@ -86,13 +91,15 @@ def test_the_server_takes_a_store(database_url: str) -> None:
         "server",
         "--port",
         "0",
+        "--http-port",
+        "0",
         "--store",
         database_url,
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout
-        assert "grpc://" in process.stdout.readline()
+        assert "http://" in process.stdout.readline()
     finally:
         process.terminate()
         process.communicate(timeout=60)

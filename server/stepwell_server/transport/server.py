@@ -1,7 +1,6 @@
 """The gRPC server: its options, the standard services beside ours, its start and its stop."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2, search_pb2, series_pb2
-from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX
+from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, host_and_port
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.ports import require_bindable
 from stepwell_server.transport.interceptors import ErrorInterceptor
 
 Registration: TypeAlias = Callable[[Any], None]  # adds a servicer to a server
@@ -117,7 +117,7 @@ def _add_standard_services(server: Any) -> Any:
 
 
 def _bind(server: Any, host: str, port: int) -> int:
-    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    address = host_and_port(host, port)
     try:
         bound: int = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -125,23 +125,3 @@ def _bind(server: Any, host: str, port: int) -> int:
     if bound == 0:
         raise StartupError(f"cannot listen on {address}; choose another --host or --port")
     return bound
-
-
-def require_bindable(host: str, port: int) -> None:
-    """Try the address before gRPC does, because gRPC does not say why it fails.
-
-    Raises:
-        StartupError: the address cannot be listened on.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
-    except OSError as error:
-        raise StartupError(
-            f"cannot listen on {host} port {port}: {error.strerror or error};"
-            " stop what uses it, or choose another --host or --port (0 takes a free one)"
-        ) from error

@@ -1,5 +1,6 @@
 """The page of figures that Prometheus reads: GET /metrics."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,12 @@ def page_of_processes(folder: str) -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     return registry
+
+
+def registry_of_this_server() -> CollectorRegistry:
+    """The figures of this process; where it is one of several workers, those of all."""
+    folder = os.environ.get(MULTIPROCESS_FOLDER)
+    return page_of_processes(folder) if folder else REGISTRY
 
 
 def forget_process(process_id: int, folder: str) -> None:

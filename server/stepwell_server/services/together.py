@@ -1,0 +1,28 @@
+"""All services of one server, for the doors that lead to them."""
+
+import asyncio
+from dataclasses import dataclass
+
+from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.experiments import ExperimentService
+from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.runs import RunService
+from stepwell_server.services.search import SearchService
+from stepwell_server.services.series import SeriesService
+from stepwell_server.services.uploads import UploadService
+from stepwell_server.services.watching import WatchService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What gRPC and HTTP call. `draining` is set when the server begins to stop; long streams watch it."""
+
+    experiments: ExperimentService
+    runs: RunService
+    search: SearchService
+    ingest: IngestService
+    series: SeriesService
+    watching: WatchService
+    artifacts: ArtifactService
+    uploads: UploadService
+    draining: asyncio.Event

@@ -1,0 +1,31 @@
+"""Which servicer answers for which service of the contract."""
+
+from collections.abc import Sequence
+
+from stepwell_api.v1 import ingest_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
+from stepwell_server.services.together import Services
+from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
+from stepwell_server.transport.experiments import ExperimentServicer
+from stepwell_server.transport.ingest import IngestServicer
+from stepwell_server.transport.runs import RunServicer
+from stepwell_server.transport.search import SearchServicer
+from stepwell_server.transport.series import SeriesServicer
+from stepwell_server.transport.server import Registration
+
+
+def registrations(services: Services) -> Sequence[Registration]:
+    """Return how each servicer is added to a server."""
+    experiments = ExperimentServicer(services.experiments)
+    runs = RunServicer(services.runs)
+    ingest = IngestServicer(services.ingest, services.draining)
+    search = SearchServicer(services.search)
+    series = SeriesServicer(services.series, services.watching)
+    artifacts = ArtifactServicer(services.artifacts, services.uploads)
+    return [
+        lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
+        lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
+        lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, server),
+        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search, server),
+        lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series, server),
+        lambda server: add_artifact_service(artifacts, server),
+    ]

@@ -1,0 +1,58 @@
+"""The door: every HTTP request passes the guards, then a route answers it.
+
+connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Bodies -> route
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stepwell_server.config import HttpLimits
+from stepwell_server.web.errors import RefusedError
+from stepwell_server.web.guards import SECURITY_HEADERS, Answered, Bodies, Crowded, Hosts
+from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPolicy:
+    """Who may come in, and how. `prefix` is "" or a path like /stepwell, below which everything is."""
+
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    hosts: Sequence[str] = ("localhost",)
+    origins: Sequence[str] = ()
+    prefix: str = ""
+
+
+def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
+    """Return the application: the routes behind all guards."""
+    app: ASGIApp = Router(routes, redirect_slashes=False)
+    app = Bodies(app, policy.limits)
+    app = Crowded(app, policy.limits.requests_max)
+    if policy.origins:
+        app = CORSMiddleware(app, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])
+    app = Hosts(app, AllowedHosts(policy.hosts), AllowedOrigins(policy.origins))
+    if policy.prefix:
+        app = Prefix(app, policy.prefix)
+    return Answered(app, SECURITY_HEADERS.items())
+
+
+class Prefix:
+    """Serves below a path; a proxy that sends several applications' requests needs that."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Split the prefix off."""
+        path = scope["path"]
+        if path == self._prefix:
+            path = scope["path"] = path + "/"
+        if path.startswith(self._prefix + "/"):
+            scope["root_path"] = self._prefix
+        elif path != "/health":  # whoever looks after the machine need not know the prefix
+            raise RefusedError(404, f"everything is below {self._prefix}/ here")
+        await self._app(scope, receive, send)

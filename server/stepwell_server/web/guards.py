@@ -1,0 +1,189 @@
+"""What stands before every route, outermost first. Each is an ASGI application around another.
+
+Answered     headers that every answer has; an error that nobody caught becomes an answer
+Hosts        Host and Origin
+Crowded      so many requests at once
+Bodies       size and pace of what is sent
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stepwell_server.config import HttpLimits
+from stepwell_server.web.errors import RefusedError, answer_to
+from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
+
+# What browsers may do with any answer of ours. Framing: our own page shows artifacts in sandboxed frames.
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "frame-ancestors 'self'",
+}
+# A browser sends these from any page without asking first, and they change nothing here.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Who looks whether the server lives names it by whatever it has.
+OPEN_PATHS = frozenset({"/health"})
+
+_BODY_LIMIT = "stepwell.body_bytes_max"
+
+
+def path_below(scope: Scope) -> str:
+    """Return the path without the static prefix."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def lift_body_limit(scope: Scope, bytes_max: int | None) -> None:
+    """Let the body of this request be larger, or endless (None): for routes that stream it. Call it before reading."""
+    scope[_BODY_LIMIT] = bytes_max
+
+
+class Answered:
+    """Adds the headers, and turns what was raised into an answer, if none was begun."""
+
+    def __init__(self, app: ASGIApp, headers: Iterable[tuple[str, str]]) -> None:
+        self._app = app
+        self._headers = tuple(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through."""
+        scope["app"] = self  # without one, Starlette answers in plain text what it raises otherwise
+        begun = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers:
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception as error:
+            answer = answer_to(error, scope["path"])
+            if begun:  # uvicorn hangs up, so that nobody takes what came for the whole
+                raise
+            await answer(scope, receive, send_marked)
+
+
+class Hosts:
+    """Refuses names that are not this server's, and pages of others that want to change something."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts, origins: AllowedOrigins) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, unless it is refused."""
+        if path_below(scope) not in OPEN_PATHS:
+            self._check(scope, Headers(scope=scope))
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        named = headers.getlist("host")
+        if len(named) > 1 or (not named and scope["http_version"] != "1.0"):
+            raise RefusedError(400, "a request has exactly one Host header")
+        host = named[0] if named else ""
+        if host and host not in self._hosts:
+            raise RefusedError(
+                403, f"{host[:100]!r} is not a name of this server; start it with --allowed-hosts to add one"
+            )
+        origin = headers.get("origin")
+        if origin and scope["method"] not in SAFE_METHODS and not self._origins.allows(origin, host):
+            raise RefusedError(
+                403,
+                f"pages of {origin[:100]!r} may not change anything here; start the server with --allowed-origins "
+                "to let them",
+            )
+
+
+class Crowded:
+    """Refuses what would be more requests at once than `requests_max`."""
+
+    def __init__(self, app: ASGIApp, requests_max: int) -> None:
+        self._app = app
+        self._requests_max = requests_max
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, unless it is one too many."""
+        if self._under_way >= self._requests_max and path_below(scope) not in OPEN_PATHS:
+            raise RefusedError(503, f"{self._requests_max} requests are under way; try again in a second")
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+
+class Bodies:
+    """Refuses bodies that are too large, and those that come too slowly. Only waiting counts as slow."""
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, with a guarded body."""
+        scope[_BODY_LIMIT] = self._limits.body_bytes_max
+        await self._app(scope, Body(scope, receive, self._limits), send)
+
+
+class Body:
+    """The `receive` of one request."""
+
+    def __init__(self, scope: Scope, receive: Receive, limits: HttpLimits) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._limits = limits
+        self._bytes = 0
+        self._waited_s = 0.0
+        self._ended = False
+
+    async def __call__(self) -> Message:
+        """Receive the next piece."""
+        if self._ended:  # what may still come is that the client goes away
+            return await self._receive()
+        if not self._bytes:
+            self._require_room(_content_length(self._scope))
+        message = await self._next()
+        self._bytes += len(message.get("body", b""))
+        self._require_room(self._bytes)
+        self._ended = not message.get("more_body", False)
+        return message
+
+    def _require_room(self, size: int) -> None:
+        bytes_max: int | None = self._scope[_BODY_LIMIT]
+        if bytes_max is not None and size > bytes_max:
+            raise RefusedError(
+                413, f"a body may have {bytes_max} bytes at most here; send less in one request"
+            )
+
+    async def _next(self) -> Message:
+        """Wait for the next piece; a client may be as slow as `bytes_per_s_min` on the whole."""
+        patience_s = self._limits.stall_s + self._bytes / self._limits.bytes_per_s_min - self._waited_s
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(min(patience_s, self._limits.stall_s)):
+                return await self._receive()
+        except TimeoutError:
+            raise RefusedError(
+                408, f"the body stopped coming after {self._bytes} bytes; send the request again"
+            ) from None
+        finally:
+            self._waited_s += time.monotonic() - started
+
+
+def _content_length(scope: Scope) -> int:
+    found: Any = Headers(scope=scope).get("content-length", "0")
+    return int(found) if found.isdigit() else 0  # the parser has refused anything else

@@ -1,0 +1,58 @@
+"""Who may be meant by a request, and which pages may send it.
+
+A page of another site can make a browser send requests to this server, and, by a name that it points here (DNS
+rebinding), also read the answers. The name in the Host header gives that away. Addresses cannot be pointed elsewhere.
+"""
+
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+ANY = "*"
+
+
+def own_names(host: str) -> list[str]:
+    """Return the names by which this machine, listening on `host`, is known to itself."""
+    return ["localhost", "*.localhost", host, socket.gethostname(), socket.getfqdn()]
+
+
+def name_of(host: str) -> str:
+    """Return the name or address in a Host header, without the port."""
+    if host.startswith("["):
+        return host.partition("]")[0][1:].lower()
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+class AllowedHosts:
+    """Names are compared without port and case; `*` stands for all, `*.example.org` for all below."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._any = ANY in names
+        known = [name_of(name) for name in names if name and name != ANY]
+        self._names = frozenset(name for name in known if not name.startswith("*."))
+        self._suffixes = tuple(name[1:] for name in known if name.startswith("*."))
+
+    def __contains__(self, host: str) -> bool:
+        name = name_of(host)
+        return self._any or name in self._names or name.endswith(self._suffixes) or _is_address(name)
+
+
+class AllowedOrigins:
+    """Which pages may send what changes something: those of this server, and those that were named."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = ANY in origins
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+
+    def allows(self, origin: str, host: str) -> bool:
+        """Tell it of a page at `origin`, when the request is for `host`."""
+        return self._any or origin.lower() in self._origins or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

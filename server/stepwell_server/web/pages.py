@@ -1,0 +1,71 @@
+"""The routes that are about the server itself: what it is, whether it lives, its figures."""
+
+from dataclasses import asdict, dataclass
+
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from stepwell_server.web.metrics import registry_of_this_server
+
+SERVER_PATH = "/api/stepwell/v1/server"
+
+WELCOME = """\
+This is Stepwell {version}, an experiment tracker.
+
+In Python:  stepwell.set_tracking_uri("{url}")
+
+{url}/health                    OK, while it serves
+{url}/version                   its version
+{url}/metrics                   figures for Prometheus
+{url}{server_path}    where gRPC listens, as JSON
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What clients are told. `grpc_address` is HOST:PORT; a host like 0.0.0.0 means: the one you asked."""
+
+    version: str
+    grpc_address: str
+    grpc_tls: bool
+    features: tuple[str, ...] = ()
+
+
+def pages(facts: ServerFacts) -> list[BaseRoute]:
+    """Return the routes."""
+    described = {
+        "name": "stepwell",
+        "version": facts.version,
+        "grpc": {"address": facts.grpc_address, "tls": facts.grpc_tls},
+        "features": dict.fromkeys(facts.features, True),
+    }
+
+    async def welcome(request: Request) -> Response:
+        url = str(request.base_url).rstrip("/")
+        text = WELCOME.format(url=url, server_path=SERVER_PATH, **asdict(facts))
+        return PlainTextResponse(text)
+
+    async def server(request: Request) -> Response:
+        return JSONResponse(described, headers={"cache-control": "no-store"})
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("OK", headers={"cache-control": "no-store"})
+
+    async def version(request: Request) -> Response:
+        return PlainTextResponse(facts.version)
+
+    return [
+        Route("/", welcome),
+        Route("/health", health),
+        Route("/version", version),
+        Route("/metrics", figures),
+        Route(SERVER_PATH, server),
+    ]
+
+
+async def figures(request: Request) -> Response:
+    """Return what Prometheus reads: of all workers, where there are several."""
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry_of_this_server()), headers={"content-type": content_type})

@@ -1,0 +1,171 @@
+"""One HTTP connection: uvicorn's protocol, with limits on what a client may send, and for how long it may be silent.
+
+What can only be seen here: heads that never end, clients that are gone without a word, those that do not read.
+"""
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from uvicorn import Config as UvicornConfig
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from stepwell_server.config import HttpLimits
+
+# Requests that were sent before earlier ones were answered, at most.
+PIPELINED_MAX = 32
+# A client that vanished without a word is noticed after the first, and three times the second.
+KEEPALIVE_IDLE_S = 30
+KEEPALIVE_INTERVAL_S = 10
+KEEPALIVE_PROBES = 3
+
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+    "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+}
+
+
+class Connection(HttpToolsProtocol):
+    """See the module. An answer that was refused here is JSON, as everywhere."""
+
+    def __init__(self, config: UvicornConfig, state: ServerState, limits: HttpLimits) -> None:
+        super().__init__(config, state, {})
+        self._limits = limits
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._read_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; a connection too many is told so."""
+        super().connection_made(transport)
+        _notice_death(transport.get_extra_info("socket"))
+        if len(self.connections) > self._limits.connections_max:
+            self._refuse(503, "TEMPORARILY_UNAVAILABLE", "too many connections; try again in a second")
+        else:
+            self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, with all timers."""
+        self._forget_head()
+        self._stop_read_timer()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came. Whatever comes outside of a request, it has to become one in time."""
+        if self.transport.is_closing():
+            return
+        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._expect_head()
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_timer is not None and self._head_bytes > self._limits.head_bytes_max:
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request over, unless its head is too large."""
+        self._forget_head()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > (
+            self._limits.head_bytes_max
+        ):
+            self._refuse_head()
+        elif len(self.pipeline) >= PIPELINED_MAX:
+            self.transport.abort()
+        if self.transport.is_closing():
+            raise ConnectionAbortedError  # the parser stops here
+        self._set_date()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        if not self.transport.is_closing():
+            self._refuse(400, "BAD_REQUEST", "this is no HTTP request that can be read")
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        super().pause_writing()
+        self._expect_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._stop_read_timer()
+        super().resume_writing()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(self._limits.head_s, self._give_up_head)
+
+    def _forget_head(self) -> None:
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up_head(self) -> None:
+        self._forget_head()
+        if not self.transport.is_closing():
+            self._refuse(408, "BAD_REQUEST", f"no complete request came within {self._limits.head_s:g} s")
+
+    def _refuse_head(self) -> None:
+        self._forget_head()
+        self._refuse(
+            431, "BAD_REQUEST", f"address and headers may have {self._limits.head_bytes_max} bytes at most"
+        )
+
+    def _refuse(self, status: int, error_code: str, message: str) -> None:
+        """Answer without a request, and hang up."""
+        body = json.dumps({"error_code": error_code, "message": message}).encode()
+        self.transport.write(
+            b"HTTP/1.1 %d \r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, len(body), body)
+        )
+        self.transport.close()
+
+    def _expect_reading(self, waiting_bytes: int) -> None:
+        least = self._limits.bytes_per_s_min * self._limits.stall_s
+
+        def look() -> None:
+            still = self.transport.get_write_buffer_size()
+            if waiting_bytes - still < least:
+                self._cut()
+            else:
+                self._expect_reading(still)
+
+        self._read_timer = self.loop.call_later(self._limits.stall_s, look)
+
+    def _cut(self) -> None:
+        """Hang up, and let the kernel forget what it was to send, which may be megabytes."""
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.transport.abort()
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _set_date(self) -> None:
+        """As uvicorn's own server does every second."""
+        now = int(time.time())
+        self.server_state.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
+
+
+def connections_with(
+    config: UvicornConfig, state: ServerState, limits: HttpLimits
+) -> Callable[[], asyncio.Protocol]:
+    """Return what makes a connection's protocol, for `create_server`."""
+    return lambda: Connection(config, state, limits)
+
+
+def _notice_death(connected: Any) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # macOS calls the first one otherwise
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
