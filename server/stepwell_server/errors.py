@@ -6,6 +6,7 @@
     ├── InvalidArgumentError    INVALID_PARAMETER_VALUE
     │   └── BadPatternError     the same; which pattern of a filter it is
     ├── InvalidStateError       INVALID_STATE
+    ├── PermissionDeniedError   PERMISSION_DENIED
     ├── UnavailableError        TEMPORARILY_UNAVAILABLE
     └── StartupError            the server cannot start; the message says why and what to do
 
@@ -52,6 +53,12 @@ class InvalidStateError(StepwellError):
     """Right in itself, but not as things stand (for example: the run is deleted)."""
 
     error_code = "INVALID_STATE"
+
+
+class PermissionDeniedError(StepwellError):
+    """Known, but not for this caller."""
+
+    error_code = "PERMISSION_DENIED"
 
 
 class UnavailableError(StepwellError):

@@ -53,7 +53,7 @@ async def new_run(pool: Pool, stage: str = "active", run_id: UUID | None = None)
 
 async def opened(pool: Pool, run_id: UUID) -> Log:
     log = Log(run_id)
-    assert await PostgresWriterStore(pool).open_writer(WriterIdentity(run_id, log.writer_id)) == 0
+    assert (await PostgresWriterStore(pool).open_writer(WriterIdentity(run_id, log.writer_id))).position == 0
     return log
 
 

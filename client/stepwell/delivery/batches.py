@@ -17,6 +17,8 @@ from stepwell_api.v1 import ingest_pb2
 BATCH_RECORDS_MAX = 16_384
 BATCH_FRAME_BYTES_MAX = 2**20
 BATCH_NEW_NAMES_MAX = 1_024
+# Positions that one batch may pass over, as servers allow: 2^30. Longer gaps (of a full spool that drops) take several.
+BATCH_SKIPPED_MAX = 2**30
 
 
 class Cut(NamedTuple):
@@ -61,11 +63,21 @@ def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> Cut | Non
     """
     records_max = BATCH_RECORDS_MAX
     while (piece := reader.read(position, records_max, BATCH_FRAME_BYTES_MAX)) is not None:
+        skipped = piece.end_position - position - len(piece.numbers) - len(piece.entries) - len(piece.arrays)
+        if skipped > BATCH_SKIPPED_MAX:
+            return Cut(skipping_batch(position, piece.end_position), 0, more=True)
         new_numbers = table.unknown(_numbers(piece))
         if len(new_numbers) <= BATCH_NEW_NAMES_MAX:
             return Cut(_batch(reader, piece, new_numbers, table), len(piece), piece.more)
         records_max //= 2
     return None
+
+
+def skipping_batch(position: int, end_position: int) -> ingest_pb2.Batch:
+    """Return a batch of nothing that moves the writer towards a position, as far as one batch may."""
+    return ingest_pb2.Batch(
+        first_position=position, end_position=min(end_position, position + BATCH_SKIPPED_MAX)
+    )
 
 
 def _numbers(piece: Slice) -> NDArray[Any]:

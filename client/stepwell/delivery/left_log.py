@@ -55,6 +55,19 @@ class LeftLog:
         message.known_position = 0 if self.goes_elsewhere else self.reader.known_position()
         return message
 
+    @property
+    def first_position(self) -> int:
+        """Where its writer's log begins."""
+        return self.writer.first_position
+
+    def believes(self, position: int, *, secret_checked: bool) -> bool:
+        """More than is here can be committed of a copy, or while its writer lives; if so by who has its secret."""
+        return secret_checked or not self.is_dead or position <= self.end_position
+
+    def begin_anew(self) -> bool:
+        """Never: from here a stolen name looks like a copy of a log that went on, which must not be stored twice."""
+        return False
+
     def is_complete(self, position: int) -> bool:
         """Tell whether nothing is to be delivered at or after a position."""
         return not self._follow and position >= self.end_position

@@ -10,18 +10,16 @@ import random
 import time
 from collections.abc import Iterable
 from logging import getLogger
-from typing import Protocol
 
 import grpc
 import grpc.aio
 
 from stepwell import errors, settings
 from stepwell.delivery import away
-from stepwell.delivery.batches import KeyTable, read_batch
-from stepwell.delivery.progress import Delivery
+from stepwell.delivery.batches import KeyTable, read_batch, skipping_batch
 from stepwell.delivery.receipts import Rejection
+from stepwell.delivery.shipment import Shipment
 from stepwell.errors import StepwellException
-from stepwell.spool.reader import SpoolReader
 from stepwell.wire import background
 from stepwell.wire.connection import Connection
 from stepwell_api.v1 import ingest_pb2
@@ -45,51 +43,18 @@ _log = getLogger("stepwell")
 Call = grpc.aio.StreamStreamCall[ingest_pb2.StreamRequest, ingest_pb2.StreamResponse]
 
 
-class Shipment(Protocol):
-    """What the shipper needs of a log: one of this process, or one that a process left behind."""
-
-    @property
-    def reader(self) -> SpoolReader:
-        """What is to be delivered."""
-        ...
-
-    @property
-    def delivery(self) -> Delivery:
-        """Where to tell how far it is."""
-        ...
-
-    def open_message(self) -> ingest_pb2.OpenWriter:
-        """Return what opens the stream."""
-        ...
-
-    def is_complete(self, position: int) -> bool:
-        """Tell whether nothing can come at or after a position."""
-        ...
-
-    @property
-    def left_in_order(self) -> bool:
-        """Whether the process that logged said that it is done with the run; asked when the log is complete."""
-        ...
-
-    def settled(self, position: int) -> None:
-        """Take note that everything below a position is decided."""
-        ...
-
-    async def breathe(self) -> None:
-        """Do what is to be done every now and then."""
-        ...
-
-    def finished(self) -> None:
-        """Take note that everything is delivered and nothing will come."""
-        ...
-
-    def failed(self, failure: StepwellException) -> None:
-        """Take note that the server will not take what waits, and why."""
-        ...
-
-
 class _InterruptedError(Exception):
     """The stream ended where it should not have; the same can be tried again."""
+
+
+class _UnbelievableError(Exception):
+    """The server says that more is committed than was ever written here."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"The server says that it has the first {position} entries of this log, which are more than were ever "
+            "written: somebody else wrote under its name, or this is an older copy of it."
+        )
 
 
 class Shipper:
@@ -105,6 +70,8 @@ class Shipper:
         self._due = asyncio.Event()
         self._is_urgent = False
         self._attempts = 0
+        # One past what was sent on the open stream.
+        self._sent_end = 0
 
     def hurry(self) -> None:
         """Cut what waits at once; may be called from any thread."""
@@ -122,6 +89,8 @@ class Shipper:
             self._shipment.finished()
         except grpc.aio.AioRpcError as failure:
             self._shipment.failed(errors.from_rpc(failure, self._connection.address.target))
+        except _UnbelievableError as claim:
+            self._shipment.failed(StepwellException(str(claim), "INVALID_STATE"))
         except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must not wait for ever
             _log.exception("A defect of Stepwell's client ended the delivery.")
             self._shipment.failed(StepwellException(f"The delivery ended: {failure!r}", "INTERNAL_ERROR"))
@@ -134,6 +103,13 @@ class Shipper:
             if errors.is_final(failure):
                 raise
             await self._back_off(failure.details() or failure.code().name)
+        except _UnbelievableError as claim:
+            if not self._shipment.begin_anew():
+                raise
+            _log.error(
+                "%s Nothing is deleted for it; what is not known to be stored is sent again, as another writer.",
+                claim,
+            )
         except (StepwellException, _InterruptedError) as failure:
             await self._back_off(str(failure))
         except asyncio.InvalidStateError:
@@ -167,6 +143,10 @@ class Shipper:
             raise _InterruptedError("the server did not open the stream")
         self._tell_reachable()
         position = answer.opened.committed_position
+        if not self._shipment.believes(position, secret_checked=answer.opened.secret_checked):
+            raise _UnbelievableError(position)
+        self._sent_end = position
+        position = await self._skip_what_was_anothers(call, position)
         if position < self._delivery.position:
             _log.warning(
                 "The server had committed %d entries of run %s and has %d now: its database is an older copy. What is "
@@ -177,6 +157,15 @@ class Shipper:
             )
         self._settle(position)
         self._delivery.lost()
+        return position
+
+    async def _skip_what_was_anothers(self, call: Call, position: int) -> int:
+        """Move a writer that has just taken over to where it begins."""
+        first_position = self._shipment.first_position
+        while position < first_position:
+            batch = skipping_batch(position, first_position)
+            self._sent_end = position = batch.end_position
+            await call.write(ingest_pb2.StreamRequest(batch=batch))
         return position
 
     async def _send(self, call: Call, position: int) -> None:
@@ -198,7 +187,8 @@ class Shipper:
         more = True
         while more and await self._has_room() and (cut := read_batch(self._reader, position, table)):
             self._delivery.sent(position, cut.batch.end_position, cut.records)
-            position, more = cut.batch.end_position, cut.more
+            self._sent_end = position = cut.batch.end_position
+            more = cut.more
             if not urgent:  # else somebody waits for just this
                 _give_way()
             await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
@@ -213,6 +203,8 @@ class Shipper:
                 return
             if answer.WhichOneof("message") != "committed":
                 raise _InterruptedError("the server asks for another position")
+            if answer.committed.position > self._sent_end:
+                raise _UnbelievableError(answer.committed.position)
             self._settle(answer.committed.position, answer.committed.rejected)
             self._window_moved.set()
             self._attempts = 0

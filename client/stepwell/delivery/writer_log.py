@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from collections import deque
+from dataclasses import replace
 from logging import getLogger
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 WRITE_THROUGH_S = 5.0
 # How often the files are looked after.
 LOOK_AFTER_S = 1.0
+# How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
+RENEWALS_MAX = 3
 
 _log = getLogger("stepwell")
 
@@ -41,11 +44,11 @@ class WriterLog:
         self._open_message = messages.open_writer(spec, writer_id, rank)
         self._uri = uri
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
-        self.folder = folders.create(
-            folders.describe_writer(
-                uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
-            )
+        self._writer = folders.describe_writer(
+            uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
         )
+        self._renewals = 0
+        self.folder = folders.create(self._writer)
         self.spool = Spool(self.folder, limits, after_seal, self._prepare_soon)
         self.reader = SpoolReader(self.folder, alive=True)
         self.delivery = Delivery()
@@ -134,6 +137,34 @@ class WriterLog:
         """Return what opens this writer's stream."""
         self._open_message.known_position = self.delivery.position
         return self._open_message
+
+    @property
+    def first_position(self) -> int:
+        """Where this writer's log begins: 0, unless it has taken over."""
+        return self._writer.first_position
+
+    def believes(self, position: int, *, secret_checked: bool) -> bool:
+        """No more can be committed than this process has written."""
+        return position <= self.spool.end_position()
+
+    def begin_anew(self) -> bool:
+        """Take over what is not known to be committed, under a new name and with a new secret; a few times at most."""
+        from stepwell.wire import messages
+
+        if self._renewals == RENEWALS_MAX:
+            return False
+        self._renewals += 1
+        known = self._open_message
+        rank = known.rank if known.HasField("rank") else None
+        self._open_message = messages.open_writer(known.run, uuid.uuid4().hex, rank)
+        self._writer = replace(
+            self._writer,
+            writer_id=self._open_message.writer_id,
+            open_writer=self._open_message.SerializeToString().hex(),
+            first_position=self.delivery.position,
+        )
+        folders.rewrite(self.folder, self._writer)
+        return True
 
     def is_complete(self, position: int) -> bool:
         """Tell whether nothing can come at or after a position."""

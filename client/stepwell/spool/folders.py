@@ -40,7 +40,8 @@ class WriterFile:
     """What a spool says about its writer.
 
     `open_writer` is an encoded `OpenWriter` message in hexadecimal digits: all that the server needs to take the log,
-    also to create the run.
+    also to create the run, and the secret by which it knows the writer: so the file is for its owner alone. What lies
+    below `first_position` was written under another writer's name.
     """
 
     tracking_uri: str
@@ -52,6 +53,7 @@ class WriterFile:
     process_id: int
     created_ms: int
     format: int = FORMAT
+    first_position: int = 0
 
 
 def describe_writer(
@@ -81,12 +83,26 @@ def create(writer: WriterFile) -> Path:
     root = _writable_root()
     folder = root / writer.writer_id
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
-    (unfinished / WRITER_FILE).write_text(json.dumps(asdict(writer), indent=1), encoding="utf-8")
+    _write(unfinished / WRITER_FILE, writer)
     descriptor = _lock(unfinished)
     assert descriptor is not None
     unfinished.rename(folder)
     _held[folder] = descriptor
     return folder
+
+
+def rewrite(folder: Path, writer: WriterFile) -> None:
+    """Replace, in one step, what a spool of this process says about its writer."""
+    replacement = folder / f".{WRITER_FILE}"
+    replacement.unlink(missing_ok=True)
+    _write(replacement, writer)
+    replacement.rename(folder / WRITER_FILE)
+
+
+def _write(path: Path, writer: WriterFile) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(writer), indent=1))
 
 
 def read_writer(folder: Path) -> WriterFile:
@@ -104,6 +120,7 @@ def read_writer(folder: Path) -> WriterFile:
                 f"{FORMAT}. Deliver it with the version that wrote it, or a newer one.",
                 "NOT_IMPLEMENTED",
             )
+        found.setdefault("first_position", 0)  # not there in those of version 0.1
         return WriterFile(**{name: found[name] for name in WriterFile.__dataclass_fields__})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StepwellException(f"The spool {folder} cannot be read: {error!r}", "INVALID_STATE") from error

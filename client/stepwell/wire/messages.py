@@ -1,6 +1,7 @@
 """Entities to messages and back."""
 
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 
@@ -24,6 +25,8 @@ from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
+# Of a writer's secret: more than can be guessed.
+SECRET_BYTES = 32
 
 _STAGES = {
     runs_pb2.LIFECYCLE_STAGE_ACTIVE: LifecycleStage.ACTIVE,
@@ -32,9 +35,14 @@ _STAGES = {
 
 
 def open_writer(spec: runs_pb2.RunSpec, writer_id: str, rank: int | None) -> ingest_pb2.OpenWriter:
-    """Return the first message of a writer's stream."""
+    """Return the first message of a writer's stream, with a secret of its own."""
     return ingest_pb2.OpenWriter(
-        run=spec, writer_id=writer_id, rank=rank, host=socket.gethostname(), process_id=os.getpid()
+        run=spec,
+        writer_id=writer_id,
+        rank=rank,
+        host=socket.gethostname(),
+        process_id=os.getpid(),
+        secret=secrets.token_bytes(SECRET_BYTES),
     )
 
 

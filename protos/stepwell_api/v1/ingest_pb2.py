@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from stepwell_api.v1 import runs_pb2 as stepwell__api_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/ingest.proto\x12\x0fstepwell_api.v1\x1a\x1astepwell_api/v1/runs.proto\"\x9f\x01\n\rStreamRequest\x12+\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stepwell_api.v1.OpenWriterH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.BatchH\x00\x12-\n\x05\x63lose\x18\x03 \x01(\x0b\x32\x1c.stepwell_api.v1.CloseWriterH\x00\x42\t\n\x07message\"\xa8\x01\n\x0eStreamResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.WriterOpenedH\x00\x12/\n\tcommitted\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.CommittedH\x00\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x17.stepwell_api.v1.ResumeH\x00\x42\t\n\x07message\"\xae\x01\n\nOpenWriter\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.stepwell_api.v1.RunSpec\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x12\n\nprocess_id\x18\x05 \x01(\x03\x12\x10\n\x08orphaned\x18\x06 \x01(\x08\x12\x16\n\x0eknown_position\x18\x07 \x01(\x03\x42\x07\n\x05_rank\"\r\n\x0b\x43loseWriter\"b\n\x0cWriterOpened\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x12%\n\x03run\x18\x02 \x01(\x0b\x32\x18.stepwell_api.v1.RunInfo\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x99\x01\n\x05\x42\x61tch\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x14\n\x0c\x65nd_position\x18\x02 \x01(\x03\x12\x10\n\x08new_keys\x18\x03 \x03(\t\x12\'\n\x06points\x18\x04 \x01(\x0b\x32\x17.stepwell_api.v1.Points\x12\'\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x16.stepwell_api.v1.Entry\"W\n\x06Points\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x04 \x03(\x10\x12\r\n\x05value\x18\x05 \x03(\x01\"]\n\x0cPointColumns\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x01(\x0c\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x0c\x12\r\n\x05value\x18\x05 \x01(\x0c\"\xa1\x01\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x05param\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.ParamH\x00\x12#\n\x03tag\x18\x03 \x01(\x0b\x32\x14.stepwell_api.v1.TagH\x00\x12/\n\x06status\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.StatusChangeH\x00\x42\x07\n\x05\x65vent\"d\n\x0cStatusChange\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.stepwell_api.v1.RunStatus\x12\x18\n\x0b\x65nd_time_ms\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_end_time_ms\"k\n\tCommitted\x12\x10\n\x08position\x18\x01 \x01(\x03\x12+\n\x08rejected\x18\x02 \x03(\x0b\x32\x19.stepwell_api.v1.Rejected\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x03\"\\\n\x08Rejected\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"$\n\x06Resume\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x32^\n\rIngestService\x12M\n\x06Stream\x12\x1e.stepwell_api.v1.StreamRequest\x1a\x1f.stepwell_api.v1.StreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/ingest.proto\x12\x0fstepwell_api.v1\x1a\x1astepwell_api/v1/runs.proto\"\x9f\x01\n\rStreamRequest\x12+\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stepwell_api.v1.OpenWriterH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.BatchH\x00\x12-\n\x05\x63lose\x18\x03 \x01(\x0b\x32\x1c.stepwell_api.v1.CloseWriterH\x00\x42\t\n\x07message\"\xa8\x01\n\x0eStreamResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.WriterOpenedH\x00\x12/\n\tcommitted\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.CommittedH\x00\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x17.stepwell_api.v1.ResumeH\x00\x42\t\n\x07message\"\xbe\x01\n\nOpenWriter\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.stepwell_api.v1.RunSpec\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x12\n\nprocess_id\x18\x05 \x01(\x03\x12\x10\n\x08orphaned\x18\x06 \x01(\x08\x12\x16\n\x0eknown_position\x18\x07 \x01(\x03\x12\x0e\n\x06secret\x18\x08 \x01(\x0c\x42\x07\n\x05_rank\"\r\n\x0b\x43loseWriter\"z\n\x0cWriterOpened\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x12%\n\x03run\x18\x02 \x01(\x0b\x32\x18.stepwell_api.v1.RunInfo\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x16\n\x0esecret_checked\x18\x04 \x01(\x08\"\x99\x01\n\x05\x42\x61tch\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x14\n\x0c\x65nd_position\x18\x02 \x01(\x03\x12\x10\n\x08new_keys\x18\x03 \x03(\t\x12\'\n\x06points\x18\x04 \x01(\x0b\x32\x17.stepwell_api.v1.Points\x12\'\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x16.stepwell_api.v1.Entry\"W\n\x06Points\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x04 \x03(\x10\x12\r\n\x05value\x18\x05 \x03(\x01\"]\n\x0cPointColumns\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x01(\x0c\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x0c\x12\r\n\x05value\x18\x05 \x01(\x0c\"\xa1\x01\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x05param\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.ParamH\x00\x12#\n\x03tag\x18\x03 \x01(\x0b\x32\x14.stepwell_api.v1.TagH\x00\x12/\n\x06status\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.StatusChangeH\x00\x42\x07\n\x05\x65vent\"d\n\x0cStatusChange\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.stepwell_api.v1.RunStatus\x12\x18\n\x0b\x65nd_time_ms\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_end_time_ms\"k\n\tCommitted\x12\x10\n\x08position\x18\x01 \x01(\x03\x12+\n\x08rejected\x18\x02 \x03(\x0b\x32\x19.stepwell_api.v1.Rejected\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x03\"\\\n\x08Rejected\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"$\n\x06Resume\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x32^\n\rIngestService\x12M\n\x06Stream\x12\x1e.stepwell_api.v1.StreamRequest\x1a\x1f.stepwell_api.v1.StreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,27 +37,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMRESPONSE']._serialized_start=240
   _globals['_STREAMRESPONSE']._serialized_end=408
   _globals['_OPENWRITER']._serialized_start=411
-  _globals['_OPENWRITER']._serialized_end=585
-  _globals['_CLOSEWRITER']._serialized_start=587
-  _globals['_CLOSEWRITER']._serialized_end=600
-  _globals['_WRITEROPENED']._serialized_start=602
-  _globals['_WRITEROPENED']._serialized_end=700
-  _globals['_BATCH']._serialized_start=703
-  _globals['_BATCH']._serialized_end=856
-  _globals['_POINTS']._serialized_start=858
-  _globals['_POINTS']._serialized_end=945
-  _globals['_POINTCOLUMNS']._serialized_start=947
-  _globals['_POINTCOLUMNS']._serialized_end=1040
-  _globals['_ENTRY']._serialized_start=1043
-  _globals['_ENTRY']._serialized_end=1204
-  _globals['_STATUSCHANGE']._serialized_start=1206
-  _globals['_STATUSCHANGE']._serialized_end=1306
-  _globals['_COMMITTED']._serialized_start=1308
-  _globals['_COMMITTED']._serialized_end=1415
-  _globals['_REJECTED']._serialized_start=1417
-  _globals['_REJECTED']._serialized_end=1509
-  _globals['_RESUME']._serialized_start=1511
-  _globals['_RESUME']._serialized_end=1547
-  _globals['_INGESTSERVICE']._serialized_start=1549
-  _globals['_INGESTSERVICE']._serialized_end=1643
+  _globals['_OPENWRITER']._serialized_end=601
+  _globals['_CLOSEWRITER']._serialized_start=603
+  _globals['_CLOSEWRITER']._serialized_end=616
+  _globals['_WRITEROPENED']._serialized_start=618
+  _globals['_WRITEROPENED']._serialized_end=740
+  _globals['_BATCH']._serialized_start=743
+  _globals['_BATCH']._serialized_end=896
+  _globals['_POINTS']._serialized_start=898
+  _globals['_POINTS']._serialized_end=985
+  _globals['_POINTCOLUMNS']._serialized_start=987
+  _globals['_POINTCOLUMNS']._serialized_end=1080
+  _globals['_ENTRY']._serialized_start=1083
+  _globals['_ENTRY']._serialized_end=1244
+  _globals['_STATUSCHANGE']._serialized_start=1246
+  _globals['_STATUSCHANGE']._serialized_end=1346
+  _globals['_COMMITTED']._serialized_start=1348
+  _globals['_COMMITTED']._serialized_end=1455
+  _globals['_REJECTED']._serialized_start=1457
+  _globals['_REJECTED']._serialized_end=1549
+  _globals['_RESUME']._serialized_start=1551
+  _globals['_RESUME']._serialized_end=1587
+  _globals['_INGESTSERVICE']._serialized_start=1589
+  _globals['_INGESTSERVICE']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,7 @@ class OpenWriter(google.protobuf.message.Message):
     PROCESS_ID_FIELD_NUMBER: builtins.int
     ORPHANED_FIELD_NUMBER: builtins.int
     KNOWN_POSITION_FIELD_NUMBER: builtins.int
+    SECRET_FIELD_NUMBER: builtins.int
     writer_id: builtins.str
     """Made by the client, kept for the life of its log: a UUID as 32 hexadecimal digits."""
     rank: builtins.int
@@ -124,6 +125,11 @@ class OpenWriter(google.protobuf.message.Message):
     """What the client knows to be committed of this log; 0 for nothing. If the run does not exist although something
     was committed to it, it was removed for good: nothing is created, and the answer is FAILED_PRECONDITION.
     """
+    secret: builtins.bytes
+    """Known to nobody but the log's owner: 32 random bytes, made with the log and kept as long. The first that is shown
+    binds the writer, of which the server keeps the SHA-256; from then on, whoever opens the writer without it gets
+    PERMISSION_DENIED. Nothing that can be read tells it. Empty for logs from before there were secrets.
+    """
     @property
     def run(self) -> stepwell_api.v1.runs_pb2.RunSpec:
         """Created when it does not exist, if the spec names an experiment."""
@@ -138,9 +144,10 @@ class OpenWriter(google.protobuf.message.Message):
         process_id: builtins.int = ...,
         orphaned: builtins.bool = ...,
         known_position: builtins.int = ...,
+        secret: builtins.bytes = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_rank", b"_rank", "rank", b"rank", "run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "known_position", b"known_position", "orphaned", b"orphaned", "process_id", b"process_id", "rank", b"rank", "run", b"run", "writer_id", b"writer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "known_position", b"known_position", "orphaned", b"orphaned", "process_id", b"process_id", "rank", b"rank", "run", b"run", "secret", b"secret", "writer_id", b"writer_id"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_rank", b"_rank"]) -> typing.Literal["rank"] | None: ...
 
 Global___OpenWriter: typing_extensions.TypeAlias = OpenWriter
@@ -168,10 +175,13 @@ class WriterOpened(google.protobuf.message.Message):
     COMMITTED_POSITION_FIELD_NUMBER: builtins.int
     RUN_FIELD_NUMBER: builtins.int
     CREATED_FIELD_NUMBER: builtins.int
+    SECRET_CHECKED_FIELD_NUMBER: builtins.int
     committed_position: builtins.int
     """Everything below is committed; the next batch starts here. 0 for a new writer."""
     created: builtins.bool
     """This stream created the run. False when it was there, be it from an earlier try whose answer got lost."""
+    secret_checked: builtins.bool
+    """The writer has had this secret since it began: nobody else can have moved its position."""
     @property
     def run(self) -> stepwell_api.v1.runs_pb2.RunInfo:
         """The run as it is now."""
@@ -182,9 +192,10 @@ class WriterOpened(google.protobuf.message.Message):
         committed_position: builtins.int = ...,
         run: stepwell_api.v1.runs_pb2.RunInfo | None = ...,
         created: builtins.bool = ...,
+        secret_checked: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["committed_position", b"committed_position", "created", b"created", "run", b"run"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["committed_position", b"committed_position", "created", b"created", "run", b"run", "secret_checked", b"secret_checked"]) -> None: ...
 
 Global___WriterOpened: typing_extensions.TypeAlias = WriterOpened
 
@@ -202,7 +213,9 @@ class Batch(google.protobuf.message.Message):
     first_position: builtins.int
     """Position of the first entry; must equal what is committed or what the batch before ended with."""
     end_position: builtins.int
-    """One past the position of the last entry. Positions between the two that no entry uses are skipped."""
+    """One past the position of the last entry. Positions between the two that no entry uses are skipped, 2^30 at most;
+    a longer gap takes several batches.
+    """
     @property
     def new_keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Metric names that this stream uses for the first time. Each takes the next free number of the stream's
@@ -382,7 +395,10 @@ Global___StatusChange: typing_extensions.TypeAlias = StatusChange
 
 @typing.final
 class Committed(google.protobuf.message.Message):
-    """An acknowledgement."""
+    """An acknowledgement.
+
+    One that would be longer than 1 MiB comes in pieces: only the last one moves the position and has the counts.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -428,7 +444,7 @@ class Rejected(google.protobuf.message.Message):
     count: builtins.int
     """How many entries this is about."""
     key: builtins.str
-    """Name of the metric, param or tag."""
+    """Name of the metric, param or tag; of a longer one the first 1,000 characters."""
     error_code: builtins.str
     """In MLflow's vocabulary, for example INVALID_PARAMETER_VALUE."""
     reason: builtins.str

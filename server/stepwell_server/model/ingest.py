@@ -23,6 +23,18 @@ class WriterIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedWriter:
+    """How a writer stands that was opened: everything of its log below `position` is committed.
+
+    `secret_checked`: it has had the secret that was shown since it began. `binds`: it was there without a secret.
+    """
+
+    position: int
+    secret_checked: bool = False
+    binds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LostRun:
     """A run that was RUNNING although all its writers were gone; of the writers, the one that was heard of last."""
 

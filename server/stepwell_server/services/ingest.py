@@ -1,11 +1,13 @@
 """The rules of ingest: which runs may be written, which names and values are accepted."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import structlog
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model.ingest import (
@@ -27,6 +29,12 @@ from stepwell_server.store.ports.tracking import RunStore
 
 # Names that passed are remembered, because every batch brings them again: at about 200 bytes each, 6 MB.
 CHECKED_KEYS_MAX = 32_768
+# Positions that one batch may pass over: 2^30, twelve days of a thousand points a second that a full spool has dropped.
+POSITIONS_SKIPPED_MAX = 2**30
+# A secret is 32 random bytes; other clients may take more.
+SECRET_BYTES = range(16, 65)
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class WriterSession:
     position: int
     run: RunInfo
     created: bool
+    secret_checked: bool
 
 
 class IngestService:
@@ -49,25 +58,35 @@ class IngestService:
         self._leases = leases
         self._batches = batches
 
-    async def open(self, spec: RunSpec, identity: WriterIdentity, known_position: int = 0) -> WriterSession:
+    async def open(
+        self, spec: RunSpec, identity: WriterIdentity, known_position: int = 0, secret: bytes = b""
+    ) -> WriterSession:
         """Create the run unless it exists, register the writer, and say where it stands.
 
         The writer counts as alive until the current task ends, which serves its stream, and a while after.
 
         Raises:
-            InvalidArgumentError: the spec has a name, tag or time that can never be stored.
+            InvalidArgumentError: the spec has a name, tag or time that can never be stored; or the secret is no secret.
+            PermissionDeniedError: the writer is bound to another secret.
             NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
             InvalidStateError: the experiment is deleted; or the run was removed after something was committed to it.
         """
+        secret_sha256 = checked_secret(secret)
         if known_position and not await self._writers.knows_run(identity.run_id):
             raise InvalidStateError(
                 f"run {identity.run_id.hex} does not exist, but {known_position} entries of this log were committed to "
                 "it: it was removed with `stepwell gc`, or the database is an older copy"
             )
         run, created = await self._runs.create_run(checked_run_spec(spec))
-        position = await self._writers.open_writer(identity)
+        opened = await self._writers.open_writer(identity, secret_sha256)
+        if opened.binds:
+            _log.info(
+                "a writer from before there were secrets is bound to the first one shown",
+                run_id=identity.run_id.hex,
+                writer_id=identity.writer_id.hex,
+            )
         await self._leases.hold(identity)
-        return WriterSession(position, run, created)
+        return WriterSession(opened.position, run, created, opened.secret_checked)
 
     async def close(self, identity: WriterIdentity) -> None:
         """Take note that the writer leaves in order: it does not count as lost."""
@@ -93,6 +112,18 @@ async def _with_rejections(outcome: asyncio.Future[Outcome], rejections: Sequenc
     return replace(settled, rejections=(*rejections, *settled.rejections))
 
 
+def checked_secret(secret: bytes) -> bytes | None:
+    """Return what is stored of a writer's secret: its SHA-256; None when there is none."""
+    if not secret:
+        return None
+    if len(secret) not in SECRET_BYTES:
+        raise InvalidArgumentError(
+            f"the secret of a writer is 32 random bytes ({SECRET_BYTES.start} to {SECRET_BYTES.stop - 1}), "
+            f"not {len(secret)}"
+        )
+    return hashlib.sha256(secret).digest()
+
+
 def check_shape(batch: Batch) -> None:
     """Refuse a batch whose parts do not fit together."""
     first, end, points = batch.first_position, batch.end_position, batch.points
@@ -105,6 +136,12 @@ def check_shape(batch: Batch) -> None:
         raise InvalidArgumentError(
             f"batch at position {first}: every series needs a key and a count of at least 1, and the columns step, "
             f"timestamp_ms and value as many elements as the counts add up to; lengths found: {sorted(lengths)}"
+        )
+    skipped = end - first - len(points) - len(batch.entries)
+    if skipped > POSITIONS_SKIPPED_MAX:
+        raise InvalidArgumentError(
+            f"batch at position {first} skips {skipped} positions up to {end}; one batch may skip "
+            f"{POSITIONS_SKIPPED_MAX}, a longer gap takes several"
         )
     if any(not first <= entry.position < end for entry in batch.entries):
         raise InvalidArgumentError(

@@ -37,6 +37,11 @@ from stepwell_server.transport.mapping import parse_uuid, run_info_to_proto, run
 BATCHES_UNDER_WAY_MAX = 16
 # Distinct metric names in one stream, at most.
 STREAM_KEYS_MAX = 100_000
+# Refusals in one acknowledgement, encoded: 1 MiB; clients take messages of 8 MiB. More follow in another one.
+ACKNOWLEDGEMENT_BYTES_MAX = 2**20
+# What is sent of the name of something that was refused, and of the reason; names that are stored have 250 characters.
+REJECTED_KEY_CHARS_MAX = 1_000
+REJECTED_REASON_CHARS_MAX = 4_000
 
 Requests = AsyncIterator[ingest_pb2.StreamRequest]
 
@@ -57,14 +62,15 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             raise InvalidArgumentError("the first message of a stream must be `open`")
         identity = writer_identity(request.open)
         spec, known_position = run_spec_from_proto(request.open.run), request.open.known_position
-        session = await self._ingest.open(spec, identity, known_position)
+        session = await self._ingest.open(spec, identity, known_position, request.open.secret)
         opened = ingest_pb2.WriterOpened(
             committed_position=session.position,
             run=run_info_to_proto(session.run),
             created=session.created,
+            secret_checked=session.secret_checked,
         )
         yield ingest_pb2.StreamResponse(opened=opened)
-        stream = WriterStream(self._ingest, identity, self._draining)
+        stream = WriterStream(self._ingest, identity, session.position, self._draining)
         with STREAMS_OPEN.track_inprogress():
             async for answer in stream.serve(request_iterator):
                 yield answer
@@ -83,7 +89,9 @@ class UnderWay:
 class WriterStream:
     """One open stream: reads batches in a task of its own, and yields answers."""
 
-    def __init__(self, ingest: IngestService, identity: WriterIdentity, draining: asyncio.Event) -> None:
+    def __init__(
+        self, ingest: IngestService, identity: WriterIdentity, position: int, draining: asyncio.Event
+    ) -> None:
         self._ingest = ingest
         self._identity = identity
         self._draining = draining
@@ -93,6 +101,8 @@ class WriterStream:
         # After a batch that did not join: where the client has to go on; what was on its way is dropped.
         self._resume_at: int | None = None
         self._generation = 0
+        # What the client has heard to be committed.
+        self._acknowledged = position
         # The client said that it has nothing more to say.
         self.closed = False
 
@@ -176,8 +186,9 @@ class WriterStream:
     def _acknowledge(self, settled: list[UnderWay]) -> Iterator[ingest_pb2.StreamResponse]:
         outcomes = [under_way.outcome.result() for under_way in settled]
         committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
-        if committed:
-            yield ingest_pb2.StreamResponse(committed=committed_to_proto(committed))
+        for piece in committed_to_proto(committed, self._acknowledged) if committed else ():
+            self._acknowledged = piece.position
+            yield ingest_pb2.StreamResponse(committed=piece)
         for under_way, outcome in zip(settled, outcomes, strict=True):
             stale = under_way.generation != self._generation or self._resume_at is not None
             if isinstance(outcome, NotJoined) and not stale:
@@ -248,14 +259,22 @@ def status_from_proto(message: ingest_pb2.Entry) -> StatusEntry:
     return StatusEntry(message.position, status, end_time_ms)
 
 
-def committed_to_proto(outcomes: list[Committed]) -> ingest_pb2.Committed:
-    """One acknowledgement for several batches."""
-    return ingest_pb2.Committed(
-        position=outcomes[-1].position,
-        rejected=[rejected_to_proto(rejection) for outcome in outcomes for rejection in outcome.rejections],
-        points=sum(outcome.points for outcome in outcomes),
-        entries=sum(outcome.entries for outcome in outcomes),
-    )
+def committed_to_proto(outcomes: list[Committed], position: int) -> Iterator[ingest_pb2.Committed]:
+    """One acknowledgement for several batches, in pieces of a bounded size: all but the last one stay at `position`."""
+    piece = ingest_pb2.Committed(position=position)
+    size = 0
+    for outcome in outcomes:
+        for rejection in outcome.rejections:
+            rejected = rejected_to_proto(rejection)
+            size += rejected.ByteSize()
+            if size > ACKNOWLEDGEMENT_BYTES_MAX and piece.rejected:
+                yield piece
+                piece, size = ingest_pb2.Committed(position=position), rejected.ByteSize()
+            piece.rejected.append(rejected)
+    piece.position = outcomes[-1].position
+    piece.points = sum(outcome.points for outcome in outcomes)
+    piece.entries = sum(outcome.entries for outcome in outcomes)
+    yield piece
 
 
 def rejected_to_proto(rejection: Rejection) -> ingest_pb2.Rejected:
@@ -263,7 +282,7 @@ def rejected_to_proto(rejection: Rejection) -> ingest_pb2.Rejected:
     return ingest_pb2.Rejected(
         position=rejection.position,
         count=rejection.count,
-        key=rejection.key,
+        key=rejection.key[:REJECTED_KEY_CHARS_MAX],
         error_code=rejection.error_code,
-        reason=rejection.reason,
+        reason=rejection.reason[:REJECTED_REASON_CHARS_MAX],
     )

@@ -1,8 +1,18 @@
 """How far a log has come: what the receipt counts."""
 
+import asyncio
 import time
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+
+from stepwell.delivery.batches import BATCH_SKIPPED_MAX, KeyTable, read_batch
 from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
+from stepwell.delivery.shipper import Shipper, _UnbelievableError
+from stepwell.spool.reader import Slice
+from stepwell_api.v1 import ingest_pb2
 
 
 def test_what_a_server_had_of_a_batch_that_was_cut_differently_is_counted_once() -> None:
@@ -28,3 +38,36 @@ def test_patience_ends_in_the_middle_of_a_wait() -> None:
     delivery.unreachable(since)
     assert not delivery.wait(1, 3_600)
     assert time.monotonic() - since < 2 * UNREACHABLE_PATIENCE_S - 1
+
+
+def test_a_gap_that_is_too_long_for_one_batch_takes_several() -> None:
+    end = 3 * BATCH_SKIPPED_MAX
+    column = np.zeros(1)
+    number = np.ones(1, np.uint32)
+
+    def read(position: int, *_: int) -> Slice | None:
+        whole = Slice(position, end, False, number, column, column, column)
+        return whole if position < end else None
+
+    reader: Any = SimpleNamespace(read=read, name_of=lambda _: "loss")
+    table, position, batches = KeyTable(), 0, []
+    while (cut := read_batch(reader, position, table)) is not None:
+        batches.append(cut.batch)
+        position = cut.batch.end_position
+    assert [len(batch.points.step) for batch in batches] == [0, 0, 1]
+    assert [batch.end_position - batch.first_position for batch in batches] == [BATCH_SKIPPED_MAX] * 3
+
+
+def test_more_than_was_sent_is_not_acknowledged() -> None:
+    settled: list[int] = []
+    shipment: Any = SimpleNamespace(reader=None, delivery=Delivery(), settled=settled.append)
+    shipper = Shipper(shipment, SimpleNamespace())  # type: ignore[arg-type]
+    shipper._sent_end = 10
+    answers = [ingest_pb2.StreamResponse(committed=ingest_pb2.Committed(position=at)) for at in (10, 11)]
+
+    async def read() -> ingest_pb2.StreamResponse:
+        return answers.pop(0)
+
+    with pytest.raises(_UnbelievableError):
+        asyncio.run(shipper._receive(SimpleNamespace(read=read)))  # type: ignore[arg-type]
+    assert settled == [10]

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from stepwell_server.model.ingest import WriterIdentity
+from stepwell_server.errors import PermissionDeniedError
+from stepwell_server.model.ingest import OpenedWriter, WriterIdentity
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
 
@@ -15,10 +16,10 @@ class PostgresWriterStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def open_writer(self, identity: WriterIdentity) -> int:
-        """Register the writer if it is new and return its committed position."""
+    async def open_writer(self, identity: WriterIdentity, secret_sha256: bytes | None = None) -> OpenedWriter:
+        """Register the writer if it is new, check its secret, and return how it stands."""
         async with self._pool.connection() as connection:
-            position: int = await connection.fetchval(
+            row = await connection.fetchrow(
                 _SQL["open_writer"],
                 identity.run_id,
                 identity.writer_id,
@@ -26,8 +27,14 @@ class PostgresWriterStore:
                 identity.host,
                 identity.process_id,
                 identity.orphaned,
+                secret_sha256,
             )
-        return position
+        if row is None:
+            raise PermissionDeniedError(
+                f"writer {identity.writer_id.hex} of run {identity.run_id.hex} is another's: it is opened "
+                "with the secret that its log began with, which lies beside the log"
+            )
+        return OpenedWriter(row["position"], row["secret_is_original"], row["binds"])
 
     async def knows_run(self, run_id: UUID) -> bool:
         """Tell whether the run exists."""

@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.ingest import Batch, LostRun, Outcome, WriterIdentity
+from stepwell_server.model.ingest import Batch, LostRun, OpenedWriter, Outcome, WriterIdentity
 
 
 class WriterStore(Protocol):
     """Writers and the positions of their logs."""
 
-    async def open_writer(self, identity: WriterIdentity) -> int:
-        """Register the writer if it is new and return the position that is committed for it."""
+    async def open_writer(self, identity: WriterIdentity, secret_sha256: bytes | None = None) -> OpenedWriter:
+        """Register the writer if it is new, and return how it stands.
+
+        The first secret binds the writer. PermissionDeniedError: it is bound to another one than this, or than none.
+        """
         ...
 
     async def knows_run(self, run_id: UUID) -> bool:

@@ -1,11 +1,21 @@
 -- open_writer: registers a writer unless it is known, and returns its committed position. Who delivers for a process
--- that is gone ($6) does not take its place.
-INSERT INTO writer (run_id, writer_id, rank, host, process_id, opened_time_ms)
-VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint)
+-- that is gone ($6) does not take its place. The first secret ($7, its SHA-256) binds the writer; with another one, or
+-- without it, nothing is returned. `binds` tells that the writer was there without one.
+INSERT INTO writer (
+    run_id, writer_id, rank, host, process_id, opened_time_ms, secret_sha256, secret_is_original
+)
+VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint, $7, $7::bytea IS NOT NULL)
 ON CONFLICT (run_id, writer_id) DO UPDATE
 SET host = CASE WHEN $6 THEN writer.host ELSE excluded.host END,
-    process_id = CASE WHEN $6 THEN writer.process_id ELSE excluded.process_id END
-RETURNING position;
+    process_id = CASE WHEN $6 THEN writer.process_id ELSE excluded.process_id END,
+    secret_sha256 = excluded.secret_sha256
+WHERE writer.secret_sha256 IS NULL OR writer.secret_sha256 = excluded.secret_sha256
+RETURNING position,
+          secret_is_original,
+          secret_sha256 IS NOT NULL AND EXISTS (
+              SELECT FROM writer AS before
+              WHERE before.run_id = $1 AND before.writer_id = $2 AND before.secret_sha256 IS NULL
+          ) AS binds;
 
 -- knows_run: tells whether a run exists
 SELECT EXISTS (SELECT FROM run WHERE run_id = $1);
