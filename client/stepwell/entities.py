@@ -210,7 +210,7 @@ class DatasetInput(Entity):
 
 @dataclass
 class RunInputs(Entity):
-    """The data sets that a run used; those of runs that a search found are left out."""
+    """The data sets that a run used."""
 
     dataset_inputs: list[DatasetInput] = field(default_factory=list)
 

@@ -202,7 +202,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     return Services(
         experiments=ExperimentService(experiments),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
-        search=SearchService(PostgresSearchStore(pool)),
+        search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool)),
         ingest=IngestService(runs, PostgresWriterStore(pool), leases, writer),
         series=SeriesService(series),
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),

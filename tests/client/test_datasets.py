@@ -121,3 +121,38 @@ def test_runs_are_found_by_their_data_sets() -> None:
     assert found("datasets.context IS NULL") == {"iris", "none"}
     with refused("INVALID_PARAMETER_VALUE", "cannot order runs"):
         StepwellClient().search_runs(where, order_by=["datasets.name"])
+
+
+def test_searches_bring_data_sets() -> None:
+    toys = [mlflow.data.from_numpy(np.ones((3, number)), source="toy.csv", name="toy") for number in (1, 2)]
+    with mlflow.start_run() as without:
+        pass
+    with mlflow.start_run() as run:
+        mlflow.log_inputs(toys, ["training", None], [None, {"fold": "1"}])
+    found = {one.info.run_id: one for one in mlflow.search_runs(output_format="list")}
+    assert found[run.info.run_id].inputs == mlflow.get_run(run.info.run_id).inputs
+    assert len(found[run.info.run_id].inputs.dataset_inputs) == 2
+    assert found[without.info.run_id].inputs.dataset_inputs == []
+
+
+def test_searches_bring_data_sets_that_are_too_large_for_one_answer() -> None:
+    def log_large(count: int) -> str:
+        with mlflow.start_run() as run:
+            inputs = [
+                DatasetInput(
+                    Dataset("large", f"{number} {run.info.run_id[:9]}", "local", "{}", profile="x" * 10**6)
+                )
+                for number in range(count)
+            ]
+            StepwellClient().log_inputs(run.info.run_id, inputs)
+        return run.info.run_id
+
+    ids = [log_large(1) for _ in range(5)]
+    most = log_large(4)
+    found = {one.info.run_id: one for one in mlflow.search_runs(output_format="list")}
+    sizes = {
+        run_id: [len(it.dataset.profile or "") for it in run.inputs.dataset_inputs]
+        for run_id, run in found.items()
+    }
+    # One that has too many for any answer keeps nobody from what comes behind it.
+    assert sizes == {**{run_id: [10**6] for run_id in ids}, most: [10**6, 10**6, 10**6, 0]}

@@ -357,7 +357,9 @@ class Run(google.protobuf.message.Message):
 
     @property
     def inputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DatasetInput]:
-        """Data sets that the run used, by name and digest. Searches leave them out."""
+        """Data sets that the run used, by name and digest. An answer of a search has 3 MiB of them at most; a run that has
+        more alone comes without the source, schema and profile of what is too much.
+        """
 
     def __init__(
         self,

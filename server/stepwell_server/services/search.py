@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from stepwell_server.errors import BadPatternError, InvalidArgumentError
@@ -14,7 +14,7 @@ from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosi
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
-from stepwell_server.store.ports.tracking import SearchStore
+from stepwell_server.store.ports.tracking import InputStore, SearchStore
 
 PAGE_SIZE_DEFAULT = 1_000
 PAGE_SIZE_MAX = 50_000
@@ -22,6 +22,8 @@ PAGE_SIZE_MAX = 50_000
 ANSWER_ROWS_MAX = 1_000
 # About as many bytes, of the 8 MiB that a message may have; always at least one row.
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
+# And as many of the data sets of its runs.
+ANSWER_INPUT_BYTES_MAX = 3 * 1024 * 1024
 ROW_BYTES = 200  # of a run or an experiment without what it logged
 ITEM_BYTES = 24  # of a param, a tag or a metric without its texts
 
@@ -44,11 +46,12 @@ class RunsWanted:
 class SearchService:
     """Finds and changes. Raises what `ports.SearchStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: SearchStore) -> None:
+    def __init__(self, store: SearchStore, inputs: InputStore) -> None:
         self._store = store
+        self._inputs = inputs
 
     async def runs(self, wanted: RunsWanted) -> tuple[Sequence[Run], str]:
-        """Return a page of runs and the token of the next one, empty after the last."""
+        """Return a page of runs with their data sets, and the token of the next page, empty after the last."""
         size = _rows(wanted.page_size)
         order = parse_order(wanted.order_by, RUNS)
         experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
@@ -64,7 +67,13 @@ class SearchService:
         )
         with _pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
-        return _page(found, size, digest, run_bytes)
+        runs = [run for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
+        inputs, whole = await self._inputs.inputs_of_runs(
+            [run.info.run_id for run in runs], ANSWER_INPUT_BYTES_MAX
+        )
+        # At least one, or nobody would get past a run with too many data sets.
+        page = [replace(run, inputs=inputs.get(run.info.run_id, ())) for run in runs[: max(1, whole)]]
+        return page, _next_page_token(found, len(page), digest)
 
     async def experiments(
         self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str
@@ -77,7 +86,8 @@ class SearchService:
         search = ExperimentSearch(view, parse_filter(filter_, EXPERIMENTS), order, size + 1, after)
         with _pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
-        return _page(found, size, digest, experiment_bytes)
+        count = _rows_that_fit(found, size, experiment_bytes)
+        return [experiment for experiment, _ in found[:count]], _next_page_token(found, count, digest)
 
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Delete the active runs that a filter finds; returns how many."""
@@ -127,19 +137,18 @@ def _rows(page_size: int) -> int:
     return min(page_size or PAGE_SIZE_DEFAULT, ANSWER_ROWS_MAX)
 
 
-def _page(
-    found: Sequence[tuple[T, RowPosition]], size: int, digest: str, bytes_of: Callable[[T], int]
-) -> tuple[list[T], str]:
-    """Cut what was found to a page of at most `size` rows and some ANSWER_BYTES_MAX."""
-    page: list[T] = []
+def _rows_that_fit(found: Sequence[tuple[T, RowPosition]], size: int, bytes_of: Callable[[T], int]) -> int:
+    """Return how many of the first `size` rows an answer holds: some ANSWER_BYTES_MAX, and at least one row."""
     free = ANSWER_BYTES_MAX
-    for row, _ in found[:size]:
+    for count, (row, _) in enumerate(found[:size]):
         free -= bytes_of(row)
-        if page and free < 0:
-            break
-        page.append(row)
-    more = len(found) > len(page)
-    return page, make_search_token(digest, found[len(page) - 1][1]) if more else ""
+        if count and free < 0:
+            return count
+    return min(size, len(found))
+
+
+def _next_page_token(found: Sequence[tuple[T, RowPosition]], count: int, digest: str) -> str:
+    return make_search_token(digest, found[count - 1][1]) if len(found) > count else ""
 
 
 def run_bytes(run: Run) -> int:

@@ -188,6 +188,16 @@ class InputStore(Protocol):
         """Return the data sets of a run, by name and digest."""
         ...
 
+    async def inputs_of_runs(
+        self, run_ids: Sequence[UUID], bytes_max: int
+    ) -> tuple[Mapping[UUID, Sequence[DatasetInput]], int]:
+        """Return the data sets of runs that have any, with one statement, and how many of the runs have theirs whole.
+
+        These are the first so many of `run_ids`: when what there is to say of data sets has more than `bytes_max`
+        bytes, it comes without source, schema and profile from there on.
+        """
+        ...
+
 
 class SearchStore(Protocol):
     """Finding experiments and runs, and changing what was found."""

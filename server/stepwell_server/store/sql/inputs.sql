@@ -23,5 +23,24 @@ JOIN dataset USING (dataset_id)
 WHERE run_id = $1
 ORDER BY name COLLATE "C", digest COLLATE "C", dataset_id;
 
+-- of_runs: the data sets of runs, in the order of $1; once they have more than $2 bytes, without what is large
+SELECT
+    run_id, bytes <= $2 AS fits, name, digest, source_type, tags,
+    CASE WHEN bytes <= $2 THEN source ELSE '' END AS source,
+    CASE WHEN bytes <= $2 THEN schema ELSE '' END AS schema,
+    CASE WHEN bytes <= $2 THEN profile ELSE '' END AS profile
+FROM (
+    SELECT
+        run_id, place, dataset_id, name, digest, source_type, source, schema, profile, run_input.tags,
+        sum(octet_length(concat(name, digest, source_type, run_input.tags::text))
+            + octet_length(source) + octet_length(schema) + octet_length(profile)) OVER (
+            ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id
+        ) AS bytes
+    FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (run_id, place)
+    JOIN run_input USING (run_id)
+    JOIN dataset USING (dataset_id)
+) AS sized
+ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id;
+
 -- run_exists: tells whether there is a run, active or deleted
 SELECT EXISTS (SELECT FROM run WHERE run_id = $1);

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidStateError, NotFoundError
@@ -40,7 +41,24 @@ class PostgresInputStore:
         """See `ports.InputStore`."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["of_run"], run_id)
-        return [DatasetInput(Dataset(*tuple(row)[:-1]), json.loads(row["tags"])) for row in rows]
+        return [_input(row) for row in rows]
+
+    async def inputs_of_runs(
+        self, run_ids: Sequence[UUID], bytes_max: int
+    ) -> tuple[Mapping[UUID, Sequence[DatasetInput]], int]:
+        """See `ports.InputStore`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_QUERIES["of_runs"], list(run_ids), bytes_max)
+        inputs: dict[UUID, list[DatasetInput]] = {}
+        for row in rows:
+            inputs.setdefault(UUID(int=row["run_id"].int), []).append(_input(row))
+        first_cut = next((UUID(int=row["run_id"].int) for row in rows if not row["fits"]), None)
+        return inputs, len(run_ids) if first_cut is None else list(run_ids).index(first_cut)
+
+
+def _input(row: Any) -> DatasetInput:
+    columns = ("name", "digest", "source_type", "source", "schema", "profile")
+    return DatasetInput(Dataset(*(row[column] for column in columns)), json.loads(row["tags"]))
 
 
 def dataset_id(dataset: Dataset) -> UUID:
