@@ -22,7 +22,7 @@ def set_tracking_uri(uri: str | Path) -> None:
     """Name the server for what comes, here and in processes that are started from here.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when it is no grpc:// or grpcs:// URI.
+        StepwellException: INVALID_PARAMETER_VALUE when it is no http://, https://, grpc:// or grpcs:// URI.
     """
     settings.set_tracking_uri(str(uri))
 

@@ -1,6 +1,6 @@
 """The client's settings: the only reader (and writer) of the environment.
 
-STEPWELL_TRACKING_URI            where the server is; default grpc://127.0.0.1:50051
+STEPWELL_TRACKING_URI            where the server is; default http://127.0.0.1:5000
 STEPWELL_EXPERIMENT_NAME         experiment of new runs, made if missing; default: see the next
 STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0, the experiment "Default"
 STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
@@ -41,8 +41,9 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # It repeats on standard error, with every attempt to connect, what diagnosis.py says once.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-DEFAULT_TRACKING_URI = "grpc://127.0.0.1:50051"
-DEFAULT_PORT = 50051
+DEFAULT_TRACKING_URI = "http://127.0.0.1:5000"
+# What a URI without a port means; as in browsers for those of HTTP.
+DEFAULT_PORTS = {"grpc": 50051, "grpcs": 50051, "http": 80, "https": 443}
 DEFAULT_EXPERIMENT_ID = "0"
 
 REACH_TIMEOUT_S_DEFAULT = 10.0
@@ -58,16 +59,22 @@ MODES = ("online", "offline")
 ON_UNREACHABLE_CHOICES = ("offline", "raise")
 _RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
-_FORMS = "Use grpc://HOST:PORT, or grpcs://HOST:PORT for TLS."
+_FORMS = "Use http://HOST:PORT or https://HOST, which `stepwell server` prints, or grpc://HOST:PORT."
+# What set_tracking_uri was given in this process: the variable that it leaves to children is not where it comes from.
+_chosen: set[str] = set()
 _FALSE_WORDS = ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens: `target` is host:port as gRPC wants it."""
+    """Where a server listens: `target` is host:port as gRPC wants it.
+
+    Of an HTTP address, `page` is what its paths are added to; it says where gRPC is.
+    """
 
     target: str
     secure: bool
+    page: str = ""
 
 
 def tracking_uri() -> str:
@@ -84,6 +91,17 @@ def set_tracking_uri(uri: str) -> None:
     """Name the server, here and for processes that are started from here."""
     parse_uri(uri)
     os.environ["STEPWELL_TRACKING_URI"] = uri
+    _chosen.add(uri)
+
+
+def source_of(uri: str) -> str:
+    """Return where a tracking URI comes from, for a message; "" where the caller gave it."""
+    if uri in _chosen:
+        return ""
+    for variable in ("STEPWELL_TRACKING_URI", "MLFLOW_TRACKING_URI"):
+        if os.environ.get(variable) == uri:
+            return f"from {variable}"
+    return "the default" if uri == DEFAULT_TRACKING_URI else ""
 
 
 def set_experiment(experiment_id: str, name: str | None = None) -> None:
@@ -235,22 +253,24 @@ def parse_uri(uri: str) -> Address:
     """Take a tracking URI apart.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when it is no grpc:// or grpcs:// URI.
+        StepwellException: INVALID_PARAMETER_VALUE when it is no http://, https://, grpc:// or grpcs:// URI.
     """
     parts = urlsplit(uri)
-    if parts.scheme in ("http", "https"):
-        raise _bad_uri(uri, "a Stepwell server speaks gRPC, not HTTP.")
-    if parts.scheme not in ("grpc", "grpcs"):
+    if parts.scheme not in DEFAULT_PORTS:
         raise _bad_uri(uri, "it names no Stepwell server.")
-    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+    over_http = parts.scheme.startswith("http")
+    path = parts.path.rstrip("/")
+    if (path and not over_http) or parts.query or parts.fragment or parts.username:
         raise _bad_uri(uri, "nothing may follow the port or stand before the host.")
-    return Address(_target(uri), parts.scheme == "grpcs")
+    target = _target(uri)
+    page = f"{parts.scheme}://{parts.netloc}{path}" if over_http else ""
+    return Address(target, parts.scheme in ("grpcs", "https"), page)
 
 
 def _target(uri: str) -> str:
     parts = urlsplit(uri)
     try:
-        port = parts.port or DEFAULT_PORT
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:
         raise _bad_uri(uri, "the port is not a number from 1 to 65535.") from None
     if not parts.hostname:
@@ -260,7 +280,9 @@ def _target(uri: str) -> str:
 
 
 def _bad_uri(uri: str, reason: str) -> StepwellException:
-    return invalid(f"The tracking URI {uri!r} cannot be used: {reason} {_FORMS}")
+    source = source_of(uri)
+    named = f"{uri!r} ({source})" if source else repr(uri)
+    return invalid(f"The tracking URI {named} cannot be used: {reason} {_FORMS}")
 
 
 def _first(name: str) -> str | None:

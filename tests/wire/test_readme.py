@@ -54,7 +54,7 @@ def test_every_command_of_the_readme_is_run_somewhere() -> None:
 def test_the_program_of_the_readme(shared_server: ServerProcess, tmp_path: Path) -> None:
     (program,) = blocks("python")
     assert len(program.strip().splitlines()) <= 20
-    told = program.replace("grpc://127.0.0.1:50051", shared_server.tracking_uri)
+    told = program.replace("http://127.0.0.1:5000", shared_server.url)
     output = run_python("-c", told, tracking_uri=shared_server.tracking_uri, folder=tmp_path)
     assert output.startswith("1000 points, the last one is 0.0")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepwell.transfer.sources import Source
 
 _uri = click.option(
-    "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example grpc://host:50051."
+    "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example http://host:5000."
 )
 
 

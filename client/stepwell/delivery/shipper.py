@@ -242,6 +242,7 @@ class Shipper:
 
     def _tell_reachable(self) -> None:
         self._delivery.reached()
+        self._connection.remember()
         away.say_back(self._connection.address.target)
 
 

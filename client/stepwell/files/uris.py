@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from stepwell import values
+from stepwell import settings, values
 from stepwell.errors import invalid
 from stepwell.files import paths
 
@@ -50,8 +50,16 @@ def _of_run(uri: str) -> ArtifactPlace:
     # Not parts.path: a path may have "?" and "#" in it.
     rest = uri.split(":", 1)[1].removeprefix(f"//{parts.netloc}").lstrip("/")
     run_id, _, path = rest.partition("/")
-    server = f"grpc://{parts.netloc}" if parts.netloc else None
+    server = _server(parts.netloc) if parts.netloc else None
     return ArtifactPlace(values.to_run_id(run_id), paths.check_folder(_without_slash(path)), server)
+
+
+def _server(netloc: str) -> str:
+    """Return the tracking URI of a server that is named by host and port alone."""
+    current = settings.tracking_uri()
+    if urlsplit(current).netloc == netloc:
+        return current
+    return f"grpc://{netloc}" if netloc.endswith(f":{settings.DEFAULT_PORTS['grpc']}") else f"http://{netloc}"
 
 
 def _without_slash(path: str | None) -> str:

@@ -5,6 +5,7 @@ Errors of gRPC become StepwellException here and nowhere else, except for the st
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -15,8 +16,10 @@ import grpc.aio
 
 from stepwell import errors, settings
 from stepwell.errors import StepwellException
+from stepwell.spool import addresses
 from stepwell.wire import background
 from stepwell.wire.diagnosis import why_unreachable
+from stepwell.wire.door import NoDoorError, ask_until
 
 if TYPE_CHECKING:
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
@@ -91,7 +94,10 @@ class Connection:
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
 
     def __init__(self, uri: str) -> None:
+        # What people call the server, and where its gRPC is: the same, unless they name it by its HTTP address.
         self.address = settings.parse_uri(uri)
+        self._grpc = None if self.address.page else self.address
+        self._source = settings.source_of(uri)
         self._channel: grpc.aio.Channel | None = None
 
     @cached_property
@@ -174,18 +180,59 @@ class Connection:
         Raises:
             StepwellException: TEMPORARILY_UNAVAILABLE when the time is up.
         """
-        if not await _succeeds_within(timeout_s, self._open().channel_ready()):
-            raise StepwellException(
-                f"No Stepwell server answers at {self.address.target} (tried for {timeout_s:g} s): "
-                f"{await why_unreachable(self.address)}. "
-                "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
-                "TEMPORARILY_UNAVAILABLE",
-            )
+        started = time.monotonic()
+        if self.address.page and not self._is_connected():
+            await self._locate(timeout_s)
+        remaining_s = max(0.0, timeout_s - (time.monotonic() - started))
+        if not await _succeeds_within(remaining_s, self._open().channel_ready()):
+            raise self._unreachable(await self._why(), timeout_s)
+
+    def remember(self) -> None:
+        """Keep in the spools' place where gRPC is, for times in which the HTTP address does not say it."""
+        if self.address.page and self._grpc is not None:
+            addresses.remember(self.address.page, self._grpc)
+
+    def _is_connected(self) -> bool:
+        return self._channel is not None and self._channel.get_state() == grpc.ChannelConnectivity.READY
+
+    async def _locate(self, timeout_s: float) -> None:
+        """Ask the HTTP address where gRPC is, until it says so; it may have moved since the last time."""
+        try:
+            found = await ask_until(self.address.page, timeout_s)
+        except NoDoorError as error:
+            known = (self._grpc or addresses.recall(self.address.page)) if error.hidden else None
+            if known is None:
+                raise self._unreachable(str(error), timeout_s) from None
+            found = known
+        if found != self._grpc:
+            await self._close()
+            self._grpc = found
+
+    async def _why(self) -> str:
+        assert self._grpc is not None
+        reason = await why_unreachable(self._grpc)
+        if not self.address.page:
+            return reason
+        return (
+            f"its HTTP answers, but its gRPC at {self._grpc.target} does not: {reason}. A proxy or a firewall may "
+            "let only HTTP through; open that port too, or let the server tell another way to it with "
+            "--advertise-grpc HOST:PORT"
+        )
+
+    def _unreachable(self, reason: str, timeout_s: float) -> StepwellException:
+        named = f"{self._source}; " if self._source else ""
+        return StepwellException(
+            f"No Stepwell server answers at {self.address.page or self.address.target} ({named}tried for "
+            f"{timeout_s:g} s): {reason}. "
+            "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
+            "TEMPORARILY_UNAVAILABLE",
+        )
 
     def _open(self) -> grpc.aio.Channel:
         # Here and not at construction: channels belong to the loop that runs when they are made.
         if self._channel is None:
-            self._channel = _channel(self.address)
+            assert self._grpc is not None, "nobody reached for the server before"
+            self._channel = _channel(self._grpc)
             background.on_stop(self._close)
         return self._channel
 
@@ -193,7 +240,7 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            for service in vars(self).keys() - {"address", "_channel"}:
+            for service in vars(self).keys() - {"address", "_grpc", "_source", "_channel"}:
                 delattr(self, service)
             self._channel = None
 

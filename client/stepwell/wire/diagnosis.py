@@ -6,6 +6,7 @@ import ssl
 
 from stepwell import settings
 from stepwell.settings import Address
+from stepwell.wire.door import NoDoorError, ask
 
 # How long a connection for the diagnosis may take.
 PROBE_TIMEOUT_S = 2.0
@@ -35,12 +36,22 @@ async def why_unreachable(address: Address) -> str:
         return "nothing listens there"
     except OSError as error:
         return str(error.strerror or error)
+    if await _is_http(address):
+        return f"that is its HTTP port; the address is http://{address.target}"
     if address.secure:
         return "what listens there speaks TLS, but it is no Stepwell server"
     return (
         "what listens there is no Stepwell server, is just starting, or wants TLS; then the address is "
         f"grpcs://{address.target}"
     )
+
+
+async def _is_http(address: Address) -> bool:
+    try:
+        await ask(f"http://{address.target}", PROBE_TIMEOUT_S)
+    except NoDoorError:
+        return False
+    return True
 
 
 def _tls() -> ssl.SSLContext:

@@ -15,7 +15,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_default() -> None:
-    assert settings.tracking_uri() == "grpc://127.0.0.1:50051"
+    assert settings.tracking_uri() == "http://127.0.0.1:5000"
     assert not settings.is_tracking_uri_set()
 
 
@@ -38,23 +38,29 @@ def test_a_run_id_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "target", "secure"),
+    ("uri", "target", "secure", "page"),
     [
-        ("grpc://127.0.0.1:50051", "127.0.0.1:50051", False),
-        ("grpc://tracker/", "tracker:50051", False),
-        ("grpcs://tracker.example.org:443", "tracker.example.org:443", True),
-        ("grpc://[::1]:7", "[::1]:7", False),
+        ("grpc://127.0.0.1:50051", "127.0.0.1:50051", False, ""),
+        ("grpc://tracker/", "tracker:50051", False, ""),
+        ("grpcs://tracker.example.org:443", "tracker.example.org:443", True, ""),
+        ("grpc://[::1]:7", "[::1]:7", False, ""),
+        ("http://tracker:5000/", "tracker:5000", False, "http://tracker:5000"),
+        ("http://tracker", "tracker:80", False, "http://tracker"),
+        ("https://tracker/sub/path/", "tracker:443", True, "https://tracker/sub/path"),
+        ("http://[::1]:5000", "[::1]:5000", False, "http://[::1]:5000"),
     ],
 )
-def test_uris(uri: str, target: str, secure: bool) -> None:
-    assert settings.parse_uri(uri) == settings.Address(target, secure)
+def test_uris(uri: str, target: str, secure: bool, page: str) -> None:
+    assert settings.parse_uri(uri) == settings.Address(target, secure, page)
 
 
 @pytest.mark.parametrize(
     ("uri", "text"),
     [
-        ("http://tracker:5000", "gRPC, not HTTP"),
-        ("https://tracker", "gRPC, not HTTP"),
+        ("http://", "the host is missing"),
+        ("http://tracker:70000", "the port"),
+        ("http://user:word@tracker:1", "stand before the host"),
+        ("https://tracker/?q=1", "nothing may follow"),
         ("sqlite:///mlflow.db", "names no Stepwell server"),
         ("./mlruns", "names no Stepwell server"),
         ("tracker:50051", "names no Stepwell server"),
@@ -69,7 +75,14 @@ def test_not_uris(uri: str, text: str) -> None:
     with pytest.raises(StepwellException, match=text) as caught:
         settings.set_tracking_uri(uri)
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
-    assert "grpc://HOST:PORT" in str(caught.value)
+    assert "http://HOST:PORT" in str(caught.value)
+
+
+def test_a_bad_uri_is_named_with_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("MLFLOW_TRACKING_URI", "STEPWELL_TRACKING_URI"):
+        monkeypatch.setenv(variable, "./mlruns")
+        with pytest.raises(StepwellException, match=rf"'\./mlruns' \(from {variable}\) cannot"):
+            settings.parse_uri(settings.tracking_uri())
 
 
 def test_the_context_of_runs_is_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
