@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stepwell import values
+from stepwell import settings, values
 from stepwell.delivery.receipts import PendingWrite
 from stepwell.delivery.record import now_ms
 from stepwell.entities import FileInfo
@@ -157,7 +157,8 @@ class ArtifactMethods:
         Raises:
             StepwellException: RESOURCE_DOES_NOT_EXIST when there is no such artifact.
         """
-        destination = Path(dst_path if dst_path is not None else tempfile.mkdtemp(prefix="stepwell-"))
+        chosen = tempfile.mkdtemp(prefix="stepwell-") if dst_path is None else dst_path
+        destination = settings.local_folder(chosen, "dst_path")
         with self._downloader(run_id) as downloader:
             return str(downloader.download(paths.check_folder(path), destination))
 

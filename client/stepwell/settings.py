@@ -29,6 +29,7 @@ imported from. They are read when they are needed, not at import: scripts set th
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ SPOOL_BYTES_MAX_MIN = 2**20
 SPOOL_FULL_CHOICES = ("block", "drop_oldest", "raise")
 MODES = ("online", "offline")
 ON_UNREACHABLE_CHOICES = ("offline", "raise")
+# What begins like an address, and not like a path: gs://, s3://, file://.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
 _FORMS = "Use http://HOST:PORT or https://HOST, which `stepwell server` prints, or grpc://HOST:PORT."
@@ -165,7 +168,16 @@ def raises_when_unreachable() -> bool:
 def spool_dir() -> Path | None:
     """Return the folder that somebody chose for what waits; None if nobody did."""
     chosen = os.environ.get("STEPWELL_SPOOL_DIR")
-    return Path(chosen) if chosen else None
+    return local_folder(chosen, "STEPWELL_SPOOL_DIR") if chosen else None
+
+
+def local_folder(text: "str | os.PathLike[str]", what: str) -> Path:
+    """Return a folder of this machine; an address would become a folder of a strange name, and is refused."""
+    if _ADDRESS.match(os.fspath(text)):
+        raise invalid(
+            f"{what} is {str(text)!r}, the address of another place; name a folder of this machine."
+        )
+    return Path(text)
 
 
 def spool_bytes_max() -> int:

@@ -35,7 +35,8 @@ from stepwell_server.services.together import Services
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.roots import OpenContentStores, default_root
+from stepwell_server.store.content.locations import Locations, default_root
+from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.ingest.commit_news import CommitNews
 from stepwell_server.store.ingest.leases import PostgresLeaseStore
 from stepwell_server.store.ingest.metrics import MetricIds
@@ -198,9 +199,10 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     await stack.enter_async_context(Settler(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     series = PostgresSeriesStore(pool)
-    artifacts, uploads = await _build_artifacts(config, pool, stack)
+    locations = artifact_locations(config)
+    artifacts, uploads = await _build_artifacts(config, locations, pool, stack)
     return Services(
-        experiments=ExperimentService(experiments),
+        experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool)),
         ingest=IngestService(runs, PostgresWriterStore(pool), leases, writer),
@@ -212,18 +214,18 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     )
 
 
+def artifact_locations(config: Config) -> Locations:
+    """Return where artifacts may go. Raises InvalidArgumentError when the options name what is not served."""
+    return Locations(default_root(config.artifacts), config.artifact_folders, config.artifact_buckets)
+
+
 async def _build_artifacts(
-    config: Config, pool: Pool, stack: AsyncExitStack
+    config: Config, locations: Locations, pool: Pool, stack: AsyncExitStack
 ) -> tuple[ArtifactService, UploadService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
-        OpenContentStores(
-            config.data,
-            default_root(config.artifacts),
-            config.artifact_folders,
-            round(config.artifact_address_s),
-        )
+        OpenContentStores(config.data, locations, round(config.artifact_address_s))
     )
     sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
     return ArtifactService(store, contents, sweeper), UploadService(store, contents)

@@ -8,7 +8,8 @@ import click
 import structlog
 
 from stepwell_server import config as defaults
-from stepwell_server.app import RunningServer, running_server
+from stepwell_server.app import RunningServer, artifact_locations, running_server
+from stepwell_server.commands.options import Folder
 from stepwell_server.config import Config, is_loopback, without_password
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import LogFormat, set_up_logs
@@ -55,7 +56,7 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
     "--data",
     envvar="STEPWELL_DATA",
     default=defaults.DATA_DEFAULT,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Folder(),
     help="Folder of the embedded PostgreSQL.",
 )
 @click.option(
@@ -77,6 +78,14 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
     multiple=True,
     type=click.Path(file_okay=False),
     help="A folder in which experiments may have artifact locations of their own (file:///…); may be repeated.",
+)
+@click.option(
+    "--artifact-bucket",
+    "artifact_buckets",
+    envvar="STEPWELL_ARTIFACT_BUCKET",
+    metavar="s3://BUCKET/PREFIX",
+    multiple=True,
+    help="A place on S3 below which experiments may have artifact locations of their own; may be repeated.",
 )
 @click.option(
     "--artifact-address",
@@ -187,6 +196,7 @@ def server(
     store: str | None,
     artifacts: str | None,
     artifact_folders: tuple[str, ...],
+    artifact_buckets: tuple[str, ...],
     artifact_address: float,
     artifact_idle: float,
     log_format: LogFormat | None,
@@ -228,10 +238,12 @@ def server(
         lost_after_s=lost_after,
         artifacts=artifacts or None,
         artifact_folders=artifact_folders,
+        artifact_buckets=artifact_buckets,
         artifact_address_s=artifact_address,
         artifact_upload_idle_s=artifact_idle,
     )
     try:
+        artifact_locations(config)  # what is wrong with them is told before anything starts
         asyncio.run(serve(config))
     except StepwellError as error:
         raise click.ClickException(str(error)) from error

@@ -8,6 +8,7 @@
 | `--store`             | STEPWELL_STORE            | (embedded)      | postgresql://user:password@host/name |
 | `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, or s3://bucket/prefix        |
 | `--artifact-folder`   | STEPWELL_ARTIFACT_FOLDER  | (none)          | folders that experiments may name    |
+| `--artifact-bucket`   | STEPWELL_ARTIFACT_BUCKET  | (none)          | buckets that experiments may name    |
 | `--artifact-address`  | STEPWELL_ARTIFACT_ADDRESS | 3600            | seconds that presigned ones are valid|
 | `--artifact-idle`     | STEPWELL_ARTIFACT_IDLE    | 86400           | seconds until an upload is given up  |
 | `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
@@ -103,6 +104,7 @@ class Config:
     lost_after_s: float = LOST_AFTER_S_DEFAULT
     artifacts: str | None = None  # a folder or s3://bucket/prefix; None for `artifacts` in `data`
     artifact_folders: Sequence[str] = ()  # where experiments may have locations of their own
+    artifact_buckets: Sequence[str] = ()  # the same on S3: s3://bucket/prefix
     artifact_address_s: float = ARTIFACT_ADDRESS_S_DEFAULT
     artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.

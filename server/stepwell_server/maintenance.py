@@ -11,7 +11,8 @@ from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.roots import DATA_ROOT, OpenContentStores
+from stepwell_server.store.content.locations import DATA_ROOT, Locations
+from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
@@ -100,7 +101,7 @@ async def collect_garbage(
     for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
         sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
     if data is not None and not dry_run:
-        async with OpenContentStores(data, DATA_ROOT) as contents:
+        async with OpenContentStores(data, Locations(DATA_ROOT)) as contents:
             await ArtifactSweeper(artifacts, contents).remove_garbage()
     return {**sums, "files_waiting": await artifacts.count_garbage()}
 

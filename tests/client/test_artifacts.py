@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import stepwell as mlflow
-from stepwell import MlflowClient
+from stepwell import MlflowClient, settings
 from stepwell.entities import FileInfo
 from stepwell.files import options, outbox, progress, uploads
 from stepwell.files.calls import ArtifactCalls
@@ -522,3 +522,19 @@ def test_settings_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
         with refused("INVALID_PARAMETER_VALUE", name):
             ask()
+
+
+def test_addresses_of_other_places_are_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mlflow.start_run() as run:
+        mlflow.log_text("x", "a.txt")
+    with refused("INVALID_PARAMETER_VALUE", "'gs://bucket/x'"):
+        mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/a.txt", dst_path="gs://bucket/x")
+    with refused("INVALID_PARAMETER_VALUE", "gs: is not served"):
+        mlflow.artifacts.download_artifacts("gs://bucket/x")
+    with refused("INVALID_PARAMETER_VALUE", "gs: are not served"):
+        mlflow.create_experiment(uuid.uuid4().hex, artifact_location="gs://bucket/x")
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", "s3://bucket/x")
+    with refused("INVALID_PARAMETER_VALUE", "STEPWELL_SPOOL_DIR"):
+        settings.spool_dir()
+    assert [path for path in tmp_path.iterdir() if path.name != "spool"] == []

@@ -17,11 +17,13 @@ def new_name() -> str:
 
 def test_create_and_get() -> None:
     name = new_name()
-    experiment_id = mlflow.create_experiment(name, artifact_location="/srv/artifacts", tags={"team": 7})
+    experiment_id = mlflow.create_experiment(
+        name, artifact_location="stepwell-artifacts:/own", tags={"team": 7}
+    )
     assert isinstance(experiment_id, str)
     experiment = mlflow.get_experiment(experiment_id)
     assert experiment == mlflow.get_experiment_by_name(name)
-    assert (experiment.name, experiment.artifact_location) == (name, "/srv/artifacts")
+    assert (experiment.name, experiment.artifact_location) == (name, "stepwell-artifacts:/own")
     assert (experiment.tags, experiment.lifecycle_stage) == ({"team": "7"}, "active")
     assert experiment.creation_time > 0
     with refused("RESOURCE_ALREADY_EXISTS"):

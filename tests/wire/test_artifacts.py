@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import stat
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -426,12 +427,28 @@ async def test_runs_that_cannot_get_artifacts(
         await begin(artifacts, run_id, "b", b"")
     async with invalid_state("deleted"):
         await complete(artifacts, run_id, plan.upload_id)
-    experiments = ExperimentServiceStub(channel)
-    for location, problem in (("file:///etc", "not in a folder"), ("ftp://x/y", "cannot be used")):
-        request = runs_pb2.CreateExperimentRequest(name=location, artifact_location=location)
-        experiment = (await experiments.CreateExperiment(request)).experiment
+    # A location from before, when none was checked.
+    for location, problem in (("file:///etc", "not in a folder"), ("ftp://x/y", "are not served")):
+        request = runs_pb2.CreateExperimentRequest(name=location)
+        experiment = (await ExperimentServiceStub(channel).CreateExperiment(request)).experiment
+        async with server.pool.connection() as connection:
+            await connection.execute(
+                "UPDATE experiment SET artifact_location = $2 WHERE experiment_id = $1",
+                experiment.experiment_id,
+                location,
+            )
         async with invalid(problem):
             await begin(artifacts, await create_run(channel, experiment.experiment_id), "a", b"")
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_nobody_else_of_the_machine_reads_the_files(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place
+) -> None:
+    await log(artifacts, run_id, "small", b"1")
+    await begin(artifacts, run_id, "unfinished", b"1")
+    for path in (place.folder, *place.folder.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o600 if path.is_file() else 0o700), path
 
 
 @pytest.mark.parametrize("place", ["folder"], indirect=True)

@@ -42,9 +42,30 @@ async def test_a_created_experiment_is_read_back(experiments: ExperimentServiceS
     assert found == await get(experiments, name="digits")
 
 
-async def test_a_location_of_ones_own_is_kept(experiments: ExperimentServiceStub) -> None:
-    created = await create(experiments, "elsewhere", artifact_location="s3://bucket/x")
-    assert created.artifact_location == "s3://bucket/x"
+@pytest.mark.parametrize(
+    ("location", "problem"),
+    [
+        ("gs://bucket/x", "gs: are not served"),
+        ("azure+blob://x", "are not served"),
+        ("http://x/y", "http: are not served"),
+        ("S3://bucket/x", "S3: are not served"),
+        ("s3://bucket/x", "--artifact-bucket"),
+        ("s3:///x", "names no bucket"),
+        ("s3://a@b/c", "names no bucket"),
+        ("s3://bucket/../../x", "'..'"),
+        ("s3://bucket/a?b", "'?'"),
+        ("s3://bucket/%2e%2e/x", "'%'"),
+        ("file:///etc", "--artifact-folder"),
+        ("file://elsewhere/x", "names no folder"),
+        ("/etc", "--artifact-folder"),
+        ("mlruns", "relative path"),
+    ],
+)
+async def test_places_that_are_not_the_servers_to_give_are_refused(
+    experiments: ExperimentServiceStub, location: str, problem: str
+) -> None:
+    async with invalid(problem):
+        await create(experiments, "elsewhere", artifact_location=location)
 
 
 async def test_a_taken_name_is_refused(experiments: ExperimentServiceStub) -> None:

@@ -83,6 +83,26 @@ def test_a_second_server_on_the_port_is_refused(
     assert "--port" in message[0]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--artifacts", "gs://bucket/x"),
+        ("--artifact-folder", "hdfs://host/x"),
+        ("--artifact-bucket", "https://host/x"),
+        ("--data", "s3://bucket/x"),
+    ],
+)
+def test_places_of_kinds_that_are_not_served_are_refused(
+    start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ServerFailedError) as caught:
+        start_server("--data", str(tmp_path / "data"), *options)
+    assert caught.value.exit_code in (1, 2)
+    assert repr(options[1]) in caught.value.log
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_password_is_never_shown(start_server: StartServer) -> None:
     with pytest.raises(ServerFailedError) as caught:
         start_server("--store", "postgresql://me:secret@127.0.0.1:1/runs", "--log-level", "debug")

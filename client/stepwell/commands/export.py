@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.commands import finding
 from stepwell.commands.output import as_json, print_json, reporting
@@ -56,6 +57,7 @@ def export(
     """
     from stepwell.transfer.exporting import ExportReport, export_runs
 
+    settings.local_folder(folder, "FOLDER")
     client = StepwellClient(tracking_uri)
     by_search = bool(experiment_ids or experiment_names or all_experiments)
     if bool(run_ids) == by_search:

@@ -39,8 +39,10 @@ def parse(uri: object) -> ArtifactPlace:
         return _of_run(text)
     found = _RUN_PART.search(text) if scheme in _LOCATIONS else None
     if found is None:
+        kind = f" ({scheme}: is not served)" if scheme and scheme not in _LOCATIONS else ""
         raise invalid(
-            f"{text!r} names no artifact of a run: use runs:/<run id>/<path>, or what get_artifact_uri() returned."
+            f"{text!r} names no artifact of a run{kind}: use "
+            "runs:/<run id>/<path>, or what get_artifact_uri() returned."
         )
     return ArtifactPlace(found["run_id"], paths.check_folder(_without_slash(found["path"])))
 

@@ -1,6 +1,7 @@
 """The options that all of these commands share."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,24 @@ from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import set_up_logs
 
 Command = Callable[..., Any]
+
+# What begins like an address: gs://, s3://, file://.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+class Folder(click.Path):
+    """A folder of this machine; addresses of other places would become folders of strange names."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType`."""
+        if _ADDRESS.match(str(value)):
+            self.fail(
+                f"{str(value)!r} is the address of another place; name a folder of this machine", param, ctx
+            )
+        return super().convert(value, param, ctx)
 
 
 def database_options(command: Command) -> Command:
@@ -27,7 +46,7 @@ def database_options(command: Command) -> Command:
         envvar="STEPWELL_DATA",
         default=defaults.DATA_DEFAULT,
         show_default=True,
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Folder(),
         help="Folder of the embedded PostgreSQL, where there is no --store.",
     )
     return store(data(command))

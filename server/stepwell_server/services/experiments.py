@@ -1,6 +1,6 @@
 """The rules of experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.runs import (
@@ -21,13 +21,16 @@ _LISTING = "experiments"
 class ExperimentService:
     """Creates and reads experiments. Raises what `ports.ExperimentStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: ExperimentStore) -> None:
+    def __init__(self, store: ExperimentStore, check_location: Callable[[str], object]) -> None:
+        """`check_location` raises InvalidArgumentError for a place where no artifacts may go."""
         self._store = store
+        self._check_location = check_location
 
     async def create(self, name: str, artifact_location: str, tags: Mapping[str, str]) -> Experiment:
         """Create an experiment; an empty location means the server's default."""
         validation.check_experiment_name(name)
         validation.check_artifact_location(artifact_location)
+        self._check_location(artifact_location)
         validation.check_experiment_tags(tags)
         return await self._store.create_experiment(name, artifact_location, tags)
 

@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,9 @@ T = TypeVar("T")
 READ_BYTES_MAX = MIB // 2
 # Disks flush many files at once better than one after the other.
 FLUSHES_AT_ONCE = 32
+CONTENT, UNFINISHED = "content", "unfinished"
+# For the server alone: others read through it.
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 
 class FolderContentStore:
@@ -36,10 +39,14 @@ class FolderContentStore:
     direct = None
 
     def __init__(self, root: Path) -> None:
-        self._content = root / "content"
-        self._unfinished = root / "unfinished"
+        self._content = root / CONTENT
+        self._unfinished = root / UNFINISHED
         self._threads = ThreadPoolExecutor(FLUSHES_AT_ONCE, "stepwell-artifacts")
         self._writers: dict[str, asyncio.Task[Any]] = {}
+        # What servers before 0.2 made is open to others; below a folder that is not, its files are closed, too.
+        for folder in (self._content, self._unfinished):
+            with suppress(OSError):  # not there yet, or another's
+                folder.chmod(FOLDER_MODE)
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -222,8 +229,8 @@ def wrong_hash(file: FileSpec, found: str) -> str:
 @contextmanager
 def _opened_alone(path: Path) -> Iterator[int]:
     """Open a file, made if it is missing, under a lock; yields the descriptor."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    _make_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -242,9 +249,21 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _move(temporary: Path, final: Path) -> None:
     if not final.parent.is_dir():
-        final.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(final.parent)
         _flush_folder(final.parent.parent)
     temporary.replace(final)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder of the store for this user alone; those around the store are as usual."""
+    if folder.is_dir():
+        return
+    if folder.name in (CONTENT, UNFINISHED):
+        folder.parents[1].mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(FOLDER_MODE, exist_ok=True)
+    else:
+        _make_folder(folder.parent)
+    folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
