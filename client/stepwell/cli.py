@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from stepwell import __version__
+from stepwell import __version__, settings
 from stepwell.extras import install_hint
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ ELSEWHERE = {
 
 def main() -> None:
     """Run the command line."""
+    # Who types a command wants an answer, also where jobs are told to log without asking the server.
+    settings.leave_offline_mode()
     try:
         import click
     except ModuleNotFoundError:

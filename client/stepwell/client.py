@@ -1,15 +1,16 @@
 """StepwellClient: everything by run id, on a server of choice, without an active run."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
 from stepwell.client_artifacts import ArtifactMethods
-from stepwell.delivery import record, writer
+from stepwell.delivery import offline, record, writer
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import (
     PARENT_RUN_TAG,
+    RUN_NAME_TAG,
     USER_TAG,
     DatasetInput,
     Experiment,
@@ -17,6 +18,7 @@ from stepwell.entities import (
     PagedList,
     Param,
     Run,
+    RunStatus,
     RunTag,
     ViewType,
 )
@@ -201,15 +203,21 @@ class StepwellClient(ArtifactMethods):
         from stepwell.wire import messages
 
         own_tags = values.to_run_tags(tags)
+        run_id = uuid.uuid4().hex
         spec = messages.run_spec(
-            run_id=uuid.uuid4().hex,
+            run_id=run_id,
             experiment_id=values.to_experiment_id(experiment_id),
             name=new.chosen_name(run_name, own_tags),
             start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else record.now_ms(),
             user=own_tags.get(USER_TAG) or context.user(),
             tags=own_tags,
         )
-        return self._calls.create_run(spec)[0]
+
+        def later() -> Run:
+            writer.writer_for(self.tracking_uri, run_id, spec).log()
+            return messages.run_of_spec(spec)
+
+        return offline.now_or_later(self.tracking_uri, lambda: self._calls.create_run(spec)[0], later)
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged; RESOURCE_DOES_NOT_EXIST when there is none."""
@@ -231,11 +239,16 @@ class StepwellClient(ArtifactMethods):
     def log_inputs(
         self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[Any] | None = None
     ) -> None:
-        """Note data sets that a run used; they are stored when this returns. Models are not kept yet."""
+        """Note data sets that a run used; with a server, they are stored when this returns. Models are not kept yet."""
         if models:
             raise not_supported("models of log_inputs")
-        if datasets:
-            self._calls.log_inputs(self._delivered(run_id), datasets)
+        inputs = [values.check_input(used) for used in datasets or ()]
+        if inputs:
+            self._now_or_later(
+                run_id,
+                lambda known_id: self._calls.log_inputs(known_id, inputs),
+                lambda run_writer: run_writer.log_inputs(inputs),
+            )
 
     def undo_resume(self, run_id: str) -> None:
         """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.
@@ -247,12 +260,29 @@ class StepwellClient(ArtifactMethods):
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status or name, or both."""
         checked_name = None if name is None else values.check_run_name(name)
-        self._calls.update_run(self._delivered(run_id), status=status, name=checked_name)
+        number = None if status is None else RunStatus.from_string(status)
+
+        def later(run_writer: writer.RunWriter) -> None:
+            if checked_name is not None:
+                run_writer.log_tags({RUN_NAME_TAG: checked_name})
+            if number is not None:
+                run_writer.log_status(number, None)
+
+        self._now_or_later(
+            run_id,
+            lambda known_id: self._calls.update_run(known_id, status=status, name=checked_name),
+            later,
+        )
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run: FINISHED unless another status is given; `end_time` in milliseconds, now unless given."""
         end_time_ms = values.to_timestamp_ms("end_time", end_time) if end_time else record.now_ms()
-        self._calls.update_run(self._delivered(run_id), status=status or "FINISHED", end_time_ms=end_time_ms)
+        number = RunStatus.from_string(status or "FINISHED")
+        self._now_or_later(
+            run_id,
+            lambda known_id: self._calls.update_run(known_id, RunStatus.to_string(number), end_time_ms),
+            lambda run_writer: run_writer.log_status(number, end_time_ms),
+        )
 
     def log_metric(
         self,
@@ -298,8 +328,13 @@ class StepwellClient(ArtifactMethods):
         return record.answer(run_writer, synchronous, *keys)
 
     def delete_tag(self, run_id: str, key: str) -> None:
-        """Remove a tag; RESOURCE_DOES_NOT_EXIST when the run has no such tag."""
-        self._calls.delete_tag(self._delivered(run_id), values.check_key("Tag", key))
+        """Remove a tag; RESOURCE_DOES_NOT_EXIST when the run has no such tag (the receipt says it without a server)."""
+        key = values.check_key("Tag", key)
+        self._now_or_later(
+            run_id,
+            lambda known_id: self._calls.delete_tag(known_id, key),
+            lambda run_writer: run_writer.remove_tag(key),
+        )
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Return all points of a metric in order of (timestamp, step, value), NaN after every number."""
@@ -316,6 +351,20 @@ class StepwellClient(ArtifactMethods):
 
     def _writer(self, run_id: str) -> writer.RunWriter:
         return writer.writer_for(self.tracking_uri, values.to_run_id(run_id))
+
+    def _now_or_later(
+        self, run_id: str, now: Callable[[str], object], later: Callable[[writer.RunWriter], object]
+    ) -> None:
+        """Change a run behind what was logged to it: by a call, or in its log when that cannot be delivered now."""
+        run_writer = self._writer(run_id)
+
+        def after_what_was_logged() -> None:
+            if run_writer.flush().waiting:
+                later(run_writer)
+            else:
+                now(run_writer.run_id)
+
+        offline.now_or_later(self.tracking_uri, after_what_was_logged, lambda: later(run_writer))
 
     def _delivered(self, run_id: str) -> str:
         """Return the run's id after delivering what was logged to it, so that reading sees it."""

@@ -11,7 +11,7 @@ from stepwell.delivery import record, writer
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Dataset, Metric, Run
-from stepwell.errors import invalid
+from stepwell.errors import invalid, not_supported
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun, current
 
@@ -164,7 +164,7 @@ def log_input(
     tags: Mapping[str, Any] | None = None,
     model: Any = None,
 ) -> None:
-    """Note a data set that the active run uses; it is stored when this returns.
+    """Note a data set that the active run uses.
 
     Args:
         dataset: as stepwell.data.from_pandas and from_numpy make one.
@@ -192,9 +192,9 @@ def log_inputs(
     inputs = [to_input(*each) for each in zip(given, contexts, tags_list, strict=False)]
     if len(inputs) < len(given):
         raise invalid(f"{len(given)} data sets need as many contexts and tags, or none at all.")
-    run = _run()
-    used = [model for model in models or () if model is not None]
-    StepwellClient(run.writer.uri).log_inputs(run.info.run_id, inputs, used)
+    if any(model is not None for model in models or ()):
+        raise not_supported("models of log_inputs")
+    record.log_inputs(_writer(None), inputs)
 
 
 def get_run(run_id: str) -> Run:

@@ -160,6 +160,11 @@ def is_offline() -> bool:
     return _choice("STEPWELL_MODE", MODES) == "offline"
 
 
+def leave_offline_mode() -> None:
+    """Send and ask, whatever the environment says, here and in processes that are started from here."""
+    os.environ.pop("STEPWELL_MODE", None)
+
+
 def raises_when_unreachable() -> bool:
     """Tell whether start_run needs the server."""
     return _choice("STEPWELL_ON_UNREACHABLE", ON_UNREACHABLE_CHOICES) == "raise"

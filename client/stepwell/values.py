@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from stepwell import settings
-from stepwell.entities import RUN_NAME_TAG
+from stepwell.entities import RUN_NAME_TAG, DatasetInput
 from stepwell.errors import invalid
 
 KEY_CHARS_MAX = 250
@@ -22,6 +22,16 @@ RUN_TAG_VALUE_CHARS_MAX = 8_000
 EXPERIMENT_TAG_VALUE_CHARS_MAX = 20_000
 RUN_NAME_CHARS_MAX = 500
 EXPERIMENT_NAME_CHARS_MAX = 500
+
+INPUT_TAG_VALUE_CHARS_MAX = 500
+_DATASET_CHARS_MAX = {
+    "name": 500,
+    "digest": 36,
+    "source_type": 36,
+    "source": 65_535,
+    "schema": 1_048_575,
+    "profile": 1_048_575,
+}
 
 STEP_MIN = -(2**63)
 STEP_MAX = 2**63 - 1
@@ -138,6 +148,25 @@ def to_experiment_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
         check_key("Tag", key): _text(f"Tag {key!r}: the value", str(value), EXPERIMENT_TAG_VALUE_CHARS_MAX)
         for key, value in (tags or {}).items()
     }
+
+
+def check_input(used: DatasetInput) -> DatasetInput:
+    """Return a data set of a run if it may be one."""
+    dataset = used.dataset
+    if not dataset.name or not dataset.digest:
+        raise invalid(
+            f"A data set needs a name and a digest, not {_shown(dataset.name)} and {_shown(dataset.digest)}."
+        )
+    what = f"Data set {_shown(dataset.name)}"
+    for part, chars_max in _DATASET_CHARS_MAX.items():
+        _text(f"{what}: the {part.replace('_', ' ')}", str(getattr(dataset, part) or ""), chars_max)
+    for tag in used.tags:
+        _text(
+            f"{what}: the value of tag {check_key('Tag', tag.key)!r}",
+            str(tag.value),
+            INPUT_TAG_VALUE_CHARS_MAX,
+        )
+    return used
 
 
 def check_run_name(name: object) -> str:

@@ -85,7 +85,7 @@ def test_what_is_wrong_is_refused() -> None:
         with refused("INVALID_PARAMETER_VALUE", "as many contexts"):
             mlflow.log_inputs([mlflow.data.from_numpy(np.zeros(1))] * 2, ["only one"])
         for name, digest, source in (("", "d", "s"), ("n", "x" * 37, "s"), ("n", "d", "s" * 70_000)):
-            with refused("INVALID_PARAMETER_VALUE", "data set"):
+            with refused("INVALID_PARAMETER_VALUE", "[Dd]ata set"):
                 client.log_inputs(run.info.run_id, [DatasetInput(Dataset(name, digest, "t", source))])
         with refused("NOT_IMPLEMENTED", "models"):
             client.log_inputs(run.info.run_id, [], models=[object()])

@@ -45,6 +45,26 @@ def unless_offline(uri: str, ask: Callable[[], T]) -> T | None:
         return None
 
 
+def now_or_later(uri: str, now: Callable[[], T], later: Callable[[], T]) -> T:
+    """Make a call, or where the server is away what does it later.
+
+    Raises:
+        StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached and
+            STEPWELL_ON_UNREACHABLE=raise.
+    """
+    answer = unless_offline(uri, lambda: (now(),))
+    return answer[0] if answer is not None else later()
+
+
+def is_away(uri: str) -> bool:
+    """Tell whether to go on without the server: in offline mode, or when it cannot be reached.
+
+    Raises:
+        StepwellException: TEMPORARILY_UNAVAILABLE when it cannot be reached and STEPWELL_ON_UNREACHABLE=raise.
+    """
+    return settings.is_offline() or not _can_be_reached(uri)
+
+
 def brief_reach_timeout_s() -> float:
     """How long to look for a server where there is a way to go on without it."""
     return min(REACH_TIMEOUT_S, settings.reach_timeout_s())

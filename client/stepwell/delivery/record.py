@@ -11,7 +11,7 @@ from typing import Any
 from stepwell import values
 from stepwell.delivery.receipts import PendingWrite
 from stepwell.delivery.writer import RunWriter
-from stepwell.entities import Metric, Param, RunTag
+from stepwell.entities import DatasetInput, Metric, Param, RunTag
 from stepwell.errors import invalid
 
 
@@ -90,6 +90,11 @@ def set_tags(
     texts = values.to_run_tags(tags)
     writer.log_tags(texts)
     return answer(writer, synchronous, *texts)
+
+
+def log_inputs(writer: RunWriter, inputs: Sequence[DatasetInput]) -> None:
+    """Note data sets that the run used."""
+    writer.log_inputs([values.check_input(used) for used in inputs])
 
 
 def _check_mapping(what: str, given: object) -> None:

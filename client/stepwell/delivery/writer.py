@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
+from stepwell.entities import DatasetInput
 from stepwell.errors import StepwellException, invalid
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool
@@ -155,6 +156,18 @@ class RunWriter:
         from stepwell.wire import messages
 
         self._append_entries(messages.tag_entry(key, value) for key, value in tags.items())
+
+    def remove_tag(self, key: str) -> None:
+        """Log that a tag goes; the name is checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries([messages.tag_removal_entry(key)])
+
+    def log_inputs(self, inputs: Iterable[DatasetInput]) -> None:
+        """Log data sets that the run used; they are checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries(map(messages.input_entry, inputs))
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stepwell import settings
+from stepwell.delivery import offline
 from stepwell.errors import StepwellException, invalid
 from stepwell.files import formats, paths, tables
 from stepwell.files.sending import send, temporary_file
@@ -120,7 +121,7 @@ def _now_or_later(
     # gRPC is imported with the first artifact and not with the package.
     from stepwell.files import outbox
 
-    if settings.is_offline() or outbox.must_wait(uri, run_id):
+    if outbox.must_wait(uri, run_id) or offline.is_away(uri):
         outbox.store(uri, run_id, files, are_rows=are_rows)
         return
     try:

@@ -18,7 +18,7 @@ from stepwell import errors, settings
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
 from stepwell.wire import background
-from stepwell.wire.diagnosis import why_unreachable
+from stepwell.wire.diagnosis import listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask_until
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Connection:
         self._grpc = None if self.address.page else self.address
         self._source = settings.source_of(uri)
         self._channel: grpc.aio.Channel | None = None
+        # Why the last attempt to reach it failed; empty when it did not.
+        self._away_because = ""
 
     @cached_property
     def upload(self) -> Any:
@@ -178,14 +180,24 @@ class Connection:
         """Return when the server is connected.
 
         Raises:
-            StepwellException: TEMPORARILY_UNAVAILABLE when the time is up.
+            StepwellException: TEMPORARILY_UNAVAILABLE when the time is up; at once in offline mode, and when the server
+                was away the last time and still nobody listens there.
         """
+        if settings.is_offline():
+            raise StepwellException(
+                "STEPWELL_MODE is offline: this process asks no server. Deliver what it logs with 'stepwell sync' and "
+                "read then, or read where STEPWELL_MODE is not set.",
+                "TEMPORARILY_UNAVAILABLE",
+            )
+        if self._away_because and not await self._listens():
+            raise self._unreachable(self._away_because, "still")
         started = time.monotonic()
         if self.address.page and not self._is_connected():
             await self._locate(timeout_s)
         remaining_s = max(0.0, timeout_s - (time.monotonic() - started))
         if not await _succeeds_within(remaining_s, self._open().channel_ready()):
-            raise self._unreachable(await self._why(), timeout_s)
+            raise self._unreachable(await self._why(), f"tried for {timeout_s:g} s")
+        self._away_because = ""
 
     def remember(self) -> None:
         """Keep in the spools' place where gRPC is, for times in which the HTTP address does not say it."""
@@ -195,6 +207,10 @@ class Connection:
     def _is_connected(self) -> bool:
         return self._channel is not None and self._channel.get_state() == grpc.ChannelConnectivity.READY
 
+    async def _listens(self) -> bool:
+        """Tell whether somebody takes connections at the server's address, or where its gRPC was."""
+        return await listens(self.address) or bool(self._grpc and await listens(self._grpc))
+
     async def _locate(self, timeout_s: float) -> None:
         """Ask the HTTP address where gRPC is, until it says so; it may have moved since the last time."""
         try:
@@ -202,7 +218,7 @@ class Connection:
         except NoDoorError as error:
             known = (self._grpc or addresses.recall(self.address.page)) if error.hidden else None
             if known is None:
-                raise self._unreachable(str(error), timeout_s) from None
+                raise self._unreachable(str(error), f"tried for {timeout_s:g} s") from None
             found = known
         if found != self._grpc:
             await self._close()
@@ -219,11 +235,11 @@ class Connection:
             "--advertise-grpc HOST:PORT"
         )
 
-    def _unreachable(self, reason: str, timeout_s: float) -> StepwellException:
+    def _unreachable(self, reason: str, how_tried: str) -> StepwellException:
+        self._away_because = reason
         named = f"{self._source}; " if self._source else ""
         return StepwellException(
-            f"No Stepwell server answers at {self.address.page or self.address.target} ({named}tried for "
-            f"{timeout_s:g} s): {reason}. "
+            f"No Stepwell server answers at {self.address.page or self.address.target} ({named}{how_tried}): {reason}. "
             "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
             "TEMPORARILY_UNAVAILABLE",
         )
@@ -240,7 +256,7 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            for service in vars(self).keys() - {"address", "_grpc", "_source", "_channel"}:
+            for service in vars(self).keys() - {"address", "_grpc", "_source", "_channel", "_away_because"}:
                 delattr(self, service)
             self._channel = None
 

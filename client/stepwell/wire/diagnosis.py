@@ -10,6 +10,22 @@ from stepwell.wire.door import NoDoorError, ask
 
 # How long a connection for the diagnosis may take.
 PROBE_TIMEOUT_S = 2.0
+# How long a look takes at a server that was away a moment ago: a round trip to the other side of the earth.
+KNOCK_TIMEOUT_S = 0.5
+
+
+async def listens(address: Address) -> bool:
+    """Tell whether anybody takes connections there, within KNOCK_TIMEOUT_S."""
+    host, _, port = address.target.rpartition(":")
+    try:
+        async with asyncio.timeout(KNOCK_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, TimeoutError):
+        return False
+    except RuntimeError:  # the interpreter ends, and looks up no names any more
+        return False
+    writer.close()
+    return True
 
 
 async def why_unreachable(address: Address) -> str:

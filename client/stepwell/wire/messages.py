@@ -56,6 +56,16 @@ def tag_entry(key: str, value: str) -> ingest_pb2.Entry:
     return ingest_pb2.Entry(tag=runs_pb2.Tag(key=key, value=value))
 
 
+def tag_removal_entry(key: str) -> ingest_pb2.Entry:
+    """Return the removal of a tag as an entry of a log."""
+    return ingest_pb2.Entry(tag_removal=ingest_pb2.TagRemoval(key=key))
+
+
+def input_entry(used: DatasetInput) -> ingest_pb2.Entry:
+    """Return a data set that a run used as an entry of a log."""
+    return ingest_pb2.Entry(input=to_dataset_input(used))
+
+
 def status_entry(status: int, end_time_ms: int | None) -> ingest_pb2.Entry:
     """Return a change of status as an entry of a log."""
     change = ingest_pb2.StatusChange(status=runs_pb2.RunStatus.ValueType(status), end_time_ms=end_time_ms)

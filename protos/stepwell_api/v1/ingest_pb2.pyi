@@ -341,6 +341,8 @@ class Entry(google.protobuf.message.Message):
     PARAM_FIELD_NUMBER: builtins.int
     TAG_FIELD_NUMBER: builtins.int
     STATUS_FIELD_NUMBER: builtins.int
+    INPUT_FIELD_NUMBER: builtins.int
+    TAG_REMOVAL_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Where it stands in the writer's log."""
     @property
@@ -355,6 +357,14 @@ class Entry(google.protobuf.message.Message):
     def status(self) -> Global___StatusChange:
         """The run has a new status."""
 
+    @property
+    def input(self) -> stepwell_api.v1.runs_pb2.DatasetInput:
+        """The run used a data set; one that was noted before gets the tags in addition."""
+
+    @property
+    def tag_removal(self) -> Global___TagRemoval:
+        """A tag goes; refused when the run has none of this name."""
+
     def __init__(
         self,
         *,
@@ -362,12 +372,32 @@ class Entry(google.protobuf.message.Message):
         param: stepwell_api.v1.runs_pb2.Param | None = ...,
         tag: stepwell_api.v1.runs_pb2.Tag | None = ...,
         status: Global___StatusChange | None = ...,
+        input: stepwell_api.v1.runs_pb2.DatasetInput | None = ...,
+        tag_removal: Global___TagRemoval | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["event", b"event", "param", b"param", "status", b"status", "tag", b"tag"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["event", b"event", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status"] | None: ...
+    def HasField(self, field_name: typing.Literal["event", b"event", "input", b"input", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["event", b"event", "input", b"input", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal"] | None: ...
 
 Global___Entry: typing_extensions.TypeAlias = Entry
+
+@typing.final
+class TagRemoval(google.protobuf.message.Message):
+    """A tag of the run is removed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """Name of the tag."""
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key"]) -> None: ...
+
+Global___TagRemoval: typing_extensions.TypeAlias = TagRemoval
 
 @typing.final
 class StatusChange(google.protobuf.message.Message):

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from stepwell_server.model.columns import Float64s, Int64s
-from stepwell_server.model.runs import RunStatus
+from stepwell_server.model.runs import DatasetInput, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,22 @@ class TagEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRemovalEntry:
+    """The removal of a tag at a position of the writer's log."""
+
+    position: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputEntry:
+    """A data set that the run used, at a position of the writer's log."""
+
+    position: int
+    used: DatasetInput
+
+
+@dataclass(frozen=True, slots=True)
 class StatusEntry:
     """A change of the run's status at a position of the writer's log."""
 
@@ -95,7 +111,7 @@ class StatusEntry:
     end_time_ms: int | None
 
 
-Entry = ParamEntry | TagEntry | StatusEntry
+Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,26 @@ from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model.ingest import (
     Batch,
     Entry,
+    InputEntry,
     NotJoined,
     Outcome,
     ParamEntry,
     Points,
     Rejection,
     StatusEntry,
+    TagEntry,
+    TagRemovalEntry,
     WriterIdentity,
 )
 from stepwell_server.model.runs import RunInfo, RunSpec
 from stepwell_server.services.leases import LeaseService
-from stepwell_server.services.validation import check_key, check_param_value, check_run_tag, checked_run_spec
+from stepwell_server.services.validation import (
+    check_inputs,
+    check_key,
+    check_param_value,
+    check_run_tag,
+    checked_run_spec,
+)
 from stepwell_server.store.ports.ingest import BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
 
@@ -186,15 +195,28 @@ def _key_problem(key: str) -> str:
 
 
 def _accept_entry(entry: Entry, rejections: list[Rejection]) -> bool:
-    if isinstance(entry, StatusEntry):
-        return True
     try:
-        if isinstance(entry, ParamEntry):
-            check_key("param", entry.key)
-            check_param_value(entry.key, entry.value)
-        else:
-            check_run_tag(entry.key, entry.value)
+        _check_entry(entry)
     except InvalidArgumentError as error:
-        rejections.append(Rejection(entry.position, 1, entry.key, error.error_code, str(error)))
+        rejections.append(Rejection(entry.position, 1, _name_of(entry), error.error_code, str(error)))
         return False
     return True
+
+
+def _check_entry(entry: Entry) -> None:
+    match entry:
+        case ParamEntry(_, key, value):
+            check_key("param", key)
+            check_param_value(key, value)
+        case TagEntry(_, key, value):
+            check_run_tag(key, value)
+        case TagRemovalEntry(_, key):
+            check_key("tag", key)
+        case InputEntry(_, used):
+            check_inputs([used])
+
+
+def _name_of(entry: Entry) -> str:
+    if isinstance(entry, InputEntry):
+        return entry.used.dataset.name
+    return "" if isinstance(entry, StatusEntry) else entry.key

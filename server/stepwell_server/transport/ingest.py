@@ -19,6 +19,7 @@ from stepwell_server.model.ingest import (
     Batch,
     Committed,
     Entry,
+    InputEntry,
     NotJoined,
     Outcome,
     ParamEntry,
@@ -26,12 +27,18 @@ from stepwell_server.model.ingest import (
     Rejection,
     StatusEntry,
     TagEntry,
+    TagRemovalEntry,
     WriterIdentity,
 )
 from stepwell_server.model.runs import RunStatus
 from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import IngestService
-from stepwell_server.transport.mapping import parse_uuid, run_info_to_proto, run_spec_from_proto
+from stepwell_server.transport.mapping import (
+    input_from_proto,
+    parse_uuid,
+    run_info_to_proto,
+    run_spec_from_proto,
+)
 
 # Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
 BATCHES_UNDER_WAY_MAX = 16
@@ -240,6 +247,10 @@ def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
             return ParamEntry(message.position, message.param.key, message.param.value)
         case "tag":
             return TagEntry(message.position, message.tag.key, message.tag.value)
+        case "input":
+            return InputEntry(message.position, input_from_proto(message.input))
+        case "tag_removal":
+            return TagRemovalEntry(message.position, message.tag_removal.key)
         case "status":
             return status_from_proto(message)
         case _:

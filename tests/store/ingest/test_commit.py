@@ -13,8 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import NotFoundError, UnavailableError
-from stepwell_server.model.ingest import Batch, Committed, NotJoined, ParamEntry, StatusEntry, TagEntry
-from stepwell_server.model.runs import RunStatus
+from stepwell_server.model.ingest import (
+    Batch,
+    Committed,
+    InputEntry,
+    NotJoined,
+    ParamEntry,
+    StatusEntry,
+    TagEntry,
+    TagRemovalEntry,
+)
+from stepwell_server.model.runs import Dataset, DatasetInput, RunStatus
 from stepwell_server.store.ingest import lane as lane_module
 from stepwell_server.store.ingest.fair_queue import FairQueue
 from stepwell_server.store.ingest.metrics import MetricIds
@@ -116,6 +125,44 @@ async def test_sums_beyond_the_largest_double_become_infinite(
     for sign in (1.0, 1.0, -1.0):
         await commit(writer, log.batch({"loss": [(0, 0, sign * 1.5e308)]}))
     assert await rows(pool, "SELECT value_sum, value_min FROM metric_latest") == [(math.inf, -1.5e308)]
+
+
+async def test_tags_are_set_and_removed_in_the_order_of_the_log(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await commit(writer, log.batch({}, [TagEntry(0, "old", "1"), TagEntry(1, "stays", "1")]))
+    entries = [
+        TagRemovalEntry(2, "old"),
+        TagEntry(3, "short", "1"),
+        TagRemovalEntry(4, "short"),
+        TagRemovalEntry(5, "short"),
+        TagRemovalEntry(6, "stays"),
+        TagEntry(7, "stays", "2"),
+        TagRemovalEntry(8, "never"),
+    ]
+    (outcome,) = await commit(writer, log.batch({}, entries))
+    assert isinstance(outcome, Committed)
+    assert [(refused.position, refused.key, refused.error_code) for refused in outcome.rejections] == [
+        (5, "short", "RESOURCE_DOES_NOT_EXIST"),
+        (8, "never", "RESOURCE_DOES_NOT_EXIST"),
+    ]
+    assert await rows(pool, "SELECT key, value FROM tag") == [("stays", "2")]
+
+
+async def test_data_sets_are_noted_with_the_tags_of_all_entries(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    dataset = Dataset("iris", "abc", "local", "{}", "", "")
+    batch = log.batch(
+        {},
+        [
+            InputEntry(0, DatasetInput(dataset, {"a": "1", "b": "1"})),
+            InputEntry(1, DatasetInput(dataset, {"b": "2"})),
+        ],
+    )
+    assert await commit(writer, batch, batch) == [Committed(2, 0, 2), NotJoined(2)]
+    query = "SELECT name, tags::text FROM run_input JOIN dataset USING (dataset_id) WHERE run_id = $1"
+    assert await rows(pool, query, log.run_id) == [("iris", '{"a": "1", "b": "2"}')]
 
 
 async def test_a_changed_param_is_rejected_alone(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:

@@ -4,8 +4,16 @@ import asyncio
 from collections.abc import Awaitable
 from uuid import UUID
 
-from stepwell_server.model.ingest import Batch, ParamEntry, StatusEntry, TagEntry
-from stepwell_server.model.runs import RunStatus
+from stepwell_server.model.ingest import (
+    Batch,
+    Entry,
+    InputEntry,
+    ParamEntry,
+    StatusEntry,
+    TagEntry,
+    TagRemovalEntry,
+)
+from stepwell_server.model.runs import Dataset, DatasetInput, RunStatus
 from stepwell_server.process.telemetry import COMMITS_FAILED
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.parser import parse_filter
@@ -47,7 +55,14 @@ def _points(log: Log, worker: int, number: int) -> Batch:
 
 def _tags(log: Log, worker: int, number: int) -> Batch:
     tags = {f"streamed/{worker}": str(number), "mlflow.runName": f"{worker}.{number}", "shared": "streamed"}
-    return log.batch({}, [TagEntry(log.position + at, *tag) for at, tag in enumerate(tags.items())])
+    entries: list[Entry] = [TagEntry(log.position + at, *tag) for at, tag in enumerate(tags.items())]
+    # A tag that only one of two streams removes, each after another one that both set.
+    entries.append(TagEntry(log.position + 3, f"removed.{worker % 2}", "1"))
+    entries.append(TagRemovalEntry(log.position + 4, f"removed.{1 - worker % 2}"))
+    for at in range(2):
+        dataset = Dataset(f"shared {(worker + at) % 2}", str(number), "local", "{}", "", "")
+        entries.append(InputEntry(log.position + 5 + at, DatasetInput(dataset, {str(worker): "1"})))
+    return log.batch({}, entries)
 
 
 def _status(log: Log, number: int) -> Batch:

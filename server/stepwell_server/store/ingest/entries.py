@@ -1,11 +1,20 @@
-"""Params, tags and status of many batches, written inside the commit's transaction."""
+"""Params, tags, data sets and status of many batches, written inside the commit's transaction."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model.ingest import Batch, ParamEntry, Rejection, StatusEntry, TagEntry
+from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.ingest import (
+    Batch,
+    InputEntry,
+    ParamEntry,
+    Rejection,
+    StatusEntry,
+    TagEntry,
+    TagRemovalEntry,
+)
 from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
+from stepwell_server.store.ingest.inputs import note_inputs
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 
@@ -19,9 +28,18 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
     """Write the entries of all (numbered) batches in the order of their logs; returns what was refused."""
     entries = [(number, batch.run_id, entry) for number, batch in batches.items() for entry in batch.entries]
     params = [(number, run_id, entry) for number, run_id, entry in entries if isinstance(entry, ParamEntry)]
-    tags = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, TagEntry)]
+    tag_changes = [
+        (number, run_id, entry)
+        for number, run_id, entry in entries
+        if isinstance(entry, TagEntry | TagRemovalEntry)
+    ]
+    tags = [(run_id, entry) for _, run_id, entry in tag_changes if isinstance(entry, TagEntry)]
+    inputs = [(run_id, entry.used) for _, run_id, entry in entries if isinstance(entry, InputEntry)]
     statuses = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, StatusEntry)]
-    if tags:
+    rejections: Rejections = {}
+    if len(tags) < len(tag_changes):
+        await _change_tags(connection, tag_changes, rejections)
+    elif tags:
         await _write_tags(connection, tags)
     changed = {run_id for run_id, _ in statuses} | {run_id for run_id, tag in tags if tag.key == RUN_NAME_TAG}
     if changed:
@@ -30,26 +48,30 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
         await _rename_runs(connection, tags)
     if statuses:
         await _write_statuses(connection, statuses)
-    return await _write_params(connection, params) if params else {}
+    if params:
+        await _write_params(connection, params, rejections)
+    if inputs:
+        await note_inputs(connection, inputs)
+    return rejections
 
 
-async def _write_params(connection: Connection, params: Sequence[tuple[int, UUID, ParamEntry]]) -> Rejections:
+async def _write_params(
+    connection: Connection, params: Sequence[tuple[int, UUID, ParamEntry]], rejections: Rejections
+) -> None:
     first_values: dict[tuple[UUID, str], str] = {}
     for _, run_id, entry in params:
         first_values.setdefault((run_id, entry.key), entry.value)
     if await connection.execute(_SQL["add_params"], *_columns(first_values)) == f"INSERT 0 {len(params)}":
-        return {}  # all of them are new, so none has changed
+        return  # all of them are new, so none has changed
     changed = await connection.fetch(
         _SQL["changed_params"],
         [run_id for _, run_id, _ in params],
         [entry.key for *_, entry in params],
         [entry.value for *_, entry in params],
     )
-    rejections: Rejections = {}
     for row in changed:
         number, run_id, entry = params[row["number"] - 1]
         rejections.setdefault(number, []).append(_changed_param(run_id, entry, row["value"]))
-    return rejections
 
 
 def _changed_param(run_id: UUID, entry: ParamEntry, stored: str) -> Rejection:
@@ -67,6 +89,34 @@ def _short(value: str) -> str:
 async def _write_tags(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:
     last_values = {(run_id, entry.key): entry.value for run_id, entry in tags}
     await connection.execute(_SQL["set_tags"], *_columns(last_values))
+
+
+async def _change_tags(
+    connection: Connection,
+    changes: Sequence[tuple[int, UUID, TagEntry | TagRemovalEntry]],
+    rejections: Rejections,
+) -> None:
+    """Set and remove tags in the order of the logs."""
+    values = {
+        (run_id, entry.key): entry.value if isinstance(entry, TagEntry) else None
+        for _, run_id, entry in changes
+    }
+    # Also those that go: in the order of all commits, so that two never wait for each other.
+    rows = await connection.fetch(
+        _SQL["touch_tags"], *_columns({tag: value or "" for tag, value in values.items()})
+    )
+    there = {(UUID(int=row["run_id"].int), row["key"]): not row["is_new"] for row in rows}
+    for number, run_id, entry in changes:
+        if isinstance(entry, TagRemovalEntry) and not there[run_id, entry.key]:
+            reason = f"run {run_id.hex} has no tag {entry.key!r}"
+            refused = Rejection(entry.position, 1, entry.key, NotFoundError.error_code, reason)
+            rejections.setdefault(number, []).append(refused)
+        there[run_id, entry.key] = isinstance(entry, TagEntry)
+    gone = [tag for tag, value in values.items() if value is None]
+    if gone:
+        await connection.execute(
+            _SQL["remove_tags"], [run_id for run_id, _ in gone], [key for _, key in gone]
+        )
 
 
 async def _rename_runs(connection: Connection, tags: Sequence[tuple[UUID, TagEntry]]) -> None:

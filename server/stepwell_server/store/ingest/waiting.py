@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from stepwell_server.model.ingest import Batch, Outcome, ParamEntry, StatusEntry, TagEntry
+from stepwell_server.model.ingest import Batch, Entry, InputEntry, Outcome, ParamEntry, TagEntry
 from stepwell_server.process.telemetry import LAG_SECONDS
 
 # A point is a step, a time and a value; a batch costs some objects beside that.
@@ -19,8 +19,13 @@ def batch_bytes(batch: Batch) -> int:
     return BATCH_BYTES + POINT_BYTES * len(batch.points) + ENTRY_BYTES * len(batch.entries) + texts
 
 
-def _text_bytes(entry: ParamEntry | TagEntry | StatusEntry) -> int:
-    return 0 if isinstance(entry, StatusEntry) else len(entry.key) + len(entry.value)
+def _text_bytes(entry: Entry) -> int:
+    match entry:
+        case ParamEntry(_, key, value) | TagEntry(_, key, value):
+            return len(key) + len(value)
+        case InputEntry(_, used):
+            return len(used.dataset.source) + len(used.dataset.schema) + len(used.dataset.profile)
+    return 0
 
 
 @dataclass(slots=True, eq=False)

@@ -96,6 +96,17 @@ INSERT INTO tag (run_id, key, value)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
 ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
 
+-- touch_tags: as set_tags; returns which of them were not there
+INSERT INTO tag (run_id, key, value)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
+ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
+RETURNING run_id, key, xmax = 0 AS is_new;
+
+-- remove_tags: removes tags that the transaction has touched
+DELETE FROM tag
+USING unnest($1::uuid[], $2::text[]) AS given (run_id, key)
+WHERE tag.run_id = given.run_id AND tag.key = given.key;
+
 -- lock_runs: locks runs in order, before names and statuses change; so two servers' commits never deadlock
 SELECT FROM run WHERE run_id = ANY ($1::uuid[]) ORDER BY run_id FOR NO KEY UPDATE;
 

@@ -7,14 +7,15 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 ORDER BY 1
 ON CONFLICT (dataset_id) DO NOTHING;
 
--- add_inputs: notes that an active run used data sets; returns one row for each
+-- add_inputs: notes that runs used data sets
 INSERT INTO run_input AS noted (run_id, dataset_id, tags)
-SELECT run.run_id, given.dataset_id, given.tags::jsonb
-FROM run, unnest($2::uuid[], $3::text[]) AS given (dataset_id, tags)
-WHERE run.run_id = $1 AND run.lifecycle_stage = 'active'
-ORDER BY given.dataset_id
-ON CONFLICT (run_id, dataset_id) DO UPDATE SET tags = noted.tags || excluded.tags
-RETURNING run_id;
+SELECT given.run_id, given.dataset_id, given.tags::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS given (run_id, dataset_id, tags)
+ORDER BY given.run_id, given.dataset_id
+ON CONFLICT (run_id, dataset_id) DO UPDATE SET tags = noted.tags || excluded.tags;
+
+-- stage: whether a run is active or deleted; keeps it so until the end of the transaction
+SELECT lifecycle_stage FROM run WHERE run_id = $1 FOR SHARE;
 
 -- of_run: the data sets that a run used
 SELECT name, digest, source_type, source, schema, profile, run_input.tags
@@ -41,6 +42,3 @@ FROM (
     JOIN dataset USING (dataset_id)
 ) AS sized
 ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id;
-
--- run_exists: tells whether there is a run, active or deleted
-SELECT EXISTS (SELECT FROM run WHERE run_id = $1);

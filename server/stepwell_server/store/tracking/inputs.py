@@ -1,14 +1,14 @@
 """Data sets that runs used, in PostgreSQL."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidStateError, NotFoundError
-from stepwell_server.model.runs import Dataset, DatasetInput
+from stepwell_server.model.runs import Dataset, DatasetInput, LifecycleStage
 from stepwell_server.store import sql
+from stepwell_server.store.ingest.inputs import note_inputs
 from stepwell_server.store.postgres.pool import Pool
 
 _QUERIES = sql.load("inputs")
@@ -22,20 +22,13 @@ class PostgresInputStore:
 
     async def log_inputs(self, run_id: UUID, inputs: Sequence[DatasetInput]) -> None:
         """See `ports.InputStore`."""
-        tags: dict[UUID, dict[str, str]] = {}
-        datasets = {dataset_id(it.dataset): it.dataset for it in inputs}
-        for it in inputs:
-            tags.setdefault(dataset_id(it.dataset), {}).update(it.tags)
-        columns = zip(*(_fields(dataset) for dataset in datasets.values()), strict=True)
         async with self._pool.transaction() as connection:
-            await connection.execute(_QUERIES["add_datasets"], list(datasets), *map(list, columns))
-            noted = await connection.fetch(
-                _QUERIES["add_inputs"], run_id, list(tags), [json.dumps(given) for given in tags.values()]
-            )
-            if not noted:
-                if await connection.fetchval(_QUERIES["run_exists"], run_id):
-                    raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging to it")
+            stage = await connection.fetchval(_QUERIES["stage"], run_id)
+            if stage is None:
                 raise NotFoundError(f"there is no run with id {run_id.hex}")
+            if stage == LifecycleStage.DELETED.value:
+                raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging to it")
+            await note_inputs(connection, [(run_id, used) for used in inputs])
 
     async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
         """See `ports.InputStore`."""
@@ -59,19 +52,3 @@ class PostgresInputStore:
 def _input(row: Any) -> DatasetInput:
     columns = ("name", "digest", "source_type", "source", "schema", "profile")
     return DatasetInput(Dataset(*(row[column] for column in columns)), json.loads(row["tags"]))
-
-
-def dataset_id(dataset: Dataset) -> UUID:
-    """Return the id of a data set: a hash of everything that is known of it."""
-    return UUID(bytes=hashlib.sha256(json.dumps(_fields(dataset)).encode()).digest()[:16])
-
-
-def _fields(dataset: Dataset) -> tuple[str, ...]:
-    return (
-        dataset.name,
-        dataset.digest,
-        dataset.source_type,
-        dataset.source,
-        dataset.schema,
-        dataset.profile,
-    )
