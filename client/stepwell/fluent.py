@@ -73,7 +73,7 @@ def log_metric(
                     value = values.to_number(key, value)
                 if step.__class__ is not int:
                     step = values.to_step(key, step)
-                spool.append_point(number, step, time_ns() // 1_000_000, value)
+                spool.append_point(number, step, time_ns(), value)
                 return None
     metrics = {values.check_key("Metric", key): value}
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
@@ -102,7 +102,7 @@ def log_metrics(
             spool = run.writer.spool
             numbers = spool.groups.get(tuple(metrics))
             if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
-                spool.append_points(numbers, step, time_ns() // 1_000_000, metrics.values())
+                spool.append_points(numbers, step, time_ns(), metrics.values())
                 return None
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
 

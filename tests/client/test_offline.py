@@ -18,8 +18,11 @@ import stepwell as mlflow
 from stepwell import MlflowClient, StepwellException
 from stepwell.commands.spool_watch import LOOK_S
 from stepwell.commands.sync import AWAY_S
+from stepwell.delivery.shipper import LINGER_S
 from stepwell.spool import folders
+from stepwell.spool.records import RECORD_BYTES
 from tests.harness.processes import ServerProcess
+from tests.harness.proxy import Proxy
 from tests.harness.s3 import free_port
 
 NOBODY = "grpc://127.0.0.1:1"
@@ -327,10 +330,37 @@ def test_a_newer_format_is_refused_and_left_alone(script, place: Path, tracking_
 def test_a_damaged_spool_is_delivered_as_far_as_it_goes(script, place: Path, tracking_uri: str) -> None:
     answer = script(TRAINING, STEPWELL_MODE="offline")
     (folder,) = spools(place)
-    os.truncate(folder / "points-0000000000000000-400", 32 * 500)
+    os.truncate(folder / "points2-0000000000000000-400", RECORD_BYTES * 500)
     report = json.loads(sync("--json").stdout)
     assert report["damaged"] == 1_024 - 500
     assert len(mlflow.get_metric_history(answer.stdout.strip(), "loss")) == 3_000 - 524
+
+
+def test_what_is_damaged_while_it_waits_is_in_the_receipt_and_in_health(
+    place: Path, tracking_uri: str, shared_server: ServerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Proxy(shared_server.port) as proxy:
+        mlflow.set_tracking_uri(proxy.tracking_uri)
+        with mlflow.start_run() as run:
+            mlflow.log_metric("loss", 1.0, step=0)
+            assert mlflow.flush().complete
+            proxy.refuse()
+            time.sleep(LINGER_S)
+            for step in range(1, 100):
+                mlflow.log_metric("loss", 1.0, step=step)
+            (segment,) = place.glob("*/points2-0000000000000000-*")
+            with segment.open("r+b") as file:
+                file.seek(50 * RECORD_BYTES)
+                file.write(b"\x7f")  # one of the two writings of a step
+            proxy.heal()
+            receipt = mlflow.flush()
+            assert (receipt.damaged, receipt.waiting, receipt.complete) == (1, 0, False)
+            assert mlflow.health().damaged == 1
+            assert "record 50 (position 50)" in caplog.text
+        mlflow.set_tracking_uri(tracking_uri)
+        steps = {point.step for point in mlflow.get_metric_history(run.info.run_id, "loss")}
+        assert len(steps) == 99
+        assert steps < set(range(100))
 
 
 def test_artifacts_wait_and_are_synced_too(script, place: Path, tracking_uri: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from stepwell.delivery.batches import BATCH_SKIPPED_MAX
 from stepwell.delivery.left_log import LeftLog
 from stepwell.delivery.shipper import Shipper
 from stepwell.spool import folders
+from stepwell.spool.writer_file import describe_writer, read_writer, rewrite_writer
 from stepwell.wire import background
 from stepwell.wire.connection import connect
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, series_pb2, series_pb2_grpc
@@ -154,7 +156,7 @@ def test_a_position_that_was_never_written_is_not_believed(
         assert f"the first {IMPOSSIBLE} entries" in caplog.text
         # It goes on as another writer, and would also if it were killed now.
         (log,) = writer.open_logs()
-        written = folders.read_writer(log.folder)
+        written = read_writer(log.folder)
         assert written.writer_id != log.folder.name
         assert written.first_position > 0
         stepwell.log_metric("loss", 1.0, step=3_000)
@@ -168,11 +170,11 @@ def test_a_left_log_that_went_on_as_another_writer_is_delivered_once(
 ) -> None:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path))
     run, log = left_offline_after(tracking_uri, monkeypatch)
-    description = json.loads((log / folders.WRITER_FILE).read_text())
-    opening = ingest_pb2.OpenWriter.FromString(bytes.fromhex(description["open_writer"]))
-    opening.writer_id = description["writer_id"] = uuid4().hex
-    description |= {"open_writer": opening.SerializeToString().hex(), "first_position": 4}
-    (log / folders.WRITER_FILE).write_text(json.dumps(description))
+    written = read_writer(log)
+    opening = ingest_pb2.OpenWriter.FromString(written.open_message)
+    opening.writer_id = uuid4().hex
+    renewed = {"writer_id": opening.writer_id, "open_writer": opening.SerializeToString().hex()}
+    rewrite_writer(log, replace(written, first_position=4, **renewed))
     background.run(Shipper(LeftLog(log), connect(tracking_uri)).run)
     assert [point.step for point in stepwell.get_metric_history(run, "loss")] == list(range(4, 10))
     assert not log.exists()
@@ -204,7 +206,9 @@ def test_a_left_log_of_which_too_much_is_committed_stays_unless_its_owner_did_it
         opening = ingest_pb2.OpenWriter.FromString(bytes.fromhex(description["open_writer"]))
         opening.ClearField("secret")
         description["open_writer"] = opening.SerializeToString().hex()
-        del description["first_position"]  # as in spools of earlier versions
+        # As in spools of earlier versions.
+        del description["first_position"], description["checksum"]
+        description["format"] = 1
         (log / folders.WRITER_FILE).write_text(json.dumps(description))
     # A copy of it was delivered, and its log went on elsewhere.
     left = LeftLog(log)
@@ -225,8 +229,8 @@ def test_a_left_log_of_which_too_much_is_committed_stays_unless_its_owner_did_it
 
 def test_only_the_owner_reads_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path))
-    folder = folders.create(folders.describe_writer("grpc://nobody", "r", "w", "name", b"secret"))
+    folder = folders.create(describe_writer("grpc://nobody", "r", "w", "name", b"secret"))
     assert stat.S_IMODE((folder / folders.WRITER_FILE).stat().st_mode) == 0o600
-    folders.rewrite(folder, folders.read_writer(folder))
+    rewrite_writer(folder, read_writer(folder))
     assert stat.S_IMODE((folder / folders.WRITER_FILE).stat().st_mode) == 0o600
     folders.remove(folder)

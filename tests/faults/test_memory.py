@@ -11,7 +11,7 @@ from tests.harness.processes import ServerProcess, neutral_environment
 from tests.harness.proxy import Proxy
 
 POINTS = 3_000_000
-RECORD_BYTES = 32
+RECORD_BYTES = 56
 # What logging may add to a process, however much waits: 40 MiB, of what would be 92 MiB.
 GROWTH_BYTES_MAX = 40 * 2**20
 

@@ -172,8 +172,16 @@ def remove(file: Path, random: Random) -> None:
     file.unlink()
 
 
-@pytest.mark.parametrize("damage", [cut_off, zero_a_page, remove])
-@pytest.mark.parametrize("pattern", ["points-*", "log-*", "names"])
+def flip_bits(file: Path, random: Random) -> None:
+    """Bits that are the other way, where something was written."""
+    data = bytearray(file.read_bytes())
+    for _ in range(50):
+        data[random.randrange(len(data.rstrip(b"\0")) or len(data))] ^= 1 << random.randrange(8)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut_off, zero_a_page, remove, flip_bits])
+@pytest.mark.parametrize("pattern", ["points2-*", "log-*", "names"])
 def test_of_a_damaged_spool_all_that_is_readable_arrives_and_the_rest_is_counted(
     damage: Callable[[Path, Random], None],
     pattern: str,

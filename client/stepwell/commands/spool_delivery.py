@@ -44,7 +44,7 @@ async def ship(log: LeftLog, uri: str | None) -> None:
 
 def receipt_of(log: LeftLog) -> SpoolReceipt:
     """Return what became of a spool so far."""
-    receipt = log.delivery.receipt(log.end_position, log.reader.extra_points)
+    receipt = log.delivery.receipt(log.end_position, log.reader.extra_points, damaged=log.reader.damage.count)
     problems = [f"{rejection.key}: {rejection.reason}" for rejection in receipt.rejections]
     problems += [f"damaged: {damage.count} ({damage.reason})" for damage in log.reader.damage]
     if log.delivery.failure is not None:
@@ -58,7 +58,7 @@ def receipt_of(log: LeftLog) -> SpoolReceipt:
         receipt.committed,
         receipt.rejected,
         receipt.waiting if log.delivery.opened else max(receipt.waiting, 1),
-        sum(damage.count for damage in log.reader.damage),
+        log.reader.damage.count,
         tuple(problems),
     )
 

@@ -12,6 +12,7 @@ from socket import gethostname
 from stepwell import settings
 from stepwell.errors import StepwellException
 from stepwell.spool import folders
+from stepwell.spool.writer_file import read_writer
 from stepwell.wire import background
 
 _log = getLogger("stepwell")
@@ -71,7 +72,7 @@ async def _deliver(uri: str, left: list[Path]) -> None:
 
     for folder in left:
         try:
-            writer = folders.read_writer(folder)
+            writer = read_writer(folder)
             # Those of other machines may live, whatever the lock says; `stepwell sync` looks closer.
             if writer.tracking_uri != uri or writer.host != gethostname():
                 continue

@@ -13,7 +13,7 @@ class Health:
 
     `lag_s` is the age in seconds of the oldest point that waits (0 when none does); `retries` counts failed attempts
     to reach the server, `reachable` tells whether the last one was answered (offline mode makes none); `dropped` counts
-    what went because a spool was full.
+    what went because a spool was full, `damaged` what could not be read from one any more.
     """
 
     runs: int
@@ -23,6 +23,7 @@ class Health:
     retries: int
     rejected: int
     dropped: int
+    damaged: int
     reachable: bool
     offline: bool
 
@@ -41,6 +42,7 @@ def health() -> Health:
         retries=sum(log.delivery.retries for log in logs),
         rejected=sum(receipt.rejected for receipt in receipts),
         dropped=sum(receipt.dropped for receipt in receipts),
+        damaged=sum(receipt.damaged for receipt in receipts),
         reachable=not settings.is_offline() and all(log.delivery.is_reachable for log in logs),
         offline=settings.is_offline(),
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from stepwell.delivery.progress import Delivery
 from stepwell.errors import StepwellException
 from stepwell.spool import folders
-from stepwell.spool.folders import WriterFile
 from stepwell.spool.reader import SpoolReader
+from stepwell.spool.segment_files import UnreadableSpoolError
+from stepwell.spool.writer_file import WriterFile, read_writer
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import ingest_pb2
@@ -26,21 +27,30 @@ class LeftLog:
     """A spool of another process. Where this process holds its lock it is deleted when it is delivered.
 
     Raises:
-        StepwellException: it cannot be read.
+        StepwellException: it cannot be read, or is not safe to read; then it is left where it is.
     """
 
     def __init__(self, folder: Path, *, follow: bool = False) -> None:
         self.folder = folder
-        self.writer: WriterFile = folders.read_writer(folder)
+        self.writer: WriterFile = read_writer(folder)
         # Whatever the lock says, a writer on another machine may still be at work.
         self.is_dead = not _may_live_elsewhere(folder, self.writer) and folders.adopt(folder)
         self.reader = SpoolReader(folder, alive=not self.is_dead)
         self.delivery = Delivery()
-        self.end_position = self.reader.end_position()
+        self.end_position = self._readable_end()
         self._follow = follow and not self.is_dead
         self._looked = False
         # Whether it is delivered to another server than the one that has had its beginning.
         self.goes_elsewhere = False
+
+    def _readable_end(self) -> int:
+        try:
+            return self.reader.end_position()
+        except (OSError, UnreadableSpoolError) as error:
+            folders.release(self.folder)
+            raise StepwellException(
+                f"The spool {self.folder} cannot be read: {error}", "INVALID_STATE"
+            ) from error
 
     def abandon(self) -> None:
         """Leave it where it is, undelivered."""
@@ -50,7 +60,7 @@ class LeftLog:
         """Return what opens its stream."""
         from stepwell_api.v1 import ingest_pb2
 
-        message = ingest_pb2.OpenWriter.FromString(bytes.fromhex(self.writer.open_writer))
+        message = ingest_pb2.OpenWriter.FromString(self.writer.open_message)
         message.orphaned = not self._follow
         message.known_position = 0 if self.goes_elsewhere else self.reader.known_position()
         return message
@@ -88,7 +98,7 @@ class LeftLog:
         if not self.is_dead and not folders.is_spool(self.folder):
             # Its own process, or somebody else, has delivered all of it.
             self._follow, self.end_position = False, 0
-            self.reader.damage.clear()
+            self.reader.damage.forget()
         if self._follow:
             # In this order: what was logged before it died is seen.
             self._follow = folders.is_locked(self.folder)

@@ -114,19 +114,22 @@ class Delivery:
                 self._changed.wait(min(left, self._patience_s()))
             return self._position >= position
 
-    def receipt(self, end_position: int, extra_points: int = 0, dropped: int = 0) -> Receipt:
+    def receipt(
+        self, end_position: int, extra_points: int = 0, dropped: int = 0, damaged: int = 0
+    ) -> Receipt:
         """Return the state of everything below `end_position`.
 
         `extra_points` is by how much the logged points and entries exceed the positions.
         """
         with self._changed:
-            left = max(end_position + extra_points - self._settled - dropped, 1)
+            left = max(end_position + extra_points - self._settled - dropped - damaged, 1)
             return Receipt(
                 sent=self._settled + sum(records for *_, records in self._on_the_way),
                 committed=self._settled - self._rejected,
                 rejected=self._rejected,
                 waiting=left if self._position < end_position else 0,
                 dropped=dropped,
+                damaged=damaged,
                 rejections=tuple(self._rejections),
             )
 

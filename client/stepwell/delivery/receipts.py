@@ -20,7 +20,8 @@ class Receipt:
 
     Counts are points of metrics and other entries (params, tags, changes of status) together:
     sent = committed + rejected + on the way; `waiting` were not committed when the receipt was made, and stay in the
-    spool; `dropped` went because the spool was full (STEPWELL_SPOOL_FULL=drop_oldest).
+    spool; `dropped` went because the spool was full (STEPWELL_SPOOL_FULL=drop_oldest); `damaged` could not be read from
+    it any more, because its files do not say what was written (a fault of the disk or the memory).
     """
 
     sent: int = 0
@@ -28,13 +29,14 @@ class Receipt:
     rejected: int = 0
     waiting: int = 0
     dropped: int = 0
+    damaged: int = 0
     # The first refusals, at most delivery.REJECTIONS_KEPT_MAX of each run.
     rejections: tuple[Rejection, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether all that was logged is stored: nothing waits, nothing was refused or dropped."""
-        return not (self.waiting or self.rejected or self.dropped)
+        """Whether all that was logged is stored: nothing waits, was refused, dropped or damaged."""
+        return not (self.waiting or self.rejected or self.dropped or self.damaged)
 
     def __add__(self, other: "Receipt") -> "Receipt":
         return Receipt(
@@ -43,6 +45,7 @@ class Receipt:
             self.rejected + other.rejected,
             self.waiting + other.waiting,
             self.dropped + other.dropped,
+            self.damaged + other.damaged,
             self.rejections + other.rejections,
         )
 

@@ -16,6 +16,7 @@ from stepwell.entities import DatasetInput
 from stepwell.errors import StepwellException, invalid
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool
+from stepwell.spool.records import NS_PER_MS
 from stepwell.values import check_key
 
 if TYPE_CHECKING:
@@ -35,13 +36,11 @@ class NoSpool:
     numbers: Mapping[str, int] = MappingProxyType({})
     groups: Mapping[tuple[str, ...], tuple[int, ...]] = MappingProxyType({})
 
-    def append_point(self, number: int, step: int, timestamp_ms: int, value: float) -> None:
+    def append_point(self, number: int, step: int, time_ns: int, value: float) -> None:
         """Is never called, because no number is known."""
         raise NotImplementedError
 
-    def append_points(
-        self, numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
-    ) -> None:
+    def append_points(self, numbers: Iterable[int], step: int, time_ns: int, values: Iterable[float]) -> None:
         """Is never called either."""
         raise NotImplementedError
 
@@ -106,7 +105,7 @@ class RunWriter:
             numbers = [known.get(key) or spool.number_of(check_key("Metric", key)) for key, *_ in points]
             append_point = spool.append_point
             for number, (_, step, timestamp_ms, value) in zip(numbers, points, strict=True):
-                append_point(number, step, timestamp_ms, value)
+                append_point(number, step, timestamp_ms * NS_PER_MS, value)
 
         self._append(append)
 

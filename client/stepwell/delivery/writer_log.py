@@ -18,6 +18,7 @@ from stepwell.spool import folders
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import AfterSeal, Spool, SpoolLimits
 from stepwell.spool.reader import GAP_PATIENCE_S, SpoolReader
+from stepwell.spool.writer_file import describe_writer, rewrite_writer
 from stepwell.wire import background
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class WriterLog:
         self._open_message = messages.open_writer(spec, writer_id, rank)
         self._uri = uri
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
-        self._writer = folders.describe_writer(
+        self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
         )
         self._renewals = 0
@@ -106,7 +107,8 @@ class WriterLog:
     def receipt(self) -> Receipt:
         """Return what became of everything logged so far."""
         spool = self.spool
-        return self.delivery.receipt(spool.end_position(), spool.extra_points, spool.dropped)
+        damaged = self.reader.damage.count
+        return self.delivery.receipt(spool.end_position(), spool.extra_points, spool.dropped, damaged)
 
     def oldest_waiting_ms(self) -> int | None:
         """Return the timestamp of the oldest point that waits, in milliseconds; None when none does."""
@@ -163,7 +165,7 @@ class WriterLog:
             open_writer=self._open_message.SerializeToString().hex(),
             first_position=self.delivery.position,
         )
-        folders.rewrite(self.folder, self._writer)
+        rewrite_writer(self.folder, self._writer)
         return True
 
     def is_complete(self, position: int) -> bool:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Points of one array; longer ones become several.
+ARRAY_POINTS_MAX = 65_536
+
 _HEAD = struct.Struct("<III4x")
 _EVEN_STEPS = 1
 _ONE_TIME = 2
@@ -45,10 +48,20 @@ def encode(points: ArrayPoints) -> bytes:
 
 
 def decode(payload: bytes) -> ArrayPoints:
-    """Return the points of a payload."""
+    """Return the points of a payload.
+
+    Raises:
+        ValueError: no writer made it.
+    """
     import numpy as np
 
+    if len(payload) < _HEAD.size:
+        raise ValueError("it ends before its points")
     number, count, flags = _HEAD.unpack_from(payload)
+    if not 1 <= count <= ARRAY_POINTS_MAX:
+        raise ValueError(f"it says that it has {count} points")
+    if len(payload) != _size(count, flags):
+        raise ValueError(f"{count} points do not take {len(payload)} bytes")
     offset = _HEAD.size
     if flags & _EVEN_STEPS:
         first, distance = struct.unpack_from("<qq", payload, offset)
@@ -64,6 +77,12 @@ def decode(payload: bytes) -> ArrayPoints:
         times = np.frombuffer(payload, "<i8", count, offset)
         offset += 8 * count
     return ArrayPoints(number, steps, times, np.frombuffer(payload, "<f8", count, offset))
+
+
+def _size(count: int, flags: int) -> int:
+    steps = 16 if flags & _EVEN_STEPS else 8 * count
+    times = 8 if flags & _ONE_TIME else 8 * count
+    return _HEAD.size + steps + times + 8 * count
 
 
 def _memory(column: "NDArray[Any]", kind: str) -> memoryview:

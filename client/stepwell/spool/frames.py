@@ -6,11 +6,15 @@ frame    payload length u32 | crc32 of kind and payload u32 | kind u8 | 3 zero b
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
+from stepwell.spool import safe_files
+from stepwell.spool.safe_files import FILE_MODE
+
 _HEAD = struct.Struct("<IIB3x")
+HEAD_BYTES = _HEAD.size
 # A frame that says it is longer than this is damaged: 16 MiB, twice what any writer makes.
 FRAME_BYTES_MAX = 16 * 2**20
 # One write takes at most 1,024 pieces (IOV_MAX of Linux and macOS), and a frame is two.
@@ -24,7 +28,8 @@ class Kind(IntEnum):
 
     ENTRY = 1  # an `Entry` message of the contract
     ARRAY = 2  # an array of points, see arrays.py
-    NAME = 3  # the name of a metric in UTF-8; names are numbered from 1 in the order of their frames
+    NAME = 3  # the first form of a metric's name, in UTF-8, numbered from 1 in the order of the frames
+    NUMBERED_NAME = 4  # a metric's name with its number, see names.py
 
 
 class DamagedFrameError(Exception):
@@ -37,7 +42,7 @@ class FrameFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
 
     def append(self, kind: Kind, payloads: Sequence[bytes]) -> list[int]:
         """Append frames with one write and return their offsets; the bytes belong to the kernel when it returns.
@@ -82,7 +87,7 @@ class FrameReader:
         """
         ahead = offset - self._start
         same = path is self._path or path == self._path  # the first is quicker by 2 us, for each param
-        found = _payload(self._data, ahead) if same and ahead >= 0 else None
+        found = frame_at(self._data, ahead) if same and ahead >= 0 else None
         if found is None:  # not there, or not whole when it was read
             found = self._read(path, offset)
         if found is None or found[0] != kind:
@@ -90,32 +95,30 @@ class FrameReader:
         return found[1]
 
     def _read(self, path: Path, offset: int) -> tuple[int, bytes] | None:
-        with path.open("rb", buffering=0) as file:
-            self._data = os.pread(file.fileno(), READ_AHEAD_BYTES, offset)
+        descriptor = safe_files.open_in(path.parent, path.name)
+        try:
+            self._data = os.pread(descriptor, READ_AHEAD_BYTES, offset)
             self._path, self._start = path, offset
             if len(self._data) < READ_AHEAD_BYTES:
-                return _payload(self._data, 0)
+                return frame_at(self._data, 0)
             length, checksum, kind = _HEAD.unpack_from(self._data)
             if _HEAD.size + length <= READ_AHEAD_BYTES:
-                return _payload(self._data, 0)
+                return frame_at(self._data, 0)
             # A long one by itself: no copy of it is made.
-            payload = os.pread(file.fileno(), min(length, FRAME_BYTES_MAX), offset + _HEAD.size)
+            payload = os.pread(descriptor, min(length, FRAME_BYTES_MAX), offset + _HEAD.size)
+        finally:
+            os.close(descriptor)
         whole = len(payload) == length and _checksum(kind, payload) == checksum
         return (kind, payload) if whole else None
 
 
-def frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (end offset, kind, payload) of the frames up to the first one that is damaged or unfinished."""
-    offset = 0
-    while (found := _payload(data, offset)) is not None:
-        offset += _HEAD.size + len(found[1])
-        yield offset, *found
-
-
-def _payload(data: bytes, offset: int) -> tuple[int, bytes] | None:
+def frame_at(data: bytes, offset: int) -> tuple[int, bytes] | None:
+    """The kind and payload of the frame at an offset; None if there is no whole one."""
     if offset + _HEAD.size > len(data):
         return None
     length, checksum, kind = _HEAD.unpack_from(data, offset)
+    if not kind:  # zeros, whose checksum is right
+        return None
     start = offset + _HEAD.size
     payload = data[start : start + length] if length <= FRAME_BYTES_MAX else b""
     if len(payload) != length or _checksum(kind, payload) != checksum:

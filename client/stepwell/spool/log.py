@@ -23,26 +23,25 @@ from pathlib import Path
 from typing import TypeVar
 
 from stepwell.errors import StepwellException, invalid
-from stepwell.spool import arrays
-from stepwell.spool.arrays import ArrayPoints
+from stepwell.spool import arrays, committed
+from stepwell.spool.arrays import ARRAY_POINTS_MAX, ArrayPoints
 from stepwell.spool.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
 from stepwell.spool.full_segments import FullSegments
-from stepwell.spool.segment import (
+from stepwell.spool.names import METRICS_MAX, NamesFile
+from stepwell.spool.records import (
     ARRAY_MARK,
     ENTRY_MARK,
-    FIRST_SEGMENT_RECORDS,
+    NS_PER_MS,
     RECORD_BYTES,
+    TWICE,
     VOID_MARK,
-    Segment,
-    as_records,
-    next_records,
+    pack_after_head_into,
+    pack_head,
     pack_into,
-    parse_segment_name,
-    segment_name,
 )
+from stepwell.spool.segment import FIRST_SEGMENT_RECORDS, Segment, next_records
+from stepwell.spool.segment_files import parse_segment_name, segment_name
 
-# Names of metrics that one process may use in one run; about 200 bytes each in memory.
-METRICS_MAX = 100_000
 # What `Spool.groups` may take in memory, 2 MiB; beyond, it starts over.
 GROUPS_BYTES_MAX = 2 * 2**20
 # Of it: two tuples and an entry of the dictionary for a group, and two references for each name.
@@ -52,17 +51,13 @@ GROUPED_NAME_BYTES = 2 * 8
 LOG_FILE_BYTES = 4 * 2**20
 # What is written at once of many entries: 64 KiB, so that even a small spool has room for it.
 APPEND_BYTES_MAX = 64 * 1024
-# Points of one array frame; longer arrays become several.
-ARRAY_POINTS_MAX = 65_536
 # Large segments that are made ahead of time; of the small ones at the beginning it is one. At a million points a second
-# a segment lasts 16 ms. Making one takes 0.2 ms, but the thread may wait 5 ms for the interpreter, several times. Where
-# that is too slow log calls make their own: 10 ns a point.
-PREPARED_SEGMENTS = 4
+# a segment lasts 8 ms. Making one takes 0.2 ms, but the thread may wait 5 ms for the interpreter, several times. Where
+# that is too slow log calls make their own: 20 ns a point.
+PREPARED_SEGMENTS = 8
 # How often a log call that waits for room looks for it, besides being woken by deliveries.
 ROOM_POLL_S = 0.25
 
-NAMES_FILE = "names"
-COMMITTED_FILE = "committed"
 T = TypeVar("T")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -92,9 +87,9 @@ def log_file_name(number: int) -> str:
 class Spool:
     """A writer's log on disk: appended to by any thread of one process.
 
-    `append_point(number, step, timestamp_ms, value)` and `append_points(numbers, step, timestamp_ms, values)` are
-    attributes that are replaced with each segment, so they must be looked up anew for each call. They raise
-    StepwellException INVALID_PARAMETER_VALUE when step or timestamp is no 64-bit integer; RESOURCE_EXHAUSTED at the
+    `append_point(number, step, time_ns, value)` and `append_points(numbers, step, time_ns, values)` are attributes that
+    are replaced with each segment, so they must be looked up anew for each call. They raise StepwellException
+    INVALID_PARAMETER_VALUE when the step, or the time in milliseconds, is no 64-bit integer; RESOURCE_EXHAUSTED at the
     limit, if the limit says `raise`.
     """
 
@@ -113,7 +108,7 @@ class Spool:
         self._on_extend = on_extend
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)
-        self._names = FrameFile(folder / NAMES_FILE)
+        self._names = NamesFile(folder)
         # Metric name -> number, for the fast path of the log functions: what is in it is valid.
         self.numbers: dict[str, int] = {}
         # The same for names that are logged together, and what that takes in memory.
@@ -163,8 +158,9 @@ class Spool:
                     raise SealedError
                 if len(self.numbers) == METRICS_MAX:
                     raise StepwellException(f"A run has at most {METRICS_MAX} metrics.", "RESOURCE_EXHAUSTED")
-                self._with_room(lambda: self._names.append(Kind.NAME, [name.encode()]))
-                number = self.numbers[name] = len(self.numbers) + 1
+                next_number = len(self.numbers) + 1
+                self._with_room(lambda: self._names.append(next_number, name))
+                number = self.numbers[name] = next_number
             return number
 
     def remember_group(self, names: tuple[str, ...]) -> None:
@@ -198,7 +194,7 @@ class Spool:
             span = slice(start, start + ARRAY_POINTS_MAX)
             columns = points.steps[span], points.timestamps_ms[span], points.values[span]
             piece = ArrayPoints(points.number, *columns)
-            self._append_frames(Kind.ARRAY, deque([arrays.encode(piece)]), ARRAY_MARK)
+            self._append_frames(Kind.ARRAY, deque([arrays.encode(piece)]), ARRAY_MARK, len(piece))
             self._array_points += len(piece) - 1
 
     def end_position(self) -> int:
@@ -221,7 +217,7 @@ class Spool:
         if position > self._noted_committed:
             self._noted_committed = position
             with contextlib.suppress(OSError):  # a full disk; then it is not known
-                (self.folder / COMMITTED_FILE).write_text(f"{position:016x}")
+                committed.note(self.folder, position)
 
     def _take_below(self, position: int) -> tuple[Path, int] | None:
         """Take a file of which everything lies below a position from the list; returns it and its size."""
@@ -277,8 +273,10 @@ class Spool:
         end = in_use + (in_use == self._last_in_use)
         with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
             for name in os.listdir(self.folder):  # noqa: PTH208 - names are enough
-                span = parse_segment_name(name)
-                if span is None or (span[0] < end and sum(span) > self._written_through):
+                segment = parse_segment_name(name)
+                if segment is None or (
+                    segment.first_position < end and segment.end_position > self._written_through
+                ):
                     _write_through(self.folder / name)
         self._written_through = self._last_in_use = in_use
 
@@ -304,41 +302,58 @@ class Spool:
         self._segment = segment
         buffer, reserve = segment.buffer, segment.offsets.__next__
 
-        def append_point(number: int, step: int, timestamp_ms: int, value: float) -> None:
+        def append_point(number: int, step: int, time_ns: int, value: float) -> None:
             offset = reserve()
             try:
-                pack_into(buffer, offset, step, timestamp_ms, value, number)
+                pack_into(buffer, offset, step, time_ns, step, time_ns, value, value, number, number)
             except struct.error:
-                self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+                self._append_elsewhere(segment, offset, number, step, time_ns, value)
 
-        def append_points(
-            numbers: Iterable[int], step: int, timestamp_ms: int, values: Iterable[float]
-        ) -> None:
+        def append_points(numbers: Iterable[int], step: int, time_ns: int, values: Iterable[float]) -> None:
+            try:
+                head = pack_head(step, time_ns, step, time_ns)
+            except struct.error:
+                raise invalid(f"Step {step} is no 64-bit integer.") from None
             for number, value in zip(numbers, values, strict=True):
                 offset = reserve()
                 try:
-                    pack_into(buffer, offset, step, timestamp_ms, value, number)
+                    pack_after_head_into(buffer, offset, head, value, value, number, number)
                 except struct.error:
-                    self._append_elsewhere(segment, offset, number, step, timestamp_ms, value)
+                    self._append_elsewhere(segment, offset, number, step, time_ns, value)
 
         self.append_point = append_point
         self.append_points = append_points
 
     def _append_elsewhere(
-        self, segment: Segment, offset: int, number: int, step: int, timestamp_ms: int, value: float
+        self, segment: Segment, offset: int, number: int, step: int, time_ns: int, value: float
     ) -> None:
+        time_ms = time_ns // NS_PER_MS
         if offset < len(segment.buffer):
             # The slot is taken, but its record cannot be: leave no gap behind.
             segment.void(offset)
-            raise invalid(f"Step {step} or timestamp {timestamp_ms} is no 64-bit integer.")
+            self._append_far_time(number, step, time_ms, value)
+            return
         try:
             self._extend(segment)
         except SealedError:
-            self._after_seal(self.name_of(number), step, timestamp_ms, value)
+            self._after_seal(self.name_of(number), step, time_ms, value)
             return
-        self.append_point(number, step, timestamp_ms, value)
+        self.append_point(number, step, time_ns, value)
 
-    def _append_frames(self, kind: Kind, payloads: deque[bytes], mark: int) -> None:
+    def _append_far_time(self, number: int, step: int, time_ms: int, value: float) -> None:
+        """Append a point whose time in nanoseconds is no 64-bit integer (before 1677, after 2262) as an array."""
+        import numpy as np
+
+        try:
+            steps, times = np.array([step], np.int64), np.array([time_ms], np.int64)
+        except OverflowError:
+            raise invalid(f"Step {step} or timestamp {time_ms} is no 64-bit integer.") from None
+        try:
+            self.append_array(ArrayPoints(number, steps, times, np.array([value], np.float64)))
+        except SealedError:
+            self._after_seal(self.name_of(number), step, time_ms, value)
+
+    def _append_frames(self, kind: Kind, payloads: deque[bytes], mark: int, points: int = 0) -> None:
         while payloads:
             with self._lock:
                 if self._sealed:
@@ -348,7 +363,7 @@ class Spool:
                 offsets = self._write_frames(kind, _first_group(payloads))
                 number = self._log_number
                 for offset in offsets:
-                    while not self._put_mark(self._segment, offset, number, mark):
+                    while not self._put_mark(self._segment, offset, number, mark, points):
                         self._extend(self._segment)
                     payloads.popleft()
 
@@ -358,11 +373,11 @@ class Spool:
         self._bytes += self._log_file.size - offsets[0]
         return offsets
 
-    def _put_mark(self, segment: Segment, frame_offset: int, log_number: int, mark: int) -> bool:
+    def _put_mark(self, segment: Segment, place: int, log_number: int, mark: int, points: int) -> bool:
         offset = next(segment.offsets)
         if offset >= len(segment.buffer):
             return False
-        pack_into(segment.buffer, offset, frame_offset, log_number, 0.0, mark)
+        pack_into(segment.buffer, offset, place, log_number, place, log_number, points, points, mark, mark)
         return True
 
     def _rotate_log(self) -> None:
@@ -455,7 +470,7 @@ class Spool:
 
     def _drop_oldest(self) -> None:
         path, size = self._take_oldest()
-        marks = as_records(path.read_bytes())["mark"]
+        marks = TWICE.records(path.read_bytes())["mark"]
         self.dropped += int(((marks != 0) & (marks != VOID_MARK)).sum())
         path.unlink(missing_ok=True)
         self._bytes -= size

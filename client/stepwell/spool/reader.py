@@ -1,7 +1,5 @@
 """Reads a spool's files: those of this process while it appends, or those of another one, alive or dead."""
 
-import contextlib
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,22 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepwell.spool import arrays
-from stepwell.spool.arrays import ArrayPoints
-from stepwell.spool.frames import DamagedFrameError, FrameReader, Kind, frames
-from stepwell.spool.log import COMMITTED_FILE, NAMES_FILE, log_file_name
-from stepwell.spool.segment import (
-    ARRAY_MARK,
-    ENTRY_MARK,
-    NUMBER_END,
-    RECORD_BYTES,
-    VOID_MARK,
-    as_records,
-    finished_indexes,
-    next_records,
-    parse_segment_name,
-    segment_name,
-)
+from stepwell.spool import arrays, committed
+from stepwell.spool.arrays import ARRAY_POINTS_MAX, ArrayPoints
+from stepwell.spool.damage import DamageReport
+from stepwell.spool.frames import DamagedFrameError, FrameReader, Kind
+from stepwell.spool.log import log_file_name
+from stepwell.spool.names import KnownNames
+from stepwell.spool.records import ARRAY_MARK, ENTRY_MARK, NUMBER_END, VOID_MARK, taken_in_a_row
+from stepwell.spool.segment_files import MappedSegment, SegmentFile, map_segment
+from stepwell.spool.segments import Segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,16 +25,9 @@ if TYPE_CHECKING:
 GAP_PATIENCE_S = 5.0
 # How often to look behind an unfinished record of a living process: a whole segment has to be read for it.
 GAP_LOOK_S = 1.0
-# How many marks are looked at together for one that is unfinished.
-LOOK_RECORDS = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Records that cannot be read, and why."""
-
-    count: int
-    reason: str
+# A record that looks damaged while its process lives is looked at again after so long: of what another processor
+# writes, the mark may be seen first.
+LOOK_TWICE_S = 0.001
 
 
 @dataclass(slots=True)
@@ -74,69 +58,63 @@ class Slice:
         return self.points + len(self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    """One segment, open for reading."""
-
-    first_position: int
-    end_position: int
-    records: "NDArray[Any]"
-
-
 class SpoolReader:
     """Reads one spool in order of position. `alive` tells that somebody may append to it meanwhile.
 
-    `damage` collects what could not be read on the way.
+    `damage` collects what could not be read on the way. Of a file that is no part of a spool, or not safe to open
+    (safe_files.py), OSError is raised, and UnreadableSpoolError where the segments do not fit together.
     """
 
     def __init__(self, folder: Path, *, alive: bool) -> None:
         self.folder = folder
-        self.damage: list[Damage] = []
+        self.damage = DamageReport(f"The spool {folder}")
         # By how much the points in the arrays that were read exceed the positions that they take.
         self.extra_points = 0
         self._alive = alive
-        self._mapped: _Mapped | None = None
-        self._names: list[str] = []
-        self._names_read_bytes = 0
+        self._segments = Segments(folder)
+        self._mapped: MappedSegment | None = None
+        self._names = KnownNames(folder)
         self._gap: tuple[int, float] | None = None
         self._looked: tuple[int, float] = (-1, 0.0)
 
     def name_of(self, number: int) -> str:
         """Return the metric's name behind a number that `read` returned."""
-        return self._names[number - 1]
+        return self._names[number]
 
     def known_position(self) -> int:
         """Return what the writer knew to be committed when it last deleted a file; 0 if it never did."""
-        try:
-            return int((self.folder / COMMITTED_FILE).read_text(), 16)
-        except (OSError, ValueError):
-            return 0
+        return committed.known_position(
+            self.folder, lambda: min((file.first_position for file in self._segments.listed()), default=0)
+        )
 
     def end_position(self) -> int:
         """Return one past the last finished record."""
         end = 0
-        for first, records, name in reversed(self._segments()):
+        for file in reversed(self._segments.listed()):
             try:
-                finished = finished_indexes(_map_segment(self.folder / name, first, records).records["mark"])
+                mapped = map_segment(self.folder, file)
             except FileNotFoundError:
                 continue
-            if len(finished):
-                return first + int(finished[-1]) + 1
-            end = first
+            taken = file.form.taken(mapped.records).nonzero()[0]
+            if len(taken):
+                return file.first_position + int(taken[-1]) + 1
+            end = file.first_position
         return end
 
     def find_missing(self, position: int) -> None:
         """Add to `damage` what ought to be there from a position on and is not; for the spool of a dead process."""
-        for first, records, name in self._segments():
-            if first + records <= position:
+        for file in self._segments.listed():
+            first, records = file.first_position, file.records
+            if file.end_position <= position:
                 continue
             if first > position:
                 reason = f"positions {position} to {first - 1}: dropped at the limit, or the file is gone"
-                self.damage.append(Damage(first - position, reason))
-            cut_off = records - (self.folder / name).stat().st_size // RECORD_BYTES
+                self.damage.add(position, first - position, reason)
+            cut_off = records - (self.folder / file.name).stat().st_size // file.form.record_bytes
             if cut_off > 0:
-                self.damage.append(Damage(cut_off, f"{name} is cut off; up to so many records are lost"))
-            position = first + records
+                reason = f"{file.name} is cut off; up to so many records are lost"
+                self.damage.add(file.end_position - 1, cut_off, reason)
+            position = file.end_position
 
     def read(self, position: int, records_max: int, bytes_max: int) -> Slice | None:
         """Return the finished records from a position on, at most so many and so many bytes of frames; None if none.
@@ -147,33 +125,60 @@ class SpoolReader:
         start = self._next_finished(position)
         if start is None or self._mapped is None:
             return None
-        records = self._mapped.records[start - self._mapped.first_position :][:records_max]
-        finished = _finished_in_a_row(records["mark"])
+        file = self._mapped.file
+        records = self._mapped.records[start - file.first_position :][:records_max]
+        finished = taken_in_a_row(file.form, records)
         more = finished == len(records)
-        return self._slice(position, start, records[:finished], bytes_max, more=more)
+        piece = self._slice(position, start, self._without_damaged(start, records[:finished]), bytes_max)
+        piece.more = piece.more or more
+        self.damage.seen(piece.end_position)
+        return piece
+
+    def _without_damaged(self, start: int, records: "NDArray[Any]") -> "NDArray[Any]":
+        """The finished records from position `start` on, void where they are damaged."""
+        assert self._mapped is not None
+        file = self._mapped.file
+        if (sound := file.form.is_sound(records)).all():
+            return records
+        if self._alive:
+            time.sleep(LOOK_TWICE_S)
+        written, records = records, records.copy()
+        if (sound := file.form.is_sound(records)).all():
+            return records
+        records["mark"][~sound] = VOID_MARK
+        for first, end in _runs((~sound).nonzero()[0].tolist()):
+            count = sum(map(file.form.points_of, written[first:end]))
+            self._note_damaged(file, start + first, start + end, count)
+        return records
+
+    def _note_damaged(self, file: SegmentFile, first: int, end: int, count: int) -> None:
+        index, last = first - file.first_position, end - 1 - file.first_position
+        which = f"record {index}" if index == last else f"records {index} to {last}"
+        positions = f"position {first}" if index == last else f"positions {first} to {end - 1}"
+        reason = f"{file.name}, {which} ({positions}): the two writings are not the same"
+        self.damage.add(first, count, reason)
 
     def _next_finished(self, position: int) -> int | None:
         """The first finished position from here on; maps its segment."""
-        while self._map(position):
-            assert self._mapped is not None
-            mapped = self._mapped
-            position = max(position, mapped.first_position)
-            marks = mapped.records["mark"][position - mapped.first_position :]
-            if len(marks) and marks[0]:
+        while (mapped := self._segments.at(position)) is not None:
+            self._mapped = mapped
+            file, records = mapped.file, mapped.records
+            position = max(position, file.first_position)
+            rest = records[position - file.first_position :]
+            if len(rest) and file.form.taken(rest[:1])[0]:
                 self._gap = None
                 return position
             if self._alive and not self._is_time_to_look(position):
                 return None
-            later = _first(finished_indexes(marks))
-            if later is None and not self._is_followed(mapped):
+            later = _first(file.form.taken(rest).nonzero()[0])
+            if later is None and not self._segments.is_followed(file):
                 return None
             if self._alive and not self._patience_is_over(position):
                 return None
-            following = mapped.end_position if later is None else position + later
-            if not self._alive and position < mapped.first_position + len(mapped.records):
-                self.damage.append(
-                    Damage(following - position, f"records from position {position} on are unfinished")
-                )
+            following = file.end_position if later is None else position + later
+            if not self._alive and len(rest):
+                reason = f"{file.name}: records from position {position} on are unfinished"
+                self.damage.add(position, following - position, reason)
             position = following
         return None
 
@@ -191,153 +196,105 @@ class SpoolReader:
             self._gap = (position, time.monotonic())
         return time.monotonic() - self._gap[1] >= GAP_PATIENCE_S
 
-    def _map(self, position: int) -> bool:
-        """Open the segment that holds the position, or the next one after it; tells whether there is one."""
-        mapped = self._mapped
-        if mapped is not None and mapped.first_position <= position < mapped.end_position:
-            return True
-        if mapped is not None and position == mapped.end_position and self._map_following(mapped):
-            return True
-        self._mapped = None
-        segments = self._segments()
-        if not any(first <= position < first + records for first, records, _ in segments):
-            # A listing may miss a file that was made during it and yet show a later one: look again first.
-            segments = self._segments()
-        for first, records, name in segments:
-            if first + records > position:
-                try:
-                    self._mapped = _map_segment(self.folder / name, first, records)
-                except FileNotFoundError:
-                    continue  # delivered or dropped meanwhile
-                return True
-        return False
-
-    def _map_following(self, mapped: _Mapped) -> bool:
-        """Open the segment that joins this one, without listing the folder, where thousands may wait."""
-        records = mapped.end_position - mapped.first_position
-        for following in (records, next_records(records)):
-            path = self.folder / segment_name(mapped.end_position, following)
-            with contextlib.suppress(FileNotFoundError):
-                self._mapped = _map_segment(path, mapped.end_position, following)
-                return True
-        return False
-
-    def _segments(self) -> list[tuple[int, int, str]]:
-        try:
-            names = os.listdir(self.folder)  # noqa: PTH208 - names are enough
-        except FileNotFoundError:  # somebody else has delivered it, and deleted it
-            return []
-        found = ((parse_segment_name(name), name) for name in names)
-        return sorted((*parsed, name) for parsed, name in found if parsed is not None)
-
-    def _is_followed(self, mapped: _Mapped) -> bool:
-        """Tell whether a later segment holds anything: a prepared one is empty."""
-        for first, records, name in self._segments():
-            if first >= mapped.end_position:
-                following = _map_segment(self.folder / name, first, records)
-                return bool(following.records["mark"].any())
-        return False
-
-    def _slice(
-        self, position: int, start: int, records: "NDArray[Any]", bytes_max: int, *, more: bool
-    ) -> Slice:
+    def _slice(self, position: int, start: int, records: "NDArray[Any]", bytes_max: int) -> Slice:
         import numpy as np
 
-        frames_found: list[tuple[int, Kind, bytes | str]] = []
-        end = start + len(records)
-        for at, kind, frame in self._frames(start, records):
+        assert self._mapped is not None
+        frames_found: list[tuple[int, Kind, bytes | str, int]] = []
+        end, more = start + len(records), False
+        for at, kind, frame, points in self._frames(start, records):
             bytes_max -= len(frame)
             if bytes_max < 0 and frames_found:
                 end, more = at, True
                 break
-            frames_found.append((at, kind, frame))
-        points = self._known_points(records[: end - start])
-        numbers, steps, times_ms, values = (
-            np.ascontiguousarray(points[name]) for name in ("mark", "step", "timestamp_ms", "value")
+            frames_found.append((at, kind, frame, points))
+        found = self._known_points(start, records[: end - start])
+        numbers, steps, times, values = (
+            np.ascontiguousarray(found[name]) for name in ("mark", "step", "time", "value")
         )
+        times_ms = self._mapped.file.form.times_ms(times)
         piece = Slice(position, end, more, numbers, steps, times_ms, values)
-        for at, kind, frame in frames_found:
-            self._add_frame(piece, at, kind, frame)
+        for at, kind, frame, points in frames_found:
+            self._add_frame(piece, at, kind, frame, points)
         return piece
 
-    def _frames(self, start: int, records: "NDArray[Any]") -> Iterator[tuple[int, Kind, bytes | str]]:
-        """The payloads that records refer to, with their positions; or what is wrong with them."""
+    def _frames(self, start: int, records: "NDArray[Any]") -> Iterator[tuple[int, Kind, bytes | str, int]]:
+        """The payloads that records refer to, with their positions, or what is wrong with them; how many points."""
         indexes = (records["mark"] > VOID_MARK).nonzero()[0]
         if not len(indexes):
             return
         reader = FrameReader()
         log_file = cache(lambda number: self.folder / log_file_name(number))
-        places = (records[name][indexes].tolist() for name in ("mark", "timestamp_ms", "step"))
-        for index, mark, log_number, offset in zip(indexes.tolist(), *places, strict=True):
+        places = (records[name][indexes].tolist() for name in ("mark", "time", "step", "value"))
+        for index, mark, log_number, offset, points in zip(indexes.tolist(), *places, strict=True):
             kind = Kind.ENTRY if mark == ENTRY_MARK else Kind.ARRAY
-            yield start + index, kind, self._frame(reader, log_file(log_number), offset, kind)
+            in_range = 1 <= points <= ARRAY_POINTS_MAX
+            frame = self._frame(reader, log_file(log_number), offset, kind)
+            yield start + index, kind, frame, int(points) if in_range else 1
 
-    def _known_points(self, records: "NDArray[Any]") -> "NDArray[Any]":
+    def _known_points(self, start: int, records: "NDArray[Any]") -> "NDArray[Any]":
         """The records that are points of metrics whose names are known; without a copy where all of them are."""
         highest = int(records["mark"].max(initial=0))
         if highest >= NUMBER_END:
             records = records[records["mark"] < NUMBER_END]
             highest = int(records["mark"].max(initial=0))
-        names = self._known_names(highest)
-        if highest <= names:
+        self._names.look_for(highest)
+        if self._names.are_complete and highest <= self._names.highest:
             return records
-        is_known = records["mark"] <= names
-        self.damage.append(Damage(int((~is_known).sum()), "points whose metric's name is lost"))
-        return records[is_known]
+        lost = [number for number in set(records["mark"].tolist()) if number not in self._names]
+        if not lost:
+            return records
+        is_lost = _is_among(records["mark"], lost)
+        self.damage.add(start, int(is_lost.sum()), f"points of {len(lost)} metrics whose names are lost")
+        readable: NDArray[Any] = records[~is_lost]
+        return readable
 
-    def _add_frame(self, piece: Slice, position: int, kind: Kind, frame: bytes | str) -> None:
+    def _add_frame(self, piece: Slice, position: int, kind: Kind, frame: bytes | str, points: int) -> None:
         if isinstance(frame, str):
-            self.damage.append(Damage(1, frame))
+            self.damage.add(position, points, frame)
         elif kind is Kind.ENTRY:
             piece.entries.append((position, frame))
         else:
+            self._add_array(piece, position, frame)
+
+    def _add_array(self, piece: Slice, position: int, frame: bytes) -> None:
+        try:
             points = arrays.decode(frame)
-            if points.number <= self._known_names(points.number):
-                piece.arrays.append(points)
+        except ValueError as error:
+            self.damage.add(position, 1, f"array at position {position}: {error}")
+            return
+        self._names.look_for(points.number)
+        if points.number in self._names:
+            piece.arrays.append(points)
+            if self.damage.is_new(position):
                 self.extra_points += len(points) - 1
-            else:
-                self.damage.append(Damage(len(points), "an array whose metric's name is lost"))
+        else:
+            self.damage.add(position, len(points), "an array whose metric's name is lost")
 
     def _frame(self, reader: FrameReader, path: Path, offset: int, kind: Kind) -> bytes | str:
         """The payload that a record refers to, or what is wrong with it."""
         try:
             return reader.payload_at(path, offset, kind)
-        except (OSError, DamagedFrameError) as error:
+        except (OSError, OverflowError, DamagedFrameError) as error:
             return f"{kind.name.lower()} in {path.name}: {error}"
 
-    def _known_names(self, number: int) -> int:
-        """How many names are known, after looking for the one of this number."""
-        if number > len(self._names):
-            try:
-                data = (self.folder / NAMES_FILE).read_bytes()[self._names_read_bytes :]
-            except FileNotFoundError:
-                return len(self._names)
-            read_bytes = 0
-            for read_bytes, kind, payload in frames(data):  # noqa: B007 - where the last whole frame ends
-                if kind == Kind.NAME:
-                    self._names.append(payload.decode())
-            self._names_read_bytes += read_bytes
-        return len(self._names)
+
+def _is_among(numbers: "NDArray[Any]", few: list[int]) -> "NDArray[Any]":
+    import numpy as np
+
+    among: NDArray[Any] = np.isin(numbers, np.array(few, numbers.dtype))
+    return among
 
 
-def _map_segment(path: Path, first_position: int, records: int) -> _Mapped:
-    """Open a segment for reading; one that is shorter than its name says ends where its file ends."""
-    import mmap
-
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        buffer = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) if size else b""
-    return _Mapped(first_position, first_position + records, as_records(buffer))
-
-
-def _finished_in_a_row(marks: "NDArray[Any]") -> int:
-    """How many records are finished before the first that is not; looks no further, to leave the cache to others."""
-    for first in range(0, len(marks), LOOK_RECORDS):
-        # The comparison makes a copy: marks change while we look.
-        unfinished = (marks[first : first + LOOK_RECORDS] == 0).nonzero()[0]
-        if len(unfinished):
-            return first + int(unfinished[0])
-    return len(marks)
+def _runs(indexes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield (first, end) of the indexes that follow each other."""
+    first = end = indexes[0]
+    for index in indexes:
+        if index > end:
+            yield first, end
+            first = index
+        end = index + 1
+    yield first, end
 
 
 def _first(indexes: "NDArray[Any]") -> int | None:

@@ -1,46 +1,26 @@
-"""One file of a spool's points: fixed-size records, memory-mapped. README.md draws it.
+"""One file of a spool's points, as the process that appends has it: records of fixed size, memory-mapped.
 
-record    step i64 | timestamp ms i64 | value f64 | unused u32 | mark u32      32 bytes, little-endian
-
-`mark` is written last and is never zero in a finished record: the number of the metric's name for a point, or one of
-the marks below. The pages belong to the kernel, so a record that is finished survives the process.
+records.py has the form of a record, README.md draws it. The pages belong to the kernel, so a record that is finished
+survives the process.
 """
 
 import itertools
 import mmap
 import os
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stepwell.spool.records import RECORD_BYTES, TWICE, VOID_MARK, pack_into
+from stepwell.spool.safe_files import FILE_MODE
+from stepwell.spool.segment_files import segment_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_RECORD = struct.Struct("<qqd4xI")
-RECORD_DTYPE = [
-    ("step", "<i8"),
-    ("timestamp_ms", "<i8"),
-    ("value", "<f8"),
-    ("unused", "<u4"),
-    ("mark", "<u4"),
-]
-RECORD_BYTES = _RECORD.size
-
-# pack_into(buffer, offset, step, timestamp_ms, value, mark); struct.error where something does not fit.
-pack_into = _RECORD.pack_into
-
-# The slot stands for an entry or an array: `timestamp_ms` is the number of the log file, `step` the offset in it.
-ENTRY_MARK = 2**32 - 1
-ARRAY_MARK = 2**32 - 2
-# The slot was taken, but there is nothing in it.
-VOID_MARK = 2**32 - 3
-# Marks below are numbers of metric names.
-NUMBER_END = VOID_MARK
-
-# Short runs stay small, long ones change the segment seldom: 32 KiB, 128 KiB, then 512 KiB each. Making a larger one
+# Short runs stay small, long ones change the segment seldom: 56 KiB, 224 KiB, then 448 KiB each. Making a larger one
 # keeps the core for as long as a training loop may wait: 2 MiB took 5 ms, measured on a machine just started.
 FIRST_SEGMENT_RECORDS = 1_024
-SEGMENT_RECORDS_MAX = 16_384
+SEGMENT_RECORDS_MAX = 8_192
 # A thread has one record unfinished, so where so many follow each other, nothing finished comes after them.
 UNFINISHED_RECORDS_MAX = 1_024
 _ZEROS = bytes(256 * 1024)
@@ -49,20 +29,6 @@ _ZEROS = bytes(256 * 1024)
 def next_records(records: int) -> int:
     """How many records the segment after one of so many has."""
     return min(4 * records, SEGMENT_RECORDS_MAX)
-
-
-def segment_name(first_position: int, records: int) -> str:
-    """File name of a segment: where it begins and how many records it has room for."""
-    return f"points-{first_position:016x}-{records:x}"
-
-
-def parse_segment_name(name: str) -> tuple[int, int] | None:
-    """The first position and the records of a segment's file name; None for other names."""
-    try:
-        kind, first, records = name.split("-")
-        return (int(first, 16), int(records, 16)) if kind == "points" else None
-    except ValueError:
-        return None
 
 
 class Segment:
@@ -82,7 +48,7 @@ class Segment:
         size = records * RECORD_BYTES
         # It gets its name when it has all its room: a reader must never meet a file that is still growing.
         unfinished = self.path.with_name(f".{self.path.name}")
-        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
         try:
             allocate(descriptor, size)
             self.buffer = mmap.mmap(descriptor, size)
@@ -97,11 +63,11 @@ class Segment:
 
     def void(self, offset: int) -> None:
         """Finish a slot without a record."""
-        pack_into(self.buffer, offset, 0, 0, 0.0, VOID_MARK)
+        pack_into(self.buffer, offset, 0, 0, 0, 0, 0.0, 0.0, VOID_MARK, VOID_MARK)
 
     def records(self) -> "NDArray[Any]":
         """The records, finished or not."""
-        return as_records(self.buffer)
+        return TWICE.records(self.buffer)
 
     def finished_position(self) -> int:
         """Return one past the last finished record. One thread at a time; it looks at what is new since the last."""
@@ -134,13 +100,6 @@ def allocate(descriptor: int, size: int) -> None:
     while size > 0:
         whole, rest = divmod(size, len(_ZEROS))
         size -= os.writev(descriptor, [_ZEROS] * whole + [_ZEROS[:rest]])
-
-
-def as_records(buffer: Any) -> "NDArray[Any]":
-    """The records in a buffer; a piece at its end that is no whole record is left out."""
-    import numpy as np
-
-    return np.frombuffer(buffer, RECORD_DTYPE, count=len(buffer) // RECORD_BYTES)
 
 
 def finished_indexes(marks: "NDArray[Any]") -> "NDArray[Any]":

@@ -1,0 +1,61 @@
+"""Which folders hold the spools, and what else waits for a server: where to write, and where to look."""
+
+import os
+import tempfile
+from logging import getLogger
+from pathlib import Path
+
+from stepwell import settings
+from stepwell.errors import StepwellException
+from stepwell.spool import safe_files
+
+_log = getLogger("stepwell")
+
+
+def to_write() -> Path:
+    """Return the folder for new spools, made if it is missing, and this user's own.
+
+    Where nobody chose it and the usual place cannot be used, it is one in the temporary folder.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when STEPWELL_SPOOL_DIR cannot be used.
+    """
+    chosen = settings.spool_dir()
+    if chosen is None:
+        return _default_or_temporary()
+    try:
+        return _made(chosen.resolve())
+    except OSError as error:
+        raise StepwellException(
+            f"STEPWELL_SPOOL_DIR is {str(chosen)!r}, which cannot be used: {error}. Name a folder of your own.",
+            "INVALID_PARAMETER_VALUE",
+        ) from error
+
+
+def to_read() -> list[Path]:
+    """Return the folders where what earlier processes left may be; they need not exist or be safe."""
+    chosen = settings.spool_dir()
+    return [chosen.resolve()] if chosen is not None else [settings.SPOOL_DIR_DEFAULT.absolute(), _temporary()]
+
+
+def _default_or_temporary() -> Path:
+    try:
+        return _made(settings.SPOOL_DIR_DEFAULT.absolute())
+    except OSError as error:
+        try:
+            instead = _made(_temporary())
+        except OSError:  # somebody else was there first
+            instead = Path(tempfile.mkdtemp(prefix=f"{_temporary().name}-"))
+        _log.warning("%s: so the spool is in %s. STEPWELL_SPOOL_DIR names another place.", error, instead)
+        return instead
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()) / f"stepwell-{os.getuid()}"
+
+
+def _made(root: Path) -> Path:
+    root.mkdir(mode=safe_files.FOLDER_MODE, parents=True, exist_ok=True)
+    safe_files.check_folder(root)
+    with tempfile.TemporaryFile(dir=root):
+        return root
