@@ -4,7 +4,7 @@ config -> PostgreSQL -> migrations -> pool -> stores -> services -> gRPC
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -56,8 +56,10 @@ from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
 from stepwell_server.store.upkeep.compactor import Compactor
+from stepwell_server.transport.connect import connect_routes
+from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
-from stepwell_server.transport.server import listening
+from stepwell_server.transport.server import Registration, listening
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.hosts import own_names
 from stepwell_server.web.listening import HttpServer, http_listening
@@ -113,20 +115,21 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         await migrate(store)
         pool = await stack.enter_async_context(open_pool(store, deadline))
         services = await _build(config, pool, draining, stack)
+        servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack)
         server = await stack.enter_async_context(
             listening(
                 config.host,
                 config.port,
-                registrations(services),
+                servicers,
                 draining,
                 deadline,
                 shares_port=config.shares_port,
             )
         )
         if http is not None:
-            await http.start(_door(config, server.port, services))
+            await http.start(_door(config, server.port, services, servicers))
         spare_what_stays()
         url = http_url(config, http.port) if http else None
         log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
@@ -151,9 +154,10 @@ async def _listen_to_http(
     return await stack.enter_async_context(listening_there)
 
 
-def _door(config: Config, grpc_port: int, services: Services) -> ASGIApp:
+def _door(config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]) -> ASGIApp:
     """Join all that is answered over HTTP."""
-    routes = [*pages(_facts(config, grpc_port))]  # here *mlflow_routes(services) joins
+    facts = _facts(config, grpc_port)
+    routes = [*pages(facts), *connect_routes(collect(servicers))]  # here *mlflow_routes(services) joins
     names = [*own_names(config.http_host or config.host), *config.allowed_hosts]
     policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
     return door(routes, policy)
@@ -161,7 +165,7 @@ def _door(config: Config, grpc_port: int, services: Services) -> ASGIApp:
 
 def _facts(config: Config, grpc_port: int) -> ServerFacts:
     address = config.advertise_grpc or host_and_port(config.host, grpc_port)
-    return ServerFacts(version("stepwell"), address, grpc_tls=False)
+    return ServerFacts(version("stepwell"), address, grpc_tls=False, features=("connect",))
 
 
 def http_url(config: Config, port: int) -> str:

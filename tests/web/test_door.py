@@ -130,6 +130,30 @@ async def test_a_body_that_is_too_large(start_door: StartDoor, chunked: bool) ->
     assert (await place.ask("PUT", "/upload", bytes(300_000))).body == b"300000 bytes"
 
 
+async def test_a_refused_body_may_still_come(start_door: StartDoor) -> None:
+    place = await start_door(HttpLimits(body_bytes_max=200_000))
+    for size, answered in ((300_000, True), (50_000_000, False)):
+        peer = await place.connect()
+        await peer.send(head("POST", "/echo", bytes(size)))
+        await asyncio.sleep(0.05)
+        try:
+            await peer.send(bytes(size))
+            assert (await peer.answer()).status == 413
+            assert answered
+            assert await peer.is_closed()
+        except ConnectionError:
+            assert not answered
+
+
+async def test_a_refused_body_that_does_not_end(start_door: StartDoor) -> None:
+    place = await start_door(BRIEF)
+    peer = await place.connect()
+    await peer.send(head("POST", "/echo", bytes(2_000)))
+    assert (await peer.answer()).status == 413
+    await peer.send(bytes(10))
+    assert await peer.is_closed()
+
+
 async def test_a_head_that_is_too_large(start_door: StartDoor) -> None:
     place = await start_door(BRIEF)
     assert (await place.ask("GET", "/echo", padding="x" * 600)).status == 431

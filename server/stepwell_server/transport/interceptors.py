@@ -66,11 +66,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(OUR_SERVICES):
             return handler
-        return _rebuild(handler, method)
+        return translated(handler, method)
 
 
-def _rebuild(handler: Any, method: str) -> Any:
-    """Make a handler of the same cardinality."""
+def translated(handler: Any, method: str) -> Any:
+    """Return a handler of the same cardinality that ends calls with the status of their error."""
     coders = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,

@@ -40,6 +40,8 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._in_body = False
+        self._late_bytes = 0
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -62,9 +64,12 @@ class Connection(HttpToolsProtocol):
         """Take what came. Whatever comes outside of a request, it has to become one in time."""
         if self.transport.is_closing():
             return
-        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect_head()
-        self._head_bytes += len(data)
+        if self.cycle is None or self.cycle.response_complete:
+            if self._head_timer is None:
+                self._expect_head()
+            if self._in_body and not self._may_be_late(len(data)):
+                return
+        self._head_bytes += 0 if self._in_body else len(data)
         super().data_received(data)
         if self._head_timer is not None and self._head_bytes > self._limits.head_bytes_max:
             self._refuse_head()
@@ -72,6 +77,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its head is too large."""
         self._forget_head()
+        self._in_body = True
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > (
             self._limits.head_bytes_max
         ):
@@ -82,6 +88,13 @@ class Connection(HttpToolsProtocol):
             raise ConnectionAbortedError  # the parser stops here
         self._set_date()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request ends; whose answer did not wait for that is the last one of its connection."""
+        super().on_message_complete()
+        self._in_body = False
+        if self.cycle.response_complete:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
@@ -98,6 +111,13 @@ class Connection(HttpToolsProtocol):
         self._stop_read_timer()
         super().resume_writing()
 
+    def _may_be_late(self, size: int) -> bool:
+        """Let a client send what is left of a body that was refused: many read the answer only after that."""
+        self._late_bytes += size
+        if self._late_bytes > self._limits.body_bytes_max:
+            self.transport.close()
+        return not self.transport.is_closing()
+
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self._limits.head_s, self._give_up_head)
 
@@ -109,7 +129,9 @@ class Connection(HttpToolsProtocol):
 
     def _give_up_head(self) -> None:
         self._forget_head()
-        if not self.transport.is_closing():
+        if self._in_body:
+            self.transport.close()
+        elif not self.transport.is_closing():
             self._refuse(408, "BAD_REQUEST", f"no complete request came within {self._limits.head_s:g} s")
 
     def _refuse_head(self) -> None:
