@@ -20,6 +20,8 @@ from stepwell_server.config import HttpLimits
 
 # Requests that were sent before earlier ones were answered, at most.
 PIPELINED_MAX = 32
+# What may still come of a body that was refused, of the size that is allowed.
+LATE_SHARE = 2
 # A client that vanished without a word is noticed after the first, and three times the second.
 KEEPALIVE_IDLE_S = 30
 KEEPALIVE_INTERVAL_S = 10
@@ -114,7 +116,7 @@ class Connection(HttpToolsProtocol):
     def _may_be_late(self, size: int) -> bool:
         """Let a client send what is left of a body that was refused: many read the answer only after that."""
         self._late_bytes += size
-        if self._late_bytes > self._limits.body_bytes_max:
+        if self._late_bytes > LATE_SHARE * self._limits.body_bytes_max:
             self.transport.close()
         return not self.transport.is_closing()
 
