@@ -25,6 +25,7 @@ from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
@@ -38,6 +39,7 @@ from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.ingest.commit_news import CommitNews
+from stepwell_server.store.ingest.forgetting import Forgetter
 from stepwell_server.store.ingest.leases import PostgresLeaseStore
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
@@ -64,6 +66,7 @@ from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.hosts import own_names
 from stepwell_server.web.listening import HttpServer, http_listening
 from stepwell_server.web.metrics import metrics_page
+from stepwell_server.web.mlflow.routes import mlflow_routes
 from stepwell_server.web.pages import ServerFacts, pages
 
 log = structlog.get_logger(__name__)
@@ -157,7 +160,7 @@ async def _listen_to_http(
 def _door(config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]) -> ASGIApp:
     """Join all that is answered over HTTP."""
     facts = _facts(config, grpc_port)
-    routes = [*pages(facts), *connect_routes(collect(servicers))]  # here *mlflow_routes(services) joins
+    routes = [*pages(facts), *connect_routes(collect(servicers)), *mlflow_routes(services)]
     names = [*own_names(config.http_host or config.host), *config.allowed_hosts]
     policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
     return door(routes, policy)
@@ -201,15 +204,17 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     writer = await stack.enter_async_context(GroupCommitWriter(points))
     await stack.enter_async_context(Compactor(pool))
     await stack.enter_async_context(Settler(pool))
+    await stack.enter_async_context(Forgetter(pool))
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
-    series = PostgresSeriesStore(pool)
+    series, writers = PostgresSeriesStore(pool), PostgresWriterStore(pool)
     locations = artifact_locations(config)
     artifacts, uploads = await _build_artifacts(config, locations, pool, stack)
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool)),
-        ingest=IngestService(runs, PostgresWriterStore(pool), leases, writer),
+        ingest=IngestService(runs, writers, leases, writer),
+        calls=CallService(runs, writers, writer),
         series=SeriesService(series),
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),
         artifacts=artifacts,

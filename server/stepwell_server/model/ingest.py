@@ -115,8 +115,19 @@ Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What tells a call of its own (not one of a stream) from the others of its run, so that a repeat is known.
+
+    Of a repeat the points are not stored again; with `named`, because the caller gave the call a name, nothing is.
+    """
+
+    call_id: UUID
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """A piece [first_position, end_position) of one writer's log."""
+    """A piece [first_position, end_position) of one writer's log. That of a `call` is stored whole or not at all."""
 
     run_id: UUID
     writer_id: UUID
@@ -124,6 +135,7 @@ class Batch:
     end_position: int
     points: Points
     entries: Sequence[Entry]
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)

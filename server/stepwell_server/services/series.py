@@ -1,6 +1,6 @@
 """Reading series."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -42,7 +42,7 @@ class SeriesService:
 
     async def history(
         self, series: Sequence[SeriesName], selection: Selection, cursor: str
-    ) -> AsyncIterator[SeriesPiece]:
+    ) -> AsyncGenerator[SeriesPiece, None]:
         """Yield the points of series in pieces, after `cursor` (the empty one begins); see `SeriesStore.history`.
 
         Raises:
@@ -110,6 +110,11 @@ class SeriesService:
                 if len(sample):
                     yield number, shifted(sample, offsets[number])
                 number += 1
+
+    async def known_runs(self, run_ids: Sequence[UUID]) -> Collection[UUID]:
+        """Return those of some runs that exist. Raises InvalidArgumentError for too many."""
+        _check_count("runs", len(run_ids), LATEST_RUNS_MAX)
+        return (await self._store.start_times(run_ids)).keys()
 
     async def _check(self, series: Sequence[SeriesName], selection: Selection) -> None:
         _check_count("series", len(series), SERIES_MAX)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.runs import RunService
@@ -21,6 +22,7 @@ class Services:
     runs: RunService
     search: SearchService
     ingest: IngestService
+    calls: CallService
     series: SeriesService
     watching: WatchService
     artifacts: ArtifactService

@@ -71,10 +71,11 @@ async def _write_params(
     )
     for row in changed:
         number, run_id, entry = params[row["number"] - 1]
-        rejections.setdefault(number, []).append(_changed_param(run_id, entry, row["value"]))
+        rejections.setdefault(number, []).append(changed_param(run_id, entry, row["value"]))
 
 
-def _changed_param(run_id: UUID, entry: ParamEntry, stored: str) -> Rejection:
+def changed_param(run_id: UUID, entry: ParamEntry, stored: str) -> Rejection:
+    """Say that a param would change."""
     reason = (
         f"param {entry.key!r} of run {run_id.hex} was logged before with the value {_short(stored)} and cannot change "
         f"to {_short(entry.value)}; params are written once, log it under another key or use a tag"

@@ -4,8 +4,8 @@ BEGIN; advance positions (repeats fall out here); COPY chunks; merge latest; par
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
 from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, join_series
 from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
-from stepwell_server.store.ingest.entries import write_entries
+from stepwell_server.store.ingest.calls import ParamRaceError, sift_calls
+from stepwell_server.store.ingest.chains import Chain, chain
+from stepwell_server.store.ingest.entries import Rejections, write_entries
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.rewinds import recompute_latest
 from stepwell_server.store.ingest.value_index import unsettle
@@ -28,40 +30,8 @@ _SQL = load("ingest")
 
 # Below this many points the numpy work takes less than a hop to another thread and back.
 THREAD_POINTS_MIN = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Batches of one writer that follow each other without a gap, with their numbers in the group."""
-
-    batches: list[Batch] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-
-    @property
-    def key(self) -> tuple[UUID, UUID]:
-        """Run and writer."""
-        return self.batches[0].run_id, self.batches[0].writer_id
-
-    @property
-    def first_position(self) -> int:
-        """Where it has to join."""
-        return self.batches[0].first_position
-
-    @property
-    def end_position(self) -> int:
-        """Where it takes the writer."""
-        return self.batches[-1].end_position
-
-
-def chain(batches: Sequence[Batch]) -> list[Chain]:
-    """Put the batches of each writer together; one that does not join its predecessor is left out."""
-    chains: dict[tuple[UUID, UUID], Chain] = {}
-    for number, batch in enumerate(batches):
-        of_writer = chains.setdefault((batch.run_id, batch.writer_id), Chain())
-        if not of_writer.batches or of_writer.end_position == batch.first_position:
-            of_writer.batches.append(batch)
-            of_writer.numbers.append(number)
-    return list(chains.values())
+# Each time somebody else's param came in between, this time of those that were not there the time before.
+RACES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +73,27 @@ class PointStore:
 
     async def commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
         """See `lane.GroupStore`."""
+        for _ in range(RACES_MAX - 1):
+            try:
+                return await self._commit(group)
+            except ParamRaceError:
+                continue
+        return await self._commit(group)
+
+    async def _commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
         batches, chains, prepared = group.batches, group.chains, group.points
         async with self._pool.transaction() as connection:
             moved = await advance_positions(connection, chains)
             stages = {key: LifecycleStage(row["lifecycle_stage"]) for key, row in moved.items()}
             writable = [chain for chain in chains if stages.get(chain.key) is LifecycleStage.ACTIVE]
-            if len(writable) < len(chains):
+            stored = {number: batch for chain in writable for number, batch in chain.numbered()}
+            sifted, refused = await _sift(connection, stored)
+            if sifted:
+                stored |= sifted
+                writable = [
+                    Chain([stored[number] for number in chain.numbers], chain.numbers) for chain in writable
+                ]
+            if sifted or len(writable) < len(chains):
                 prepared = await self._prepare(writable)
             settled: Sequence[UUID] = ()
             if prepared is not None:
@@ -126,19 +111,24 @@ class PointStore:
                 }
                 if rewound:
                     await recompute_latest(connection, list(rewound))
-            rejections = await write_entries(
-                connection,
-                {n: b for chain in writable for n, b in zip(chain.numbers, chain.batches, strict=True)},
-            )
+            rejections = await write_entries(connection, stored)
+            if any(stored[number].call is not None for number in rejections):
+                raise ParamRaceError
             if settled:
                 await unsettle(connection, settled)
         self._tell({run_id for run_id, _ in stages})
+        rejections |= refused
         joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]
         )
         return [
-            _settled(batch, stages[batch.run_id, batch.writer_id], rejections.get(number, ()))
+            _settled(
+                stored.get(number, batch),
+                stages[batch.run_id, batch.writer_id],
+                rejections.get(number, ()),
+                is_refused=number in refused,
+            )
             if number in joined
             else _refused(batch, positions)
             for number, batch in enumerate(batches)
@@ -164,6 +154,15 @@ class PointStore:
                 [batch.writer_id for batch in batches],
             )
         return {(row["run_id"], row["writer_id"]): row["position"] for row in rows}
+
+
+async def _sift(
+    connection: Connection, batches: Mapping[int, Batch]
+) -> tuple[Mapping[int, Batch], Rejections]:
+    """See `sift_calls`, of which streams know nothing."""
+    if all(batch.call is None for batch in batches.values()):
+        return {}, {}
+    return await sift_calls(connection, batches)
 
 
 async def advance_positions(connection: Connection, chains: Sequence[Chain]) -> dict[tuple[UUID, UUID], Any]:
@@ -249,9 +248,13 @@ def _null_where(absent: Sequence[bool], values: Sequence[float]) -> list[float |
     return [None if gone else value for gone, value in zip(absent, values, strict=True)]
 
 
-def _settled(batch: Batch, stage: LifecycleStage, rejections: Sequence[Rejection]) -> Committed:
+def _settled(
+    batch: Batch, stage: LifecycleStage, rejections: Sequence[Rejection], *, is_refused: bool = False
+) -> Committed:
     """What became durable of a batch whose position moved; of a deleted run: nothing."""
     points, entries = len(batch.points), len(batch.entries)
+    if is_refused:
+        return Committed(batch.end_position, 0, 0, tuple(rejections))
     if stage is LifecycleStage.DELETED:
         reason = f"run {batch.run_id.hex} is deleted; restore it before logging to it"
         refused = Rejection(batch.first_position, points + entries, "", InvalidStateError.error_code, reason)

@@ -1,0 +1,48 @@
+"""Answers as JSON, in protobuf's form: what has no value is left out, NaN and infinities are texts."""
+
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from stepwell_server.model.columns import Float64s
+from stepwell_server.web.mlflow.requests import JSON_TYPE
+
+
+def answer(fields: Mapping[str, Any]) -> Response:
+    """Return an answer; lists and texts that are empty do not show."""
+    return Response(
+        orjson.dumps({name: it for name, it in fields.items() if it or it == 0}), media_type=JSON_TYPE
+    )
+
+
+def streamed_list(name: str, pieces: AsyncIterator[Sequence[Mapping[str, Any]]]) -> Response:
+    """Return an answer with one list, which comes in pieces and never lies in memory as a whole."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        opening = orjson.dumps(name).join((b"{", b":["))
+        async for piece in pieces:
+            if piece:
+                yield opening + orjson.dumps(piece)[1:-1]
+                opening = b","
+        yield b"{}" if opening != b"," else b"]}"
+
+    return StreamingResponse(parts(), media_type=JSON_TYPE)
+
+
+def number(value: float) -> float | str:
+    """Return a number as it stands in JSON."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def numbers(values: Float64s) -> list[float | str]:
+    """Return numbers as they stand in JSON."""
+    found: list[float | str] = values.tolist()
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        found[place] = number(float(values[place]))
+    return found

@@ -1,0 +1,126 @@
+"""Histories of metrics: whole, in pages, of several runs, and thinned out for charts."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.series import EVERYTHING, INT64_MAX, History, Selection, SeriesName
+from stepwell_server.services.series import SeriesService
+from stepwell_server.web.mlflow.answers import answer, numbers, streamed_list
+from stepwell_server.web.mlflow.entities import parse_run_id
+from stepwell_server.web.mlflow.histories import Histories
+from stepwell_server.web.mlflow.requests import Message
+from stepwell_server.web.mlflow.search import results_wanted
+
+# Points of one page, or of several histories at once; MLflow's.
+HISTORY_POINTS_MAX = 25_000
+# Runs of one call, and points of each that a chart gets; MLflow's.
+RUNS_MAX = 100
+INTERVAL_POINTS_MAX = 2_500
+
+
+class Metrics:
+    """Answers `metrics/…`. A run that does not exist has no points."""
+
+    def __init__(self, series: SeriesService) -> None:
+        self._histories = Histories(series)
+
+    async def history(self, message: Message) -> Response:
+        """Return a history, or a page of it where `max_results` is given."""
+        key = message.required_text("metric_key")
+        name = _name(run_id_of_reader(message), key)
+        token = message.text("page_token") or ""
+        is_paged = message.find("max_results") is not None or bool(token)
+        if name is None:
+            return answer({})
+        if is_paged:
+            wanted = min(results_wanted(message, HISTORY_POINTS_MAX, INT64_MAX), HISTORY_POINTS_MAX)
+            points, token = await self._histories.page(name, token, wanted)
+            return answer({"metrics": points_json(key, points), "next_page_token": token})
+
+        async def pieces() -> AsyncIterator[Sequence[Any]]:
+            async for points in self._histories.whole(name):
+                yield points_json(key, points)
+
+        return streamed_list("metrics", pieces())
+
+    async def history_bulk(self, message: Message) -> Response:
+        """Return the histories of a metric of several runs, up to `max_results` points in all."""
+        runs = _run_ids(message, "run_id")
+        key = message.required_text("metric_key")
+        left = min(message.integer("max_results") or HISTORY_POINTS_MAX, HISTORY_POINTS_MAX)
+        found: list[dict[str, Any]] = []
+        for run in runs:
+            name = _name(run, key)
+            if name is None or left <= 0:
+                continue
+            points, _ = await self._histories.page(name, "", left)
+            left -= len(points)
+            found += points_json(key, points, run)
+        return answer({"metrics": found})
+
+    async def history_bulk_interval(self, message: Message) -> Response:
+        """Return so many points of a metric of each of several runs that a chart shows them well."""
+        runs = _run_ids(message, "run_ids")
+        key = message.required_text("metric_key")
+        wanted = results_wanted(message, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX)
+        names = {run: name for run in runs if (name := _name(run, key)) is not None}
+        selection = _steps_of(message)
+        thinned = await self._histories.thinned(list(names.values()), selection, wanted)
+        found: list[dict[str, Any]] = []
+        for run, name in names.items():
+            points = thinned.get(name)
+            if points is not None:
+                found += points_json(key, points, run)
+        return answer({"metrics": found})
+
+
+def run_id_of_reader(message: Message) -> str:
+    """Return the id of the run to read, as it was given; old clients say `run_uuid`."""
+    return message.required_text("run_id", "run_uuid")
+
+
+def points_json(key: str, points: History, run_id: str | None = None) -> list[dict[str, Any]]:
+    """Return points in MLflow's form."""
+    columns = (numbers(points.values), points.timestamps_ms.tolist(), points.steps.tolist())
+    if run_id is None:
+        return [
+            {"key": key, "value": value, "timestamp": time, "step": step}
+            for value, time, step in zip(*columns, strict=True)
+        ]
+    return [
+        {"key": key, "value": value, "timestamp": time, "step": step, "run_id": run_id}
+        for value, time, step in zip(*columns, strict=True)
+    ]
+
+
+def _name(run_id: str, key: str) -> SeriesName | None:
+    """Return the series of a run, None for an id that no run can have."""
+    try:
+        return SeriesName(parse_run_id(run_id), key)
+    except NotFoundError:
+        return None
+
+
+def _run_ids(message: Message, name: str) -> list[str]:
+    runs = list(dict.fromkeys(message.texts(name)))
+    if not runs:
+        raise message.missing(name)
+    if len(runs) > RUNS_MAX:
+        raise InvalidArgumentError(f"at most {RUNS_MAX} {name} may be given at once, not {len(runs)}")
+    return runs
+
+
+def _steps_of(message: Message) -> Selection:
+    start, end = message.integer("start_step"), message.integer("end_step")
+    if start is None and end is None:
+        return EVERYTHING
+    if start is None or end is None:
+        raise InvalidArgumentError("If either start step or end step are specified, both must be specified")
+    if start > end:
+        raise InvalidArgumentError(
+            f"end_step must be greater than start_step. Found start_step={start} and end_step={end}"
+        )
+    return Selection(step_from=start, step_to=end)
