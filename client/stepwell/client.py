@@ -1,6 +1,5 @@
 """StepwellClient: everything by run id, on a server of choice, without an active run."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import (
     PARENT_RUN_TAG,
     RUN_NAME_TAG,
-    USER_TAG,
     DatasetInput,
     Experiment,
     Metric,
@@ -23,7 +21,7 @@ from stepwell.entities import (
     ViewType,
 )
 from stepwell.errors import StepwellException, not_supported
-from stepwell.runs import context, new
+from stepwell.runs import new
 
 if TYPE_CHECKING:
     from stepwell.wire.calls import Calls
@@ -202,19 +200,10 @@ class StepwellClient(ArtifactMethods):
         """Create a run that is RUNNING; `start_time` in milliseconds. It does not become the active run."""
         from stepwell.wire import messages
 
-        own_tags = values.to_run_tags(tags)
-        run_id = uuid.uuid4().hex
-        spec = messages.run_spec(
-            run_id=run_id,
-            experiment_id=values.to_experiment_id(experiment_id),
-            name=new.chosen_name(run_name, own_tags),
-            start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else record.now_ms(),
-            user=own_tags.get(USER_TAG) or context.user(),
-            tags=own_tags,
-        )
+        spec = new.plain_spec(experiment_id, run_name, start_time, tags)
 
         def later() -> Run:
-            writer.writer_for(self.tracking_uri, run_id, spec).log()
+            writer.writer_for(self.tracking_uri, spec.run_id, spec).log()
             return messages.run_of_spec(spec)
 
         return offline.now_or_later(self.tracking_uri, lambda: self._calls.create_run(spec)[0], later)

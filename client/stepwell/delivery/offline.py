@@ -17,7 +17,8 @@ REACH_TIMEOUT_S = 3.0
 # So long a server that did not answer is not looked for again: a sweep of short runs must not wait for each.
 UNREACHABLE_MEMORY_S = 30.0
 
-_AWAY_CODES = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED")
+# What a call that fails with one of these says of the server: it is away.
+AWAY_CODES = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 _log = getLogger("stepwell")
 _unreachable_since: dict[str, float] = {}
@@ -39,7 +40,7 @@ def unless_offline(uri: str, ask: Callable[[], T]) -> T | None:
         return ask()
     except StepwellException as failure:
         # It was there a moment ago: the connection broke, or the server stops.
-        if settings.raises_when_unreachable() or failure.error_code not in _AWAY_CODES:
+        if settings.raises_when_unreachable() or failure.error_code not in AWAY_CODES:
             raise
         away.say_away(settings.parse_uri(uri).target, failure.message)
         return None

@@ -54,20 +54,32 @@ def log_batch(
     writer: RunWriter, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
 ) -> None:
     """Log points, each with its own step and time, params and tags."""
-    points = [
-        (
-            values.check_key("Metric", point.key),
-            values.to_step(point.key, point.step),
-            values.to_timestamp_ms(point.key, point.timestamp),
-            values.to_number(point.key, point.value),
-        )
-        for point in metrics
-    ]
+    known = writer.spool.numbers
+    points = [_checked_point(known, point) for point in metrics]
     tag_texts = values.to_run_tags({tag.key: tag.value for tag in tags})
     # First what can still be refused.
     log_params(writer, _by_key(params))
     writer.log_points(points)
     set_tags(writer, tag_texts)
+
+
+def _checked_point(known: Mapping[str, int], point: Metric) -> tuple[str, int, int, float]:
+    """Return a point as a log takes it; one of a known name whose fields are plain already needs no more looks."""
+    key, step, timestamp, value = point.key, point.step, point.timestamp, point.value
+    if (
+        value.__class__ is float
+        and step.__class__ is int
+        and timestamp.__class__ is int
+        and timestamp >= 0
+        and key in known
+    ):
+        return key, step, timestamp, value
+    return (
+        values.check_key("Metric", key),
+        values.to_step(key, step),
+        values.to_timestamp_ms(key, timestamp),
+        values.to_number(key, value),
+    )
 
 
 def log_params(

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,8 @@ PARAMS_KNOWN_MAX = 10_000
 # How long after a fork the parent waits before it delivers again, unless somebody waits for it: workers of data loaders
 # are forked one after another.
 RESUME_AFTER_FORK_S = 0.25
+# How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
+ENDS_POLL_S = 0.005
 
 
 class NoSpool:
@@ -135,7 +138,11 @@ class RunWriter:
             self._check_param(key, value)
         new = {key: value for key, value in params.items() if key not in self._params}
         self._append_entries(messages.param_entry(key, value) for key, value in new.items())
-        self._params.update(islice(new.items(), max(PARAMS_KNOWN_MAX - len(self._params), 0)))
+        self.know_params(new)
+
+    def know_params(self, params: Mapping[str, str]) -> None:
+        """Note params that the run has already: a change is refused at the call, the same again is not sent."""
+        self._params.update(islice(params.items(), max(PARAMS_KNOWN_MAX - len(self._params), 0)))
 
     def _check_param(self, key: str, value: str) -> None:
         known = self._params.get(key, value)
@@ -292,6 +299,19 @@ def flush_all(timeout_s: float) -> Receipt:
     for log in logs:
         log.hurry()
     return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+
+
+def rest_all() -> None:
+    """End all logs, in order; they are delivered on their own."""
+    for writer in list(_with_log):
+        writer.rest()
+
+
+def await_ends(timeout_s: float) -> None:
+    """Give logs of which everything is delivered the time to tell the server so and to delete their files."""
+    moment = deadline(timeout_s)
+    while remaining_s(moment) and any(log.is_about_to_finish for log in open_logs()):
+        time.sleep(ENDS_POLL_S)
 
 
 def cancel_resumption() -> None:

@@ -133,6 +133,17 @@ class WriterLog:
         """Whether this process still has something to do for it."""
         return self.folder.exists() and folders.is_held_here(self.folder)
 
+    @property
+    def is_about_to_finish(self) -> bool:
+        """Whether it has ended and the server has all of it, but was not told yet that this is the end."""
+        return (
+            self._sealed
+            and self.delivery.failure is None
+            and self.delivery.opened
+            and self.delivery.position >= self._sealed_end
+            and self.is_delivering
+        )
+
     # What the shipper needs.
 
     def open_message(self) -> "ingest_pb2.OpenWriter":

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
 from stepwell.delivery.record import now_ms
-from stepwell.entities import RUN_NAME_TAG
+from stepwell.entities import RUN_NAME_TAG, USER_TAG
 from stepwell.errors import invalid
 from stepwell.runs import context, names
 
@@ -39,6 +39,27 @@ def spec(
         start_time_ms=now_ms(),
         user=context.user(),
         tags={**context.system_tags(), **tags},
+    )
+
+
+def plain_spec(
+    experiment_id: object, run_name: str | None, start_time: object, tags: Mapping[str, Any] | None
+) -> "runs_pb2.RunSpec":
+    """Return all that is needed to create a run that says only what is given; `start_time` in ms, now unless given.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE, as for `spec`.
+    """
+    from stepwell.wire import messages
+
+    own_tags = values.to_run_tags(tags)
+    return messages.run_spec(
+        run_id=new_run_id(),
+        experiment_id=values.to_experiment_id(experiment_id),
+        name=chosen_name(run_name, own_tags),
+        start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else now_ms(),
+        user=own_tags.get(USER_TAG) or context.user(),
+        tags=own_tags,
     )
 
 

@@ -9,6 +9,9 @@ from stepwell import settings
 from stepwell.delivery import writer
 from stepwell.runs import active
 
+# What the end of the process waits at most for the server to hear that its logs are complete.
+FAREWELL_S = 1.0
+
 _log = getLogger("stepwell")
 
 
@@ -24,7 +27,10 @@ def at_exit() -> None:
             log.seal()
         return
     timeout_s = settings.exit_timeout_s()
+    # Also those of runs that were logged to by id: who leaves in order is not taken for dead.
+    writer.rest_all()
     receipt = writer.flush_all(timeout_s)
+    writer.await_ends(FAREWELL_S)
     if receipt.waiting and not active.told_what_waits():
         folders = sorted({str(log.folder.parent) for log in writer.open_logs()})
         _log.warning(
