@@ -29,6 +29,7 @@ from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
+from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -62,6 +63,7 @@ from stepwell_server.transport.connect import connect_routes
 from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
 from stepwell_server.transport.server import Registration, listening
+from stepwell_server.web.artifacts.routes import artifact_routes
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.hosts import own_names
 from stepwell_server.web.listening import HttpServer, http_listening
@@ -159,8 +161,12 @@ async def _listen_to_http(
 
 def _door(config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]) -> ASGIApp:
     """Join all that is answered over HTTP."""
-    facts = _facts(config, grpc_port)
-    routes = [*pages(facts), *connect_routes(collect(servicers)), *mlflow_routes(services)]
+    routes = [
+        *pages(_facts(config, grpc_port)),
+        *connect_routes(collect(servicers)),
+        *artifact_routes(services.artifacts),
+        *mlflow_routes(services),
+    ]
     names = [*own_names(config.http_host or config.host), *config.allowed_hosts]
     policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
     return door(routes, policy)
@@ -208,7 +214,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(pool)
     locations = artifact_locations(config)
-    artifacts, uploads = await _build_artifacts(config, locations, pool, stack)
+    artifacts, uploads, multipart = await _build_artifacts(config, locations, pool, stack)
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
@@ -219,6 +225,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),
         artifacts=artifacts,
         uploads=uploads,
+        multipart=multipart,
         draining=draining,
     )
 
@@ -230,11 +237,15 @@ def artifact_locations(config: Config) -> Locations:
 
 async def _build_artifacts(
     config: Config, locations: Locations, pool: Pool, stack: AsyncExitStack
-) -> tuple[ArtifactService, UploadService]:
+) -> tuple[ArtifactService, UploadService, MultipartService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
         OpenContentStores(config.data, locations, round(config.artifact_address_s))
     )
     sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
-    return ArtifactService(store, contents, sweeper), UploadService(store, contents)
+    return (
+        ArtifactService(store, contents, sweeper),
+        UploadService(store, contents),
+        MultipartService(store, contents),
+    )

@@ -62,6 +62,22 @@ class OpenUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file on its way of which nobody said before how large it is, nor what its SHA-256 will be."""
+
+    run_id: UUID
+    upload_id: UUID
+    path: str
+    place: Place
+    multipart_id: str | None = None
+
+    def arrived(self, size_bytes: int, sha256: bytes) -> OpenUpload:
+        """Return the upload that it turned out to be."""
+        file = FileSpec(self.path, size_bytes, sha256)
+        return OpenUpload(self.run_id, self.upload_id, file, self.place, self.multipart_id)
+
+
+@dataclass(frozen=True, slots=True)
 class PartTag:
     """A part that a bucket holds: its number, from 1, and the bucket's tag for its content."""
 

@@ -7,6 +7,7 @@ from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -27,4 +28,5 @@ class Services:
     watching: WatchService
     artifacts: ArtifactService
     uploads: UploadService
+    multipart: MultipartService
     draining: asyncio.Event

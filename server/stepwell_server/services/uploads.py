@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import InvalidArgumentError, StepwellError
 from stepwell_server.model.artifacts import (
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
@@ -99,6 +100,28 @@ class UploadService:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
         return await content.direct.part_urls(upload.place.key, upload.multipart_id, numbers)
 
+    async def take(
+        self, run_id: UUID, path: str, pieces: AsyncIterator[Piece], size_bytes: int | None
+    ) -> FileSpec:
+        """Take one file that nobody announced, and make it visible. What fails leaves nothing.
+
+        `size_bytes` is how much probably comes, if somebody said so.
+        """
+        check_path(path)
+        check_size(path, size_bytes or 0)
+        root = self._contents.root_of(await self._store.artifact_uri(run_id))
+        content = await self._contents.open(root)
+        arrival = await self._store.open_arrival(run_id, root, path)
+        try:
+            received = await content.receive(arrival.place.key, pieces, size_bytes)
+            upload = arrival.arrived(*received)
+            await self._store.complete(run_id, [upload])
+        except BaseException:
+            with suppress(StepwellError):  # then it is given up when it is idle
+                await self._store.abandon(run_id, [arrival.upload_id])
+            raise
+        return upload.file
+
     async def complete(self, run_id: UUID, finished: Sequence[FinishedUpload]) -> None:
         """Check that everything is there and make it visible, all or nothing."""
         check_count("uploads", len(finished))
@@ -163,13 +186,18 @@ def check_files(files: Sequence[FileSpec]) -> None:
     check_count("files", len(files))
     for file in files:
         check_path(file.path)
-        if not 0 <= file.size_bytes <= FILE_BYTES_MAX:
-            raise InvalidArgumentError(
-                f"the size of {file.path!r} is {file.size_bytes} bytes; 0 to {FILE_BYTES_MAX:,} are possible"
-            )
+        check_size(file.path, file.size_bytes)
         if len(file.sha256) != SHA256_BYTES:
             raise InvalidArgumentError(f"the SHA-256 of {file.path!r} has to have {SHA256_BYTES} bytes")
     check_together([file.path for file in files])
+
+
+def check_size(path: str, size_bytes: int) -> None:
+    """Check how large a file is said to be. Raises InvalidArgumentError."""
+    if not 0 <= size_bytes <= FILE_BYTES_MAX:
+        raise InvalidArgumentError(
+            f"the size of {path!r} is {size_bytes} bytes; 0 to {FILE_BYTES_MAX:,} are possible"
+        )
 
 
 def check_count(what: str, count: int) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError
-from stepwell_server.model.artifacts import FileSpec, Garbage, Listed, OpenUpload, Place, StoredFile
+from stepwell_server.model.artifacts import (
+    Arrival,
+    FileSpec,
+    Garbage,
+    Listed,
+    OpenUpload,
+    Place,
+    StoredFile,
+)
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -74,7 +82,25 @@ class PostgresArtifactStore:
         _require_open(upload_ids, found)
         return [found[upload_id] for upload_id in upload_ids]
 
-    async def set_multipart(self, upload: OpenUpload, multipart_id: str) -> str:
+    async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
+        """See `artifact_ports.ArtifactStore`."""
+        upload_id = uuid4()
+        # Whose hash nobody knows yet has none in its name.
+        place = Place(root, f"{upload_id.hex[:2]}/{upload_id.hex}")
+        async with self._pool.transaction() as connection:
+            await _lock_run(connection, run_id, [path])
+            await connection.execute(_QUERIES["open_arrival"], run_id, upload_id, path, root, place.key)
+        return Arrival(run_id, upload_id, path, place)
+
+    async def arrival(self, run_id: UUID, upload_id: UUID) -> Arrival:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["arrival"], run_id, upload_id)
+        if row is None:
+            raise _not_open(upload_id)
+        return Arrival(run_id, upload_id, row["path"], Place(row["root"], row["key"]), row["multipart_id"])
+
+    async def set_multipart(self, upload: OpenUpload | Arrival, multipart_id: str) -> str:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
             counts: str | None = await connection.fetchval(

@@ -63,8 +63,23 @@ class FolderContentStore:
         async with self._only_writer(key):
             await self._write(key, offset, pieces, file)
 
+    async def receive(
+        self, key: str, pieces: AsyncIterator[Piece], size_bytes: int | None
+    ) -> tuple[int, bytes]:
+        """See `artifact_ports.ContentStore`."""
+        writing = await self._run(lambda: _Writing(self._temporary(key), None, 0))
+        try:
+            await self._fill(writing, key, pieces)
+        except BaseException:
+            await _ended(self._begin(self._unlink, key))
+            raise
+        return writing.written
+
     async def _write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         writing = await self._run(lambda: _Writing(self._temporary(key), file, offset))
+        await self._fill(writing, key, pieces)
+
+    async def _fill(self, writing: "_Writing", key: str, pieces: AsyncIterator[Piece]) -> None:
         # While one piece is written and hashed, the next one arrives.
         under_way = self._begin(writing.go_to_offset)
         try:
@@ -108,12 +123,11 @@ class FolderContentStore:
 
     async def remove(self, key: str, multipart_id: str | None) -> None:
         """See `artifact_ports.ContentStore`."""
+        await self._begin(self._unlink, key)
 
-        def unlink() -> None:
-            self._path(key).unlink(missing_ok=True)
-            self._temporary(key).unlink(missing_ok=True)
-
-        await self._run(unlink)
+    def _unlink(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+        self._temporary(key).unlink(missing_ok=True)
 
     @asynccontextmanager
     async def _only_writer(self, key: str) -> AsyncIterator[None]:
@@ -155,9 +169,9 @@ class FolderContentStore:
 
 
 class _Writing:
-    """One file on its way, at an offset; for threads, one at a time."""
+    """One file on its way, at an offset; for threads, one at a time. Without a `file`, nothing is checked."""
 
-    def __init__(self, path: Path, file: FileSpec, offset: int) -> None:
+    def __init__(self, path: Path, file: FileSpec | None, offset: int) -> None:
         self._path = path
         self._file = file
         self._lock = _opened_alone(path)
@@ -165,6 +179,11 @@ class _Writing:
         self._offset = offset
         self._hash = hashlib.sha256()
         self._target: SequentialFile | None = None
+
+    @property
+    def written(self) -> tuple[int, bytes]:
+        """How many bytes there are, and their SHA-256."""
+        return self._offset, self._hash.digest()
 
     def go_to_offset(self) -> None:
         """Hash what is held before the offset, and forget what is behind it."""
@@ -181,7 +200,7 @@ class _Writing:
     def add(self, piece: Piece) -> None:
         """Write and hash the next bytes."""
         self._offset += len(piece)
-        if self._offset > self._file.size_bytes:
+        if self._file is not None and self._offset > self._file.size_bytes:
             self._path.unlink()
             raise InvalidArgumentError(
                 f"{self._file.path!r} was announced with {self._file.size_bytes} bytes, but more were sent"
@@ -192,17 +211,21 @@ class _Writing:
 
     def finish(self, final: Path) -> None:
         """Check the whole and move it to where it stays, flushed to the disk."""
-        if self._offset < self._file.size_bytes:
-            raise InvalidArgumentError(
-                f"{self._file.path!r} has {self._file.size_bytes} bytes, but the upload ended after {self._offset}"
-            )
-        if self._hash.digest() != self._file.sha256:
-            self._path.unlink()
-            raise InvalidArgumentError(wrong_hash(self._file, self._hash.hexdigest()))
+        if self._file is not None:
+            self._check(self._file)
         assert self._target is not None
         self._target.flush()
         _move(self._path, final)
         _flush_folder(final.parent)
+
+    def _check(self, file: FileSpec) -> None:
+        if self._offset < file.size_bytes:
+            raise InvalidArgumentError(
+                f"{file.path!r} has {file.size_bytes} bytes, but the upload ended after {self._offset}"
+            )
+        if self._hash.digest() != file.sha256:
+            self._path.unlink()
+            raise InvalidArgumentError(wrong_hash(file, self._hash.hexdigest()))
 
     def close(self) -> None:
         """Keep what arrived, for who goes on with it, and give the file back."""

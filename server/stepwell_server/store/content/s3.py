@@ -8,8 +8,8 @@ come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles)
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -93,6 +93,30 @@ class S3ContentStore:
         else:
             parts = [part async for part in InParts(file, pieces, 0).of(THROUGH_PART_BYTES_MIN)]
             await self._put(key, b"".join(parts))
+
+    async def receive(
+        self, key: str, pieces: AsyncIterator[Piece], size_bytes: int | None
+    ) -> tuple[int, bytes]:
+        """See `artifact_ports.ContentStore`."""
+        gathered = InParts(None, pieces, 0)
+        part_bytes = through_part_bytes(size_bytes or 0)
+        async with aclosing(_limited(gathered.of(part_bytes), part_bytes)) as parts:
+            first = await anext(parts, b"")
+            if len(first) < part_bytes:
+                await self._put(key, first)
+            else:
+                await self._receive_parts(key, _with_first(first, parts))
+        return gathered.taken
+
+    async def _receive_parts(self, key: str, parts: AsyncIterator[bytes]) -> None:
+        multipart_id = await self.begin_parts(key)
+        try:
+            sent = await self._send_all(key, multipart_id, 0, parts)
+            await self.complete_parts(key, multipart_id, sent)
+        except BaseException:
+            with suppress(UnavailableError):  # what is left is removed with the upload's row
+                await self.abandon_parts(key, multipart_id)
+            raise
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
         """See `artifact_ports.ContentStore`."""
@@ -181,7 +205,7 @@ class S3ContentStore:
         kept = held.tags if offset else ()
         parts = InParts(file, pieces, offset, held.held_bytes - offset if offset else 0)
         try:
-            sent = self._send_all(key, multipart_id, len(kept), parts.of(through_part_bytes(file)))
+            sent = self._send_all(key, multipart_id, len(kept), parts.of(through_part_bytes(file.size_bytes)))
             await self.complete_parts(key, multipart_id, [*kept, *await sent])
         except InvalidArgumentError:
             await self.abandon_parts(key, multipart_id)  # nobody can go on with these
@@ -284,9 +308,27 @@ class _Unfinished:
     held_bytes: int = 0
 
 
-def through_part_bytes(file: FileSpec) -> int:
+def through_part_bytes(size_bytes: int) -> int:
     """Return the size of a part of a file that goes through the server."""
-    return max(THROUGH_PART_BYTES_MIN, -(-file.size_bytes // PARTS_MAX))
+    return max(THROUGH_PART_BYTES_MIN, -(-size_bytes // PARTS_MAX))
+
+
+async def _limited(parts: AsyncIterator[bytes], part_bytes: int) -> AsyncGenerator[bytes]:
+    """Yield parts as long as a bucket takes more."""
+    number = 0
+    async for part in parts:
+        number += 1
+        if number > PARTS_MAX:
+            raise InvalidArgumentError(
+                f"a file whose length was not said may have {PARTS_MAX * part_bytes:,} bytes; say it (Content-Length)"
+            )
+        yield part
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part
 
 
 def _cannot_go_on(held: int, offset: int) -> InvalidArgumentError:
@@ -295,7 +337,7 @@ def _cannot_go_on(held: int, offset: int) -> InvalidArgumentError:
 
 def _fit(parts: Sequence[tuple[PartTag, int]], file: FileSpec) -> bool:
     """Tell whether these are the first parts of a file that `write` sent; what went straight has others."""
-    part_bytes = through_part_bytes(file)
+    part_bytes = through_part_bytes(file.size_bytes)
     return all(
         tag.number == number and size == min(part_bytes, file.size_bytes - (number - 1) * part_bytes)
         for number, (tag, size) in enumerate(parts, 1)

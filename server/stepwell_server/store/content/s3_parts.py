@@ -8,15 +8,21 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import FileSpec, Piece
 from stepwell_server.store.content.folder import wrong_hash
 
+INFINITELY_MANY = float("inf")
+
 
 class InParts:
     """The bytes of a file from an offset on; the first `skipped` of them are there already.
 
-    The size is checked, and from offset 0 on the SHA-256 too, before the last part is given out.
+    The size is checked, and from offset 0 on the SHA-256 too, before the last part is given out; without a `file`
+    nothing is checked.
     """
 
-    def __init__(self, file: FileSpec, pieces: AsyncIterator[Piece], offset: int, skipped: int = 0) -> None:
+    def __init__(
+        self, file: FileSpec | None, pieces: AsyncIterator[Piece], offset: int, skipped: int = 0
+    ) -> None:
         self._file = file
+        self._size_bytes = INFINITELY_MANY if file is None else file.size_bytes
         self._pieces = pieces
         self._hash = None if offset else hashlib.sha256()
         self._count = offset
@@ -33,18 +39,24 @@ class InParts:
             await self._take(piece)
             gathered += memoryview(piece)[self._skip(len(piece)) :]
             # The last part waits for the checks.
-            if len(gathered) >= part_bytes and self._count < self._file.size_bytes:
+            if len(gathered) >= part_bytes and self._count < self._size_bytes:
                 yield _cut(gathered, part_bytes)
-        self._check()
+        if self._file is not None:
+            self._check(self._file)
         while gathered:
             yield _cut(gathered, part_bytes)
+
+    @property
+    def taken(self) -> tuple[int, bytes]:
+        """How many bytes came, and from offset 0 on their SHA-256."""
+        return self._count, b"" if self._hash is None else self._hash.digest()
 
     async def _take(self, piece: Piece) -> None:
         if self._hash is not None:
             await asyncio.to_thread(self._hash.update, piece)
         self._count += len(piece)
-        if self._count > self._file.size_bytes:
-            raise self._wrong_size()
+        if self._file is not None and self._count > self._file.size_bytes:
+            raise self._wrong_size(self._file)
 
     def _skip(self, count: int) -> int:
         """Return how many of the next bytes are there already."""
@@ -52,15 +64,15 @@ class InParts:
         self._skipped -= skipped
         return skipped
 
-    def _check(self) -> None:
-        if self._count < self._file.size_bytes:
-            raise self._wrong_size()
-        if self._hash is not None and self._hash.digest() != self._file.sha256:
-            raise InvalidArgumentError(wrong_hash(self._file, self._hash.hexdigest()))
+    def _check(self, file: FileSpec) -> None:
+        if self._count < file.size_bytes:
+            raise self._wrong_size(file)
+        if self._hash is not None and self._hash.digest() != file.sha256:
+            raise InvalidArgumentError(wrong_hash(file, self._hash.hexdigest()))
 
-    def _wrong_size(self) -> InvalidArgumentError:
+    def _wrong_size(self, file: FileSpec) -> InvalidArgumentError:
         return InvalidArgumentError(
-            f"{self._file.path!r} was announced with {self._file.size_bytes} bytes, {self._count} were sent"
+            f"{file.path!r} was announced with {file.size_bytes} bytes, {self._count} were sent"
         )
 
 

@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.artifacts import FileSpec, Garbage, Listed, OpenUpload, PartTag, Piece, StoredFile
+from stepwell_server.model.artifacts import (
+    Arrival,
+    FileSpec,
+    Garbage,
+    Listed,
+    OpenUpload,
+    PartTag,
+    Piece,
+    StoredFile,
+)
 
 
 class ArtifactStore(Protocol):
@@ -37,7 +46,19 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    async def set_multipart(self, upload: OpenUpload, multipart_id: str) -> str:
+    async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
+        """Note a file on its way of which only the path is known."""
+        ...
+
+    async def arrival(self, run_id: UUID, upload_id: UUID) -> Arrival:
+        """Return a file on its way, and keep it from being given up for another while.
+
+        Raises:
+            NotFoundError: it is not open.
+        """
+        ...
+
+    async def set_multipart(self, upload: OpenUpload | Arrival, multipart_id: str) -> str:
         """Note a new name that the bucket has for an upload; returns the one that counts: somebody may be faster."""
         ...
 
@@ -102,6 +123,18 @@ class ContentStore(Protocol):
             InvalidArgumentError: the bytes have another size or SHA-256 than the file; nothing is stored. Or the
                 offset is beyond what is held.
             UnavailableError: another call writes the key.
+        """
+        ...
+
+    async def receive(
+        self, key: str, pieces: AsyncIterator[Piece], size_bytes: int | None
+    ) -> tuple[int, bytes]:
+        """Store what the pieces make, and return its size and SHA-256. After any error nothing is stored.
+
+        `size_bytes` is how much probably comes, if somebody said so. Memory stays bounded.
+
+        Raises:
+            InvalidArgumentError: it is more than this store can take.
         """
         ...
 

@@ -104,8 +104,18 @@ RETURNING *;
 -- uploads: open uploads of a run by id; also keeps them from being given up.
 UPDATE artifact_upload
 SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
+WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]) AND sha256 IS NOT NULL
 RETURNING *;
+
+-- open_arrival: notes a file on its way of which only the path is known.
+INSERT INTO artifact_upload (run_id, upload_id, path, root, key, active_time_ms)
+VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+
+-- arrival: such a file by id; also keeps it from being given up.
+UPDATE artifact_upload
+SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL
+RETURNING path, root, key, multipart_id;
 
 -- set_multipart: notes the bucket's name for an upload in parts, if it still has the one in $4; returns what it has.
 UPDATE artifact_upload

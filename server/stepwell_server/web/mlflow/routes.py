@@ -13,6 +13,7 @@ from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.services.together import Services
 from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer
+from stepwell_server.web.mlflow.artifact_routes import artifact_routes
 from stepwell_server.web.mlflow.experiments import Experiments
 from stepwell_server.web.mlflow.logging import Logging
 from stepwell_server.web.mlflow.metrics import Metrics
@@ -33,7 +34,7 @@ EVERY_METHOD = ("GET", "POST", "PATCH", "DELETE", "PUT")
 
 
 def mlflow_routes(services: Services) -> list[BaseRoute]:
-    """Return the routes of experiments, runs and metrics, the busiest first."""
+    """Return the routes of experiments, runs, metrics and artifacts, the busiest first."""
     experiments = Experiments(services.experiments, services.search)
     runs = Runs(services.runs, services.calls)
     logging = Logging(services.calls)
@@ -71,6 +72,7 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
             for prefix in PREFIXES
             for methods, path, answering in table
         ),
+        *artifact_routes(services),
         *(_route(f"{prefix}/server-info", GET, _server_info) for prefix in PREFIXES_3),
         *(route for prefix in PREFIXES for path in LATER for route in _later(f"{prefix}/{path}")),
     ]
