@@ -1,9 +1,10 @@
 # Thin over plain pip: every target makes what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: help install serve dist test check format chaos bench compare compare-log-calls protos clean
+.PHONY: page page-tools help install serve dist test check format chaos bench compare compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -29,13 +30,15 @@ dist: .venv/installed  ## build the wheel, which pip can install anywhere
 test: .venv/installed  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-check: .venv/installed .venv-protos/installed  ## format, lint, types, imports, stubs, contract
+check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	.venv-protos/bin/python protos/generate.py --check
 	$(BIN)/buf lint protos
+	$(NPM) run check
+	$(NPM) run check-generated
 
 format: .venv/installed  ## format the code and sort the imports
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -55,8 +58,16 @@ ROUNDS ?= 10
 chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
 	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) --rounds $(ROUNDS)
 
-protos: .venv-protos/installed  ## make the stubs from the contract
+protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 	.venv-protos/bin/python protos/generate.py
+	$(NPM) run generate
+
+# The page is built when Stepwell is installed, also by `make install`; this builds it again after a change.
+page: page-tools  ## build the page in server/web
+	$(NPM) run build
+
+page-tools: .venv/installed
+	test -d server/web/node_modules || $(NPM) ci --no-progress
 
 clean:           ## remove what the other targets made
 	rm -rf .venv .venv-protos .venv-compare

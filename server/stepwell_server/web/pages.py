@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from stepwell_server.web.metrics import registry_of_this_server
+from stepwell_server.web.page import INDEX, file_routes, read_page
 
 SERVER_PATH = "/api/stepwell/v1/server"
 
@@ -34,7 +35,8 @@ class ServerFacts:
 
 
 def pages(facts: ServerFacts) -> list[BaseRoute]:
-    """Return the routes."""
+    """Return the routes; `/` is the page for browsers, and a few words for other programs."""
+    files = read_page()
     described = {
         "name": "stepwell",
         "version": facts.version,
@@ -43,6 +45,8 @@ def pages(facts: ServerFacts) -> list[BaseRoute]:
     }
 
     async def welcome(request: Request) -> Response:
+        if INDEX in files and "text/html" in request.headers.get("accept", ""):
+            return files[INDEX].answer(request)
         url = str(request.base_url).rstrip("/")
         text = WELCOME.format(url=url, server_path=SERVER_PATH, **asdict(facts))
         return PlainTextResponse(text)
@@ -62,6 +66,7 @@ def pages(facts: ServerFacts) -> list[BaseRoute]:
         Route("/version", version),
         Route("/metrics", figures),
         Route(SERVER_PATH, server),
+        *file_routes(files),
     ]
 
 

@@ -1,0 +1,77 @@
+"""The page that people look at: static files, built from server/web/, compressed and named by their content."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+BUILT = Path(__file__).parent / "static"
+INDEX = "index.html"
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".woff2": "font/woff2",
+}
+# Scripts are ours alone. Styles stand in elements too (positions of rows and menus); pictures may be made in the page.
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+# Names of files below assets/ say what is in them, so they never change; the rest is asked for again.
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file in memory, plain and as gzip (None if it was not worth it)."""
+
+    content: bytes
+    gzipped: bytes | None
+    headers: Mapping[str, str]
+
+    def answer(self, request: Request) -> Response:
+        """Return the file in the form that the browser takes."""
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        if self.gzipped is not None and takes_gzip:
+            return Response(self.gzipped, headers={**self.headers, "content-encoding": "gzip"})
+        return Response(self.content, headers=dict(self.headers))
+
+
+def read_page(folder: Path = BUILT) -> Mapping[str, StaticFile]:
+    """Read the built files by their paths; none when the page was not built."""
+    return {
+        path.relative_to(folder).as_posix(): _read(path, folder)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in CONTENT_TYPES
+    }
+
+
+def file_routes(files: Mapping[str, StaticFile]) -> list[BaseRoute]:
+    """Return a route for each file but the index, which `pages` has."""
+    return [_route(path, file) for path, file in files.items() if path != INDEX]
+
+
+def _route(path: str, file: StaticFile) -> Route:
+    async def answer(request: Request) -> Response:
+        return file.answer(request)
+
+    return Route(f"/{path}", answer)
+
+
+def _read(path: Path, folder: Path) -> StaticFile:
+    gzipped = path.with_name(path.name + ".gz")
+    lasts = path.relative_to(folder).parts[0] == "assets"
+    headers = {
+        "content-type": CONTENT_TYPES[path.suffix],
+        "cache-control": FOR_EVER if lasts else ASK_AGAIN,
+        "vary": "accept-encoding",
+        "content-security-policy": POLICY,
+    }
+    return StaticFile(path.read_bytes(), gzipped.read_bytes() if gzipped.exists() else None, headers)

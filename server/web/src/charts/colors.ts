@@ -1,0 +1,38 @@
+/** Colours of lines that differ from each other on both grounds, also for most who see few colours. */
+const LIGHT = [
+  "#2563eb",
+  "#d9480f",
+  "#0f9d76",
+  "#8b5cf6",
+  "#b45309",
+  "#0891b2",
+  "#be185d",
+  "#4d7c0f",
+  "#64748b",
+  "#a21caf",
+];
+const DARK = [
+  "#6ea8ff",
+  "#ff8a5b",
+  "#3ddbaa",
+  "#b79bff",
+  "#f0b34a",
+  "#4fd0e6",
+  "#ff7ab2",
+  "#a3d94e",
+  "#a4b2c4",
+  "#e48cff",
+];
+
+export const COLORS = LIGHT.length;
+
+/** The colour with a number; the same number is the same hue in both themes. */
+export function colorOf(number: number, dark: boolean): string {
+  const palette = dark ? DARK : LIGHT;
+  return palette[((number % COLORS) + COLORS) % COLORS] as string;
+}
+
+/** The number of a run's colour: from its id, so that it is the same wherever and whenever the run is shown. */
+export function colorNumber(runId: string): number {
+  return Number.parseInt(runId.slice(0, 8), 16) % COLORS || 0;
+}

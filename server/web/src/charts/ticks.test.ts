@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+
+import { stepLabel, xExact, xLabel } from "./ticks";
+
+it.each([
+  [0n, "0"],
+  [999n, "999"],
+  [20_000n, "20k"],
+  [57_500n, "57.5k"],
+  [57_671n, "57,671"],
+  [-3_000_000n, "-3M"],
+])("shows step %s as %s", (step, label) => expect(stepLabel(step)).toBe(label));
+
+it("keeps steps exact beyond what doubles hold", () => {
+  expect(xExact("step", 2n ** 62n, 1)).toBe("step 4,611,686,018,427,387,905");
+});
+
+it("shows time since the start as a length", () => {
+  expect(xLabel("relative", 0n, 65_000)).toBe("1 min 5 s");
+});

@@ -1,0 +1,49 @@
+import { shortNumber } from "../format/numbers";
+import { duration } from "../format/times";
+
+export type Axis = "step" | "time" | "relative";
+
+const UNITS: [number, string][] = [
+  [1e18, "E"],
+  [1e15, "P"],
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
+
+/** Labels of ticks of x, whose distances are from an exact base. */
+export function xLabel(axis: Axis, base: bigint, distance: number): string {
+  if (axis === "relative") return duration(Math.max(Math.round(Number(base) + distance), 0));
+  if (axis === "time") return timeLabel(Number(base) + distance);
+  return stepLabel(base + BigInt(Math.round(distance)));
+}
+
+/** The exact x of a point, for the tooltip. */
+export function xExact(axis: Axis, base: bigint, distance: number): string {
+  if (axis === "relative") return `after ${duration(Number(base) + distance)}`;
+  if (axis === "time") return new Date(Number(base) + distance).toLocaleString();
+  return `step ${(base + BigInt(Math.round(distance))).toLocaleString("en-US")}`;
+}
+
+/** A step in few characters: 57.5k, 3M; whole where nothing shorter says it exactly. */
+export function stepLabel(step: bigint): string {
+  const size = Number(step);
+  for (const [unit, letter] of UNITS) {
+    if (Math.abs(size) < unit) continue;
+    const short = Number((size / unit).toPrecision(6));
+    return Number.isInteger(short * 100) ? `${short}${letter}` : step.toLocaleString("en-US");
+  }
+  return String(step);
+}
+
+export function yLabel(value: number): string {
+  return shortNumber(value, 3);
+}
+
+function timeLabel(timeMs: number): string {
+  const date = new Date(timeMs);
+  const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  const atMidnight = date.getHours() === 0 && date.getMinutes() === 0;
+  return atMidnight ? date.toLocaleDateString(undefined, { month: "short", day: "numeric" }) : clock;
+}

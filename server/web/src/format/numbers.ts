@@ -1,0 +1,39 @@
+/** A number with the digits that matter: at most `digits` significant ones, exponents where they are shorter. */
+export function shortNumber(value: number, digits = 4): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e7) return value.toLocaleString("en-US");
+  if (size >= 1e7 || size < 1e-4) return tidyExponent(value.toExponential(digits - 1));
+  if (size >= 10 ** digits) return Math.round(value).toLocaleString("en-US");
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** A number with all its digits. */
+export function fullNumber(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return String(value);
+}
+
+/** A whole number of any size, exactly, with separators. */
+export function wholeNumber(value: bigint | number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** A size in bytes, in powers of 1,024. */
+export function bytes(count: bigint | number): string {
+  let size = Number(count);
+  if (size < 1024) return `${size} B`;
+  for (const unit of ["KiB", "MiB", "GiB", "TiB"]) {
+    size /= 1024;
+    if (size < 1024 || unit === "TiB") return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
+  }
+  throw new Error("unreachable");
+}
+
+function tidyExponent(text: string): string {
+  const [mantissa, exponent] = text.split("e");
+  return `${Number(mantissa)}e${exponent?.replace("+", "")}`;
+}

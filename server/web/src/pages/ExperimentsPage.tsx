@@ -1,0 +1,75 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useDeferredValue, useState } from "react";
+
+import { Button } from "../parts/Button";
+import { Field } from "../parts/Field";
+import { Empty, Failure, Loading } from "../parts/Notice";
+import { PlusIcon } from "../parts/icons";
+import { experimentsQuery } from "../queries/experiments";
+import { experimentFilter } from "../url/filters";
+import styles from "./ExperimentsPage.module.css";
+import { ExperimentsTable } from "./ExperimentsTable";
+import { NewExperiment } from "./NewExperiment";
+
+const route = getRouteApi("/");
+
+/** All experiments: search, create, rename, describe, delete, restore. */
+export function ExperimentsPage() {
+  const { q = "", deleted = false } = route.useSearch();
+  const navigate = route.useNavigate();
+  const filter = useDeferredValue(experimentFilter(q));
+  const found = useInfiniteQuery(experimentsQuery(filter, deleted));
+  const [creating, setCreating] = useState(false);
+  const experiments = found.data?.pages.flatMap((page) => page.experiments) ?? [];
+  return (
+    <div className={styles.page}>
+      <header className={styles.header}>
+        <h1>Experiments</h1>
+        <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
+          New experiment
+        </Button>
+      </header>
+      <div className={styles.bar}>
+        <Field
+          label="Search experiments"
+          hideLabel
+          type="search"
+          data-search
+          placeholder="Search by name, or tags.team = 'vision'"
+          className={styles.search}
+          value={q}
+          problem={found.isError ? null : undefined}
+          onChange={(event) =>
+            void navigate({ search: (old) => ({ ...old, q: event.target.value || undefined }), replace: true })
+          }
+        />
+        <label className={styles.toggle}>
+          <input
+            type="checkbox"
+            checked={deleted}
+            onChange={(event) =>
+              void navigate({ search: (old) => ({ ...old, deleted: event.target.checked || undefined }) })
+            }
+          />
+          Deleted
+        </label>
+      </div>
+      {found.isPending ? (
+        <Loading what="experiments" />
+      ) : found.isError && experiments.length === 0 ? (
+        <Failure error={found.error} retry={() => void found.refetch()} />
+      ) : experiments.length === 0 ? (
+        <Empty title={q ? "No experiment matches" : deleted ? "No experiment is deleted" : "No experiments yet"} />
+      ) : (
+        <ExperimentsTable experiments={experiments} deleted={deleted} />
+      )}
+      {found.hasNextPage && (
+        <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={styles.more}>
+          Show more
+        </Button>
+      )}
+      {creating && <NewExperiment onClose={() => setCreating(false)} />}
+    </div>
+  );
+}

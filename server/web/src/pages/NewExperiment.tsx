@@ -1,0 +1,54 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState, type FormEvent } from "react";
+
+import { explain } from "../api/failures";
+import { Button } from "../parts/Button";
+import { Dialog } from "../parts/Dialog";
+import { Field } from "../parts/Field";
+import { useExperimentChanges } from "../queries/experiments";
+
+/** Asks for the name of a new experiment, creates it and goes there. */
+export function NewExperiment({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [artifactLocation, setLocation] = useState("");
+  const { create } = useExperimentChanges();
+  const navigate = useNavigate();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const { experiment } = await create.mutateAsync({ name: name.trim(), artifactLocation: artifactLocation.trim() });
+    onClose();
+    void navigate({ to: "/experiments/$experimentId", params: { experimentId: String(experiment?.experimentId) } });
+  };
+  return (
+    <Dialog
+      open
+      title="New experiment"
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" form="new-experiment" disabled={!name.trim() || create.isPending}>
+            Create
+          </Button>
+        </>
+      }
+    >
+      <form id="new-experiment" onSubmit={(event) => void submit(event).catch(() => undefined)}>
+        <Field
+          label="Name"
+          autoFocus
+          maxLength={500}
+          value={name}
+          problem={create.isError ? explain(create.error) : null}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Field
+          label="Artifact location"
+          hint="Where files of its runs go, if not to the server's own place: s3://bucket/prefix or file:///folder"
+          value={artifactLocation}
+          onChange={(event) => setLocation(event.target.value)}
+        />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,39 @@
+import { Dialog as Radix } from "radix-ui";
+import type { ReactNode } from "react";
+
+import { CloseIcon } from "./icons";
+import { Button } from "./Button";
+import styles from "./Dialog.module.css";
+
+interface Props {
+  open: boolean;
+  title: string;
+  description?: string;
+  onClose: () => void;
+  children: ReactNode;
+  footer?: ReactNode;
+  wide?: boolean;
+}
+
+/** A window over the page; Escape and a click beside it close it. */
+export function Dialog({ open, title, description, onClose, children, footer, wide }: Props) {
+  return (
+    <Radix.Root open={open} onOpenChange={(now) => !now && onClose()}>
+      <Radix.Portal>
+        <Radix.Overlay className={styles.overlay} />
+        <Radix.Content
+          className={`${styles.window} ${wide ? styles.wide : ""}`}
+          {...(description ? {} : { "aria-describedby": undefined })}
+        >
+          <header className={styles.header}>
+            <Radix.Title className={styles.title}>{title}</Radix.Title>
+            <Button kind="quiet" icon={<CloseIcon />} aria-label="Close" onClick={onClose} />
+          </header>
+          {description && <Radix.Description className={styles.description}>{description}</Radix.Description>}
+          <div className={styles.body}>{children}</div>
+          {footer && <footer className={styles.footer}>{footer}</footer>}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

@@ -1,0 +1,36 @@
+import type { ReactNode } from "react";
+
+import { explain } from "../api/failures";
+import styles from "./Notice.module.css";
+
+/** What a place shows when there is nothing to show in it, and what to do about it. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className={styles.notice}>
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** An error, in the words of the server, where its answer would be. */
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  return (
+    <div className={`${styles.notice} ${styles.failure}`} role="alert">
+      <p className={styles.text}>{explain(error)}</p>
+      {retry && (
+        <button type="button" className={styles.retry} onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Loading({ what }: { what: string }) {
+  return (
+    <div className={styles.loading} role="status">
+      Loading {what} …
+    </div>
+  );
+}

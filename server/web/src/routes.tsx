@@ -1,0 +1,51 @@
+import { createHashHistory, createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+
+import { Failure } from "./parts/Notice";
+import { ExperimentsPage } from "./pages/ExperimentsPage";
+import { Missing } from "./pages/Missing";
+import { RunPage } from "./pages/RunPage";
+import { RunsPage } from "./pages/RunsPage";
+import { Shell } from "./pages/Shell";
+import { flag, text } from "./url/search";
+
+// The hash keeps addresses whole below any path of a proxy, and is where MLflow's links have theirs:
+// /#/experiments/3 and /#/experiments/3/runs/<id> mean the same here.
+interface Found {
+  q?: string;
+  deleted?: true;
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: Missing });
+
+const experiments = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: ExperimentsPage,
+  validateSearch: (given): Found => ({ q: text(given.q), deleted: flag(given.deleted) }),
+});
+
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$experimentId",
+  component: RunsPage,
+  validateSearch: (given): Found => ({ q: text(given.q), deleted: flag(given.deleted) }),
+});
+
+const run = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$experimentId/runs/$runId",
+  component: RunPage,
+  validateSearch: (given): { tab?: string } => ({ tab: text(given.tab) }),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([experiments, runs, run]),
+  history: createHashHistory(),
+  defaultErrorComponent: ({ error }) => <Failure error={error} />,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,19 @@
+/** Readers of what stands in the address after "?": anything may stand there, so each gives a value or nothing. */
+
+export function text(given: unknown): string | undefined {
+  return typeof given === "string" && given ? given : typeof given === "number" ? String(given) : undefined;
+}
+
+export function flag(given: unknown): true | undefined {
+  return given === true || given === "true" ? true : undefined;
+}
+
+export function texts(given: unknown): string[] | undefined {
+  const list = Array.isArray(given) ? given.map(text).filter((one) => one !== undefined) : [];
+  return list.length ? list : undefined;
+}
+
+/** A number of experiment or step from an address; 64 bits, so never by way of a double. */
+export function whole(given: string): bigint | undefined {
+  return /^-?\d{1,19}$/.test(given) ? BigInt(given) : undefined;
+}

@@ -1,0 +1,58 @@
+"""The list of experiments: search, create, rename, delete, restore."""
+
+import re
+import uuid
+
+from playwright.async_api import Page, expect
+
+
+async def test_the_main_acts_of_the_list(page: Page) -> None:
+    name = f"walks {uuid.uuid4().hex}"
+    await page.get_by_role("button", name="New experiment").click()
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page).to_have_url(re.compile(r"#/experiments/\d+"))
+    await expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+    await page.get_by_role("link", name="Experiments", exact=True).click()
+    search = page.get_by_label("Search experiments")
+    await search.fill(name)
+    await page.get_by_role("button", name=f"Actions for {name}").click()
+    await page.get_by_role("menuitem", name="Rename").click()
+    await page.get_by_label("Name", exact=True).fill(f"{name} again")
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("link", name=f"{name} again")).to_be_visible()
+
+    await page.get_by_role("button", name=f"Actions for {name} again").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await expect(page.get_by_role("link", name=name)).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_role("link", name=f"{name} again")).to_be_visible()
+
+
+async def test_a_name_that_is_taken_is_told_in_the_dialog(page: Page) -> None:
+    await page.get_by_role("button", name="New experiment").click()
+    await page.get_by_label("Name", exact=True).fill("Default")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("alert")).to_contain_text("already exists")
+
+
+async def test_hostile_names_are_only_text(page: Page) -> None:
+    name = f"<img src=x onerror=\"document.title='taken'\"> {uuid.uuid4().hex}"
+    await page.get_by_role("button", name="New experiment").click()
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name=name)).to_be_visible()
+    assert await page.title() == "Stepwell"
+
+
+async def test_keys_and_themes(page: Page) -> None:
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await expect(page.get_by_label("Search experiments")).to_be_focused()
+    await page.get_by_role("button", name="Dark theme").click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
