@@ -7,6 +7,7 @@ takes the whole message for empty.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
@@ -22,6 +23,9 @@ KEY_CHARS_MAX = 200
 JSON_TYPE = "application/json"
 SHOWN_CHARS_MAX = 60  # of what was wrong, in a message
 
+INTEGER_CHARS_MAX = 20  # those of the least one
+
+_SCIENTIFIC = re.compile(r"-?[0-9](\.[0-9]+)?e\+?[0-9]{1,2}")
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -232,9 +236,12 @@ def _whole(value: Any) -> int | None:
         return value
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value == int(value) else None
-    if isinstance(value, str) and len(value) <= 20:
+    if isinstance(value, str) and len(value) <= INTEGER_CHARS_MAX:
         digits = value.removeprefix("-")
-        return int(value) if digits.isascii() and digits.isdigit() else None
+        if digits.isascii() and digits.isdigit():
+            return int(value)
+        # R writes 100000 as 1e+05.
+        return _whole(float(value)) if _SCIENTIFIC.fullmatch(value) else None
     return None
 
 
