@@ -26,7 +26,7 @@ from benchmarks.seeded_series import seed_run
 from benchmarks.surroundings import surroundings
 from stepwell.transfer.exporting import export_runs
 from stepwell.transfer.importing import import_runs
-from stepwell.transfer.mlflow_stores import MlflowSqlite
+from stepwell.transfer.mlflow_source import mlflow_source
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
@@ -126,7 +126,7 @@ def measure(folder: Path, tracking_uri: str, run_id: str, arguments: argparse.Na
     export_s = time.perf_counter() - started
     make_mlflow_database(folder / "mlflow.db", arguments.points // 4)
     started = time.perf_counter()
-    imported = import_runs(MlflowSqlite(folder / "mlflow.db")).points
+    imported = import_runs(mlflow_source(str(folder / "mlflow.db"))).points
     import_s = time.perf_counter() - started
     return {
         "export_points_per_s": round(exported / export_s),

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.commands import finding
+from stepwell.commands.left_out import as_fields, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
 if TYPE_CHECKING:
@@ -88,9 +88,11 @@ def export(
         runs, folder, with_artifacts=with_artifacts, tracking_uri=client.tracking_uri, progress=show
     )
     if as_json:
-        print_json({**asdict(report), "folder": str(folder)})
-        return
-    click.echo(
-        f"{report.runs} runs, {report.series} series, {report.points} points, {report.artifacts} artifacts"
-        f"{'' if with_artifacts else ' (listed)'} in {folder}"
-    )
+        print_json({**as_fields(report, report.left), "folder": str(folder)})
+    else:
+        click.echo(
+            f"{report.runs} runs, {report.series} series, {report.points} points, {report.artifacts} artifacts"
+            f"{'' if with_artifacts else ' (listed)'}, {report.data_sets} data sets in {folder};"
+            f" {report.left.count} left out"
+        )
+    tell_and_exit(report.left, as_json)

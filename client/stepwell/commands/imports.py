@@ -1,39 +1,50 @@
 """`stepwell import`."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.commands.left_out import as_fields, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
 if TYPE_CHECKING:
-    from stepwell.transfer.importing import ImportReport
     from stepwell.transfer.sources import Source
 
 _uri = click.option(
     "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example http://host:5000."
 )
+_outside = click.option(
+    "--allow-outside",
+    "outside",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="What else may be read: where artifacts or links lead outside of what is imported; may be repeated.",
+)
 
 
 @click.group("import")
 def imports() -> None:
-    """Bring runs here: from an export, from MLflow, from TensorBoard. Can be repeated: nothing is stored twice."""
+    """Bring runs here: from an export, from MLflow, from TensorBoard. Can be repeated: nothing is stored twice.
+
+    The last lines say what came, and what did not and why; the exit code is 1 when something was left.
+    """
 
 
 @imports.command("export")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_outside
 @_uri
 @as_json
 @reporting
-def from_export(folder: Path, tracking_uri: str | None, as_json: bool) -> None:
+def from_export(folder: Path, outside: Sequence[Path], tracking_uri: str | None, as_json: bool) -> None:
     """Import what `stepwell export` wrote to FOLDER."""
     from stepwell.transfer.parquet import ParquetFolder
 
-    _import(lambda: ParquetFolder(folder), tracking_uri, as_json)
+    _import(lambda: ParquetFolder(folder, outside), tracking_uri, as_json)
 
 
 @imports.command("mlflow")
@@ -43,14 +54,17 @@ def from_export(folder: Path, tracking_uri: str | None, as_json: bool) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder behind mlflow-artifacts:/, when LOCATION is the database or folder of a server.",
 )
+@_outside
 @_uri
 @as_json
 @reporting
-def from_mlflow(location: str, artifacts: Path | None, tracking_uri: str | None, as_json: bool) -> None:
+def from_mlflow(
+    location: str, artifacts: Path | None, outside: Sequence[Path], tracking_uri: str | None, as_json: bool
+) -> None:
     """Import from MLflow: LOCATION is a server (http://...), a database (sqlite:///mlflow.db) or an mlruns folder."""
-    from stepwell.transfer.mlflow_stores import mlflow_source
+    from stepwell.transfer.mlflow_source import mlflow_source
 
-    _import(lambda: mlflow_source(location, artifacts), tracking_uri, as_json)
+    _import(lambda: mlflow_source(location, artifacts, outside), tracking_uri, as_json)
 
 
 @imports.command("tensorboard")
@@ -60,26 +74,32 @@ def from_mlflow(location: str, artifacts: Path | None, tracking_uri: str | None,
 @as_json
 @reporting
 def from_tensorboard(folder: Path, experiment: str, tracking_uri: str | None, as_json: bool) -> None:
-    """Import the scalars of TensorBoard's event files below FOLDER; each folder with event files is a run."""
+    """Import scalars and hyperparameters of TensorBoard's event files below FOLDER; each folder of them is a run."""
     from stepwell.transfer.tensorboard import TensorBoardFolder
 
     _import(lambda: TensorBoardFolder(folder, experiment), tracking_uri, as_json)
 
 
 def _import(open_source: "Callable[[], Source]", tracking_uri: str | None, as_json: bool) -> None:
-    from stepwell.transfer.importing import import_runs
+    from stepwell.transfer.importing import ImportReport, import_runs
 
-    def show(report: "ImportReport") -> None:
+    source = open_source()
+    report = ImportReport()
+
+    def show(now: ImportReport) -> None:
+        nonlocal report
+        report = now
         if sys.stderr.isatty():
             click.echo(f"\r{report.runs:,} runs, {report.points:,} points", nl=False, err=True)
 
-    report = import_runs(open_source(), tracking_uri=tracking_uri, progress=show)
-    if as_json:
-        print_json(asdict(report))
-        return
-    click.echo(
-        f"{report.runs} runs, {report.points} new points, {report.artifacts} new artifacts,"
-        f" {report.rejected} entries refused"
-    )
-    for reason in report.reasons:
-        click.echo(f"refused: {reason}", err=True)
+    try:
+        import_runs(source, tracking_uri=tracking_uri, progress=show)
+    finally:  # also of an import that the server's end broke off
+        if as_json:
+            print_json(as_fields(report, report.left))
+        else:
+            click.echo(
+                f"{report.runs} runs, {report.points} new points, {report.artifacts} new artifacts,"
+                f" {report.data_sets} new data sets; {report.left.count} left out"
+            )
+    tell_and_exit(report.left, as_json)

@@ -64,6 +64,16 @@ class Problems:
             else:
                 yield file
 
+    @property
+    def sources(self) -> frozenset[Path]:
+        """The files that were left out."""
+        return frozenset(self._sources)
+
+    @property
+    def messages(self) -> list[str]:
+        """What was wrong, one by one."""
+        return [failure.message for failure in self._found]
+
     def tell(self, *, alone: bool) -> None:
         """Raise what was wrong, if anything was; of a file that was logged alone just that."""
         if not self._found:

@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from stepwell.errors import StepwellException, invalid
 
@@ -16,6 +17,17 @@ PATH_BYTES_MAX = 1_024
 PATH_PART_BYTES_MAX = 255
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class LinkOutsideError(StepwellException):
+    """A link leads out of where links may lead, to `target`. INVALID_PARAMETER_VALUE."""
+
+    def __init__(self, message: str, target: Path) -> None:
+        super().__init__(message, "INVALID_PARAMETER_VALUE")
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.target)
 
 
 def check_path(path: object, what: str = "artifact path") -> str:
@@ -45,18 +57,21 @@ def joined(folder: str, path: str) -> str:
 
 
 def files_below(
-    folder: Path, left_out: Callable[[StepwellException], object] | None = None
+    folder: Path,
+    left_out: Callable[[StepwellException], object] | None = None,
+    within: Sequence[Path] = (),
 ) -> Iterator[tuple[str, Path]]:
     """Yield all files below a local folder, in order: paths relative to it, and where they are.
 
-    Links are followed as long as they stay in the folder. `left_out` is told what is left out, and why: a link that
-    leaves the folder or leads nowhere, what is neither file nor folder, names that no artifact can have, a folder that
-    cannot be read.
+    Links are followed as long as they stay in the folder, or in one of the folders `within`. `left_out` is told what is
+    left out, and why: a link that leaves them or leads nowhere, what is neither file nor folder, names that no artifact
+    can have, a folder that cannot be read.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE for the first of these, when there is no `left_out`.
     """
-    yield from _files(folder.resolve(strict=True), folder, "", (), left_out or _raise)
+    roots = [folder.resolve(strict=True), *(root.resolve() for root in within)]
+    yield from _files(roots, folder, "", (), left_out or _raise)
 
 
 def _raise(failure: StepwellException) -> None:
@@ -64,7 +79,7 @@ def _raise(failure: StepwellException) -> None:
 
 
 def _files(
-    root: Path,
+    roots: Sequence[Path],
     folder: Path,
     prefix: str,
     around: Sequence[Path],
@@ -79,20 +94,20 @@ def _files(
     for entry in entries:
         path, name = Path(entry.path), joined(prefix, entry.name)
         try:
-            is_folder = _is_folder(root, path, name, (*around, real))
+            is_folder = _is_folder(roots, path, name, (*around, real))
         except StepwellException as failure:
             left_out(failure)
             continue
         if is_folder:
-            yield from _files(root, path, name, (*around, real), left_out)
+            yield from _files(roots, path, name, (*around, real), left_out)
         else:
             yield name, path
 
 
-def _is_folder(root: Path, path: Path, name: str, around: Sequence[Path]) -> bool:
+def _is_folder(roots: Sequence[Path], path: Path, name: str, around: Sequence[Path]) -> bool:
     """Tell whether something is a folder, and not a file; raises what is wrong with it."""
     if path.is_symlink():
-        _check_link(root, path)
+        _check_link(roots, path)
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -107,15 +122,16 @@ def _is_folder(root: Path, path: Path, name: str, around: Sequence[Path]) -> boo
     return False
 
 
-def _check_link(root: Path, link: Path) -> None:
+def _check_link(roots: Sequence[Path], link: Path) -> None:
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):
         raise invalid(f"The symbolic link {link} leads nowhere; remove it or repair it.") from None
-    if not target.is_relative_to(root):
-        raise invalid(
-            f"The symbolic link {link} leaves the folder {root}: it leads to {target}. Copy the file, or log it by "
-            "its own path."
+    if not any(target.is_relative_to(root) for root in roots):
+        raise LinkOutsideError(
+            f"The symbolic link {link} leaves the folder {roots[0]}: it leads to {target}. Copy the file, or log it by "
+            "its own path.",
+            target,
         )
 
 

@@ -3,47 +3,100 @@
 import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stepwell.errors import StepwellException
 from stepwell.files import paths
 from stepwell.files.local import LocalFile
-from stepwell.transfer.sources import ArtifactFiles, ArtifactsOutOfReachError, no_artifacts
+from stepwell.transfer.left import Left
+from stepwell.transfer.reach import Reach
+from stepwell.transfer.sources import ArtifactFiles, SourceError, no_artifacts
 
+# Files of a folder that go on together, and files of a run: links to folders that have links can show a few as many.
+FILES_AT_ONCE = 1_000
+FILES_MAX = 1_000_000
 # Files that are fetched before they are sent on.
 FETCHED_FILES = 64
 
 
-def folder_artifacts(folder: Path) -> ArtifactFiles:
-    """Artifacts that lie in a folder; none when it does not exist."""
+def folder_artifacts(folder: Path, reach: Reach, left: Left, whose: str) -> ArtifactFiles:
+    """Artifacts that lie in a folder; none when it does not exist. What cannot be one goes to `left`.
+
+    `whose` says in the reasons which run it is about.
+    """
+
+    def leave_out(failure: StepwellException) -> None:
+        if isinstance(failure, paths.LinkOutsideError):
+            left.add(
+                f"{whose}: a symbolic link leads outside of what is imported, to {failure.target}; if that may be read:"
+                f" --allow-outside {failure.target}"
+            )
+        else:
+            left.add(f"{whose}: {failure.message}")
 
     def files(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
-        if folder.is_dir():
-            yield [LocalFile(path, file) for path, file in paths.files_below(folder)]
+        if not folder.exists() and not folder.is_symlink():
+            return
+        reach.check(folder)
+        found = (LocalFile(path, file) for path, file in paths.files_below(folder, leave_out, reach.roots))
+        for _start in range(0, FILES_MAX, FILES_AT_ONCE):
+            some = list(islice(found, FILES_AT_ONCE))
+            if not some:
+                return
+            yield some
+        if next(found, None) is not None:
+            left.add(
+                f"{whose}: {folder} has more than {FILES_MAX:,} files, perhaps by links in a circle; the rest"
+            )
 
     return files
 
 
-def mlflow_uri_artifacts(uri: str, base: Path, served: Path | None) -> ArtifactFiles:
+def mlflow_uri_artifacts(
+    uri: str, base: Path, served: Path | None, reach: Reach, left: Left, whose: str
+) -> ArtifactFiles:
     """Artifacts at an artifact URI of MLflow.
 
     Args:
         uri: of the run's artifacts: a path, file:..., mlflow-artifacts:..., or a place in a cloud.
         base: where relative paths begin.
         served: the folder from which MLflow's server serves mlflow-artifacts:/, where it is known.
+        reach: what may be read.
+        left: is told of single files that cannot come.
+        whose: says there which run it is about.
     """
     if not uri:
         return no_artifacts
-    parts = urllib.parse.urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        return folder_artifacts(base / urllib.parse.unquote(parts.path) if parts.scheme else base / uri)
-    if parts.scheme == "mlflow-artifacts" and served is not None:
-        return folder_artifacts(served / parts.path.lstrip("/"))
-
-    def files(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
-        raise ArtifactsOutOfReachError(
+    place = _local_place(uri, base, served)
+    if place is None:
+        return _failing(
             f"the artifacts are at {uri}; import from MLflow's server, or name the folder behind it with --artifacts"
         )
+    if place.is_dir():
+        return folder_artifacts(place, reach, left, whose)
+    # MLflow makes the folder with the first artifact. The run, its experiment, the store: one has to be there.
+    if any(around.is_dir() for around in list(place.parents)[:3]):
+        return no_artifacts
+    return _failing(f"the artifacts are at {uri}, and there is no folder {place} here")
+
+
+def _local_place(uri: str, base: Path, served: Path | None) -> Path | None:
+    """Return the folder on this machine that an artifact URI means; None when it is elsewhere."""
+    parts = urllib.parse.urlsplit(uri)
+    if not parts.scheme:
+        return base / uri
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return base / urllib.parse.unquote(parts.path)
+    if parts.scheme == "mlflow-artifacts" and served is not None:
+        return served / urllib.parse.unquote(parts.path).lstrip("/")
+    return None
+
+
+def _failing(reason: str) -> ArtifactFiles:
+    def files(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
+        raise SourceError(reason)
 
     return files
 
@@ -56,6 +109,7 @@ class ServerArtifacts:
     Args:
         listed: asks artifacts/list with these parameters.
         fetched: writes the artifact of a path to a file.
+        left: is told of files that cannot come.
     """
 
     def __init__(
@@ -63,33 +117,50 @@ class ServerArtifacts:
         run_id: str,
         listed: Callable[[Mapping[str, str]], Mapping[str, Any]],
         fetched: Callable[[str, Path], None],
+        left: Left,
     ) -> None:
         self._run_id = run_id
         self._listed = listed
         self._fetched = fetched
+        self._left = left
 
     def __call__(self, known: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
         """See `ArtifactFiles`."""
-        wanted = [path for path, size in self._files("") if known.get(path) != size]
-        for start in range(0, len(wanted), FETCHED_FILES):
+        wanted = (path for path, size in self._files("") if known.get(path) != size)
+        while some := list(islice(wanted, FETCHED_FILES)):
             with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
-                files = []
-                for number, path in enumerate(wanted[start : start + FETCHED_FILES]):
-                    place = Path(folder) / str(number)
-                    self._fetched(path, place)
-                    files.append(LocalFile(path, place))
-                yield files
+                yield [
+                    file
+                    for number, path in enumerate(some)
+                    for file in self._file(path, Path(folder) / str(number))
+                ]
+
+    def _file(self, path: str, place: Path) -> Iterator[LocalFile]:
+        try:
+            paths.check_path(path)
+            self._fetched(path, place)
+        except StepwellException as failure:
+            self._left.add(f"run {self._run_id}: {failure.message}")
+        except SourceError as failure:
+            self._left.add(f"run {self._run_id}, artifact {path!r}: {failure}")
+        else:
+            yield LocalFile(path, place)
 
     def _files(self, folder: str) -> Iterator[tuple[str, int]]:
         token = ""
         while True:
             request = {"run_id": self._run_id, "path": folder, "page_token": token}
-            answer = self._listed({name: value for name, value in request.items() if value})
+            try:
+                answer = self._listed({name: value for name, value in request.items() if value})
+            except SourceError as failure:
+                self._left.add(f"run {self._run_id}, artifacts in {folder or 'its root'!r}: {failure}")
+                return
             for file in answer.get("files", ()):
-                if file.get("is_dir"):
-                    yield from self._files(file["path"])
-                else:
-                    yield file["path"], int(file.get("file_size", 0))
+                path = str(file["path"])
+                if not file.get("is_dir"):
+                    yield path, int(file.get("file_size", 0))
+                elif path.startswith(f"{folder}/" if folder else "") and len(path) > len(folder):
+                    yield from self._files(path)  # a folder below this one, and not in a circle
             token = answer.get("next_page_token", "")
             if not token:
                 return

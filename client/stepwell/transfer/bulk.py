@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # Points of one message: at most 26 bytes each, so 5 MB of the 8 MB that a server takes.
 MESSAGE_POINTS_MAX = 200_000
+# And of params and tags: half of what a server takes.
+MESSAGE_BYTES_MAX = 4 << 20
 # Messages whose commit nobody has waited for yet.
 MESSAGES_ON_THE_WAY_MAX = 4
 
@@ -56,12 +58,11 @@ class BulkWriter:
 
     def write_entries(self, entries: Sequence[ingest_pb2.Entry]) -> None:
         """Send params, tags and a status, which take the next positions."""
-        if not entries:
-            return
-        first, self.position = self.position, self.position + len(entries)
-        for position, entry in enumerate(entries, first):
-            entry.position = position
-        self._deliver(ingest_pb2.Batch(first_position=first, end_position=self.position, entries=entries))
+        for some in _cut(entries):
+            first, self.position = self.position, self.position + len(some)
+            for position, entry in enumerate(some, first):
+                entry.position = position
+            self._deliver(ingest_pb2.Batch(first_position=first, end_position=self.position, entries=some))
 
     def _deliver(self, batch: ingest_pb2.Batch) -> None:
         background.run(lambda: self._send(batch))
@@ -118,6 +119,20 @@ class BulkWriter:
     async def _read(self) -> ingest_pb2.StreamResponse:
         answer: ingest_pb2.StreamResponse = await self._connection.answer(self._call.read(), CALL_TIMEOUT_S)
         return answer
+
+
+def _cut(entries: Sequence[ingest_pb2.Entry]) -> Iterator[list[ingest_pb2.Entry]]:
+    """Cut entries to messages."""
+    some: list[ingest_pb2.Entry] = []
+    free = MESSAGE_BYTES_MAX
+    for entry in entries:
+        free -= entry.ByteSize()
+        if some and free < 0:
+            yield some
+            some, free = [], MESSAGE_BYTES_MAX - entry.ByteSize()
+        some.append(entry)
+    if some:
+        yield some
 
 
 def entries(

@@ -60,7 +60,7 @@ def known_points(reads: Reads, run_id: str) -> KnownPoints:
     """Read what a run has here.
 
     Raises:
-        StepwellException: as `Connection.stream`; RESOURCE_EXHAUSTED when it has more than KNOWN_POINTS_MAX.
+        StepwellException: as `Connection.stream`; INVALID_STATE when it has more than KNOWN_POINTS_MAX.
     """
     latest = reads.latest([run_id], [])
     count = int(latest.counts.sum())
@@ -68,7 +68,7 @@ def known_points(reads: Reads, run_id: str) -> KnownPoints:
         raise StepwellException(
             f"Run {run_id} has {count:,} points here, and an import compares what it brings with at most "
             f"{KNOWN_POINTS_MAX:,}. Import into a server that does not have this run.",
-            "RESOURCE_EXHAUSTED",
+            "INVALID_STATE",
         )
     names = [(run_id, key) for key in latest.keys]
     parts = [names[start : start + SERIES_AT_ONCE] for start in range(0, len(names), SERIES_AT_ONCE)]

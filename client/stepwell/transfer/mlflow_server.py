@@ -3,30 +3,37 @@
 MLflow keeps the infinities as plus or minus 1.7976931348623157e308, which are taken for infinities again.
 """
 
-import base64
-import http.client
-import json
-import math
-import shutil
-import sys
 import urllib.parse
-import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from stepwell import settings
+from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import ServerArtifacts
-from stepwell.transfer.sources import ImportedExperiment, ImportedRun, PointColumns, columns
+from stepwell.transfer.left import Left
+from stepwell.transfer.mlflow_calls import MlflowCalls
+from stepwell.transfer.mlflow_sqlite import registered_model
+from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.sources import (
+    ImportedExperiment,
+    ImportedRun,
+    PointColumns,
+    SourceError,
+    as_run_id,
+    columns,
+)
 
 # Points that go on together: 20 MB as Python objects.
 ROWS_AT_ONCE = 100_000
 # What MLflow's server gives at once.
 RUNS_PAGE = 1_000
 POINTS_PAGE = 25_000
-HTTP_TIMEOUT_S = 120.0
+MODELS_PAGE = 100
+# What is wrong where an answer has not the form that MLflow's have.
+_NO_ANSWER_OF_MLFLOW = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class MlflowServer:
@@ -34,113 +41,152 @@ class MlflowServer:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
+        self._calls = MlflowCalls(uri)
+        self._found: list[tuple[str, str]] = []  # ids and names of experiments
+        self.left = Left()
 
     def experiments(self) -> Iterator[ImportedExperiment]:
         """See `Source`."""
-        for experiment in self._experiments():
-            tags = {tag["key"]: tag["value"] for tag in experiment.get("tags", ())}
-            yield ImportedExperiment(experiment["name"], tags)
-
-    def _experiments(self) -> Iterator[Any]:
-        return self._pages("experiments/search", {"max_results": RUNS_PAGE}, "experiments")
+        try:
+            for one in self._pages("experiments/search", {"max_results": RUNS_PAGE}, "experiments"):
+                self._found.append((one["experiment_id"], one["name"]))
+                yield ImportedExperiment(one["name"], _pairs(one.get("tags")))
+        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+            raise StepwellException(
+                f"{self._uri} does not tell its experiments: {_reason(failure)}. Is it a server of MLflow?",
+                "TEMPORARILY_UNAVAILABLE",
+            ) from None
 
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
-        for experiment in self._experiments():
-            request = {"experiment_ids": [experiment["experiment_id"]], "max_results": RUNS_PAGE}
-            for run in self._pages("runs/search", request, "runs"):
-                yield self._run(run["info"], run.get("data", {}), experiment["name"])
+        for experiment_id, name in self._found:
+            request = {"experiment_ids": [experiment_id], "max_results": RUNS_PAGE}
+            found = self._pages("runs/search", request, "runs")
+            while True:
+                try:
+                    run = next(found, None)
+                except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+                    self.left.add(f"experiment {name!r}, what is left of its runs: {_reason(failure)}")
+                    break
+                if run is None:
+                    break
+                try:
+                    imported = self._run(run, name)
+                except _NO_ANSWER_OF_MLFLOW as failure:
+                    self.left.add(f"a run of experiment {name!r} is not as MLflow's are: {_reason(failure)}")
+                else:
+                    yield imported
 
-    def _run(self, info: Mapping[str, Any], data: Mapping[str, Any], experiment: str) -> ImportedRun:
-        keys = sorted(metric["key"] for metric in data.get("metrics", ()))
+    def _run(self, run: Mapping[str, Any], experiment: str) -> ImportedRun:
+        info, data = run["info"], run.get("data", {})
+        run_id = str(info["run_id"])
+        own = as_run_id(run_id)
+
+        def tell(problem: str) -> None:
+            self.left.add(f"run {run_id}: {problem}")
+
+        end_time_ms = time_of("end_time", info.get("end_time") or None, tell)
         return ImportedRun(
-            source_id=info["run_id"],
+            source_id=own or f"mlflow {self._uri} {run_id}",
+            known_as=() if own else (run_id,),
             experiment=experiment,
-            name=info.get("run_name", ""),
-            status=info["status"],
-            start_time_ms=int(info.get("start_time", 0)),
-            end_time_ms=int(info["end_time"]) if info.get("end_time") else None,
-            points=lambda: self._points(info["run_id"], keys),
-            user=info.get("user_id", ""),
-            params={param["key"]: param["value"] for param in data.get("params", ())},
-            tags={tag["key"]: tag["value"] for tag in data.get("tags", ())},
+            name=str(info.get("run_name", "")),
+            status=status_of(info.get("status"), end_time_ms, tell),
+            start_time_ms=time_of("start_time", info.get("start_time"), tell) or 0,
+            end_time_ms=end_time_ms,
+            points=partial(
+                self._points, run_id, sorted({metric["key"] for metric in data.get("metrics", ())})
+            ),
+            user=str(info.get("user_id", "")),
+            params=_pairs(data.get("params")),
+            tags=_pairs(data.get("tags")),
+            inputs=[_input(one) for one in run.get("inputs", {}).get("dataset_inputs", ())],
             artifacts=ServerArtifacts(
-                info["run_id"],
-                lambda request: self._call(f"artifacts/list?{urllib.parse.urlencode(request)}", None),
-                lambda path, file: self._fetch(info["run_id"], path, file),
+                run_id,
+                lambda request: self._calls.ask(f"artifacts/list?{urllib.parse.urlencode(request)}"),
+                partial(self._calls.fetch, run_id),
+                self.left,
             ),
         )
 
     def _points(self, run_id: str, keys: list[str]) -> Iterator[PointColumns]:
-        """In order of (timestamp, key, step, value), as from the database, so that new points come last."""
-        rows = [
-            (key, int(point.get("step", 0)), int(point["timestamp"]), restored(float(point["value"])))
-            for key in keys
-            for point in self._history(run_id, key)
-        ]
-        rows.sort(key=lambda row: (row[2], row[0], row[1], math.isnan(row[3]), row[3]))
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            yield columns(rows[start : start + ROWS_AT_ONCE])
+        for key in keys:
+            points = self._history(run_id, key)
+            more = True
+            while more:
+                rows: list[tuple[str, int, int, float]] = []
+                try:
+                    rows.extend(islice(points, ROWS_AT_ONCE))
+                except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+                    self.left.add(f"run {run_id}, points of metric {key!r}: {_reason(failure)}")
+                more = len(rows) == ROWS_AT_ONCE
+                if rows:  # also what came before a failure
+                    yield columns(rows)
 
-    def _history(self, run_id: str, key: str) -> Iterator[Mapping[str, Any]]:
+    def _history(self, run_id: str, key: str) -> Iterator[tuple[str, int, int, float]]:
         request = {"run_id": run_id, "metric_key": key, "max_results": POINTS_PAGE}
-        token = ""
-        while True:
-            query = urllib.parse.urlencode({**request, **({"page_token": token} if token else {})})
-            answer = self._call(f"metrics/get-history?{query}", None)
-            yield from answer.get("metrics", ())
-            token = answer.get("next_page_token", "")
-            if not token:
-                return
+        for one in self._pages("metrics/get-history", request, "metrics", by_query=True):
+            yield point(key, one.get("step", 0), one["timestamp"], one["value"])
 
-    def _pages(self, path: str, request: Mapping[str, Any], name: str) -> Iterator[Any]:
+    def _pages(
+        self, path: str, request: Mapping[str, Any], name: str, *, by_query: bool = False
+    ) -> Iterator[Any]:
         token = ""
         while True:
-            answer = self._call(path, {**request, **({"page_token": token} if token else {})})
+            asked = {**request, **({"page_token": token} if token else {})}
+            answer = (
+                self._calls.ask(f"{path}?{urllib.parse.urlencode(asked)}")
+                if by_query
+                else self._calls.ask(path, asked)
+            )
             yield from answer.get(name, ())
-            token = answer.get("next_page_token", "")
+            last, token = token, answer.get("next_page_token", "")
             if not token:
                 return
+            if token == last:
+                raise SourceError(f"its pages of {path} have no end")
 
-    def _call(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        with self._opened(f"api/2.0/mlflow/{path}", data) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-
-    def _fetch(self, run_id: str, path: str, file: Path) -> None:
-        """Fetch an artifact by the address from which MLflow's pages download it."""
-        query = urllib.parse.urlencode({"path": path, "run_uuid": run_id})
-        with self._opened(f"get-artifact?{query}", None) as answer, file.open("wb") as target:
-            shutil.copyfileobj(answer, target)
-
-    @contextmanager
-    def _opened(self, path: str, data: bytes | None) -> Iterator[Any]:
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            f"{self._uri}/{path}", data=data, headers={"Content-Type": "application/json", **_authorization()}
-        )
+    def not_taken(self) -> Iterator[str]:
+        """See `Source`: models, which Stepwell does not keep yet. Older servers, and others, have none."""
         try:
-            with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
-                yield answer
-        except (OSError, http.client.HTTPException) as failure:
-            raise StepwellException(
-                f"MLflow's server {self._uri} did not answer {path.partition('?')[0]}: {failure}.",
-                "TEMPORARILY_UNAVAILABLE",
-            ) from None
+            ids = [experiment_id for experiment_id, _ in self._found]
+            request = {"experiment_ids": ids, "max_results": MODELS_PAGE // 2}
+            for model in self._pages("logged-models/search", request, "models") if ids else ():
+                info = model["info"]
+                yield f"logged model {info['model_id']} ({info.get('name', '')}): models are not imported yet"
+        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+            self._tell_of_models("logged models", failure)
+        try:
+            yield from self._registered_models()
+        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+            self._tell_of_models("registered models", failure)
+
+    def _registered_models(self) -> Iterator[str]:
+        request = {"max_results": MODELS_PAGE}
+        versions: dict[str, list[str]] = defaultdict(list)
+        for one in self._pages("model-versions/search", request, "model_versions", by_query=True):
+            versions[one["name"]].append(str(one["version"]))
+        for model in self._pages("registered-models/search", request, "registered_models", by_query=True):
+            aliases = {one["alias"]: one["version"] for one in model.get("aliases", ())}
+            yield registered_model(model["name"], sorted(versions[model["name"]]), aliases)
+
+    def _tell_of_models(self, what: str, failure: Exception) -> None:
+        if not isinstance(failure, SourceError) or not self._calls.is_unknown(failure):
+            self.left.add(f"which {what} there are: {_reason(failure)}")
 
 
-def _authorization() -> dict[str, str]:
-    """Return the header that says who asks, from the variables that MLflow's client reads."""
-    name, password, token = settings.mlflow_credentials()
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    if name:
-        return {"Authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}
-    return {}
+def _pairs(found: Any) -> dict[str, str]:
+    return {str(pair["key"]): str(pair.get("value", "")) for pair in found or ()}
 
 
-def restored(value: float | None) -> float:
-    """Return a value as it was logged; None is NaN, and the largest numbers are the infinities."""
-    if value is None:
-        return math.nan
-    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
+def _input(found: Mapping[str, Any]) -> DatasetInput:
+    data = found["dataset"]
+    fields = [str(data.get(name, "")) for name in ("name", "digest", "source_type", "source")]
+    large = [data.get("schema") or None, data.get("profile") or None]
+    return DatasetInput(
+        Dataset(*fields, *large), [InputTag(key, value) for key, value in _pairs(found.get("tags")).items()]
+    )
+
+
+def _reason(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, SourceError) else f"{type(failure).__name__} {failure}"

@@ -1,22 +1,36 @@
 """What an export wrote (see `exporting`), as a source of an import."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stepwell import extras
+from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import invalid
 from stepwell.transfer.artifact_sources import folder_artifacts
-from stepwell.transfer.sources import ImportedExperiment, ImportedRun, PointColumns
+from stepwell.transfer.left import Left
+from stepwell.transfer.mlflow_values import status_of, time_of
+from stepwell.transfer.reach import Reach
+from stepwell.transfer.sources import (
+    ImportedExperiment,
+    ImportedRun,
+    PointColumns,
+    SourceError,
+    as_run_id,
+)
+
+# What a file raises that is damaged (pyarrow's errors are among these), or that is none of an export.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError)
 
 
 class ParquetFolder:
     """The folder of an export. Points come in the order of the files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, outside: Sequence[Path] = ()) -> None:
         self._parquet = extras.load("pyarrow.parquet", "Importing an export", "export")
         self._dataset = extras.load("pyarrow.dataset", "Importing an export", "export")
         if not (folder / "runs.parquet").is_file():
@@ -24,52 +38,111 @@ class ParquetFolder:
                 f"{str(folder)!r} is no export of Stepwell, or it was not finished: it has no runs.parquet."
             )
         self._folder = folder
+        self._reach = Reach([folder, *outside])
+        self.left = Left()
 
     def experiments(self) -> Iterator[ImportedExperiment]:
         """See `Source`."""
-        file = self._folder / "experiments.parquet"
-        if not file.is_file():  # of the first versions
-            names = self._parquet.read_table(self._folder / "runs.parquet", columns=["experiment"])
-            yield from map(ImportedExperiment, dict.fromkeys(names.column(0).to_pylist()))
+        if not (self._folder / "experiments.parquet").exists():  # of the first versions
+            yield from map(ImportedExperiment, dict.fromkeys(row["experiment"] for row in self._rows("runs")))
             return
-        for row in self._parquet.read_table(file).to_pylist():
-            yield ImportedExperiment(row["name"], json.loads(row["tags"]))
+        for row in self._rows("experiments", "name", "tags"):
+            yield ImportedExperiment(row["name"], _tags(row["tags"]))
 
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
-        params, tags = self._by_run("params"), self._by_run("tags")
-        for row in self._parquet.read_table(self._folder / "runs.parquet").to_pylist():
+        params, tags, inputs = self._texts("params"), self._texts("tags"), self._inputs()
+        for row in self._rows("runs", "run_id", "experiment", "status", "start_time"):
+            run_id = as_run_id(str(row["run_id"]))
+            if run_id is None:
+                self.left.add(f"run {str(row['run_id'])[:60]!r}: its id is none of Stepwell's")
+                continue
+            tell = partial(_tell, self.left, run_id)
+            end_time_ms = time_of("end_time", row.get("end_time"), tell)
             yield ImportedRun(
-                source_id=row["run_id"],
-                experiment=row["experiment"],
-                name=row["name"],
-                status=row["status"],
-                start_time_ms=row["start_time"],
-                end_time_ms=row["end_time"],
-                points=lambda run_id=row["run_id"]: self._points(run_id),  # type: ignore[misc]
-                user=row["user"],
+                source_id=run_id,
+                experiment=str(row["experiment"]),
+                name=str(row.get("name") or ""),
+                status=status_of(row["status"], end_time_ms, tell),
+                start_time_ms=time_of("start_time", row["start_time"], tell) or 0,
+                end_time_ms=end_time_ms,
+                points=partial(self._points, row["run_id"]),
+                user=str(row.get("user") or ""),
                 params=params.get(row["run_id"], {}),
                 tags=tags.get(row["run_id"], {}),
-                artifacts=folder_artifacts(self._folder / "artifacts" / row["run_id"]),
+                inputs=inputs.get(row["run_id"], ()),
+                artifacts=folder_artifacts(
+                    self._folder / "artifacts" / run_id, self._reach, self.left, f"run {run_id}"
+                ),
             )
 
-    def _by_run(self, name: str) -> dict[str, dict[str, str]]:
+    def not_taken(self) -> Iterator[str]:
+        """See `Source`."""
+        return iter(())
+
+    def _rows(self, name: str, *columns: str) -> list[dict[str, Any]]:
+        """Return the rows of a file, which have at least these columns; none when it is damaged, which is told."""
+        path = self._folder / f"{name}.parquet"
+        try:
+            rows: list[dict[str, Any]] = self._parquet.read_table(self._reach.check(path)).to_pylist()
+            missing = set(columns) - set(rows[0]) if rows else set()
+            if missing:
+                raise KeyError(f"the columns {', '.join(sorted(missing))}")
+        except SourceError as failure:
+            self.left.add(str(failure))
+        except _DAMAGED as failure:
+            self.left.add(f"{path} cannot be read: {failure}")
+        else:
+            return rows
+        return []
+
+    def _texts(self, name: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for row in self._parquet.read_table(self._folder / f"{name}.parquet").to_pylist():
-            found.setdefault(row["run_id"], {})[row["key"]] = row["value"]
+        for row in self._rows(name, "run_id", "key", "value"):
+            found.setdefault(row["run_id"], {})[str(row["key"])] = str(row["value"])
+        return found
+
+    def _inputs(self) -> Mapping[str, Sequence[DatasetInput]]:
+        found: dict[str, list[DatasetInput]] = {}
+        if not (self._folder / "inputs.parquet").exists():  # of the first versions
+            return found
+        fields = ("name", "digest", "source_type", "source", "schema", "profile")
+        for row in self._rows("inputs", "run_id", *fields, "tags"):
+            tags = [InputTag(key, value) for key, value in _tags(row["tags"]).items()]
+            named, large = fields[:4], fields[4:]
+            dataset = Dataset(
+                *(str(row[field] or "") for field in named),
+                *(None if row[field] is None else str(row[field]) for field in large),
+            )
+            found.setdefault(row["run_id"], []).append(DatasetInput(dataset, tags))
         return found
 
     def _points(self, run_id: str) -> Iterator[PointColumns]:
-        files = sorted(map(str, (self._folder / "points").glob("*.parquet")))
-        if not files:
-            return
         of_run = self._dataset.field("run_id").cast("string") == run_id
-        scanner = self._dataset.dataset(files, format="parquet").scanner(
-            columns=["key", "step", "timestamp", "value"], filter=of_run, use_threads=False
-        )
-        for batch in scanner.to_batches():
-            if batch.num_rows:
-                yield _columns(batch)
+        for path in sorted((self._folder / "points").glob("*.parquet")):
+            try:
+                scanner = self._dataset.dataset(str(self._reach.check(path)), format="parquet").scanner(
+                    columns=["key", "step", "timestamp", "value"], filter=of_run, use_threads=False
+                )
+                for batch in scanner.to_batches():
+                    if batch.num_rows:
+                        yield _columns(batch)
+            except SourceError as failure:
+                self.left.add(str(failure))
+            except _DAMAGED as failure:
+                self.left.add(f"run {run_id}: points in {path} cannot be read: {failure}")
+
+
+def _tell(left: Left, run_id: str, problem: str) -> None:
+    left.add(f"run {run_id}: {problem}")
+
+
+def _tags(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        found = {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _columns(batch: Any) -> PointColumns:
@@ -82,7 +155,7 @@ def _columns(batch: Any) -> PointColumns:
     return PointColumns(
         keys=[names[place] for place in places[starts].tolist()],
         counts=np.diff(np.append(starts, len(places))).tolist(),
-        steps=batch.column("step").to_numpy(),
-        timestamps=batch.column("timestamp").to_numpy(),
-        values=batch.column("value").to_numpy(),
+        steps=batch.column("step").to_numpy().astype(np.int64),
+        timestamps=batch.column("timestamp").to_numpy().astype(np.int64),
+        values=batch.column("value").to_numpy().astype(np.float64),
     )

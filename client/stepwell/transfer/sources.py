@@ -1,5 +1,6 @@
 """What an import brings: runs with all that they logged, from wherever they are."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -9,7 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell.entities import DatasetInput
 from stepwell.files.local import LocalFile
+from stepwell.transfer.left import Left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +37,8 @@ class PointColumns:
 ArtifactFiles = Callable[[Mapping[str, int]], Iterator[Sequence[LocalFile]]]
 
 
-class ArtifactsOutOfReachError(Exception):
-    """The artifacts of a run are where this process cannot read them; the message says where."""
+class SourceError(Exception):
+    """Something of a source cannot be had; the message says what, where and why. The rest can."""
 
 
 def no_artifacts(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
@@ -55,8 +58,10 @@ class ImportedExperiment:
 class ImportedRun:
     """A run of a source.
 
-    `source_id` names it there and never changes. `points` yields its points, in any order; those of neighbouring steps
-    or times had better come together. `artifacts` may raise ArtifactsOutOfReachError.
+    `source_id` says where it really comes from, and never changes: two runs that are not the same never have the same
+    one, whatever they are called. `known_as` are those that earlier versions gave it, which others may have, too.
+    `points` yields its points, in any order; those of neighbouring steps or times had better come together. `points`
+    and `artifacts` may raise SourceError; what they pass over goes to the source's `left`.
     """
 
     source_id: str
@@ -69,11 +74,15 @@ class ImportedRun:
     user: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[DatasetInput] = ()
     artifacts: ArtifactFiles = no_artifacts
+    known_as: Sequence[str] = ()
 
 
 class Source(Protocol):
-    """Where runs come from."""
+    """Where runs come from; `left` is what could not be read so far."""
+
+    left: Left
 
     def experiments(self) -> Iterator[ImportedExperiment]:
         """Yield the experiments, also those without runs."""
@@ -82,6 +91,18 @@ class Source(Protocol):
     def runs(self) -> Iterator[ImportedRun]:
         """Yield the runs."""
         ...
+
+    def not_taken(self) -> Iterator[str]:
+        """Yield, one by one, what the source has that Stepwell has no place for."""
+        ...
+
+
+def as_run_id(source_id: str) -> str | None:
+    """Return an id of a source as one of ours, 32 hexadecimal digits; None when it is no UUID."""
+    try:
+        return uuid.UUID(hex=source_id).hex
+    except ValueError:
+        return None
 
 
 def columns(rows: Sequence[tuple[str, int, int, float]]) -> PointColumns:

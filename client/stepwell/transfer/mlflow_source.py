@@ -1,0 +1,67 @@
+"""Which kind of MLflow's stores is at a place."""
+
+import sqlite3
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+
+from stepwell.errors import invalid
+from stepwell.transfer.mlflow_folder import MlflowFolder
+from stepwell.transfer.mlflow_server import MlflowServer
+from stepwell.transfer.mlflow_sqlite import MlflowSqlite, connected
+from stepwell.transfer.reach import Reach
+from stepwell.transfer.sources import Source
+
+# Where MLflow keeps artifacts unless it is told otherwise: beside its database.
+FOLDERS_BESIDE = ("mlruns", "mlartifacts")
+
+
+def mlflow_source(location: str, artifacts: Path | None = None, outside: Sequence[Path] = ()) -> Source:
+    """Return the source at a place: http(s)://server, sqlite:///file, a .db file, or a folder.
+
+    Args:
+        location: the place.
+        artifacts: the folder behind a server's mlflow-artifacts:/ (its --artifacts-destination).
+        outside: what may be read beside a folder and what lies below it, or beside a database and the folders mlruns
+            and mlartifacts next to it.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when there is nothing that MLflow made.
+    """
+    if location.startswith(("http://", "https://")):
+        return MlflowServer(location.rstrip("/"))
+    path = _path(location)
+    allowed = [*outside, *([artifacts] if artifacts is not None else [])]
+    if path.is_file() and _is_database(path):
+        beside = [path.absolute().parent / name for name in FOLDERS_BESIDE]
+        return MlflowSqlite(path, artifacts, Reach([*beside, *allowed]))
+    if path.is_dir() and any(path.glob("*/meta.yaml")):
+        return MlflowFolder(path, artifacts, Reach([path, *allowed]))
+    raise invalid(
+        f"There is no MLflow store at {location!r}: name a .db file, an mlruns folder or an http:// server"
+        " (also for other databases)."
+    )
+
+
+def _path(location: str) -> Path:
+    """Return the path of an address; %20 in it is a space, unless there is a file of just this name."""
+    text = location
+    for start in ("sqlite:///", "file://localhost/", "file://"):
+        if location.startswith(start):
+            text = location.removeprefix(start)
+            text = f"/{text}" if start.endswith("localhost/") else text
+            break
+    else:
+        return Path(location)
+    plain = Path(text)
+    return plain if plain.exists() else Path(urllib.parse.unquote(text.partition("?")[0]))
+
+
+def _is_database(path: Path) -> bool:
+    """Tell whether MLflow's tables are in a file."""
+    try:
+        with connected(path) as database:
+            tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('experiments', 'runs', 'metrics')"
+            return bool(database.execute(tables).fetchone() == (3,))
+    except sqlite3.Error:
+        return False

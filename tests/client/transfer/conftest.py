@@ -1,0 +1,15 @@
+"""What tests of imports and exports share."""
+
+import pytest
+
+from stepwell import StepwellClient
+from stepwell.transfer import bulk
+from tests.harness.processes import ServerProcess
+
+
+@pytest.fixture
+def client(server_process: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> StepwellClient:
+    """A client of a server of the test's own, to which is imported."""
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", server_process.tracking_uri)
+    monkeypatch.setattr(bulk, "MESSAGE_POINTS_MAX", 7)
+    return StepwellClient()

@@ -1,0 +1,208 @@
+"""Imports of MLflow's server, which may stumble."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from stepwell import StepwellClient
+from stepwell.transfer import mlflow_calls
+from tests.harness.transfers import artifacts_of, imported, points_of, run_import
+
+
+class MlflowStub:
+    """Answers as MLflow's server does, with runs of one metric, in pages; `failing` says what it answers with 500."""
+
+    def __init__(self) -> None:
+        self.ids = [uuid.uuid4().hex for _ in range(3)]
+        self.failing: Callable[[str], bool] = lambda _: False
+        self.runs = [self._run(run_id, number) for number, run_id in enumerate(self.ids)]
+        self.asked: list[str] = []
+
+    def _run(self, run_id: str, number: int) -> dict[str, Any]:
+        info = {"run_id": run_id, "run_name": f"remote {number}", "status": "FINISHED", "start_time": "10"}
+        data = {
+            "metrics": [{"key": "acc"}, {"key": "loss"}],
+            "params": [{"key": "lr", "value": "1"}],
+            "tags": [],
+        }
+        toy = {"name": "toy", "digest": "d", "source_type": "local", "source": "{}"}
+        inputs = [{"dataset": toy, "tags": [{"key": "mlflow.data.context", "value": "training"}]}]
+        return {"info": {**info, "user_id": "ada"}, "data": data, "inputs": {"dataset_inputs": inputs}}
+
+    def answer(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> object:
+        token = query.get("page_token", [""])[0] or body.get("page_token", "")
+        history = [
+            {"key": "loss", "value": step / 3, "timestamp": str(100 + step), "step": str(step)}
+            for step in range(5)
+        ]
+        match path.removeprefix("/api/2.0/mlflow/"):
+            case "experiments/search":
+                return {"experiments": [{"experiment_id": "3", "name": "birds"}]}
+            case "runs/search":
+                return (
+                    {"runs": self.runs[2:]} if token else {"runs": self.runs[:2], "next_page_token": "more"}
+                )
+            case "metrics/get-history":
+                return (
+                    {"metrics": history[3:]} if token else {"metrics": history[:3], "next_page_token": "more"}
+                )
+            case "artifacts/list":
+                folder = query.get("path", [""])[0]
+                if folder:
+                    return {"files": [{"path": "model/a.txt", "is_dir": False, "file_size": "7"}]}
+                bad = [{"path": path, "is_dir": False, "file_size": "1"} for path in ("c:d", "../../x")]
+                return {"files": [{"path": "model", "is_dir": True}, {"path": "", "is_dir": True}, *bad]}
+            case "logged-models/search":
+                return {"models": [{"info": {"model_id": "m-1", "name": "logged"}}]}
+            case "model-versions/search":
+                return {"model_versions": [{"name": "churn", "version": "2"}]}
+            case "registered-models/search":
+                aliases = [{"alias": "champion", "version": "2"}]
+                return {"registered_models": [{"name": "churn", "aliases": aliases}]}
+        return None
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, MlflowStub]]:
+    """A server of MLflow that knows Ada, and its address."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    monkeypatch.setattr(mlflow_calls, "PAUSE_S", 0.0)
+    mlflow = MlflowStub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.handle_call(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def do_GET(self) -> None:
+            self.handle_call({})
+
+        def handle_call(self, body: dict[str, Any]) -> None:
+            assert self.headers["Authorization"] == "Basic YWRhOnNlY3JldA=="  # ada:secret
+            mlflow.asked.append(self.path)
+            parts = urlsplit(self.path)
+            if mlflow.failing(self.path):
+                return self.send(500, b"oh dear")
+            if parts.path == "/get-artifact":
+                return self.send(200, b"weights")
+            found = mlflow.answer(parts.path, parse_qs(parts.query), body)
+            return self.send(404 if found is None else 200, json.dumps(found).encode())
+
+        def send(self, code: int, body: bytes) -> None:
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", mlflow
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+POINTS = [(step, 100 + step, step / 3) for step in range(5)]
+# Two artifacts of each run that no artifact can be called, a logged and a registered model.
+ALWAYS_LEFT = 3 * 2 + 2
+
+
+def test_a_server_of_mlflow(client: StepwellClient, stub: tuple[str, MlflowStub], tmp_path: Path) -> None:
+    location, mlflow = stub
+    report = imported("mlflow", location)
+    assert (report["runs"], report["points"], report["artifacts"], report["data_sets"]) == (3, 30, 3, 3)
+    assert (report["rejected"], len(report["reasons"])) == (ALWAYS_LEFT, ALWAYS_LEFT)
+    assert report["reasons"][-2:] == [
+        "logged model m-1 (logged): models are not imported yet",
+        "registered model 'churn' (versions 2, alias champion is version 2): models are not imported yet",
+    ]
+    again = imported("mlflow", location)
+    assert (again["runs"], again["points"], again["artifacts"], again["data_sets"]) == (3, 0, 0, 0)
+    for run_id in mlflow.ids:
+        assert artifacts_of(client, run_id, tmp_path / "back") == {"model/a.txt": "weights"}
+        assert points_of(run_id, "loss") == POINTS
+        run = client.get_run(run_id)
+        assert (run.info.status, run.data.params) == ("FINISHED", {"lr": "1"})
+        assert [it.dataset.name for it in run.inputs.dataset_inputs] == ["toy"]
+
+
+def test_a_server_that_stumbles_once_at_every_call(
+    client: StepwellClient, stub: tuple[str, MlflowStub]
+) -> None:
+    location, mlflow = stub
+    met: set[str] = set()
+
+    def fails_once(path: str) -> bool:
+        fresh = path not in met
+        met.add(path)
+        return fresh
+
+    mlflow.failing = fails_once
+    report = imported("mlflow", location)
+    assert (report["runs"], report["points"], report["artifacts"]) == (3, 30, 3)
+    assert report["rejected"] == ALWAYS_LEFT
+
+
+@pytest.mark.parametrize(
+    ("failing", "runs", "points", "artifacts", "said"),
+    [
+        ("get-history?run_id={run}&metric_key=loss", 3, 25, 3, "points of metric 'loss'"),
+        ("page_token=more", 3, 18, 3, "points of metric 'acc'"),
+        ("artifacts/list?run_id={run}", 3, 30, 2, "artifacts in 'its root'"),
+        ("get-artifact?path=model%2Fa.txt&run_uuid={run}", 3, 30, 2, "artifact 'model/a.txt'"),
+        ("logged-models/search", 3, 30, 3, "which logged models there are"),
+        ("model-versions", 3, 30, 3, "which registered models there are"),
+        ("runs/search", 0, 0, 0, "experiment 'birds', what is left of its runs"),
+    ],
+)
+def test_a_call_that_never_answers_keeps_nothing_else_back(
+    client: StepwellClient,
+    stub: tuple[str, MlflowStub],
+    failing: str,
+    runs: int,
+    points: int,
+    artifacts: int,
+    said: str,
+) -> None:
+    location, mlflow = stub
+    mlflow.failing = lambda path: failing.format(run=mlflow.ids[1]) in path
+    report = imported("mlflow", location)
+    assert (report["runs"], report["points"], report["artifacts"]) == (runs, points, artifacts)
+    assert any(said in reason and "500" in reason for reason in report["reasons"]), report
+    found = client.search_runs(None)
+    assert len(found) == runs
+    assert all(run.info.status == "FINISHED" for run in found)
+
+
+def test_answers_that_are_none_of_mlflows(client: StepwellClient, stub: tuple[str, MlflowStub]) -> None:
+    location, mlflow = stub
+    mlflow.runs[1] = {"info": {"run_name": "without an id"}}
+    mlflow.runs[2]["info"].update(status="ODD", start_time="soon")
+    report = imported("mlflow", location)
+    assert report["runs"] == 2
+    said = " ".join(report["reasons"])
+    for part in (
+        "a run of experiment 'birds' is not as MLflow's are",
+        "no status 'ODD'",
+        "start_time is no time",
+    ):
+        assert part in said
+    assert client.get_run(mlflow.ids[2]).info.status == "FAILED"
+
+
+def test_a_server_that_is_none(client: StepwellClient, stub: tuple[str, MlflowStub]) -> None:
+    location, mlflow = stub
+    mlflow.failing = lambda path: "experiments" in path
+    assert "Is it a server of MLflow?" in run_import("mlflow", location, left=True)
+    assert "did not answer" in run_import("mlflow", "http://127.0.0.1:9", left=True)
