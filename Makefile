@@ -4,7 +4,7 @@ BIN := .venv/bin
 NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page page-tools help install serve dist test check format chaos bench compare compare-log-calls protos clean
+.PHONY: page page-tools help install serve serving dist test check format chaos bench compare compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -14,15 +14,27 @@ install: .venv/installed  ## make .venv with everything that development needs
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $@
+	touch $@ .venv/serving
+
+# What serving needs, and no more; says what it does, because it takes half a minute the first time.
+.venv/serving: pyproject.toml
+	@if test .venv/installed -nt pyproject.toml; then touch $@; else $(MAKE) --no-print-directory serving; fi
+
+serving:
+	@test -x $(BIN)/pip || { echo "Making .venv, once ..."; $(PYTHON) -m venv .venv; }
+	@echo "Installing the server into .venv ..."
+	@{ PYTHONUNBUFFERED=1 $(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[server]' 2>&1; \
+	  echo $$? > .venv/status; } | tee .venv/install.log | awk '/^Collecting/ { sub(/[<>=!;(].*/, "", $$2); print "  " $$2; fflush() }'
+	@test "$$(cat .venv/status)" = 0 || { cat .venv/install.log; exit 1; }
+	@touch .venv/serving
 
 .venv-protos/installed: protos/requirements.txt
 	$(PYTHON) -m venv .venv-protos
 	.venv-protos/bin/pip install --quiet --disable-pip-version-check -r protos/requirements.txt
 	touch $@
 
-serve: .venv/installed  ## start a server on the embedded PostgreSQL and print its tracking URI
-	$(BIN)/stepwell server
+serve: .venv/serving  ## start a server on the embedded PostgreSQL and print its address
+	@$(BIN)/stepwell server
 
 dist: .venv/installed  ## build the wheel, which pip can install anywhere
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

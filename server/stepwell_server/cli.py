@@ -1,7 +1,6 @@
 """The command `stepwell server`."""
 
 import asyncio
-import re
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ import structlog
 
 from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, artifact_locations, running_server
+from stepwell_server.commands import server_options
 from stepwell_server.commands.options import Folder
 from stepwell_server.config import Config, is_loopback, without_password
 from stepwell_server.errors import StepwellError
@@ -17,25 +17,6 @@ from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.workers import running_workers
 
 log = structlog.get_logger(__name__)
-
-
-def separated(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
-    """Return what stands between commas."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def prefix(context: click.Context, parameter: click.Parameter, text: str | None) -> str:
-    """Return a path that begins with a slash and does not end with one; "" for none."""
-    if text and not re.fullmatch(r"(/[\w.~-]+)+/?", text):
-        raise click.BadParameter(f"{text!r} has to be a path like /stepwell")
-    return (text or "").rstrip("/")
-
-
-def host_with_port(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
-    """Return HOST:PORT."""
-    if text and not re.fullmatch(r"([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
-        raise click.BadParameter(f"{text!r} has to be HOST:PORT, like tracker.example.org:50051")
-    return text or None
 
 
 @click.command(context_settings={"show_default": True})
@@ -47,10 +28,54 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
 )
 @click.option(
     "--port",
+    "--grpc-port",
     envvar="STEPWELL_PORT",
     default=defaults.PORT_DEFAULT,
     type=click.IntRange(0, 65_535),
-    help="TCP port; 0 takes any free one.",
+    help="TCP port of gRPC; 0 takes any free one.",
+)
+@click.option(
+    "--http-port",
+    "-p",
+    envvar="STEPWELL_HTTP_PORT",
+    default=defaults.HTTP_PORT_DEFAULT,
+    type=click.IntRange(0, 65_535),
+    help="TCP port of the one address that people use; 0 takes any free one.",
+)
+@click.option(
+    "--http-host",
+    envvar="STEPWELL_HTTP_HOST",
+    help="Name or address that HTTP listens on.  [default: that of --host]",
+)
+@click.option("--no-http", envvar="STEPWELL_NO_HTTP", is_flag=True, help="Serve gRPC alone.")
+@click.option(
+    "--advertise-grpc",
+    envvar="STEPWELL_ADVERTISE_GRPC",
+    metavar="HOST:PORT",
+    callback=server_options.host_with_port,
+    help="Where clients that know the HTTP address find gRPC; for proxies and containers.",
+)
+@click.option(
+    "--allowed-hosts",
+    envvar="STEPWELL_ALLOWED_HOSTS",
+    metavar="NAMES",
+    callback=server_options.separated,
+    help="Further names of this server, separated by commas; *.example.org for all below, * for any.",
+)
+@click.option(
+    "--allowed-origins",
+    "--cors-allowed-origins",
+    envvar="STEPWELL_ALLOWED_ORIGINS",
+    metavar="ORIGINS",
+    callback=server_options.separated,
+    help="Pages of other servers that may call this one, like https://notebooks.example.org, separated by commas.",
+)
+@click.option(
+    "--static-prefix",
+    envvar="STEPWELL_STATIC_PREFIX",
+    metavar="/PATH",
+    callback=server_options.prefix,
+    help="Path below which everything is served over HTTP, for a proxy that passes it on.",
 )
 @click.option(
     "--data",
@@ -61,14 +86,19 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
 )
 @click.option(
     "--store",
+    "--backend-store-uri",
     envvar="STEPWELL_STORE",
     metavar="URL",
+    callback=server_options.store_url,
     help="postgresql://user:password@host/database of your own PostgreSQL, version 14 or later.",
 )
 @click.option(
     "--artifacts",
+    "--artifacts-destination",
+    "--default-artifact-root",
     envvar="STEPWELL_ARTIFACTS",
     metavar="FOLDER|s3://BUCKET/PREFIX",
+    callback=server_options.artifacts_place,
     help="Where artifacts go.  [default: the folder artifacts in --data]",
 )
 @click.option(
@@ -123,6 +153,7 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
 )
 @click.option(
     "--workers",
+    "-w",
     envvar="STEPWELL_WORKERS",
     default=1,
     type=click.IntRange(1, defaults.WORKERS_MAX),
@@ -132,7 +163,7 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
     "--metrics-port",
     envvar="STEPWELL_METRICS_PORT",
     type=click.IntRange(0, 65_535),
-    help="TCP port of a page of figures for Prometheus; 0 takes any free one. Default: no page.",
+    help="TCP port of one more page of figures for Prometheus, beside /metrics; 0 takes any free one.",
 )
 @click.option(
     "--metrics-host",
@@ -140,48 +171,7 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
     default=defaults.HOST_DEFAULT,
     help="Name or address that the page of figures listens on.",
 )
-@click.option(
-    "--http-port",
-    envvar="STEPWELL_HTTP_PORT",
-    default=defaults.HTTP_PORT_DEFAULT,
-    type=click.IntRange(0, 65_535),
-    help="TCP port of the one address that people use; 0 takes any free one.",
-)
-@click.option(
-    "--http-host",
-    envvar="STEPWELL_HTTP_HOST",
-    help="Name or address that HTTP listens on.  [default: that of --host]",
-)
-@click.option("--no-http", envvar="STEPWELL_NO_HTTP", is_flag=True, help="Serve gRPC alone.")
-@click.option(
-    "--advertise-grpc",
-    envvar="STEPWELL_ADVERTISE_GRPC",
-    metavar="HOST:PORT",
-    callback=host_with_port,
-    help="Where clients that know the HTTP address find gRPC; for proxies and containers.",
-)
-@click.option(
-    "--allowed-hosts",
-    envvar="STEPWELL_ALLOWED_HOSTS",
-    metavar="NAMES",
-    callback=separated,
-    help="Further names of this server, separated by commas; *.example.org for all below, * for any.",
-)
-@click.option(
-    "--allowed-origins",
-    "--cors-allowed-origins",
-    envvar="STEPWELL_ALLOWED_ORIGINS",
-    metavar="ORIGINS",
-    callback=separated,
-    help="Pages of other servers that may call this one, like https://notebooks.example.org, separated by commas.",
-)
-@click.option(
-    "--static-prefix",
-    envvar="STEPWELL_STATIC_PREFIX",
-    metavar="/PATH",
-    callback=prefix,
-    help="Path below which everything is served over HTTP, for a proxy that passes it on.",
-)
+@server_options.options_of_mlflow
 @click.option(
     "--lost-after",
     envvar="STEPWELL_LOST_AFTER",
@@ -215,14 +205,12 @@ def server(
     lost_after: float,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
-    if store is not None and not store.startswith(("postgresql://", "postgres://")):
-        raise click.BadParameter("it has to start with postgresql://", param_hint="--store")
     set_up_logs(log_format, log_level)
     config = Config(
         host=host,
         port=port,
         data=data,
-        store=store or None,
+        store=store,
         shutdown_grace_s=shutdown_grace,
         workers=workers,
         log_format=log_format,
@@ -236,7 +224,7 @@ def server(
         allowed_origins=allowed_origins,
         static_prefix=static_prefix,
         lost_after_s=lost_after,
-        artifacts=artifacts or None,
+        artifacts=artifacts,
         artifact_folders=artifact_folders,
         artifact_buckets=artifact_buckets,
         artifact_address_s=artifact_address,

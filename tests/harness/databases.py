@@ -8,7 +8,7 @@ import asyncio
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -132,3 +132,19 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def blocked_table(url: str, table: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Lock a table while the context lasts; what it yields waits until somebody else waits for the lock."""
+    async with _connected(url) as connection, connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+        async def wait_until_blocked() -> None:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+            database = urlsplit(url).path.removeprefix("/")
+            async with _connected(url) as looking, asyncio.timeout(STOP_S):
+                while not await looking.fetchval(waiting, database):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+        yield wait_until_blocked

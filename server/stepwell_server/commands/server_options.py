@@ -1,0 +1,81 @@
+"""What `stepwell server` makes of the texts that it takes, and what to use instead of options of MLflow's server."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+# What MLflow's server takes and ours does not, and what to do. All but the flags take a value.
+INSTEAD: Mapping[str, str] = {
+    "--registry-store-uri": "models are in the same database as runs; leave it out",
+    "--gunicorn-opts": "there is no gunicorn here; --workers says how many processes serve",
+    "--waitress-opts": "there is no waitress here; --workers says how many processes serve",
+    "--uvicorn-opts": "--workers, --http-host and --http-port say what can be chosen",
+    "--expose-prometheus": "the figures are always at /metrics; leave it out",
+    "--x-frame-options": "answers may be framed by pages of this server alone; leave it out",
+    "--app-name": "there are no plugins of the server; leave it out",
+}
+INSTEAD_OF_FLAGS: Mapping[str, str] = {
+    "--no-serve-artifacts": "clients use a bucket directly where that is possible, by themselves; leave it out",
+    "--artifacts-only": "one server serves all; leave it out",
+    "--disable-security-middleware": "--allowed-hosts '*' takes any name, --allowed-origins '*' any page",
+    "--dev": "--log-level debug tells more",
+}
+
+
+def separated(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Return what stands between commas."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def prefix(context: click.Context, parameter: click.Parameter, text: str | None) -> str:
+    """Return a path that begins with a slash and does not end with one; "" for none."""
+    if text and not re.fullmatch(r"(/[\w.~-]+)+/?", text):
+        raise click.BadParameter(f"{text!r} has to be a path like /stepwell")
+    return (text or "").rstrip("/")
+
+
+def host_with_port(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Return HOST:PORT."""
+    if text and not re.fullmatch(r"([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
+        raise click.BadParameter(f"{text!r} has to be HOST:PORT, like tracker.example.org:50051")
+    return text or None
+
+
+def store_url(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the URL of a PostgreSQL; SQLAlchemy's names of drivers, as MLflow's users write them, are left out."""
+    if not text:
+        return None
+    url = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)
+    if not url.startswith(("postgresql://", "postgres://")):
+        shown = text.partition("://")[0] if "://" in text else text
+        raise click.BadParameter(
+            f"{shown!r} is no PostgreSQL: it has to start with postgresql://. Leave it out for the embedded one; "
+            "`stepwell import mlflow` takes over what is in a folder, SQLite or a server of MLflow"
+        )
+    return url
+
+
+def artifacts_place(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Return a folder or bucket; MLflow's word for "through the server" names neither."""
+    return None if not text or text.startswith("mlflow-artifacts:") else text
+
+
+def options_of_mlflow(command: Command) -> Command:
+    """Add options that MLflow's server has and this one need not; they are not listed."""
+    for name, instead in INSTEAD.items():
+        command = _refusing(name, instead)(command)
+    for name, instead in INSTEAD_OF_FLAGS.items():
+        command = _refusing(name, instead, is_flag=True)(command)
+    return click.option("--serve-artifacts", is_flag=True, expose_value=False, hidden=True)(command)
+
+
+def _refusing(name: str, instead: str, **kind: Any) -> Callable[[Command], Command]:
+    def refuse(context: click.Context, parameter: click.Parameter, value: object) -> None:
+        if value:
+            raise click.UsageError(f"There is no option {name}: {instead}.")
+
+    return click.option(name, callback=refuse, expose_value=False, hidden=True, **kind)

@@ -1,0 +1,84 @@
+"""Options of MLflow's server mean the same here, or say what to use instead."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stepwell_server import cli
+from stepwell_server.config import Config
+
+Invoke = Callable[..., Result]
+POSTGRESQL = "postgresql://me:secret@db/runs"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """With which configurations servers were started, without starting them."""
+    found: list[Config] = []
+
+    async def serve(config: Config) -> None:
+        found.append(config)
+
+    monkeypatch.setattr(cli, "serve", serve)
+    monkeypatch.setattr(cli, "set_up_logs", lambda *_: None)
+    return found
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.server, arguments)
+
+
+@pytest.mark.parametrize("url", [POSTGRESQL, POSTGRESQL.replace("://", "+psycopg2://")])
+def test_a_store_by_mlflows_name(started: list[Config], url: str) -> None:
+    assert run("--backend-store-uri", url).exit_code == 0
+    assert started[0].store == POSTGRESQL
+
+
+@pytest.mark.parametrize("option", ["--artifacts-destination", "--default-artifact-root"])
+def test_artifacts_by_mlflows_names(started: list[Config], tmp_path: Path, option: str) -> None:
+    assert run(option, str(tmp_path)).exit_code == 0
+    assert run(option, "mlflow-artifacts:/").exit_code == 0
+    assert [config.artifacts for config in started] == [str(tmp_path), None]
+
+
+def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
+    done = run(
+        "-p", "8080", "-w", "2", "--serve-artifacts", "--static-prefix", "/mlflow/", "--allowed-hosts", "a,b"
+    )
+    assert done.exit_code == 0, done.output
+    (config,) = started
+    assert (config.http_port, config.workers, config.static_prefix) == (8080, 2, "/mlflow")
+    assert config.allowed_hosts == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--backend-store-uri", "sqlite:///mlflow.db"], "'sqlite' is no PostgreSQL"),
+        (["--backend-store-uri", "./mlruns"], "stepwell import mlflow"),
+        (["--backend-store-uri", "mysql://me:secret@db/runs"], "'mysql' is no PostgreSQL"),
+        (["--registry-store-uri", POSTGRESQL], "same database"),
+        (["--gunicorn-opts", "--timeout 600"], "--workers"),
+        (["--expose-prometheus", "/tmp/x"], "/metrics"),
+        (["--no-serve-artifacts"], "by themselves"),
+        (["--disable-security-middleware"], "--allowed-hosts"),
+        (["--static-prefix", "mlflow"], "a path like /stepwell"),
+        (["--static-prefix", "/a b"], "a path like /stepwell"),
+        (["--advertise-grpc", "tracker"], "HOST:PORT"),
+        (["--advertise-grpc", "grpc://tracker:1"], "HOST:PORT"),
+    ],
+)
+def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text: str) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, started) == (2, [])
+    assert text in done.output
+    assert "secret" not in done.output
+    assert "Traceback" not in done.output
+
+
+def test_hidden_options_are_not_listed() -> None:
+    told = run("--help").output
+    assert "--backend-store-uri" in told
+    assert "--gunicorn-opts" not in told
