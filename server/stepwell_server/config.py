@@ -9,7 +9,7 @@
 | `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, or s3://bucket/prefix        |
 | `--artifact-folder`   | STEPWELL_ARTIFACT_FOLDER  | (none)          | folders that experiments may name    |
 | `--artifact-bucket`   | STEPWELL_ARTIFACT_BUCKET  | (none)          | buckets that experiments may name    |
-| `--artifact-address`  | STEPWELL_ARTIFACT_ADDRESS | 3600            | seconds that presigned ones are valid|
+| `--artifact-address`  | STEPWELL_ARTIFACT_ADDRESS | 600             | seconds that presigned ones are valid|
 | `--artifact-idle`     | STEPWELL_ARTIFACT_IDLE    | 86400           | seconds until an upload is given up  |
 | `--log-format`        | STEPWELL_LOG_FORMAT       | by the terminal | text or json                         |
 | `--log-level`         | STEPWELL_LOG_LEVEL        | info            | debug, info, warning or error        |
@@ -43,9 +43,10 @@ SHUTDOWN_GRACE_S_DEFAULT = 10.0  # what `docker stop` waits before it kills
 # found within 40 s; ten minutes leave time for a restart of a machine or a switch. It is taken back in any case.
 LOST_AFTER_S_DEFAULT = 600.0
 
-# Long enough for one part of 16 MiB on a bad line; the client asks for new addresses when they have expired.
-ARTIFACT_ADDRESS_S_DEFAULT = 3_600.0
-ARTIFACT_ADDRESS_S_MAX = 7 * 24 * 3_600.0  # what S3 allows
+# Minutes, as whoever sees an address can use it; only the begin of a transfer has to lie in them. The client asks for
+# new ones when they have expired.
+ARTIFACT_ADDRESS_S_DEFAULT = 600.0
+ARTIFACT_ADDRESS_S_MAX = 3_600.0
 # An upload for which nothing happens that long is given up. A day lets people repair a network overnight.
 ARTIFACT_UPLOAD_IDLE_S_DEFAULT = 24 * 3_600.0
 

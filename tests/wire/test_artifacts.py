@@ -515,7 +515,7 @@ async def test_a_folder_of_100_000_files_pages(
 
 async def test_abandoned_uploads_are_removed(database_url: str, place: Place, tmp_path: Path) -> None:
     async with (
-        serving(database_url, place, tmp_path, artifact_upload_idle_s=0.4) as server,
+        serving(database_url, place, tmp_path, artifact_upload_idle_s=2.0) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         run_id, stub = await create_run(channel), ArtifactServiceStub(channel)

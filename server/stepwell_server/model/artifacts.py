@@ -51,14 +51,23 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectUpload:
+    """Where the bytes go that a client sends straight to a bucket: a key of its own, and the bucket's name for it."""
+
+    key: str
+    multipart_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload that is not finished. `multipart_id` is the bucket's name for it, when it goes there in parts."""
+    """An upload that is not finished: bytes that go through the server have `place`, others what `direct` says."""
 
     run_id: UUID
     upload_id: UUID
     file: FileSpec
     place: Place
-    multipart_id: str | None = None
+    direct: DirectUpload | None = None
+    came_through: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Arrival:
     def arrived(self, size_bytes: int, sha256: bytes) -> OpenUpload:
         """Return the upload that it turned out to be."""
         file = FileSpec(self.path, size_bytes, sha256)
-        return OpenUpload(self.run_id, self.upload_id, file, self.place, self.multipart_id)
+        return OpenUpload(self.run_id, self.upload_id, file, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,16 @@ class FinishedUpload:
 
     upload_id: UUID
     parts: Sequence[PartTag] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """Content that was verified when it was stored."""
+
+    content_id: UUID
+    sha256: bytes
+    size_bytes: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from stepwell_server.errors import InvalidArgumentError, StepwellError
+import structlog
+
+from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
 from stepwell_server.model.artifacts import (
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
@@ -17,12 +20,14 @@ from stepwell_server.model.artifacts import (
     SHA256_BYTES,
     SIGNED_PARTS_PER_REQUEST_MAX,
     AlreadyThere,
+    DirectUpload,
     FileSpec,
     FinishedUpload,
     OpenUpload,
     PartsDirectly,
     PartTag,
     Piece,
+    Place,
     PutDirectly,
     ThroughServer,
     UploadPlan,
@@ -41,6 +46,8 @@ T = TypeVar("T")
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16
 
+log = structlog.get_logger(__name__)
+
 
 class UploadService:
     """Takes files. Raises what `artifact_ports` says, and InvalidArgumentError."""
@@ -57,13 +64,26 @@ class UploadService:
         check_files(files)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
-        linked = await self._store.link(run_id, root, files)
+        linked = await self._link(run_id, root, content, files)
         missing = [file for file in files if file.path not in linked]
         uploads = await self._store.open_uploads(run_id, root, missing)
         bucket = content.direct if direct else None
         plans = await _at_once([self._plan(upload, bucket) for upload in uploads])
         by_path = {file.path: plan for file, plan in zip(missing, plans, strict=True)}
         return [by_path.get(file.path, AlreadyThere()) for file in files]
+
+    async def _link(
+        self, run_id: UUID, root: str, content: ContentStore, files: Sequence[FileSpec]
+    ) -> set[str]:
+        """Make visible what the server has already, and what is still there: its bytes may have been lost since."""
+        known = await self._store.known(root, files)
+        sizes = await _at_once([content.size_bytes(it.key) for it in known])
+        lost = [it for it, size in zip(known, sizes, strict=True) if size != it.size_bytes]
+        if lost:
+            await self._store.doubt([it.content_id for it in lost])
+            for it in lost:
+                log.error("content is lost, it is stored again", root=root, key=it.key)
+        return await self._store.link(run_id, root, files)
 
     async def held_bytes(self, run_id: UUID, upload_id: UUID) -> int:
         """Return how many bytes of an upload through the server are held."""
@@ -72,13 +92,13 @@ class UploadService:
 
     async def write(self, run_id: UUID, upload_id: UUID, offset: int, pieces: AsyncIterator[Piece]) -> None:
         """Take the bytes of one file from an offset on; at the end they are checked and on disk, not visible yet."""
-        upload, content = await self._open_one(run_id, upload_id)
+        upload, content = await self._open_one(run_id, upload_id, came_through=True)
         await content.write(upload.place.key, offset, pieces, upload.file)
 
     async def write_small(self, run_id: UUID, files: Sequence[tuple[UUID, bytes]]) -> None:
         """Take whole files: pairs of upload and bytes. They are checked and on disk, not visible yet."""
         check_count("files", len(files))
-        uploads = await self._store.uploads(run_id, [upload_id for upload_id, _ in files])
+        uploads = await self._store.uploads(run_id, [upload_id for upload_id, _ in files], came_through=True)
         named = []
         for upload, (_, data) in zip(uploads, files, strict=True):
             _check_content(upload.file, data)
@@ -96,9 +116,9 @@ class UploadService:
         if any(not 1 <= number <= PARTS_MAX for number in numbers):
             raise InvalidArgumentError(f"parts have numbers from 1 to {PARTS_MAX:,}")
         upload, content = await self._open_one(run_id, upload_id)
-        if upload.multipart_id is None or content.direct is None:
+        if upload.direct is None or content.direct is None:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
-        return await content.direct.part_urls(upload.place.key, upload.multipart_id, numbers)
+        return await content.direct.part_urls(upload.direct.key, upload.direct.multipart_id, numbers)
 
     async def take(
         self, run_id: UUID, path: str, pieces: AsyncIterator[Piece], size_bytes: int | None
@@ -127,10 +147,9 @@ class UploadService:
         check_count("uploads", len(finished))
         uploads = await self._store.uploads(run_id, [upload.upload_id for upload in finished])
         checks = [
-            self._require_whole(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)
+            self._verified(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)
         ]
-        await _at_once(checks)
-        await self._store.complete(run_id, uploads)
+        await self._store.complete(run_id, await _at_once(checks))
 
     async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
         """Give uploads up; what they hold is removed by the next sweep."""
@@ -138,36 +157,85 @@ class UploadService:
         await self._store.abandon(run_id, upload_ids)
 
     async def _plan(self, upload: OpenUpload, bucket: DirectContentStore | None) -> UploadPlan:
-        if bucket is None:
+        size = upload.file.size_bytes
+        if bucket is None or not size:
             return ThroughServer(upload.upload_id)
-        size, key = upload.file.size_bytes, upload.place.key
+        direct, held = await self._held_directly(upload, bucket)
         if size <= PART_BYTES_MIN:
-            return PutDirectly(upload.upload_id, await bucket.put_url(key))
-        known = upload.multipart_id is not None
-        held = await bucket.held_parts(key, str(upload.multipart_id)) if known else None
-        if held is None:
-            await self._store.set_multipart(upload, await bucket.begin_parts(key))
-        return PartsDirectly(upload.upload_id, part_bytes(size), held or ())
+            (url,) = await bucket.part_urls(direct.key, direct.multipart_id, [1])
+            return PutDirectly(upload.upload_id, url)
+        return PartsDirectly(upload.upload_id, part_bytes(size), held)
 
-    async def _open_one(self, run_id: UUID, upload_id: UUID) -> tuple[OpenUpload, ContentStore]:
-        (upload,) = await self._store.uploads(run_id, [upload_id])
+    async def _held_directly(
+        self, upload: OpenUpload, bucket: DirectContentStore
+    ) -> tuple[DirectUpload, Sequence[PartTag]]:
+        """Return where an upload goes straight, and what is there of it; begins it, anew where it cannot go on."""
+        held = (
+            await bucket.held_parts(upload.direct.key, upload.direct.multipart_id) if upload.direct else None
+        )
+        # A single part is not sent in pieces: what is there of it may be anything.
+        if (
+            upload.direct is not None
+            and held is not None
+            and not (held and upload.file.size_bytes <= PART_BYTES_MIN)
+        ):
+            return upload.direct, held
+        # Never the same key twice: what was verified under one is not overwritten by another attempt.
+        key = f"{upload.place.key}-{uuid4().hex[:8]}"
+        begun = DirectUpload(key, await bucket.begin_parts(key))
+        return await self._store.set_direct(upload, begun), ()
+
+    async def _open_one(
+        self, run_id: UUID, upload_id: UUID, *, came_through: bool = False
+    ) -> tuple[OpenUpload, ContentStore]:
+        (upload,) = await self._store.uploads(run_id, [upload_id], came_through=came_through)
         return upload, await self._contents.open(upload.place.root)
 
-    async def _require_whole(self, upload: OpenUpload, parts: Sequence[PartTag]) -> None:
+    async def _verified(self, upload: OpenUpload, parts: Sequence[PartTag]) -> OpenUpload:
+        """Return the upload with the place where its bytes are, all of them, and right."""
         content = await self._contents.open(upload.place.root)
-        if parts:
-            if upload.multipart_id is None or content.direct is None:
-                raise InvalidArgumentError(f"upload {upload.upload_id.hex} does not go to a bucket in parts")
-            await content.direct.complete_parts(upload.place.key, upload.multipart_id, parts)
-        size = await content.size_bytes(upload.place.key)
+        if parts and (upload.direct is None or content.direct is None):
+            raise InvalidArgumentError(f"upload {upload.upload_id.hex} does not go to a bucket in parts")
+        size = None if parts else await content.size_bytes(upload.place.key)
+        if size is None and upload.direct is not None and content.direct is not None:
+            return await self._verified_directly(upload, upload.direct, content, content.direct, parts)
         if size != upload.file.size_bytes:
             found = "nothing" if size is None else f"{size} bytes"
-            raise InvalidArgumentError(
-                f"{upload.file.path!r} has {upload.file.size_bytes} bytes, but {found} arrived; send it again"
-            )
-        if not parts and upload.multipart_id is not None and content.direct is not None:
-            # Begun straight to the bucket, finished through the server.
-            await content.direct.abandon_parts(upload.place.key, upload.multipart_id)
+            raise _other_bytes(upload.file, f"{found} arrived")
+        if not upload.came_through:
+            # Begun by a server before 0.2: it may have been PUT straight to the bucket.
+            await _require_verified(content, upload.place.key, upload.file)
+        return upload
+
+    async def _verified_directly(
+        self,
+        upload: OpenUpload,
+        direct: DirectUpload,
+        content: ContentStore,
+        bucket: DirectContentStore,
+        parts: Sequence[PartTag],
+    ) -> OpenUpload:
+        try:
+            await bucket.complete_parts(direct.key, direct.multipart_id, parts)
+        except NotFoundError:
+            raise _other_bytes(upload.file, "nothing arrived") from None
+        await _require_verified(content, direct.key, upload.file)
+        return replace(upload, place=Place(upload.place.root, direct.key))
+
+
+async def _require_verified(content: ContentStore, key: str, file: FileSpec) -> None:
+    """Check what was sent without passing through the server; what is wrong is removed, and told."""
+    problem = await content.verify(key, file)
+    if problem:
+        await content.remove(key, None)
+        raise _other_bytes(file, problem)
+
+
+def _other_bytes(file: FileSpec, problem: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"{file.path!r} was announced with {file.size_bytes} bytes and the SHA-256 {file.sha256.hex()}, but {problem}; "
+        "send it again"
+    )
 
 
 async def _at_once(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

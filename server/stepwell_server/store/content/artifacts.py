@@ -5,15 +5,17 @@ that show it; when the last one goes, its row becomes garbage, whose bytes someb
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError
 from stepwell_server.model.artifacts import (
     Arrival,
+    DirectUpload,
     FileSpec,
     Garbage,
+    KnownContent,
     Listed,
     OpenUpload,
     Place,
@@ -39,6 +41,22 @@ class PostgresArtifactStore:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
             return await _active_run(connection, run_id)
+
+    async def known(self, root: str, files: Sequence[FileSpec]) -> Sequence[KnownContent]:
+        """See `artifact_ports.ArtifactStore`."""
+        sizes = {file.sha256: file.size_bytes for file in files}
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_QUERIES["find_contents"], root, list(sizes))
+        return [
+            KnownContent(_uuid(row["content_id"]), row["sha256"], row["size_bytes"], row["key"])
+            for row in rows
+            if row["size_bytes"] == sizes[row["sha256"]]
+        ]
+
+    async def doubt(self, content_ids: Sequence[UUID]) -> None:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_QUERIES["doubt"], content_ids)
 
     async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
         """See `artifact_ports.ArtifactStore`."""
@@ -74,10 +92,12 @@ class PostgresArtifactStore:
         by_path = {row["path"]: _upload(row) for row in rows}
         return [by_path[file.path] for file in files]
 
-    async def uploads(self, run_id: UUID, upload_ids: Sequence[UUID]) -> Sequence[OpenUpload]:
+    async def uploads(
+        self, run_id: UUID, upload_ids: Sequence[UUID], *, came_through: bool = False
+    ) -> Sequence[OpenUpload]:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_QUERIES["uploads"], run_id, upload_ids)
+            rows = await connection.fetch(_QUERIES["uploads"], run_id, upload_ids, came_through)
         found = {upload.upload_id: upload for upload in map(_upload, rows)}
         _require_open(upload_ids, found)
         return [found[upload_id] for upload_id in upload_ids]
@@ -100,18 +120,29 @@ class PostgresArtifactStore:
             raise _not_open(upload_id)
         return Arrival(run_id, upload_id, row["path"], Place(row["root"], row["key"]), row["multipart_id"])
 
-    async def set_multipart(self, upload: OpenUpload | Arrival, multipart_id: str) -> str:
+    async def set_multipart(self, arrival: Arrival, multipart_id: str) -> None:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            counts: str | None = await connection.fetchval(
-                _QUERIES["set_multipart"],
-                upload.run_id,
-                upload.upload_id,
-                multipart_id,
-                upload.multipart_id,
+            found = await connection.fetchval(
+                _QUERIES["set_multipart"], arrival.run_id, arrival.upload_id, multipart_id
             )
-        if counts is None:
-            raise _not_open(upload.upload_id)
+        if not found:
+            raise _not_open(arrival.upload_id)
+
+    async def set_direct(self, upload: OpenUpload, direct: DirectUpload) -> DirectUpload:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.transaction() as connection:
+            row = await connection.fetchrow(_QUERIES["lock_upload"], upload.run_id, upload.upload_id)
+            if row is None:
+                raise _not_open(upload.upload_id)
+            counts, unused = _upload(row).direct, direct
+            if counts is None or counts == upload.direct:
+                counts, unused = direct, counts
+                await connection.execute(
+                    _QUERIES["set_direct"], upload.run_id, upload.upload_id, direct.key, direct.multipart_id
+                )
+            if unused is not None:
+                await _discard(connection, [(Place(upload.place.root, unused.key), unused.multipart_id)])
         return counts
 
     async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
@@ -120,7 +151,13 @@ class PostgresArtifactStore:
             await _lock_run(connection, run_id, [upload.file.path for upload in uploads])
             ids = [upload.upload_id for upload in uploads]
             rows = await connection.fetch(_QUERIES["close_uploads"], run_id, ids)
-            _require_open(ids, {_uuid(row["upload_id"]) for row in rows})
+            closed = {upload.upload_id: upload for upload in map(_upload, rows)}
+            _require_open(ids, closed)
+            for upload in uploads:
+                _require_place(closed[upload.upload_id], upload.place)
+            await _discard(
+                connection, [it for upload in uploads for it in _rest(closed[upload.upload_id], upload.place)]
+            )
             contents = await _add_contents(connection, uploads)
             shown = [(upload.file, contents[upload.place.root, upload.file.sha256]) for upload in uploads]
             await _show(connection, run_id, shown)
@@ -128,17 +165,17 @@ class PostgresArtifactStore:
     async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            await connection.execute(_QUERIES["abandon_uploads"], run_id, upload_ids)
+            await connection.fetchval(_QUERIES["abandon_uploads"], run_id, upload_ids)
 
     async def abandon_idle(self, idle_ms: int, count_max: int) -> int:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            return len(await connection.fetch(_QUERIES["abandon_idle"], idle_ms, count_max))
+            return int(await connection.fetchval(_QUERIES["abandon_idle"], idle_ms, count_max))
 
     async def abandon_run(self, run_id: UUID, count_max: int) -> int:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            return len(await connection.fetch(_QUERIES["abandon_run"], run_id, count_max))
+            return int(await connection.fetchval(_QUERIES["abandon_run"], run_id, count_max))
 
     async def get(self, run_id: UUID, path: str) -> StoredFile:
         """See `artifact_ports.ArtifactStore`."""
@@ -225,10 +262,14 @@ async def _add_contents(
 ) -> Mapping[tuple[str, bytes], UUID]:
     """Store which contents there are now, and return them by root and hash.
 
-    Content that somebody else sent at the same time is there already; then what was sent here is garbage.
+    Content that somebody else sent at the same time is there already; then what was sent here is garbage. Where nobody
+    vouches for what is there, it is the other way round.
     """
     added = Counter((upload.place.root, upload.file.sha256) for upload in uploads)
     chosen = {(upload.place.root, upload.file.sha256): upload for upload in uploads}
+    doubted = await connection.fetch(
+        _QUERIES["doubted_keys"], [root for root, _ in chosen], [sha256 for _, sha256 in chosen]
+    )
     rows = await connection.fetch(
         _QUERIES["add_contents"],
         [uuid4() for _ in chosen],
@@ -239,10 +280,8 @@ async def _add_contents(
         [added[content] for content in chosen],
     )
     kept = {(row["root"], row["key"]) for row in rows}
-    twice = [upload.place for upload in uploads if (upload.place.root, upload.place.key) not in kept]
-    await connection.execute(
-        _QUERIES["discard_keys"], [place.root for place in twice], [place.key for place in twice]
-    )
+    unused = [upload.place for upload in uploads] + [Place(row["root"], row["key"]) for row in doubted]
+    await _discard(connection, [(place, None) for place in unused if (place.root, place.key) not in kept])
     return {(row["root"], row["sha256"]): _uuid(row["content_id"]) for row in rows}
 
 
@@ -266,6 +305,25 @@ async def _drop_references(connection: Connection, numbers: Mapping[UUID, int]) 
     await connection.execute(_QUERIES["discard_contents"], ids)
 
 
+async def _discard(connection: Connection, places: Sequence[tuple[Place, str | None]]) -> None:
+    """Let places, with the bucket's names for what they hold in parts, become garbage."""
+    if places:
+        await connection.execute(
+            _QUERIES["discard_keys"],
+            [place.root for place, _ in places],
+            [place.key for place, _ in places],
+            [multipart_id for _, multipart_id in places],
+        )
+
+
+def _rest(upload: OpenUpload, used: Place) -> Iterator[tuple[Place, str | None]]:
+    """What an upload may have left beside the place that is used in the end."""
+    if upload.direct is not None and upload.direct.key != used.key:
+        yield Place(used.root, upload.direct.key), upload.direct.multipart_id
+    if upload.came_through and upload.place.key != used.key:
+        yield upload.place, None
+
+
 def _below(folder: str) -> tuple[str, str]:
     """Return what the paths in a folder begin with, and the first string behind all of them."""
     # "0" is the character behind "/".
@@ -281,6 +339,12 @@ def _require_open(upload_ids: Sequence[UUID], found: Any) -> None:
     for upload_id in upload_ids:
         if upload_id not in found:
             raise _not_open(upload_id)
+
+
+def _require_place(upload: OpenUpload, place: Place) -> None:
+    """What was verified has to be what the upload holds now: it may have begun anew meanwhile, elsewhere."""
+    if place.key not in (upload.place.key, upload.direct.key if upload.direct else None):
+        raise _not_open(upload.upload_id)
 
 
 def _not_open(upload_id: UUID) -> NotFoundError:
@@ -299,7 +363,11 @@ def _upload(row: Any) -> OpenUpload:
         upload_id=_uuid(row["upload_id"]),
         file=FileSpec(row["path"], row["size_bytes"], row["sha256"]),
         place=Place(row["root"], row["key"]),
-        multipart_id=row["multipart_id"],
+        # Without a key of its own: from a server before 0.2.
+        direct=DirectUpload(row["direct_key"] or row["key"], row["multipart_id"])
+        if row["multipart_id"]
+        else None,
+        came_through=row["came_through"],
     )
 
 

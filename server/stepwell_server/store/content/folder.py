@@ -99,6 +99,31 @@ class FolderContentStore:
         folders = {self._path(key).parent for key, _ in files}
         await asyncio.gather(*(self._begin(_flush_folder, folder) for folder in folders))
 
+    async def verify(self, key: str, file: FileSpec) -> str:
+        """See `artifact_ports.ContentStore`."""
+
+        def read() -> str:
+            try:
+                descriptor = _open_to_read(self._path(key))
+            except FileNotFoundError:
+                return "nothing is there"
+            digest, count, buffer = hashlib.sha256(), 0, memoryview(bytearray(READ_BYTES_MAX))
+            try:
+                while read_bytes := os.preadv(descriptor, [buffer], count):
+                    digest.update(buffer[:read_bytes])
+                    count += read_bytes
+            finally:
+                os.close(descriptor)
+            if count != file.size_bytes:
+                return f"{count} bytes are there instead of {file.size_bytes}"
+            return (
+                ""
+                if digest.digest() == file.sha256
+                else f"the bytes there have the SHA-256 {digest.hexdigest()}"
+            )
+
+        return await self._run(read)
+
     async def size_bytes(self, key: str) -> int | None:
         """See `artifact_ports.ContentStore`."""
         return await self._run(lambda: _size(self._path(key)))

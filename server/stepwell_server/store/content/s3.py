@@ -2,11 +2,13 @@
 
     s3://<bucket>/<prefix>/<key>
 
-Objects are whole or not there: S3 shows one when its PUT or its last part is complete. Region, endpoint and credentials
-come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles).
+Objects are whole or not there: S3 shows one when its PUT or its last part is complete. Clients get addresses of parts
+only, never of objects: when the server has put the parts together, what was signed before reaches nothing any more.
+Region, endpoint and credentials come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles).
 """
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
@@ -33,6 +35,8 @@ READ_TIMEOUT_S = 60
 ATTEMPTS_MAX = 4
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
+# The object is there already: the parts were put together by an earlier call.
+_ALREADY_WHOLE = frozenset({"412", "PreconditionFailed"})
 _WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
 
@@ -80,7 +84,9 @@ class S3ContentStore:
     async def held_bytes(self, key: str, file: FileSpec) -> int:
         """See `artifact_ports.ContentStore`."""
         size = await self.size_bytes(key)
-        return (await self._unfinished(key, file)).held_bytes if size is None else size
+        if size is None and file.size_bytes > THROUGH_PART_BYTES_MIN:
+            return (await self._unfinished(key, file)).held_bytes
+        return size or 0
 
     async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         """See `artifact_ports.ContentStore`."""
@@ -122,6 +128,20 @@ class S3ContentStore:
         """See `artifact_ports.ContentStore`."""
         await asyncio.gather(*(self._put(key, data) for key, data in files))
 
+    async def verify(self, key: str, file: FileSpec) -> str:
+        """See `artifact_ports.ContentStore`."""
+        try:
+            with translated():
+                found = await self._client.calls.head_object(**self._object(key), ChecksumMode="ENABLED")
+        except NotFoundError:
+            return "nothing is there"
+        if found["ContentLength"] != file.size_bytes:
+            return f"{found['ContentLength']} bytes are there instead of {file.size_bytes}"
+        if found.get("ChecksumSHA256") in checksums_of(file.sha256):
+            return ""
+        digest = await self._sha256(key)
+        return "" if digest == file.sha256 else f"the bytes there have the SHA-256 {digest.hex()}"
+
     async def size_bytes(self, key: str) -> int | None:
         """See `artifact_ports.ContentStore`."""
         try:
@@ -150,10 +170,6 @@ class S3ContentStore:
         with translated():
             await self._client.calls.delete_object(**self._object(key))
 
-    async def put_url(self, key: str) -> str:
-        """See `artifact_ports.DirectContentStore`."""
-        return await self._presign("put_object", **self._object(key))
-
     async def get_url(self, key: str) -> str:
         """See `artifact_ports.DirectContentStore`."""
         return await self._presign("get_object", **self._object(key))
@@ -178,11 +194,17 @@ class S3ContentStore:
 
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
         """See `artifact_ports.DirectContentStore`."""
-        listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
         try:
+            tags = parts or [tag for tag, _ in await self._parts(key, multipart_id) or ()]
+            if not tags:
+                raise NotFoundError("the bucket holds no parts of it")
+            listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in tags]
             with translated():
                 await self._client.calls.complete_multipart_upload(
-                    **self._object(key), UploadId=multipart_id, MultipartUpload={"Parts": listed}
+                    **self._object(key),
+                    UploadId=multipart_id,
+                    MultipartUpload={"Parts": listed},
+                    IfNoneMatch="*",
                 )
         except NotFoundError:
             if await self.size_bytes(key) is None:  # else it is a repeat
@@ -205,8 +227,12 @@ class S3ContentStore:
         kept = held.tags if offset else ()
         parts = InParts(file, pieces, offset, held.held_bytes - offset if offset else 0)
         try:
-            sent = self._send_all(key, multipart_id, len(kept), parts.of(through_part_bytes(file.size_bytes)))
-            await self.complete_parts(key, multipart_id, [*kept, *await sent])
+            sent = await self._send_all(
+                key, multipart_id, len(kept), parts.of(through_part_bytes(file.size_bytes))
+            )
+            if await self.size_bytes(key) is not None:
+                raise UnavailableError("another call has finished this upload; begin it again")
+            await self.complete_parts(key, multipart_id, [*kept, *sent])
         except InvalidArgumentError:
             await self.abandon_parts(key, multipart_id)  # nobody can go on with these
             raise
@@ -243,12 +269,16 @@ class S3ContentStore:
 
     async def _check_stored(self, key: str, file: FileSpec) -> None:
         """Read what is stored, and remove it if it is not what was announced: then InvalidArgumentError."""
+        digest = await self._sha256(key)
+        if digest != file.sha256:
+            await self.remove(key, None)
+            raise InvalidArgumentError(wrong_hash(file, digest.hex()))
+
+    async def _sha256(self, key: str) -> bytes:
         digest = hashlib.sha256()
         async for piece in self.read(key, 0):
             await asyncio.to_thread(digest.update, piece)
-        if digest.digest() != file.sha256:
-            await self.remove(key, None)
-            raise InvalidArgumentError(wrong_hash(file, digest.hexdigest()))
+        return digest.digest()
 
     async def _send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
         with translated():
@@ -308,6 +338,12 @@ class _Unfinished:
     held_bytes: int = 0
 
 
+def checksums_of(sha256: bytes) -> Sequence[str]:
+    """Return what a bucket says of an object that has a SHA-256: of the whole, or of one single part."""
+    of_part = base64.b64encode(hashlib.sha256(sha256).digest()).decode()
+    return (base64.b64encode(sha256).decode(), f"{of_part}-1")
+
+
 def through_part_bytes(size_bytes: int) -> int:
     """Return the size of a part of a file that goes through the server."""
     return max(THROUGH_PART_BYTES_MIN, -(-size_bytes // PARTS_MAX))
@@ -351,7 +387,7 @@ def translated() -> Iterator[None]:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in _MISSING:
+        if code in _MISSING or code in _ALREADY_WHOLE:
             raise NotFoundError(f"the bucket does not have it: {error}") from error
         if code in _WRONG_PARTS:
             raise InvalidArgumentError(f"the bucket does not take the parts: {error}") from error

@@ -9,8 +9,10 @@ from uuid import UUID
 
 from stepwell_server.model.artifacts import (
     Arrival,
+    DirectUpload,
     FileSpec,
     Garbage,
+    KnownContent,
     Listed,
     OpenUpload,
     PartTag,
@@ -30,16 +32,28 @@ class ArtifactStore(Protocol):
         """Return where a run's artifacts go. Raises NotFoundError; InvalidStateError when the run is deleted."""
         ...
 
+    async def known(self, root: str, files: Sequence[FileSpec]) -> Sequence[KnownContent]:
+        """Return the verified contents below a root that files have; their bytes may have been lost since."""
+        ...
+
+    async def doubt(self, content_ids: Sequence[UUID]) -> None:
+        """Take note that contents are not what they ought to be: the next bytes of their SHA-256 take the place."""
+        ...
+
     async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
-        """Make the files visible whose content is below the root already, and return their paths."""
+        """Make the files visible whose verified content is below the root already, and return their paths."""
         ...
 
     async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:
         """Note uploads, in the order of the files; one that is open for the same file is taken up again."""
         ...
 
-    async def uploads(self, run_id: UUID, upload_ids: Sequence[UUID]) -> Sequence[OpenUpload]:
+    async def uploads(
+        self, run_id: UUID, upload_ids: Sequence[UUID], *, came_through: bool = False
+    ) -> Sequence[OpenUpload]:
         """Return open uploads in the order of their ids, and keep them from being given up for another while.
+
+        `came_through` notes that bytes of them go through the server.
 
         Raises:
             NotFoundError: one of them is not open.
@@ -58,15 +72,23 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    async def set_multipart(self, upload: OpenUpload | Arrival, multipart_id: str) -> str:
-        """Note a new name that the bucket has for an upload; returns the one that counts: somebody may be faster."""
+    async def set_multipart(self, arrival: Arrival, multipart_id: str) -> None:
+        """Note the bucket's name for a file on its way that goes there in parts. Raises NotFoundError."""
+        ...
+
+    async def set_direct(self, upload: OpenUpload, direct: DirectUpload) -> DirectUpload:
+        """Note anew where an upload goes straight; returns what counts: somebody may be faster. The other is garbage.
+
+        Raises:
+            NotFoundError: it is not open any more.
+        """
         ...
 
     async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
-        """Make uploads visible, all of them in one transaction.
+        """Make uploads visible, all of them in one transaction: their bytes, which were verified, are at their `place`.
 
         Raises:
-            NotFoundError: one of them is not open any more; nothing changed.
+            NotFoundError: one of them is not open any more, or began anew elsewhere; nothing changed.
         """
         ...
 
@@ -142,6 +164,10 @@ class ContentStore(Protocol):
         """Store whole files, checked by the caller: pairs of key and bytes. They are on disk when this returns."""
         ...
 
+    async def verify(self, key: str, file: FileSpec) -> str:
+        """Return what is wrong with what is stored, "" if nothing; it is read unless a bucket vouches for it."""
+        ...
+
     async def size_bytes(self, key: str) -> int | None:
         """Return the size of what is stored as a whole; None when there is nothing."""
         ...
@@ -167,10 +193,6 @@ class ContentStore(Protocol):
 class DirectContentStore(Protocol):
     """A bucket: clients can send to it and fetch from it by addresses that are valid for a limited time."""
 
-    async def put_url(self, key: str) -> str:
-        """Return an address that takes the whole content by PUT."""
-        ...
-
     async def get_url(self, key: str) -> str:
         """Return an address that gives the content by GET."""
         ...
@@ -188,7 +210,9 @@ class DirectContentStore(Protocol):
         ...
 
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
-        """Put the parts together. A repeat is harmless.
+        """Put the parts together: those that are named, or all that there are. A repeat is harmless.
+
+        No address that was given for them can change anything from then on.
 
         Raises:
             InvalidArgumentError: the bucket does not hold these parts.

@@ -27,20 +27,41 @@ CROSS JOIN LATERAL (
 ) AS taken
 LIMIT 1;
 
--- known_contents: locks the contents below the root $1 that have one of the hashes $2, in order.
+-- find_contents: the verified contents below the root $1 that have one of the hashes $2.
+SELECT content_id, sha256, size_bytes, key
+FROM artifact_content
+WHERE root = $1 AND sha256 = ANY ($2::bytea[]) AND is_verified;
+
+-- known_contents: the same, locked, in order.
 SELECT content_id, sha256, size_bytes
 FROM artifact_content
-WHERE root = $1 AND sha256 = ANY ($2::bytea[])
+WHERE root = $1 AND sha256 = ANY ($2::bytea[]) AND is_verified
 ORDER BY content_id
 FOR NO KEY UPDATE;
 
--- add_contents: stores new contents, or counts on those that are there; returns which content each hash has.
+-- doubt: contents that are not what they ought to be.
+UPDATE artifact_content SET is_verified = false
+WHERE content_id = ANY ($1::uuid[]);
+
+-- doubted_keys: where bytes are that nobody vouches for, below the roots $1 with the hashes $2; locked, in order.
+SELECT root, key
+FROM artifact_content
+WHERE (root, sha256) IN (SELECT * FROM unnest($1::text[], $2::bytea[])) AND NOT is_verified
+ORDER BY content_id
+FOR NO KEY UPDATE;
+
+-- add_contents: stores new contents, or counts on those that are there; returns which content each hash has. New bytes
+-- take the place of those that nobody vouches for.
 INSERT INTO artifact_content AS content (content_id, root, key, size_bytes, sha256, reference_count)
 SELECT *
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
     AS added (content_id, root, key, size_bytes, sha256, reference_count)
 ORDER BY added.sha256
-ON CONFLICT (root, sha256) DO UPDATE SET reference_count = content.reference_count + excluded.reference_count
+ON CONFLICT (root, sha256) DO UPDATE SET
+    reference_count = content.reference_count + excluded.reference_count,
+    key             = CASE WHEN content.is_verified THEN content.key ELSE excluded.key END,
+    size_bytes      = CASE WHEN content.is_verified THEN content.size_bytes ELSE excluded.size_bytes END,
+    is_verified     = true
 RETURNING content_id, root, key, sha256;
 
 -- add_references: counts $2 artifacts more for the contents $1.
@@ -87,10 +108,10 @@ INSERT INTO artifact_garbage (root, key)
 SELECT root, key
 FROM unused;
 
--- discard_keys: bytes that were sent twice become garbage.
-INSERT INTO artifact_garbage (root, key)
+-- discard_keys: bytes that nothing shows become garbage, and what the bucket holds of them in parts.
+INSERT INTO artifact_garbage (root, key, multipart_id)
 SELECT *
-FROM unnest($1::text[], $2::text[]);
+FROM unnest($1::text[], $2::text[], $3::text[]);
 
 -- open_uploads: notes new uploads; one of the same file that is open already is returned instead.
 INSERT INTO artifact_upload AS upload (run_id, upload_id, path, size_bytes, sha256, root, key, active_time_ms)
@@ -101,9 +122,10 @@ ORDER BY opened.path
 ON CONFLICT (run_id, path, sha256, root) DO UPDATE SET active_time_ms = excluded.active_time_ms
 RETURNING *;
 
--- uploads: open uploads of a run by id; also keeps them from being given up.
+-- uploads: open uploads of a run by id; also keeps them from being given up, and notes that bytes come through ($3).
 UPDATE artifact_upload
-SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+    came_through = came_through OR $3
 WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]) AND sha256 IS NOT NULL
 RETURNING *;
 
@@ -117,28 +139,41 @@ SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL
 RETURNING path, root, key, multipart_id;
 
--- set_multipart: notes the bucket's name for an upload in parts, if it still has the one in $4; returns what it has.
+-- set_multipart: notes the bucket's name for such a file that goes there in parts.
 UPDATE artifact_upload
-SET multipart_id = CASE WHEN multipart_id IS NOT DISTINCT FROM $4 THEN $3 ELSE multipart_id END
+SET multipart_id = $3
 WHERE run_id = $1 AND upload_id = $2
-RETURNING multipart_id;
+RETURNING true;
+
+-- lock_upload: an open upload that nobody else changes.
+SELECT *
+FROM artifact_upload
+WHERE run_id = $1 AND upload_id = $2
+FOR UPDATE;
+
+-- set_direct: notes where an upload goes straight to the bucket.
+UPDATE artifact_upload SET direct_key = $3, multipart_id = $4
+WHERE run_id = $1 AND upload_id = $2;
 
 -- close_uploads: ends uploads that are finished.
 DELETE FROM artifact_upload
 WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
-RETURNING upload_id;
+RETURNING *;
 
--- abandon_uploads: gives uploads of a run up; what they hold becomes garbage.
+-- abandon_uploads: gives uploads of a run up; what they hold becomes garbage; returns how many.
 WITH abandoned AS (
     DELETE FROM artifact_upload
     WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
-    RETURNING root, key, multipart_id
+    RETURNING root, key, direct_key, multipart_id
+), discarded AS (
+    INSERT INTO artifact_garbage (root, key, multipart_id)
+    SELECT root, key, CASE WHEN direct_key IS NULL THEN multipart_id END FROM abandoned
+    UNION ALL
+    SELECT root, direct_key, multipart_id FROM abandoned WHERE direct_key IS NOT NULL
 )
-INSERT INTO artifact_garbage (root, key, multipart_id)
-SELECT root, key, multipart_id
-FROM abandoned;
+SELECT count(*) FROM abandoned;
 
--- abandon_idle: gives up to $2 uploads up for which nothing happened in $1 milliseconds; returns their garbage.
+-- abandon_idle: gives up to $2 uploads up for which nothing happened in $1 milliseconds; returns how many.
 WITH idle AS (
     SELECT run_id, upload_id
     FROM artifact_upload
@@ -150,14 +185,16 @@ WITH idle AS (
     DELETE FROM artifact_upload AS upload
     USING idle
     WHERE upload.run_id = idle.run_id AND upload.upload_id = idle.upload_id
-    RETURNING upload.root, upload.key, upload.multipart_id
+    RETURNING upload.root, upload.key, upload.direct_key, upload.multipart_id
+), discarded AS (
+    INSERT INTO artifact_garbage (root, key, multipart_id)
+    SELECT root, key, CASE WHEN direct_key IS NULL THEN multipart_id END FROM abandoned
+    UNION ALL
+    SELECT root, direct_key, multipart_id FROM abandoned WHERE direct_key IS NOT NULL
 )
-INSERT INTO artifact_garbage (root, key, multipart_id)
-SELECT root, key, multipart_id
-FROM abandoned
-RETURNING garbage_id;
+SELECT count(*) FROM abandoned;
 
--- abandon_run: gives up to $2 uploads of a run up; what they hold becomes garbage.
+-- abandon_run: gives up to $2 uploads of a run up; what they hold becomes garbage; returns how many.
 WITH chosen AS (
     SELECT upload_id
     FROM artifact_upload
@@ -167,12 +204,14 @@ WITH chosen AS (
     DELETE FROM artifact_upload AS upload
     USING chosen
     WHERE upload.run_id = $1 AND upload.upload_id = chosen.upload_id
-    RETURNING upload.root, upload.key, upload.multipart_id
+    RETURNING upload.root, upload.key, upload.direct_key, upload.multipart_id
+), discarded AS (
+    INSERT INTO artifact_garbage (root, key, multipart_id)
+    SELECT root, key, CASE WHEN direct_key IS NULL THEN multipart_id END FROM abandoned
+    UNION ALL
+    SELECT root, direct_key, multipart_id FROM abandoned WHERE direct_key IS NOT NULL
 )
-INSERT INTO artifact_garbage (root, key, multipart_id)
-SELECT root, key, multipart_id
-FROM abandoned
-RETURNING garbage_id;
+SELECT count(*) FROM abandoned;
 
 -- get: one artifact.
 SELECT artifact.path, artifact.size_bytes, artifact.logged_time_ms, content.sha256, content.root, content.key

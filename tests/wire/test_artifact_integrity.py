@@ -1,0 +1,180 @@
+"""Nobody can put other bytes in the place of what is announced, verified or visible; what was lost is stored again."""
+
+# ruff: noqa: F811 - fixtures of test_artifacts
+
+import asyncio
+import os
+import urllib.error
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc.aio
+import pytest
+
+from stepwell_api.v1 import artifacts_pb2 as pb
+from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
+from stepwell_server.app import RunningServer
+from stepwell_server.model.artifacts import OpenUpload
+from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.content.s3 import S3Client
+from tests.harness.calls import invalid, not_found
+from tests.harness.s3 import BUCKET
+from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
+    MIB,
+    Place,
+    artifacts,
+    begin,
+    complete,
+    create_run,
+    log,
+    place,
+    put,
+    read,
+    run_id,
+    s3,
+    server,
+    sign,
+)
+
+on_s3 = pytest.mark.parametrize("place", ["s3"], indirect=True)
+
+
+async def sent(
+    stub: ArtifactServiceStub, run_id: str, plan: pb.UploadPlan, data: bytes
+) -> Sequence[pb.PartTag]:
+    """Send bytes straight to the bucket, whatever was announced; returns the tags if there are parts."""
+    if plan.WhichOneof("way") == "put":
+        await asyncio.to_thread(put, plan.put.url, data)
+        return ()
+    part = plan.parts.part_bytes
+    tags = []
+    for number, start in enumerate(range(0, len(data), part), 1):
+        (url,) = await sign(stub, run_id, plan, [number])
+        tags.append(
+            pb.PartTag(number=number, etag=await asyncio.to_thread(put, url, data[start : start + part]))
+        )
+    return tags
+
+
+@on_s3
+@pytest.mark.parametrize("size", [30_000, 20 * MIB])
+async def test_bytes_that_were_not_announced_poison_nothing(
+    artifacts: ArtifactServiceStub, run_id: str, channel: grpc.aio.Channel, place: Place, size: int
+) -> None:
+    good = os.urandom(size)
+    plan = await begin(artifacts, run_id, "x", good, direct=True)
+    tags = await sent(artifacts, run_id, plan, bytes(size))
+    async with invalid("SHA-256"):
+        await complete(artifacts, run_id, plan.upload_id, tags)
+    assert place.files() == []
+    victim = await create_run(channel)
+    plan = await begin(artifacts, victim, "model", good, direct=True)
+    assert plan.WhichOneof("way") != "already_there"
+    await complete(artifacts, victim, plan.upload_id, await sent(artifacts, victim, plan, good))
+    assert await read(artifacts, victim, "model") == good
+    # Now that it is verified it is not sent again.
+    again = await begin(artifacts, await create_run(channel), "model", good, direct=True)
+    assert again.WhichOneof("way") == "already_there"
+
+
+@on_s3
+@pytest.mark.parametrize("size", [5_000, 20 * MIB])
+async def test_an_address_reaches_nothing_that_is_visible(
+    artifacts: ArtifactServiceStub, run_id: str, size: int
+) -> None:
+    good = os.urandom(size)
+    plan = await begin(artifacts, run_id, "x", good, direct=True)
+    url = plan.put.url or (await sign(artifacts, run_id, plan, [1]))[0]
+    await complete(artifacts, run_id, plan.upload_id, await sent(artifacts, run_id, plan, good))
+    with pytest.raises(urllib.error.HTTPError):
+        await asyncio.to_thread(put, url, b"evil" * 2_000)
+    assert await read(artifacts, run_id, "x") == good
+
+
+@on_s3
+async def test_an_attempt_that_begins_anew_does_not_change_what_another_has_verified(
+    artifacts: ArtifactServiceStub, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = b"good" * 1_000
+    real = PostgresArtifactStore.complete
+
+    async def late(self: PostgresArtifactStore, run: object, uploads: Sequence[OpenUpload]) -> None:
+        monkeypatch.setattr(PostgresArtifactStore, "complete", real)
+        # The first attempt's bytes are verified, and not visible yet.
+        plan = await begin(artifacts, run_id, "x", good, direct=True)
+        await sent(artifacts, run_id, plan, b"evil" * 1_000)
+        await real(self, run, uploads)  # type: ignore[arg-type]
+
+    plan = await begin(artifacts, run_id, "x", good, direct=True)
+    await sent(artifacts, run_id, plan, good)
+    monkeypatch.setattr(PostgresArtifactStore, "complete", late)
+    async with not_found("not open"):
+        await complete(artifacts, run_id, plan.upload_id)
+    async with invalid("SHA-256"):
+        await complete(artifacts, run_id, plan.upload_id)
+    plan = await begin(artifacts, run_id, "x", good, direct=True)
+    await sent(artifacts, run_id, plan, good)
+    await complete(artifacts, run_id, plan.upload_id)
+    assert await read(artifacts, run_id, "x") == good
+
+
+@on_s3
+async def test_an_upload_to_the_bucket_may_end_through_the_server(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, server: RunningServer
+) -> None:
+    data = os.urandom(20 * MIB)
+    plan = await begin(artifacts, run_id, "x", data, direct=True)
+    await asyncio.to_thread(put, (await sign(artifacts, run_id, plan, [1]))[0], bytes(16 * MIB))
+    await log(artifacts, run_id, "x", data)
+    assert await read(artifacts, run_id, "x") == data
+    # What went straight is garbage.
+    async with server.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM artifact_garbage") == 1
+
+
+async def lose(place: Place, instead: bytes | None) -> None:
+    """Remove the only content behind the server's back, or put other bytes in its place."""
+    (stored,) = place.files()
+    if place.s3 is None:
+        stored.unlink()
+        if instead is not None:
+            stored.write_bytes(instead)
+        return
+    # Not in its folder: rclone remembers what lies there.
+    name = {"Bucket": BUCKET, "Key": stored.relative_to(place.s3.folder / BUCKET).as_posix()}
+    async with S3Client(60) as client:
+        await client.calls.delete_object(**name)
+        if instead is not None:
+            await client.calls.put_object(**name, Body=instead)
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_lost_content_is_stored_again_and_heals_what_shows_it(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, is_cut: bool
+) -> None:
+    text = os.urandom(1_000)
+    await log(artifacts, run_id, "first", text)
+    await lose(place, b"cut" if is_cut else None)
+    plan = await log(artifacts, run_id, "second", text)
+    assert plan.WhichOneof("way") != "already_there"
+    for path in ("first", "second"):
+        assert await read(artifacts, run_id, path) == text
+    # From then on it is not sent again.
+    assert (await begin(artifacts, run_id, "third", text)).WhichOneof("way") == "already_there"
+
+
+async def test_content_that_was_never_verified_is_sent_once_more(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, server: RunningServer
+) -> None:
+    text = b"from a bucket, before it was verified"
+    await log(artifacts, run_id, "first", text)
+    (old,) = place.files()
+    async with server.pool.connection() as connection:
+        await connection.execute("UPDATE artifact_content SET is_verified = false")
+    old.write_bytes(b"E" * len(text))
+    plan = await log(artifacts, run_id, "second", text)
+    assert plan.WhichOneof("way") != "already_there"
+    assert await read(artifacts, run_id, "first") == await read(artifacts, run_id, "second") == text
+    async with server.pool.connection() as connection:
+        keys = [row["key"] for row in await connection.fetch("SELECT key FROM artifact_garbage")]
+    assert [Path(key).name for key in keys] == [old.name]
