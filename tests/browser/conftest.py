@@ -24,7 +24,9 @@ async def page(shared_server: ServerProcess) -> AsyncIterator[Page]:
     """A tab at the server's page. Its console and its exceptions are to stay empty."""
     complaints: list[str] = []
     async with browser() as opened:
-        tab = await opened.new_page(viewport=WIDE, base_url=shared_server.url, timezone_id="Europe/Berlin")
+        tab = await opened.new_page(
+            viewport=WIDE, base_url=shared_server.url, timezone_id="Europe/Berlin", locale="en-US"
+        )
         tab.set_default_timeout(EXPECT_MS)
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("console", lambda message: is_fault(message) and complaints.append(message.text))

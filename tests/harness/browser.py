@@ -93,6 +93,6 @@ def _of_npm() -> Chromium:
         {
             "LD_LIBRARY_PATH": str(UNPACKED / "al2023" / "lib"),
             "FONTCONFIG_FILE": str(UNPACKED / "fonts.conf"),
-            "LANG": "C.UTF-8",
+            "LANG": "en_US.UTF-8",
         },
     )

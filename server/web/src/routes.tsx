@@ -4,8 +4,9 @@ import { Failure } from "./parts/Notice";
 import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
 import { RunPage } from "./pages/RunPage";
-import { RunsPage } from "./pages/RunsPage";
+import { RunsPage } from "./pages/runs/RunsPage";
 import { Shell } from "./pages/Shell";
+import { readRunsView } from "./url/runsView";
 import { flag, text } from "./url/search";
 
 // The hash keeps addresses whole below any path of a proxy, and is where MLflow's links have theirs:
@@ -28,7 +29,7 @@ const runs = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$experimentId",
   component: RunsPage,
-  validateSearch: (given): Found => ({ q: text(given.q), deleted: flag(given.deleted) }),
+  validateSearch: readRunsView,
 });
 
 const run = createRoute({

@@ -8,7 +8,7 @@ import type { ChartLook } from "./Chart";
 import { sections } from "./sections";
 import { useWidth } from "./useWidth";
 
-const CARD_WIDTH_MIN = 320;
+const CARD_WIDTH_MIN = 270;
 const GAP = 12;
 const ROW_HEIGHT = CHART_HEIGHT + 36 + GAP;
 const HEADER_HEIGHT = 36;

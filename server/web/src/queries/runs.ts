@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { runService, searchService } from "../api/clients";
 import { ViewType } from "../gen/stepwell_api/v1/runs_pb";
@@ -11,16 +11,13 @@ export interface RunSearch {
   filter: string;
   deleted: boolean;
   orderBy: string[];
-  params: string[];
-  metrics: string[];
-  tags: string[];
 }
 
-/** Pages of runs with the chosen params, metrics and tags alone. */
+/** Pages of runs with their params, tags and latest metrics. */
 export function runsQuery(search: RunSearch) {
-  const { experimentIds, filter, deleted, orderBy, params, metrics, tags } = search;
+  const { experimentIds, filter, deleted, orderBy } = search;
   return infiniteQueryOptions({
-    queryKey: ["runs", experimentIds.map(String), filter, deleted, orderBy, params, metrics, tags],
+    queryKey: ["runs", experimentIds.map(String), filter, deleted, orderBy],
     queryFn: ({ pageParam, signal }) =>
       searchService.searchRuns(
         {
@@ -30,9 +27,6 @@ export function runsQuery(search: RunSearch) {
           orderBy,
           pageSize: PAGE_SIZE,
           pageToken: pageParam,
-          params: { key: params },
-          metrics: { key: metrics },
-          tags: { key: tags },
         },
         { signal },
       ),
@@ -51,4 +45,21 @@ export function runQuery(runId: string) {
     select: (answer) => answer.run,
     refetchInterval: FRESH_MS,
   });
+}
+
+/** Delete and restore runs; the lists are stale then. */
+export function useRunChanges() {
+  const client = useQueryClient();
+  const onSettled = () =>
+    Promise.all([client.invalidateQueries({ queryKey: ["runs"] }), client.invalidateQueries({ queryKey: ["run"] })]);
+  return {
+    remove: useMutation({
+      mutationFn: (runIds: string[]) => Promise.all(runIds.map((runId) => runService.deleteRun({ runId }))),
+      onSettled,
+    }),
+    restore: useMutation({
+      mutationFn: (runIds: string[]) => Promise.all(runIds.map((runId) => runService.restoreRun({ runId }))),
+      onSettled,
+    }),
+  };
 }

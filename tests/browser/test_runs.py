@@ -1,0 +1,110 @@
+"""The runs of an experiment: table, filter, sorting, columns, charts, deleting and restoring."""
+
+import math
+import re
+import uuid
+from urllib.parse import unquote
+
+import pytest
+from playwright.async_api import Page, expect
+
+import stepwell
+from stepwell import StepwellClient
+from tests.harness.processes import ServerProcess
+
+
+@pytest.fixture
+def experiment(shared_server: ServerProcess) -> str:
+    """An experiment with three runs of a few metrics and params; its id."""
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"runs {uuid.uuid4().hex}")
+    for number, name in enumerate(["first", "second", "third"]):
+        run = client.create_run(experiment_id, run_name=name, start_time=1_700_000_000_000 + number)
+        client.log_batch(
+            run.info.run_id,
+            metrics=[
+                stepwell.Metric("val/loss", math.nan if step == 5 else 1 / (step + number + 1), step, step)
+                for step in range(20)
+            ]
+            + [stepwell.Metric("acc", number, 0, 0)],
+            params=[stepwell.Param("lr", str(0.1 * number)), stepwell.Param("my param", "x")],
+        )
+        client.set_terminated(run.info.run_id)
+    client.flush()
+    return experiment_id
+
+
+async def test_runs_are_listed_sorted_and_filtered(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    await expect(page.get_by_role("rowheader")).to_have_text(["third", "second", "first"])
+    await page.get_by_role("columnheader", name="acc").get_by_role("button").click()
+    await expect(page).to_have_url(re.compile("order=metrics.acc"))
+    await page.get_by_role("columnheader", name="acc").get_by_role("button").click()
+    await expect(page.get_by_role("rowheader")).to_have_text(["first", "second", "third"])
+    await page.get_by_label("Filter runs").fill("params.lr = '0.1'")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("rowheader")).to_have_text(["second"])
+    assert "params.lr = '0.1'" in unquote(page.url).replace("+", " ")
+    await page.reload()
+    await expect(page.get_by_role("rowheader")).to_have_text(["second"])
+
+
+async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    await page.get_by_label("Filter runs").fill("metrics.acc = = 3")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("(character 15)")
+
+
+async def test_columns_are_chosen_and_stay(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    await page.get_by_role("button", name="Columns").click()
+    await page.get_by_label("Search columns").fill("my par")
+    await page.get_by_role("checkbox", name="my param").uncheck()
+    await expect(page.get_by_role("columnheader", name="my param")).to_have_count(0)
+    await page.reload()
+    await expect(page.get_by_role("columnheader", name="lr")).to_be_visible()
+    await expect(page.get_by_role("columnheader", name="my param")).to_have_count(0)
+
+
+async def test_charts_draw_the_runs_that_are_shown(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    chart = page.get_by_role("region", name="Chart of val/loss")
+    await expect(chart.get_by_role("img", name="3 lines over step")).to_be_visible()
+    await page.get_by_role("button", name="Hide first in the charts").click()
+    await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
+    box = await chart.locator(".u-over").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    await expect(chart.get_by_text(re.compile(r"^step \d+$"))).to_be_visible()
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
+    await page.mouse.up()
+    await chart.get_by_role("button", name="Show all").click()
+    await expect(chart.get_by_role("button", name="Show all")).to_have_count(0)
+    await page.get_by_label("Metrics by regular expression").fill("^acc")
+    await expect(chart).to_have_count(0)
+    await expect(page.get_by_role("region", name="Chart of acc")).to_be_visible()
+
+
+async def test_selected_runs_are_deleted_and_come_back(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    await page.get_by_role("checkbox", name="Select second").check()
+    await page.get_by_role("toolbar").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("rowheader")).to_have_text(["third", "first"])
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_role("rowheader")).to_have_text(["third", "second", "first"])
+
+
+async def test_an_empty_experiment_says_how_to_begin(page: Page, shared_server: ServerProcess) -> None:
+    empty = StepwellClient(shared_server.tracking_uri).create_experiment(f"empty {uuid.uuid4().hex}")
+    await page.goto(f"/#/experiments/{empty}")
+    await expect(page.get_by_text("No runs yet")).to_be_visible()
+    await expect(page.get_by_text(f'set_tracking_uri("{shared_server.url}")')).to_be_visible()
+
+
+async def test_what_is_not_there(page: Page) -> None:
+    await page.goto("/#/experiments/987654321")
+    await expect(page.get_by_role("alert")).to_contain_text("experiment")
+    await page.goto("/#/nowhere")
+    await expect(page.get_by_text("There is no such page")).to_be_visible()
