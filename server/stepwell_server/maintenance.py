@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from stepwell_server.errors import StartupError
+from stepwell_server.errors import InvalidStateError, StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
@@ -24,6 +24,8 @@ STOP_S = 10.0
 CONNECTIONS_MAX = 2
 # A long removal says every so often how far it is.
 PROGRESS_POINTS = 10_000_000
+# Reasons of what could not be removed that are told.
+LEFT_MAX = 1_000
 
 
 @asynccontextmanager
@@ -78,6 +80,8 @@ async def collect_garbage(
     The bytes of artifacts go too where `data`, the folder of the embedded database, says where they are. What is left
     of them (`files_waiting` in the sums) is removed by a server that runs, or by the next one.
 
+    What cannot be removed does not keep the others back: `left` in the sums says what it was, and why.
+
     Raises:
         NotFoundError: a run or experiment that was named does not exist.
         InvalidStateError: it is not deleted.
@@ -85,14 +89,19 @@ async def collect_garbage(
     garbage, artifacts = GarbageStore(pool), PostgresArtifactStore(pool)
     await garbage.check(selection)
     sums = {"dry_run": dry_run, "runs": 0, "points": 0, "artifacts": 0, "experiments": 0}
+    left: list[str] = []
     async for run_id in garbage.runs(selection):
-        if dry_run:
-            points, files = await garbage.count_points(run_id), await garbage.count_artifacts(run_id)
-        elif await garbage.begin(run_id):
-            points = await _remove_points(garbage, run_id, tell)
-            files = await _remove_artifacts(artifacts, run_id)
-            await garbage.remove_rest(run_id)
-        else:  # restored meanwhile
+        try:
+            if dry_run:
+                points, files = await garbage.count_points(run_id), await garbage.count_artifacts(run_id)
+            elif await garbage.begin(run_id):
+                points = await _remove_points(garbage, run_id, tell)
+                files = await _remove_artifacts(artifacts, run_id)
+                await garbage.remove_rest(run_id)
+            else:  # restored meanwhile
+                continue
+        except InvalidStateError as error:
+            left.append(f"run {run_id.hex}: {error}")
             continue
         tell(f"run {run_id.hex}: {points:,} points, {files:,} artifacts")
         sums["runs"] += 1
@@ -103,7 +112,7 @@ async def collect_garbage(
     if data is not None and not dry_run:
         async with OpenContentStores(data, Locations(DATA_ROOT)) as contents:
             await ArtifactSweeper(artifacts, contents).remove_garbage()
-    return {**sums, "files_waiting": await artifacts.count_garbage()}
+    return {**sums, "files_waiting": await artifacts.count_garbage(), "left": left[:LEFT_MAX]}
 
 
 async def _remove_points(garbage: GarbageStore, run_id: UUID, tell: Callable[[str], None]) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,3 +99,26 @@ def test_with_a_database_elsewhere_the_server_removes_the_bytes(
     assert files(tmp_path / "data" / "artifacts") == FILES + 1
     start_server(*options)
     until(lambda: files(tmp_path / "data" / "artifacts") == 0, "the server removes the bytes")
+
+
+def test_bytes_that_cannot_be_removed_keep_no_others_back(
+    start_server: Callable[..., ServerProcess], tmp_path: Path, source: Path
+) -> None:
+    tmp_path.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
+    data = tmp_path / "data"
+    server = start_server("--data", str(data))
+    client = StepwellClient(server.tracking_uri)
+    gone = client.create_experiment("gone")
+    log_runs(client, gone, 8, source)
+    client.delete_experiment(gone)
+    server.terminate()
+    bad = files_below(data / "artifacts")[::4]
+    for path in bad:
+        path.unlink()
+        (path / "folder").mkdir(parents=True)
+    done = json.loads(stepwell_command("gc", "--json", "--data", str(data)))
+    assert (done["experiments"], done["files_waiting"]) == (1, len(bad))
+    assert files(data / "artifacts") == 0
+    for path in bad:
+        shutil.rmtree(path)
+    assert json.loads(stepwell_command("gc", "--json", "--data", str(data)))["files_waiting"] == 0

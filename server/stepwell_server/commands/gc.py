@@ -91,3 +91,7 @@ def gc(
     if done["files_waiting"]:
         text += f"; the bytes of {done['files_waiting']:,} files wait for a server to remove them"
     click.echo(json.dumps(done) if as_json else text)
+    for reason in () if as_json else done["left"]:
+        click.echo(f"left: {reason}", err=True)
+    if done["left"]:
+        raise SystemExit(1)

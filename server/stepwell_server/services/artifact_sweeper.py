@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
@@ -17,6 +18,8 @@ SWEEP_INTERVAL_S = 60.0
 # Bytes are removed in steps, so that each can be interrupted and repeated.
 STEP_COUNT_MAX = 200
 REMOVALS_AT_ONCE = 16
+# After so many failures a sweep gives a root up; fewer are single things that cannot be removed.
+ROOT_FAILURES_MAX = 20
 
 log = structlog.get_logger(__name__)
 
@@ -57,30 +60,30 @@ class ArtifactSweeper:
 
         What cannot be removed now stays noted for the next sweep.
         """
-        after, broken = 0, set[str]()
+        after, failures = 0, Counter[str]()
         for step in itertools.count(1):
             found = await self._store.garbage(STEP_COUNT_MAX, after)
-            await self._store.forget_garbage(await self._remove_all(found, broken))
+            await self._store.forget_garbage(await self._remove_all(found, failures))
             if len(found) < STEP_COUNT_MAX or (count_max is not None and step * STEP_COUNT_MAX >= count_max):
                 return
             after = found[-1].garbage_id
 
-    async def _remove_all(self, found: Sequence[Garbage], broken: set[str]) -> Sequence[int]:
-        """Remove bytes and return the ids of those that are gone; `broken` gathers roots that don't answer."""
-        gone = await asyncio.gather(*(self._remove(garbage, broken) for garbage in found))
+    async def _remove_all(self, found: Sequence[Garbage], failures: Counter[str]) -> Sequence[int]:
+        """Remove bytes and return the ids of those that are gone; `failures` counts the others by root."""
+        gone = await asyncio.gather(*(self._remove(garbage, failures) for garbage in found))
         return [garbage.garbage_id for garbage, is_gone in zip(found, gone, strict=True) if is_gone]
 
-    async def _remove(self, garbage: Garbage, broken: set[str]) -> bool:
+    async def _remove(self, garbage: Garbage, failures: Counter[str]) -> bool:
         root = garbage.place.root
         async with self._room:
-            if root in broken:
+            if failures[root] >= ROOT_FAILURES_MAX:
                 return False
             try:
                 content = await self._contents.open(root)
                 await content.remove(garbage.place.key, garbage.multipart_id)
             except StepwellError as error:
                 log.warning("bytes could not be removed", root=root, reason=str(error))
-                broken.add(root)
+                failures[root] += 1
                 return False
         return True
 

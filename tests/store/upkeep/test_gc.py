@@ -90,6 +90,7 @@ async def test_a_deleted_run_goes_entirely_and_its_neighbours_stay(
         "artifacts": 3,
         "experiments": 0,
         "files_waiting": 4,  # its unfinished upload, and what both runs sent
+        "left": [],
     }
     assert set((await rows_of(pool, gone)).values()) == {0}
     assert await rows_of(pool, kept) == before
@@ -128,6 +129,7 @@ async def test_a_deleted_experiment_goes_with_its_runs(pool: Pool, writer: Group
         "artifacts": 3,
         "experiments": 1,
         "files_waiting": 0,
+        "left": [],
     }
     assert (await rows_of(pool, run_id))["metric_chunk"] == 10
     assert (await collect(pool, experiment_ids=[gone]))["experiments"] == 1
@@ -172,6 +174,25 @@ async def test_a_writer_that_still_runs_hears_that_its_run_is_gone(
         await commit(writer, log.batch({"a": [(2, 2, 1.0)]}))
 
 
+async def test_a_run_that_cannot_be_removed_keeps_no_other_back(
+    database_url: str, pool: Pool, writer: GroupCommitWriter
+) -> None:
+    runs = sorted([await filled_run(pool, writer) for _ in range(3)])
+    for run_id in runs:
+        await delete(pool, run_id)
+    await rows(
+        pool, "CREATE TABLE holder (run_id uuid REFERENCES run)"
+    )  # as a writer that is opened again and again
+    await rows(pool, "INSERT INTO holder VALUES ($1)", runs[1])
+    command = command_line("gc", "--store", database_url)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("removed 2 runs with 20 points")
+    assert f"left: run {runs[1].hex}: run {runs[1].hex} is still being written to" in done.stderr
+    await rows(pool, "DROP TABLE holder")
+    assert (await collect(pool))["runs"] == 1
+
+
 async def test_the_command(database_url: str, pool: Pool, writer: GroupCommitWriter) -> None:
     run_id = await filled_run(pool, writer)
     await delete(pool, run_id, ago_s=60)
@@ -184,6 +205,7 @@ async def test_the_command(database_url: str, pool: Pool, writer: GroupCommitWri
         "artifacts": 3,
         "experiments": 0,
         "files_waiting": 0,
+        "left": [],
     }
     young = await asyncio.to_thread(stepwell_command, "gc", "--older-than", "1h", *options)
     assert json.loads(young)["runs"] == 0

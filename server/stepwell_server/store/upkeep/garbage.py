@@ -141,10 +141,12 @@ class GarbageStore:
                 removed = len(await connection.fetch(_SQL[part], run_id, STEP_ROWS_MAX))
 
     async def remove_experiment(self, experiment_id: int) -> bool:
-        """Remove an experiment without runs; False when it was restored meanwhile."""
-        async with self._pool.transaction() as connection:
-            await connection.execute(_SQL["remove_experiment_tags"], experiment_id)
-            return await connection.fetchval(_SQL["remove_experiment"], experiment_id) is not None
+        """Remove an experiment without runs; False when it was restored meanwhile, or got a run."""
+        with suppress(asyncpg.ForeignKeyViolationError):
+            async with self._pool.transaction() as connection:
+                await connection.execute(_SQL["remove_experiment_tags"], experiment_id)
+                return await connection.fetchval(_SQL["remove_experiment"], experiment_id) is not None
+        return False
 
 
 def _require_deleted(kind: str, name: str, stage: str | None) -> None:
