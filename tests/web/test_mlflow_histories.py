@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from stepwell_server.app import RunningServer
+from stepwell_server.model.series import thinned_places
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.web.mlflow import histories
-from stepwell_server.web.mlflow.histories import thinned_places
 from tests.harness.rest import Rest
 from tests.harness.stored_logs import StoredLog
 
@@ -154,6 +154,7 @@ async def test_several_histories_at_once_in_the_order_of_the_runs(rest: Rest, po
 
 @pytest.mark.parametrize("kept", [1_000_000, 50])
 async def test_thinned_histories(rest: Rest, pool: Pool, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some chunks overlap, some come one behind the other, evenly or not, and some are cut by the bounds."""
     monkeypatch.setattr(histories, "KEPT_POINTS_MAX", kept)
     monkeypatch.setattr("stepwell_server.store.series.histories.PIECE_POINTS_MAX", 16)
     points = {
@@ -161,35 +162,38 @@ async def test_thinned_histories(rest: Rest, pool: Pool, kept: int, monkeypatch:
         for seed, count in ((1, 90), (2, 6), (3, 91))
         if (own := random_points(seed, count, rising=False))
     }
+    even = [(step, 2**40 * (step % 2), step / 3) for step in range(0, 90, 3)]
+    uneven = [(step * step, step, float(step)) for step in range(40)]
+    repeated = [(step // 2, step, math.nan) for step in range(40)]
+    points |= {await logged(rest, pool, own): own for own in (even, uneven, repeated)}
     run_ids = [*points, uuid4().hex, "no id"]
-    for bounds in ({}, {"start_step": 5, "end_step": 20}):
+    for bounds in ({}, {"start_step": 5, "end_step": 20}, {"start_step": 7, "end_step": 83}):
         expected = []
         for run_id, own in points.items():
             inside = sorted(
                 (it for it in own if not bounds or bounds["start_step"] <= it[0] <= bounds["end_step"]),
                 key=by_step,
             )
-            chosen = ntile_firsts(inside, 10)
+            chosen = standing_for(inside, 10)
             expected += [{**point, "run_id": run_id} for point in shown(chosen)]
         query = {"run_ids": run_ids, "metric_key": "loss", "max_results": 10, **bounds}
         assert (await rest.get("metrics/get-history-bulk-interval", **query))["metrics"] == expected
 
 
-def ntile_firsts(points: list[Point], tiles: int) -> list[Point]:
-    """The first point of each of NTILE's parts, and the last point, by SQL's definition of NTILE."""
-    tile_of: list[int] = []
+def standing_for(points: list[Point], tiles: int) -> list[Point]:
+    """The first point of each of NTILE's parts, by SQL's definition of NTILE, and of the last part its last point."""
+    if len(points) <= tiles:
+        return points
     small, larger = divmod(len(points), tiles)
-    for tile in range(tiles):
-        tile_of += [tile] * (small + (tile < larger))
-    chosen = [place for place in range(len(points)) if place == 0 or tile_of[place] != tile_of[place - 1]]
-    if chosen and chosen[-1] != len(points) - 1:
-        chosen.append(len(points) - 1)
-    return [points[place] for place in chosen]
+    starts = [0]
+    for tile in range(tiles - 1):
+        starts.append(starts[-1] + small + (tile < larger))
+    return [points[place] for place in [*starts[:-1], len(points) - 1]]
 
 
 @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 25, 100, 101])
 def test_places_of_a_thinned_history(size: int) -> None:
     points = [(step, 0, 0.0) for step in range(size)]
-    expected = [step for step, _, _ in ntile_firsts(points, 10)]
+    expected = [step for step, _, _ in standing_for(points, 10)]
     assert thinned_places(size, 10).tolist() == expected
     assert thinned_places(size, 10).dtype == np.int64

@@ -29,6 +29,20 @@ class History:
         return History(self.steps[start:end], self.timestamps_ms[start:end], self.values[start:end])
 
 
+def thinned_places(size: int, wanted: int) -> Int64s:
+    """Return which of `size` points stand for all of them, at most `wanted`: all if they are not more.
+
+    Else the first of each of `wanted` parts, of which the first ones are larger by one where they cannot be equal; but
+    of the last part the last point.
+    """
+    if size <= wanted:
+        return np.arange(size, dtype=np.int64)
+    numbers = np.arange(wanted, dtype=np.int64)
+    places = numbers * (size // wanted) + np.minimum(numbers, size % wanted)
+    places[-1] = size - 1
+    return places
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesName:
     """One metric of one run."""

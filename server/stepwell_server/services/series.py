@@ -1,6 +1,6 @@
 """Reading series."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -111,10 +111,21 @@ class SeriesService:
                     yield number, shifted(sample, offsets[number])
                 number += 1
 
-    async def known_runs(self, run_ids: Sequence[UUID]) -> Collection[UUID]:
-        """Return those of some runs that exist. Raises InvalidArgumentError for too many."""
-        _check_count("runs", len(run_ids), LATEST_RUNS_MAX)
-        return (await self._store.start_times(run_ids)).keys()
+    async def thinned(
+        self, series: Sequence[SeriesName], selection: Selection, wanted: int
+    ) -> tuple[dict[SeriesName, History], list[SeriesName]]:
+        """Return some points of series that have any, see `model.thinned_places`; and the series that have to be read.
+
+        Series of runs that do not exist have none.
+
+        Raises:
+            InvalidArgumentError: too many series, or bounds that leave nothing.
+        """
+        _check_count("series", len(series), SERIES_MAX)
+        check_selection(selection)
+        found = dict(zip(series, await self._store.thinned(series, selection, wanted), strict=True))
+        thinned = {name: points for name, points in found.items() if points is not None and len(points)}
+        return thinned, [name for name, points in found.items() if points is None]
 
     async def _check(self, series: Sequence[SeriesName], selection: Selection) -> None:
         _check_count("series", len(series), SERIES_MAX)

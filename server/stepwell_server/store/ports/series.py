@@ -60,6 +60,19 @@ class SeriesStore(Protocol):
         """
         ...
 
+    async def thinned(
+        self, series: Sequence[SeriesName], selection: Selection, wanted: int
+    ) -> Sequence[History | None]:
+        """Return the points of each series that `model.thinned_places` says; the selection is one of steps.
+
+        None for a series of which that is not known without reading it: its chunks overlap, or the selection cuts one
+        whose steps are uneven.
+
+        Raises:
+            InvalidArgumentError: the series have too many chunks for one call.
+        """
+        ...
+
 
 class WatchStore(Protocol):
     """Reading what was committed since."""

@@ -27,6 +27,7 @@ from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.series.samples import sample_group
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.sweep import Sweep, Trail, sort_history
+from stepwell_server.store.series.thinning import thin
 from stepwell_server.store.sql import load
 
 _SQL = load("series")
@@ -69,6 +70,13 @@ class PostgresSeriesStore:
             for piece in page.pieces:
                 yield piece
             after, complete = page.end, page.complete
+
+    async def thinned(
+        self, series: Sequence[SeriesName], selection: Selection, wanted: int
+    ) -> Sequence[History | None]:
+        """See `ports.SeriesStore`."""
+        async with self._snapshots.snapshot() as connection:
+            return await thin(connection, series, selection, wanted)
 
     async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:
         """See `ports.SeriesStore`."""

@@ -12,7 +12,14 @@ import numpy as np
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.columns import Int64s
-from stepwell_server.model.series import EVERYTHING, History, HistoryCursor, Selection, SeriesName
+from stepwell_server.model.series import (
+    EVERYTHING,
+    History,
+    HistoryCursor,
+    Selection,
+    SeriesName,
+    thinned_places,
+)
 from stepwell_server.services.history_cursors import make_cursor, read_cursor
 from stepwell_server.services.series import SeriesService
 
@@ -79,12 +86,10 @@ class Histories:
     async def thinned(
         self, names: Sequence[SeriesName], selection: Selection, wanted: int
     ) -> Mapping[SeriesName, History]:
-        """Return some points of each series that has any: the first of each of `wanted` equal parts, and the last."""
-        known = await self._series.known_runs([name.run_id for name in names])
-        names = [name for name in names if name.run_id in known]
-        found: dict[SeriesName, History] = {}
+        """Return some points of each series that has any; see `model.thinned_places`."""
+        found, unread = await self._series.thinned(names, selection, wanted)
         long: dict[SeriesName, int] = {}
-        async with aclosing(self._kept(names, selection)) as series:
+        async with aclosing(self._kept(unread, selection)) as series:
             async for name, size, points in series:
                 if points is None:
                     long[name] = size
@@ -174,15 +179,6 @@ def join(pieces: Sequence[History]) -> History:
         np.concatenate([piece.timestamps_ms for piece in pieces]),
         np.concatenate([piece.values for piece in pieces]),
     )
-
-
-def thinned_places(size: int, wanted: int) -> Int64s:
-    """Return where `wanted` parts of `size` points begin, the larger ones first, and the last place."""
-    if size <= wanted:
-        return np.arange(size, dtype=np.int64)
-    numbers = np.arange(wanted, dtype=np.int64)
-    starts = numbers * (size // wanted) + np.minimum(numbers, size % wanted)
-    return np.unique(np.append(starts, size - 1))
 
 
 def _at(points: History, places: Int64s) -> History:
