@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
 from stepwell.client_artifacts import ArtifactMethods
-from stepwell.delivery import offline, record, writer
+from stepwell.delivery import experiment_tags, offline, record, writer
+from stepwell.delivery.experiment_tags import TagChange
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import (
     PARENT_RUN_TAG,
@@ -171,13 +172,13 @@ class StepwellClient(ArtifactMethods):
 
     def set_experiment_tags(self, experiment_id: str, tags: dict[str, Any]) -> None:
         """Set tags of an active experiment; the others stay as they are."""
-        checked = values.to_experiment_tags(tags)
-        self._calls.update_experiment(values.to_experiment_id(experiment_id), tags=checked)
+        number, checked = values.to_experiment_id(experiment_id), values.to_experiment_tags(tags)
+        experiment_tags.change(TagChange(self.tracking_uri, number, tags=checked))
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an active experiment; RESOURCE_DOES_NOT_EXIST when there is no such tag."""
-        number = values.to_experiment_id(experiment_id)
-        self._calls.delete_experiment_tag(number, values.check_key("Tag", key))
+        number, key = values.to_experiment_id(experiment_id), values.check_key("Tag", key)
+        experiment_tags.change(TagChange(self.tracking_uri, number, removed=[key]))
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment, softly, with its active runs; its name is free from then on."""

@@ -4,7 +4,8 @@ from typing import Any
 
 from stepwell import settings, values
 from stepwell.client import StepwellClient
-from stepwell.delivery import offline
+from stepwell.delivery import experiment_tags, offline
+from stepwell.delivery.experiment_tags import TagChange
 from stepwell.entities import Experiment, LifecycleStage, ViewType
 from stepwell.errors import StepwellException, invalid, not_supported
 from stepwell.runs import active
@@ -104,12 +105,14 @@ def set_experiment_tag(key: str, value: Any) -> None:
 
 def set_experiment_tags(tags: dict[str, Any]) -> None:
     """Set tags of the experiment that new runs go to; the others stay as they are."""
-    StepwellClient().set_experiment_tags(current_experiment_id(), tags)
+    checked = values.to_experiment_tags(tags)
+    experiment_tags.change(TagChange(settings.tracking_uri(), *_current_experiment(), tags=checked))
 
 
 def delete_experiment_tag(key: str) -> None:
     """Remove a tag of the experiment that new runs go to."""
-    StepwellClient().delete_experiment_tag(current_experiment_id(), key)
+    key = values.check_key("Tag", key)
+    experiment_tags.change(TagChange(settings.tracking_uri(), *_current_experiment(), removed=[key]))
 
 
 def current_experiment_id() -> str:
@@ -118,6 +121,14 @@ def current_experiment_id() -> str:
     if name is not None:
         return _by_name(StepwellClient(), name).experiment_id
     return settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID
+
+
+def _current_experiment() -> tuple[int | None, str | None]:
+    """Return the id or the name of the experiment that new runs go to."""
+    name = settings.experiment_name()
+    if name is not None:
+        return None, values.check_experiment_name(name)
+    return values.to_experiment_id(settings.experiment_id() or settings.DEFAULT_EXPERIMENT_ID), None
 
 
 def _experiment(client: StepwellClient, name: str | None, experiment_id: str | None) -> Experiment:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 
 import grpc.aio
@@ -164,3 +165,38 @@ async def test_default_stays(experiments: ExperimentServiceStub) -> None:
     async with invalid("Default stays"):
         await experiments.DeleteExperiment(pb.DeleteExperimentRequest(experiment_id=0))
     assert (await get(experiments, experiment_id=0)).lifecycle_stage == pb.LIFECYCLE_STAGE_ACTIVE
+
+
+async def test_a_change_of_tags_that_comes_late_undoes_no_later_one(
+    experiments: ExperimentServiceStub,
+) -> None:
+    experiment_id = (await create(experiments, "late")).experiment_id
+    now_ms = time.time_ns() // 1_000_000
+
+    async def set_tag(value: str, logged_time_ms: int | None) -> None:
+        tags = [pb.Tag(key="a", value=value)]
+        request = pb.UpdateExperimentRequest(
+            experiment_id=experiment_id, tags=tags, logged_time_ms=logged_time_ms
+        )
+        await experiments.UpdateExperiment(request)
+
+    async def remove_tag(logged_time_ms: int) -> None:
+        request = pb.DeleteExperimentTagRequest(
+            experiment_id=experiment_id, key="a", logged_time_ms=logged_time_ms
+        )
+        await experiments.DeleteExperimentTag(request)
+
+    async def tags() -> list[str]:
+        return [tag.value for tag in (await get(experiments, experiment_id=experiment_id)).tags]
+
+    await set_tag("offline", now_ms - 2_000)
+    await set_tag("later", now_ms - 1_000)
+    await set_tag("offline", now_ms - 2_000)  # a copy of what was logged offline
+    await remove_tag(now_ms - 1_500)
+    assert await tags() == ["later"]
+    await set_tag("from a clock that is ahead", now_ms + 3_600_000)
+    await set_tag("now", None)
+    assert await tags() == ["now"]
+    await remove_tag(now_ms + 3_600_000)
+    await remove_tag(now_ms + 3_600_000)  # gone already: no error
+    assert await tags() == []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepwell.delivery import experiment_tags
 from stepwell.delivery.left_log import LeftLog
 from stepwell.delivery.shipper import Shipper
 from stepwell.files.outbox import deliver_outbox
@@ -66,6 +67,16 @@ def receipt_of(log: LeftLog) -> SpoolReceipt:
 def unreadable(folder: Path, reason: str) -> SpoolReceipt:
     """Return the receipt of a spool that cannot be read."""
     return SpoolReceipt(str(folder), "", "", 0, 0, 1, 0, (reason,))
+
+
+def deliver_experiment_tags(root: Path, uri: str | None) -> Sequence[SpoolReceipt]:
+    """Deliver the changes of experiments' tags that wait; one receipt for all of them, if there are any."""
+    report = experiment_tags.deliver(root, uri)
+    if not (report.delivered or report.waiting or report.refused):
+        return []
+    counts = report.delivered, len(report.refused), report.waiting
+    folder = str(root / experiment_tags.FOLDER)
+    return [SpoolReceipt(folder, "", "tags of experiments", *counts, 0, tuple(report.refused))]
 
 
 def deliver_artifacts(folder: Path, uri: str | None) -> Sequence[SpoolReceipt]:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from stepwell.commands.spool_delivery import SpoolReceipt, deliver_artifacts, receipt_of, ship, unreadable
+from stepwell.commands.spool_delivery import (
+    SpoolReceipt,
+    deliver_artifacts,
+    deliver_experiment_tags,
+    receipt_of,
+    ship,
+    unreadable,
+)
 from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
 from stepwell.files.options import OUTBOX_FOLDER
@@ -38,6 +45,7 @@ class SpoolWatch:
             background.run(self._follow)
         except KeyboardInterrupt:
             self._draw("")
+        self._tell_finished()
         receipts = [receipt_of(log) for log in self._logs.values()]
         under_way = [receipt for receipt in receipts if not receipt.is_delivered]
         for receipt in under_way:
@@ -81,11 +89,16 @@ class SpoolWatch:
                 self._tell_one(receipt)
 
     async def _deliver_artifacts(self) -> None:
-        receipts = await asyncio.to_thread(deliver_artifacts, self._root / OUTBOX_FOLDER, self._uri)
+        receipts = await asyncio.to_thread(self._deliver_beside)
         for receipt in receipts:
             if receipt.committed or receipts != self._artifacts:
                 self._tell_one(receipt)
         self._artifacts = receipts
+
+    def _deliver_beside(self) -> Sequence[SpoolReceipt]:
+        """Deliver what is in no spool."""
+        tags = deliver_experiment_tags(self._root, self._uri)
+        return [*tags, *deliver_artifacts(self._root / OUTBOX_FOLDER, self._uri)]
 
     def _progress(self) -> str:
         logs = self._logs.values()

@@ -10,7 +10,14 @@ from pathlib import Path
 import click
 
 from stepwell import settings
-from stepwell.commands.spool_delivery import SpoolReceipt, deliver_artifacts, receipt_of, ship, unreadable
+from stepwell.commands.spool_delivery import (
+    SpoolReceipt,
+    deliver_artifacts,
+    deliver_experiment_tags,
+    receipt_of,
+    ship,
+    unreadable,
+)
 from stepwell.commands.spool_watch import SpoolWatch
 from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
@@ -64,6 +71,7 @@ def _deliver_all(root: Path, uri: str | None, tell: Callable[[SpoolReceipt], Non
             if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
                 receipts.append(unreadable(folder, error.message))
     receipts += background.run(lambda: _ship_all(logs, uri, quiet=quiet)) if logs else []
+    receipts += deliver_experiment_tags(root, uri)
     # After the runs: an artifact needs its run.
     receipts += deliver_artifacts(root / OUTBOX_FOLDER, uri)
     for receipt in receipts:

@@ -10,6 +10,7 @@ from pathlib import Path
 from socket import gethostname
 
 from stepwell import settings
+from stepwell.delivery import experiment_tags
 from stepwell.errors import StepwellException
 from stepwell.spool import folders
 from stepwell.spool.writer_file import read_writer
@@ -30,6 +31,7 @@ def begin(uri: str) -> None:
     if uri in _begun or settings.is_offline() or background.is_fork():
         return
     _begun.add(uri)
+    experiment_tags.begin()
     left = _left()
     if left:
         background.spawn(_deliver(uri, left))

@@ -69,18 +69,27 @@ class Calls:
         self._connection.call(lambda server: server.runs.DeleteTag(request))
 
     def update_experiment(
-        self, experiment_id: int, name: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        experiment_id: int,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        logged_time_ms: int | None = None,
     ) -> Experiment:
-        """Change the name if one is given, and set tags."""
+        """Change the name if one is given, and set tags, as of a moment if it was not now."""
         request = runs_pb2.UpdateExperimentRequest(
-            experiment_id=experiment_id, name=name, tags=messages.to_tags(tags or {})
+            experiment_id=experiment_id,
+            name=name,
+            tags=messages.to_tags(tags or {}),
+            logged_time_ms=logged_time_ms,
         )
         answer = self._connection.call(lambda server: server.experiments.UpdateExperiment(request))
         return messages.experiment(answer.experiment)
 
-    def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
-        """Remove a tag of an experiment."""
-        request = runs_pb2.DeleteExperimentTagRequest(experiment_id=experiment_id, key=key)
+    def delete_experiment_tag(self, experiment_id: int, key: str, logged_time_ms: int | None = None) -> None:
+        """Remove a tag of an experiment, as of a moment if it was not now."""
+        request = runs_pb2.DeleteExperimentTagRequest(
+            experiment_id=experiment_id, key=key, logged_time_ms=logged_time_ms
+        )
         self._connection.call(lambda server: server.experiments.DeleteExperimentTag(request))
 
     def delete_experiment(self, experiment_id: int) -> None:

@@ -768,10 +768,13 @@ class UpdateExperimentRequest(google.protobuf.message.Message):
     EXPERIMENT_ID_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
     TAGS_FIELD_NUMBER: builtins.int
+    LOGGED_TIME_MS_FIELD_NUMBER: builtins.int
     experiment_id: builtins.int
     """Which one."""
     name: builtins.str
     """New name."""
+    logged_time_ms: builtins.int
+    """When the tags were set, in milliseconds, where the call comes later than that: tags that were set after it stay."""
     @property
     def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Tag]:
         """Tags to set; the others stay as they are. The description is the tag mlflow.note.content."""
@@ -782,11 +785,14 @@ class UpdateExperimentRequest(google.protobuf.message.Message):
         experiment_id: builtins.int | None = ...,
         name: builtins.str | None = ...,
         tags: collections.abc.Iterable[Global___Tag] | None = ...,
+        logged_time_ms: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_name", b"_name", "experiment_id", b"experiment_id", "name", b"name"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_name", b"_name", "experiment_id", b"experiment_id", "name", b"name", "tags", b"tags"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_logged_time_ms", b"_logged_time_ms", "_name", b"_name", "experiment_id", b"experiment_id", "logged_time_ms", b"logged_time_ms", "name", b"name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_logged_time_ms", b"_logged_time_ms", "_name", b"_name", "experiment_id", b"experiment_id", "logged_time_ms", b"logged_time_ms", "name", b"name", "tags", b"tags"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_experiment_id", b"_experiment_id"]) -> typing.Literal["experiment_id"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_logged_time_ms", b"_logged_time_ms"]) -> typing.Literal["logged_time_ms"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
 
@@ -821,19 +827,28 @@ class DeleteExperimentTagRequest(google.protobuf.message.Message):
 
     EXPERIMENT_ID_FIELD_NUMBER: builtins.int
     KEY_FIELD_NUMBER: builtins.int
+    LOGGED_TIME_MS_FIELD_NUMBER: builtins.int
     experiment_id: builtins.int
     """Which experiment."""
     key: builtins.str
     """Key of the tag."""
+    logged_time_ms: builtins.int
+    """When it was removed, in milliseconds, where the call comes later than that: a tag that was set after it stays, and one
+    that is not there is no error.
+    """
     def __init__(
         self,
         *,
         experiment_id: builtins.int | None = ...,
         key: builtins.str = ...,
+        logged_time_ms: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "experiment_id", b"experiment_id"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "experiment_id", b"experiment_id", "key", b"key"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_logged_time_ms", b"_logged_time_ms", "experiment_id", b"experiment_id", "logged_time_ms", b"logged_time_ms"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_experiment_id", b"_experiment_id", "_logged_time_ms", b"_logged_time_ms", "experiment_id", b"experiment_id", "key", b"key", "logged_time_ms", b"logged_time_ms"]) -> None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_experiment_id", b"_experiment_id"]) -> typing.Literal["experiment_id"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_logged_time_ms", b"_logged_time_ms"]) -> typing.Literal["logged_time_ms"] | None: ...
 
 Global___DeleteExperimentTagRequest: typing_extensions.TypeAlias = DeleteExperimentTagRequest
 

@@ -57,17 +57,23 @@ class ExperimentService:
         page = found[:size]
         return page, make_token(_LISTING, _position(page[-1])) if len(found) > size else ""
 
-    async def update(self, experiment_id: int, name: str | None, tags: Mapping[str, str]) -> Experiment:
-        """Rename an experiment, if a name is given, and set tags."""
+    async def update(
+        self,
+        experiment_id: int,
+        name: str | None,
+        tags: Mapping[str, str],
+        logged_time_ms: int | None = None,
+    ) -> Experiment:
+        """Rename an experiment, if a name is given, and set tags, as of a moment if it was not now."""
         if name is not None:
             validation.check_experiment_name(name)
         validation.check_experiment_tags(tags)
-        return await self._store.update_experiment(experiment_id, name, tags)
+        return await self._store.update_experiment(experiment_id, name, tags, logged_time_ms)
 
-    async def delete_tag(self, experiment_id: int, key: str) -> None:
-        """Remove a tag."""
+    async def delete_tag(self, experiment_id: int, key: str, logged_time_ms: int | None = None) -> None:
+        """Remove a tag, as of a moment if it was not now."""
         validation.check_key("tag", key)
-        await self._store.delete_experiment_tag(experiment_id, key)
+        await self._store.delete_experiment_tag(experiment_id, key, logged_time_ms)
 
     async def delete(self, experiment_id: int) -> int:
         """Delete an experiment with its active runs; returns how many runs."""

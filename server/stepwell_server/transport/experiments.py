@@ -54,14 +54,16 @@ class ExperimentServicer(runs_pb2_grpc.ExperimentServiceServicer):
     ) -> pb.UpdateExperimentResponse:
         """Change an experiment."""
         name = request.name if request.HasField("name") else None
-        updated = await self._service.update(_experiment_id(request), name, parse_tags(request.tags))
+        updated = await self._service.update(
+            _experiment_id(request), name, parse_tags(request.tags), _logged_time_ms(request)
+        )
         return pb.UpdateExperimentResponse(experiment=experiment_to_proto(updated))
 
     async def DeleteExperimentTag(  # noqa: N802
         self, request: pb.DeleteExperimentTagRequest, context: Any
     ) -> pb.DeleteExperimentTagResponse:
         """Remove a tag."""
-        await self._service.delete_tag(_experiment_id(request), request.key)
+        await self._service.delete_tag(_experiment_id(request), request.key, _logged_time_ms(request))
         return pb.DeleteExperimentTagResponse()
 
     async def DeleteExperiment(  # noqa: N802
@@ -75,6 +77,11 @@ class ExperimentServicer(runs_pb2_grpc.ExperimentServiceServicer):
     ) -> pb.RestoreExperimentResponse:
         """Restore an experiment."""
         return pb.RestoreExperimentResponse(runs=await self._service.restore(_experiment_id(request)))
+
+
+def _logged_time_ms(request: Any) -> int | None:
+    """Return when the call was made, where that was earlier."""
+    return int(request.logged_time_ms) if request.HasField("logged_time_ms") else None
 
 
 def _experiment_id(request: Any) -> int:

@@ -48,9 +48,15 @@ class ExperimentStore(Protocol):
         ...
 
     async def update_experiment(
-        self, experiment_id: int, name: str | None, tags: Mapping[str, str]
+        self,
+        experiment_id: int,
+        name: str | None,
+        tags: Mapping[str, str],
+        logged_time_ms: int | None = None,
     ) -> Experiment:
         """Give an experiment a name, if one is given, and set tags over what is there.
+
+        With a time, in milliseconds, tags that were set after it stay.
 
         Raises:
             NotFoundError: there is none of this id.
@@ -59,8 +65,10 @@ class ExperimentStore(Protocol):
         """
         ...
 
-    async def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
-        """Remove a tag.
+    async def delete_experiment_tag(
+        self, experiment_id: int, key: str, logged_time_ms: int | None = None
+    ) -> None:
+        """Remove a tag. With a time, in milliseconds, one that was set after it stays, and none is no error.
 
         Raises:
             NotFoundError: there is no such experiment, or no such tag.

@@ -68,14 +68,18 @@ SET name = coalesce($2, name), last_update_time_ms = (extract(epoch FROM clock_t
 WHERE experiment_id = $1 AND lifecycle_stage = 'active'
 RETURNING experiment_id;
 
--- set_tags: writes tags over what is there.
-INSERT INTO experiment_tag (experiment_id, key, value)
-SELECT $1, key, value FROM unnest($2::text[], $3::text[]) AS given (key, value) ORDER BY key
-ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value;
+-- set_tags: writes tags over what is there, now or as of the time $4: then what was set after it stays. No time is
+-- ahead of this database's clock.
+INSERT INTO experiment_tag AS stored (experiment_id, key, value, set_time_ms)
+SELECT $1, key, value, least($4::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+FROM unnest($2::text[], $3::text[]) AS given (key, value)
+ORDER BY key
+ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value, set_time_ms = excluded.set_time_ms
+WHERE $4 IS NULL OR stored.set_time_ms <= excluded.set_time_ms;
 
--- delete_tag: removes a tag; returns its key.
+-- delete_tag: removes a tag, unless it was set after the time $3, if there is one; returns its key.
 DELETE FROM experiment_tag
-WHERE experiment_id = $1 AND key = $2
+WHERE experiment_id = $1 AND key = $2 AND ($3::bigint IS NULL OR set_time_ms <= $3)
 RETURNING key;
 
 -- name: what an experiment is called.

@@ -70,20 +70,27 @@ class PostgresExperimentStore:
         return [experiment_of(row) for row in rows]
 
     async def update_experiment(
-        self, experiment_id: int, name: str | None, tags: Mapping[str, str]
+        self,
+        experiment_id: int,
+        name: str | None,
+        tags: Mapping[str, str],
+        logged_time_ms: int | None = None,
     ) -> Experiment:
         """See `ports.ExperimentStore`."""
         async with self._changing(experiment_id, name) as connection:
             if tags:
                 keys, values = list(tags), list(tags.values())
-                await connection.execute(_QUERIES["set_tags"], experiment_id, keys, values)
+                await connection.execute(_QUERIES["set_tags"], experiment_id, keys, values, logged_time_ms)
             row = await connection.fetchrow(_QUERIES["get"], experiment_id)
         return experiment_of(row)
 
-    async def delete_experiment_tag(self, experiment_id: int, key: str) -> None:
+    async def delete_experiment_tag(
+        self, experiment_id: int, key: str, logged_time_ms: int | None = None
+    ) -> None:
         """See `ports.ExperimentStore`."""
         async with self._changing(experiment_id) as connection:
-            if await connection.fetchval(_QUERIES["delete_tag"], experiment_id, key) is None:
+            found = await connection.fetchval(_QUERIES["delete_tag"], experiment_id, key, logged_time_ms)
+            if found is None and logged_time_ms is None:
                 raise NotFoundError(f"experiment {experiment_id} has no tag {key!r}")
 
     async def delete_experiment(self, experiment_id: int) -> int:
