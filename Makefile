@@ -42,6 +42,9 @@ dist: .venv/installed  ## build the wheel, which pip can install anywhere
 test: .venv/installed  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+test-clients: .venv/installed  ## run other programs' clients of MLflow against us, in environments of some gigabytes
+	STEPWELL_TEST_CLIENTS=1 $(BIN)/python -m pytest --timeout 1800 tests/conformance/clients
+
 check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
@@ -82,4 +85,4 @@ page-tools: .venv/installed
 	test -d server/web/node_modules || $(NPM) ci --no-progress
 
 clean:           ## remove what the other targets made
-	rm -rf .venv .venv-protos .venv-compare
+	rm -rf .venv .venv-protos .venv-compare .venv-clients

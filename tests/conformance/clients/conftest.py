@@ -1,18 +1,23 @@
 """Clients that are not ours, as programs of their own: scripts in `scripts/`, run by one Python or another."""
 
 import os
+import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.clients.environments import python_of
 from tests.harness.processes import ServerProcess
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SCRIPT_S = 100.0
+SCRIPT_S = 240.0
+# Needs environments of some gigabytes: `make test-clients`.
+collect_ignore = [] if os.environ.get("STEPWELL_TEST_CLIENTS") else ["test_environments.py"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,6 +52,30 @@ def run(tmp_path: Path) -> Run:
 def grpc_uri(shared_server: ServerProcess) -> str:
     """The server's gRPC address, for MLflow's clients with the plugin."""
     return shared_server.tracking_uri
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Starts MLflow's own server on a store of its plugins; returns its address."""
+    with ExitStack() as stack:
+
+        def start(store: str) -> str:
+            command = [python_of("mlflow-3"), "-m", "mlflow", "server", "--port", "0", "--workers", "1"]
+            options = ["--backend-store-uri", store, "--artifacts-destination", store]
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [*command, *options], cwd=tmp_path, env=_environment(), stderr=subprocess.PIPE, text=True
+                )
+            )
+            stack.callback(process.terminate)
+            log = ""
+            for line in process.stderr:
+                log += line
+                if found := re.search(r"running on (http://127.0.0.1:\d+)", line):
+                    return found[1]
+            raise AssertionError(log)
+
+        yield start
 
 
 def succeeded(process: subprocess.CompletedProcess[str]) -> str:

@@ -28,7 +28,12 @@ GET, POST = ("GET",), ("POST",)
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
 PREFIXES_3 = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
 
-# They come with models.
+# They come with models. Searches find none until then: mlflow 3 looks for models wherever it lists or loads artifacts.
+SEARCHES_OF_MODELS = (
+    (POST, "logged-models/search"),
+    (GET, "registered-models/search"),
+    (GET, "model-versions/search"),
+)
 LATER = ("logged-models", "registered-models", "model-versions", "runs/outputs")
 EVERY_METHOD = ("GET", "POST", "PATCH", "DELETE", "PUT")
 
@@ -65,6 +70,7 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
         (POST, "experiments/delete-experiment-tag", experiments.delete_tag),
         (POST, "experiments/delete", experiments.delete),
         (POST, "experiments/restore", experiments.restore),
+        *((methods, path, _none) for methods, path in SEARCHES_OF_MODELS),
     ]
     return [
         *(
@@ -98,6 +104,11 @@ def _later(path: str) -> list[BaseRoute]:
         )
 
     return [Route(below, endpoint, methods=EVERY_METHOD) for below in (path, path + "/{rest:path}")]
+
+
+async def _none(message: Message) -> Response:
+    """Find nothing."""
+    return answer({})
 
 
 async def _server_info(message: Message) -> Response:
