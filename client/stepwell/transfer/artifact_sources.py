@@ -1,5 +1,6 @@
 """Artifacts of sources: a folder on this machine, or MLflow's server."""
 
+import os
 import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from stepwell.errors import StepwellException
 from stepwell.files import paths
 from stepwell.files.local import LocalFile
 from stepwell.transfer.left import Left
-from stepwell.transfer.reach import Reach
+from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import ArtifactFiles, SourceError, no_artifacts
 
 # Files of a folder that go on together, and files of a run: links to folders that have links can show a few as many.
@@ -37,7 +38,7 @@ def folder_artifacts(folder: Path, reach: Reach, left: Left, whose: str) -> Arti
             left.add(f"{whose}: {failure.message}")
 
     def files(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
-        if not folder.exists() and not folder.is_symlink():
+        if not os.path.lexists(folder):
             return
         reach.check(folder)
         found = (LocalFile(path, file) for path, file in paths.files_below(folder, leave_out, reach.roots))
@@ -74,10 +75,10 @@ def mlflow_uri_artifacts(
         return _failing(
             f"the artifacts are at {uri}; import from MLflow's server, or name the folder behind it with --artifacts"
         )
-    if place.is_dir():
+    if is_folder(place):
         return folder_artifacts(place, reach, left, whose)
     # MLflow makes the folder with the first artifact. The run, its experiment, the store: one has to be there.
-    if any(around.is_dir() for around in list(place.parents)[:3]):
+    if any(is_folder(around) for around in list(place.parents)[:3]):
         return no_artifacts
     return _failing(f"the artifacts are at {uri}, and there is no folder {place} here")
 

@@ -1,6 +1,5 @@
 """One run of TensorBoard: all that is in the event files of one folder."""
 
-import math
 import os
 from array import array
 from collections import Counter
@@ -27,6 +26,7 @@ _SESSION_START = 1
 _HPARAMS = b"hparams"
 _STATUSES = {1: "FINISHED", 2: "FAILED", 3: "RUNNING"}
 INT64_MAX = 2**63 - 1
+SECONDS_MAX = 2.0**53
 # Up to here every whole number is a double.
 EXACT_INTEGERS = 2.0**53
 # What summaries hold beside scalars, by the plugins that show it.
@@ -95,10 +95,10 @@ class EventRun:
             self._left.add(f"run {self._name}: {path} cannot be read: {failure.strerror}")
             return
         try:
-            file = EventFile(descriptor)
+            file, parse = EventFile(descriptor), message_class("Event").FromString
             for record in file.records():
                 try:
-                    self._take(message_class("Event").FromString(record.data))
+                    self._take(parse(record.data))
                 except (DecodeError, ValueError):
                     file.damage(record.place, "data that are no event")
         except OSError as failure:
@@ -113,32 +113,41 @@ class EventRun:
             )
 
     def _take(self, event: Any) -> None:
-        if event.session_log.status == _SESSION_START:
+        if event.HasField("summary"):  # nearly all: one scalar
+            for value in event.summary.value:
+                if value.HasField("simple_value"):
+                    self._add(value.tag, event.step, event.wall_time, value.simple_value)
+                else:
+                    self._take_other(event, value)
+        elif event.HasField("session_log") and event.session_log.status == _SESSION_START:
             self._purges.append((len(self._columns[0]), event.step))
-        if event.HasField("graph_def"):
+        elif event.HasField("graph_def"):
             self._not_taken["graphs"] += 1
-        for value in event.summary.value:
-            scalar = _scalar(value)
-            if value.metadata.plugin_data.plugin_name == _HPARAMS:
-                self._take_hparams(value.metadata.plugin_data.content)
-            elif scalar is None:
-                self._not_taken[_kind(value)] += 1
-            elif len(self._columns[0]) >= KNOWN_POINTS_MAX:
-                self._not_taken[f"points beyond {KNOWN_POINTS_MAX:,}"] += 1
-            else:
-                self._add(value.tag, event.step, self._ms(event.wall_time), scalar)
 
-    def _add(self, tag: bytes, step: int, time_ms: int, scalar: float) -> None:
-        if not self._columns[0]:
-            self.start_time_ms = time_ms
+    def _take_other(self, event: Any, value: Any) -> None:
+        scalar = _tensor_scalar(value)
+        if value.metadata.plugin_data.plugin_name == _HPARAMS:
+            self._take_hparams(value.metadata.plugin_data.content)
+        elif scalar is None:
+            self._not_taken[_kind(value)] += 1
+        else:
+            self._add(value.tag, event.step, event.wall_time, scalar)
+
+    def _add(self, tag: bytes, step: int, time_s: float, scalar: float) -> None:
         keys, steps, times, values = self._columns
+        if len(keys) >= KNOWN_POINTS_MAX:
+            self._not_taken[f"points beyond {KNOWN_POINTS_MAX:,}"] += 1
+            return
+        time_ms = self._ms(time_s)
+        if not keys:
+            self.start_time_ms = time_ms
         keys.append(self._keys.setdefault(tag, len(self._keys)))
         steps.append(step)
         times.append(time_ms)
         values.append(scalar)
 
     def _ms(self, time_s: float) -> int:
-        if math.isfinite(time_s) and 0 <= time_s * 1_000 <= INT64_MAX:
+        if 0 <= time_s < SECONDS_MAX:  # which NaN is not
             return round(time_s * 1_000)
         self._not_taken["times that are none"] += 1
         return 0
@@ -158,10 +167,8 @@ class EventRun:
             self.end_time_ms = self._ms(end.end_time_secs) or None
 
 
-def _scalar(value: Any) -> float | None:
-    """The number of a summary that holds one float or double; None for others (images, texts, histograms)."""
-    if value.HasField("simple_value"):
-        return float(value.simple_value)
+def _tensor_scalar(value: Any) -> float | None:
+    """The number of a tensor that holds one float or double; None for others (images, texts, histograms)."""
     if value.metadata.plugin_data.plugin_name.decode(errors="replace") in _KINDS:
         return None
     tensor = value.tensor

@@ -35,7 +35,10 @@ class MlflowCalls:
     """One server; MLFLOW_TRACKING_USERNAME and the like say who asks."""
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
+        self.shown = without_password(uri)
+        parts = urllib.parse.urlsplit(uri)
+        self._uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._headers = {"Content-Type": "application/json", **_authorization(parts)}
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the answer to a GET, or to a POST with a body.
@@ -67,7 +70,7 @@ class MlflowCalls:
 
     def _tried(self, path: str, data: bytes | None, take: Callable[[Any], T]) -> T:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            f"{self._uri}/{path}", data=data, headers={"Content-Type": "application/json", **_authorization()}
+            f"{self._uri}/{path}", data=data, headers=self._headers
         )
         name = path.partition("?")[0]
         for attempt in range(1, ATTEMPTS + 1):
@@ -85,7 +88,7 @@ class MlflowCalls:
             except (OSError, http.client.HTTPException) as failure:
                 if attempt == ATTEMPTS:
                     raise StepwellException(
-                        f"MLflow's server {self._uri} did not answer {name}: {failure}.",
+                        f"MLflow's server {self.shown} did not answer {name}: {failure}.",
                         "TEMPORARILY_UNAVAILABLE",
                     ) from None
             time.sleep(PAUSE_S * 2 ** (attempt - 1))
@@ -102,9 +105,18 @@ def _json(answer: Any) -> Any:
         raise SourceError(f"an answer is no JSON: {failure}") from None
 
 
-def _authorization() -> dict[str, str]:
-    """Return the header that says who asks, from the variables that MLflow's client reads."""
+def without_password(address: str) -> str:
+    """Return an address as it may be shown."""
+    scheme, separator, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _authorization(address: urllib.parse.SplitResult) -> dict[str, str]:
+    """Return the header that says who asks: from the variables that MLflow's client reads, or the address."""
     name, password, token = settings.mlflow_credentials()
+    if not token and not name and address.username:
+        name, password = (urllib.parse.unquote(it or "") for it in (address.username, address.password))
     if token:
         return {"Authorization": f"Bearer {token}"}
     if name:

@@ -5,6 +5,7 @@
 models/<name>/meta.yaml, version-<n>/meta.yaml, aliases/<alias>
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -18,7 +19,7 @@ from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_metric_files import points_of
 from stepwell.transfer.mlflow_sqlite import registered_model
 from stepwell.transfer.mlflow_values import status_of, time_of
-from stepwell.transfer.reach import Reach
+from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import (
     ArtifactFiles,
     ImportedExperiment,
@@ -53,7 +54,7 @@ class MlflowFolder:
         for folder in self._folders(self._folder, tell):
             if folder.name in (".trash", "models"):
                 continue
-            if not (folder / "meta.yaml").exists() and not any(
+            if not os.path.lexists(folder / "meta.yaml") and not any(
                 map(_looks_like_a_run, self._folders(folder, tell))
             ):
                 continue
@@ -69,7 +70,11 @@ class MlflowFolder:
             for folder in self._folders(experiment, self.left.add):
                 if folder.name in _NOT_RUNS and not _looks_like_a_run(folder):
                     continue
-                if _looks_like_a_run(folder) or (folder / "meta.yaml").exists() or as_run_id(folder.name):
+                if (
+                    _looks_like_a_run(folder)
+                    or os.path.lexists(folder / "meta.yaml")
+                    or as_run_id(folder.name)
+                ):
                     found = self._run(folder, experiment, _name(experiment, meta))
                     if found is not None:
                         yield found
@@ -111,15 +116,21 @@ class MlflowFolder:
         beside, whose = folder / "artifacts", f"run {folder.name}"
         # MLflow makes the folder even when the artifacts go elsewhere.
         elsewhere = uri and not uri.rstrip("/").endswith(f"{folder.parent.name}/{folder.name}/artifacts")
-        if not elsewhere or any(self._reach.entries(beside) if beside.is_dir() else ()):
+        if not elsewhere or self._has_files(beside):
             return folder_artifacts(beside, self._reach, self.left, whose)
         return mlflow_uri_artifacts(uri, self._folder.parent, self._artifacts, self._reach, self.left, whose)
+
+    def _has_files(self, folder: Path) -> bool:
+        try:
+            return bool(self._reach.entries(folder))
+        except SourceError:  # which is told when they are wanted
+            return True
 
     def _inputs(self, run: Path, experiment: Path, tell: Callable[[str], None]) -> Iterator[DatasetInput]:
         for folder in self._folders(run / "inputs", tell):
             tie = self._meta(folder, tell)
             place = experiment / "datasets" / Path(_text(tie, "source_id") or "?").name
-            if not (place / "meta.yaml").exists():
+            if not os.path.lexists(place / "meta.yaml"):
                 tell(f"its input {folder.name} is no data set of its experiment")
                 continue
             meta = self._meta(place, tell)
@@ -176,9 +187,10 @@ class MlflowFolder:
             return
         for path in (Path(entry.path) for entry in entries):
             try:
-                if path.is_dir() and self._reach.check(path):
+                # A link is asked where it leads, also when that is nowhere.
+                if (path.is_symlink() or is_folder(path)) and is_folder(self._reach.check(path)):
                     yield path
-            except (SourceError, OSError) as failure:
+            except SourceError as failure:
                 tell(str(failure))
 
     def _meta(self, folder: Path, tell: Callable[[str], None]) -> Mapping[str, Any]:
@@ -226,4 +238,4 @@ def _text(meta: Mapping[Any, Any], name: Any) -> str:
 
 
 def _looks_like_a_run(folder: Path) -> bool:
-    return any((folder / part).is_dir() for part in _PARTS_OF_RUN)
+    return any(is_folder(folder / part) for part in _PARTS_OF_RUN)

@@ -40,8 +40,8 @@ class MlflowServer:
     """A tracking server, through its REST API; MLFLOW_TRACKING_USERNAME and the like say who asks."""
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
         self._calls = MlflowCalls(uri)
+        self._uri = self._calls.shown
         self._found: list[tuple[str, str]] = []  # ids and names of experiments
         self.left = Left()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.errors import invalid
+from stepwell.transfer.mlflow_calls import without_password
 from stepwell.transfer.mlflow_folder import MlflowFolder
 from stepwell.transfer.mlflow_server import MlflowServer
 from stepwell.transfer.mlflow_sqlite import MlflowSqlite, connected
@@ -37,8 +38,9 @@ def mlflow_source(location: str, artifacts: Path | None = None, outside: Sequenc
         return MlflowSqlite(path, artifacts, Reach([*beside, *allowed]))
     if path.is_dir() and any(path.glob("*/meta.yaml")):
         return MlflowFolder(path, artifacts, Reach([path, *allowed]))
+    shown = without_password(location)
     raise invalid(
-        f"There is no MLflow store at {location!r}: name a .db file, an mlruns folder or an http:// server"
+        f"There is no MLflow store at {shown!r}: name a .db file, an mlruns folder or an http:// server"
         " (also for other databases)."
     )
 

@@ -29,8 +29,10 @@ class Reach:
         """
         try:
             real = path.resolve(strict=True)
+        except PermissionError:
+            raise SourceError(f"{path} may not be read by this user") from None
         except (OSError, RuntimeError, ValueError):  # RuntimeError for a circle, before Python 3.13
-            what = "is a link that leads nowhere" if _is_link(path) else "is not there"
+            what = "is a link that leads nowhere" if path.is_symlink() else "is not there"
             raise SourceError(f"{path} {what}") from None
         if not any(real.is_relative_to(root) for root in self.roots):
             raise SourceError(
@@ -82,8 +84,9 @@ class Reach:
             raise SourceError(f"{folder} cannot be read: {failure.strerror}") from None
 
 
-def _is_link(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder that this user may see; also where `Path.is_dir` raises."""
     try:
-        return path.is_symlink()
-    except (OSError, ValueError):
+        return path.is_dir()
+    except OSError:
         return False

@@ -201,6 +201,18 @@ def test_answers_that_are_none_of_mlflows(client: StepwellClient, stub: tuple[st
     assert client.get_run(mlflow.ids[2]).info.status == "FAILED"
 
 
+def test_an_address_with_a_password_is_asked_with_it_and_shown_without(
+    client: StepwellClient, stub: tuple[str, MlflowStub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location, mlflow = stub
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+    address = location.replace("http://", "http://ada:secret@")
+    assert imported("mlflow", address)["runs"] == 3
+    mlflow.failing = lambda path: True
+    for place in (address, "http://ada:secret@127.0.0.1:9", "postgresql://ada:secret@host/db"):
+        assert "secret" not in run_import("mlflow", place, left=True)
+
+
 def test_a_server_that_is_none(client: StepwellClient, stub: tuple[str, MlflowStub]) -> None:
     location, mlflow = stub
     mlflow.failing = lambda path: "experiments" in path

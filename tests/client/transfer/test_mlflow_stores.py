@@ -273,6 +273,26 @@ def test_experiments_without_a_sound_description(
     assert len(runs_of("dogs")) == 3
 
 
+def test_folders_that_are_links(client: StepwellClient, store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other", "dogs")
+    (store.experiment / "gone").symlink_to("/nowhere")
+    (store.experiment / "itself").symlink_to("itself")
+    (store.folder / "elsewhere").symlink_to(other.experiment)
+    (store.folder / "same").symlink_to(store.experiment)
+    report = imported("mlflow", str(store.folder))
+    assert report["runs"] == 3
+    said = "\n".join(report["reasons"])
+    for part in (
+        "gone is a link that leads nowhere",
+        "itself is a link that leads nowhere",
+        "--allow-outside",
+    ):
+        assert part in said
+    assert said.count("it comes twice in this source") == 3
+    assert client.get_experiment_by_name("dogs") is None
+    assert imported("mlflow", str(store.folder), "--allow-outside", str(other.folder))["runs"] == 6
+
+
 def test_texts_come_as_they_were_written(client: StepwellClient, store: Store) -> None:
     (store.runs[0] / "params" / "text").write_bytes(b"one\r\ntwo\rthree\n")
     (store.runs[0] / "tags" / "a").mkdir()
