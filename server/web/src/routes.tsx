@@ -3,7 +3,7 @@ import { createHashHistory, createRootRoute, createRoute, createRouter } from "@
 import { Failure } from "./parts/Notice";
 import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
-import { RunPage } from "./pages/RunPage";
+import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
 import { Shell } from "./pages/Shell";
 import { readRunsView } from "./url/runsView";

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { runService, searchService } from "../api/clients";
 import { ViewType } from "../gen/stepwell_api/v1/runs_pb";
@@ -34,16 +34,6 @@ export function runsQuery(search: RunSearch) {
     getNextPageParam: (page) => page.nextPageToken || undefined,
     refetchInterval: FRESH_MS,
     placeholderData: (before) => before,
-  });
-}
-
-/** One run with all that it logged, of metrics the latest points. */
-export function runQuery(runId: string) {
-  return queryOptions({
-    queryKey: ["run", runId],
-    queryFn: ({ signal }) => runService.getRun({ runId }, { signal }),
-    select: (answer) => answer.run,
-    refetchInterval: FRESH_MS,
   });
 }
 

@@ -1,0 +1,101 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+
+import { duration } from "../../format/times";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Status } from "../../parts/Status";
+import { Time } from "../../parts/Time";
+import { childrenQuery, PARENT_TAG, runQuery } from "../../queries/run";
+import styles from "./RunPage.module.css";
+
+const LOST_TAG = "stepwell.lost";
+const CHILDREN_SHOWN = 20;
+
+/** When, who, from where; parents and children; and why it was lost, if it was. */
+export function Details({ run }: { run: Run }) {
+  const info = run.info;
+  const tags = new Map(run.tags.map((tag) => [tag.key, tag.value]));
+  const parent = tags.get(PARENT_TAG);
+  const children = useQuery(childrenQuery(info?.experimentId ?? 0n, info?.runId ?? ""));
+  if (!info) return null;
+  const source = tags.get("mlflow.source.name");
+  const commit = tags.get("mlflow.source.git.commit");
+  const found = children.data ?? [];
+  return (
+    <section className={styles.box}>
+      <header>
+        <h2>Details</h2>
+      </header>
+      {tags.has(LOST_TAG) && <p className={styles.lost}>This run was lost: {tags.get(LOST_TAG)}</p>}
+      <dl className={styles.details}>
+        <Fact name="Status">
+          <Status status={info.status} />
+        </Fact>
+        <Fact name="Started">
+          <Time ms={info.startTimeMs} relative={false} />
+        </Fact>
+        {info.endTimeMs !== undefined && (
+          <Fact name="Duration">{duration(Number(info.endTimeMs - info.startTimeMs))}</Fact>
+        )}
+        {info.user && <Fact name="User">{info.user}</Fact>}
+        {source && <Fact name="Source">{source}</Fact>}
+        {commit && (
+          <Fact name="Git commit">
+            <code title={commit}>{commit.slice(0, 10)}</code>
+          </Fact>
+        )}
+        <Fact name="Run id">
+          <code>{info.runId}</code>
+        </Fact>
+        {parent && (
+          <Fact name="Parent">
+            <RunLink runId={parent} experimentId={info.experimentId} />
+          </Fact>
+        )}
+        {found.length > 0 && (
+          <Fact name={`Children (${found.length.toLocaleString("en-US")})`}>
+            <ul className={styles.children}>
+              {found.slice(0, CHILDREN_SHOWN).map((child) => (
+                <li key={child.info?.runId}>
+                  <Link
+                    to="/experiments/$experimentId/runs/$runId"
+                    params={{
+                      experimentId: String(child.info?.experimentId),
+                      runId: child.info?.runId ?? "",
+                    }}
+                  >
+                    {child.info?.name}
+                  </Link>
+                </li>
+              ))}
+              {found.length > CHILDREN_SHOWN && <li>and {found.length - CHILDREN_SHOWN} more</li>}
+            </ul>
+          </Fact>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function RunLink({ runId, experimentId }: { runId: string; experimentId: bigint }) {
+  const run = useQuery(runQuery(runId));
+  const info = run.data?.info;
+  return (
+    <Link
+      to="/experiments/$experimentId/runs/$runId"
+      params={{ experimentId: String(info?.experimentId ?? experimentId), runId }}
+    >
+      {info?.name ?? runId}
+    </Link>
+  );
+}

@@ -1,0 +1,83 @@
+import { Link } from "@tanstack/react-router";
+import { useDeferredValue, useMemo, useState } from "react";
+
+import { fullNumber, shortNumber, wholeNumber } from "../../format/numbers";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Field } from "../../parts/Field";
+import type { MetricSummary } from "../../queries/run";
+import styles from "./RunPage.module.css";
+
+const SHOWN_MAX = 500;
+
+/** All metrics: latest value and step, extremes, mean, and how many points there are. */
+export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSummary[] }) {
+  const [text, setText] = useState("");
+  const wanted = useDeferredValue(text.toLowerCase());
+  const found = useMemo(() => {
+    const order = new Intl.Collator("en", { numeric: true }).compare;
+    return summaries.filter((one) => one.key.toLowerCase().includes(wanted)).sort((a, b) => order(a.key, b.key));
+  }, [summaries, wanted]);
+  return (
+    <section className={styles.box}>
+      <header>
+        <h2>
+          Metrics <small>{run.metrics.length.toLocaleString("en-US")}</small>
+        </h2>
+        {run.metrics.length > 5 && (
+          <Field
+            label="Search metrics"
+            hideLabel
+            type="search"
+            placeholder="Search metrics"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
+      </header>
+      {run.metrics.length === 0 ? (
+        <p className={styles.nothing}>None yet.</p>
+      ) : (
+        <div className={styles.scroll}>
+          <table className={styles.values}>
+            <thead>
+              <tr>
+                {["Metric", "Latest", "Step", "Least", "Greatest", "Mean", "Points"].map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {found.slice(0, SHOWN_MAX).map((one) => (
+                <tr key={one.key}>
+                  <th scope="row">
+                    <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "charts" }}>
+                      {one.key}
+                    </Link>
+                  </th>
+                  <Figure value={one.value} />
+                  <td>{wholeNumber(one.step)}</td>
+                  <Figure value={one.minimum} />
+                  <Figure value={one.maximum} />
+                  <Figure value={one.mean} />
+                  <td title={one.oddCount ? `${one.oddCount} of them are NaN or infinite` : undefined}>
+                    {wholeNumber(one.count)}
+                    {one.oddCount > 0n && <span className={styles.odd}> ▲ {wholeNumber(one.oddCount)}</span>}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {found.length > SHOWN_MAX && (
+            <p className={styles.nothing}>{found.length - SHOWN_MAX} more: search for them.</p>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Figure({ value }: { value: number }) {
+  return <td title={fullNumber(value)}>{shortNumber(value)}</td>;
+}

@@ -1,0 +1,61 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { LifecycleStage, type Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Button } from "../../parts/Button";
+import { DotsIcon } from "../../parts/icons";
+import { Menu } from "../../parts/Menu";
+import { Status } from "../../parts/Status";
+import { complain, say } from "../../parts/toast";
+import { experimentQuery } from "../../queries/experiments";
+import { useRunEdits } from "../../queries/run";
+import { AskText } from "../../parts/AskText";
+import styles from "./RunPage.module.css";
+
+export function RunHeader({ run }: { run: Run }) {
+  const info = run.info;
+  const experiment = useQuery(experimentQuery(info?.experimentId ?? 0n));
+  const { rename, remove, restore } = useRunEdits(run);
+  const [renaming, setRenaming] = useState(false);
+  if (!info) return null;
+  const isDeleted = info.lifecycleStage === LifecycleStage.DELETED;
+  const bringBack = () =>
+    restore.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is back`) });
+  const takeAway = () =>
+    remove.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is deleted`, bringBack) });
+  return (
+    <header className={styles.header}>
+      <Link to="/experiments/$experimentId" params={{ experimentId: String(info.experimentId) }}>
+        {experiment.data?.name ?? "Experiment"}
+      </Link>
+      <span aria-hidden="true">/</span>
+      <h1 title={info.name}>{info.name}</h1>
+      <Status status={info.status} />
+      {isDeleted && <span className={styles.deleted}>deleted</span>}
+      <span className={styles.space} />
+      <Menu
+        trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the run" />}
+        items={
+          isDeleted
+            ? [{ label: "Restore", act: bringBack }]
+            : [
+                { label: "Rename", act: () => setRenaming(true) },
+                { label: "Copy id", act: () => void navigator.clipboard.writeText(info.runId) },
+                { label: "Delete", act: takeAway, danger: true },
+              ]
+        }
+      />
+      {renaming && (
+        <AskText
+          title="Rename run"
+          label="Name"
+          verb="Rename"
+          value={info.name}
+          answer={(name) => rename.mutateAsync(name)}
+          onClose={() => setRenaming(false)}
+        />
+      )}
+    </header>
+  );
+}

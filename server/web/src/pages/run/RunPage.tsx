@@ -1,0 +1,53 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Failure, Loading } from "../../parts/Notice";
+import { Tabs } from "../../parts/Tabs";
+import { isRunning, runQuery } from "../../queries/run";
+import { Overview } from "./Overview";
+import { RunCharts } from "./RunCharts";
+import { RunHeader } from "./RunHeader";
+import styles from "./RunPage.module.css";
+
+const route = getRouteApi("/experiments/$experimentId/runs/$runId");
+export const SYSTEM_PREFIX = "system/";
+
+/** One run: what it is, what it logged, its charts. */
+export function RunPage() {
+  const { runId } = route.useParams();
+  const run = useQuery(runQuery(runId));
+  if (run.isPending) return <Loading what="the run" />;
+  if (!run.data?.info) return <Failure error={run.error} retry={() => void run.refetch()} />;
+  return <Shown run={run.data} />;
+}
+
+function Shown({ run }: { run: Run }) {
+  const { tab = "overview" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const keys = run.metrics.map((metric) => metric.key);
+  const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
+  const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
+  const tabs = [
+    { id: "overview", label: "Overview" },
+    { id: "charts", label: "Charts", count: own.length },
+    ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
+  ];
+  return (
+    <div className={styles.page}>
+      <RunHeader run={run} />
+      <Tabs
+        tabs={tabs}
+        chosen={tab}
+        onChoose={(id) => void navigate({ search: { tab: id === "overview" ? undefined : id } })}
+      />
+      {tab === "charts" ? (
+        <RunCharts run={run} metrics={own} live={isRunning(run)} />
+      ) : tab === "system" ? (
+        <RunCharts run={run} metrics={system} live={isRunning(run)} />
+      ) : (
+        <Overview run={run} />
+      )}
+    </div>
+  );
+}

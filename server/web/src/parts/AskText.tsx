@@ -1,0 +1,58 @@
+import { useState, type FormEvent } from "react";
+
+import { explain } from "../api/failures";
+import { Button } from "./Button";
+import { Dialog } from "./Dialog";
+import { Area, Field } from "./Field";
+
+interface Props {
+  title: string;
+  label: string;
+  verb: string;
+  value: string;
+  long?: boolean;
+  mayBeEmpty?: boolean;
+  answer: (text: string) => Promise<unknown>;
+  onClose: () => void;
+}
+
+/** Asks for a text, and closes when it was taken; a refusal is shown at the field. */
+export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, onClose }: Props) {
+  const [text, setText] = useState(value);
+  const [problem, setProblem] = useState<string | null>(null);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    answer(long ? text : text.trim()).then(onClose, (error: unknown) => setProblem(explain(error)));
+  };
+  return (
+    <Dialog
+      open
+      wide={long}
+      title={title}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" form="ask-text" disabled={!mayBeEmpty && !text.trim()}>
+            {verb}
+          </Button>
+        </>
+      }
+    >
+      <form id="ask-text" onSubmit={submit}>
+        {long ? (
+          <Area
+            label={label}
+            autoFocus
+            rows={14}
+            value={text}
+            problem={problem}
+            onChange={(e) => setText(e.target.value)}
+          />
+        ) : (
+          <Field label={label} autoFocus value={text} problem={problem} onChange={(e) => setText(e.target.value)} />
+        )}
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,135 @@
+"""The page of one run: what it is, what it logged, its charts; what may be edited is edited."""
+
+import math
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from playwright.async_api import Page, expect
+
+import stepwell
+from stepwell import StepwellClient
+from tests.harness.processes import ServerProcess
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+
+
+@dataclass
+class Logged:
+    client: StepwellClient
+    experiment_id: str
+    run_id: str
+
+    @property
+    def address(self) -> str:
+        return f"/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+
+@pytest.fixture
+def logged(shared_server: ServerProcess) -> Logged:
+    """A run with a bit of everything, hostile texts among it, and a child."""
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"run {uuid.uuid4().hex}")
+    run_id = client.create_run(experiment_id, run_name=f"walk {HOSTILE}").info.run_id
+    big = 2**62
+    client.log_batch(
+        run_id,
+        metrics=[stepwell.Metric("loss", 1 / (step + 1), step, big + step) for step in range(50)]
+        + [stepwell.Metric("odd", math.nan if step % 5 == 0 else step, step, step) for step in range(20)]
+        + [stepwell.Metric("system/cpu", 1.0, 0, 0)],
+        params=[stepwell.Param(f"p{number}", str(number)) for number in range(8)]
+        + [stepwell.Param("bad", HOSTILE)],
+        tags=[
+            stepwell.RunTag("team", "vision"),
+            stepwell.RunTag("mlflow.note.content", f"**bold** [link](javascript:alert(1)) {HOSTILE}"),
+        ],
+    )
+    data = stepwell.data.from_numpy(np.arange(6), name="numbers")
+    client.log_inputs(run_id, [stepwell.data.to_input(data, "train", None)])
+    child = client.create_run(experiment_id, run_name="inner", tags={"mlflow.parentRunId": run_id})
+    client.set_terminated(child.info.run_id)
+    client.set_terminated(run_id)
+    client.flush()
+    return Logged(client, experiment_id, run_id)
+
+
+async def test_everything_that_was_logged_is_shown(page: Page, logged: Logged) -> None:
+    await page.goto(logged.address)
+    await expect(page.get_by_role("heading", name=f"walk {HOSTILE}")).to_be_visible()
+    loss = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="loss"))
+    await expect(loss).to_contain_text("4,611,686,018,427,387,953")
+    odd = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="odd"))
+    await expect(odd).to_contain_text("▲ 4")
+    await expect(page.get_by_role("row").filter(has_text="bad")).to_contain_text(HOSTILE)
+    await page.get_by_label("Search params").fill("p7")
+    await expect(page.get_by_role("rowheader", name="p7")).to_be_visible()
+    await expect(page.get_by_role("rowheader", name="p1")).to_have_count(0)
+    await page.get_by_role("button", name="numbers").click()
+    await expect(page.get_by_role("dialog", name="numbers")).to_contain_text("Digest")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("link", name="inner").click()
+    await expect(page.get_by_role("heading", name="inner")).to_be_visible()
+    await page.get_by_role("link", name="walk").click()
+    await expect(page.get_by_role("heading", name="walk")).to_be_visible()
+
+
+async def test_hostile_texts_execute_nothing(page: Page, logged: Logged) -> None:
+    await page.goto(logged.address)
+    await expect(page.get_by_text("bold")).to_be_visible()
+    await expect(page.locator(".markdown script, main img")).to_have_count(0)
+    assert await page.get_by_text("link", exact=True).get_attribute("href") in (None, "")
+    assert await page.title() == "Stepwell"
+
+
+async def test_names_notes_and_tags_are_edited(page: Page, logged: Logged) -> None:
+    await page.goto(logged.address)
+    await page.get_by_role("button", name="Actions for the run").click()
+    await page.get_by_role("menuitem", name="Rename").click()
+    await page.get_by_label("Name", exact=True).fill("a new name")
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("heading", name="a new name")).to_be_visible()
+    await page.get_by_role("button", name="Edit the description").click()
+    await page.get_by_label("Markdown").fill("# What it was about")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="What it was about")).to_be_visible()
+    await page.get_by_label("New tag").fill("stage: done")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Remove the tag stage")).to_be_visible()
+    await page.get_by_role("button", name="Remove the tag team").click()
+    await expect(page.get_by_role("button", name="Remove the tag team")).to_have_count(0)
+    run = logged.client.get_run(logged.run_id)
+    assert (run.info.run_name, run.data.tags["stage"]) == ("a new name", "done")
+    assert run.data.tags["mlflow.note.content"] == "# What it was about"
+    assert "team" not in run.data.tags
+
+
+async def test_charts_of_the_run_and_of_the_system(page: Page, logged: Logged) -> None:
+    await page.goto(logged.address)
+    await page.get_by_role("tab", name="Charts").click()
+    await expect(page.get_by_role("region", name="Chart of loss").get_by_role("img")).to_be_visible()
+    await expect(page.get_by_role("region", name="Chart of system/cpu")).to_have_count(0)
+    await page.get_by_role("tab", name="System").click()
+    await expect(page.get_by_role("region", name="Chart of system/cpu").get_by_role("img")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("tab", name="System")).to_have_attribute("aria-selected", "true")
+
+
+async def test_a_run_that_is_not_there(page: Page) -> None:
+    await page.goto(f"/#/experiments/0/runs/{'0' * 32}")
+    await expect(page.get_by_role("alert")).to_contain_text("There is no run with id")
+
+
+async def test_a_living_run_grows_on_the_page(page: Page, logged: Logged) -> None:
+    run_id = logged.client.create_run(logged.experiment_id, run_name="living").info.run_id
+    logged.client.log_metric(run_id, "alive", 1.0, step=0)
+    logged.client.flush()
+    await page.goto(f"/#/experiments/{logged.experiment_id}/runs/{run_id}")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="alive"))
+    await expect(row).to_contain_text("1")
+    logged.client.log_metric(run_id, "alive", 77.0, step=1)
+    logged.client.flush()
+    await expect(row).to_contain_text("77")
+    logged.client.set_terminated(run_id)
+    logged.client.flush()
+    await expect(page.get_by_text("Finished").first).to_be_visible()
