@@ -149,8 +149,8 @@ async def test_a_tag_that_returns_to_an_earlier_value_is_no_repeat(rest: Rest) -
     for value in ("a", "b", "a"):
         batch = {"run_id": run_id, "metrics": points(1), "tags": [{"key": "state", "value": value}]}
         await rest.post("runs/log-batch", batch)
-    tags = (await rest.get("runs/get", run_id=run_id))["run"]["data"]["tags"]
-    assert {"key": "state", "value": "a"} in tags
+        tags = (await rest.get("runs/get", run_id=run_id))["run"]["data"]["tags"]
+        assert {"key": "state", "value": value} in tags
     assert len(await rest.points(run_id, "loss")) == 1
 
 
