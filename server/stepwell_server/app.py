@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import structlog
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute
 
 from stepwell_server.config import (
     Config,
@@ -70,6 +70,9 @@ from stepwell_server.web.listening import HttpServer, http_listening
 from stepwell_server.web.metrics import metrics_page
 from stepwell_server.web.mlflow.routes import mlflow_routes
 from stepwell_server.web.pages import ServerFacts, pages
+
+# What clients may ask the HTTP address for, besides the pages.
+FEATURES = ("connect", "mlflow", "artifacts")
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +137,9 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             )
         )
         if http is not None:
-            await http.start(_door(config, server.port, services, servicers))
+            names = [*await own_names(config.http_host or config.host), *config.allowed_hosts]
+            policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
+            await http.start(door(_routes(config, server.port, services, servicers), policy))
         spare_what_stays()
         url = http_url(config, http.port) if http else None
         log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
@@ -159,22 +164,22 @@ async def _listen_to_http(
     return await stack.enter_async_context(listening_there)
 
 
-def _door(config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]) -> ASGIApp:
+def _routes(
+    config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]
+) -> Sequence[BaseRoute]:
     """Join all that is answered over HTTP."""
-    routes = [
+    return [
         *pages(_facts(config, grpc_port)),
         *connect_routes(collect(servicers)),
         *artifact_routes(services.artifacts),
         *mlflow_routes(services),
     ]
-    names = [*own_names(config.http_host or config.host), *config.allowed_hosts]
-    policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
-    return door(routes, policy)
 
 
 def _facts(config: Config, grpc_port: int) -> ServerFacts:
-    address = config.advertise_grpc or host_and_port(config.host, grpc_port)
-    return ServerFacts(version("stepwell"), address, grpc_tls=False, features=("connect",))
+    told = config.advertise_grpc or host_and_port(config.host, grpc_port)
+    scheme, _, address = told.rpartition("://")
+    return ServerFacts(version("stepwell"), address, grpc_tls=scheme == "grpcs", features=FEATURES)
 
 
 def http_url(config: Config, port: int) -> str:

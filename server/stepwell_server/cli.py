@@ -253,6 +253,10 @@ def announce(running: RunningServer, config: Config) -> None:
     where = without_password(config.store) if config.store else str(config.data.resolve())
     click.echo(f"Stepwell is ready: {running.tracking_uri}")
     click.echo(f"gRPC is at {running.grpc_uri}, the data in {where}. Stop with Ctrl-C.")
-    hosts = {config.host, config.http_host or config.host}
-    if not all(map(is_loopback, hosts)):
+    http_host = config.http_host or config.host
+    if is_loopback(config.host) and not is_loopback(http_host) and not config.advertise_grpc:
+        log.warning(
+            "other machines reach HTTP alone; for Stepwell's client, let --host name the same address"
+        )
+    if not (is_loopback(config.host) and is_loopback(http_host)):
         log.warning("everybody who reaches this address can read and write: there is no authentication yet")

@@ -116,7 +116,7 @@ class Config:
     # The HTTP door; None for none. Its host is `host` unless another is named.
     http_port: int | None = None
     http_host: str | None = None
-    advertise_grpc: str | None = None
+    advertise_grpc: str | None = None  # HOST:PORT, or grpcs://HOST:PORT where a proxy speaks TLS
     allowed_hosts: Sequence[str] = ()
     allowed_origins: Sequence[str] = ()
     static_prefix: str = ""

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,6 +123,42 @@ def test_a_server_that_moves_its_grpc_is_found_again(database_url: str, start_se
     second = start_server("--store", database_url, "--http-port", http_port)
     assert second.port != first.port
     assert client.get_experiment("0").name == "Default"
+
+
+LONG_TRAINING = """
+import stepwell
+
+with stepwell.start_run() as run:
+    print(run.info.run_id, flush=True)
+    for half in range(2):
+        for step in range(1_000):
+            stepwell.log_metric("loss", step, step=half * 1_000 + step)
+        input()
+    while stepwell.flush().waiting:
+        pass
+"""
+
+
+@pytest.mark.parametrize("end", [ServerProcess.kill, ServerProcess.terminate])
+def test_a_training_goes_on_when_the_server_dies_and_moves(
+    end: Callable[[ServerProcess], object], database_url: str, start_server: StartServer, place: Path
+) -> None:
+    first = start_server("--store", database_url)
+    http_port = str(urlsplit(first.url).port)
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_TRAINING],
+        env={**os.environ, "STEPWELL_TRACKING_URI": first.url},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as training:  # fmt: skip
+        run_id = training.stdout.readline().strip()
+        end(first)
+        training.stdin.write("\n")
+        training.stdin.flush()
+        second = start_server("--store", database_url, "--http-port", http_port)
+        training.communicate("\n", timeout=100)
+    assert training.returncode == 0
+    points = StepwellClient(second.url).get_metric_history(run_id, "loss")
+    assert [point.step for point in points] == list(range(2_000))
 
 
 def test_grpc_that_is_not_let_through(database_url: str, start_server: StartServer, place: Path) -> None:

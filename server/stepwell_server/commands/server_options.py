@@ -39,9 +39,12 @@ def prefix(context: click.Context, parameter: click.Parameter, text: str | None)
 
 
 def host_with_port(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
-    """Return HOST:PORT."""
-    if text and not re.fullmatch(r"([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
-        raise click.BadParameter(f"{text!r} has to be HOST:PORT, like tracker.example.org:50051")
+    """Return HOST:PORT, which may begin with grpc:// or grpcs://."""
+    if text and not re.fullmatch(r"(grpcs?://)?([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
+        raise click.BadParameter(
+            f"{text!r} has to be HOST:PORT, like tracker.example.org:50051, or grpcs://HOST:PORT where a proxy "
+            "speaks TLS"
+        )
     return text or None
 
 

@@ -4,17 +4,30 @@ A page of another site can make a browser send requests to this server, and, by 
 rebinding), also read the answers. The name in the Host header gives that away. Addresses cannot be pointed elsewhere.
 """
 
+import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from stepwell_server.config import is_loopback
+
 ANY = "*"
+FULL_NAME_S = 2.0
 
 
-def own_names(host: str) -> list[str]:
-    """Return the names by which this machine, listening on `host`, is known to itself."""
-    return ["localhost", "*.localhost", host, socket.gethostname(), socket.getfqdn()]
+async def own_names(host: str) -> list[str]:
+    """Return the names by which this machine, listening on `host`, is known to itself.
+
+    Its full name is asked for only where others can reach it, because name servers may let one wait.
+    """
+    names = ["localhost", "*.localhost", host, socket.gethostname()]
+    if not is_loopback(host):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FULL_NAME_S):
+                names.append(await asyncio.to_thread(socket.getfqdn))
+    return names
 
 
 def name_of(host: str) -> str:

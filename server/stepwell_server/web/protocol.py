@@ -92,11 +92,14 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """A request ends; whose answer did not wait for that is the last one of its connection."""
+        """A request ends. Where its answer did not wait for that, the connection begins to be idle now."""
         super().on_message_complete()
         self._in_body = False
-        if self.cycle.response_complete:
-            self.transport.close()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._forget_head()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
@@ -124,7 +127,7 @@ class Connection(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(self._limits.head_s, self._give_up_head)
 
     def _forget_head(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes = self._late_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

@@ -67,7 +67,7 @@ def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
         (["--static-prefix", "mlflow"], "a path like /stepwell"),
         (["--static-prefix", "/a b"], "a path like /stepwell"),
         (["--advertise-grpc", "tracker"], "HOST:PORT"),
-        (["--advertise-grpc", "grpc://tracker:1"], "HOST:PORT"),
+        (["--advertise-grpc", "http://tracker:1"], "HOST:PORT"),
     ],
 )
 def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text: str) -> None:
