@@ -130,7 +130,9 @@ async def test_what_does_not_exist_has_no_points(rest: Rest) -> None:
     for unknown in (run_id, uuid4().hex, "no id"):
         assert await rest.get("metrics/get-history", run_id=unknown, metric_key="loss") == {}
         assert await rest.get("metrics/get-history", run_id=unknown, metric_key="loss", max_results=3) == {}
-        assert await rest.get("metrics/get-history-bulk", run_id=[unknown], metric_key="loss") == {}
+        assert (await rest.get("metrics/get-history-bulk", run_id=[unknown], metric_key="loss")) == {
+            "metrics": []
+        }
         assert await rest.get("metrics/get-history-bulk-interval", run_ids=[unknown], metric_key="loss") == {}
 
 

@@ -21,6 +21,8 @@ DATASET_SCHEMA_CHARS_MAX = 1_048_575
 DATASET_PROFILE_CHARS_MAX = 1_048_575  # MLflow's 16 MB do not fit into a message of 8 MiB
 INPUT_TAG_VALUE_CHARS_MAX = 500
 INPUTS_MAX = 1_000  # of one call
+DATASET_SUMMARIES_MAX = 1_000  # of one answer, and experiments that one may ask for; MLflow's
+DATASET_EXPERIMENTS_MAX = 20
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 EXPERIMENTS_PAGE_SIZE_MAX = 50_000
 
@@ -32,6 +34,8 @@ RUN_NAME_TAG = "mlflow.runName"
 PARENT_RUN_TAG = "mlflow.parentRunId"
 # Ours: why a run is FAILED although nobody ended it.
 LOST_TAG = "stepwell.lost"
+# Of a data set that a run used: what for.
+DATASET_CONTEXT_TAG = "mlflow.data.context"
 
 
 class RunStatus(IntEnum):
@@ -123,6 +127,16 @@ class Dataset:
     source: str
     schema: str
     profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """That some runs of an experiment used a data set; `context` is what for, None if nobody said."""
+
+    experiment_id: int
+    name: str
+    digest: str
+    context: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,17 @@ from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
-from stepwell_server.model.runs import DatasetInput, LifecycleStage, Run, RunInfo, RunSpec, RunStatus
+from stepwell_server.model.runs import (
+    DATASET_EXPERIMENTS_MAX,
+    DATASET_SUMMARIES_MAX,
+    DatasetInput,
+    DatasetSummary,
+    LifecycleStage,
+    Run,
+    RunInfo,
+    RunSpec,
+    RunStatus,
+)
 from stepwell_server.services import validation
 from stepwell_server.store.ports.tracking import InputStore, RewindStore, RunStore
 
@@ -33,6 +43,14 @@ class RunService:
         validation.check_inputs(inputs)
         if inputs:
             await self._inputs.log_inputs(run_id, inputs)
+
+    async def datasets_of(self, experiment_ids: Sequence[int]) -> Sequence[DatasetSummary]:
+        """Return which data sets the runs of up to 20 experiments used, up to 1,000."""
+        if not 1 <= len(experiment_ids) <= DATASET_EXPERIMENTS_MAX:
+            raise InvalidArgumentError(
+                f"data sets are searched in 1 to {DATASET_EXPERIMENTS_MAX} experiments, not {len(experiment_ids)}"
+            )
+        return await self._inputs.summaries(experiment_ids, DATASET_SUMMARIES_MAX)
 
     async def update(
         self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.runs import DatasetInput, Experiment, Run, RunInfo, RunSpec, RunStatus, ViewType
+from stepwell_server.model.runs import (
+    DatasetInput,
+    DatasetSummary,
+    Experiment,
+    Run,
+    RunInfo,
+    RunSpec,
+    RunStatus,
+    ViewType,
+)
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 
@@ -194,6 +203,10 @@ class InputStore(Protocol):
 
     async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
         """Return the data sets of a run, by name and digest."""
+        ...
+
+    async def summaries(self, experiment_ids: Sequence[int], count_max: int) -> Sequence[DatasetSummary]:
+        """Return which data sets the active runs of experiments used, by experiment, name and digest, up to so many."""
         ...
 
     async def inputs_of_runs(

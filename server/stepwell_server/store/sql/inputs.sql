@@ -24,6 +24,16 @@ JOIN dataset USING (dataset_id)
 WHERE run_id = $1
 ORDER BY name COLLATE "C", digest COLLATE "C", dataset_id;
 
+-- summaries: which data sets the active runs of the experiments $1 used, with the value of the tag $2
+SELECT DISTINCT
+    experiment_id, dataset.name COLLATE "C" AS name, digest COLLATE "C" AS digest, run_input.tags ->> $2 AS context
+FROM run
+JOIN run_input USING (run_id)
+JOIN dataset USING (dataset_id)
+WHERE experiment_id = ANY ($1::bigint[]) AND lifecycle_stage = 'active'
+ORDER BY experiment_id, name, digest, context
+LIMIT $3;
+
 -- of_runs: the data sets of runs, in the order of $1; once they have more than $2 bytes, without what is large
 SELECT
     run_id, bytes <= $2 AS fits, name, digest, source_type, tags,

@@ -6,7 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidStateError, NotFoundError
-from stepwell_server.model.runs import Dataset, DatasetInput, LifecycleStage
+from stepwell_server.model.runs import (
+    DATASET_CONTEXT_TAG,
+    Dataset,
+    DatasetInput,
+    DatasetSummary,
+    LifecycleStage,
+)
 from stepwell_server.store import sql
 from stepwell_server.store.ingest.inputs import note_inputs
 from stepwell_server.store.postgres.pool import Pool
@@ -35,6 +41,14 @@ class PostgresInputStore:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["of_run"], run_id)
         return [_input(row) for row in rows]
+
+    async def summaries(self, experiment_ids: Sequence[int], count_max: int) -> Sequence[DatasetSummary]:
+        """See `ports.InputStore`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(
+                _QUERIES["summaries"], list(experiment_ids), DATASET_CONTEXT_TAG, count_max
+            )
+        return [DatasetSummary(*row) for row in rows]
 
     async def inputs_of_runs(
         self, run_ids: Sequence[UUID], bytes_max: int

@@ -1,6 +1,7 @@
 """What browsers are told of an artifact: its type, its name, and that it is not a page of ours."""
 
 import re
+import unicodedata
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -43,6 +44,7 @@ _TEXT_ENDINGS = frozenset(
 )
 _TEXT_NAMES = frozenset({"MLmodel", "MLproject"})
 _ADDED = {
+    ".xhtml": "application/xhtml+xml",
     ".webp": "image/webp",
     ".avif": "image/avif",
     ".parquet": "application/vnd.apache.parquet",
@@ -77,4 +79,6 @@ def disposition(path: str, kind: str) -> str:
     if name.isascii() and name.isprintable():
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'{kind}; filename="{escaped}"'
-    return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    fallback = f"filename={plain}; " if _TOKEN.fullmatch(plain) else ""
+    return f"{kind}; {fallback}filename*=UTF-8''{quote(name, safe='')}"

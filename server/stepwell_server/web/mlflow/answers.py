@@ -19,6 +19,11 @@ def answer(fields: Mapping[str, Any]) -> Response:
     )
 
 
+def whole_answer(fields: Mapping[str, Any]) -> Response:
+    """Return an answer with all that is empty, of routes that are older than MLflow's messages."""
+    return Response(orjson.dumps(fields), media_type=JSON_TYPE)
+
+
 def streamed_list(name: str, pieces: AsyncIterator[Sequence[Mapping[str, Any]]]) -> Response:
     """Return an answer with one list, which comes in pieces and never lies in memory as a whole."""
 

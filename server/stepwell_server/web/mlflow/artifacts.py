@@ -4,7 +4,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from stepwell_server.errors import InvalidArgumentError, StepwellError
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError, StepwellError
 from stepwell_server.model.artifacts import MIB
 from stepwell_server.services.artifact_paths import check_folder, check_path
 from stepwell_server.services.artifacts import ArtifactService
@@ -17,7 +17,7 @@ from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.artifact_listings import listing_of_proxy, listing_of_run
 from stepwell_server.web.mlflow.artifact_places import RunPlace, place_to_fill, require_place
 from stepwell_server.web.mlflow.entities import parse_run_id, run_info_json
-from stepwell_server.web.mlflow.requests import Message, read_message
+from stepwell_server.web.mlflow.requests import JSON_TYPE, Message, read_message
 
 # What MLflow's page uploads at once.
 UPLOAD_ARTIFACT_BYTES_MAX = 10 * MIB
@@ -86,7 +86,9 @@ class Artifacts:
                 f"many, not {size}; put larger ones to /api/2.0/mlflow-artifacts/artifacts/…"
             )
         await self._runs.get(parse_run_id(run_id))
-        return await self._take(request, RunPlace(parse_run_id(run_id), path))
+        taken = await self._take(request, RunPlace(parse_run_id(run_id), path))
+        taken.headers["content-type"] = JSON_TYPE  # without any, as in MLflow
+        return taken
 
     async def _send(self, request: Request, place: RunPlace) -> Response | ASGIApp:
         return await file_answer(self._artifacts, request, place.run_id, place.path, "attachment")
@@ -97,6 +99,9 @@ class Artifacts:
             await self._uploads.take(place.run_id, place.path, pieces, announced_bytes(request))
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
+        except InvalidStateError as error:
+            await hear_out(request)
+            raise InvalidArgumentError(str(error)) from error  # MLflow's code for what is deleted
         except StepwellError:
             await hear_out(request)
             raise

@@ -6,7 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
-from stepwell_server.model.runs import DatasetInput, Experiment, Run, RunInfo, RunStatus, ViewType
+from stepwell_server.model.runs import (
+    DatasetInput,
+    DatasetSummary,
+    Experiment,
+    Run,
+    RunInfo,
+    RunStatus,
+    ViewType,
+)
 from stepwell_server.web.mlflow.answers import number
 
 # Where REST clients find artifacts, wherever they lie: they go through this server (web/mlflow/artifacts.py).
@@ -16,7 +24,7 @@ VIEWS = {"ACTIVE_ONLY": ViewType.ACTIVE_ONLY, "DELETED_ONLY": ViewType.DELETED_O
 STATUSES = {status.name: status for status in RunStatus}
 
 _RUN_ID = re.compile(r"[0-9a-fA-F]{32}")
-_EXPERIMENT_ID = re.compile(r"[0-9]{1,30}")
+_EXPERIMENT_ID = re.compile(r"-?[0-9]{1,80}")
 _INT64_MAX = 2**63 - 1
 
 
@@ -33,7 +41,8 @@ def parse_experiment_id(text: str) -> int:
         raise InvalidArgumentError(
             f"Invalid experiment ID {text[:60]!r}. Experiment ID must be a valid integer"
         )
-    return min(int(text), _INT64_MAX)  # there never is one so high
+    # Those of others than PostgreSQL are where there never is one.
+    return max(-1, min(int(text), _INT64_MAX))
 
 
 def experiment_json(experiment: Experiment) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def run_info_json(info: RunInfo) -> dict[str, Any]:
         "status": info.status.name,
         "start_time": info.start_time_ms,
     }
-    if info.end_time_ms is not None:
+    if info.end_time_ms:  # MLflow's server does not show 0 either
         found["end_time"] = info.end_time_ms
     found["artifact_uri"] = f"{ARTIFACT_ROOT}{info.experiment_id}/{run_id}/artifacts"
     found["lifecycle_stage"] = info.lifecycle_stage.value
@@ -101,6 +110,12 @@ def input_json(used: DatasetInput) -> dict[str, Any]:
         found["profile"] = dataset.profile
     tags = {"tags": pairs_json(used.tags)} if used.tags else {}
     return {**tags, "dataset": found}
+
+
+def summary_json(summary: DatasetSummary) -> dict[str, Any]:
+    """Return that an experiment has a data set."""
+    found = {"experiment_id": str(summary.experiment_id), "name": summary.name, "digest": summary.digest}
+    return found if summary.context is None else {**found, "context": summary.context}
 
 
 def pairs_json(pairs: Mapping[str, str]) -> list[dict[str, str]]:

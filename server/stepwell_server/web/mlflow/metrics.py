@@ -8,7 +8,7 @@ from starlette.responses import Response
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.series import EVERYTHING, INT64_MAX, History, Selection, SeriesName
 from stepwell_server.services.series import SeriesService
-from stepwell_server.web.mlflow.answers import answer, numbers, streamed_list
+from stepwell_server.web.mlflow.answers import answer, numbers, streamed_list, whole_answer
 from stepwell_server.web.mlflow.entities import parse_run_id
 from stepwell_server.web.mlflow.histories import Histories
 from stepwell_server.web.mlflow.requests import Message
@@ -50,7 +50,7 @@ class Metrics:
         """Return the histories of a metric of several runs, up to `max_results` points in all."""
         runs = _run_ids(message, "run_id")
         key = message.required_text("metric_key")
-        left = min(message.integer("max_results") or HISTORY_POINTS_MAX, HISTORY_POINTS_MAX)
+        left = min(results_wanted(message, HISTORY_POINTS_MAX, INT64_MAX), HISTORY_POINTS_MAX)
         found: list[dict[str, Any]] = []
         for run in runs:
             name = _name(run, key)
@@ -59,7 +59,7 @@ class Metrics:
             points, _ = await self._histories.page(name, "", left)
             left -= len(points)
             found += points_json(key, points, run)
-        return answer({"metrics": found})
+        return whole_answer({"metrics": found})
 
     async def history_bulk_interval(self, message: Message) -> Response:
         """Return so many points of a metric of each of several runs that a chart shows them well."""

@@ -71,6 +71,7 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
         (POST, "experiments/delete", experiments.delete),
         (POST, "experiments/restore", experiments.restore),
         *((methods, path, _none) for methods, path in SEARCHES_OF_MODELS),
+        (POST, "experiments/search-datasets", runs.search_datasets),
     ]
     return [
         *(

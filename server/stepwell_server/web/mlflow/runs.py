@@ -23,6 +23,7 @@ from stepwell_server.web.mlflow.entities import (
     parse_run_id,
     run_info_json,
     run_json,
+    summary_json,
 )
 from stepwell_server.web.mlflow.requests import Message
 
@@ -75,6 +76,11 @@ class Runs:
         """Restore a run."""
         await self._runs.restore(run_id_of(message))
         return answer({})
+
+    async def search_datasets(self, message: Message) -> Response:
+        """Return which data sets the runs of experiments used."""
+        ids = [parse_experiment_id(text) for text in message.texts("experiment_ids")]
+        return answer({"dataset_summaries": list(map(summary_json, await self._runs.datasets_of(ids)))})
 
     async def delete_tag(self, message: Message) -> Response:
         """Remove a tag."""
