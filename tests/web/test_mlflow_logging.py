@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import grpc.aio
 import pytest
 
+from stepwell_api.v1 import runs_pb2, runs_pb2_grpc
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.store.ingest.forgetting import forget_calls
 from stepwell_server.store.postgres.pool import Pool
 from tests.harness.raw_http import head
 from tests.harness.rest import PREFIX, Rest
-from tests.harness.stored_logs import StoredLog
+from tests.wire.test_ingest import batch_message, opened
 
 
 @pytest.fixture
@@ -175,13 +177,17 @@ async def test_a_key_for_the_call_tells_repeats_from_equal_calls(rest: Rest, oth
     assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
 
 
-async def test_many_callers_and_a_stream_write_one_run(rest: Rest, other: Rest, pool: Pool) -> None:
+async def test_many_callers_and_a_stream_write_one_run(
+    rest: Rest, other: Rest, channel: grpc.aio.Channel
+) -> None:
     run_id = await rest.new_run()
-    log = StoredLog(pool, UUID(hex=run_id))
 
     async def stream() -> None:
+        opened_stream = await opened(channel, run_id)
         for first in range(0, 200, 10):
-            await log.commit({"loss": [(step, 1, -1.0) for step in range(first, first + 10)]})
+            await opened_stream.say(batch_message(first, list(range(first, first + 10))))
+            await asyncio.sleep(0)
+        await opened_stream.until(200)
 
     async def call(to: Rest, number: int) -> None:
         for first in range(0, 100, 20):
@@ -189,7 +195,7 @@ async def test_many_callers_and_a_stream_write_one_run(rest: Rest, other: Rest, 
             await to.post("runs/log-batch", {"run_id": run_id, "metrics": points(20, first=start)})
 
     await asyncio.gather(stream(), *(call((rest, other)[number % 2], number) for number in range(1, 9)))
-    expected = [(step, 1, -1.0) for step in range(200)]
+    expected = [(step, 7, float(step)) for step in range(200)]
     expected += [
         (s, 1_000 + s, s / 8) for number in range(1, 9) for s in range(1_000 * number, 1_000 * number + 100)
     ]
@@ -213,6 +219,30 @@ async def test_a_call_finds_its_way_after_another_one_failed(rest: Rest, server:
         )
     )
     assert [step for step, _, _ in await rest.points(run_id, "loss")] == list(range(100))
+
+
+async def test_what_is_logged_after_a_rewind_shows(
+    rest: Rest, other: Rest, channel: grpc.aio.Channel
+) -> None:
+    run_id = await rest.new_run()
+    runs = runs_pb2_grpc.RunServiceStub(channel)
+    for attempt, value in enumerate((1.0, 2.0, 3.0)):
+        for to in (rest, other):
+            new = [{**it, "value": value, "timestamp": 10 * attempt + (to is other)} for it in points(10)]
+            params = [{"key": f"attempt {attempt}", "value": "1"}]
+            await to.post("runs/log-batch", {"run_id": run_id, "metrics": new, "params": params})
+        if attempt < 2:
+            await runs.RewindRun(runs_pb2.RewindRunRequest(run_id=run_id, from_step=5))
+    found = sorted((step, value) for step, _, value in await rest.points(run_id, "loss"))
+    assert found == sorted(
+        (step, value)
+        for step in range(10)
+        for value in ((1.0, 2.0, 3.0) if step < 5 else (3.0,))
+        for _ in range(2)
+    )
+    data = (await rest.get("runs/get", run_id=run_id))["run"]["data"]
+    assert len(data["params"]) == 3
+    assert data["metrics"] == [{"key": "loss", "value": 3.0, "timestamp": 21, "step": 9}]
 
 
 async def test_runs_that_are_deleted_or_gone_are_not_written(rest: Rest, server: RunningServer) -> None:

@@ -39,9 +39,9 @@ from stepwell_server.services.validation import check_key, check_param_value, ch
 from stepwell_server.store.ports.ingest import BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
 
-# Runs whose position is remembered: at some 500 bytes each, 5 MB. Another one asks the database again.
+# Runs whose writer is remembered: at some 500 bytes each, 5 MB. One that is forgotten gets another writer.
 LOGS_MAX = 10_000
-# A call that finds the log elsewhere than it thought, because another call failed, asks where it is so often.
+# A call that does not join, because one before it failed or the run was rewound, is tried again with another writer.
 TRIES_MAX = 5
 
 
@@ -60,9 +60,10 @@ class Logged:
 
 @dataclass(slots=True)
 class _Log:
-    """Where the next batch of a run begins."""
+    """A writer of a run, and where its next batch begins."""
 
-    position: int
+    writer_id: UUID
+    position: int = 0
 
 
 class CallService:
@@ -109,7 +110,7 @@ class CallService:
     async def _submit(self, run_id: UUID, log: _Log, logged: Logged, call: Call) -> Outcome:
         first = log.position
         log.position = end = first + len(logged)
-        batch = Batch(run_id, self._writer_id, first, end, logged.points, entries_of(logged, first), call)
+        batch = Batch(run_id, log.writer_id, first, end, logged.points, entries_of(logged, first), call)
         return await (await self._batches.submit(batch))
 
     def _opening(self, run_id: UUID) -> asyncio.Task[_Log]:
@@ -124,8 +125,10 @@ class CallService:
 
     async def _open(self, run_id: UUID) -> _Log:
         await self._require_active(run_id)
-        identity = WriterIdentity(run_id, self._writer_id, host=self._host, process_id=os.getpid())
-        return _Log((await self._writers.open_writer(identity, self._secret_sha256)).position)
+        log = _Log(uuid4())
+        identity = WriterIdentity(run_id, log.writer_id, host=self._host, process_id=os.getpid())
+        await self._writers.open_writer(identity, self._secret_sha256)
+        return log
 
     def _forget(self, run_id: UUID, opening: asyncio.Task[_Log]) -> None:
         if self._logs.get(run_id) is opening:

@@ -1,10 +1,12 @@
 """Calls of their own, in the commit of many batches: each whole or not at all, and none twice."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from stepwell_server.model.ingest import NO_POINTS, Batch, ParamEntry
+from stepwell_server.store.ingest.chains import Chain
 from stepwell_server.store.ingest.entries import Rejections, changed_param
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
@@ -35,6 +37,20 @@ async def sift_calls(
         entries = () if batch.call.named else batch.entries
         sifted[number] = replace(batch, points=NO_POINTS, entries=entries)
     return sifted, refused
+
+
+def calls_of_hidden_writers(chains: Sequence[Chain], moved: Mapping[tuple[UUID, UUID], Any]) -> set[int]:
+    """Return the numbers of calls whose writer is of before a rewind, which would hide what they log now.
+
+    Their callers are told that they do not join, and go on with another writer.
+    """
+    return {
+        number
+        for of_writer in chains
+        if moved[of_writer.key]["hidden_from_step"] is not None
+        for number, batch in of_writer.numbered()
+        if batch.call is not None
+    }
 
 
 async def _repeats(connection: Connection, calls: Mapping[int, Batch]) -> set[int]:

@@ -5,19 +5,19 @@ BEGIN; advance positions (repeats fall out here); COPY chunks; merge latest; par
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
 from stepwell_server.errors import InvalidStateError, NotFoundError, StepwellError
-from stepwell_server.model.ingest import Batch, Committed, NotJoined, Outcome, Rejection
+from stepwell_server.model.ingest import NO_POINTS, Batch, Committed, NotJoined, Outcome, Rejection
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
 from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, join_series
 from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
-from stepwell_server.store.ingest.calls import ParamRaceError, sift_calls
+from stepwell_server.store.ingest.calls import ParamRaceError, calls_of_hidden_writers, sift_calls
 from stepwell_server.store.ingest.chains import Chain, chain
 from stepwell_server.store.ingest.entries import Rejections, write_entries
 from stepwell_server.store.ingest.metrics import MetricIds
@@ -87,7 +87,8 @@ class PointStore:
             stages = {key: LifecycleStage(row["lifecycle_stage"]) for key, row in moved.items()}
             writable = [chain for chain in chains if stages.get(chain.key) is LifecycleStage.ACTIVE]
             stored = {number: batch for chain in writable for number, batch in chain.numbered()}
-            sifted, refused = await _sift(connection, stored)
+            hidden = calls_of_hidden_writers(writable, moved)
+            sifted, refused = await _sift(connection, stored, hidden)
             if sifted:
                 stored |= sifted
                 writable = [
@@ -118,7 +119,7 @@ class PointStore:
                 await unsettle(connection, settled)
         self._tell({run_id for run_id, _ in stages})
         rejections |= refused
-        joined = {number for chain in chains if chain.key in stages for number in chain.numbers}
+        joined = {number for chain in chains if chain.key in stages for number in chain.numbers} - hidden
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]
         )
@@ -157,12 +158,14 @@ class PointStore:
 
 
 async def _sift(
-    connection: Connection, batches: Mapping[int, Batch]
+    connection: Connection, batches: Mapping[int, Batch], hidden: Collection[int]
 ) -> tuple[Mapping[int, Batch], Rejections]:
-    """See `sift_calls`, of which streams know nothing."""
+    """See `sift_calls`, of which streams know nothing. Of those in `hidden` nothing is stored."""
     if all(batch.call is None for batch in batches.values()):
         return {}, {}
-    return await sift_calls(connection, batches)
+    sifted, refused = await sift_calls(connection, {n: it for n, it in batches.items() if n not in hidden})
+    empty = {number: replace(batches[number], points=NO_POINTS, entries=()) for number in hidden}
+    return {**sifted, **empty}, refused
 
 
 async def advance_positions(connection: Connection, chains: Sequence[Chain]) -> dict[tuple[UUID, UUID], Any]:
