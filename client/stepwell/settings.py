@@ -284,6 +284,14 @@ def parse_uri(uri: str) -> Address:
     return Address(target, parts.scheme in ("grpcs", "https"), page)
 
 
+def is_same_server(one: str, other: str) -> bool:
+    """Tell whether two tracking URIs are of one server, however they are written."""
+    try:
+        return parse_uri(one) == parse_uri(other)
+    except StepwellException:
+        return one == other
+
+
 def _target(uri: str) -> str:
     parts = urlsplit(uri)
     try:

@@ -262,10 +262,11 @@ def test_what_is_wrong_with_one_file_does_not_keep_the_others_back(
     unreadable = folder / "sub" / "b.bin"
     original = os.open
 
-    def open_others(path: object, *arguments: int) -> int:  # tests may run as root, who reads everything
+    # Tests may run as root, who reads everything.
+    def open_others(path: object, *arguments: int, **below: int) -> int:
         if path == unreadable:
             raise PermissionError(13, "Permission denied", str(path))
-        return original(path, *arguments)  # type: ignore[call-overload]
+        return original(path, *arguments, **below)  # type: ignore[call-overload]
 
     monkeypatch.setattr(os, "open", open_others)
     with mlflow.start_run() as run:

@@ -122,7 +122,7 @@ def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> N
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("No Stepwell server answers") == 1
     assert "stepwell sync" in answer.stderr
-    waiting = sync("--json")
+    waiting = sync("--to", NOBODY, "--json")
     assert waiting.returncode == 1
     assert json.loads(waiting.stdout)["waiting"] > 0
     assert sync("--to", tracking_uri).returncode == 0
@@ -155,7 +155,7 @@ def test_a_sync_waits_once_for_a_server_that_is_away(script, place: Path, tracki
         STEPWELL_TRACKING_URI=NOBODY,
     )
     assert answer.returncode == 0, answer.stderr
-    refused = sync("--json")  # ends within a minute; each upload by itself would try for ten
+    refused = sync("--to", NOBODY, "--json")  # ends within a minute; each upload by itself would try for ten
     receipts = [json.loads(line) for line in refused.stdout.splitlines()]
     assert (refused.returncode, len(receipts), receipts[-1]["waiting"]) == (1, 4, 6)
     assert sync("--to", tracking_uri).returncode == 0
@@ -288,12 +288,9 @@ def test_watch_says_once_what_the_server_refuses(place: Path, tracking_uri: str)
 
 
 def test_watch_tells_in_the_end_what_is_still_under_way(place: Path, tracking_uri: str) -> None:
-    to_nobody = f"import stepwell; stepwell.set_tracking_uri('{NOBODY}')\n" + TRAINING
-    output, _ = offline_job(to_nobody).communicate()
-    (away,) = spools(place)
-    offline_job(TRAINING).communicate()
-    with watching(ends_with=1) as receipts:
-        until(lambda: spools(place) == [away])  # both were begun together
+    output, _ = offline_job(TRAINING).communicate()
+    with watching("--to", NOBODY, ends_with=1) as receipts:
+        time.sleep(2 * LOOK_S)
     assert [receipt["run_id"] for receipt in receipts if receipt["waiting"]] == [output.strip()]
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,25 +29,31 @@ class Synced:
         return sum(receipt[what] for receipt in self.receipts)
 
 
-def sync_at_once(*folders: Path) -> list[Synced]:
+def sync_at_once(*folders: Path, options: Sequence[str] = ()) -> list[Synced]:
     """Sync each of these folders of spools in a process of its own, all at the same time."""
     program = Path(sys.executable).with_name("stepwell")
     started = [
         subprocess.Popen(
-            [program, "sync", str(folder), "--json"],
+            [program, "sync", str(folder), "--json", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**neutral_environment(), "STEPWELL_REACH_TIMEOUT_S": REACH_S},
+            env={**neutral_environment(), **_told(folder), "STEPWELL_REACH_TIMEOUT_S": REACH_S},
         )
         for folder in folders
     ]
     return [_end(process) for process in started]
 
 
-def sync(folder: Path) -> Synced:
+def _told(folder: Path) -> dict[str, str]:
+    """The settings of the training whose spools these are: each goes where it was logged for, if they name that."""
+    described = next(folder.glob("*/writer.json"), None)
+    return {"STEPWELL_TRACKING_URI": json.loads(described.read_text())["tracking_uri"]} if described else {}
+
+
+def sync(folder: Path, *options: str) -> Synced:
     """Sync a folder of spools."""
-    (synced,) = sync_at_once(folder)
+    (synced,) = sync_at_once(folder, options=options)
     return synced
 
 

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepwell import settings
 from stepwell.delivery import experiment_tags
+from stepwell.delivery.addressee import for_another, is_told
 from stepwell.delivery.left_log import LeftLog
 from stepwell.delivery.shipper import Shipper
+from stepwell.errors import StepwellException
 from stepwell.files.outbox import deliver_outbox
+from stepwell.spool import folders
+from stepwell.spool.writer_file import read_writer
 from stepwell.wire.connection import connect
 
 
@@ -25,6 +30,11 @@ class SpoolReceipt:
     problems: tuple[str, ...]
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all of it arrived, or was refused by the server: nothing is left, nothing could not be read."""
+        return self.is_delivered and not self.damaged
+
+    @property
     def is_delivered(self) -> bool:
         """Whether nothing is left of it to deliver."""
         return not self.waiting
@@ -36,11 +46,36 @@ class SpoolReceipt:
         return "\n".join([f"{name}: {state}; {counts}", *(f"  {problem}" for problem in self.problems)])
 
 
-async def ship(log: LeftLog, uri: str | None) -> None:
-    """Deliver a spool, to the server that it was meant for or to another one; what is left is in its receipt."""
-    target = uri or log.writer.tracking_uri
-    log.goes_elsewhere = target != log.writer.tracking_uri
-    await Shipper(log, connect(target)).run()
+def open_left(folder: Path, uri: str | None, *, follow: bool = False) -> LeftLog | SpoolReceipt | None:
+    """Open a spool to deliver it to `uri`, or to the server that it was meant for, if the settings name that one.
+
+    Returns:
+        The spool; or a receipt that says why it is left; or None if somebody else has delivered it meanwhile.
+    """
+    try:
+        writer = read_writer(folder)
+        if uri is None and not is_told(writer.tracking_uri):
+            reason = for_another(f"What waits in {folder}", writer.tracking_uri)
+            return SpoolReceipt(str(folder), writer.run_id, writer.run_name, 0, 0, 1, 0, (reason,))
+        return LeftLog(folder, follow=follow)
+    except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
+        if not folders.is_spool(folder):
+            return None
+        return unreadable(folder, error.message if isinstance(error, StepwellException) else repr(error))
+
+
+def target_of(log: LeftLog, uri: str | None) -> str:
+    """Where a spool goes."""
+    return uri or log.writer.tracking_uri
+
+
+async def follow(log: LeftLog, target: str) -> None:
+    """Deliver a spool for as long as its writer lives, or the server is away."""
+    log.goes_elsewhere = not settings.is_same_server(target, log.writer.tracking_uri)
+    try:
+        await Shipper(log, connect(target)).run()
+    except StepwellException as failure:  # the address cannot be
+        log.failed(failure)
 
 
 def receipt_of(log: LeftLog) -> SpoolReceipt:
@@ -72,20 +107,22 @@ def unreadable(folder: Path, reason: str) -> SpoolReceipt:
 def deliver_experiment_tags(root: Path, uri: str | None) -> Sequence[SpoolReceipt]:
     """Deliver the changes of experiments' tags that wait; one receipt for all of them, if there are any."""
     report = experiment_tags.deliver(root, uri)
-    if not (report.delivered or report.waiting or report.refused):
+    if not (report.delivered or report.waiting or report.refused or report.left):
         return []
-    counts = report.delivered, len(report.refused), report.waiting
+    counts = report.delivered, len(report.refused), report.waiting + len(report.left)
     folder = str(root / experiment_tags.FOLDER)
-    return [SpoolReceipt(folder, "", "tags of experiments", *counts, 0, tuple(report.refused))]
+    return [SpoolReceipt(folder, "", "tags of experiments", *counts, 0, (*report.refused, *report.left))]
 
 
 def deliver_artifacts(folder: Path, uri: str | None) -> Sequence[SpoolReceipt]:
     """Deliver the artifacts that wait; one receipt for all of them, counted in files, if there are any."""
     report = deliver_outbox(folder, uri)
-    if not (report.delivered or report.waiting or report.refused):
+    if not (report.delivered or report.waiting or report.refused or report.left):
         return []
-    problems = tuple(f"{path} of run {run_id}: {reason}" for run_id, path, reason in report.refused)
-    refused = len(report.refused)
+    problems = [f"{path} of run {run_id}: {reason}" for run_id, path, reason in report.refused]
+    waiting, refused = report.waiting + len(report.left), len(report.refused)
     return [
-        SpoolReceipt(str(folder), "", "artifacts", report.delivered, refused, report.waiting, 0, problems)
+        SpoolReceipt(
+            str(folder), "", "artifacts", report.delivered, refused, waiting, 0, (*problems, *report.left)
+        )
     ]

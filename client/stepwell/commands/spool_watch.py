@@ -11,12 +11,12 @@ from stepwell.commands.spool_delivery import (
     SpoolReceipt,
     deliver_artifacts,
     deliver_experiment_tags,
+    follow,
+    open_left,
     receipt_of,
-    ship,
-    unreadable,
+    target_of,
 )
 from stepwell.delivery.left_log import LeftLog
-from stepwell.errors import StepwellException
 from stepwell.files.options import OUTBOX_FOLDER
 from stepwell.spool import folders
 from stepwell.wire import background
@@ -37,10 +37,11 @@ class SpoolWatch:
         # Spools that will not be delivered, which was told; they are left alone.
         self._given_up: set[Path] = set()
         self._committed = 0
+        self._damaged = False
         self._artifacts: Sequence[SpoolReceipt] = []
 
     def run(self) -> bool:
-        """Go on until Ctrl-C; tells then what was under way, and returns whether nothing is left."""
+        """Go on until Ctrl-C; tells then what was under way, and returns whether all arrived and nothing is left."""
         try:
             background.run(self._follow)
         except KeyboardInterrupt:
@@ -52,7 +53,9 @@ class SpoolWatch:
             self._tell(receipt)
         # Somebody else may have delivered, or removed, what was given up here.
         given_up = any(map(folders.is_spool, self._given_up))
-        return not (under_way or given_up) and all(each.is_delivered for each in self._artifacts)
+        return not (under_way or given_up or self._damaged) and all(
+            each.is_delivered for each in self._artifacts
+        )
 
     async def _follow(self) -> None:
         while True:
@@ -67,21 +70,20 @@ class SpoolWatch:
         for folder in folders.spools(self._root):
             if folder in self._logs or folder in self._given_up:
                 continue
-            try:
-                log = LeftLog(folder, follow=True)
-            except StepwellException as error:
-                if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
-                    self._given_up.add(folder)
-                    self._tell_one(unreadable(folder, error.message))
-                continue
-            self._logs[folder] = log
-            self._tasks[folder] = asyncio.create_task(ship(log, self._uri))
+            log = open_left(folder, self._uri, follow=True)
+            if isinstance(log, LeftLog):
+                self._logs[folder] = log
+                self._tasks[folder] = asyncio.create_task(follow(log, target_of(log, self._uri)))
+            elif log is not None:
+                self._given_up.add(folder)
+                self._tell_one(log)
 
     def _tell_finished(self) -> None:
         for folder in [folder for folder, task in self._tasks.items() if task.done()]:
             del self._tasks[folder]
             receipt = receipt_of(self._logs.pop(folder))
             self._committed += receipt.committed
+            self._damaged |= receipt.damaged > 0
             if not receipt.is_delivered:
                 self._given_up.add(folder)
             # One that was followed to its end is met once more, to be deleted: there is nothing to tell of that.

@@ -1,6 +1,5 @@
 """`stepwell sync`: delivers what waits in spools."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -14,18 +13,19 @@ from stepwell.commands.spool_delivery import (
     SpoolReceipt,
     deliver_artifacts,
     deliver_experiment_tags,
+    open_left,
     receipt_of,
-    ship,
+    target_of,
     unreadable,
 )
 from stepwell.commands.spool_watch import SpoolWatch
+from stepwell.delivery.left_delivery import deliver_left
 from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
 from stepwell.files.options import OUTBOX_FOLDER
-from stepwell.spool import folders
+from stepwell.spool import folders, safe_files
 from stepwell.wire import background
 
-PROGRESS_S = 0.2  # how often the progress is drawn
 # How long a server may stay away before a sync that does not watch gives up.
 AWAY_S = 5.0
 
@@ -41,11 +41,10 @@ def sync(directory: Path | None, watch: bool, uri: str | None, as_json: bool) ->
     """Deliver what waits in the spools below DIRECTORY (default: STEPWELL_SPOOL_DIR or ./.stepwell).
 
     Spools of processes that have ended are deleted when everything in them is delivered; those of living ones are
-    only read. Delivering twice stores nothing twice. Ends with 1 when something is left.
+    only read. Delivering twice stores nothing twice. Each goes to the server that it was logged for, if the settings
+    (STEPWELL_TRACKING_URI) name that one; --to says where else. Ends with 1 when something is left or was damaged.
     """
-    root = (directory or settings.spool_dir() or settings.SPOOL_DIR_DEFAULT).resolve()
-    if not root.is_dir():
-        raise click.ClickException(f"There is no folder {root}. Name the folder that holds the spools.")
+    root = _root(directory)
 
     def tell(receipt: SpoolReceipt) -> None:
         click.echo(json.dumps(asdict(receipt)) if as_json else str(receipt))
@@ -60,51 +59,73 @@ def sync(directory: Path | None, watch: bool, uri: str | None, as_json: bool) ->
         sys.exit(1)
 
 
+def _root(directory: Path | None) -> Path:
+    """The folder of spools; a link is followed if somebody named it, and not if it just lies here."""
+    named = directory or settings.spool_dir()
+    root = named.resolve() if named is not None else settings.SPOOL_DIR_DEFAULT.absolute()
+    try:
+        safe_files.check_folder(root)
+    except FileNotFoundError:
+        raise click.ClickException(
+            f"There is no folder {root}. Name the folder that holds the spools."
+        ) from None
+    except OSError as error:
+        raise click.ClickException(f"What waits there is not sent: {error}") from error
+    return root
+
+
 def _deliver_all(root: Path, uri: str | None, tell: Callable[[SpoolReceipt], None], *, quiet: bool) -> bool:
-    """Deliver what is there, tell what became of it, and return whether nothing is left."""
-    receipts = []
-    logs = []
-    for folder in folders.spools(root):
-        try:
-            logs.append(LeftLog(folder))
-        except StepwellException as error:
-            if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
-                receipts.append(unreadable(folder, error.message))
-    receipts += background.run(lambda: _ship_all(logs, uri, quiet=quiet)) if logs else []
+    """Deliver what is there, tell what became of it, and return whether all of it arrived."""
+    found = list(folders.spools(root))
+    receipts = background.run(lambda: _ship_all(found, uri, quiet=quiet)) if found else []
     receipts += deliver_experiment_tags(root, uri)
     # After the runs: an artifact needs its run.
     receipts += deliver_artifacts(root / OUTBOX_FOLDER, uri)
     for receipt in receipts:
         tell(receipt)
-    if not receipts and not quiet:
-        click.echo(f"Nothing waits in {root}.")
-    return all(receipt.is_delivered for receipt in receipts)
+    left = [receipt for receipt in receipts if not receipt.is_delivered]
+    if not quiet:
+        if not receipts:
+            click.echo(f"Nothing waits in {root}.")
+        if left:
+            click.echo(f"Left: {len(left)} of {len(receipts)}; why is said above.")
+    return all(receipt.is_whole for receipt in receipts)
 
 
-async def _ship_all(logs: list[LeftLog], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
+async def _ship_all(found: list[Path], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
     """Deliver one after another; a server that is away is waited for once, not once for each spool."""
     away: set[str] = set()
-    return [await _ship(log, uri, away, quiet=quiet) for log in logs]
+    receipts = []
+    for folder in found:
+        log = open_left(folder, uri)
+        if isinstance(log, LeftLog):
+            receipts.append(await _ship_safely(log, uri, away, quiet=quiet))
+        elif log is not None:
+            receipts.append(log)
+    return receipts
 
 
-async def _ship(log: LeftLog, uri: str | None, away: set[str], *, quiet: bool) -> SpoolReceipt:
-    target = uri or log.writer.tracking_uri
+async def _ship_safely(log: LeftLog, uri: str | None, away: set[str], *, quiet: bool) -> SpoolReceipt:
+    try:
+        return await _ship(log, target_of(log, uri), away, quiet=quiet)
+    except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
+        log.abandon()
+        return unreadable(log.folder, error.message if isinstance(error, StepwellException) else repr(error))
+
+
+async def _ship(log: LeftLog, target: str, away: set[str], *, quiet: bool) -> SpoolReceipt:
     if target in away:
         log.abandon()
         log.delivery.unreachable()
         return receipt_of(log)
-    shipping = asyncio.create_task(ship(log, uri))
     label = f"{log.writer.run_name or log.writer.run_id}"
     hidden = quiet or not sys.stderr.isatty()
     with click.progressbar(
         length=max(log.end_position, 1), label=label, file=sys.stderr, hidden=hidden
     ) as bar:
-        while not shipping.done() and not log.delivery.is_unreachable_for(AWAY_S):
-            await asyncio.wait({shipping}, timeout=PROGRESS_S)
-            bar.update(max(log.delivery.position - bar.pos, 0))
-    if not shipping.done():
-        shipping.cancel()
-        await asyncio.wait({shipping})
+        await deliver_left(
+            log, target, away_s=AWAY_S, look=lambda log: bar.update(max(log.delivery.position - bar.pos, 0))
+        )
+    if not log.delivery.is_reachable:
         away.add(target)
-        log.abandon()
     return receipt_of(log)

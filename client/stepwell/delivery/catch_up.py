@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import math
 import os
 import time
 from logging import getLogger
@@ -12,7 +13,7 @@ from socket import gethostname
 from stepwell import settings
 from stepwell.delivery import experiment_tags
 from stepwell.errors import StepwellException
-from stepwell.spool import folders
+from stepwell.spool import folders, places
 from stepwell.spool.writer_file import read_writer
 from stepwell.wire import background
 
@@ -63,28 +64,33 @@ async def _deliver_within(timeout_s: float, uri: str, left: list[Path]) -> None:
 
 
 def _left() -> list[Path]:
-    root = settings.spool_dir() or settings.SPOOL_DIR_DEFAULT
-    return [folder for folder in folders.spools(root) if not folders.is_held_here(folder.resolve())]
+    found = (folder for root in places.to_read() for folder in folders.spools(root))
+    return [folder for folder in found if not folders.is_held_here(folder)]
 
 
 async def _deliver(uri: str, left: list[Path]) -> None:
-    from stepwell.delivery.left_log import LeftLog
-    from stepwell.delivery.shipper import Shipper
-    from stepwell.wire.connection import connect
-
     for folder in left:
         try:
-            writer = read_writer(folder)
-            # Those of other machines may live, whatever the lock says; `stepwell sync` looks closer.
-            if writer.tracking_uri != uri or writer.host != gethostname():
-                continue
-            log = LeftLog(folder)
-        except StepwellException as error:
+            await _deliver_one(uri, folder)
+        except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
             if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
-                _log.warning("What an earlier process left cannot be delivered: %s", error.message)
-            continue
-        if log.is_dead:
-            await Shipper(log, connect(uri)).run()
+                reason = error.message if isinstance(error, StepwellException) else f"{folder}: {error!r}"
+                _log.warning("What an earlier process left cannot be delivered: %s", reason)
+
+
+async def _deliver_one(uri: str, folder: Path) -> None:
+    from stepwell.delivery.left_delivery import deliver_left
+    from stepwell.delivery.left_log import LeftLog
+
+    writer = read_writer(folder)
+    # What was logged for another server stays. Those of other machines may live, whatever the lock says; `stepwell
+    # sync` looks closer.
+    if not settings.is_same_server(writer.tracking_uri, uri) or writer.host != gethostname():
+        return
+    log = LeftLog(folder)
+    if log.is_dead:
+        await deliver_left(log, uri, away_s=math.inf)
+        if log.delivery.failure is None:
             _log.info("Delivered what an earlier process left of run %s.", writer.run_id)
 
 

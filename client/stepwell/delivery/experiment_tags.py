@@ -4,10 +4,10 @@
                                   /<number>.refused  what the server refused, with the reason
 
 They belong to no run, so they travel in no log. The server takes each as of the moment of the call: a repeat, or an
-older change after a newer one, changes nothing.
+older change after a newer one, changes nothing. What was meant for one server goes to that one, if this process is told
+of it (addressee.py).
 """
 
-import json
 import os
 import secrets
 import threading
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 from stepwell import settings
 from stepwell.delivery import offline
+from stepwell.delivery.addressee import for_another, is_told
 from stepwell.entities import LifecycleStage
 from stepwell.errors import StepwellException
-from stepwell.spool import places, safe_files
+from stepwell.spool import checked_json, places, safe_files
 
 if TYPE_CHECKING:
     from stepwell.wire.calls import Calls
@@ -31,7 +32,7 @@ FOLDER = "experiment-tags"
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
 # What one change may take: 100 tags of 20,000 characters, six bytes each where they are escaped.
-NOTE_CHARS_MAX = 12_000_000
+NOTE_BYTES_MAX = 12_000_000
 # What passes by itself; all else is refused for good.
 _PASSING = (
     "TEMPORARILY_UNAVAILABLE",
@@ -45,7 +46,9 @@ _PASSING = (
 _log = getLogger("stepwell")
 _lock = threading.Lock()
 _delivery: threading.Thread | None = None
-_passed_over: set[Path] = set()
+# Servers that callers of this process named, and what was said of changes that stay; each once.
+_told_of: set[str] = set()
+_said: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,26 @@ class TagChange:
     reason: str = ""  # why the server refused it
 
 
+_NONE = type(None)
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "tracking_uri": str,
+    "experiment_id": (int, _NONE),
+    "experiment_name": (str, _NONE),
+    "tags": dict,
+    "removed": (list, tuple),
+    "logged_time_ms": (int, _NONE),
+    "reason": str,
+}
+
+
 @dataclass
 class TagReport:
-    """What became of changes: counts, and what the server refused, with reasons."""
+    """What became of changes: counts, what the server refused, with reasons, and what stays whatever is tried."""
 
     delivered: int = 0
     waiting: int = 0
     refused: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 def change(wanted: TagChange) -> None:
@@ -77,7 +93,8 @@ def change(wanted: TagChange) -> None:
         StepwellException: what the server answered; TEMPORARILY_UNAVAILABLE when it cannot be reached and
             STEPWELL_ON_UNREACHABLE=raise.
     """
-    if _is_waiting():
+    _told_of.add(wanted.tracking_uri)
+    if _is_waiting(wanted.tracking_uri):
         _store(wanted)  # behind those that wait
         begin()
     else:
@@ -93,8 +110,15 @@ def deliver(root: Path, tracking_uri: str | None = None) -> TagReport:
     """
     report = TagReport()
     for note in _waiting(root / FOLDER):
-        wanted = _read(note)
-        if wanted is None:  # somebody else has delivered it meanwhile
+        try:
+            wanted = _read(note)
+        except FileNotFoundError:  # somebody else has delivered it meanwhile
+            continue
+        except (OSError, ValueError) as error:
+            report.left.append(f"{note}: {error}")
+            continue
+        if tracking_uri is None and not is_told(wanted.tracking_uri, _told_of):
+            report.left.append(for_another(f"{note}", wanted.tracking_uri))
             continue
         try:
             _apply(replace(wanted, tracking_uri=tracking_uri or wanted.tracking_uri))
@@ -107,7 +131,7 @@ def deliver(root: Path, tracking_uri: str | None = None) -> TagReport:
         else:
             report.delivered += 1
         note.unlink(missing_ok=True)
-    report.waiting = len(_waiting(root / FOLDER))
+    report.waiting = len(_waiting(root / FOLDER)) - len(report.left)
     return report
 
 
@@ -124,9 +148,17 @@ def begin() -> None:
 
 def _deliver_all() -> None:
     pause_s = PAUSE_FIRST_S
-    while sum(deliver(root).waiting for root in places.to_read()):
+    while sum(_deliver_saying(root).waiting for root in places.to_read()):
         time.sleep(pause_s)
         pause_s = min(PAUSE_MAX_S, pause_s * 2)
+
+
+def _deliver_saying(root: Path) -> TagReport:
+    report = deliver(root)
+    for left in set(report.left) - _said:
+        _log.warning("A change of an experiment's tags stays where it is: %s", left)
+    _said.update(report.left)
+    return report
 
 
 def _apply(wanted: TagChange) -> None:
@@ -154,8 +186,17 @@ def _by_name(calls: "Calls", name: str) -> int:
     return int(calls.create_experiment(name, "", {}).experiment_id)
 
 
-def _is_waiting() -> bool:
-    return any(_waiting(root / FOLDER) for root in places.to_read())
+def _is_waiting(uri: str | None = None) -> bool:
+    """Tell whether anything waits, or anything for this server."""
+    notes = (note for root in places.to_read() for note in _waiting(root / FOLDER))
+    return any(uri is None or _is_for(note, uri) for note in notes)
+
+
+def _is_for(note: Path, uri: str) -> bool:
+    try:
+        return settings.is_same_server(_read(note).tracking_uri, uri)
+    except (OSError, ValueError):
+        return False
 
 
 def _store(wanted: TagChange) -> None:
@@ -169,31 +210,17 @@ def _store(wanted: TagChange) -> None:
 
 def _write(note: Path, wanted: TagChange) -> None:
     temporary = note.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, safe_files.FILE_MODE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(wanted), file)
-        file.flush()
-        os.fsync(file.fileno())
+    checked_json.write(temporary, asdict(wanted), flush=True)
     temporary.replace(note)
 
 
-def _read(note: Path) -> TagChange | None:
-    try:
-        with (
-            safe_files.opened_folder(note.parent) as folder,
-            os.fdopen(safe_files.open_below(folder, note.name), encoding="utf-8") as file,
-        ):
-            return TagChange(**json.loads(file.read(NOTE_CHARS_MAX)))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        _log.warning("%s cannot be read, and is passed over: %s", note, error)
-        _passed_over.add(note)
-        return None
+def _read(note: Path) -> TagChange:
+    found = checked_json.read(note.parent, note.name, NOTE_BYTES_MAX)
+    return TagChange(**checked_json.typed(note.name, found, _TYPES, checked=True))
 
 
 def _waiting(folder: Path) -> list[Path]:
-    return sorted(set(folder.glob("*.json")) - _passed_over)
+    return sorted(folder.glob("*.json"))
 
 
 def _start_over_in_child() -> None:

@@ -31,8 +31,18 @@ class LeftLog:
     """
 
     def __init__(self, folder: Path, *, follow: bool = False) -> None:
+        from google.protobuf.message import DecodeError
+
+        from stepwell_api.v1 import ingest_pb2
+
         self.folder = folder
         self.writer: WriterFile = read_writer(folder)
+        try:
+            self._open_message = ingest_pb2.OpenWriter.FromString(self.writer.open_message)
+        except DecodeError as error:
+            raise StepwellException(
+                f"The spool {folder} cannot be read: it describes no writer", "INVALID_STATE"
+            ) from error
         # Whatever the lock says, a writer on another machine may still be at work.
         self.is_dead = not _may_live_elsewhere(folder, self.writer) and folders.adopt(folder)
         self.reader = SpoolReader(folder, alive=not self.is_dead)
@@ -45,6 +55,7 @@ class LeftLog:
 
     def _readable_end(self) -> int:
         try:
+            self.reader.require_safe()
             return self.reader.end_position()
         except (OSError, UnreadableSpoolError) as error:
             folders.release(self.folder)
@@ -58,9 +69,7 @@ class LeftLog:
 
     def open_message(self) -> "ingest_pb2.OpenWriter":
         """Return what opens its stream."""
-        from stepwell_api.v1 import ingest_pb2
-
-        message = ingest_pb2.OpenWriter.FromString(self.writer.open_message)
+        message = self._open_message
         message.orphaned = not self._follow
         message.known_position = 0 if self.goes_elsewhere else self.reader.known_position()
         return message

@@ -28,6 +28,8 @@ class Delivery:
         self._failure: StepwellException | None = None
         self._unreachable_since: float | None = None
         self.retries = 0
+        # How often the server opened the stream.
+        self.openings = 0
         # Whether the server knows the writer, and so the run.
         self.opened = False
 
@@ -90,6 +92,7 @@ class Delivery:
         """Note that the server has opened the stream."""
         with self._changed:
             self.opened = True
+            self.openings += 1
             self._unreachable_since = None
 
     def unreachable(self, since: float | None = None) -> None:

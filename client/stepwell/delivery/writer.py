@@ -314,6 +314,13 @@ def await_ends(timeout_s: float) -> None:
         time.sleep(ENDS_POLL_S)
 
 
+def remove_delivered() -> None:
+    """Delete, when nothing runs in the background any more, what the server has but was not told the end of."""
+    for log in open_logs():
+        if log.is_about_to_finish:
+            log.finished()
+
+
 def cancel_resumption() -> None:
     """Leave the delivery stopped after a fork, because another fork or the end of the process follows."""
     global _resumption

@@ -43,7 +43,7 @@ class WriterLog:
 
         writer_id = uuid.uuid4().hex
         self._open_message = messages.open_writer(spec, writer_id, rank)
-        self._uri = uri
+        self.uri = uri
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
         self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
@@ -79,8 +79,8 @@ class WriterLog:
         from stepwell.delivery.shipper import Shipper
         from stepwell.wire.connection import connect
 
-        self._shipper = Shipper(self, connect(self._uri))
-        if (since := offline.unreachable_since(self._uri)) is not None:
+        self._shipper = Shipper(self, connect(self.uri))
+        if (since := offline.unreachable_since(self.uri)) is not None:
             self.delivery.unreachable(since)
         background.spawn(self._shipper.run())
 
@@ -202,7 +202,7 @@ class WriterLog:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""
         while self.is_delivering:
             self.spool.prepare()
-            catch_up.look_again(self._uri)
+            catch_up.look_again(self.uri)
             if self.delivery.is_reachable and not settings.is_offline():
                 self._written_through_s = time.monotonic()
             elif time.monotonic() - self._written_through_s >= WRITE_THROUGH_S:

@@ -11,9 +11,7 @@ STEPWELL_PROGRESS                 progress bars (tqdm) for long transfers on a t
 """
 
 import os
-from pathlib import Path
 
-from stepwell import settings
 from stepwell.errors import invalid
 
 # Where artifacts wait, inside the folder of the spools.
@@ -67,11 +65,6 @@ def timeout_s() -> float:
 def progress() -> bool:
     """Tell whether progress bars are wished for."""
     return (os.environ.get("STEPWELL_PROGRESS") or "true").lower() not in _FALSE_WORDS
-
-
-def outbox_folder() -> Path:
-    """Return where artifacts wait for a server that is away."""
-    return (settings.spool_dir() or settings.SPOOL_DIR_DEFAULT).absolute() / OUTBOX_FOLDER
 
 
 def _count(variable: str, default: int, highest: int) -> int:

@@ -32,18 +32,20 @@ def at_exit() -> None:
     receipt = writer.flush_all(timeout_s)
     writer.await_ends(FAREWELL_S)
     if receipt.waiting and not active.told_what_waits():
-        folders = sorted({str(log.folder.parent) for log in writer.open_logs()})
+        places = {(log.folder.parent, log.uri) for log in writer.open_logs()}
+        commands = sorted(f"stepwell sync {folder} --to {uri}" for folder, uri in places)
         _log.warning(
             "%d entries could not be delivered (waited for up to %g s; STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
-            "spool; the next process that starts here delivers them, or 'stepwell sync %s'.",
+            "spool; the next process that starts here delivers them, or '%s'.",
             receipt.waiting,
             timeout_s,
-            " ".join(folders),
+            "; ".join(commands),
         )
     if not receipt.waiting and (catch_up := sys.modules.get("stepwell.delivery.catch_up")):
         catch_up.finish(timeout_s)
     writer.cancel_resumption()
     background.stop()
+    writer.remove_delivered()
 
 
 def _in_forked_child() -> None:

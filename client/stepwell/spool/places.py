@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import cache
 from logging import getLogger
 from pathlib import Path
 
@@ -33,9 +34,26 @@ def to_write() -> Path:
 
 
 def to_read() -> list[Path]:
-    """Return the folders where what earlier processes left may be; they need not exist or be safe."""
+    """Return the folders where what earlier processes left may be: those that are there, and this user's own."""
     chosen = settings.spool_dir()
-    return [chosen.resolve()] if chosen is not None else [settings.SPOOL_DIR_DEFAULT.absolute(), _temporary()]
+    usual = [settings.SPOOL_DIR_DEFAULT.absolute(), _temporary()]
+    return [root for root in ([chosen.resolve()] if chosen is not None else usual) if _is_safe(root)]
+
+
+def _is_safe(root: Path) -> bool:
+    try:
+        safe_files.check_folder(root)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        _say_unsafe(str(error))
+        return False
+    return True
+
+
+@cache
+def _say_unsafe(reason: str) -> None:
+    _log.warning("What may wait in a folder is left alone: %s.", reason)
 
 
 def _default_or_temporary() -> Path:
@@ -45,9 +63,19 @@ def _default_or_temporary() -> Path:
         try:
             instead = _made(_temporary())
         except OSError:  # somebody else was there first
-            instead = Path(tempfile.mkdtemp(prefix=f"{_temporary().name}-"))
-        _log.warning("%s: so the spool is in %s. STEPWELL_SPOOL_DIR names another place.", error, instead)
+            instead = _of_this_process(os.getpid())
+        _say_instead(str(error), instead)
         return instead
+
+
+@cache
+def _of_this_process(_process_id: int) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{_temporary().name}-"))
+
+
+@cache
+def _say_instead(reason: str, instead: Path) -> None:
+    _log.warning("%s: so the spool is in %s. STEPWELL_SPOOL_DIR names another place.", reason, instead)
 
 
 def _temporary() -> Path:

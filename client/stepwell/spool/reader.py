@@ -1,5 +1,7 @@
 """Reads a spool's files: those of this process while it appends, or those of another one, alive or dead."""
 
+import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepwell.spool import arrays, committed
+from stepwell.spool import arrays, committed, safe_files
 from stepwell.spool.arrays import ARRAY_POINTS_MAX, ArrayPoints
+from stepwell.spool.committed import COMMITTED_FILE
 from stepwell.spool.damage import DamageReport
 from stepwell.spool.frames import DamagedFrameError, FrameReader, Kind
 from stepwell.spool.log import log_file_name
-from stepwell.spool.names import KnownNames
+from stepwell.spool.names import NAMES_FILE, KnownNames
 from stepwell.spool.records import ARRAY_MARK, ENTRY_MARK, NUMBER_END, VOID_MARK, taken_in_a_row
 from stepwell.spool.segment_files import MappedSegment, SegmentFile, map_segment
 from stepwell.spool.segments import Segments
@@ -28,6 +31,8 @@ GAP_LOOK_S = 1.0
 # A record that looks damaged while its process lives is looked at again after so long: of what another processor
 # writes, the mark may be seen first.
 LOOK_TWICE_S = 0.001
+# How the names of the files begin that are read.
+_READ = ("points", "log-", NAMES_FILE, COMMITTED_FILE)
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class SpoolReader:
         # By how much the points in the arrays that were read exceed the positions that they take.
         self.extra_points = 0
         self._alive = alive
-        self._segments = Segments(folder)
+        self._segments = Segments(folder, alive=alive)
         self._mapped: MappedSegment | None = None
         self._names = KnownNames(folder)
         self._gap: tuple[int, float] | None = None
@@ -86,6 +91,14 @@ class SpoolReader:
         return committed.known_position(
             self.folder, lambda: min((file.first_position for file in self._segments.listed()), default=0)
         )
+
+    def require_safe(self) -> None:
+        """Raise OSError if a file that would be read is not safe to open: that is no damage to be passed over."""
+        with safe_files.opened_folder(self.folder) as folder:
+            for name in os.listdir(folder):  # noqa: PTH208 - of a descriptor
+                if name.startswith(_READ):
+                    with contextlib.suppress(FileNotFoundError):  # delivered meanwhile
+                        os.close(safe_files.open_below(folder, name))
 
     def end_position(self) -> int:
         """Return one past the last finished record."""

@@ -98,6 +98,21 @@ def open_in(folder: Path, name: str) -> int:
         return open_below(descriptor, name)
 
 
+@contextlib.contextmanager
+def pinned(folder: Path, name: str) -> Iterator[Path]:
+    """Yield a path to a file that stays the one that was checked, whatever happens to its name meanwhile.
+
+    Raises:
+        UnsafeFileError, OSError: as `open_below`, for a file that is `alone`.
+    """
+    with opened_folder(folder) as descriptor:
+        file = open_below(descriptor, name, alone=True)
+    try:
+        yield Path(f"/dev/fd/{file}")
+    finally:
+        os.close(file)
+
+
 def read_in(folder: Path, name: str, bytes_max: int) -> bytes:
     """Return what is in a file, at most so many bytes; errors as for `open_in`."""
     with os.fdopen(open_in(folder, name), "rb") as file:

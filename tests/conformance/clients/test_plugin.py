@@ -18,8 +18,8 @@ from tests.harness.processes import ServerProcess
 POINTS = 2_000
 
 
-def sync(folder: Path) -> None:
-    command = [Path(sys.executable).with_name("stepwell"), "sync", str(folder)]
+def sync(folder: Path, uri: str) -> None:
+    command = [Path(sys.executable).with_name("stepwell"), "sync", str(folder), "--to", uri]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
@@ -54,7 +54,7 @@ def test_a_script_that_dies_of_an_exception_has_failed(run: Run, grpc_uri: str) 
 def test_what_was_logged_outlives_kill_9(run: Run, grpc_uri: str, tmp_path: Path) -> None:
     process = run(grpc_uri, "train.py", "kill", **spool(tmp_path))
     assert process.returncode == -signal.SIGKILL
-    sync(tmp_path / "spool")
+    sync(tmp_path / "spool", grpc_uri)
     assert_trained(grpc_uri, process.stdout.strip(), "RUNNING")
 
 
@@ -87,7 +87,7 @@ def test_a_server_that_goes_stops_nothing(
         assert script.returncode == 0, errors
     assert "stepwell sync" in errors
     again = start_server(*options, "--port", str(server.port))
-    sync(tmp_path / "spool")
+    sync(tmp_path / "spool", again.tracking_uri)
     assert_trained(again.tracking_uri, run_id, "FINISHED", 2 * POINTS)
     client = StepwellClient(again.tracking_uri)
     assert client.get_run(run_id).data.tags["late"] == "yes"
