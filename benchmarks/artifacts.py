@@ -168,6 +168,7 @@ def servers(folder: Path, store: str) -> Iterator[tuple[ServerProcess, S3Server 
         s3 = stack.enter_context(s3_server(folder / "s3")) if store == "s3" else None
         if s3 is not None:
             options += ["--artifacts", f"s3://{BUCKET}/artifacts"]
+            os.environ["STEPWELL_ARTIFACT_HOSTS"] = "127.0.0.1"  # for the clients
         environment = s3.environment() if s3 is not None else {}
         yield stack.enter_context(ServerProcess(*options, environment=environment)), s3
 

@@ -54,6 +54,7 @@ class Place:
 def patience(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
     monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "20")
+    monkeypatch.setenv("STEPWELL_ARTIFACT_HOSTS", "127.0.0.1")
     monkeypatch.setenv("STEPWELL_ON_UNREACHABLE", "raise")
     monkeypatch.setattr(outbox, "_away_until", {})
     monkeypatch.setattr(uploads, "_out_of_reach_until", {})

@@ -3,9 +3,13 @@
 # ruff: noqa: F811 - fixtures of test_artifacts
 
 import asyncio
+import base64
+import hashlib
 import os
 import urllib.error
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import grpc.aio
@@ -14,9 +18,9 @@ import pytest
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
-from stepwell_server.model.artifacts import OpenUpload
+from stepwell_server.model.artifacts import FileSpec, OpenUpload, Piece
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.s3 import S3Client
+from stepwell_server.store.content.s3 import S3Client, S3ContentStore, checksums_of
 from tests.harness.calls import invalid, not_found
 from tests.harness.s3 import BUCKET
 from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
@@ -34,6 +38,7 @@ from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
     s3,
     server,
     sign,
+    spec_of,
 )
 
 on_s3 = pytest.mark.parametrize("place", ["s3"], indirect=True)
@@ -178,3 +183,92 @@ async def test_content_that_was_never_verified_is_sent_once_more(
     async with server.pool.connection() as connection:
         keys = [row["key"] for row in await connection.fetch("SELECT key FROM artifact_garbage")]
     assert [Path(key).name for key in keys] == [old.name]
+
+
+async def begin_checked(stub: ArtifactServiceStub, run_id: str, path: str, data: bytes) -> pb.UploadPlan:
+    request = pb.BeginUploadsRequest(
+        run_id=run_id, files=[spec_of(path, data)], direct=True, sends_checksums=True
+    )
+    return (await stub.BeginUploads(request)).plans[0]
+
+
+def put_checked(url: str, data: bytes, sha256: bytes) -> None:
+    headers = {"x-amz-checksum-sha256": base64.b64encode(sha256).decode()}
+    request = urllib.request.Request(url, data=data, method="PUT", headers=headers)
+    with urllib.request.urlopen(request):
+        pass
+
+
+@on_s3
+async def test_addresses_are_signed_for_the_checksum_of_what_they_take(
+    artifacts: ArtifactServiceStub, run_id: str
+) -> None:
+    small, large = os.urandom(1_000), os.urandom(17 * MIB)
+    plan = await begin_checked(artifacts, run_id, "small", small)
+    assert plan.put.checksum_signed
+    other = hashlib.sha256(b"other").digest()
+    for refused in (lambda: put(plan.put.url, small), lambda: put_checked(plan.put.url, b"other", other)):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            await asyncio.to_thread(refused)
+    await asyncio.to_thread(put_checked, plan.put.url, small, hashlib.sha256(small).digest())
+    await complete(artifacts, run_id, plan.upload_id)
+    assert await read(artifacts, run_id, "small") == small
+
+    plan = await begin_checked(artifacts, run_id, "large", large)
+    async with invalid("needs its SHA-256"):
+        await sign(artifacts, run_id, plan, [1])
+    pieces = [large[: 16 * MIB], large[16 * MIB :]]
+    digests = [hashlib.sha256(piece).digest() for piece in pieces]
+    request = pb.SignPartsRequest(run_id=run_id, upload_id=plan.upload_id, numbers=[1, 2], sha256=digests)
+    answer = await artifacts.SignParts(request)
+    assert answer.checksums_signed
+    for url, piece, digest in zip(answer.urls, pieces, digests, strict=True):
+        await asyncio.to_thread(put_checked, url, piece, digest)
+    await complete(artifacts, run_id, plan.upload_id)
+    assert await read(artifacts, run_id, "large") == large
+
+
+@on_s3
+async def test_a_client_that_sends_no_checksums_begins_anew(
+    artifacts: ArtifactServiceStub, run_id: str
+) -> None:
+    data = os.urandom(1_000)
+    await begin_checked(artifacts, run_id, "x", data)
+    plan = await begin(artifacts, run_id, "x", data, direct=True)
+    assert not plan.put.checksum_signed
+    await asyncio.to_thread(put, plan.put.url, data)
+    await complete(artifacts, run_id, plan.upload_id)
+    assert await read(artifacts, run_id, "x") == data
+
+
+@on_s3
+@pytest.mark.parametrize("what", ["whole", "part", "other", "nothing"])
+async def test_what_a_bucket_vouches_for_is_not_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """rclone has no checksums; so its answers get those that S3 would give."""
+    data, reads = os.urandom(1_000), []
+    file = FileSpec("x", len(data), hashlib.sha256(data).digest())
+    whole, part = checksums_of(file.sha256)
+    said = {"whole": whole, "part": part, "other": checksums_of(bytes(32))[0]}.get(what)
+    async with S3Client(60) as client:
+        store = S3ContentStore(str(place.artifacts), client)
+        await store.write_small([("x", data)])
+        real_head, real_read = client.calls.head_object, store.read
+
+        async def head(**arguments: object) -> dict[str, object]:
+            answer = await real_head(**arguments)
+            return {**answer, "ChecksumSHA256": said} if "ChecksumMode" in arguments and said else answer
+
+        def read_counted(key: str, offset: int) -> AsyncIterator[Piece]:
+            reads.append(key)
+            return real_read(key, offset)
+
+        monkeypatch.setattr(client.calls, "head_object", head)
+        monkeypatch.setattr(store, "read", read_counted)
+        assert await store.verify("x", file) == ""
+        assert len(reads) == (what in ("other", "nothing"))
+        if not said:
+            assert "SHA-256" in await store.verify("x", replace(file, sha256=bytes(32)))
+        assert "1000 bytes" in await store.verify("x", replace(file, size_bytes=1))
+        assert await store.verify("y", file) == "nothing is there"

@@ -4,6 +4,7 @@ What goes wrong is told apart, because each has its own answer:
 
     BucketError
     ├── UnreachableError   no connection could be made: maybe this machine cannot reach the bucket at all
+    │   └── UntrustedError the server names a host that nobody on this side has named; see `addresses`
     ├── RefusedError       the address is not valid (any more): ask for another one
     ├── LostError          the bucket does not know the upload or the object
     └── TransientError     a cut, a timeout, an answer 5xx: the same again may succeed
@@ -23,9 +24,11 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from stepwell.files import options
+from stepwell.files.addresses import is_trusted
 from stepwell.files.hashing import update
 
 PIECE_BYTES = 1 << 20
+CHECKSUM_HEADER = "x-amz-checksum-sha256"
 ANSWER_BYTES_MAX = 64 * 1024  # of an error's text
 
 _CODE = re.compile(rb"<Code>(.*?)</Code>")
@@ -37,6 +40,10 @@ class BucketError(Exception):
 
 class UnreachableError(BucketError):
     """No connection could be made."""
+
+
+class UntrustedError(UnreachableError):
+    """A server names a host that nobody on this side has named."""
 
 
 class RefusedError(BucketError):
@@ -52,9 +59,13 @@ class TransientError(BucketError):
 
 
 class Session:
-    """Connections to buckets' servers, kept from one request to the next; for any thread. Closed with the context."""
+    """Connections to buckets' servers, kept from one request to the next; for any thread. Closed with the context.
 
-    def __init__(self) -> None:
+    Redirections are not followed.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
         self._idle: dict[str, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
 
@@ -68,14 +79,27 @@ class Session:
             for connection in connections:
                 connection.close()
 
-    def put(self, url: str, descriptor: int, offset: int, count: int, sent: Callable[[int], None]) -> str:
-        """Send a range of an open file and return the bucket's tag for it; the bucket checks the MD5.
+    def put(
+        self,
+        url: str,
+        descriptor: int,
+        offset: int,
+        count: int,
+        sent: Callable[[int], None],
+        sha256: bytes = b"",
+    ) -> str:
+        """Send a range of an open file and return the bucket's tag for it.
+
+        The bucket checks the SHA-256, if the address was signed for one, and else the MD5.
 
         Raises:
             BucketError: see above. `sent` was told of what had travelled; the caller takes it back.
         """
-        digest = base64.b64encode(_md5(descriptor, offset, count).digest()).decode()
-        headers = {"Content-Length": str(count), "Content-MD5": digest}
+        headers = {"Content-Length": str(count)}
+        if sha256:
+            headers[CHECKSUM_HEADER] = base64.b64encode(sha256).decode()
+        else:
+            headers["Content-MD5"] = base64.b64encode(_md5(descriptor, offset, count).digest()).decode()
         with self._request("PUT", url, headers, _send(descriptor, offset, count, sent)) as answer:
             tag = answer.headers.get("ETag", "").strip('"')
             answer.read(ANSWER_BYTES_MAX)
@@ -112,6 +136,8 @@ class Session:
     ) -> Iterator[http.client.HTTPResponse]:
         """Make a request and yield the answer, which is a good one; the connection is kept if all goes well."""
         parts = urlsplit(url)
+        if not is_trusted(url, self._tracking_uri):
+            raise UntrustedError(untrusted(parts.netloc))
         connection = self._take(parts) or self._connect(parts)
         try:
             connection.putrequest(method, f"{parts.path}?{parts.query}")
@@ -166,6 +192,14 @@ def _send(
             sent(len(piece))
 
     return send
+
+
+def untrusted(host: str) -> str:
+    """Return what is said of a host that nobody on this side has named."""
+    return (
+        f"the server names {host}, which nothing on this side names as a place for artifacts; if it is your bucket, "
+        f"say STEPWELL_ARTIFACT_HOSTS={host}"
+    )
 
 
 def md5_hex(descriptor: int, offset: int, count: int) -> str:

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from stepwell import settings
+from stepwell.errors import StepwellException
 from stepwell.wire.connection import Connection, connect
 from stepwell_api.v1 import artifacts_pb2
 
@@ -13,6 +14,8 @@ PIECE_BYTES = 512 * 1024
 LIST_PAGE_SIZE = 10_000
 # A bucket may have to put thousands of parts together.
 COMPLETE_TIMEOUT_S = 900.0
+# And the server to read the object once, where the bucket does not say its SHA-256.
+VERIFIED_BYTES_PER_S_MIN = 20e6
 
 
 class ArtifactCalls:
@@ -29,7 +32,9 @@ class ArtifactCalls:
         self, run_id: str, files: Sequence[artifacts_pb2.UploadSpec], *, direct: bool
     ) -> Sequence[artifacts_pb2.UploadPlan]:
         """Announce files; returns what is left to do for each."""
-        request = artifacts_pb2.BeginUploadsRequest(run_id=run_id, files=files, direct=direct)
+        request = artifacts_pb2.BeginUploadsRequest(
+            run_id=run_id, files=files, direct=direct, sends_checksums=True
+        )
         return self._connection.call(
             lambda server: server.artifacts.BeginUploads(request), COMPLETE_TIMEOUT_S
         ).plans
@@ -53,15 +58,21 @@ class ArtifactCalls:
             lambda server: server.upload(_pieces(first, descriptor, offset, end, sent)), None
         )
 
-    def sign_parts(self, run_id: str, upload_id: str, numbers: Sequence[int]) -> Sequence[str]:
-        """Return addresses for parts."""
-        request = artifacts_pb2.SignPartsRequest(run_id=run_id, upload_id=upload_id, numbers=numbers)
-        return self._connection.call(lambda server: server.artifacts.SignParts(request)).urls
+    def sign_part(self, run_id: str, upload_id: str, number: int, sha256: bytes) -> tuple[str, bool]:
+        """Return the address for a part, and whether it was signed for its SHA-256, which is to be sent along then."""
+        request = artifacts_pb2.SignPartsRequest(
+            run_id=run_id, upload_id=upload_id, numbers=[number], sha256=[sha256]
+        )
+        answer = self._connection.call(lambda server: server.artifacts.SignParts(request))
+        if len(answer.urls) != 1:
+            raise StepwellException(f"The server gave {len(answer.urls)} addresses for one part.")
+        return answer.urls[0], answer.checksums_signed
 
-    def complete(self, run_id: str, uploads: Sequence[artifacts_pb2.FinishedUpload]) -> None:
-        """Make uploads visible."""
+    def complete(self, run_id: str, uploads: Sequence[artifacts_pb2.FinishedUpload], count: int) -> None:
+        """Make uploads visible, which have so many bytes together."""
         request = artifacts_pb2.CompleteUploadsRequest(run_id=run_id, uploads=uploads)
-        self._connection.call(lambda server: server.artifacts.CompleteUploads(request), COMPLETE_TIMEOUT_S)
+        timeout_s = COMPLETE_TIMEOUT_S + count / VERIFIED_BYTES_PER_S_MIN
+        self._connection.call(lambda server: server.artifacts.CompleteUploads(request), timeout_s)
 
     def abandon(self, run_id: str, upload_ids: Sequence[str]) -> None:
         """Give uploads up."""

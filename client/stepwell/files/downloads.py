@@ -14,13 +14,15 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from stepwell.errors import StepwellException
 from stepwell.files import bucket, options, paths
+from stepwell.files.addresses import is_trusted
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.hashing import update
 from stepwell.files.progress import Bar, Progress
-from stepwell.files.uploads import Attempts, out_of_reach
+from stepwell.files.uploads import Attempts, goes_direct, out_of_reach
 from stepwell_api.v1 import artifacts_pb2
 
 # Straight from a bucket, ranges of this size travel at once.
@@ -38,8 +40,8 @@ class Downloader:
         self._run_id = run_id
         self._calls = ArtifactCalls(uri)
         # Known after the first file: whether there is a bucket to fetch from.
-        self._direct = options.transfer() != "server"
-        self._session = bucket.Session()
+        self._direct = goes_direct(uri)
+        self._session = bucket.Session(uri)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +103,7 @@ class Downloader:
             self._fetch(artifacts_pb2.GetArtifactResponse(artifact=artifact), destination, bar)
 
     def _fetch(self, found: artifacts_pb2.GetArtifactResponse, destination: Path, bar: Progress) -> Path:
-        self._direct = self._direct and bool(found.url)
+        self._direct = self._direct and bool(found.url) and self._may_use(found.url)
         target = paths.target_below(destination, found.artifact.path)
         with _part_file(target) as (part, descriptor):
             fetching = _Fetching(self._calls, self._session, self._run_id, found, descriptor, bar)
@@ -114,6 +116,16 @@ class Downloader:
                     fetching.look_again(direct=self._direct)
             part.replace(target)
         return target
+
+    def _may_use(self, url: str) -> bool:
+        """Tell whether to fetch from an address that the server names; says once that it goes another way."""
+        if is_trusted(url, self._uri):
+            return True
+        untrusted = bucket.UntrustedError(bucket.untrusted(urlsplit(url).netloc))
+        if options.transfer() == "direct":
+            raise StepwellException(f"Nothing was fetched: {untrusted}.", "PERMISSION_DENIED")
+        out_of_reach(self._uri, untrusted)
+        return False
 
     def _translated(self, failure: Exception) -> StepwellException:
         if isinstance(failure, StepwellException):
@@ -184,6 +196,12 @@ class _Fetching:
         self._calls.download(self._run_id, self._found.artifact, self._held.get(0, 0), self._take)
 
     def _take(self, piece: memoryview, offset: int) -> None:
+        size = self._found.artifact.size_bytes
+        if offset + len(piece) > size:
+            raise StepwellException(
+                f"The server sends more of artifact {self._found.artifact.path!r} than the {size} bytes that it has; "
+                "nothing was kept of it."
+            )
         _write_all(self._descriptor, piece, offset)
         if offset == self._digested:
             self._digest.update(piece)

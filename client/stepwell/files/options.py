@@ -7,6 +7,8 @@ STEPWELL_ARTIFACT_FILES_AT_ONCE   files of a folder that travel at once; default
 STEPWELL_ARTIFACT_ATTEMPTS        how often a transfer is tried without getting any further; default 5
 STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the bucket's connection is given up;
                                   default 60
+STEPWELL_ARTIFACT_HOSTS           hosts of buckets that a server may send this client to, beside those that `addresses`
+                                  knows, separated by commas: minio.example.org:9000, *.storage.example.org
 STEPWELL_PROGRESS                 progress bars (tqdm) for long transfers on a terminal: true or false; default true
 """
 
@@ -60,6 +62,12 @@ def timeout_s() -> float:
     if not 0 < seconds < float("inf"):
         raise invalid(f"STEPWELL_ARTIFACT_TIMEOUT_S is {text!r}; it must be a number of seconds above 0.")
     return seconds
+
+
+def artifact_hosts() -> list[str]:
+    """Return which hosts of buckets somebody has named."""
+    named = (os.environ.get("STEPWELL_ARTIFACT_HOSTS") or "").split(",")
+    return [host.strip().lower() for host in named if host.strip()]
 
 
 def progress() -> bool:

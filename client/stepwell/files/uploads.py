@@ -4,6 +4,7 @@ Every attempt begins with BeginUploads, which is harmless to repeat: it says wha
 parts of it, bytes of it), so an attempt goes on where the last one, or the last process, ended.
 """
 
+import hashlib
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from logging import getLogger
 from stepwell.errors import StepwellException
 from stepwell.files import bucket, local, options
 from stepwell.files.calls import ArtifactCalls
+from stepwell.files.hashing import update
 from stepwell.files.local import ChangedError, LocalFile, Problems, Source, opened
 from stepwell.files.progress import Bar, Progress
 from stepwell_api.v1 import artifacts_pb2
@@ -21,6 +23,8 @@ from stepwell_api.v1 import artifacts_pb2
 # Small files share messages; larger ones go alone. The server takes 500 files a request and 4 MiB a message.
 BATCH_FILES_MAX = 250
 BATCH_BYTES_MAX = 3 << 20
+# What buckets take.
+PARTS_MAX = 10_000
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 8.0
 # After finding the bucket out of reach, this process sends through the server for so long before it tries again.
@@ -62,7 +66,7 @@ class Uploader:
         listed = [(file, file.size_bytes) for file in found.readable(given)]
         with (
             Bar(title, sum(size for _, size in listed), len(listed)) as bar,
-            bucket.Session() as session,
+            bucket.Session(self._uri) as session,
             ThreadPoolExecutor(options.files_at_once(), "stepwell-upload") as threads,
         ):
             under_way = [
@@ -114,7 +118,7 @@ class Uploader:
             for source in sources:
                 source.require_unchanged()
             if finished:
-                self._calls.complete(self._run_id, finished)
+                self._calls.complete(self._run_id, finished, sum(source.size_bytes for source in sources))
         except (StepwellException, bucket.BucketError) as failure:
             for source in sources:
                 source.require_unchanged()  # else that is the reason
@@ -138,7 +142,8 @@ class Uploader:
                 counted.add(source.size_bytes)
                 continue
             if way == "put":
-                session.put(plan.put.url, source.descriptor, 0, source.size_bytes, counted.add)
+                sha256 = source.spec.sha256 if plan.put.checksum_signed else b""
+                session.put(plan.put.url, source.descriptor, 0, source.size_bytes, counted.add, sha256)
             elif way == "parts":
                 parts = PartsUpload(self._calls, self._run_id, plan, source, counted, session).send()
             elif source.is_small:
@@ -158,16 +163,15 @@ class Uploader:
 
     def _direct(self) -> bool:
         """Tell whether to try the bucket itself."""
-        wish = options.transfer()
-        if wish == "auto":
-            return time.monotonic() >= _out_of_reach_until.get(self._uri, 0.0)
-        return wish == "direct"
+        return goes_direct(self._uri)
 
     def _translated(self, failure: Exception) -> StepwellException:
         if isinstance(failure, StepwellException):
             return failure
         if isinstance(failure, bucket.UnreachableError) and options.transfer() == "auto":
             out_of_reach(self._uri, failure)
+        elif isinstance(failure, bucket.UntrustedError):
+            return StepwellException(f"The bytes were not sent: {failure}.", "PERMISSION_DENIED")
         return StepwellException(
             f"The artifact store did not take the bytes: {failure}.", "TEMPORARILY_UNAVAILABLE"
         )
@@ -189,6 +193,12 @@ class PartsUpload:
         self._run_id = run_id
         self._upload_id = plan.upload_id
         self._part_bytes = plan.parts.part_bytes
+        if source.size_bytes > PARTS_MAX * max(self._part_bytes, 0):
+            raise StepwellException(
+                f"The server plans parts of {self._part_bytes} bytes for {source.file.source}, which has "
+                f"{source.size_bytes}; buckets take {PARTS_MAX:,} parts.",
+                "INTERNAL_ERROR",
+            )
         self._held = {part.number: part.etag for part in plan.parts.held}
         self._source = source
         self._counted = counted
@@ -214,12 +224,17 @@ class PartsUpload:
         if self._holds(number, offset, count):
             self._counted.add(count)
             return self._held[number]
+        digest = hashlib.sha256()
+        update(digest, self._source.descriptor, offset, count)
+        sha256 = digest.digest()
         attempts = Attempts()
         while True:
             counted = Counted(self._counted)
             try:
-                url = self._calls.sign_parts(self._run_id, self._upload_id, [number])[0]
-                return self._session.put(url, self._source.descriptor, offset, count, counted.add)
+                url, is_signed = self._calls.sign_part(self._run_id, self._upload_id, number, sha256)
+                return self._session.put(
+                    url, self._source.descriptor, offset, count, counted.add, sha256 if is_signed else b""
+                )
             except (bucket.TransientError, bucket.RefusedError) as failure:
                 counted.take_back()
                 attempts.failed(failure)
@@ -277,6 +292,14 @@ class Counted:
         count = self._count
         self.add(-count)
         return count
+
+
+def goes_direct(uri: str) -> bool:
+    """Tell whether to try the bucket itself."""
+    wish = options.transfer()
+    if wish == "auto":
+        return time.monotonic() >= _out_of_reach_until.get(uri, 0.0)
+    return wish == "direct"
 
 
 def out_of_reach(uri: str, failure: Exception) -> None:

@@ -97,10 +97,15 @@ class BeginUploadsRequest(google.protobuf.message.Message):
     RUN_ID_FIELD_NUMBER: builtins.int
     FILES_FIELD_NUMBER: builtins.int
     DIRECT_FIELD_NUMBER: builtins.int
+    SENDS_CHECKSUMS_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """UUID of the run as 32 hexadecimal digits."""
     direct: builtins.bool
     """Whether the client can send to the bucket itself; if not, the bytes come through the server."""
+    sends_checksums: builtins.bool
+    """The client sends, with what it PUTs, its SHA-256 in Base64 as the header x-amz-checksum-sha256: then addresses are
+    signed for it, and take nothing else.
+    """
     @property
     def files(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UploadSpec]:
         """1 to 500 files, each path once."""
@@ -111,8 +116,9 @@ class BeginUploadsRequest(google.protobuf.message.Message):
         run_id: builtins.str = ...,
         files: collections.abc.Iterable[Global___UploadSpec] | None = ...,
         direct: builtins.bool = ...,
+        sends_checksums: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["direct", b"direct", "files", b"files", "run_id", b"run_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["direct", b"direct", "files", b"files", "run_id", b"run_id", "sends_checksums", b"sends_checksums"]) -> None: ...
 
 Global___BeginUploadsRequest: typing_extensions.TypeAlias = BeginUploadsRequest
 
@@ -211,14 +217,18 @@ class PutAddress(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     URL_FIELD_NUMBER: builtins.int
+    CHECKSUM_SIGNED_FIELD_NUMBER: builtins.int
     url: builtins.str
-    """An http or https address, valid for a limited time."""
+    """An http or https address, valid for minutes."""
+    checksum_signed: builtins.bool
+    """It was signed for the file's SHA-256, which has to be sent along: see `sends_checksums`."""
     def __init__(
         self,
         *,
         url: builtins.str = ...,
+        checksum_signed: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["url", b"url"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["checksum_signed", b"checksum_signed", "url", b"url"]) -> None: ...
 
 Global___PutAddress: typing_extensions.TypeAlias = PutAddress
 
@@ -417,6 +427,7 @@ class SignPartsRequest(google.protobuf.message.Message):
     RUN_ID_FIELD_NUMBER: builtins.int
     UPLOAD_ID_FIELD_NUMBER: builtins.int
     NUMBERS_FIELD_NUMBER: builtins.int
+    SHA256_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """Run of the upload."""
     upload_id: builtins.str
@@ -425,14 +436,19 @@ class SignPartsRequest(google.protobuf.message.Message):
     def numbers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """1 to 1,000 numbers of parts, from 1 on."""
 
+    @property
+    def sha256(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """SHA-256 of each part, 32 bytes, when the client sends them along (see `sends_checksums`); else none."""
+
     def __init__(
         self,
         *,
         run_id: builtins.str = ...,
         upload_id: builtins.str = ...,
         numbers: collections.abc.Iterable[builtins.int] | None = ...,
+        sha256: collections.abc.Iterable[builtins.bytes] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["numbers", b"numbers", "run_id", b"run_id", "upload_id", b"upload_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["numbers", b"numbers", "run_id", b"run_id", "sha256", b"sha256", "upload_id", b"upload_id"]) -> None: ...
 
 Global___SignPartsRequest: typing_extensions.TypeAlias = SignPartsRequest
 
@@ -443,6 +459,9 @@ class SignPartsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     URLS_FIELD_NUMBER: builtins.int
+    CHECKSUMS_SIGNED_FIELD_NUMBER: builtins.int
+    checksums_signed: builtins.bool
+    """They were signed for the parts' SHA-256, which have to be sent along."""
     @property
     def urls(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """In the order of the request; each takes a PUT with the bytes of its part."""
@@ -451,8 +470,9 @@ class SignPartsResponse(google.protobuf.message.Message):
         self,
         *,
         urls: collections.abc.Iterable[builtins.str] | None = ...,
+        checksums_signed: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["urls", b"urls"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["checksums_signed", b"checksums_signed", "urls", b"urls"]) -> None: ...
 
 Global___SignPartsResponse: typing_extensions.TypeAlias = SignPartsResponse
 

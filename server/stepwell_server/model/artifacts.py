@@ -11,6 +11,8 @@ PATH_BYTES_MAX = 1_024
 PATH_PART_BYTES_MAX = 255
 
 SHA256_BYTES = 32
+# Ends the keys of uploads whose parts are signed for their SHA-256.
+CHECKED_SUFFIX = "-checked"
 # What S3 takes in one object.
 FILE_BYTES_MAX = 5 * 1024 * 1024 * MIB
 # Files in one request: their paths and hashes make at most 500 x 1.1 KB = 550 KB.
@@ -56,6 +58,11 @@ class DirectUpload:
 
     key: str
     multipart_id: str
+
+    @property
+    def takes_checksums(self) -> bool:
+        """Whether the bucket was told that each part comes with its SHA-256; then it takes none without."""
+        return self.key.endswith(CHECKED_SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,11 @@ class ThroughServer:
 
 @dataclass(frozen=True, slots=True)
 class PutDirectly:
-    """The bytes are to be PUT to an address of the bucket."""
+    """The bytes are to be PUT to an address of the bucket, with their SHA-256 when that is signed."""
 
     upload_id: UUID
     url: str
+    checksum_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import structlog
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
 from stepwell_server.model.artifacts import (
+    CHECKED_SUFFIX,
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
     MESSAGE_BYTES_MAX,
@@ -56,10 +57,13 @@ class UploadService:
         self._store = store
         self._contents = contents
 
-    async def begin(self, run_id: UUID, files: Sequence[FileSpec], *, direct: bool) -> Sequence[UploadPlan]:
+    async def begin(
+        self, run_id: UUID, files: Sequence[FileSpec], *, direct: bool, sends_checksums: bool = False
+    ) -> Sequence[UploadPlan]:
         """Plan the uploads of files, in their order; what the server has already becomes visible at once.
 
-        `direct` says whether the client can reach a bucket.
+        `direct` says whether the client can reach a bucket, `sends_checksums` whether it sends along the SHA-256 that
+        addresses can be signed for.
         """
         check_files(files)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
@@ -68,7 +72,7 @@ class UploadService:
         missing = [file for file in files if file.path not in linked]
         uploads = await self._store.open_uploads(run_id, root, missing)
         bucket = content.direct if direct else None
-        plans = await _at_once([self._plan(upload, bucket) for upload in uploads])
+        plans = await _at_once([self._plan(upload, bucket, sends_checksums) for upload in uploads])
         by_path = {file.path: plan for file, plan in zip(missing, plans, strict=True)}
         return [by_path.get(file.path, AlreadyThere()) for file in files]
 
@@ -107,8 +111,13 @@ class UploadService:
             content = await self._contents.open(uploads[0].place.root)
             await content.write_small(named)
 
-    async def sign_parts(self, run_id: UUID, upload_id: UUID, numbers: Sequence[int]) -> Sequence[str]:
-        """Return addresses for parts of an upload straight to the bucket."""
+    async def sign_parts(
+        self, run_id: UUID, upload_id: UUID, numbers: Sequence[int], sha256: Sequence[bytes] = ()
+    ) -> tuple[Sequence[str], bool]:
+        """Return addresses for parts of an upload straight to the bucket, and whether they are signed for the SHA-256.
+
+        `sha256` has one for each part, or none.
+        """
         if not 1 <= len(numbers) <= SIGNED_PARTS_PER_REQUEST_MAX:
             raise InvalidArgumentError(
                 f"{len(numbers)} parts are named; name 1 to {SIGNED_PARTS_PER_REQUEST_MAX:,}"
@@ -118,7 +127,15 @@ class UploadService:
         upload, content = await self._open_one(run_id, upload_id)
         if upload.direct is None or content.direct is None:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
-        return await content.direct.part_urls(upload.direct.key, upload.direct.multipart_id, numbers)
+        signed = upload.direct.takes_checksums
+        if (signed or sha256) and [len(digest) for digest in sha256] != [SHA256_BYTES] * len(numbers):
+            raise InvalidArgumentError(
+                f"each of the {len(numbers)} parts needs its SHA-256 of {SHA256_BYTES} bytes; {len(sha256)} are given"
+            )
+        urls = await content.direct.part_urls(
+            upload.direct.key, upload.direct.multipart_id, numbers, sha256 if signed else ()
+        )
+        return urls, signed
 
     async def take(
         self, run_id: UUID, path: str, pieces: AsyncIterator[Piece], size_bytes: int | None
@@ -156,33 +173,33 @@ class UploadService:
         check_count("uploads", len(upload_ids))
         await self._store.abandon(run_id, upload_ids)
 
-    async def _plan(self, upload: OpenUpload, bucket: DirectContentStore | None) -> UploadPlan:
+    async def _plan(
+        self, upload: OpenUpload, bucket: DirectContentStore | None, sends_checksums: bool
+    ) -> UploadPlan:
         size = upload.file.size_bytes
         if bucket is None or not size:
             return ThroughServer(upload.upload_id)
-        direct, held = await self._held_directly(upload, bucket)
+        direct, held = await self._held_directly(upload, bucket, sends_checksums)
         if size <= PART_BYTES_MIN:
-            (url,) = await bucket.part_urls(direct.key, direct.multipart_id, [1])
-            return PutDirectly(upload.upload_id, url)
+            signed = direct.takes_checksums
+            checksums = [upload.file.sha256] if signed else ()
+            (url,) = await bucket.part_urls(direct.key, direct.multipart_id, [1], checksums)
+            return PutDirectly(upload.upload_id, url, signed)
         return PartsDirectly(upload.upload_id, part_bytes(size), held)
 
     async def _held_directly(
-        self, upload: OpenUpload, bucket: DirectContentStore
+        self, upload: OpenUpload, bucket: DirectContentStore, sends_checksums: bool
     ) -> tuple[DirectUpload, Sequence[PartTag]]:
         """Return where an upload goes straight, and what is there of it; begins it, anew where it cannot go on."""
-        held = (
-            await bucket.held_parts(upload.direct.key, upload.direct.multipart_id) if upload.direct else None
-        )
-        # A single part is not sent in pieces: what is there of it may be anything.
-        if (
-            upload.direct is not None
-            and held is not None
-            and not (held and upload.file.size_bytes <= PART_BYTES_MIN)
-        ):
-            return upload.direct, held
+        direct = upload.direct
+        if direct is not None and direct.takes_checksums == sends_checksums:
+            held = await bucket.held_parts(direct.key, direct.multipart_id)
+            # A single part is not sent in pieces: what is there of it may be anything.
+            if held is not None and not (held and upload.file.size_bytes <= PART_BYTES_MIN):
+                return direct, held
         # Never the same key twice: what was verified under one is not overwritten by another attempt.
-        key = f"{upload.place.key}-{uuid4().hex[:8]}"
-        begun = DirectUpload(key, await bucket.begin_parts(key))
+        key = f"{upload.place.key}-{uuid4().hex[:8]}{CHECKED_SUFFIX if sends_checksums else ''}"
+        begun = DirectUpload(key, await bucket.begin_parts(key, checked=sends_checksums))
         return await self._store.set_direct(upload, begun), ()
 
     async def _open_one(

@@ -42,7 +42,9 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         """Plan uploads."""
         files = [FileSpec(file.path, file.size_bytes, file.sha256) for file in request.files]
         run_id = parse_uuid(request.run_id, "run_id")
-        plans = await self._uploads.begin(run_id, files, direct=request.direct)
+        plans = await self._uploads.begin(
+            run_id, files, direct=request.direct, sends_checksums=request.sends_checksums
+        )
         return pb.BeginUploadsResponse(plans=map(plan_to_proto, plans))
 
     async def Upload(  # noqa: N802
@@ -77,7 +79,8 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     async def SignParts(self, request: pb.SignPartsRequest, context: Any) -> pb.SignPartsResponse:  # noqa: N802
         """Give addresses for parts."""
         run_id, upload_id = parse_uuid(request.run_id, "run_id"), parse_uuid(request.upload_id, "upload_id")
-        return pb.SignPartsResponse(urls=await self._uploads.sign_parts(run_id, upload_id, request.numbers))
+        urls, signed = await self._uploads.sign_parts(run_id, upload_id, request.numbers, request.sha256)
+        return pb.SignPartsResponse(urls=urls, checksums_signed=signed)
 
     async def CompleteUploads(  # noqa: N802
         self, request: pb.CompleteUploadsRequest, context: Any
@@ -176,8 +179,8 @@ def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:
             return pb.UploadPlan(already_there=pb.AlreadyThere())
         case ThroughServer(upload_id):
             return pb.UploadPlan(upload_id=upload_id.hex, through_server=pb.ThroughServer())
-        case PutDirectly(upload_id, url):
-            return pb.UploadPlan(upload_id=upload_id.hex, put=pb.PutAddress(url=url))
+        case PutDirectly(upload_id, url, signed):
+            return pb.UploadPlan(upload_id=upload_id.hex, put=pb.PutAddress(url=url, checksum_signed=signed))
         case PartsDirectly(upload_id, part_bytes, held):
             tags = [pb.PartTag(number=part.number, etag=part.etag) for part in held]
             return pb.UploadPlan(

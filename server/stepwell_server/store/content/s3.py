@@ -174,31 +174,41 @@ class S3ContentStore:
         """See `artifact_ports.DirectContentStore`."""
         return await self._presign("get_object", **self._object(key))
 
-    async def begin_parts(self, key: str) -> str:
+    async def begin_parts(self, key: str, *, checked: bool = False) -> str:
         """See `artifact_ports.DirectContentStore`."""
+        kind = {"ChecksumAlgorithm": "SHA256"} if checked else {}
         with translated():
-            answer = await self._client.calls.create_multipart_upload(**self._object(key))
+            answer = await self._client.calls.create_multipart_upload(**self._object(key), **kind)
         return str(answer["UploadId"])
 
     async def held_parts(self, key: str, multipart_id: str) -> Sequence[PartTag] | None:
         """See `artifact_ports.DirectContentStore`."""
         parts = await self._parts(key, multipart_id)
-        return None if parts is None else [tag for tag, _ in parts]
+        return None if parts is None else [part.tag for part in parts]
 
-    async def part_urls(self, key: str, multipart_id: str, numbers: Sequence[int]) -> Sequence[str]:
+    async def part_urls(
+        self, key: str, multipart_id: str, numbers: Sequence[int], sha256: Sequence[bytes] = ()
+    ) -> Sequence[str]:
         """See `artifact_ports.DirectContentStore`."""
+        upload = {**self._object(key), "UploadId": multipart_id}
+        signed = [{"ChecksumSHA256": base64.b64encode(digest).decode()} for digest in sha256]
         return [
-            await self._presign("upload_part", **self._object(key), UploadId=multipart_id, PartNumber=number)
-            for number in numbers
+            await self._presign("upload_part", **upload, PartNumber=number, **checksum)
+            for number, checksum in zip(numbers, signed or [{}] * len(numbers), strict=True)
         ]
 
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
         """See `artifact_ports.DirectContentStore`."""
         try:
-            tags = parts or [tag for tag, _ in await self._parts(key, multipart_id) or ()]
-            if not tags:
+            held = await self._parts(key, multipart_id) or ()
+            if not held:
                 raise NotFoundError("the bucket holds no parts of it")
-            listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in tags]
+            # What the bucket has checked of each part, it wants to hear again.
+            checksums = {part.tag.number: part.checksum for part in held}
+            listed = [
+                {"PartNumber": tag.number, "ETag": f'"{tag.etag}"', **checksums.get(tag.number, {})}
+                for tag in parts or [part.tag for part in held]
+            ]
             with translated():
                 await self._client.calls.complete_multipart_upload(
                     **self._object(key),
@@ -263,8 +273,8 @@ class S3ContentStore:
         for multipart_id in await self._multipart_ids(key):
             parts = await self._parts(key, multipart_id)
             if parts is not None and _fit(parts, file):
-                tags = [tag for tag, _ in parts]
-                found.append(_Unfinished(multipart_id, tags, sum(size for _, size in parts)))
+                tags = [part.tag for part in parts]
+                found.append(_Unfinished(multipart_id, tags, sum(part.size_bytes for part in parts)))
         return max(found, key=lambda unfinished: (unfinished.held_bytes, unfinished.multipart_id or ""))
 
     async def _check_stored(self, key: str, file: FileSpec) -> None:
@@ -291,15 +301,19 @@ class S3ContentStore:
         with translated():
             await self._client.calls.put_object(**self._object(key), Body=data)
 
-    async def _parts(self, key: str, multipart_id: str) -> Sequence[tuple[PartTag, int]] | None:
-        """Return the parts that the bucket holds, with their sizes in bytes, or None as `held_parts`."""
-        held: list[tuple[PartTag, int]] = []
+    async def _parts(self, key: str, multipart_id: str) -> "Sequence[_HeldPart] | None":
+        """Return the parts that the bucket holds, or None as `held_parts`."""
+        held: list[_HeldPart] = []
         pages = self._client.calls.get_paginator("list_parts")
         try:
             with translated():
                 async for page in pages.paginate(**self._object(key), UploadId=multipart_id):
                     held += [
-                        (PartTag(part["PartNumber"], part["ETag"].strip('"')), part["Size"])
+                        _HeldPart(
+                            PartTag(part["PartNumber"], part["ETag"].strip('"')),
+                            part["Size"],
+                            {name: part[name] for name in ("ChecksumSHA256",) if part.get(name)},
+                        )
                         for part in page.get("Parts", ())
                     ]
         except NotFoundError:
@@ -327,6 +341,15 @@ class S3ContentStore:
 
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}/{key}".removeprefix("/")}
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldPart:
+    """A part that the bucket holds, and what it has checked of it."""
+
+    tag: PartTag
+    size_bytes: int
+    checksum: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,12 +394,13 @@ def _cannot_go_on(held: int, offset: int) -> InvalidArgumentError:
     return InvalidArgumentError(f"the upload holds {held} bytes; it cannot go on at offset {offset}")
 
 
-def _fit(parts: Sequence[tuple[PartTag, int]], file: FileSpec) -> bool:
+def _fit(parts: Sequence[_HeldPart], file: FileSpec) -> bool:
     """Tell whether these are the first parts of a file that `write` sent; what went straight has others."""
     part_bytes = through_part_bytes(file.size_bytes)
     return all(
-        tag.number == number and size == min(part_bytes, file.size_bytes - (number - 1) * part_bytes)
-        for number, (tag, size) in enumerate(parts, 1)
+        part.tag.number == number
+        and part.size_bytes == min(part_bytes, file.size_bytes - (number - 1) * part_bytes)
+        for number, part in enumerate(parts, 1)
     )
 
 

@@ -197,16 +197,18 @@ class DirectContentStore(Protocol):
         """Return an address that gives the content by GET."""
         ...
 
-    async def begin_parts(self, key: str) -> str:
-        """Begin an upload in parts and return the bucket's name for it."""
+    async def begin_parts(self, key: str, *, checked: bool = False) -> str:
+        """Begin an upload in parts and return the bucket's name for it; `checked`: each comes with its SHA-256."""
         ...
 
     async def held_parts(self, key: str, multipart_id: str) -> Sequence[PartTag] | None:
         """Return the parts that the bucket holds; None when it does not know the upload (any more)."""
         ...
 
-    async def part_urls(self, key: str, multipart_id: str, numbers: Sequence[int]) -> Sequence[str]:
-        """Return addresses that take parts by PUT."""
+    async def part_urls(
+        self, key: str, multipart_id: str, numbers: Sequence[int], sha256: Sequence[bytes] = ()
+    ) -> Sequence[str]:
+        """Return addresses that take parts by PUT, and, with the SHA-256 of each part, nothing else."""
         ...
 
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
