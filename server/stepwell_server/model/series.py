@@ -163,6 +163,7 @@ class SampledSeries:
 
 _NO_INTEGERS: Int64s = np.empty(0, np.int64)
 _NO_FLOATS: Float64s = np.empty(0, np.float64)
+NO_HISTORY = History(_NO_INTEGERS, _NO_INTEGERS, _NO_FLOATS)
 NO_SAMPLE = SampledSeries(
     _NO_INTEGERS,
     _NO_FLOATS,

@@ -1,7 +1,7 @@
 """Thinned series: some points of each, found by counting, so that most of a chunk stays where it is.
 
 Where the chunks of a series come one behind the other, the summaries tell which point is the n-th: only the chunks that
-have a wanted one are looked into, by the database, and one row comes back for each wanted point.
+have a wanted one are looked into, by the database, and nothing but the points comes back.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwell_server.model.columns import Int64s
-from stepwell_server.model.series import History, Selection, SeriesName, thinned_places
-from stepwell_server.store.chunks.copied_rows import copied_rows, row_type
+from stepwell_server.model.series import NO_HISTORY, History, Selection, SeriesName, thinned_places
+from stepwell_server.store.chunks.points import array_elements
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.series.summaries import ChunkSummaries, read_summaries
 from stepwell_server.store.sql import load
 
 _SQL = load("sampling")
-
-_ROW = row_type(
-    {"number": ">i4", "place": ">i4", "step": ">i8", "time_ms": ">i8", "value": ">f8"},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +94,19 @@ async def _points_at(
     places: Int64s,
 ) -> History:
     """Return the points at places of chunks, counted from 0, each with its owner; both rise."""
+    if not len(owners):
+        return NO_HISTORY
     opened, firsts = np.unique(owners, return_index=True)
     ends = np.append(firsts[1:], len(owners))
-    rows = copied_rows(
-        connection,
-        _ROW,
+    row = await connection.fetchrow(
         _SQL["pick_points"],
         *chunks.keys(opened, names),
         (firsts + 1).tolist(),
         ends.tolist(),
         (places + 1).tolist(),
     )
-    picked = np.concatenate([np.empty(0, _ROW), *[piece async for piece in rows]])
-    picked = picked[np.lexsort((picked["place"], picked["number"]))]
     return History(
-        picked["step"].astype(np.int64),
-        picked["time_ms"].astype(np.int64),
-        picked["value"].astype(np.float64),
+        array_elements(row["steps"], "i8").astype(np.int64),
+        array_elements(row["times_ms"], "i8").astype(np.int64),
+        array_elements(row["values"], "f8").astype(np.float64),
     )

@@ -56,25 +56,29 @@ CROSS JOIN LATERAL (
 ) AS opened
 ORDER BY given.number;
 
--- pick_points: of chunks, by their keys, the points at $8[first:last], counted from 1; every column is set
-SELECT given.number::integer, place,
-       coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) AS step,
-       coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) AS time_ms,
-       coalesce(opened.narrow[place]::double precision, opened.wide[place]) AS value
-FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
-     WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, first, last, number)
-CROSS JOIN LATERAL (
-    -- Appending nothing brings an array into memory once, and not once for each point.
-    SELECT chunk.step_min, chunk.step_stride, chunk.time_first_ms,
-           CASE WHEN chunk.steps IS NOT NULL THEN chunk.steps || '{}'::bigint[] END AS steps,
-           CASE WHEN chunk.time_offsets_ms IS NOT NULL THEN chunk.time_offsets_ms || '{}'::integer[] END
-               AS time_offsets_ms,
-           CASE WHEN chunk.times_ms IS NOT NULL THEN chunk.times_ms || '{}'::bigint[] END AS times_ms,
-           CASE WHEN chunk.values_float32 IS NOT NULL THEN chunk.values_float32 || '{}'::real[] END AS narrow,
-           CASE WHEN chunk.values_float64 IS NOT NULL THEN chunk.values_float64 || '{}'::double precision[] END AS wide
-    FROM metric_chunk AS chunk
-    WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
-      AND chunk.first_position = given.first_position AND chunk.part = given.part
-    OFFSET 0
-) AS opened
-CROSS JOIN LATERAL unnest(($8::integer[])[given.first:given.last]) AS place;
+-- pick_points: of chunks, by their keys, the points at $8[first:last], counted from 1, in order, as columns in wire form
+SELECT array_send(array_agg(step)) AS steps, array_send(array_agg(time_ms)) AS times_ms,
+       array_send(array_agg(value)) AS values
+FROM (
+    SELECT coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) AS step,
+           coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) AS time_ms,
+           coalesce(opened.narrow[place]::double precision, opened.wide[place]) AS value
+    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
+         WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, first, last, number)
+    CROSS JOIN LATERAL (
+        -- Appending nothing brings an array into memory once, and not once for each point.
+        SELECT chunk.step_min, chunk.step_stride, chunk.time_first_ms,
+               CASE WHEN chunk.steps IS NOT NULL THEN chunk.steps || '{}'::bigint[] END AS steps,
+               CASE WHEN chunk.time_offsets_ms IS NOT NULL THEN chunk.time_offsets_ms || '{}'::integer[] END
+                   AS time_offsets_ms,
+               CASE WHEN chunk.times_ms IS NOT NULL THEN chunk.times_ms || '{}'::bigint[] END AS times_ms,
+               CASE WHEN chunk.values_float32 IS NOT NULL THEN chunk.values_float32 || '{}'::real[] END AS narrow,
+               CASE WHEN chunk.values_float64 IS NOT NULL THEN chunk.values_float64 || '{}'::double precision[] END AS wide
+        FROM metric_chunk AS chunk
+        WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+          AND chunk.first_position = given.first_position AND chunk.part = given.part
+        OFFSET 0
+    ) AS opened
+    CROSS JOIN LATERAL unnest(($8::integer[])[given.first:given.last]) AS place
+    ORDER BY given.number, place
+) AS picked;

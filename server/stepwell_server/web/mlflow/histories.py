@@ -14,6 +14,7 @@ from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import (
     EVERYTHING,
+    NO_HISTORY,
     History,
     HistoryCursor,
     Selection,
@@ -29,7 +30,6 @@ SORTED_POINTS_MAX = 262_144
 KEPT_POINTS_MAX = 1_000_000
 
 _BY_STEP, _BY_TIME = "s.", "t."
-_NO_POINTS = History(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 class Histories:
@@ -103,6 +103,8 @@ class Histories:
         self, names: Sequence[SeriesName], selection: Selection
     ) -> AsyncGenerator[tuple[SeriesName, int, History | None], None]:
         """Yield name, size and, where they are few enough, all points of each series that has any."""
+        if not names:
+            return
         current, size = -1, 0
         kept: list[History] | None = None
         async with aclosing(self._pieces(names, selection, "")) as pieces:
@@ -125,7 +127,7 @@ class Histories:
                 here = places[(places >= passed) & (places < passed + len(points))] - passed
                 picked.append(_at(points, here))
                 passed += len(points)
-        return join(picked) if picked else _NO_POINTS
+        return join(picked) if picked else NO_HISTORY
 
     async def _first(
         self, name: SeriesName, selection: Selection, cursor: str, points_max: int
@@ -139,7 +141,7 @@ class Histories:
                     return join(kept), False
                 kept.append(points)
                 size += len(points)
-        return join(kept) if kept else _NO_POINTS, True
+        return join(kept) if kept else NO_HISTORY, True
 
     async def _pieces(
         self, names: Sequence[SeriesName], selection: Selection, cursor: str
