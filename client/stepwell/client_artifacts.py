@@ -1,6 +1,7 @@
 """The part of StepwellClient that is about artifacts."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -9,7 +10,7 @@ from stepwell.delivery.receipts import PendingWrite
 from stepwell.delivery.record import now_ms
 from stepwell.entities import FileInfo
 from stepwell.errors import StepwellException
-from stepwell.files import formats, log, paths, tables
+from stepwell.files import formats, log, paths, table_formats, table_images, tables
 from stepwell.files.sending import temporary_file
 from stepwell.files.tables import LOGGED_ARTIFACTS_TAG
 
@@ -100,10 +101,17 @@ class ArtifactMethods:
         return pending
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
-        """Log a table (a DataFrame or a dict of columns) as .json or .parquet; rows are added to one that is there."""
+        """Log a table (a DataFrame or a dict of columns) as .json or .parquet; rows are added to one that is there.
+
+        Rows of many threads, processes and ranks come together, each once. Images in cells (of Pillow, matplotlib,
+        arrays; see `table_images.to_image`) are logged below table_images/, and the cells refer to them.
+        """
         path = paths.check_path(artifact_file, "artifact file")
-        formats.check_table_path(path)
-        log.log_table(self.tracking_uri, values.to_run_id(run_id), formats.to_table(data), path)
+        table_formats.check_table_path(path)
+        table = table_images.with_references(
+            table_formats.to_table(data), path, partial(self._log_image, run_id)
+        )
+        log.log_table(self.tracking_uri, values.to_run_id(run_id), table, path)
 
     def load_table(
         self,
@@ -124,7 +132,7 @@ class ArtifactMethods:
             StepwellException: RESOURCE_DOES_NOT_EXIST when no run has such a table.
         """
         path = paths.check_path(artifact_file, "artifact file")
-        formats.check_table_path(path)
+        table_formats.check_table_path(path)
         found = []
         for run in self._runs_with_tables(experiment_id, run_ids):
             self._artifact_calls(run.info.run_id)
@@ -135,7 +143,7 @@ class ArtifactMethods:
                 found.append(table)
         if not found:
             raise StepwellException(f"None of the runs has a table {path!r}.", "RESOURCE_DOES_NOT_EXIST")
-        return formats.joined_tables(found)
+        return table_formats.joined_tables(found)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what is directly in a folder of the run, in order; nothing for a file or what is not there."""

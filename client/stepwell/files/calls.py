@@ -29,11 +29,16 @@ class ArtifactCalls:
         self._connection.check(settings.reach_timeout_s())
 
     def begin(
-        self, run_id: str, files: Sequence[artifacts_pb2.UploadSpec], *, direct: bool
+        self,
+        run_id: str,
+        files: Sequence[artifacts_pb2.UploadSpec],
+        *,
+        direct: bool,
+        hidden: bool = False,
     ) -> Sequence[artifacts_pb2.UploadPlan]:
         """Announce files; returns what is left to do for each."""
         request = artifacts_pb2.BeginUploadsRequest(
-            run_id=run_id, files=files, direct=direct, sends_checksums=True
+            run_id=run_id, files=files, direct=direct, sends_checksums=True, hidden=hidden
         )
         return self._connection.call(
             lambda server: server.artifacts.BeginUploads(request), COMPLETE_TIMEOUT_S
@@ -73,6 +78,21 @@ class ArtifactCalls:
         request = artifacts_pb2.CompleteUploadsRequest(run_id=run_id, uploads=uploads)
         timeout_s = COMPLETE_TIMEOUT_S + count / VERIFIED_BYTES_PER_S_MIN
         self._connection.call(lambda server: server.artifacts.CompleteUploads(request), timeout_s)
+
+    def add_rows(
+        self,
+        run_id: str,
+        upload: artifacts_pb2.FinishedUpload,
+        replaces_sha256: bytes,
+        call_id: str,
+        count: int,
+    ) -> bool:
+        """Make a table of so many bytes, with more rows, visible; tells whether it still could be."""
+        request = artifacts_pb2.AddRowsRequest(
+            run_id=run_id, upload=upload, replaces_sha256=replaces_sha256, call_id=call_id
+        )
+        timeout_s = COMPLETE_TIMEOUT_S + count / VERIFIED_BYTES_PER_S_MIN
+        return self._connection.call(lambda server: server.artifacts.AddRows(request), timeout_s).added
 
     def abandon(self, run_id: str, upload_ids: Sequence[str]) -> None:
         """Give uploads up."""

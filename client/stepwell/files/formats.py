@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 IMAGE_KEY_CHARS = re.compile(r"[a-zA-Z0-9_\-./ ]+")
 # The longer side of the small copy that pages of many images show.
 THUMBNAIL_PIXELS_MAX = 256
-TABLE_SUFFIXES = (".json", ".parquet")
 _PLOTLY_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
 
 
@@ -152,51 +151,3 @@ def thumbnail(image: Any) -> Any:
     small = image.copy()
     small.thumbnail((THUMBNAIL_PIXELS_MAX, THUMBNAIL_PIXELS_MAX))
     return small
-
-
-def to_table(data: Any) -> Any:
-    """Return a DataFrame for one of pandas, or for a dict of columns or of single values.
-
-    Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when it is none of them.
-    """
-    pandas = optional("pandas", "pandas", "log_table")
-    if isinstance(data, pandas.DataFrame):
-        return data
-    if not isinstance(data, dict):
-        raise invalid(f"A table is a pandas.DataFrame or a dict of columns, not {type(data).__name__}.")
-    columns = {key: value if pandas.api.types.is_list_like(value) else [value] for key, value in data.items()}
-    try:
-        return pandas.DataFrame(columns)
-    except ValueError as error:
-        raise invalid(f"The columns do not make a table: {error}") from error
-
-
-def check_table_path(path: str) -> None:
-    """Refuse what is neither .json nor .parquet."""
-    if Path(path).suffix not in TABLE_SUFFIXES:
-        raise invalid(f"A table is a file {' or '.join(TABLE_SUFFIXES)}, not {path!r}.")
-
-
-def save_table(table: Any, file: Path) -> None:
-    """Write a DataFrame."""
-    if file.suffix == ".parquet":
-        optional("pyarrow", "pyarrow", "a table as .parquet")
-        table.to_parquet(file)
-    else:
-        table.to_json(file, orient="split", index=False, date_format="iso")
-
-
-def read_table(file: Path) -> Any:
-    """Read what `save_table` wrote."""
-    pandas = optional("pandas", "pandas", "load_table")
-    if file.suffix == ".parquet":
-        optional("pyarrow", "pyarrow", "a table as .parquet")
-        return pandas.read_parquet(file)
-    return pandas.read_json(file, orient="split")
-
-
-def joined_tables(tables: list[Any]) -> Any:
-    """Return tables below each other."""
-    pandas = optional("pandas", "pandas", "load_table")
-    return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame()

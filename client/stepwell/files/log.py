@@ -1,5 +1,6 @@
 """Logging artifacts to a run: now if the server is there, into the outbox if it is away."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from stepwell import settings
 from stepwell.delivery import offline
 from stepwell.errors import StepwellException, invalid
-from stepwell.files import formats, paths, tables
+from stepwell.files import paths, table_formats, tables
 from stepwell.files.sending import send, temporary_file
 
 if TYPE_CHECKING:
@@ -94,13 +95,14 @@ def _existing(local_path: object) -> Path:
 
 
 def log_table(uri: str, run_id: str, table: Any, path: str) -> None:
-    """Add the rows of a DataFrame to the table at a path, now, or later when the server is away."""
+    """Add the rows of a DataFrame to the table at a path, now, or later when the server is away; once in any case."""
     from stepwell.files.local import LocalFile
 
+    call_id = uuid.uuid4().hex
     with temporary_file(path) as file:
-        formats.save_table(table, file)
-        add = partial(tables.add_rows, uri, run_id, table, path)
-        _now_or_later(uri, run_id, [LocalFile(path, file)], add, are_rows=True)
+        table_formats.save_table(table, file)
+        add = partial(tables.add_rows, uri, run_id, file, path, call_id)
+        _now_or_later(uri, run_id, [LocalFile(path, file)], add, call_id)
 
 
 def _log(uri: str, run_id: str, files: "Sequence[LocalFile]", problems: "Problems") -> None:
@@ -115,20 +117,20 @@ def _now_or_later(
     run_id: str,
     files: "Sequence[LocalFile]",
     send: Callable[[], None],
-    *,
-    are_rows: bool = False,
+    call_id: str = "",
 ) -> None:
+    """Send files, or let them wait; with the id of a call, they are rows of tables."""
     # gRPC is imported with the first artifact and not with the package.
     from stepwell.files import outbox
 
     if outbox.must_wait(uri, run_id) or offline.is_away(uri):
-        outbox.store(uri, run_id, files, are_rows=are_rows)
+        outbox.store(uri, run_id, files, call_id=call_id)
         return
     try:
         send()
     except StepwellException as failure:
         if failure.error_code != "TEMPORARILY_UNAVAILABLE" or settings.raises_when_unreachable():
             raise
-        outbox.store(uri, run_id, files, are_rows=are_rows)
+        outbox.store(uri, run_id, files, call_id=call_id)
         return
     outbox.start_delivery_if_waiting()

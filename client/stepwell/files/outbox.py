@@ -17,6 +17,7 @@ from logging import getLogger
 from pathlib import Path
 
 from stepwell import settings
+from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.errors import StepwellException
 from stepwell.files import options, waiting
 from stepwell.files.local import LocalFile
@@ -26,6 +27,8 @@ from stepwell.wire import background
 
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
+# How often a read looks whether somebody else has delivered what it waits for.
+OTHERS_PAUSE_S = 0.05
 # How long log calls of this process believe that a server is away, before one of them looks again.
 AWAY_S = 30.0
 
@@ -39,10 +42,10 @@ _told: set[str] = set()
 _named: set[str] = set()
 
 
-def store(uri: str, run_id: str, files: Iterable[LocalFile], *, are_rows: bool = False) -> None:
+def store(uri: str, run_id: str, files: Iterable[LocalFile], *, call_id: str = "") -> None:
     """Copy files into the outbox, flushed to the disk, and begin to deliver them in the background.
 
-    `are_rows` says that they are tables whose rows go below those that are at their paths.
+    With the id of a call, they are tables whose rows go below those that are at their paths.
 
     Raises:
         StepwellException: RESOURCE_EXHAUSTED when the outbox cannot hold them.
@@ -53,7 +56,7 @@ def store(uri: str, run_id: str, files: Iterable[LocalFile], *, are_rows: bool =
         try:
             folder.mkdir(mode=safe_files.FOLDER_MODE, exist_ok=True)
             safe_files.check_folder(folder)
-            waiting.store(folder / run_id, file.source, run_id, file.path, uri, are_rows=are_rows)
+            waiting.store(folder / run_id, file.source, run_id, file.path, uri, call_id=call_id)
         except OSError as error:
             raise StepwellException(
                 f"The server {uri} is away, and {file.source} cannot wait in {folder}: {error.strerror or error}. "
@@ -77,16 +80,21 @@ def must_wait(uri: str, run_id: str) -> bool:
     _named.add(uri)
     if time.monotonic() < _away_until.get(uri, 0.0):
         return True
-    return any(_is_for(note, uri) for root in _roots() for note in waiting.notes(root / run_id))
+    return any(_wait_for(root / run_id, uri) for root in _roots())
 
 
 def deliver_run(uri: str, run_id: str) -> None:
-    """Deliver what waits for a run, if the server is there, so that reading sees it."""
+    """Deliver what waits for a run, if the server is there, so that reading sees it; says what waits all the same."""
     _named.add(uri)
+    moment = deadline(settings.flush_timeout_s())
     for root in _roots():
         folder = root / run_id
-        if any(_is_for(note, uri) for note in waiting.notes(folder)):
-            _round().deliver(folder)
+        while _wait_for(folder, uri) and not _round().deliver(folder) and remaining_s(moment):
+            time.sleep(OTHERS_PAUSE_S)  # somebody else delivers it just now
+        if left := _wait_for(folder, uri):
+            _log.warning(
+                "%d artifacts of run %s still wait in %s; they are not read yet.", left, run_id, folder
+            )
 
 
 def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) -> OutboxReport:
@@ -139,6 +147,11 @@ def _roots() -> list[Path]:
 
 def _round(uri: str | None = None) -> OutboxRound:
     return OutboxRound(uri, _named, lambda target: _away_until.pop(target, None))
+
+
+def _wait_for(folder: Path, uri: str) -> int:
+    """Return how many artifacts wait in the folder of a run for a server."""
+    return sum(_is_for(note, uri) for note in waiting.notes(folder))
 
 
 def _is_for(note: Path, uri: str) -> bool:

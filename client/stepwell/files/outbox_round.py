@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from logging import getLogger
@@ -14,7 +15,7 @@ from stepwell.delivery.addressee import for_another, is_told
 from stepwell.errors import StepwellException
 from stepwell.files import waiting
 from stepwell.files.local import LocalFile
-from stepwell.files.tables import add_waiting_rows
+from stepwell.files.tables import add_rows
 from stepwell.files.uploads import Uploader
 from stepwell.files.waiting import Entry
 from stepwell.spool import safe_files
@@ -55,8 +56,12 @@ class OutboxRound:
         # Servers that were found to be away; they are not tried again.
         self._away: set[str] = set()
 
-    def deliver(self, folder: Path) -> None:
-        """Deliver what waits for a run; whatever is wrong with it is of this run alone."""
+    def deliver(self, folder: Path) -> bool:
+        """Deliver what waits for a run; whatever is wrong with it is of this run alone.
+
+        Returns:
+            Whether what could be done is done: not so while somebody else delivers it.
+        """
         try:
             safe_files.check_folder(folder)
             with _locked(folder) as alone:
@@ -65,8 +70,10 @@ class OutboxRound:
                     _tidy(folder)
                 else:
                     self.report.waiting += len(waiting.notes(folder))
+                return alone
         except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
             self.report.left.append(f"{folder}: {error}")
+            return True
 
     def _deliver_in_order(self, folder: Path) -> None:
         left_before = len(self.report.left)
@@ -97,7 +104,7 @@ class OutboxRound:
             if self._is_away(target):
                 return False
             try:
-                _send(target, entry, data)
+                _send(target, entry, data, note.stem)
             except StepwellException as failure:
                 if failure.error_code not in _FINAL:
                     if failure.error_code == "TEMPORARILY_UNAVAILABLE":
@@ -132,9 +139,11 @@ class OutboxRound:
         note.unlink()
 
 
-def _send(target: str, entry: Entry, data: Path) -> None:
+def _send(target: str, entry: Entry, data: Path, number: str) -> None:
     if entry.are_rows:
-        add_waiting_rows(target, entry.run_id, data, entry.path)
+        # What an older version left has no id of a call, but its number is one, also in copies.
+        call_id = entry.call_id or uuid.uuid5(uuid.NAMESPACE_OID, f"{entry.run_id} {number}").hex
+        add_rows(target, entry.run_id, data, entry.path, call_id)
     else:
         Uploader(target, entry.run_id).upload([LocalFile(entry.path, data)])
 

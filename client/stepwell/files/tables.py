@@ -1,59 +1,118 @@
-"""Tables: rows that are added to what is at a path already."""
+"""Tables: rows that many clients add to what is at a path, each once."""
 
-import json
+import hashlib
+import os
+import random
 import shutil
 import tempfile
+import threading
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
-from stepwell.delivery import record, writer
+from stepwell.delivery import writer
 from stepwell.errors import StepwellException
-from stepwell.files import formats
-from stepwell.files.sending import send, temporary_file
+from stepwell.files import table_formats
+from stepwell.files.sending import temporary_file
 
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
+# Each time that somebody else was faster, one of those who try has added its rows: so many at once can be served.
+ATTEMPTS_MAX = 200
+PAUSE_FIRST_S = 0.02
+PAUSE_MAX_S = 1.0
+
+# Threads of this process that add to one table take turns.
+_turns: "weakref.WeakValueDictionary[tuple[str, str, str], _Turn]" = weakref.WeakValueDictionary()
+_lock = threading.Lock()
 
 
-def add_waiting_rows(uri: str, run_id: str, rows: Path, path: str) -> None:
-    """Add rows that waited in a file, in the format that the artifact's path says, to the table there."""
-    with temporary_file(path) as file:
-        shutil.copyfile(rows, file)
-        add_rows(uri, run_id, formats.read_table(file), path)
+class _Turn:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
 def read_table(uri: str, run_id: str, path: str) -> Any:
     """Return the table at a path as a DataFrame; None when there is none."""
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
+        file = _download(uri, run_id, path, Path(folder))
+        return None if file is None else table_formats.read_table(file)
+
+
+def add_rows(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> None:
+    """Put the rows of a table file below those of the table at a path, on a server that is there.
+
+    Args:
+        uri: the server.
+        run_id: the run.
+        rows: a file in the format that the path says, whatever its own name.
+        path: where the table is, or will be.
+        call_id: names the call that logged the rows, 32 hexadecimal digits: it adds them once, however often it is
+            repeated, and whoever does it.
+
+    Raises:
+        StepwellException: INVALID_STATE when something else than a table is there, or the run is deleted;
+            TEMPORARILY_UNAVAILABLE when others were faster all the time.
+    """
+    with _turn(uri, run_id, path).lock, temporary_file(path) as own:
+        shutil.copyfile(rows, own)
+        for attempt in range(ATTEMPTS_MAX):
+            if _add_once(uri, run_id, own, path, call_id):
+                return
+            pause_s = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2**attempt)
+            time.sleep(random.uniform(0, pause_s))  # noqa: S311 - jitter
+    raise StepwellException(
+        f"Others add rows to the table {path!r} of run {run_id} all the time; these were not added.",
+        "TEMPORARILY_UNAVAILABLE",
+    )
+
+
+def _add_once(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> bool:
+    """Read the table, add the rows, and let the server take it; tells whether nobody else was faster."""
+    from stepwell.files.local import LocalFile
+    from stepwell.files.row_uploads import RowUploader
+
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder, temporary_file(path) as joined:
+        older = _download(uri, run_id, path, Path(folder))
+        if older is None:
+            shutil.copyfile(rows, joined)
+            replaces = b""
+        else:
+            table_formats.join_files(older, rows, joined)
+            replaces = hashlib.sha256(older.read_bytes()).digest()
+        uploader = RowUploader(uri, run_id, replaces, call_id)
+        try:
+            uploader.upload([LocalFile(path, joined)])
+        except StepwellException as failure:
+            if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            # The run may be on its way: what this process logged to it goes first.
+            writer.flush_run(uri, run_id)
+            uploader.upload([LocalFile(path, joined)])
+        return uploader.added
+
+
+def _download(uri: str, run_id: str, path: str, folder: Path) -> Path | None:
     from stepwell.files.downloads import Downloader
 
-    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder, Downloader(uri, run_id) as downloader:
+    with Downloader(uri, run_id) as downloader:
         try:
-            return formats.read_table(downloader.read(path, Path(folder)))
+            return downloader.read(path, folder)
         except StepwellException as failure:
             if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
 
 
-def add_rows(uri: str, run_id: str, table: Any, path: str) -> None:
-    """Put rows below those of the table at a path, on a server that is there."""
-    from stepwell.files.local import LocalFile
-
-    older = read_table(uri, run_id, path)
-    if older is not None:
-        table = formats.joined_tables([older, table])
-    with temporary_file(path) as file:
-        formats.save_table(table, file)
-        send(uri, run_id, [LocalFile(path, file)])
-    _note_table(uri, run_id, path)
+def _turn(uri: str, run_id: str, path: str) -> _Turn:
+    with _lock:
+        return _turns.setdefault((uri, run_id, path), _Turn())
 
 
-def _note_table(uri: str, run_id: str, path: str) -> None:
-    """Note a table in the run's tag, as MLflow does, so that pages find it."""
-    from stepwell.wire.calls import Calls
+def _start_over_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _turns.clear()
 
-    writer.flush_run(uri, run_id)
-    noted = json.loads(Calls(uri).get_run(run_id).data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
-    entry = {"path": path, "type": "table"}
-    if entry not in noted:
-        run_writer = writer.writer_for(uri, run_id)
-        record.set_tags(run_writer, {LOGGED_ARTIFACTS_TAG: json.dumps([*noted, entry])}, synchronous=True)
+
+os.register_at_fork(after_in_child=_start_over_in_child)

@@ -112,13 +112,13 @@ class Uploader:
                 attempts.failed(self._translated(failure), reached=counted.take_back())
 
     def _attempt(self, sources: Sequence[Source], counted: "Counted", session: bucket.Session) -> None:
-        plans = self._calls.begin(self._run_id, [source.spec for source in sources], direct=self._direct())
+        plans = self._begin(sources)
         try:
             finished = self._send_planned(list(zip(sources, plans, strict=True)), counted, session)
             for source in sources:
                 source.require_unchanged()
             if finished:
-                self._calls.complete(self._run_id, finished, sum(source.size_bytes for source in sources))
+                self._complete(finished, sum(source.size_bytes for source in sources))
         except (StepwellException, bucket.BucketError) as failure:
             for source in sources:
                 source.require_unchanged()  # else that is the reason
@@ -126,6 +126,12 @@ class Uploader:
                 raise
             # The run was there a moment ago: somebody completed the same upload, or it was given up. Begin again.
             raise StepwellException(failure.message, "TEMPORARILY_UNAVAILABLE") from failure
+
+    def _begin(self, sources: Sequence[Source]) -> Sequence[artifacts_pb2.UploadPlan]:
+        return self._calls.begin(self._run_id, [source.spec for source in sources], direct=self._direct())
+
+    def _complete(self, finished: Sequence[artifacts_pb2.FinishedUpload], count: int) -> None:
+        self._calls.complete(self._run_id, finished, count)
 
     def _send_planned(
         self,

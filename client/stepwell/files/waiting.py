@@ -37,6 +37,7 @@ class Entry:
     version: int = VERSION
     reason: str = ""
     are_rows: bool = False  # they go below those of the table that is at the path
+    call_id: str = ""  # of what logged the rows; see `tables.add_rows`
     size_bytes: int = -1
     crc32: int = -1
 
@@ -44,8 +45,8 @@ class Entry:
 _TYPES = get_type_hints(Entry)
 
 
-def store(folder: Path, source: Path, run_id: str, path: str, uri: str, *, are_rows: bool) -> None:
-    """Copy a file into the folder of a run, flushed to the disk, as it is now.
+def store(folder: Path, source: Path, run_id: str, path: str, uri: str, *, call_id: str = "") -> None:
+    """Copy a file into the folder of a run, flushed to the disk, as it is now; with the id of a call it is rows.
 
     Raises:
         OSError: there is no room, or the folder is not safe.
@@ -60,7 +61,8 @@ def store(folder: Path, source: Path, run_id: str, path: str, uri: str, *, are_r
             path,
             uri,
             time.time_ns() // 1_000_000,
-            are_rows=are_rows,
+            are_rows=bool(call_id),
+            call_id=call_id,
             size_bytes=size_bytes,
             crc32=crc32,
         )
@@ -90,7 +92,7 @@ def read_note(note: Path) -> Entry:
     if type(version) is int and version > VERSION:
         raise ValueError(f"{note.name} has version {version}; this version of Stepwell reads up to {VERSION}")
     if version == 1:
-        found = {"size_bytes": -1, "crc32": -1, "are_rows": False, "reason": "", **found}
+        found = {"size_bytes": -1, "crc32": -1, "are_rows": False, "reason": "", "call_id": "", **found}
     return Entry(**checked_json.typed(note.name, found, _TYPES, checked=version != 1))
 
 

@@ -98,6 +98,7 @@ class BeginUploadsRequest(google.protobuf.message.Message):
     FILES_FIELD_NUMBER: builtins.int
     DIRECT_FIELD_NUMBER: builtins.int
     SENDS_CHECKSUMS_FIELD_NUMBER: builtins.int
+    HIDDEN_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """UUID of the run as 32 hexadecimal digits."""
     direct: builtins.bool
@@ -106,6 +107,8 @@ class BeginUploadsRequest(google.protobuf.message.Message):
     """The client sends, with what it PUTs, its SHA-256 in Base64 as the header x-amz-checksum-sha256: then addresses are
     signed for it, and take nothing else.
     """
+    hidden: builtins.bool
+    """Nothing becomes visible by this call, also where the server has the content: for AddRows."""
     @property
     def files(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UploadSpec]:
         """1 to 500 files, each path once."""
@@ -117,8 +120,9 @@ class BeginUploadsRequest(google.protobuf.message.Message):
         files: collections.abc.Iterable[Global___UploadSpec] | None = ...,
         direct: builtins.bool = ...,
         sends_checksums: builtins.bool = ...,
+        hidden: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["direct", b"direct", "files", b"files", "run_id", b"run_id", "sends_checksums", b"sends_checksums"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["direct", b"direct", "files", b"files", "hidden", b"hidden", "run_id", b"run_id", "sends_checksums", b"sends_checksums"]) -> None: ...
 
 Global___BeginUploadsRequest: typing_extensions.TypeAlias = BeginUploadsRequest
 
@@ -535,6 +539,59 @@ class CompleteUploadsResponse(google.protobuf.message.Message):
     ) -> None: ...
 
 Global___CompleteUploadsResponse: typing_extensions.TypeAlias = CompleteUploadsResponse
+
+@typing.final
+class AddRowsRequest(google.protobuf.message.Message):
+    """Asks to make a table with more rows visible."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    UPLOAD_FIELD_NUMBER: builtins.int
+    REPLACES_SHA256_FIELD_NUMBER: builtins.int
+    CALL_ID_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """Run of the upload."""
+    replaces_sha256: builtins.bytes
+    """SHA-256 of the table that the rows were added to; empty when there was none."""
+    call_id: builtins.str
+    """Names the call that logged the rows, 32 hexadecimal digits: they are added once, however often and by whomever the
+    call is repeated.
+    """
+    @property
+    def upload(self) -> Global___FinishedUpload:
+        """The table with the rows."""
+
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        upload: Global___FinishedUpload | None = ...,
+        replaces_sha256: builtins.bytes = ...,
+        call_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["upload", b"upload"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "replaces_sha256", b"replaces_sha256", "run_id", b"run_id", "upload", b"upload"]) -> None: ...
+
+Global___AddRowsRequest: typing_extensions.TypeAlias = AddRowsRequest
+
+@typing.final
+class AddRowsResponse(google.protobuf.message.Message):
+    """What became of the rows. However it is, the upload has ended."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ADDED_FIELD_NUMBER: builtins.int
+    added: builtins.bool
+    """Whether they are in the table now. If not, it has changed since it was read: read it again and add them to that."""
+    def __init__(
+        self,
+        *,
+        added: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["added", b"added"]) -> None: ...
+
+Global___AddRowsResponse: typing_extensions.TypeAlias = AddRowsResponse
 
 @typing.final
 class AbandonUploadsRequest(google.protobuf.message.Message):

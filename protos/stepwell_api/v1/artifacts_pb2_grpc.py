@@ -65,6 +65,11 @@ class ArtifactServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsResponse.FromString,
                 _registered_method=True)
+        self.AddRows = channel.unary_unary(
+                '/stepwell_api.v1.ArtifactService/AddRows',
+                request_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsResponse.FromString,
+                _registered_method=True)
         self.AbandonUploads = channel.unary_unary(
                 '/stepwell_api.v1.ArtifactService/AbandonUploads',
                 request_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.AbandonUploadsRequest.SerializeToString,
@@ -139,6 +144,14 @@ class ArtifactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddRows(self, request, context):
+        """Checks what was sent and makes it visible as a table with more rows, if the table is still the one that they were added
+        to: so rows of many clients come together. A repeat of the call adds nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AbandonUploads(self, request, context):
         """Gives uploads up; what was sent is removed. Unknown uploads are no error.
         """
@@ -206,6 +219,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.CompleteUploads,
                     request_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsResponse.SerializeToString,
+            ),
+            'AddRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddRows,
+                    request_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsResponse.SerializeToString,
             ),
             'AbandonUploads': grpc.unary_unary_rpc_method_handler(
                     servicer.AbandonUploads,
@@ -396,6 +414,33 @@ class ArtifactService(object):
             '/stepwell_api.v1.ArtifactService/CompleteUploads',
             stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsRequest.SerializeToString,
             stepwell__api_dot_v1_dot_artifacts__pb2.CompleteUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.ArtifactService/AddRows',
+            stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_artifacts__pb2.AddRowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

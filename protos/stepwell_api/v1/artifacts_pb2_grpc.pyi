@@ -131,6 +131,22 @@ _ArtifactServiceCompleteUploadsType = typing_extensions.TypeVar(
     ],
 )
 
+_ArtifactServiceAddRowsType = typing_extensions.TypeVar(
+    '_ArtifactServiceAddRowsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+        stepwell_api.v1.artifacts_pb2.AddRowsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+        stepwell_api.v1.artifacts_pb2.AddRowsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+        stepwell_api.v1.artifacts_pb2.AddRowsResponse,
+    ],
+)
+
 _ArtifactServiceAbandonUploadsType = typing_extensions.TypeVar(
     '_ArtifactServiceAbandonUploadsType',
     grpc.UnaryUnaryMultiCallable[
@@ -211,7 +227,7 @@ _ArtifactServiceDeleteArtifactsType = typing_extensions.TypeVar(
     ],
 )
 
-class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _ArtifactServiceUploadType, _ArtifactServiceUploadSmallType, _ArtifactServiceGetUploadType, _ArtifactServiceSignPartsType, _ArtifactServiceCompleteUploadsType, _ArtifactServiceAbandonUploadsType, _ArtifactServiceListArtifactsType, _ArtifactServiceGetArtifactType, _ArtifactServiceDownloadType, _ArtifactServiceDeleteArtifactsType]):
+class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _ArtifactServiceUploadType, _ArtifactServiceUploadSmallType, _ArtifactServiceGetUploadType, _ArtifactServiceSignPartsType, _ArtifactServiceCompleteUploadsType, _ArtifactServiceAddRowsType, _ArtifactServiceAbandonUploadsType, _ArtifactServiceListArtifactsType, _ArtifactServiceGetArtifactType, _ArtifactServiceDownloadType, _ArtifactServiceDeleteArtifactsType]):
     """Uploads, listings, downloads and deletes."""
 
     @typing.overload
@@ -239,6 +255,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.artifacts_pb2.CompleteUploadsRequest,
             stepwell_api.v1.artifacts_pb2.CompleteUploadsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+            stepwell_api.v1.artifacts_pb2.AddRowsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.artifacts_pb2.AbandonUploadsRequest,
@@ -289,6 +309,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
             stepwell_api.v1.artifacts_pb2.CompleteUploadsResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+            stepwell_api.v1.artifacts_pb2.AddRowsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             stepwell_api.v1.artifacts_pb2.AbandonUploadsRequest,
             stepwell_api.v1.artifacts_pb2.AbandonUploadsResponse,
         ],
@@ -330,6 +354,11 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
     CompleteUploads: _ArtifactServiceCompleteUploadsType
     """Checks what was sent and makes it visible, all files of the request or none of them."""
 
+    AddRows: _ArtifactServiceAddRowsType
+    """Checks what was sent and makes it visible as a table with more rows, if the table is still the one that they were added
+    to: so rows of many clients come together. A repeat of the call adds nothing.
+    """
+
     AbandonUploads: _ArtifactServiceAbandonUploadsType
     """Gives uploads up; what was sent is removed. Unknown uploads are no error."""
 
@@ -369,6 +398,10 @@ ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.artifacts_pb2.CompleteUploadsRequest,
         stepwell_api.v1.artifacts_pb2.CompleteUploadsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+        stepwell_api.v1.artifacts_pb2.AddRowsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.artifacts_pb2.AbandonUploadsRequest,
@@ -444,6 +477,16 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.artifacts_pb2.CompleteUploadsResponse, collections.abc.Awaitable[stepwell_api.v1.artifacts_pb2.CompleteUploadsResponse]]:
         """Checks what was sent and makes it visible, all files of the request or none of them."""
+
+    @abc.abstractmethod
+    def AddRows(
+        self,
+        request: stepwell_api.v1.artifacts_pb2.AddRowsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.artifacts_pb2.AddRowsResponse, collections.abc.Awaitable[stepwell_api.v1.artifacts_pb2.AddRowsResponse]]:
+        """Checks what was sent and makes it visible as a table with more rows, if the table is still the one that they were added
+        to: so rows of many clients come together. A repeat of the call adds nothing.
+        """
 
     @abc.abstractmethod
     def AbandonUploads(

@@ -153,6 +153,14 @@ class KnownContent:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """Rows that were added to the table with a SHA-256 (empty: there was none) by the call with an id."""
+
+    replaces_sha256: bytes
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """A visible artifact and where its bytes are."""
 

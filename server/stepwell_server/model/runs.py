@@ -32,6 +32,8 @@ DEFAULT_EXPERIMENT_NAME = "Default"
 # Tags with a meaning; MLflow's names, because tools look for them.
 RUN_NAME_TAG = "mlflow.runName"
 PARENT_RUN_TAG = "mlflow.parentRunId"
+# JSON that says which artifacts are tables.
+LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 # Ours: why a run is FAILED although nobody ended it.
 LOST_TAG = "stepwell.lost"
 # Of a data set that a run used: what for.

@@ -20,6 +20,7 @@ from stepwell_server.model.artifacts import (
     PARTS_MAX,
     SHA256_BYTES,
     SIGNED_PARTS_PER_REQUEST_MAX,
+    Addition,
     AlreadyThere,
     DirectUpload,
     FileSpec,
@@ -58,17 +59,23 @@ class UploadService:
         self._contents = contents
 
     async def begin(
-        self, run_id: UUID, files: Sequence[FileSpec], *, direct: bool, sends_checksums: bool = False
+        self,
+        run_id: UUID,
+        files: Sequence[FileSpec],
+        *,
+        direct: bool,
+        sends_checksums: bool = False,
+        hidden: bool = False,
     ) -> Sequence[UploadPlan]:
         """Plan the uploads of files, in their order; what the server has already becomes visible at once.
 
         `direct` says whether the client can reach a bucket, `sends_checksums` whether it sends along the SHA-256 that
-        addresses can be signed for.
+        addresses can be signed for, `hidden` that nothing is to become visible.
         """
         check_files(files)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
-        linked = await self._link(run_id, root, content, files)
+        linked = set() if hidden else await self._link(run_id, root, content, files)
         missing = [file for file in files if file.path not in linked]
         uploads = await self._store.open_uploads(run_id, root, missing)
         bucket = content.direct if direct else None
@@ -167,6 +174,18 @@ class UploadService:
             self._verified(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)
         ]
         await self._store.complete(run_id, await _at_once(checks))
+
+    async def add_rows(self, run_id: UUID, finished: FinishedUpload, addition: Addition) -> bool:
+        """Check that a table is there and make it visible, unless the one that it replaces has changed; tells whether.
+
+        The rows of one call are added once: a repeat changes nothing and is told the same.
+        """
+        if len(addition.replaces_sha256) not in (0, SHA256_BYTES):
+            raise InvalidArgumentError(
+                f"replaces_sha256 has {SHA256_BYTES} bytes, or none where there was no table"
+            )
+        (upload,) = await self._store.uploads(run_id, [finished.upload_id])
+        return await self._store.add_rows(run_id, await self._verified(upload, finished.parts), addition)
 
     async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
         """Give uploads up; what they hold is removed by the next sweep."""

@@ -10,6 +10,7 @@ from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import artifacts_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import (
+    Addition,
     AlreadyThere,
     FileSpec,
     FinishedUpload,
@@ -43,7 +44,11 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         files = [FileSpec(file.path, file.size_bytes, file.sha256) for file in request.files]
         run_id = parse_uuid(request.run_id, "run_id")
         plans = await self._uploads.begin(
-            run_id, files, direct=request.direct, sends_checksums=request.sends_checksums
+            run_id,
+            files,
+            direct=request.direct,
+            sends_checksums=request.sends_checksums,
+            hidden=request.hidden,
         )
         return pb.BeginUploadsResponse(plans=map(plan_to_proto, plans))
 
@@ -86,15 +91,16 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request: pb.CompleteUploadsRequest, context: Any
     ) -> pb.CompleteUploadsResponse:
         """Make uploads visible."""
-        finished = [
-            FinishedUpload(
-                parse_uuid(upload.upload_id, "upload_id"),
-                [PartTag(part.number, part.etag) for part in upload.parts],
-            )
-            for upload in request.uploads
-        ]
+        finished = [finished_from_proto(upload) for upload in request.uploads]
         await self._uploads.complete(parse_uuid(request.run_id, "run_id"), finished)
         return pb.CompleteUploadsResponse()
+
+    async def AddRows(self, request: pb.AddRowsRequest, context: Any) -> pb.AddRowsResponse:  # noqa: N802
+        """Make a table with more rows visible, if it still can be."""
+        run_id, call_id = parse_uuid(request.run_id, "run_id"), parse_uuid(request.call_id, "call_id")
+        finished = finished_from_proto(request.upload)
+        addition = Addition(request.replaces_sha256, call_id)
+        return pb.AddRowsResponse(added=await self._uploads.add_rows(run_id, finished, addition))
 
     async def AbandonUploads(  # noqa: N802
         self, request: pb.AbandonUploadsRequest, context: Any
@@ -170,6 +176,12 @@ async def pieces(
         data = message.data if isinstance(message, pb.UploadRequest) else message
         check_piece(data)
         yield data
+
+
+def finished_from_proto(message: pb.FinishedUpload) -> FinishedUpload:
+    """Return an upload whose bytes were sent."""
+    parts = [PartTag(part.number, part.etag) for part in message.parts]
+    return FinishedUpload(parse_uuid(message.upload_id, "upload_id"), parts)
 
 
 def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:

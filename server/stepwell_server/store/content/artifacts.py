@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError
 from stepwell_server.model.artifacts import (
+    Addition,
     Arrival,
     DirectUpload,
     FileSpec,
@@ -23,6 +24,7 @@ from stepwell_server.model.artifacts import (
 )
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.store import sql
+from stepwell_server.store.content import table_rows
 from stepwell_server.store.postgres.pool import Connection, Pool
 
 _QUERIES = sql.load("artifacts")
@@ -149,18 +151,20 @@ class PostgresArtifactStore:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
             await _lock_run(connection, run_id, [upload.file.path for upload in uploads])
-            ids = [upload.upload_id for upload in uploads]
-            rows = await connection.fetch(_QUERIES["close_uploads"], run_id, ids)
-            closed = {upload.upload_id: upload for upload in map(_upload, rows)}
-            _require_open(ids, closed)
-            for upload in uploads:
-                _require_place(closed[upload.upload_id], upload.place)
-            await _discard(
-                connection, [it for upload in uploads for it in _rest(closed[upload.upload_id], upload.place)]
-            )
-            contents = await _add_contents(connection, uploads)
-            shown = [(upload.file, contents[upload.place.root, upload.file.sha256]) for upload in uploads]
-            await _show(connection, run_id, shown)
+            await _complete(connection, run_id, uploads)
+
+    async def add_rows(self, run_id: UUID, upload: OpenUpload, addition: Addition) -> bool:
+        """See `artifact_ports.ArtifactStore`."""
+        path = upload.file.path
+        async with self._pool.transaction() as connection:
+            await _lock_run(connection, run_id, [path])
+            outcome = await table_rows.judge(connection, run_id, path, addition)
+            if outcome is table_rows.Outcome.WANTED:
+                await _complete(connection, run_id, [upload])
+                await table_rows.note(connection, run_id, path, addition)
+            else:
+                await connection.fetchval(_QUERIES["abandon_uploads"], run_id, [upload.upload_id])
+        return outcome is not table_rows.Outcome.STALE
 
     async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
         """See `artifact_ports.ArtifactStore`."""
@@ -255,6 +259,22 @@ async def _active_run(connection: Connection, run_id: UUID) -> str:
         raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging artifacts to it")
     uri: str = row["artifact_uri"]
     return uri
+
+
+async def _complete(connection: Connection, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
+    """Make uploads visible, under the lock of the run."""
+    ids = [upload.upload_id for upload in uploads]
+    rows = await connection.fetch(_QUERIES["close_uploads"], run_id, ids)
+    closed = {upload.upload_id: upload for upload in map(_upload, rows)}
+    _require_open(ids, closed)
+    for upload in uploads:
+        _require_place(closed[upload.upload_id], upload.place)
+    await _discard(
+        connection, [it for upload in uploads for it in _rest(closed[upload.upload_id], upload.place)]
+    )
+    contents = await _add_contents(connection, uploads)
+    shown = [(upload.file, contents[upload.place.root, upload.file.sha256]) for upload in uploads]
+    await _show(connection, run_id, shown)
 
 
 async def _add_contents(

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from stepwell_server.model.artifacts import (
+    Addition,
     Arrival,
     DirectUpload,
     FileSpec,
@@ -89,6 +90,16 @@ class ArtifactStore(Protocol):
 
         Raises:
             NotFoundError: one of them is not open any more, or began anew elsewhere; nothing changed.
+        """
+        ...
+
+    async def add_rows(self, run_id: UUID, upload: OpenUpload, addition: Addition) -> bool:
+        """Make a table with more rows visible, once for each call, if it replaces what is there; tells whether.
+
+        Also notes the table in the run's tag mlflow.loggedArtifacts. However it is, the upload has ended.
+
+        Raises:
+            NotFoundError: the upload is not open any more; nothing changed.
         """
         ...
 

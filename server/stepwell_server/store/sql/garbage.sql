@@ -69,6 +69,12 @@ DELETE FROM writer USING chosen
 WHERE writer.run_id = chosen.run_id AND writer.writer_id = chosen.writer_id
 RETURNING writer.writer_id;
 
+-- remove_additions: forgets some calls that added rows to tables of a run
+WITH chosen AS (SELECT run_id, call_id FROM table_addition WHERE run_id = $1 LIMIT $2)
+DELETE FROM table_addition AS addition USING chosen
+WHERE addition.run_id = chosen.run_id AND addition.call_id = chosen.call_id
+RETURNING addition.call_id;
+
 -- remove_run: removes a run of which nothing else is left
 DELETE FROM run WHERE run_id = $1;
 

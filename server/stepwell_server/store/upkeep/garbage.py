@@ -23,7 +23,7 @@ PAGE_RUNS = 500
 REMOVE_TRIES_MAX = 3
 
 _SQL = load("garbage")
-_PARTS = ("remove_latest", "remove_params", "remove_tags", "remove_writers")
+_PARTS = ("remove_latest", "remove_params", "remove_tags", "remove_additions", "remove_writers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/artifacts.proto.
  */
 export const file_stepwell_api_v1_artifacts: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdGVwd2VsbF9hcGkvdjEvYXJ0aWZhY3RzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiPgoKVXBsb2FkU3BlYxIMCgRwYXRoGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2hhMjU2GAMgASgMImcKCEFydGlmYWN0EgwKBHBhdGgYASABKAkSEQoJaXNfZm9sZGVyGAIgASgIEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMEhYKDmxvZ2dlZF90aW1lX21zGAUgASgDInoKE0JlZ2luVXBsb2Fkc1JlcXVlc3QSDgoGcnVuX2lkGAEgASgJEioKBWZpbGVzGAIgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFNwZWMSDgoGZGlyZWN0GAMgASgIEhcKD3NlbmRzX2NoZWNrc3VtcxgEIAEoCCJCChRCZWdpblVwbG9hZHNSZXNwb25zZRIqCgVwbGFucxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRQbGFuIvEBCgpVcGxvYWRQbGFuEhEKCXVwbG9hZF9pZBgBIAEoCRI2Cg1hbHJlYWR5X3RoZXJlGAIgASgLMh0uc3RlcHdlbGxfYXBpLnYxLkFscmVhZHlUaGVyZUgAEjgKDnRocm91Z2hfc2VydmVyGAMgASgLMh4uc3RlcHdlbGxfYXBpLnYxLlRocm91Z2hTZXJ2ZXJIABIqCgNwdXQYBCABKAsyGy5zdGVwd2VsbF9hcGkudjEuUHV0QWRkcmVzc0gAEisKBXBhcnRzGAUgASgLMhouc3RlcHdlbGxfYXBpLnYxLlBhcnRzUGxhbkgAQgUKA3dheSIOCgxBbHJlYWR5VGhlcmUiDwoNVGhyb3VnaFNlcnZlciIyCgpQdXRBZGRyZXNzEgsKA3VybBgBIAEoCRIXCg9jaGVja3N1bV9zaWduZWQYAiABKAgiRwoJUGFydHNQbGFuEhIKCnBhcnRfYnl0ZXMYASABKAMSJgoEaGVsZBgCIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5QYXJ0VGFnIicKB1BhcnRUYWcSDgoGbnVtYmVyGAEgASgFEgwKBGV0YWcYAiABKAkiVgoNVXBsb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEhQKDG9mZnNldF9ieXRlcxgDIAEoAxIMCgRkYXRhGAQgASgMIhAKDlVwbG9hZFJlc3BvbnNlIk8KElVwbG9hZFNtYWxsUmVxdWVzdBIOCgZydW5faWQYASABKAkSKQoFZmlsZXMYAiADKAsyGi5zdGVwd2VsbF9hcGkudjEuU21hbGxGaWxlIiwKCVNtYWxsRmlsZRIRCgl1cGxvYWRfaWQYASABKAkSDAoEZGF0YRgCIAEoDCIVChNVcGxvYWRTbWFsbFJlc3BvbnNlIjUKEEdldFVwbG9hZFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSInChFHZXRVcGxvYWRSZXNwb25zZRISCgpoZWxkX2J5dGVzGAEgASgDIlYKEFNpZ25QYXJ0c1JlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRIPCgdudW1iZXJzGAMgAygFEg4KBnNoYTI1NhgEIAMoDCI7ChFTaWduUGFydHNSZXNwb25zZRIMCgR1cmxzGAEgAygJEhgKEGNoZWNrc3Vtc19zaWduZWQYAiABKAgiWgoWQ29tcGxldGVVcGxvYWRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSMAoHdXBsb2FkcxgCIAMoCzIfLnN0ZXB3ZWxsX2FwaS52MS5GaW5pc2hlZFVwbG9hZCJMCg5GaW5pc2hlZFVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSJwoFcGFydHMYAiADKAsyGC5zdGVwd2VsbF9hcGkudjEuUGFydFRhZyIZChdDb21wbGV0ZVVwbG9hZHNSZXNwb25zZSI7ChVBYmFuZG9uVXBsb2Fkc1JlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhIKCnVwbG9hZF9pZHMYAiADKAkiGAoWQWJhbmRvblVwbG9hZHNSZXNwb25zZSJuChRMaXN0QXJ0aWZhY3RzUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcGF0aBgCIAEoCRIRCglyZWN1cnNpdmUYAyABKAgSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiXgoVTGlzdEFydGlmYWN0c1Jlc3BvbnNlEiwKCWFydGlmYWN0cxgBIAMoCzIZLnN0ZXB3ZWxsX2FwaS52MS5BcnRpZmFjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiQgoSR2V0QXJ0aWZhY3RSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEg4KBmRpcmVjdBgDIAEoCCJPChNHZXRBcnRpZmFjdFJlc3BvbnNlEisKCGFydGlmYWN0GAEgASgLMhkuc3RlcHdlbGxfYXBpLnYxLkFydGlmYWN0EgsKA3VybBgCIAEoCSJVCg9Eb3dubG9hZFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSFAoMb2Zmc2V0X2J5dGVzGAMgASgDEg4KBnNoYTI1NhgEIAEoDCIgChBEb3dubG9hZFJlc3BvbnNlEgwKBGRhdGEYASABKAwiNgoWRGVsZXRlQXJ0aWZhY3RzUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcGF0aBgCIAEoCSI+ChdEZWxldGVBcnRpZmFjdHNSZXNwb25zZRIVCg1kZWxldGVkX2NvdW50GAEgASgDEgwKBG1vcmUYAiABKAgy+QcKD0FydGlmYWN0U2VydmljZRJbCgxCZWdpblVwbG9hZHMSJC5zdGVwd2VsbF9hcGkudjEuQmVnaW5VcGxvYWRzUmVxdWVzdBolLnN0ZXB3ZWxsX2FwaS52MS5CZWdpblVwbG9hZHNSZXNwb25zZRJLCgZVcGxvYWQSHi5zdGVwd2VsbF9hcGkudjEuVXBsb2FkUmVxdWVzdBofLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRSZXNwb25zZSgBElgKC1VwbG9hZFNtYWxsEiMuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFNtYWxsUmVxdWVzdBokLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRTbWFsbFJlc3BvbnNlElIKCUdldFVwbG9hZBIhLnN0ZXB3ZWxsX2FwaS52MS5HZXRVcGxvYWRSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLkdldFVwbG9hZFJlc3BvbnNlElIKCVNpZ25QYXJ0cxIhLnN0ZXB3ZWxsX2FwaS52MS5TaWduUGFydHNSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLlNpZ25QYXJ0c1Jlc3BvbnNlEmQKD0NvbXBsZXRlVXBsb2FkcxInLnN0ZXB3ZWxsX2FwaS52MS5Db21wbGV0ZVVwbG9hZHNSZXF1ZXN0Giguc3RlcHdlbGxfYXBpLnYxLkNvbXBsZXRlVXBsb2Fkc1Jlc3BvbnNlEmEKDkFiYW5kb25VcGxvYWRzEiYuc3RlcHdlbGxfYXBpLnYxLkFiYW5kb25VcGxvYWRzUmVxdWVzdBonLnN0ZXB3ZWxsX2FwaS52MS5BYmFuZG9uVXBsb2Fkc1Jlc3BvbnNlEl4KDUxpc3RBcnRpZmFjdHMSJS5zdGVwd2VsbF9hcGkudjEuTGlzdEFydGlmYWN0c1JlcXVlc3QaJi5zdGVwd2VsbF9hcGkudjEuTGlzdEFydGlmYWN0c1Jlc3BvbnNlElgKC0dldEFydGlmYWN0EiMuc3RlcHdlbGxfYXBpLnYxLkdldEFydGlmYWN0UmVxdWVzdBokLnN0ZXB3ZWxsX2FwaS52MS5HZXRBcnRpZmFjdFJlc3BvbnNlElEKCERvd25sb2FkEiAuc3RlcHdlbGxfYXBpLnYxLkRvd25sb2FkUmVxdWVzdBohLnN0ZXB3ZWxsX2FwaS52MS5Eb3dubG9hZFJlc3BvbnNlMAESZAoPRGVsZXRlQXJ0aWZhY3RzEicuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUFydGlmYWN0c1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuRGVsZXRlQXJ0aWZhY3RzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9zdGVwd2VsbF9hcGkvdjEvYXJ0aWZhY3RzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiPgoKVXBsb2FkU3BlYxIMCgRwYXRoGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2hhMjU2GAMgASgMImcKCEFydGlmYWN0EgwKBHBhdGgYASABKAkSEQoJaXNfZm9sZGVyGAIgASgIEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMEhYKDmxvZ2dlZF90aW1lX21zGAUgASgDIooBChNCZWdpblVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIqCgVmaWxlcxgCIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRTcGVjEg4KBmRpcmVjdBgDIAEoCBIXCg9zZW5kc19jaGVja3N1bXMYBCABKAgSDgoGaGlkZGVuGAUgASgIIkIKFEJlZ2luVXBsb2Fkc1Jlc3BvbnNlEioKBXBsYW5zGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFBsYW4i8QEKClVwbG9hZFBsYW4SEQoJdXBsb2FkX2lkGAEgASgJEjYKDWFscmVhZHlfdGhlcmUYAiABKAsyHS5zdGVwd2VsbF9hcGkudjEuQWxyZWFkeVRoZXJlSAASOAoOdGhyb3VnaF9zZXJ2ZXIYAyABKAsyHi5zdGVwd2VsbF9hcGkudjEuVGhyb3VnaFNlcnZlckgAEioKA3B1dBgEIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5QdXRBZGRyZXNzSAASKwoFcGFydHMYBSABKAsyGi5zdGVwd2VsbF9hcGkudjEuUGFydHNQbGFuSABCBQoDd2F5Ig4KDEFscmVhZHlUaGVyZSIPCg1UaHJvdWdoU2VydmVyIjIKClB1dEFkZHJlc3MSCwoDdXJsGAEgASgJEhcKD2NoZWNrc3VtX3NpZ25lZBgCIAEoCCJHCglQYXJ0c1BsYW4SEgoKcGFydF9ieXRlcxgBIAEoAxImCgRoZWxkGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLlBhcnRUYWciJwoHUGFydFRhZxIOCgZudW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSJWCg1VcGxvYWRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkSFAoMb2Zmc2V0X2J5dGVzGAMgASgDEgwKBGRhdGEYBCABKAwiEAoOVXBsb2FkUmVzcG9uc2UiTwoSVXBsb2FkU21hbGxSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIpCgVmaWxlcxgCIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5TbWFsbEZpbGUiLAoJU21hbGxGaWxlEhEKCXVwbG9hZF9pZBgBIAEoCRIMCgRkYXRhGAIgASgMIhUKE1VwbG9hZFNtYWxsUmVzcG9uc2UiNQoQR2V0VXBsb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIicKEUdldFVwbG9hZFJlc3BvbnNlEhIKCmhlbGRfYnl0ZXMYASABKAMiVgoQU2lnblBhcnRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEg8KB251bWJlcnMYAyADKAUSDgoGc2hhMjU2GAQgAygMIjsKEVNpZ25QYXJ0c1Jlc3BvbnNlEgwKBHVybHMYASADKAkSGAoQY2hlY2tzdW1zX3NpZ25lZBgCIAEoCCJaChZDb21wbGV0ZVVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIwCgd1cGxvYWRzGAIgAygLMh8uc3RlcHdlbGxfYXBpLnYxLkZpbmlzaGVkVXBsb2FkIkwKDkZpbmlzaGVkVXBsb2FkEhEKCXVwbG9hZF9pZBgBIAEoCRInCgVwYXJ0cxgCIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5QYXJ0VGFnIhkKF0NvbXBsZXRlVXBsb2Fkc1Jlc3BvbnNlInsKDkFkZFJvd3NSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIvCgZ1cGxvYWQYAiABKAsyHy5zdGVwd2VsbF9hcGkudjEuRmluaXNoZWRVcGxvYWQSFwoPcmVwbGFjZXNfc2hhMjU2GAMgASgMEg8KB2NhbGxfaWQYBCABKAkiIAoPQWRkUm93c1Jlc3BvbnNlEg0KBWFkZGVkGAEgASgIIjsKFUFiYW5kb25VcGxvYWRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEgoKdXBsb2FkX2lkcxgCIAMoCSIYChZBYmFuZG9uVXBsb2Fkc1Jlc3BvbnNlIm4KFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJeChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USLAoJYXJ0aWZhY3RzGAEgAygLMhkuc3RlcHdlbGxfYXBpLnYxLkFydGlmYWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChJHZXRBcnRpZmFjdFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGZGlyZWN0GAMgASgIIk8KE0dldEFydGlmYWN0UmVzcG9uc2USKwoIYXJ0aWZhY3QYASABKAsyGS5zdGVwd2VsbF9hcGkudjEuQXJ0aWZhY3QSCwoDdXJsGAIgASgJIlUKD0Rvd25sb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxvZmZzZXRfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMIiAKEERvd25sb2FkUmVzcG9uc2USDAoEZGF0YRgBIAEoDCI2ChZEZWxldGVBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJIj4KF0RlbGV0ZUFydGlmYWN0c1Jlc3BvbnNlEhUKDWRlbGV0ZWRfY291bnQYASABKAMSDAoEbW9yZRgCIAEoCDLHCAoPQXJ0aWZhY3RTZXJ2aWNlElsKDEJlZ2luVXBsb2FkcxIkLnN0ZXB3ZWxsX2FwaS52MS5CZWdpblVwbG9hZHNSZXF1ZXN0GiUuc3RlcHdlbGxfYXBpLnYxLkJlZ2luVXBsb2Fkc1Jlc3BvbnNlEksKBlVwbG9hZBIeLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRSZXF1ZXN0Gh8uc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFJlc3BvbnNlKAESWAoLVXBsb2FkU21hbGwSIy5zdGVwd2VsbF9hcGkudjEuVXBsb2FkU21hbGxSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFNtYWxsUmVzcG9uc2USUgoJR2V0VXBsb2FkEiEuc3RlcHdlbGxfYXBpLnYxLkdldFVwbG9hZFJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuR2V0VXBsb2FkUmVzcG9uc2USUgoJU2lnblBhcnRzEiEuc3RlcHdlbGxfYXBpLnYxLlNpZ25QYXJ0c1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuU2lnblBhcnRzUmVzcG9uc2USZAoPQ29tcGxldGVVcGxvYWRzEicuc3RlcHdlbGxfYXBpLnYxLkNvbXBsZXRlVXBsb2Fkc1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuQ29tcGxldGVVcGxvYWRzUmVzcG9uc2USTAoHQWRkUm93cxIfLnN0ZXB3ZWxsX2FwaS52MS5BZGRSb3dzUmVxdWVzdBogLnN0ZXB3ZWxsX2FwaS52MS5BZGRSb3dzUmVzcG9uc2USYQoOQWJhbmRvblVwbG9hZHMSJi5zdGVwd2VsbF9hcGkudjEuQWJhbmRvblVwbG9hZHNSZXF1ZXN0Gicuc3RlcHdlbGxfYXBpLnYxLkFiYW5kb25VcGxvYWRzUmVzcG9uc2USXgoNTGlzdEFydGlmYWN0cxIlLnN0ZXB3ZWxsX2FwaS52MS5MaXN0QXJ0aWZhY3RzUmVxdWVzdBomLnN0ZXB3ZWxsX2FwaS52MS5MaXN0QXJ0aWZhY3RzUmVzcG9uc2USWAoLR2V0QXJ0aWZhY3QSIy5zdGVwd2VsbF9hcGkudjEuR2V0QXJ0aWZhY3RSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLkdldEFydGlmYWN0UmVzcG9uc2USUQoIRG93bmxvYWQSIC5zdGVwd2VsbF9hcGkudjEuRG93bmxvYWRSZXF1ZXN0GiEuc3RlcHdlbGxfYXBpLnYxLkRvd25sb2FkUmVzcG9uc2UwARJkCg9EZWxldGVBcnRpZmFjdHMSJy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlQXJ0aWZhY3RzUmVxdWVzdBooLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVBcnRpZmFjdHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * A file that is to become an artifact.
@@ -141,6 +141,13 @@ export type BeginUploadsRequest = Message<"stepwell_api.v1.BeginUploadsRequest">
    * @generated from field: bool sends_checksums = 4;
    */
   sendsChecksums: boolean;
+
+  /**
+   * Nothing becomes visible by this call, also where the server has the content: for AddRows.
+   *
+   * @generated from field: bool hidden = 5;
+   */
+  hidden: boolean;
 };
 
 /**
@@ -664,6 +671,70 @@ export const CompleteUploadsResponseSchema: GenMessage<CompleteUploadsResponse> 
   messageDesc(file_stepwell_api_v1_artifacts, 21);
 
 /**
+ * Asks to make a table with more rows visible.
+ *
+ * @generated from message stepwell_api.v1.AddRowsRequest
+ */
+export type AddRowsRequest = Message<"stepwell_api.v1.AddRowsRequest"> & {
+  /**
+   * Run of the upload.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * The table with the rows.
+   *
+   * @generated from field: stepwell_api.v1.FinishedUpload upload = 2;
+   */
+  upload?: FinishedUpload | undefined;
+
+  /**
+   * SHA-256 of the table that the rows were added to; empty when there was none.
+   *
+   * @generated from field: bytes replaces_sha256 = 3;
+   */
+  replacesSha256: Uint8Array;
+
+  /**
+   * Names the call that logged the rows, 32 hexadecimal digits: they are added once, however often and by whomever the
+   * call is repeated.
+   *
+   * @generated from field: string call_id = 4;
+   */
+  callId: string;
+};
+
+/**
+ * Describes the message stepwell_api.v1.AddRowsRequest.
+ * Use `create(AddRowsRequestSchema)` to create a new message.
+ */
+export const AddRowsRequestSchema: GenMessage<AddRowsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 22);
+
+/**
+ * What became of the rows. However it is, the upload has ended.
+ *
+ * @generated from message stepwell_api.v1.AddRowsResponse
+ */
+export type AddRowsResponse = Message<"stepwell_api.v1.AddRowsResponse"> & {
+  /**
+   * Whether they are in the table now. If not, it has changed since it was read: read it again and add them to that.
+   *
+   * @generated from field: bool added = 1;
+   */
+  added: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.AddRowsResponse.
+ * Use `create(AddRowsResponseSchema)` to create a new message.
+ */
+export const AddRowsResponseSchema: GenMessage<AddRowsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 23);
+
+/**
  * Gives uploads up.
  *
  * @generated from message stepwell_api.v1.AbandonUploadsRequest
@@ -689,7 +760,7 @@ export type AbandonUploadsRequest = Message<"stepwell_api.v1.AbandonUploadsReque
  * Use `create(AbandonUploadsRequestSchema)` to create a new message.
  */
 export const AbandonUploadsRequestSchema: GenMessage<AbandonUploadsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 22);
+  messageDesc(file_stepwell_api_v1_artifacts, 24);
 
 /**
  * They are given up.
@@ -704,7 +775,7 @@ export type AbandonUploadsResponse = Message<"stepwell_api.v1.AbandonUploadsResp
  * Use `create(AbandonUploadsResponseSchema)` to create a new message.
  */
 export const AbandonUploadsResponseSchema: GenMessage<AbandonUploadsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 23);
+  messageDesc(file_stepwell_api_v1_artifacts, 25);
 
 /**
  * Asks for a page of a listing.
@@ -753,7 +824,7 @@ export type ListArtifactsRequest = Message<"stepwell_api.v1.ListArtifactsRequest
  * Use `create(ListArtifactsRequestSchema)` to create a new message.
  */
 export const ListArtifactsRequestSchema: GenMessage<ListArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 24);
+  messageDesc(file_stepwell_api_v1_artifacts, 26);
 
 /**
  * A page of a listing.
@@ -781,7 +852,7 @@ export type ListArtifactsResponse = Message<"stepwell_api.v1.ListArtifactsRespon
  * Use `create(ListArtifactsResponseSchema)` to create a new message.
  */
 export const ListArtifactsResponseSchema: GenMessage<ListArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 25);
+  messageDesc(file_stepwell_api_v1_artifacts, 27);
 
 /**
  * Asks for one artifact.
@@ -816,7 +887,7 @@ export type GetArtifactRequest = Message<"stepwell_api.v1.GetArtifactRequest"> &
  * Use `create(GetArtifactRequestSchema)` to create a new message.
  */
 export const GetArtifactRequestSchema: GenMessage<GetArtifactRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 26);
+  messageDesc(file_stepwell_api_v1_artifacts, 28);
 
 /**
  * One artifact.
@@ -844,7 +915,7 @@ export type GetArtifactResponse = Message<"stepwell_api.v1.GetArtifactResponse">
  * Use `create(GetArtifactResponseSchema)` to create a new message.
  */
 export const GetArtifactResponseSchema: GenMessage<GetArtifactResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 27);
+  messageDesc(file_stepwell_api_v1_artifacts, 29);
 
 /**
  * Asks for the bytes of one artifact.
@@ -886,7 +957,7 @@ export type DownloadRequest = Message<"stepwell_api.v1.DownloadRequest"> & {
  * Use `create(DownloadRequestSchema)` to create a new message.
  */
 export const DownloadRequestSchema: GenMessage<DownloadRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 28);
+  messageDesc(file_stepwell_api_v1_artifacts, 30);
 
 /**
  * A piece of one artifact.
@@ -907,7 +978,7 @@ export type DownloadResponse = Message<"stepwell_api.v1.DownloadResponse"> & {
  * Use `create(DownloadResponseSchema)` to create a new message.
  */
 export const DownloadResponseSchema: GenMessage<DownloadResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 29);
+  messageDesc(file_stepwell_api_v1_artifacts, 31);
 
 /**
  * Removes a file, or a folder with all that is below it.
@@ -935,7 +1006,7 @@ export type DeleteArtifactsRequest = Message<"stepwell_api.v1.DeleteArtifactsReq
  * Use `create(DeleteArtifactsRequestSchema)` to create a new message.
  */
 export const DeleteArtifactsRequestSchema: GenMessage<DeleteArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 30);
+  messageDesc(file_stepwell_api_v1_artifacts, 32);
 
 /**
  * One step of a removal is done.
@@ -963,7 +1034,7 @@ export type DeleteArtifactsResponse = Message<"stepwell_api.v1.DeleteArtifactsRe
  * Use `create(DeleteArtifactsResponseSchema)` to create a new message.
  */
 export const DeleteArtifactsResponseSchema: GenMessage<DeleteArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_artifacts, 31);
+  messageDesc(file_stepwell_api_v1_artifacts, 33);
 
 /**
  * Uploads, listings, downloads and deletes.
@@ -1031,6 +1102,17 @@ export const ArtifactService: GenService<{
     methodKind: "unary";
     input: typeof CompleteUploadsRequestSchema;
     output: typeof CompleteUploadsResponseSchema;
+  },
+  /**
+   * Checks what was sent and makes it visible as a table with more rows, if the table is still the one that they were added
+   * to: so rows of many clients come together. A repeat of the call adds nothing.
+   *
+   * @generated from rpc stepwell_api.v1.ArtifactService.AddRows
+   */
+  addRows: {
+    methodKind: "unary";
+    input: typeof AddRowsRequestSchema;
+    output: typeof AddRowsResponseSchema;
   },
   /**
    * Gives uploads up; what was sent is removed. Unknown uploads are no error.
