@@ -28,6 +28,7 @@ from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.keys import KeyService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
@@ -56,6 +57,7 @@ from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
+from stepwell_server.store.tracking.keys import PostgresKeyStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
 from stepwell_server.store.upkeep.compactor import Compactor
@@ -224,6 +226,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool)),
+        keys=KeyService(PostgresKeyStore(pool)),
         ingest=IngestService(runs, writers, leases, writer),
         calls=CallService(runs, writers, writer),
         series=SeriesService(series),

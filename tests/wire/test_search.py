@@ -10,6 +10,7 @@ from stepwell_api.v1 import search_pb2
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_server.app import RunningServer
+from stepwell_server.services import keys as keys_module
 from stepwell_server.services import search as search_module
 from tests.harness.calls import invalid
 
@@ -19,9 +20,13 @@ def search(channel: grpc.aio.Channel) -> SearchServiceStub:
     return SearchServiceStub(channel)
 
 
-async def new_run(channel: grpc.aio.Channel, name: str, experiment_id: int = 0, **tags: str) -> str:
+async def new_run(
+    channel: grpc.aio.Channel, name: str, experiment_id: int = 0, *, start_time_ms: int = 0, **tags: str
+) -> str:
     given = [pb.Tag(key=key, value=value) for key, value in tags.items()]
-    spec = pb.RunSpec(run_id=uuid4().hex, experiment_id=experiment_id, name=name, tags=given)
+    spec = pb.RunSpec(
+        run_id=uuid4().hex, experiment_id=experiment_id, name=name, tags=given, start_time_ms=start_time_ms
+    )
     return (await RunServiceStub(channel).CreateRun(pb.CreateRunRequest(spec=spec))).run.info.run_id
 
 
@@ -165,3 +170,51 @@ async def test_the_parser_is_in_front_of_the_database(
     assert len((await search.SearchRuns(request)).runs) == 0
     async with server.pool.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM run WHERE run_id = $1", UUID(int=0)) == 0
+
+
+async def test_hits_are_counted(channel: grpc.aio.Channel, search: SearchServiceStub) -> None:
+    async def count(filter_: str = "", **fields: object) -> int:
+        request = search_pb2.CountRunsRequest(experiment_ids=[0], filter=filter_, **fields)
+        return (await search.CountRuns(request)).runs
+
+    for number in range(4):
+        await new_run(channel, f"run {number}", half=str(number % 2))
+    assert await count() == 4
+    assert await count("tags.half = '1'") == 2
+    assert await count("params.none IS NULL AND run_name != 'run 0'") == 3
+    await change(search, "run_name = 'run 1'", delete=search_pb2.DeleteRuns())
+    assert (await count(), await count(view_type=pb.VIEW_TYPE_ALL)) == (3, 4)
+    assert await count(view_type=pb.VIEW_TYPE_DELETED_ONLY) == 1
+    assert (await search.CountRuns(search_pb2.CountRunsRequest())).runs == 0
+    assert (await search.CountRuns(search_pb2.CountRunsRequest(all_experiments=True))).runs == 3
+    async with invalid("unexpected"):
+        await count("= 3")
+    async with invalid("no regular expression"):
+        await count("run_name REGEXP '*'")
+
+
+async def test_keys_of_the_latest_runs(
+    channel: grpc.aio.Channel, search: SearchServiceStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        tags = {f"only {number}": "x", "shared": "y"}
+        await new_run(channel, f"run {number}", start_time_ms=number + 1, **tags)
+
+    async def tags(**fields: object) -> tuple[dict[str, int], bool]:
+        answer = await search.ListKeys(search_pb2.ListKeysRequest(experiment_ids=[0], **fields))
+        return {it.key: it.runs for it in answer.tags if not it.key.startswith("mlflow.")}, answer.complete
+
+    assert await tags() == ({"shared": 3, "only 0": 1, "only 1": 1, "only 2": 1}, True)
+    assert await tags(pattern="^ONLY [01]$") == ({"only 0": 1, "only 1": 1}, True)
+    assert await tags(pattern="only", limit=2) == ({"only 0": 1, "only 1": 1}, False)
+    monkeypatch.setattr(keys_module, "KEY_RUNS_MAX", 1)
+    assert await tags(pattern="only") == ({"only 2": 1}, False)
+    for pattern, reason in (
+        ("(a)\\1", "back-references"),
+        ("(", "no regular expression"),
+        ("x" * 201, "200"),
+    ):
+        async with invalid(reason):
+            await tags(pattern=pattern)
+    async with invalid("limit"):
+        await tags(limit=10_001)

@@ -301,3 +301,151 @@ class ChangeRunsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["runs", b"runs"]) -> None: ...
 
 Global___ChangeRunsResponse: typing_extensions.TypeAlias = ChangeRunsResponse
+
+@typing.final
+class CountRunsRequest(google.protobuf.message.Message):
+    """Asks how many runs a search finds."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """In all experiments."""
+    filter: builtins.str
+    """Which runs; empty for all of them."""
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which lifecycle stages."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """In which experiments."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        filter: builtins.str = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "experiment_ids", b"experiment_ids", "filter", b"filter", "view_type", b"view_type"]) -> None: ...
+
+Global___CountRunsRequest: typing_extensions.TypeAlias = CountRunsRequest
+
+@typing.final
+class CountRunsResponse(google.protobuf.message.Message):
+    """How many runs there are."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["runs", b"runs"]) -> None: ...
+
+Global___CountRunsResponse: typing_extensions.TypeAlias = CountRunsResponse
+
+@typing.final
+class ListKeysRequest(google.protobuf.message.Message):
+    """Asks for the keys of the runs that started last."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    PATTERN_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """In all experiments."""
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which lifecycle stages."""
+    pattern: builtins.str
+    """A regular expression without back-references, which ignores case, at most 200 characters; empty for all keys."""
+    limit: builtins.int
+    """Of each kind at most this many, 1 to 10,000; 0 means 1,000. Those that most runs have come first."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """In which experiments."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+        pattern: builtins.str = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "experiment_ids", b"experiment_ids", "limit", b"limit", "pattern", b"pattern", "view_type", b"view_type"]) -> None: ...
+
+Global___ListKeysRequest: typing_extensions.TypeAlias = ListKeysRequest
+
+@typing.final
+class KeyRuns(google.protobuf.message.Message):
+    """A key, and how many of the runs have it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """Name of a param, a metric or a tag."""
+    runs: builtins.int
+    """How many of the runs that were looked at have it."""
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "runs", b"runs"]) -> None: ...
+
+Global___KeyRuns: typing_extensions.TypeAlias = KeyRuns
+
+@typing.final
+class ListKeysResponse(google.protobuf.message.Message):
+    """The keys."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARAMS_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    TAGS_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many runs were looked at: the latest ones, at most 500."""
+    complete: builtins.bool
+    """These are all keys that there are: no run and no key was left out."""
+    @property
+    def params(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___KeyRuns]:
+        """Of params."""
+
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___KeyRuns]:
+        """Of metrics."""
+
+    @property
+    def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___KeyRuns]:
+        """Of tags."""
+
+    def __init__(
+        self,
+        *,
+        params: collections.abc.Iterable[Global___KeyRuns] | None = ...,
+        metrics: collections.abc.Iterable[Global___KeyRuns] | None = ...,
+        tags: collections.abc.Iterable[Global___KeyRuns] | None = ...,
+        runs: builtins.int = ...,
+        complete: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["complete", b"complete", "metrics", b"metrics", "params", b"params", "runs", b"runs", "tags", b"tags"]) -> None: ...
+
+Global___ListKeysResponse: typing_extensions.TypeAlias = ListKeysResponse

@@ -50,6 +50,16 @@ class SearchServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_search__pb2.ChangeRunsRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ChangeRunsResponse.FromString,
                 _registered_method=True)
+        self.CountRuns = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/CountRuns',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.CountRunsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.CountRunsResponse.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/ListKeys',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer(object):
@@ -77,6 +87,20 @@ class SearchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountRuns(self, request, context):
+        """Tells how many runs a search finds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +118,16 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.ChangeRuns,
                     request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ChangeRunsRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_search__pb2.ChangeRunsResponse.SerializeToString,
+            ),
+            'CountRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountRuns,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.CountRunsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.CountRunsResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +212,60 @@ class SearchService(object):
             '/stepwell_api.v1.SearchService/ChangeRuns',
             stepwell__api_dot_v1_dot_search__pb2.ChangeRunsRequest.SerializeToString,
             stepwell__api_dot_v1_dot_search__pb2.ChangeRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/CountRuns',
+            stepwell__api_dot_v1_dot_search__pb2.CountRunsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.CountRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/ListKeys',
+            stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

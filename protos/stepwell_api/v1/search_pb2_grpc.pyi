@@ -77,7 +77,39 @@ _SearchServiceChangeRunsType = typing_extensions.TypeVar(
     ],
 )
 
-class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType]):
+_SearchServiceCountRunsType = typing_extensions.TypeVar(
+    '_SearchServiceCountRunsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.CountRunsRequest,
+        stepwell_api.v1.search_pb2.CountRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.CountRunsRequest,
+        stepwell_api.v1.search_pb2.CountRunsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.CountRunsRequest,
+        stepwell_api.v1.search_pb2.CountRunsResponse,
+    ],
+)
+
+_SearchServiceListKeysType = typing_extensions.TypeVar(
+    '_SearchServiceListKeysType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKeysRequest,
+        stepwell_api.v1.search_pb2.ListKeysResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKeysRequest,
+        stepwell_api.v1.search_pb2.ListKeysResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKeysRequest,
+        stepwell_api.v1.search_pb2.ListKeysResponse,
+    ],
+)
+
+class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType, _SearchServiceCountRunsType, _SearchServiceListKeysType]):
     """Searches."""
 
     @typing.overload
@@ -93,6 +125,14 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.search_pb2.ChangeRunsRequest,
             stepwell_api.v1.search_pb2.ChangeRunsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.CountRunsRequest,
+            stepwell_api.v1.search_pb2.CountRunsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListKeysRequest,
+            stepwell_api.v1.search_pb2.ListKeysResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -110,6 +150,14 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
             stepwell_api.v1.search_pb2.ChangeRunsRequest,
             stepwell_api.v1.search_pb2.ChangeRunsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.CountRunsRequest,
+            stepwell_api.v1.search_pb2.CountRunsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListKeysRequest,
+            stepwell_api.v1.search_pb2.ListKeysResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     SearchRuns: _SearchServiceSearchRunsType
@@ -120,6 +168,12 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
 
     ChangeRuns: _SearchServiceChangeRunsType
     """Deletes, restores or tags all runs that a filter finds, in one transaction."""
+
+    CountRuns: _SearchServiceCountRunsType
+    """Tells how many runs a search finds."""
+
+    ListKeys: _SearchServiceListKeysType
+    """Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name."""
 
 SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -133,6 +187,14 @@ SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.search_pb2.ChangeRunsRequest,
         stepwell_api.v1.search_pb2.ChangeRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.CountRunsRequest,
+        stepwell_api.v1.search_pb2.CountRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKeysRequest,
+        stepwell_api.v1.search_pb2.ListKeysResponse,
     ],
 ]
 
@@ -162,5 +224,21 @@ class SearchServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.search_pb2.ChangeRunsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ChangeRunsResponse]]:
         """Deletes, restores or tags all runs that a filter finds, in one transaction."""
+
+    @abc.abstractmethod
+    def CountRuns(
+        self,
+        request: stepwell_api.v1.search_pb2.CountRunsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.CountRunsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.CountRunsResponse]]:
+        """Tells how many runs a search finds."""
+
+    @abc.abstractmethod
+    def ListKeys(
+        self,
+        request: stepwell_api.v1.search_pb2.ListKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.ListKeysResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListKeysResponse]]:
+        """Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name."""
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

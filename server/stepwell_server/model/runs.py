@@ -26,6 +26,11 @@ DATASET_EXPERIMENTS_MAX = 20
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 EXPERIMENTS_PAGE_SIZE_MAX = 50_000
 
+KEY_RUNS_MAX = 500  # runs whose keys are looked at: those of 2,000 metrics each take a tenth of a second
+KEYS_DEFAULT = 1_000
+KEYS_MAX = 10_000
+KEY_PATTERN_CHARS_MAX = 200
+
 DEFAULT_EXPERIMENT_ID = 0
 DEFAULT_EXPERIMENT_NAME = "Default"
 
@@ -158,3 +163,18 @@ class Run:
     tags: Mapping[str, str]
     metrics: Sequence[LatestMetric]
     inputs: Sequence[DatasetInput] = ()
+
+
+# Keys with the number of runs that have each.
+KeyCounts = Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys of the latest `runs` runs, the most frequent first; `complete`: no run and no key was left out."""
+
+    params: KeyCounts
+    metrics: KeyCounts
+    tags: KeyCounts
+    runs: int
+    complete: bool

@@ -89,6 +89,11 @@ class SearchService:
         count = _rows_that_fit(found, size, experiment_bytes)
         return [experiment for experiment, _ in found[:count]], _next_page_token(found, count, digest)
 
+    async def count(self, experiment_ids: Sequence[int] | None, filter_: str, view: ViewType) -> int:
+        """Return how many runs a search finds."""
+        with _pointing_at_patterns(filter_):
+            return await self._store.count_runs(experiment_ids, view, parse_filter(filter_, RUNS))
+
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Delete the active runs that a filter finds; returns how many."""
         with _pointing_at_patterns(filter_):

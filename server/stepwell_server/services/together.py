@@ -7,6 +7,7 @@ from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.keys import KeyService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
@@ -22,6 +23,7 @@ class Services:
     experiments: ExperimentService
     runs: RunService
     search: SearchService
+    keys: KeyService
     ingest: IngestService
     calls: CallService
     series: SeriesService

@@ -18,7 +18,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     experiments = ExperimentServicer(services.experiments)
     runs = RunServicer(services.runs)
     ingest = IngestServicer(services.ingest, services.draining)
-    search = SearchServicer(services.search)
+    search = SearchServicer(services.search, services.keys)
     series = SeriesServicer(services.series, services.watching)
     artifacts = ArtifactServicer(services.artifacts, services.uploads)
     return [

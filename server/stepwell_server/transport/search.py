@@ -7,15 +7,19 @@ from stepwell_api.v1 import search_pb2 as pb
 from stepwell_api.v1 import search_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search.queries import Projection
+from stepwell_server.services.keys import KeyService
 from stepwell_server.services.search import RunsWanted, SearchService
 from stepwell_server.transport.mapping import experiment_to_proto, parse_tags, parse_view_type, run_to_proto
+
+_OfExperiments = pb.SearchRunsRequest | pb.ChangeRunsRequest | pb.CountRunsRequest | pb.ListKeysRequest
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """Answers the calls of `SearchService` in search.proto."""
 
-    def __init__(self, service: SearchService) -> None:
+    def __init__(self, service: SearchService, keys: KeyService) -> None:
         self._service = service
+        self._keys = keys
 
     async def SearchRuns(self, request: pb.SearchRunsRequest, context: Any) -> pb.SearchRunsResponse:  # noqa: N802
         """Return a page of runs."""
@@ -61,8 +65,33 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
                 raise InvalidArgumentError("set delete, restore or tag to say what happens to the runs")
         return pb.ChangeRunsResponse(runs=runs)
 
+    async def CountRuns(self, request: pb.CountRunsRequest, context: Any) -> pb.CountRunsResponse:  # noqa: N802
+        """Tell how many runs a search finds."""
+        runs = await self._service.count(
+            _experiment_ids(request), request.filter, parse_view_type(request.view_type)
+        )
+        return pb.CountRunsResponse(runs=runs)
 
-def _experiment_ids(request: pb.SearchRunsRequest | pb.ChangeRunsRequest) -> Sequence[int] | None:
+    async def ListKeys(self, request: pb.ListKeysRequest, context: Any) -> pb.ListKeysResponse:  # noqa: N802
+        """Tell which keys the latest runs have."""
+        keys = await self._keys.keys(
+            _experiment_ids(request), parse_view_type(request.view_type), request.pattern, request.limit
+        )
+        return pb.ListKeysResponse(
+            params=map(_key_runs, keys.params),
+            metrics=map(_key_runs, keys.metrics),
+            tags=map(_key_runs, keys.tags),
+            runs=keys.runs,
+            complete=keys.complete,
+        )
+
+
+def _key_runs(counted: tuple[str, int]) -> pb.KeyRuns:
+    key, runs = counted
+    return pb.KeyRuns(key=key, runs=runs)
+
+
+def _experiment_ids(request: _OfExperiments) -> Sequence[int] | None:
     return None if request.all_experiments else list(request.experiment_ids)
 
 

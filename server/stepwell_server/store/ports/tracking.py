@@ -11,6 +11,7 @@ from stepwell_server.model.runs import (
     DatasetInput,
     DatasetSummary,
     Experiment,
+    Keys,
     Run,
     RunInfo,
     RunSpec,
@@ -235,6 +236,12 @@ class SearchStore(Protocol):
         """Return a page of experiments in order, each with its position. Raises as `search_runs`."""
         ...
 
+    async def count_runs(
+        self, experiment_ids: Sequence[int] | None, view: ViewType, filter_: Expression | None
+    ) -> int:
+        """Return how many runs a search finds. Raises as `search_runs`."""
+        ...
+
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
         """Delete the active runs that a filter finds, of some or (None) all experiments, at once; returns how many."""
         ...
@@ -247,4 +254,20 @@ class SearchStore(Protocol):
         self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
     ) -> int:
         """Set tags of the active runs that a filter finds, at once; returns how many."""
+        ...
+
+
+class KeyStore(Protocol):
+    """The params, metrics and tags that runs have."""
+
+    async def keys(
+        self, experiment_ids: Sequence[int] | None, view: ViewType, pattern: str, limit: int, runs_max: int
+    ) -> Keys:
+        """Return at most `limit` keys of each kind of the `runs_max` runs that started last.
+
+        `pattern` is a regular expression that ignores case, or empty.
+
+        Raises:
+            InvalidArgumentError: PostgreSQL does not take the pattern.
+        """
         ...

@@ -16,7 +16,7 @@ ARTIFACT_ROOT = "stepwell-artifacts:/"
 
 _QUERIES = sql.load("experiments")
 
-_STAGES = {
+STAGES = {
     ViewType.ACTIVE_ONLY: [LifecycleStage.ACTIVE.value],
     ViewType.DELETED_ONLY: [LifecycleStage.DELETED.value],
     ViewType.ALL: [stage.value for stage in LifecycleStage],
@@ -66,7 +66,7 @@ class PostgresExperimentStore:
         """See `ports.ExperimentStore`."""
         after = before or (None, None)
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_QUERIES["list"], _STAGES[view_type], *after, page_size)
+            rows = await connection.fetch(_QUERIES["list"], STAGES[view_type], *after, page_size)
         return [experiment_of(row) for row in rows]
 
     async def update_experiment(

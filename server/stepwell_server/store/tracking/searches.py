@@ -7,17 +7,18 @@ from typing import Any
 import asyncpg
 
 from stepwell_server.errors import BadPatternError
-from stepwell_server.model.runs import Experiment, Run
+from stepwell_server.model.runs import Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression, regular_expressions
 from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 from stepwell_server.store.ingest.metrics import MetricNames
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.search.change_query import ChangeQuery
+from stepwell_server.store.search.count_query import CountQuery
 from stepwell_server.store.search.experiment_query import ExperimentQuery
 from stepwell_server.store.search.ordering import Ordering, key_position
 from stepwell_server.store.search.run_query import RunQuery
 from stepwell_server.store.sql import load
-from stepwell_server.store.tracking.experiments import experiment_of
+from stepwell_server.store.tracking.experiments import STAGES, experiment_of
 from stepwell_server.store.tracking.runs import run_of
 
 _SQL = load("searches")
@@ -57,6 +58,15 @@ class PostgresSearchStore:
             )
             for row in rows
         ]
+
+    async def count_runs(
+        self, experiment_ids: Sequence[int] | None, view: ViewType, filter_: Expression | None
+    ) -> int:
+        """See `ports.SearchStore`."""
+        query = CountQuery(experiment_ids, STAGES[view], filter_)
+        async with self._searching(filter_) as connection:
+            runs: int = await connection.fetchval(query.text, *query.parameters.values)
+        return runs
 
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
         """See `ports.SearchStore`."""

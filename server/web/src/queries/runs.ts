@@ -11,13 +11,16 @@ export interface RunSearch {
   filter: string;
   deleted: boolean;
   orderBy: string[];
+  params: string[];
+  metrics: string[];
+  tags: string[];
 }
 
-/** Pages of runs with their params, tags and latest metrics. */
+/** Pages of runs with the chosen params, metrics and tags alone, however many there are. */
 export function runsQuery(search: RunSearch) {
-  const { experimentIds, filter, deleted, orderBy } = search;
+  const { experimentIds, filter, deleted, orderBy, params, metrics, tags } = search;
   return infiniteQueryOptions({
-    queryKey: ["runs", experimentIds.map(String), filter, deleted, orderBy],
+    queryKey: ["runs", experimentIds.map(String), filter, deleted, orderBy, params, metrics, tags],
     queryFn: ({ pageParam, signal }) =>
       searchService.searchRuns(
         {
@@ -27,6 +30,9 @@ export function runsQuery(search: RunSearch) {
           orderBy,
           pageSize: PAGE_SIZE,
           pageToken: pageParam,
+          params: { key: params },
+          metrics: { key: metrics },
+          tags: { key: tags },
         },
         { signal },
       ),

@@ -4,15 +4,10 @@ import { useMemo, useState } from "react";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { attributeColumns, keyId, label, type Column } from "../../table/columns";
+import type { Keys } from "../../queries/keys";
 import styles from "./ColumnPicker.module.css";
 
 const SHOWN_MAX = 200;
-
-export interface Keys {
-  params: string[];
-  metrics: string[];
-  tags: string[];
-}
 
 interface Props {
   keys: Keys;

@@ -4,7 +4,8 @@ import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
 import { wholeNumber } from "../../format/numbers";
 import type { Column } from "../../table/columns";
 import type { RunsView } from "../../url/runsView";
-import { ColumnPicker, type Keys } from "./ColumnPicker";
+import type { Keys } from "../../queries/keys";
+import { ColumnPicker } from "./ColumnPicker";
 import { FilterBar } from "./FilterBar";
 import styles from "./RunsPage.module.css";
 
@@ -15,8 +16,8 @@ interface Props {
   error: unknown;
   keys: Keys;
   columns: Column[];
-  loaded: number;
-  more: boolean;
+  /** How many runs the filter finds; unknown until the server has counted them. */
+  count: bigint | undefined;
 }
 
 const VIEWS = [
@@ -25,17 +26,18 @@ const VIEWS = [
   ["charts", "Charts"],
 ] as const;
 
-export function Header({ experiment, view, change, error, keys, columns, loaded, more }: Props) {
+export function Header({ experiment, view, change, error, keys, columns, count }: Props) {
   return (
     <header className={styles.header}>
       <div className={styles.title}>
         <Link to="/">Experiments</Link>
         <span aria-hidden="true">/</span>
         <h1>{experiment?.name ?? " "}</h1>
-        <small>
-          {wholeNumber(loaded)}
-          {more ? "+" : ""} {loaded === 1 ? "run" : "runs"}
-        </small>
+        {count !== undefined && (
+          <small>
+            {wholeNumber(count)} {count === 1n ? "run" : "runs"}
+          </small>
+        )}
       </div>
       <div className={styles.tools}>
         <FilterBar filter={view.q ?? ""} onFilter={(q) => change({ q: q || undefined })} error={error} />

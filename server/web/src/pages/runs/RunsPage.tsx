@@ -4,6 +4,7 @@ import { useCallback, useMemo, useState } from "react";
 
 import { Failure, Empty, Loading } from "../../parts/Notice";
 import { experimentQuery } from "../../queries/experiments";
+import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { runsQuery } from "../../queries/runs";
 import { column, keyId, type Column } from "../../table/columns";
 import { RunsTable, type Order } from "../../table/RunsTable";
@@ -14,7 +15,7 @@ import { ChartsPane } from "./ChartsPane";
 import { Header } from "./Header";
 import { Selection } from "./Selection";
 import styles from "./RunsPage.module.css";
-import { keysOf, useRunColors } from "./runs";
+import { useRunColors } from "./runs";
 
 const route = getRouteApi("/experiments/$experimentId");
 const NEWEST: Order = { id: "start_time", descending: true };
@@ -37,17 +38,25 @@ function Runs({ experimentId }: { experimentId: bigint }) {
   );
   const experiment = useQuery(experimentQuery(experimentId));
   const order: Order = view.order ? { id: view.order, descending: view.descending ?? false } : NEWEST;
-  const found = useInfiniteQuery(
-    runsQuery({
-      experimentIds: [experimentId],
-      filter: view.q ?? "",
-      deleted: view.deleted ?? false,
-      orderBy: [`${order.id} ${order.descending ? "DESC" : "ASC"}`],
-    }),
-  );
-  const runs = useMemo(() => found.data?.pages.flatMap((page) => page.runs) ?? [], [found.data]);
-  const keys = useMemo(() => keysOf(runs), [runs]);
+  const filter = view.q ?? "";
+  const deleted = view.deleted ?? false;
+  const known = useQuery(keysQuery(experimentId, deleted));
+  const keys = known.data ?? NO_KEYS;
   const columns = useMemo(() => chosen(view.columns) ?? usual(keys), [view.columns, keys]);
+  const count = useQuery(countQuery(experimentId, filter, deleted));
+  const found = useInfiniteQuery({
+    ...runsQuery({
+      experimentIds: [experimentId],
+      filter,
+      deleted,
+      orderBy: [`${order.id} ${order.descending ? "DESC" : "ASC"}`],
+      params: keysOf(columns, "params"),
+      metrics: keysOf(columns, "metrics"),
+      tags: keysOf(columns, "tags"),
+    }),
+    enabled: !known.isPending,
+  });
+  const runs = useMemo(() => found.data?.pages.flatMap((page) => page.runs) ?? [], [found.data]);
   const colors = useRunColors(runs);
   const hidden = useMemo(() => new Set(view.hidden), [view.hidden]);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -79,8 +88,7 @@ function Runs({ experimentId }: { experimentId: bigint }) {
         error={found.isError ? found.error : null}
         keys={keys}
         columns={columns}
-        loaded={runs.length}
-        more={found.hasNextPage}
+        count={count.data}
       />
       {selected.size > 0 && (
         <Selection runIds={[...selected]} deleted={view.deleted ?? false} onDone={() => setSelected(new Set())} />
@@ -129,6 +137,10 @@ with stepwell.start_run():
     for step in range(100):
         stepwell.log_metric("loss", 1 / (1 + step), step=step)`;
   return <pre className={styles.script}>{script}</pre>;
+}
+
+function keysOf(columns: Column[], kind: Column["kind"]): string[] {
+  return columns.filter((it) => it.kind === kind).map((it) => it.key);
 }
 
 function chosen(ids: string[] | undefined): Column[] | null {

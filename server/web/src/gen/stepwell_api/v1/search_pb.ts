@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/search.proto.
  */
 export const file_stepwell_api_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAkirwIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMiUQoSU2VhcmNoUnVuc1Jlc3BvbnNlEiIKBHJ1bnMYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKRAQoYU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSEAoIb3JkZXJfYnkYAyADKAkSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiZgoZU2VhcmNoRXhwZXJpbWVudHNSZXNwb25zZRIwCgtleHBlcmltZW50cxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLnAQoRQ2hhbmdlUnVuc1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSFwoPYWxsX2V4cGVyaW1lbnRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRItCgZkZWxldGUYBCABKAsyGy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuc0gAEi8KB3Jlc3RvcmUYBSABKAsyHC5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZVJ1bnNIABInCgN0YWcYBiABKAsyGC5zdGVwd2VsbF9hcGkudjEuVGFnUnVuc0gAQggKBmNoYW5nZSIMCgpEZWxldGVSdW5zIg0KC1Jlc3RvcmVSdW5zIi0KB1RhZ1J1bnMSIgoEdGFncxgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWciIgoSQ2hhbmdlUnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMyqQIKDVNlYXJjaFNlcnZpY2USVQoKU2VhcmNoUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVzcG9uc2USagoRU2VhcmNoRXhwZXJpbWVudHMSKS5zdGVwd2VsbF9hcGkudjEuU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USVQoKQ2hhbmdlUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVzcG9uc2ViBnByb3RvMw", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAkirwIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMiUQoSU2VhcmNoUnVuc1Jlc3BvbnNlEiIKBHJ1bnMYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKRAQoYU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSEAoIb3JkZXJfYnkYAyADKAkSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiZgoZU2VhcmNoRXhwZXJpbWVudHNSZXNwb25zZRIwCgtleHBlcmltZW50cxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLnAQoRQ2hhbmdlUnVuc1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSFwoPYWxsX2V4cGVyaW1lbnRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRItCgZkZWxldGUYBCABKAsyGy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuc0gAEi8KB3Jlc3RvcmUYBSABKAsyHC5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZVJ1bnNIABInCgN0YWcYBiABKAsyGC5zdGVwd2VsbF9hcGkudjEuVGFnUnVuc0gAQggKBmNoYW5nZSIMCgpEZWxldGVSdW5zIg0KC1Jlc3RvcmVSdW5zIi0KB1RhZ1J1bnMSIgoEdGFncxgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWciIgoSQ2hhbmdlUnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMigQEKEENvdW50UnVuc1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSFwoPYWxsX2V4cGVyaW1lbnRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRIsCgl2aWV3X3R5cGUYBCABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUiIQoRQ291bnRSdW5zUmVzcG9uc2USDAoEcnVucxgBIAEoAyKQAQoPTGlzdEtleXNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIsCgl2aWV3X3R5cGUYAyABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSDwoHcGF0dGVybhgEIAEoCRINCgVsaW1pdBgFIAEoBSIkCgdLZXlSdW5zEgsKA2tleRgBIAEoCRIMCgRydW5zGAIgASgDIq8BChBMaXN0S2V5c1Jlc3BvbnNlEigKBnBhcmFtcxgBIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5LZXlSdW5zEikKB21ldHJpY3MYAiADKAsyGC5zdGVwd2VsbF9hcGkudjEuS2V5UnVucxImCgR0YWdzGAMgAygLMhguc3RlcHdlbGxfYXBpLnYxLktleVJ1bnMSDAoEcnVucxgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCDLOAwoNU2VhcmNoU2VydmljZRJVCgpTZWFyY2hSdW5zEiIuc3RlcHdlbGxfYXBpLnYxLlNlYXJjaFJ1bnNSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLlNlYXJjaFJ1bnNSZXNwb25zZRJqChFTZWFyY2hFeHBlcmltZW50cxIpLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hFeHBlcmltZW50c1JlcXVlc3QaKi5zdGVwd2VsbF9hcGkudjEuU2VhcmNoRXhwZXJpbWVudHNSZXNwb25zZRJVCgpDaGFuZ2VSdW5zEiIuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZVJ1bnNSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZVJ1bnNSZXNwb25zZRJSCglDb3VudFJ1bnMSIS5zdGVwd2VsbF9hcGkudjEuQ291bnRSdW5zUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5Db3VudFJ1bnNSZXNwb25zZRJPCghMaXN0S2V5cxIgLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2V5c1JlcXVlc3QaIS5zdGVwd2VsbF9hcGkudjEuTGlzdEtleXNSZXNwb25zZWIGcHJvdG8z", [file_stepwell_api_v1_runs]);
 
 /**
  * Some or all keys.
@@ -368,6 +368,195 @@ export const ChangeRunsResponseSchema: GenMessage<ChangeRunsResponse> = /*@__PUR
   messageDesc(file_stepwell_api_v1_search, 9);
 
 /**
+ * Asks how many runs a search finds.
+ *
+ * @generated from message stepwell_api.v1.CountRunsRequest
+ */
+export type CountRunsRequest = Message<"stepwell_api.v1.CountRunsRequest"> & {
+  /**
+   * In which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * In all experiments.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * Which runs; empty for all of them.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Which lifecycle stages.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 4;
+   */
+  viewType: ViewType;
+};
+
+/**
+ * Describes the message stepwell_api.v1.CountRunsRequest.
+ * Use `create(CountRunsRequestSchema)` to create a new message.
+ */
+export const CountRunsRequestSchema: GenMessage<CountRunsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 10);
+
+/**
+ * How many runs there are.
+ *
+ * @generated from message stepwell_api.v1.CountRunsResponse
+ */
+export type CountRunsResponse = Message<"stepwell_api.v1.CountRunsResponse"> & {
+  /**
+   * How many.
+   *
+   * @generated from field: int64 runs = 1;
+   */
+  runs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.CountRunsResponse.
+ * Use `create(CountRunsResponseSchema)` to create a new message.
+ */
+export const CountRunsResponseSchema: GenMessage<CountRunsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 11);
+
+/**
+ * Asks for the keys of the runs that started last.
+ *
+ * @generated from message stepwell_api.v1.ListKeysRequest
+ */
+export type ListKeysRequest = Message<"stepwell_api.v1.ListKeysRequest"> & {
+  /**
+   * In which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * In all experiments.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * Which lifecycle stages.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 3;
+   */
+  viewType: ViewType;
+
+  /**
+   * A regular expression without back-references, which ignores case, at most 200 characters; empty for all keys.
+   *
+   * @generated from field: string pattern = 4;
+   */
+  pattern: string;
+
+  /**
+   * Of each kind at most this many, 1 to 10,000; 0 means 1,000. Those that most runs have come first.
+   *
+   * @generated from field: int32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 12);
+
+/**
+ * A key, and how many of the runs have it.
+ *
+ * @generated from message stepwell_api.v1.KeyRuns
+ */
+export type KeyRuns = Message<"stepwell_api.v1.KeyRuns"> & {
+  /**
+   * Name of a param, a metric or a tag.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * How many of the runs that were looked at have it.
+   *
+   * @generated from field: int64 runs = 2;
+   */
+  runs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.KeyRuns.
+ * Use `create(KeyRunsSchema)` to create a new message.
+ */
+export const KeyRunsSchema: GenMessage<KeyRuns> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 13);
+
+/**
+ * The keys.
+ *
+ * @generated from message stepwell_api.v1.ListKeysResponse
+ */
+export type ListKeysResponse = Message<"stepwell_api.v1.ListKeysResponse"> & {
+  /**
+   * Of params.
+   *
+   * @generated from field: repeated stepwell_api.v1.KeyRuns params = 1;
+   */
+  params: KeyRuns[];
+
+  /**
+   * Of metrics.
+   *
+   * @generated from field: repeated stepwell_api.v1.KeyRuns metrics = 2;
+   */
+  metrics: KeyRuns[];
+
+  /**
+   * Of tags.
+   *
+   * @generated from field: repeated stepwell_api.v1.KeyRuns tags = 3;
+   */
+  tags: KeyRuns[];
+
+  /**
+   * How many runs were looked at: the latest ones, at most 500.
+   *
+   * @generated from field: int64 runs = 4;
+   */
+  runs: bigint;
+
+  /**
+   * These are all keys that there are: no run and no key was left out.
+   *
+   * @generated from field: bool complete = 5;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 14);
+
+/**
  * Searches.
  *
  * @generated from service stepwell_api.v1.SearchService
@@ -402,6 +591,26 @@ export const SearchService: GenService<{
     methodKind: "unary";
     input: typeof ChangeRunsRequestSchema;
     output: typeof ChangeRunsResponseSchema;
+  },
+  /**
+   * Tells how many runs a search finds.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.CountRuns
+   */
+  countRuns: {
+    methodKind: "unary";
+    input: typeof CountRunsRequestSchema;
+    output: typeof CountRunsResponseSchema;
+  },
+  /**
+   * Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.ListKeys
+   */
+  listKeys: {
+    methodKind: "unary";
+    input: typeof ListKeysRequestSchema;
+    output: typeof ListKeysResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_search, 0);
