@@ -36,10 +36,12 @@ from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.together import Services
 from stepwell_server.services.uploads import UploadService
+from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
+from stepwell_server.store.content.verification import PostgresVerificationStore
 from stepwell_server.store.ingest.commit_news import CommitNews
 from stepwell_server.store.ingest.forgetting import Forgetter
 from stepwell_server.store.ingest.leases import PostgresLeaseStore
@@ -221,7 +223,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(pool)
     locations = artifact_locations(config)
-    artifacts, uploads, multipart = await _build_artifacts(config, locations, pool, stack)
+    artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
@@ -234,6 +236,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
         artifacts=artifacts,
         uploads=uploads,
         multipart=multipart,
+        verification=verification,
         draining=draining,
     )
 
@@ -245,7 +248,7 @@ def artifact_locations(config: Config) -> Locations:
 
 async def _build_artifacts(
     config: Config, locations: Locations, pool: Pool, stack: AsyncExitStack
-) -> tuple[ArtifactService, UploadService, MultipartService]:
+) -> tuple[ArtifactService, UploadService, MultipartService, VerificationService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
@@ -256,4 +259,5 @@ async def _build_artifacts(
         ArtifactService(store, contents, sweeper),
         UploadService(store, contents),
         MultipartService(store, contents),
+        VerificationService(PostgresVerificationStore(pool), contents),
     )

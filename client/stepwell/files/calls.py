@@ -129,6 +129,14 @@ class ArtifactCalls:
         )
         self._connection.call(lambda server: _receive(server, request, take), None)
 
+    def verify(self, run_id: str, *, repair: bool) -> Iterator[artifacts_pb2.VerifyArtifactsResponse]:
+        """Let the server read stored content again; yields how far it is, and what is wrong."""
+        request = artifacts_pb2.VerifyArtifactsRequest(run_id=run_id, repair=repair)
+        # One large file may take so long.
+        return self._connection.stream(
+            lambda server: server.artifacts.VerifyArtifacts(request), lambda: COMPLETE_TIMEOUT_S
+        )
+
     def delete(self, run_id: str, path: str) -> tuple[int, bool]:
         """Do one step of a removal; returns how many files went, and whether there are more."""
         request = artifacts_pb2.DeleteArtifactsRequest(run_id=run_id, path=path)

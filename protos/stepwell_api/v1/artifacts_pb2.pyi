@@ -829,3 +829,123 @@ class DeleteArtifactsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["deleted_count", b"deleted_count", "more", b"more"]) -> None: ...
 
 Global___DeleteArtifactsResponse: typing_extensions.TypeAlias = DeleteArtifactsResponse
+
+@typing.final
+class VerifyArtifactsRequest(google.protobuf.message.Message):
+    """Asks to read stored content again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    REPAIR_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """Only what this run shows; empty for all content that there is."""
+    repair: builtins.bool
+    """Note what was found: the next bytes that somebody logs take the place of what is missing or damaged. Nothing is removed."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        repair: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["repair", b"repair", "run_id", b"run_id"]) -> None: ...
+
+Global___VerifyArtifactsRequest: typing_extensions.TypeAlias = VerifyArtifactsRequest
+
+@typing.final
+class VerifyArtifactsResponse(google.protobuf.message.Message):
+    """How far a verification is. Content that several artifacts show is counted once."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: builtins.int
+    CHECKED_COUNT_FIELD_NUMBER: builtins.int
+    CHECKED_BYTES_FIELD_NUMBER: builtins.int
+    BROKEN_FIELD_NUMBER: builtins.int
+    total_count: builtins.int
+    """How many contents are to be read."""
+    total_bytes: builtins.int
+    """How many bytes they have."""
+    checked_count: builtins.int
+    """How many were read."""
+    checked_bytes: builtins.int
+    """How many bytes these ought to have."""
+    @property
+    def broken(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BrokenContent]:
+        """What was found since the last answer."""
+
+    def __init__(
+        self,
+        *,
+        total_count: builtins.int = ...,
+        total_bytes: builtins.int = ...,
+        checked_count: builtins.int = ...,
+        checked_bytes: builtins.int = ...,
+        broken: collections.abc.Iterable[Global___BrokenContent] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["broken", b"broken", "checked_bytes", b"checked_bytes", "checked_count", b"checked_count", "total_bytes", b"total_bytes", "total_count", b"total_count"]) -> None: ...
+
+Global___VerifyArtifactsResponse: typing_extensions.TypeAlias = VerifyArtifactsResponse
+
+@typing.final
+class BrokenContent(google.protobuf.message.Message):
+    """Content that is not what it ought to be."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROBLEM_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    SHA256_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    ARTIFACT_COUNT_FIELD_NUMBER: builtins.int
+    ARTIFACTS_FIELD_NUMBER: builtins.int
+    problem: builtins.str
+    """What is wrong."""
+    place: builtins.str
+    """Where it ought to be: folder or bucket, and name in it."""
+    sha256: builtins.bytes
+    """SHA-256 of what ought to be there."""
+    size_bytes: builtins.int
+    """Its size in bytes."""
+    artifact_count: builtins.int
+    """How many artifacts show it."""
+    @property
+    def artifacts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ArtifactName]:
+        """The first of them, at most 20."""
+
+    def __init__(
+        self,
+        *,
+        problem: builtins.str = ...,
+        place: builtins.str = ...,
+        sha256: builtins.bytes = ...,
+        size_bytes: builtins.int = ...,
+        artifact_count: builtins.int = ...,
+        artifacts: collections.abc.Iterable[Global___ArtifactName] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["artifact_count", b"artifact_count", "artifacts", b"artifacts", "place", b"place", "problem", b"problem", "sha256", b"sha256", "size_bytes", b"size_bytes"]) -> None: ...
+
+Global___BrokenContent: typing_extensions.TypeAlias = BrokenContent
+
+@typing.final
+class ArtifactName(google.protobuf.message.Message):
+    """An artifact by its name."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    PATH_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """UUID of the run as 32 hexadecimal digits."""
+    path: builtins.str
+    """Where in the run."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        path: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["path", b"path", "run_id", b"run_id"]) -> None: ...
+
+Global___ArtifactName: typing_extensions.TypeAlias = ArtifactName

@@ -95,6 +95,11 @@ class ArtifactServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsResponse.FromString,
                 _registered_method=True)
+        self.VerifyArtifacts = channel.unary_stream(
+                '/stepwell_api.v1.ArtifactService/VerifyArtifacts',
+                request_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsResponse.FromString,
+                _registered_method=True)
 
 
 class ArtifactServiceServicer(object):
@@ -187,6 +192,14 @@ class ArtifactServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VerifyArtifacts(self, request, context):
+        """Reads stored content again, and says now and then how far it is and what is missing or damaged; the last answer has the
+        sums. UNAVAILABLE while another verification is under way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArtifactServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -249,6 +262,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
                     servicer.DeleteArtifacts,
                     request_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsResponse.SerializeToString,
+            ),
+            'VerifyArtifacts': grpc.unary_stream_rpc_method_handler(
+                    servicer.VerifyArtifacts,
+                    request_deserializer=stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -576,6 +594,33 @@ class ArtifactService(object):
             '/stepwell_api.v1.ArtifactService/DeleteArtifacts',
             stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsRequest.SerializeToString,
             stepwell__api_dot_v1_dot_artifacts__pb2.DeleteArtifactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyArtifacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.ArtifactService/VerifyArtifacts',
+            stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_artifacts__pb2.VerifyArtifactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -227,7 +227,23 @@ _ArtifactServiceDeleteArtifactsType = typing_extensions.TypeVar(
     ],
 )
 
-class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _ArtifactServiceUploadType, _ArtifactServiceUploadSmallType, _ArtifactServiceGetUploadType, _ArtifactServiceSignPartsType, _ArtifactServiceCompleteUploadsType, _ArtifactServiceAddRowsType, _ArtifactServiceAbandonUploadsType, _ArtifactServiceListArtifactsType, _ArtifactServiceGetArtifactType, _ArtifactServiceDownloadType, _ArtifactServiceDeleteArtifactsType]):
+_ArtifactServiceVerifyArtifactsType = typing_extensions.TypeVar(
+    '_ArtifactServiceVerifyArtifactsType',
+    grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
+    ],
+)
+
+class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _ArtifactServiceUploadType, _ArtifactServiceUploadSmallType, _ArtifactServiceGetUploadType, _ArtifactServiceSignPartsType, _ArtifactServiceCompleteUploadsType, _ArtifactServiceAddRowsType, _ArtifactServiceAbandonUploadsType, _ArtifactServiceListArtifactsType, _ArtifactServiceGetArtifactType, _ArtifactServiceDownloadType, _ArtifactServiceDeleteArtifactsType, _ArtifactServiceVerifyArtifactsType]):
     """Uploads, listings, downloads and deletes."""
 
     @typing.overload
@@ -279,6 +295,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.artifacts_pb2.DeleteArtifactsRequest,
             stepwell_api.v1.artifacts_pb2.DeleteArtifactsResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+            stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -332,6 +352,10 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
             stepwell_api.v1.artifacts_pb2.DeleteArtifactsRequest,
             stepwell_api.v1.artifacts_pb2.DeleteArtifactsResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+            stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     BeginUploads: _ArtifactServiceBeginUploadsType
@@ -373,6 +397,11 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceBeginUploadsType, _Arti
 
     DeleteArtifacts: _ArtifactServiceDeleteArtifactsType
     """Removes an artifact, or a folder with all that is below it, in steps of bounded size: repeat while `more`."""
+
+    VerifyArtifacts: _ArtifactServiceVerifyArtifactsType
+    """Reads stored content again, and says now and then how far it is and what is missing or damaged; the last answer has the
+    sums. UNAVAILABLE while another verification is under way.
+    """
 
 ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -422,6 +451,10 @@ ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.artifacts_pb2.DeleteArtifactsRequest,
         stepwell_api.v1.artifacts_pb2.DeleteArtifactsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+        stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse,
     ],
 ]
 
@@ -527,5 +560,15 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.artifacts_pb2.DeleteArtifactsResponse, collections.abc.Awaitable[stepwell_api.v1.artifacts_pb2.DeleteArtifactsResponse]]:
         """Removes an artifact, or a folder with all that is below it, in steps of bounded size: repeat while `more`."""
+
+    @abc.abstractmethod
+    def VerifyArtifacts(
+        self,
+        request: stepwell_api.v1.artifacts_pb2.VerifyArtifactsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse], collections.abc.AsyncIterator[stepwell_api.v1.artifacts_pb2.VerifyArtifactsResponse]]:
+        """Reads stored content again, and says now and then how far it is and what is missing or damaged; the last answer has the
+        sums. UNAVAILABLE while another verification is under way.
+        """
 
 def add_ArtifactServiceServicer_to_server(servicer: ArtifactServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

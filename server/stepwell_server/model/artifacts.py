@@ -161,6 +161,39 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredContent:
+    """Content as it ought to be at its place; the path of `file` is empty, because many may show it."""
+
+    content_id: UUID
+    place: Place
+    file: FileSpec
+    is_verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenContent:
+    """Content that is not what it ought to be, and why; `artifacts` are the first that show it: runs and paths."""
+
+    place: Place
+    sha256: bytes
+    size_bytes: int
+    problem: str
+    artifact_count: int
+    artifacts: Sequence[tuple[UUID, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationProgress:
+    """How far a verification is, in contents and bytes, and what it found since this was last said."""
+
+    total_count: int
+    total_bytes: int
+    checked_count: int
+    checked_bytes: int
+    broken: Sequence[BrokenContent] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """A visible artifact and where its bytes are."""
 

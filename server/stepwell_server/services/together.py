@@ -13,6 +13,7 @@ from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
+from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
 
 
@@ -31,4 +32,5 @@ class Services:
     artifacts: ArtifactService
     uploads: UploadService
     multipart: MultipartService
+    verification: VerificationService
     draining: asyncio.Event

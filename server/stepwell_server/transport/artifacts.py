@@ -21,9 +21,11 @@ from stepwell_server.model.artifacts import (
     PutDirectly,
     ThroughServer,
     UploadPlan,
+    VerificationProgress,
 )
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.uploads import UploadService, check_piece
+from stepwell_server.services.verification import VerificationService
 from stepwell_server.transport.mapping import parse_uuid
 from stepwell_server.transport.pieces import encode_download, parse_upload
 
@@ -33,9 +35,12 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ArtifactService"].full_name
 class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     """Answers the calls of `ArtifactService` in artifacts.proto."""
 
-    def __init__(self, artifacts: ArtifactService, uploads: UploadService) -> None:
+    def __init__(
+        self, artifacts: ArtifactService, uploads: UploadService, verification: VerificationService
+    ) -> None:
         self._artifacts = artifacts
         self._uploads = uploads
+        self._verification = verification
 
     async def BeginUploads(  # noqa: N802
         self, request: pb.BeginUploadsRequest, context: Any
@@ -149,6 +154,15 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         count, more = await self._artifacts.delete(parse_uuid(request.run_id, "run_id"), request.path)
         return pb.DeleteArtifactsResponse(deleted_count=count, more=more)
 
+    async def VerifyArtifacts(  # noqa: N802
+        self, request: pb.VerifyArtifactsRequest, context: Any
+    ) -> AsyncIterator[pb.VerifyArtifactsResponse]:
+        """Read stored content again and say how far it is, and what is wrong."""
+        run_id = parse_uuid(request.run_id, "run_id") if request.run_id else None
+        async with aclosing(self._verification.verify(run_id, repair=request.repair)) as steps:
+            async for progress in steps:
+                yield progress_to_proto(progress)
+
 
 def add_artifact_service(servicer: ArtifactServicer, server: Any) -> None:
     """Add the service to a gRPC server; its streams of bytes have coders of their own."""
@@ -182,6 +196,27 @@ def finished_from_proto(message: pb.FinishedUpload) -> FinishedUpload:
     """Return an upload whose bytes were sent."""
     parts = [PartTag(part.number, part.etag) for part in message.parts]
     return FinishedUpload(parse_uuid(message.upload_id, "upload_id"), parts)
+
+
+def progress_to_proto(progress: VerificationProgress) -> pb.VerifyArtifactsResponse:
+    """Return how far a verification is as a message."""
+    return pb.VerifyArtifactsResponse(
+        total_count=progress.total_count,
+        total_bytes=progress.total_bytes,
+        checked_count=progress.checked_count,
+        checked_bytes=progress.checked_bytes,
+        broken=[
+            pb.BrokenContent(
+                problem=it.problem,
+                place=f"{it.place.root}/{it.place.key}",
+                sha256=it.sha256,
+                size_bytes=it.size_bytes,
+                artifact_count=it.artifact_count,
+                artifacts=[pb.ArtifactName(run_id=run_id.hex, path=path) for run_id, path in it.artifacts],
+            )
+            for it in progress.broken
+        ],
+    )
 
 
 def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:

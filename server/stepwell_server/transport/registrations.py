@@ -20,7 +20,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     ingest = IngestServicer(services.ingest, services.draining)
     search = SearchServicer(services.search, services.keys)
     series = SeriesServicer(services.series, services.watching)
-    artifacts = ArtifactServicer(services.artifacts, services.uploads)
+    artifacts = ArtifactServicer(services.artifacts, services.uploads, services.verification)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),

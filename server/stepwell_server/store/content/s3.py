@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -416,7 +417,7 @@ def translated() -> Iterator[None]:
         if code in _WRONG_PARTS:
             raise InvalidArgumentError(f"the bucket does not take the parts: {error}") from error
         raise UnavailableError(f"the bucket refuses: {error}") from error
-    except (BotoCoreError, HTTPClientError, OSError, TimeoutError) as error:
+    except (BotoCoreError, HTTPClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise UnavailableError(
             f"the bucket cannot be reached: {error or type(error).__name__};"
             " check AWS_ENDPOINT_URL, the region and the credentials of the server"

@@ -3,7 +3,7 @@
 All methods raise `UnavailableError` when the database, the folder or the bucket cannot do it now.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from stepwell_server.model.artifacts import (
     OpenUpload,
     PartTag,
     Piece,
+    StoredContent,
     StoredFile,
 )
 
@@ -139,6 +140,30 @@ class ArtifactStore(Protocol):
 
     async def forget_garbage(self, garbage_ids: Sequence[int]) -> None:
         """Take note that their bytes are gone."""
+        ...
+
+
+class VerificationStore(Protocol):
+    """Which contents there are, for who reads them again."""
+
+    async def count_contents(self, run_id: UUID | None) -> tuple[int, int]:
+        """Return how many contents a run shows, or all (None), and their bytes. Raises NotFoundError: no such run."""
+        ...
+
+    async def contents(
+        self, run_id: UUID | None, after: UUID | None, count_max: int
+    ) -> Sequence[StoredContent]:
+        """Return the next of them in order of their ids, behind one."""
+        ...
+
+    async def shown(
+        self, content_ids: Sequence[UUID]
+    ) -> Mapping[UUID, tuple[str, int, Sequence[tuple[UUID, str]]]]:
+        """Return of contents, as far as they are still there: key, number of artifacts, the first: runs and paths."""
+        ...
+
+    async def set_verified(self, content_ids: Sequence[UUID], is_verified: bool) -> None:
+        """Note whether contents are what they ought to be; see `ArtifactStore.doubt`."""
         ...
 
 

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/artifacts.proto.
  */
 export const file_stepwell_api_v1_artifacts: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdGVwd2VsbF9hcGkvdjEvYXJ0aWZhY3RzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiPgoKVXBsb2FkU3BlYxIMCgRwYXRoGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2hhMjU2GAMgASgMImcKCEFydGlmYWN0EgwKBHBhdGgYASABKAkSEQoJaXNfZm9sZGVyGAIgASgIEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMEhYKDmxvZ2dlZF90aW1lX21zGAUgASgDIooBChNCZWdpblVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIqCgVmaWxlcxgCIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRTcGVjEg4KBmRpcmVjdBgDIAEoCBIXCg9zZW5kc19jaGVja3N1bXMYBCABKAgSDgoGaGlkZGVuGAUgASgIIkIKFEJlZ2luVXBsb2Fkc1Jlc3BvbnNlEioKBXBsYW5zGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFBsYW4i8QEKClVwbG9hZFBsYW4SEQoJdXBsb2FkX2lkGAEgASgJEjYKDWFscmVhZHlfdGhlcmUYAiABKAsyHS5zdGVwd2VsbF9hcGkudjEuQWxyZWFkeVRoZXJlSAASOAoOdGhyb3VnaF9zZXJ2ZXIYAyABKAsyHi5zdGVwd2VsbF9hcGkudjEuVGhyb3VnaFNlcnZlckgAEioKA3B1dBgEIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5QdXRBZGRyZXNzSAASKwoFcGFydHMYBSABKAsyGi5zdGVwd2VsbF9hcGkudjEuUGFydHNQbGFuSABCBQoDd2F5Ig4KDEFscmVhZHlUaGVyZSIPCg1UaHJvdWdoU2VydmVyIjIKClB1dEFkZHJlc3MSCwoDdXJsGAEgASgJEhcKD2NoZWNrc3VtX3NpZ25lZBgCIAEoCCJHCglQYXJ0c1BsYW4SEgoKcGFydF9ieXRlcxgBIAEoAxImCgRoZWxkGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLlBhcnRUYWciJwoHUGFydFRhZxIOCgZudW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSJWCg1VcGxvYWRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkSFAoMb2Zmc2V0X2J5dGVzGAMgASgDEgwKBGRhdGEYBCABKAwiEAoOVXBsb2FkUmVzcG9uc2UiTwoSVXBsb2FkU21hbGxSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIpCgVmaWxlcxgCIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5TbWFsbEZpbGUiLAoJU21hbGxGaWxlEhEKCXVwbG9hZF9pZBgBIAEoCRIMCgRkYXRhGAIgASgMIhUKE1VwbG9hZFNtYWxsUmVzcG9uc2UiNQoQR2V0VXBsb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIicKEUdldFVwbG9hZFJlc3BvbnNlEhIKCmhlbGRfYnl0ZXMYASABKAMiVgoQU2lnblBhcnRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEg8KB251bWJlcnMYAyADKAUSDgoGc2hhMjU2GAQgAygMIjsKEVNpZ25QYXJ0c1Jlc3BvbnNlEgwKBHVybHMYASADKAkSGAoQY2hlY2tzdW1zX3NpZ25lZBgCIAEoCCJaChZDb21wbGV0ZVVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIwCgd1cGxvYWRzGAIgAygLMh8uc3RlcHdlbGxfYXBpLnYxLkZpbmlzaGVkVXBsb2FkIkwKDkZpbmlzaGVkVXBsb2FkEhEKCXVwbG9hZF9pZBgBIAEoCRInCgVwYXJ0cxgCIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5QYXJ0VGFnIhkKF0NvbXBsZXRlVXBsb2Fkc1Jlc3BvbnNlInsKDkFkZFJvd3NSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIvCgZ1cGxvYWQYAiABKAsyHy5zdGVwd2VsbF9hcGkudjEuRmluaXNoZWRVcGxvYWQSFwoPcmVwbGFjZXNfc2hhMjU2GAMgASgMEg8KB2NhbGxfaWQYBCABKAkiIAoPQWRkUm93c1Jlc3BvbnNlEg0KBWFkZGVkGAEgASgIIjsKFUFiYW5kb25VcGxvYWRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEgoKdXBsb2FkX2lkcxgCIAMoCSIYChZBYmFuZG9uVXBsb2Fkc1Jlc3BvbnNlIm4KFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJeChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USLAoJYXJ0aWZhY3RzGAEgAygLMhkuc3RlcHdlbGxfYXBpLnYxLkFydGlmYWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChJHZXRBcnRpZmFjdFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGZGlyZWN0GAMgASgIIk8KE0dldEFydGlmYWN0UmVzcG9uc2USKwoIYXJ0aWZhY3QYASABKAsyGS5zdGVwd2VsbF9hcGkudjEuQXJ0aWZhY3QSCwoDdXJsGAIgASgJIlUKD0Rvd25sb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxvZmZzZXRfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMIiAKEERvd25sb2FkUmVzcG9uc2USDAoEZGF0YRgBIAEoDCI2ChZEZWxldGVBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJIj4KF0RlbGV0ZUFydGlmYWN0c1Jlc3BvbnNlEhUKDWRlbGV0ZWRfY291bnQYASABKAMSDAoEbW9yZRgCIAEoCDLHCAoPQXJ0aWZhY3RTZXJ2aWNlElsKDEJlZ2luVXBsb2FkcxIkLnN0ZXB3ZWxsX2FwaS52MS5CZWdpblVwbG9hZHNSZXF1ZXN0GiUuc3RlcHdlbGxfYXBpLnYxLkJlZ2luVXBsb2Fkc1Jlc3BvbnNlEksKBlVwbG9hZBIeLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRSZXF1ZXN0Gh8uc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFJlc3BvbnNlKAESWAoLVXBsb2FkU21hbGwSIy5zdGVwd2VsbF9hcGkudjEuVXBsb2FkU21hbGxSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFNtYWxsUmVzcG9uc2USUgoJR2V0VXBsb2FkEiEuc3RlcHdlbGxfYXBpLnYxLkdldFVwbG9hZFJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuR2V0VXBsb2FkUmVzcG9uc2USUgoJU2lnblBhcnRzEiEuc3RlcHdlbGxfYXBpLnYxLlNpZ25QYXJ0c1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuU2lnblBhcnRzUmVzcG9uc2USZAoPQ29tcGxldGVVcGxvYWRzEicuc3RlcHdlbGxfYXBpLnYxLkNvbXBsZXRlVXBsb2Fkc1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuQ29tcGxldGVVcGxvYWRzUmVzcG9uc2USTAoHQWRkUm93cxIfLnN0ZXB3ZWxsX2FwaS52MS5BZGRSb3dzUmVxdWVzdBogLnN0ZXB3ZWxsX2FwaS52MS5BZGRSb3dzUmVzcG9uc2USYQoOQWJhbmRvblVwbG9hZHMSJi5zdGVwd2VsbF9hcGkudjEuQWJhbmRvblVwbG9hZHNSZXF1ZXN0Gicuc3RlcHdlbGxfYXBpLnYxLkFiYW5kb25VcGxvYWRzUmVzcG9uc2USXgoNTGlzdEFydGlmYWN0cxIlLnN0ZXB3ZWxsX2FwaS52MS5MaXN0QXJ0aWZhY3RzUmVxdWVzdBomLnN0ZXB3ZWxsX2FwaS52MS5MaXN0QXJ0aWZhY3RzUmVzcG9uc2USWAoLR2V0QXJ0aWZhY3QSIy5zdGVwd2VsbF9hcGkudjEuR2V0QXJ0aWZhY3RSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLkdldEFydGlmYWN0UmVzcG9uc2USUQoIRG93bmxvYWQSIC5zdGVwd2VsbF9hcGkudjEuRG93bmxvYWRSZXF1ZXN0GiEuc3RlcHdlbGxfYXBpLnYxLkRvd25sb2FkUmVzcG9uc2UwARJkCg9EZWxldGVBcnRpZmFjdHMSJy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlQXJ0aWZhY3RzUmVxdWVzdBooLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVBcnRpZmFjdHNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Ch9zdGVwd2VsbF9hcGkvdjEvYXJ0aWZhY3RzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiPgoKVXBsb2FkU3BlYxIMCgRwYXRoGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2hhMjU2GAMgASgMImcKCEFydGlmYWN0EgwKBHBhdGgYASABKAkSEQoJaXNfZm9sZGVyGAIgASgIEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMEhYKDmxvZ2dlZF90aW1lX21zGAUgASgDIooBChNCZWdpblVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIqCgVmaWxlcxgCIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRTcGVjEg4KBmRpcmVjdBgDIAEoCBIXCg9zZW5kc19jaGVja3N1bXMYBCABKAgSDgoGaGlkZGVuGAUgASgIIkIKFEJlZ2luVXBsb2Fkc1Jlc3BvbnNlEioKBXBsYW5zGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFBsYW4i8QEKClVwbG9hZFBsYW4SEQoJdXBsb2FkX2lkGAEgASgJEjYKDWFscmVhZHlfdGhlcmUYAiABKAsyHS5zdGVwd2VsbF9hcGkudjEuQWxyZWFkeVRoZXJlSAASOAoOdGhyb3VnaF9zZXJ2ZXIYAyABKAsyHi5zdGVwd2VsbF9hcGkudjEuVGhyb3VnaFNlcnZlckgAEioKA3B1dBgEIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5QdXRBZGRyZXNzSAASKwoFcGFydHMYBSABKAsyGi5zdGVwd2VsbF9hcGkudjEuUGFydHNQbGFuSABCBQoDd2F5Ig4KDEFscmVhZHlUaGVyZSIPCg1UaHJvdWdoU2VydmVyIjIKClB1dEFkZHJlc3MSCwoDdXJsGAEgASgJEhcKD2NoZWNrc3VtX3NpZ25lZBgCIAEoCCJHCglQYXJ0c1BsYW4SEgoKcGFydF9ieXRlcxgBIAEoAxImCgRoZWxkGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLlBhcnRUYWciJwoHUGFydFRhZxIOCgZudW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSJWCg1VcGxvYWRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkSFAoMb2Zmc2V0X2J5dGVzGAMgASgDEgwKBGRhdGEYBCABKAwiEAoOVXBsb2FkUmVzcG9uc2UiTwoSVXBsb2FkU21hbGxSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIpCgVmaWxlcxgCIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5TbWFsbEZpbGUiLAoJU21hbGxGaWxlEhEKCXVwbG9hZF9pZBgBIAEoCRIMCgRkYXRhGAIgASgMIhUKE1VwbG9hZFNtYWxsUmVzcG9uc2UiNQoQR2V0VXBsb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIicKEUdldFVwbG9hZFJlc3BvbnNlEhIKCmhlbGRfYnl0ZXMYASABKAMiVgoQU2lnblBhcnRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEg8KB251bWJlcnMYAyADKAUSDgoGc2hhMjU2GAQgAygMIjsKEVNpZ25QYXJ0c1Jlc3BvbnNlEgwKBHVybHMYASADKAkSGAoQY2hlY2tzdW1zX3NpZ25lZBgCIAEoCCJaChZDb21wbGV0ZVVwbG9hZHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIwCgd1cGxvYWRzGAIgAygLMh8uc3RlcHdlbGxfYXBpLnYxLkZpbmlzaGVkVXBsb2FkIkwKDkZpbmlzaGVkVXBsb2FkEhEKCXVwbG9hZF9pZBgBIAEoCRInCgVwYXJ0cxgCIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5QYXJ0VGFnIhkKF0NvbXBsZXRlVXBsb2Fkc1Jlc3BvbnNlInsKDkFkZFJvd3NSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIvCgZ1cGxvYWQYAiABKAsyHy5zdGVwd2VsbF9hcGkudjEuRmluaXNoZWRVcGxvYWQSFwoPcmVwbGFjZXNfc2hhMjU2GAMgASgMEg8KB2NhbGxfaWQYBCABKAkiIAoPQWRkUm93c1Jlc3BvbnNlEg0KBWFkZGVkGAEgASgIIjsKFUFiYW5kb25VcGxvYWRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSEgoKdXBsb2FkX2lkcxgCIAMoCSIYChZBYmFuZG9uVXBsb2Fkc1Jlc3BvbnNlIm4KFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJeChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USLAoJYXJ0aWZhY3RzGAEgAygLMhkuc3RlcHdlbGxfYXBpLnYxLkFydGlmYWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChJHZXRBcnRpZmFjdFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGZGlyZWN0GAMgASgIIk8KE0dldEFydGlmYWN0UmVzcG9uc2USKwoIYXJ0aWZhY3QYASABKAsyGS5zdGVwd2VsbF9hcGkudjEuQXJ0aWZhY3QSCwoDdXJsGAIgASgJIlUKD0Rvd25sb2FkUmVxdWVzdBIOCgZydW5faWQYASABKAkSDAoEcGF0aBgCIAEoCRIUCgxvZmZzZXRfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgMIiAKEERvd25sb2FkUmVzcG9uc2USDAoEZGF0YRgBIAEoDCI2ChZEZWxldGVBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJIj4KF0RlbGV0ZUFydGlmYWN0c1Jlc3BvbnNlEhUKDWRlbGV0ZWRfY291bnQYASABKAMSDAoEbW9yZRgCIAEoCCI4ChZWZXJpZnlBcnRpZmFjdHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIOCgZyZXBhaXIYAiABKAgioQEKF1ZlcmlmeUFydGlmYWN0c1Jlc3BvbnNlEhMKC3RvdGFsX2NvdW50GAEgASgDEhMKC3RvdGFsX2J5dGVzGAIgASgDEhUKDWNoZWNrZWRfY291bnQYAyABKAMSFQoNY2hlY2tlZF9ieXRlcxgEIAEoAxIuCgZicm9rZW4YBSADKAsyHi5zdGVwd2VsbF9hcGkudjEuQnJva2VuQ29udGVudCKdAQoNQnJva2VuQ29udGVudBIPCgdwcm9ibGVtGAEgASgJEg0KBXBsYWNlGAIgASgJEg4KBnNoYTI1NhgDIAEoDBISCgpzaXplX2J5dGVzGAQgASgDEhYKDmFydGlmYWN0X2NvdW50GAUgASgDEjAKCWFydGlmYWN0cxgGIAMoCzIdLnN0ZXB3ZWxsX2FwaS52MS5BcnRpZmFjdE5hbWUiLAoMQXJ0aWZhY3ROYW1lEg4KBnJ1bl9pZBgBIAEoCRIMCgRwYXRoGAIgASgJMq8JCg9BcnRpZmFjdFNlcnZpY2USWwoMQmVnaW5VcGxvYWRzEiQuc3RlcHdlbGxfYXBpLnYxLkJlZ2luVXBsb2Fkc1JlcXVlc3QaJS5zdGVwd2VsbF9hcGkudjEuQmVnaW5VcGxvYWRzUmVzcG9uc2USSwoGVXBsb2FkEh4uc3RlcHdlbGxfYXBpLnYxLlVwbG9hZFJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuVXBsb2FkUmVzcG9uc2UoARJYCgtVcGxvYWRTbWFsbBIjLnN0ZXB3ZWxsX2FwaS52MS5VcGxvYWRTbWFsbFJlcXVlc3QaJC5zdGVwd2VsbF9hcGkudjEuVXBsb2FkU21hbGxSZXNwb25zZRJSCglHZXRVcGxvYWQSIS5zdGVwd2VsbF9hcGkudjEuR2V0VXBsb2FkUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5HZXRVcGxvYWRSZXNwb25zZRJSCglTaWduUGFydHMSIS5zdGVwd2VsbF9hcGkudjEuU2lnblBhcnRzUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5TaWduUGFydHNSZXNwb25zZRJkCg9Db21wbGV0ZVVwbG9hZHMSJy5zdGVwd2VsbF9hcGkudjEuQ29tcGxldGVVcGxvYWRzUmVxdWVzdBooLnN0ZXB3ZWxsX2FwaS52MS5Db21wbGV0ZVVwbG9hZHNSZXNwb25zZRJMCgdBZGRSb3dzEh8uc3RlcHdlbGxfYXBpLnYxLkFkZFJvd3NSZXF1ZXN0GiAuc3RlcHdlbGxfYXBpLnYxLkFkZFJvd3NSZXNwb25zZRJhCg5BYmFuZG9uVXBsb2FkcxImLnN0ZXB3ZWxsX2FwaS52MS5BYmFuZG9uVXBsb2Fkc1JlcXVlc3QaJy5zdGVwd2VsbF9hcGkudjEuQWJhbmRvblVwbG9hZHNSZXNwb25zZRJeCg1MaXN0QXJ0aWZhY3RzEiUuc3RlcHdlbGxfYXBpLnYxLkxpc3RBcnRpZmFjdHNSZXF1ZXN0GiYuc3RlcHdlbGxfYXBpLnYxLkxpc3RBcnRpZmFjdHNSZXNwb25zZRJYCgtHZXRBcnRpZmFjdBIjLnN0ZXB3ZWxsX2FwaS52MS5HZXRBcnRpZmFjdFJlcXVlc3QaJC5zdGVwd2VsbF9hcGkudjEuR2V0QXJ0aWZhY3RSZXNwb25zZRJRCghEb3dubG9hZBIgLnN0ZXB3ZWxsX2FwaS52MS5Eb3dubG9hZFJlcXVlc3QaIS5zdGVwd2VsbF9hcGkudjEuRG93bmxvYWRSZXNwb25zZTABEmQKD0RlbGV0ZUFydGlmYWN0cxInLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVBcnRpZmFjdHNSZXF1ZXN0Giguc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUFydGlmYWN0c1Jlc3BvbnNlEmYKD1ZlcmlmeUFydGlmYWN0cxInLnN0ZXB3ZWxsX2FwaS52MS5WZXJpZnlBcnRpZmFjdHNSZXF1ZXN0Giguc3RlcHdlbGxfYXBpLnYxLlZlcmlmeUFydGlmYWN0c1Jlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * A file that is to become an artifact.
@@ -1037,6 +1037,167 @@ export const DeleteArtifactsResponseSchema: GenMessage<DeleteArtifactsResponse> 
   messageDesc(file_stepwell_api_v1_artifacts, 33);
 
 /**
+ * Asks to read stored content again.
+ *
+ * @generated from message stepwell_api.v1.VerifyArtifactsRequest
+ */
+export type VerifyArtifactsRequest = Message<"stepwell_api.v1.VerifyArtifactsRequest"> & {
+  /**
+   * Only what this run shows; empty for all content that there is.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Note what was found: the next bytes that somebody logs take the place of what is missing or damaged. Nothing is removed.
+   *
+   * @generated from field: bool repair = 2;
+   */
+  repair: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.VerifyArtifactsRequest.
+ * Use `create(VerifyArtifactsRequestSchema)` to create a new message.
+ */
+export const VerifyArtifactsRequestSchema: GenMessage<VerifyArtifactsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 34);
+
+/**
+ * How far a verification is. Content that several artifacts show is counted once.
+ *
+ * @generated from message stepwell_api.v1.VerifyArtifactsResponse
+ */
+export type VerifyArtifactsResponse = Message<"stepwell_api.v1.VerifyArtifactsResponse"> & {
+  /**
+   * How many contents are to be read.
+   *
+   * @generated from field: int64 total_count = 1;
+   */
+  totalCount: bigint;
+
+  /**
+   * How many bytes they have.
+   *
+   * @generated from field: int64 total_bytes = 2;
+   */
+  totalBytes: bigint;
+
+  /**
+   * How many were read.
+   *
+   * @generated from field: int64 checked_count = 3;
+   */
+  checkedCount: bigint;
+
+  /**
+   * How many bytes these ought to have.
+   *
+   * @generated from field: int64 checked_bytes = 4;
+   */
+  checkedBytes: bigint;
+
+  /**
+   * What was found since the last answer.
+   *
+   * @generated from field: repeated stepwell_api.v1.BrokenContent broken = 5;
+   */
+  broken: BrokenContent[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.VerifyArtifactsResponse.
+ * Use `create(VerifyArtifactsResponseSchema)` to create a new message.
+ */
+export const VerifyArtifactsResponseSchema: GenMessage<VerifyArtifactsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 35);
+
+/**
+ * Content that is not what it ought to be.
+ *
+ * @generated from message stepwell_api.v1.BrokenContent
+ */
+export type BrokenContent = Message<"stepwell_api.v1.BrokenContent"> & {
+  /**
+   * What is wrong.
+   *
+   * @generated from field: string problem = 1;
+   */
+  problem: string;
+
+  /**
+   * Where it ought to be: folder or bucket, and name in it.
+   *
+   * @generated from field: string place = 2;
+   */
+  place: string;
+
+  /**
+   * SHA-256 of what ought to be there.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Its size in bytes.
+   *
+   * @generated from field: int64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * How many artifacts show it.
+   *
+   * @generated from field: int64 artifact_count = 5;
+   */
+  artifactCount: bigint;
+
+  /**
+   * The first of them, at most 20.
+   *
+   * @generated from field: repeated stepwell_api.v1.ArtifactName artifacts = 6;
+   */
+  artifacts: ArtifactName[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.BrokenContent.
+ * Use `create(BrokenContentSchema)` to create a new message.
+ */
+export const BrokenContentSchema: GenMessage<BrokenContent> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 36);
+
+/**
+ * An artifact by its name.
+ *
+ * @generated from message stepwell_api.v1.ArtifactName
+ */
+export type ArtifactName = Message<"stepwell_api.v1.ArtifactName"> & {
+  /**
+   * UUID of the run as 32 hexadecimal digits.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Where in the run.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ArtifactName.
+ * Use `create(ArtifactNameSchema)` to create a new message.
+ */
+export const ArtifactNameSchema: GenMessage<ArtifactName> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_artifacts, 37);
+
+/**
  * Uploads, listings, downloads and deletes.
  *
  * @generated from service stepwell_api.v1.ArtifactService
@@ -1163,6 +1324,17 @@ export const ArtifactService: GenService<{
     methodKind: "unary";
     input: typeof DeleteArtifactsRequestSchema;
     output: typeof DeleteArtifactsResponseSchema;
+  },
+  /**
+   * Reads stored content again, and says now and then how far it is and what is missing or damaged; the last answer has the
+   * sums. UNAVAILABLE while another verification is under way.
+   *
+   * @generated from rpc stepwell_api.v1.ArtifactService.VerifyArtifacts
+   */
+  verifyArtifacts: {
+    methodKind: "server_streaming";
+    input: typeof VerifyArtifactsRequestSchema;
+    output: typeof VerifyArtifactsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_artifacts, 0);
