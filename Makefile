@@ -4,7 +4,7 @@ BIN := .venv/bin
 NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page page-tools help install serve serving dist test check format chaos bench compare compare-log-calls protos clean
+.PHONY: page page-tools help install serve serving dist test check format chaos bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -64,6 +64,9 @@ bench: .venv/installed  ## measure quickly, print JSON
 
 compare: .venv/installed  ## measure beside MLflow's server, FastTrackML and COPY, print JSON
 	$(BIN)/python -m benchmarks.compare --quick
+
+compare-rest: .venv/installed  ## measure MLflow's REST interface beside MLflow 3's server and FastTrackML, print JSON
+	$(BIN)/python -m benchmarks.compare.rest_servers --quick
 
 compare-log-calls: .venv/installed  ## measure log calls and kill -9 beside six other trackers, print JSON
 	$(BIN)/python -m benchmarks.compare.log_calls --quick

@@ -31,6 +31,9 @@ class Peer:
 # MLflow's workers are killed when a transfer or a read takes longer than their default of 30 s.
 _PATIENT_WORKERS = ("--gunicorn-opts", "--timeout 600")
 
+# The same of MLflow 3: 5 s, which is little where server, clients and PostgreSQL share two cores.
+_PATIENT_UVICORN = ("--uvicorn-opts", "--timeout-worker-healthcheck 600 --timeout-keep-alive 600")
+
 
 def _mlflow(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
     url = store.replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -60,6 +63,19 @@ PEERS = (
         "fasttrackml", "", "committed to PostgreSQL with fsync, in several transactions a batch", _fasttrackml
     ),
 )
+
+
+def _mlflow3(environment: Path, store: str, port: int, folder: Path) -> Sequence[str | Path]:
+    url = store.replace("postgresql://", "postgresql+psycopg2://", 1)
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+    return [
+        environment / "bin/mlflow", "server", "--backend-store-uri", url,
+        "--artifacts-destination", str(folder / "artifacts"), *options, *_PATIENT_UVICORN,
+    ]  # fmt: skip
+
+
+# The newest one, which takes artifacts as well; for compare/rest_servers.py.
+MLFLOW_3 = Peer("mlflow3", "", "committed to PostgreSQL with fsync, artifacts not flushed", _mlflow3)
 
 # Not beside the others: it takes artifacts for its clients, and its database may be a file.
 MLFLOW_WITH_ARTIFACTS = Peer(
@@ -93,6 +109,13 @@ def environment_at(name: str) -> Path:
 @contextmanager
 def running_peer(peer: Peer, store: str) -> Iterator[int]:
     """Run the peer's server while the context lasts; yields its port."""
+    with running_process(peer, store) as (port, _):
+        yield port
+
+
+@contextmanager
+def running_process(peer: Peer, store: str) -> Iterator[tuple[int, int]]:
+    """The same; yields its port and the id of its first process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
@@ -105,7 +128,7 @@ def running_peer(peer: Peer, store: str) -> Iterator[int]:
         )
         try:
             _wait(process, port, log)
-            yield port
+            yield port, process.pid
         finally:
             _stop(process)
 

@@ -79,9 +79,10 @@ def mlflow_server(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
 
 def succeeded(process: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a script printed, after looking that it ended well."""
+    """Return the last run id that a script printed, after looking that it ended well; "" if it printed none."""
     assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout.strip().rsplit("\n", 1)[-1]
+    # MLflow prints lines of its own around it.
+    return next(iter(re.findall(r"^[0-9a-f]{32}$", process.stdout, re.MULTILINE)[::-1]), "")
 
 
 def _environment() -> dict[str, str]:

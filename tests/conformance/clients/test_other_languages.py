@@ -115,6 +115,13 @@ def test_r(call: Call, shared_server: ServerProcess, experiment: str) -> None:
     assert stored.data.tags["stage"] == "first"
     assert "gone" not in stored.data.tags
 
+    StepwellClient(shared_server.tracking_uri).log_text(run_id, "text", "plots/a.txt")
+    listed = call(R, "artifacts/list", query=twice(run_id))
+    assert listed["root_uri"] == run["info"]["artifact_uri"]
+    assert [(it["path"], it["is_dir"]) for it in listed["files"]] == [("plots", True)]
+    (file,) = call(R, "artifacts/list", query={**twice(run_id), "path": "plots"})["files"]
+    assert (file["path"], int(file["file_size"])) == ("plots/a.txt", 4)
+
     call(R, "experiments/update", body={"experiment_id": experiment_id, "new_name": f"{experiment}-new"})
     call(R, "experiments/delete", body={"experiment_id": experiment_id})
     call(R, "experiments/restore", body={"experiment_id": experiment_id})
