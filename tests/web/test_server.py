@@ -44,6 +44,24 @@ async def test_what_is_where(server_process: ServerProcess) -> None:
     assert "# TYPE stepwell_points_committed_total counter" in figures
 
 
+async def test_requests_are_counted_and_traced(database_url: str, start_server: StartServer) -> None:
+    server = start_server("--store", database_url, "--log-level", "debug")
+    place = at(server)
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    await place.ask("GET", "/version", traceparent=trace)
+    await place.ask("POST", "/version", host="localhost")
+    await place.ask("GET", f"/nothing/{uuid4().hex}")
+    figures = (await place.ask("GET", "/metrics")).body.decode()
+    for method, route, status in (("GET", "/version", 200), ("POST", "/version", 405), ("GET", "none", 404)):
+        counted = f'stepwell_http_requests_total{{method="{method}",route="{route}",status="{status}"}} 1.0'
+        assert counted in figures
+    assert 'stepwell_http_request_seconds_count{route="/version"} 2.0' in figures
+    server.terminate()
+    lines = [line for line in map(json.loads, server.log().splitlines()) if line["event"] == "request"]
+    assert [line.get("trace_id") for line in lines[:2]] == ["a" * 32, None]
+    assert (lines[0]["path"], lines[0]["status"]) == ("/version", 200)
+
+
 async def test_hosts_that_are_named(database_url: str, start_server: StartServer) -> None:
     place = at(start_server("--store", database_url, "--allowed-hosts", "tracker.example.org"))
     for host, status in (

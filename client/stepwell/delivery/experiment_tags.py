@@ -9,7 +9,6 @@ of it (addressee.py).
 """
 
 import os
-import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -203,13 +202,13 @@ def _store(wanted: TagChange) -> None:
     folder = places.to_write() / FOLDER
     folder.mkdir(mode=safe_files.FOLDER_MODE, exist_ok=True)
     now_ns = time.time_ns()
-    note = folder / f"{now_ns:020}-{secrets.token_hex(4)}.json"
+    note = folder / f"{now_ns:020}-{os.urandom(4).hex()}.json"
     _write(note, replace(wanted, logged_time_ms=now_ns // 1_000_000))
     begin()
 
 
 def _write(note: Path, wanted: TagChange) -> None:
-    temporary = note.with_suffix(f".{secrets.token_hex(4)}.tmp")
+    temporary = note.with_suffix(f".{os.urandom(4).hex()}.tmp")
     checked_json.write(temporary, asdict(wanted), flush=True)
     temporary.replace(note)
 

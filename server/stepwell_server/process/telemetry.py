@@ -33,6 +33,12 @@ CALLS = Counter("stepwell_calls_total", "Calls that ended, by method and gRPC st
 CALL_SECONDS = Histogram(
     "stepwell_call_seconds", "How long calls took (streams: were open).", ["method"], buckets=_SECONDS_BUCKETS
 )
+HTTP_REQUESTS = Counter(
+    "stepwell_http_requests_total", "HTTP requests that ended.", ["method", "route", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "stepwell_http_request_seconds", "How long HTTP requests took.", ["route"], buckets=_SECONDS_BUCKETS
+)
 
 BATCH_POINTS = Histogram("stepwell_batch_points", "Points in a batch as it arrived.", buckets=_SIZE_BUCKETS)
 QUEUE_BYTES = Gauge(

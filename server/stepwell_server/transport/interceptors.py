@@ -25,7 +25,7 @@ from stepwell_server.errors import (
     UnavailableError,
 )
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
-from stepwell_server.transport.trace_context import trace_fields
+from stepwell_server.process.trace_context import trace_fields
 
 ERROR_CODE_KEY = "stepwell-error-code"  # in the trailing metadata
 OUR_SERVICES = "/stepwell_api."

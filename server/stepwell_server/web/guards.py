@@ -11,10 +11,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
+from stepwell_server.process.telemetry import HTTP_REQUESTS, HTTP_SECONDS
+from stepwell_server.process.trace_context import TRACEPARENT, trace_fields
 from stepwell_server.web.errors import RefusedError, answer_to
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
 
@@ -31,6 +34,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Who looks whether the server lives names it by whatever it has.
 OPEN_PATHS = frozenset({"/health"})
 
+log = structlog.get_logger(__name__)
+
 _BODY_LIMIT = "stepwell.body_bytes_max"
 
 
@@ -46,7 +51,7 @@ def lift_body_limit(scope: Scope, bytes_max: int | None) -> None:
 
 
 class Answered:
-    """Adds the headers, and turns what was raised into an answer, if none was begun."""
+    """Adds the headers, turns what was raised into an answer, if none was begun, and counts."""
 
     def __init__(self, app: ASGIApp, headers: Iterable[tuple[str, str]]) -> None:
         self._app = app
@@ -55,24 +60,43 @@ class Answered:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through."""
         scope["app"] = self  # without one, Starlette answers in plain text what it raises otherwise
-        begun = False
+        status = 0
 
         async def send_marked(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers:
                     headers.setdefault(name, value)
             await send(message)
 
+        started = time.perf_counter()
+        _bind_trace(scope)
         try:
             await self._app(scope, receive, send_marked)
         except Exception as error:
             answer = answer_to(error, scope["path"])
-            if begun:  # uvicorn hangs up, so that nobody takes what came for the whole
+            if status:  # uvicorn hangs up, so that nobody takes what came for the whole
                 raise
             await answer(scope, receive, send_marked)
+        finally:
+            _count(scope, status, time.perf_counter() - started)
+
+
+def _bind_trace(scope: Scope) -> None:
+    """Put the caller's trace on every line that is logged meanwhile: each request runs in a context of its own."""
+    traced = Headers(scope=scope).get(TRACEPARENT)
+    if traced:
+        structlog.contextvars.bind_contextvars(**trace_fields([(TRACEPARENT, traced)]))
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    """Count and time a request by its route; 0 stands for a client that did not wait for the answer."""
+    route = getattr(scope.get("route"), "path", "none")
+    HTTP_REQUESTS.labels(scope["method"], route, status).inc()
+    HTTP_SECONDS.labels(route).observe(seconds)
+    log.debug("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 6))
 
 
 class Hosts:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepwell_server.transport.trace_context import trace_fields
+from stepwell_server.process.trace_context import trace_fields
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
