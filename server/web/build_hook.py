@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ModuleNotFoundError:  # `make serve` runs this file by itself, beside the installation
+    BuildHookInterface = dict
 
 SOURCES = (
     "src",
@@ -31,9 +34,14 @@ class PageBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the page if it is not there or older than its sources."""
-        web = Path(self.root) / "server" / "web"
-        if (web / "package.json").exists():
-            build(web, Path(self.root) / "server" / "stepwell_server" / "web" / "static")
+        build_here(Path(self.root))
+
+
+def build_here(root: Path) -> None:
+    """Build the page of the sources below `root`, if it is not there or older."""
+    web = root / "server" / "web"
+    if (web / "package.json").exists():
+        build(web, root / "server" / "stepwell_server" / "web" / "static")
 
 
 def build(web: Path, static: Path) -> None:
@@ -70,3 +78,7 @@ def digest_of(web: Path) -> str:
             if path.is_file():
                 digest.update(str(path.relative_to(web)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    build_here(Path(__file__).resolve().parents[2])
