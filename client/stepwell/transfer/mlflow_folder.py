@@ -31,8 +31,8 @@ from stepwell.transfer.sources import (
 
 # Files that macOS leaves in every folder that somebody looked at; what else is called ._x is text.
 _FOREIGN = re.compile(r"\.DS_Store|\._.*")
-# What a run has below it, some of it always; how a folder without a description is told to be one.
-_PARTS_OF_RUN = ("metrics", "params", "artifacts")
+# What every run has below it; how a folder without a description is told to be one.
+_PARTS_OF_RUN = ("metrics", "params")
 _NOT_RUNS = ("models", "datasets", "tags", "traces")
 
 
@@ -54,9 +54,7 @@ class MlflowFolder:
         for folder in self._folders(self._folder, tell):
             if folder.name in (".trash", "models"):
                 continue
-            if not os.path.lexists(folder / "meta.yaml") and not any(
-                map(_looks_like_a_run, self._folders(folder, tell))
-            ):
+            if not self._is_experiment(folder, tell):
                 continue
             meta = self._meta(folder, tell)
             if "name" not in meta:
@@ -64,20 +62,31 @@ class MlflowFolder:
             if meta.get("lifecycle_stage", "active") == "active":
                 yield folder, meta
 
+    def _is_experiment(self, folder: Path, tell: Callable[[str], None]) -> bool:
+        if os.path.lexists(folder / "meta.yaml"):
+            return True
+        below = list(self._folders(folder, lambda _: None))
+        if any(map(_looks_like_a_run, below)):
+            return True
+        if any(is_folder(one / "artifacts") for one in below):
+            # A database keeps the runs, and only these here.
+            tell(
+                f"{folder} has artifacts of runs, and nothing else of them; import the database or server of these runs"
+            )
+        return False
+
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
         for experiment, meta in self._experiments(lambda _: None):  # which was told before
             for folder in self._folders(experiment, self.left.add):
                 if folder.name in _NOT_RUNS and not _looks_like_a_run(folder):
                     continue
-                if (
-                    _looks_like_a_run(folder)
-                    or os.path.lexists(folder / "meta.yaml")
-                    or as_run_id(folder.name)
-                ):
+                if _looks_like_a_run(folder) or os.path.lexists(folder / "meta.yaml"):
                     found = self._run(folder, experiment, _name(experiment, meta))
                     if found is not None:
                         yield found
+                elif as_run_id(folder.name):
+                    self.left.add(f"run {folder.name}: nothing of it is in {folder} but, perhaps, artifacts")
 
     def _run(self, folder: Path, experiment: Path, name: str) -> ImportedRun | None:
         def tell(problem: str) -> None:

@@ -293,6 +293,15 @@ def test_folders_that_are_links(client: StepwellClient, store: Store, tmp_path: 
     assert imported("mlflow", str(store.folder), "--allow-outside", str(other.folder))["runs"] == 6
 
 
+def test_artifacts_of_a_database_are_no_runs(client: StepwellClient, store: Store) -> None:
+    for run in ("1/" + uuid.uuid4().hex, f"{store.experiment.name}/{uuid.uuid4().hex}"):
+        (store.folder / run / "artifacts").mkdir(parents=True)
+    report = imported("mlflow", str(store.folder))
+    assert (report["runs"], report["rejected"]) == (3, 2)
+    assert "import the database or server of these runs" in report["reasons"][0]
+    assert client.get_experiment_by_name("1") is None
+
+
 def test_texts_come_as_they_were_written(client: StepwellClient, store: Store) -> None:
     (store.runs[0] / "params" / "text").write_bytes(b"one\r\ntwo\rthree\n")
     (store.runs[0] / "tags" / "a").mkdir()
