@@ -1,6 +1,5 @@
 """`stepwell export`."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import click
 from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.commands import finding
-from stepwell.commands.left_out import as_fields, tell_and_exit
+from stepwell.commands.left_out import as_fields, end_progress, show_progress, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
 if TYPE_CHECKING:
@@ -72,12 +71,7 @@ def export(
         raise click.UsageError("--all-experiments leaves nothing to choose; leave the other experiments out.")
 
     def show(report: ExportReport) -> None:
-        if sys.stderr.isatty():
-            click.echo(
-                f"\r{report.runs:,} runs, {report.points:,} points of {report.series:,} series",
-                nl=False,
-                err=True,
-            )
+        show_progress(f"{report.runs:,} runs, {report.points:,} points of {report.series:,} series")
 
     runs: Iterator[Run] | Sequence[str] = run_ids
     if by_search:
@@ -87,6 +81,7 @@ def export(
     report = export_runs(
         runs, folder, with_artifacts=with_artifacts, tracking_uri=client.tracking_uri, progress=show
     )
+    end_progress()
     if as_json:
         print_json({**as_fields(report, report.left), "folder": str(folder)})
     else:

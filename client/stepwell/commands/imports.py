@@ -1,13 +1,12 @@
 """`stepwell import`."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stepwell.commands.left_out import as_fields, tell_and_exit
+from stepwell.commands.left_out import as_fields, end_progress, show_progress, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
 if TYPE_CHECKING:
@@ -89,12 +88,12 @@ def _import(open_source: "Callable[[], Source]", tracking_uri: str | None, as_js
     def show(now: ImportReport) -> None:
         nonlocal report
         report = now
-        if sys.stderr.isatty():
-            click.echo(f"\r{report.runs:,} runs, {report.points:,} points", nl=False, err=True)
+        show_progress(f"{report.runs:,} runs, {report.points:,} points")
 
     try:
         import_runs(source, tracking_uri=tracking_uri, progress=show)
     finally:  # also of an import that the server's end broke off
+        end_progress()
         if as_json:
             print_json(as_fields(report, report.left))
         else:

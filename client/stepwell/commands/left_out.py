@@ -1,5 +1,6 @@
 """The end of commands that do what they can: what they left out, and why."""
 
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,18 @@ if TYPE_CHECKING:
 
 # Reasons that people are shown; --json has more.
 SHOWN_MAX = 50
+
+
+def show_progress(text: str) -> None:
+    """Say on a terminal how far a command is, in one line that is written over."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{text}", nl=False, err=True)
+
+
+def end_progress() -> None:
+    """Let what comes next have lines of its own."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
 
 
 def tell_and_exit(left: "Left", as_json: bool) -> None:

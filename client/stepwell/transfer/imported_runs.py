@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from stepwell.entities import DatasetInput, LifecycleStage, Run
@@ -65,13 +65,28 @@ class RunImporter:
             self._check(run_id, here)
             if here is None:
                 self._calls.create_run(spec)
-            # Whatever becomes of the others: without the second one the run would seem to go on.
-            for bring in (self._bring_points, self._bring_rest, self._bring_artifacts):
-                with self._telling(run):
-                    bring(run, spec)
+            with self._ending(run, spec), self._telling(run):
+                self._bring_points(run, spec)
             self._bring_inputs(run, run_id, here)
+            with self._telling(run):
+                self._bring_artifacts(run, spec)
             return True
         return False
+
+    @contextmanager
+    def _ending(self, run: ImportedRun, spec: runs_pb2.RunSpec) -> Iterator[None]:
+        """Bring status, params and tags at the end of the context, also when somebody breaks the import off.
+
+        Otherwise the run would seem to go on.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(StepwellException):
+                self._bring_rest(run, spec)
+            raise
+        with self._telling(run):
+            self._bring_rest(run, spec)
 
     @contextmanager
     def _telling(self, run: ImportedRun) -> Iterator[None]:

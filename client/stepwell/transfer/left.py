@@ -18,10 +18,10 @@ class Left:
         """Take note of something; the reason says which, where and why."""
         self.count += count
         if len(self.reasons) < REASONS_MAX:
-            self.reasons.append(_shown(reason))
+            self.reasons.append(shown(reason))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return a text without what a terminal obeys or cannot show, names that are no Unicode among them."""
     cut = text if len(text) <= REASON_CHARS_MAX else f"{text[:REASON_CHARS_MAX]}..."
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)

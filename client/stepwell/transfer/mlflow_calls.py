@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from stepwell import settings
 from stepwell.errors import StepwellException
+from stepwell.transfer.left import shown
 from stepwell.transfer.sources import SourceError
 
 HTTP_TIMEOUT_S = 120.0
@@ -88,7 +89,7 @@ class MlflowCalls:
             except (OSError, http.client.HTTPException) as failure:
                 if attempt == ATTEMPTS:
                     raise StepwellException(
-                        f"MLflow's server {self.shown} did not answer {name}: {failure}.",
+                        f"MLflow's server {self.shown} did not answer {name}: {shown(str(failure))}.",
                         "TEMPORARILY_UNAVAILABLE",
                     ) from None
             time.sleep(PAUSE_S * 2 ** (attempt - 1))

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_values import point
+from stepwell.transfer.mlflow_values import INT64_MAX, INT64_MIN, restored
 from stepwell.transfer.sources import PointColumns, columns
 
 # Points that are read together: 20 MB as Python objects.
@@ -19,7 +20,7 @@ def points_of(key: str, descriptor: int, tell: Callable[[str], None]) -> Iterato
     """Yield the points of an open file, which is closed at the end; lines that are no points are told by number."""
     bad = Left()
     with os.fdopen(descriptor, "rb") as file:
-        rows = _rows(key, iter(lambda: file.readline(LINE_BYTES_MAX), b""), bad)
+        rows = _rows(key, iter(partial(file.readline, LINE_BYTES_MAX), b""), bad)
         while some := list(islice(rows, ROWS_AT_ONCE)):
             yield columns(some)
     for reason in bad.reasons[:TOLD_MAX]:
@@ -30,24 +31,34 @@ def points_of(key: str, descriptor: int, tell: Callable[[str], None]) -> Iterato
 
 def _rows(key: str, lines: Iterator[bytes], bad: Left) -> Iterator[tuple[str, int, int, float]]:
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        if not line.strip(b"\0\r\n "):
-            bad.add(f"line {number}: {len(line)} zeros, as a power cut leaves them")
-        elif not line.endswith(b"\n"):
-            # Its last number may have lost digits.
-            bad.add(f"line {number} has no end, it was cut: {_shown(line)}")
-        else:
-            try:
-                yield _point(key, line.decode("ascii").split())
-            except ValueError:
-                bad.add(f"line {number} is no point: {_shown(line)}")
+        try:
+            yield _point(key, line)
+        except ValueError:
+            problem = _problem(line)
+            if problem:
+                bad.add(f"line {number} {problem}")
 
 
-def _point(key: str, words: list[str]) -> tuple[str, int, int, float]:
+def _point(key: str, line: bytes) -> tuple[str, int, int, float]:
+    words = line.split()
     if len(words) not in (2, 3):
         raise ValueError("a point has two or three numbers")
-    return point(key, words[2] if len(words) == 3 else 0, words[0], words[1])
+    time, value, step = int(words[0]), float(words[1]), int(words[2]) if len(words) == 3 else 0
+    if not line.endswith(b"\n") or not INT64_MIN <= step <= INT64_MAX or not INT64_MIN <= time <= INT64_MAX:
+        raise ValueError("it was cut, or has more than 64 bits")
+    return key, step, time, restored(value)
+
+
+def _problem(line: bytes) -> str:
+    """Say what is wrong with a line that is no point; nothing when it is empty."""
+    if not line.strip():
+        return ""
+    if not line.strip(b"\0\r\n "):
+        return f"has {len(line)} zeros, as a power cut leaves them"
+    if not line.endswith(b"\n"):
+        # Its last number may have lost digits.
+        return f"has no end, it was cut: {_shown(line)}"
+    return f"is no point: {_shown(line)}"
 
 
 def _shown(line: bytes) -> str:

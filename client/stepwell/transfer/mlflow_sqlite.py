@@ -143,15 +143,19 @@ class MlflowSqlite:
                     (run_id,),
                 )
                 while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    yield columns([one for row in rows for one in self._point(row, whose)])
+                    points = (self._point(whose, *row) for row in rows)
+                    yield columns([one for one in points if one is not None])
         except sqlite3.Error as failure:
             raise SourceError(f"its points cannot be read: {failure}") from None
 
-    def _point(self, row: Sequence[Any], whose: str) -> Iterator[tuple[str, int, int, float]]:
+    def _point(
+        self, whose: str, key: Any, step: Any, time: Any, value: Any
+    ) -> tuple[str, int, int, float] | None:
         try:
-            yield point(str(row[0]), *row[1:])
+            return point(str(key), step, time, value)
         except ValueError as failure:
-            self.left.add(f"{whose}: a point of {row[0]!r} is none: {failure}")
+            self.left.add(f"{whose}: a point of {key!r} is none: {failure}")
+            return None
 
     def _some(self, database: sqlite3.Connection, what: str, query: str, *arguments: Any) -> list[Any]:
         """Return rows; none when they cannot be read, which is told."""

@@ -19,6 +19,8 @@ def restored(value: float | None) -> float:
 
 def point(key: str, step: object, timestamp: object, value: object) -> tuple[str, int, int, float]:
     """Return a point of a store. Raises ValueError when it is none."""
+    if type(step) is int and type(timestamp) is int and type(value) is float:  # nearly always: SQLite's own
+        return key, step, timestamp, restored(value)
     whole = [number if isinstance(number, int) else int(str(number)) for number in (step or 0, timestamp)]
     if not all(INT64_MIN <= number <= INT64_MAX for number in whole):
         raise ValueError(f"{max(whole, key=abs)} has more than 64 bits")

@@ -184,7 +184,7 @@ BAD = {
     "half a line": (append("metrics/loss", b"17000000"), "line 6 has no end"),
     "half a number": (append("metrics/loss", b"1700000000005 0.5 1"), "line 6 has no end"),
     "an empty line": (append("metrics/loss", b"\n\n"), ""),
-    "zeros": (append("metrics/loss", bytes(64)), "line 6: 64 zeros"),
+    "zeros": (append("metrics/loss", bytes(64)), "line 6 has 64 zeros"),
     "no numbers": (append("metrics/loss", b"a b c\n"), "line 6 is no point"),
     "more than 64 bits": (append("metrics/loss", b"1 2 99999999999999999999\n"), "line 6 is no point"),
     "macOS was here": (append("params/.DS_Store", b"\0\0\0\1Bud1\xff\xfe"), ""),
