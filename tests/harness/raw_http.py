@@ -45,7 +45,7 @@ class Place:
         peer = await self.connect()
         try:
             await peer.send(head(method, path, body, **headers) + body)
-            return await peer.answer()
+            return await peer.answer(method)
         finally:
             peer.close()
 
@@ -61,12 +61,16 @@ class Peer:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self) -> Answer:
-        """Read one answer."""
+    async def answer(self, method: str = "") -> Answer:
+        """Read one answer; that to a HEAD has no body."""
         async with asyncio.timeout(ANSWER_S):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-            return Answer(int(lines[0].split()[1]), headers, await self._body(headers))
+            status = int(lines[0].split()[1])
+            if status == 100:
+                return await self.answer(method)
+            is_empty = method == "HEAD" or status in {204, 304}
+            return Answer(status, headers, b"" if is_empty else await self._body(headers))
 
     async def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding") != "chunked":
