@@ -5,8 +5,10 @@ Each has what its file in requirements/ names, and this package as it is in the 
 
 import fcntl
 import hashlib
+import json
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -33,11 +35,11 @@ def python_of(name: str) -> Path:
 
 def _fingerprint(name: str) -> str:
     """What an environment depends on: its requirements, our dependencies and entry points, the Python."""
-    parts = (REQUIREMENTS / f"{name}.txt", ROOT / "pyproject.toml")
-    digest = hashlib.sha256(sys.version.encode())
-    for path in parts:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = ours["optional-dependencies"]["mlflow"]
+    parts = (sys.version, ours["dependencies"], extras, ours["entry-points"])
+    text = (REQUIREMENTS / f"{name}.txt").read_text() + json.dumps(parts)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _make(place: Path, name: str) -> None:

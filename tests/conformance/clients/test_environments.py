@@ -34,8 +34,11 @@ def test_mlflow(run: Run, uri: str, mlflow: str, experiment: str, shared_server:
 
 
 @pytest.mark.parametrize("mlflow", MLFLOWS)
-def test_the_stores_of_the_plugin(run: Run, grpc_uri: str, mlflow: str, experiment: str) -> None:
-    succeeded(run(grpc_uri, "operations.py", experiment, python=python_of(mlflow)))
+def test_the_stores_of_the_plugin(
+    run: Run, shared_server: ServerProcess, mlflow: str, experiment: str
+) -> None:
+    addresses = (shared_server.tracking_uri, shared_server.url)
+    succeeded(run(addresses[0], "operations.py", experiment, addresses[1], python=python_of(mlflow)))
 
 
 @pytest.mark.parametrize("mlflow", MLFLOWS)

@@ -35,8 +35,15 @@ def test_what_scripts_do(run: Run, shared_server: ServerProcess, experiment: str
     assert found.data.metrics == {"implicit": 1.0}
 
 
-def test_operations_pages_and_refusals(run: Run, grpc_uri: str, experiment: str) -> None:
-    succeeded(run(grpc_uri, "operations.py", experiment))
+def test_operations_pages_and_refusals(run: Run, shared_server: ServerProcess, experiment: str) -> None:
+    succeeded(run(shared_server.tracking_uri, "operations.py", experiment, shared_server.url))
+
+
+def test_offline_mode_asks_nobody(run: Run, grpc_uri: str, tmp_path: Path) -> None:
+    run_id = succeeded(run(grpc_uri, "train.py", "normally", STEPWELL_MODE="offline", **spool(tmp_path)))
+    sync(tmp_path / "spool", grpc_uri)
+    assert_trained(grpc_uri, run_id, "FINISHED")
+    assert [it.path for it in StepwellClient(grpc_uri).list_artifacts(run_id)] == ["x.txt"]
 
 
 def test_the_end_of_the_process_delivers(run: Run, grpc_uri: str, tmp_path: Path) -> None:

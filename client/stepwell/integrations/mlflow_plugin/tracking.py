@@ -116,7 +116,7 @@ class TrackingStore(AbstractStore):
             return entities.run(self._client.get_run(run_id), self._artifacts)
         except StepwellException as failure:
             begun = self._logs.as_it_began(run_id)
-            if begun is None or failure.error_code not in offline.AWAY_CODES:
+            if begun is None or not (settings.is_offline() or failure.error_code in offline.AWAY_CODES):
                 raise
             return entities.run(begun, self._artifacts)
 

@@ -4,13 +4,13 @@ import sys
 
 import mlflow
 import numpy as np
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from stepwell import StepwellClient
 
-uri, name = mlflow.get_tracking_uri(), sys.argv[1]
+uri, (name, elsewhere) = mlflow.get_tracking_uri(), sys.argv[1:]
 mlflow.set_experiment(name)
 client = MlflowClient()
 store = client._tracking_client.store
@@ -65,13 +65,15 @@ with mlflow.start_run() as run:
     assert [point.step for point in store.get_metric_history_bulk([run_id], "long", 3)] == [0, 1, 2]
 
     # A param that somebody else has logged meanwhile is refused by the server, and waiting says so.
-    StepwellClient(uri).log_param(run_id, "known", "1")
-    other = client.create_run(run.info.experiment_id)
-    client.log_param(other.info.run_id, "taken", "1")
-    StepwellClient(uri).flush()
-    operation = store.log_batch_async(run_id, [Metric("m", 1.0, 1, 1)], [Param("fresh", "1")], [])
-    operation.wait()
-    assert StepwellClient(uri).get_run(run_id).data.params == {"known": "1", "fresh": "1"}
+    mlflow.log_param("first", "1")
+    somebody = StepwellClient(elsewhere)  # another address of the same server, so another writer
+    somebody.log_param(run_id, "taken", "theirs")
+    somebody.flush()
+    operation = mlflow.log_params({"taken": "ours", "fresh": "1"}, synchronous=False)
+    refused = failure(operation.wait)
+    assert "taken" in refused.message, refused
+    mlflow.log_metric("after", 1.0, synchronous=False).wait()
+    assert client.get_run(run_id).data.params == {"first": "1", "taken": "theirs", "fresh": "1"}
 
     # Bad batches log nothing.
     bad = [Metric("good", 1.0, 1, 1), Metric("bad", 1.0, -1, 1)]
