@@ -14,9 +14,13 @@ WIDE = {"width": 1280, "height": 800}
 expect.set_options(timeout=EXPECT_MS)
 
 
+# Answers that refuse something, and scripts in files of runs that the sandbox stopped, are no faults of the page.
+EXPECTED = ("Failed to load resource", "Blocked script execution")
+
+
 def is_fault(message: ConsoleMessage) -> bool:
-    """Whether a message of the console tells a fault of the page; answers that refuse something are none."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
+    """Whether a message of the console tells a fault of the page."""
+    return message.type == "error" and not message.text.startswith(EXPECTED)
 
 
 @pytest.fixture

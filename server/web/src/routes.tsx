@@ -36,7 +36,7 @@ const run = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$experimentId/runs/$runId",
   component: RunPage,
-  validateSearch: (given): { tab?: string } => ({ tab: text(given.tab) }),
+  validateSearch: (given): { tab?: string; path?: string } => ({ tab: text(given.tab), path: text(given.path) }),
 });
 
 export const router = createRouter({

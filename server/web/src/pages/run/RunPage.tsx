@@ -5,6 +5,7 @@ import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { isRunning, runQuery } from "../../queries/run";
+import { Artifacts } from "./Artifacts";
 import { Overview } from "./Overview";
 import { RunCharts } from "./RunCharts";
 import { RunHeader } from "./RunHeader";
@@ -23,7 +24,7 @@ export function RunPage() {
 }
 
 function Shown({ run }: { run: Run }) {
-  const { tab = "overview" } = route.useSearch();
+  const { tab = "overview", path = "" } = route.useSearch();
   const navigate = route.useNavigate();
   const keys = run.metrics.map((metric) => metric.key);
   const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
@@ -31,6 +32,7 @@ function Shown({ run }: { run: Run }) {
   const tabs = [
     { id: "overview", label: "Overview" },
     { id: "charts", label: "Charts", count: own.length },
+    { id: "artifacts", label: "Artifacts" },
     ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
   ];
   return (
@@ -45,6 +47,13 @@ function Shown({ run }: { run: Run }) {
         <RunCharts run={run} metrics={own} live={isRunning(run)} />
       ) : tab === "system" ? (
         <RunCharts run={run} metrics={system} live={isRunning(run)} />
+      ) : tab === "artifacts" ? (
+        <Artifacts
+          runId={run.info?.runId ?? ""}
+          live={isRunning(run)}
+          path={path}
+          onPath={(chosen) => void navigate({ search: { tab: "artifacts", path: chosen } })}
+        />
       ) : (
         <Overview run={run} />
       )}
