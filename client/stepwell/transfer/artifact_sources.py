@@ -70,7 +70,7 @@ def mlflow_uri_artifacts(
     """
     if not uri:
         return no_artifacts
-    place = _local_place(uri, base, served)
+    place = local_place(uri, base, served)
     if place is None:
         return _failing(
             f"the artifacts are at {uri}; import from MLflow's server, or name the folder behind it with --artifacts"
@@ -83,7 +83,7 @@ def mlflow_uri_artifacts(
     return _failing(f"the artifacts are at {uri}, and there is no folder {place} here")
 
 
-def _local_place(uri: str, base: Path, served: Path | None) -> Path | None:
+def local_place(uri: str, base: Path, served: Path | None) -> Path | None:
     """Return the folder on this machine that an artifact URI means; None when it is elsewhere."""
     parts = urllib.parse.urlsplit(uri)
     if not parts.scheme:

@@ -15,7 +15,7 @@ from stepwell.files.uploads import Uploader
 from stepwell.reading.reads import Reads
 from stepwell.transfer.bulk import BulkWriter, entries
 from stepwell.transfer.imported_experiments import reason_of
-from stepwell.transfer.known_points import known_points
+from stepwell.transfer.known_points import KnownPoints, known_points
 from stepwell.transfer.left import Left
 from stepwell.transfer.sources import ImportedRun, PointColumns, SourceError, as_run_id
 from stepwell.wire import messages
@@ -66,7 +66,7 @@ class RunImporter:
             if here is None:
                 self._calls.create_run(spec)
             with self._ending(run, spec), self._telling(run):
-                self._bring_points(run, spec)
+                self._bring_points(run, spec, is_new=here is None)
             self._bring_inputs(run, run_id, here)
             with self._telling(run):
                 self._bring_artifacts(run, spec)
@@ -135,10 +135,11 @@ class RunImporter:
             tags={},
         )
 
-    def _bring_points(self, run: ImportedRun, spec: runs_pb2.RunSpec) -> None:
+    def _bring_points(self, run: ImportedRun, spec: runs_pb2.RunSpec, *, is_new: bool) -> None:
         with BulkWriter(self._connection, spec, _writer_id(spec, "points")) as writer:
             # Not before: what another import stores from now on moves the writer, and this one ends with an error.
-            known = known_points(Reads(self._connection), spec.run_id)
+            is_empty = is_new and not writer.position
+            known = KnownPoints(()) if is_empty else known_points(Reads(self._connection), spec.run_id)
             with self._telling(run):
                 for points in run.points():
                     self.points += writer.write_points(known.without(_named(points)))

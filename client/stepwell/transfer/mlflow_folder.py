@@ -14,7 +14,7 @@ from typing import Any
 
 from stepwell import extras
 from stepwell.entities import Dataset, DatasetInput, InputTag
-from stepwell.transfer.artifact_sources import folder_artifacts, mlflow_uri_artifacts
+from stepwell.transfer.artifact_sources import folder_artifacts, local_place, mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_metric_files import points_of
 from stepwell.transfer.mlflow_sqlite import registered_model
@@ -123,9 +123,11 @@ class MlflowFolder:
     def _artifacts_of(self, folder: Path, uri: str) -> ArtifactFiles:
         """Artifacts beside the run, also when the folder was moved; else where the run says."""
         beside, whose = folder / "artifacts", f"run {folder.name}"
-        # MLflow makes the folder even when the artifacts go elsewhere.
-        elsewhere = uri and not uri.rstrip("/").endswith(f"{folder.parent.name}/{folder.name}/artifacts")
-        if not elsewhere or self._has_files(beside):
+        place = local_place(uri, self._folder.parent, None) if uri else beside
+        # MLflow makes the folder even when the artifacts go elsewhere. Where nothing is at a place that is called like
+        # this one, all of it was moved here.
+        moved = place is not None and not is_folder(place) and place.parts[-3:] == beside.parts[-3:]
+        if not uri or moved or self._has_files(beside):
             return folder_artifacts(beside, self._reach, self.left, whose)
         return mlflow_uri_artifacts(uri, self._folder.parent, self._artifacts, self._reach, self.left, whose)
 

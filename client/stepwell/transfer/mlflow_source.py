@@ -1,5 +1,6 @@
 """Which kind of MLflow's stores is at a place."""
 
+import os
 import sqlite3
 import urllib.parse
 from collections.abc import Sequence
@@ -33,6 +34,10 @@ def mlflow_source(location: str, artifacts: Path | None = None, outside: Sequenc
         return MlflowServer(location.rstrip("/"))
     path = _path(location)
     allowed = [*outside, *([artifacts] if artifacts is not None else [])]
+    if os.path.lexists(path / "meta.yaml"):
+        raise invalid(
+            f"{location!r} is a part of MLflow's folder; name the folder of all experiments around it."
+        )
     if path.is_file() and _is_database(path):
         beside = [path.absolute().parent / name for name in FOLDERS_BESIDE]
         return MlflowSqlite(path, artifacts, Reach([*beside, *allowed]))
@@ -65,5 +70,7 @@ def _is_database(path: Path) -> bool:
         with connected(path) as database:
             tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('experiments', 'runs', 'metrics')"
             return bool(database.execute(tables).fetchone() == (3,))
+    except sqlite3.OperationalError as failure:  # it is locked, for example
+        raise invalid(f"{path} cannot be read: {failure}.") from None
     except sqlite3.Error:
         return False

@@ -114,6 +114,15 @@ def test_what_is_no_source_is_said(tmp_path: Path) -> None:
     assert "no runs.parquet" in CliRunner().invoke(imports, ["export", str(tmp_path)]).output
     assert "no event files" in CliRunner().invoke(imports, ["tensorboard", str(tmp_path)]).output
     assert "no MLflow store" in CliRunner().invoke(imports, ["mlflow", str(tmp_path)]).output
+    store = Store(tmp_path / "some")
+    for part in (store.experiment, store.runs[0]):
+        said = CliRunner().invoke(imports, ["mlflow", str(part)]).output
+        assert "name the folder of all experiments around it" in said
+    with contextlib.closing(sqlite3.connect(tmp_path / "locked.db")) as locked:
+        locked.execute("CREATE TABLE runs (run_uuid TEXT)")
+        locked.execute("BEGIN EXCLUSIVE")
+        said = CliRunner().invoke(imports, ["mlflow", str(tmp_path / "locked.db")]).output
+        assert "cannot be read: database is locked" in said
     (tmp_path / "a.db").write_text("no database, however long it is")
     sqlite3.connect(tmp_path / "empty.db").execute("CREATE TABLE runs (run_uuid TEXT)").connection.close()
     for name in ("a.db", "empty.db"):
@@ -334,6 +343,35 @@ def test_artifacts_elsewhere_need_to_be_allowed(client: StepwellClient, store: S
     assert (report["runs"], report["artifacts"], report["rejected"]) == (3, 0, 3)
     assert all(f"--allow-outside {outside}" in reason for reason in report["reasons"])
     assert "3 new artifacts" in run_import("mlflow", str(store.folder), "--allow-outside", str(outside))
+
+
+def test_artifacts_that_are_not_beside_their_run(
+    client: StepwellClient, store: Store, tmp_path: Path
+) -> None:
+    """MLflow makes the folder `artifacts` also when they go elsewhere; and whole stores are moved."""
+    places = [
+        f"s3://bucket/{store.experiment.name}/{{}}/artifacts",
+        f"{tmp_path}/art/{store.experiment.name}/{{}}/artifacts",
+        f"/where/it/was/mlruns/{store.experiment.name}/{{}}/artifacts",
+    ]
+    for run, place in zip(store.runs, places, strict=True):
+        (run / "artifacts" / "notes.txt").unlink()
+        in_meta(f"artifact_uri: {run}/artifacts", f"artifact_uri: {place.format(run.name)}")(run)
+    elsewhere = Path(places[1].format(store.runs[1].name))
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "model.txt").write_text("weights")
+    report = imported("mlflow", str(store.folder))
+    assert (report["artifacts"], report["rejected"]) == (0, 2)
+    assert "s3://bucket" in report["reasons"][0]
+    assert f"--allow-outside {elsewhere}" in report["reasons"][1]
+    served = [
+        f"artifact_uri: {places[0].format(store.runs[0].name)}",
+        "artifact_uri: mlflow-artifacts:/0/a/artifacts",
+    ]
+    in_meta(*served)(store.runs[0])
+    (tmp_path / "art" / "0" / "a" / "artifacts").mkdir(parents=True)
+    (tmp_path / "art" / "0" / "a" / "artifacts" / "a.txt").write_text("words")
+    assert "2 new artifacts" in run_import("mlflow", str(store.folder), "--artifacts", str(tmp_path / "art"))
 
 
 def test_links_within_the_store_are_followed(client: StepwellClient, store: Store, tmp_path: Path) -> None:
