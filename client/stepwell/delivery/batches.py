@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.spool.reader import Slice, SpoolReader
+from stepwell.spool.reader import SpoolReader
+from stepwell.spool.slices import Slice
 from stepwell_api.v1 import ingest_pb2
 
 # A batch has so few records because the thread that makes it keeps the training loop waiting meanwhile (about 1 ms).

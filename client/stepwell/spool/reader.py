@@ -4,13 +4,12 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell.spool import arrays, committed, safe_files
-from stepwell.spool.arrays import ARRAY_POINTS_MAX, ArrayPoints
+from stepwell.spool.arrays import ARRAY_POINTS_MAX
 from stepwell.spool.committed import COMMITTED_FILE
 from stepwell.spool.damage import DamageReport
 from stepwell.spool.frames import DamagedFrameError, FrameReader, Kind
@@ -19,6 +18,7 @@ from stepwell.spool.names import NAMES_FILE, KnownNames
 from stepwell.spool.records import ARRAY_MARK, ENTRY_MARK, NUMBER_END, VOID_MARK, taken_in_a_row
 from stepwell.spool.segment_files import MappedSegment, SegmentFile, map_segment
 from stepwell.spool.segments import Segments
+from stepwell.spool.slices import Slice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,34 +33,6 @@ GAP_LOOK_S = 1.0
 LOOK_TWICE_S = 0.001
 # How the names of the files begin that are read.
 _READ = ("points", "log-", NAMES_FILE, COMMITTED_FILE)
-
-
-@dataclass(slots=True)
-class Slice:
-    """A piece [first_position, end_position) of the log.
-
-    `more` tells that it ends at a limit: more is there already. Points are in columns of shape (n,): `numbers` (of
-    metric names), `steps`, `timestamps_ms`, `values`. Beside them the entries (encoded `Entry` messages) with their
-    positions, and the arrays.
-    """
-
-    first_position: int
-    end_position: int
-    more: bool
-    numbers: "NDArray[Any]"
-    steps: "NDArray[Any]"
-    timestamps_ms: "NDArray[Any]"
-    values: "NDArray[Any]"
-    entries: list[tuple[int, bytes]] = field(default_factory=list)
-    arrays: list[ArrayPoints] = field(default_factory=list)
-
-    @property
-    def points(self) -> int:
-        """How many points are in it."""
-        return len(self.numbers) + sum(map(len, self.arrays))
-
-    def __len__(self) -> int:
-        return self.points + len(self.entries)
 
 
 class SpoolReader:
@@ -135,6 +107,21 @@ class SpoolReader:
         One frame is returned even where it is longer than allowed. Positions that were dropped, abandoned or damaged
         are passed over: the slice's end says how far it reaches.
         """
+        piece = self._read_of_segment(position, records_max, bytes_max)
+        if piece is None or not self._ends_segment(piece):
+            return piece
+        # What follows fills the batch up; frames do not, because they were counted.
+        room = records_max - (piece.end_position - position)
+        if room > 0 and not (piece.entries or piece.arrays):
+            following = self._read_of_segment(piece.end_position, room, bytes_max)
+            if following is not None:
+                piece.join(following)
+        return piece
+
+    def _ends_segment(self, piece: Slice) -> bool:
+        return self._mapped is not None and piece.end_position == self._mapped.file.end_position
+
+    def _read_of_segment(self, position: int, records_max: int, bytes_max: int) -> Slice | None:
         start = self._next_finished(position)
         if start is None or self._mapped is None:
             return None

@@ -11,7 +11,7 @@ import pytest
 from stepwell.delivery.batches import BATCH_SKIPPED_MAX, KeyTable, read_batch
 from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
 from stepwell.delivery.shipper import Shipper, _UnbelievableError
-from stepwell.spool.reader import Slice
+from stepwell.spool.slices import Slice
 from stepwell_api.v1 import ingest_pb2
 
 

@@ -257,6 +257,18 @@ def test_a_slice_says_whether_more_waits(log: Spool) -> None:
     assert not live.read(11, ALL, 100).more
 
 
+def test_a_slice_goes_on_in_the_next_segment(log: Spool) -> None:
+    fill(log, LONG)
+    live, second = reader(log), FIRST_SEGMENT_RECORDS
+    first = live.read(second - 10, 100, ALL)
+    assert (first.steps.tolist(), first.more) == (list(range(second - 10, second + 90)), True)
+    assert set(first.timestamps_ms.tolist()) == {7}
+    assert len(live.read(0, ALL, ALL)) == 5 * FIRST_SEGMENT_RECORDS, "two at most"
+    log.append_entry(b"x" * 100)
+    log.append_entry(b"y" * 100)
+    assert all_entries(log) == [(LONG, b"x" * 100), (LONG + 1, b"y" * 100)]
+
+
 def test_the_next_segment_is_there_before_it_is_needed(tmp_path: Path) -> None:
     wanted: list[int] = []
     log = Spool(tmp_path, SpoolLimits(10**9, "raise"), lambda *_: None, lambda: wanted.append(len(wanted)))
