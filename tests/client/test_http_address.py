@@ -104,7 +104,7 @@ def test_what_was_logged_offline_is_delivered(
         STEPWELL_TRACKING_URI=shared_server.url,
     )
     assert done.returncode == 0, done.stderr
-    assert sync(str(place)).returncode == 0
+    assert sync(str(place), "--to", shared_server.url).returncode == 0
     assert len(StepwellClient(shared_server.url).get_metric_history(done.stdout.strip(), "loss")) == 100
 
 
@@ -203,6 +203,19 @@ def test_the_remembered_address_serves_while_a_proxy_is_in_the_way(
     monkeypatch.setattr(connection, "_connections", {})
     with pytest.raises(StepwellException, match="nothing listens there"):
         StepwellClient(url).get_experiment("0")
+
+
+def test_what_is_recalled_is_another_port_of_the_same_host(place: Path, tmp_path: Path) -> None:
+    place.mkdir(mode=0o700)
+    page = "http://tracker.example.org:5000"
+    addresses.remember(page, Address("tracker.example.org:50051", False))
+    assert addresses.recall(page) == Address("tracker.example.org:50051", False)
+    (place / addresses.FILE).write_text(json.dumps({page: ["thief.example.org:50051", False]}))
+    assert addresses.recall(page) is None
+    addresses.remember(page, Address("tracker.example.org:50051", False))
+    (place / addresses.FILE).rename(tmp_path / "elsewhere")
+    (place / addresses.FILE).symlink_to(tmp_path / "elsewhere")
+    assert addresses.recall(page) is None, "not through a link"
 
 
 def test_reading_leaves_nothing_behind(shared_server: ServerProcess, place: Path) -> None:

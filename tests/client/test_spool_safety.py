@@ -1,7 +1,9 @@
 """A folder that somebody else prepared: nothing of this user's goes to them, and what is beside it is delivered."""
 
+import grp
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from stepwell.delivery import experiment_tags, left_delivery
 from stepwell.delivery.left_delivery import deliver_left
 from stepwell.delivery.left_log import LeftLog
 from stepwell.files import outbox, waiting
-from stepwell.spool import folders, places
+from stepwell.spool import folders, places, safe_files
 from stepwell.spool.writer_file import read_writer, rewrite_writer
 from stepwell.wire import background
 from stepwell_api.v1 import artifacts_pb2, artifacts_pb2_grpc, ingest_pb2, ingest_pb2_grpc
@@ -356,7 +358,7 @@ def test_a_server_that_never_commits_does_not_keep_others_waiting(
     assert not folders.is_held_here(spool)
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+@pytest.mark.parametrize("mode", [0o777, 0o702, 0o1777])
 def test_a_place_that_others_may_write_is_not_used(
     place: Path, script: Callable[..., Any], tracking_uri: str, mode: int
 ) -> None:
@@ -370,6 +372,18 @@ def test_a_place_that_others_may_write_is_not_used(
     assert (synced.returncode, "others may write" in synced.stderr) == (1, True)
     place.chmod(0o700)
     assert sync().returncode == 0
+
+
+def test_a_group_may_write_if_nobody_else_is_in_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.chmod(0o770)
+    own = pwd.getpwuid(os.geteuid())
+    group = grp.struct_group((own.pw_name, "x", place.stat().st_gid, []))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd((*own[:3], group.gr_gid, *own[4:])))
+    for members, may in (([], True), ([own.pw_name], True), ([own.pw_name, "other"], False)):
+        monkeypatch.setattr(grp, "getgrgid", lambda _, of=members: grp.struct_group((*group[:3], of)))
+        safe_files._is_own_group.cache_clear()
+        assert (places.to_read() == [place]) == may
+    safe_files._is_own_group.cache_clear()
 
 
 def test_a_place_of_somebody_else_is_not_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Where gRPC was, for servers that are known by their HTTP address; kept beside the spools.
 
 For when a proxy or a firewall closes the HTTP way for a while. It is a cache: whatever is wrong with it is as if it
-were not there.
+were not there. The folder may be somebody else's gift, so what is recalled is another port of the same host, never
+another host.
 """
 
 import contextlib
@@ -9,9 +10,11 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from stepwell import settings
 from stepwell.settings import Address
+from stepwell.spool import safe_files
 
 FILE = "addresses.json"
 FILE_BYTES_MAX = 64 * 1024
@@ -24,7 +27,7 @@ def remember(page: str, address: Address) -> None:
     root = _root()
     known = _read(root)
     entry = [address.target, address.secure]
-    if not root.is_dir() or known.get(page) == entry:
+    if not _is_safe(root) or known.get(page) == entry:
         return
     known.pop(page, None)
     known[page] = entry
@@ -40,19 +43,28 @@ def recall(page: str) -> Address | None:
     """Return where gRPC was, if that is known."""
     try:
         target, secure = _read(_root())[page]
-        return Address(str(target), bool(secure))
+        same_host = urlsplit(f"//{target}").hostname == urlsplit(page).hostname
+        return Address(str(target), bool(secure)) if same_host else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
 def _root() -> Path:
-    return settings.spool_dir() or settings.SPOOL_DIR_DEFAULT
+    chosen = settings.spool_dir()
+    return chosen.resolve() if chosen is not None else settings.SPOOL_DIR_DEFAULT
+
+
+def _is_safe(root: Path) -> bool:
+    try:
+        safe_files.check_folder(root)
+    except OSError:
+        return False
+    return True
 
 
 def _read(root: Path) -> dict[str, list[object]]:
     try:
-        with (root / FILE).open(encoding="utf-8") as file:
-            known = json.loads(file.read(FILE_BYTES_MAX))
+        known = json.loads(safe_files.read_in(root, FILE, FILE_BYTES_MAX))
         return known if isinstance(known, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}

@@ -1,19 +1,20 @@
 """Opens what lies in a folder that somebody else may have prepared: a cloned repository, an archive, a shared disk.
 
 What is read from there is sent to a server, so nothing is followed to another place: the folder belongs to this user
-and nobody else may write it, the same for each file, and a file is a regular one. A symbolic link, a device or a pipe
-is an UnsafeFileError, which names it and says what would be right; so is a file that has a second name elsewhere,
-where `alone` is asked for.
+and nobody else may write it (a group that has no other member may), the same for each file, and a file is a regular
+one. A symbolic link, a device or a pipe is an UnsafeFileError, which names it and says what would be right; so is a
+file that has a second name elsewhere, where `alone` is asked for.
 """
 
 import contextlib
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-# Bits of the mode by which somebody else may write.
-WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -134,11 +135,22 @@ def _check_kind(path: Path, status: os.stat_result, wanted: int) -> None:
 def _check_owner(path: Path, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
         raise UnsafeFileError(f"{path} belongs to user {status.st_uid}, not to this one ({os.geteuid()})")
-    if status.st_mode & WRITABLE_BY_OTHERS:
+    by_group = status.st_mode & stat.S_IWGRP and not _is_own_group(status.st_gid)
+    if status.st_mode & stat.S_IWOTH or by_group:
         mode = stat.S_IMODE(status.st_mode)
         raise UnsafeFileError(
             f"others may write {path} (mode {mode:04o}); if you trust what is in it: chmod -R go-w {path}"
         )
+
+
+@cache
+def _is_own_group(group_id: int) -> bool:
+    """Tell whether a group is this user's alone, as many systems give each user one, and then let groups write."""
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(group_id)
+    except KeyError:
+        return False
+    return (user.pw_gid, user.pw_name) == (group_id, group.gr_name) and set(group.gr_mem) <= {user.pw_name}
 
 
 def _explain(path: Path, below: int | None, wanted: int) -> None:
