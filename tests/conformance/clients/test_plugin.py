@@ -46,6 +46,13 @@ def test_offline_mode_asks_nobody(run: Run, grpc_uri: str, tmp_path: Path) -> No
     assert [it.path for it in StepwellClient(grpc_uri).list_artifacts(run_id)] == ["x.txt"]
 
 
+def test_forked_processes_log_too(run: Run, grpc_uri: str) -> None:
+    run_id = succeeded(run(grpc_uri, "forking.py"))
+    client = StepwellClient(grpc_uri)
+    assert client.get_run(run_id).data.metrics == {"parent": 2.0, **{f"child {n}": 499.0 for n in range(3)}}
+    assert all(len(client.get_metric_history(run_id, f"child {n}")) == 500 for n in range(3))
+
+
 def test_the_end_of_the_process_delivers(run: Run, grpc_uri: str, tmp_path: Path) -> None:
     run_id = succeeded(run(grpc_uri, "train.py", "normally", **spool(tmp_path)))
     assert_trained(grpc_uri, run_id, "FINISHED")

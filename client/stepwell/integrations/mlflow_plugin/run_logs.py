@@ -11,8 +11,6 @@ from stepwell.delivery.receipts import Receipt
 from stepwell.delivery.writer import RunWriter, writer_for
 from stepwell.entities import LifecycleStage, Run, RunStatus
 from stepwell.errors import StepwellException, invalid
-from stepwell.wire import messages
-from stepwell.wire.calls import Calls
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
@@ -60,6 +58,10 @@ class RunLogs:
 
     def create(self, spec: "runs_pb2.RunSpec") -> Run:
         """Create a run; when the server is away, what is logged creates it later."""
+        # gRPC is imported with the first call and not with mlflow, which loads its plugins wherever they are installed.
+        from stepwell.wire import messages
+        from stepwell.wire.calls import Calls
+
         writer = writer_for(self.uri, spec.run_id, spec)
 
         def later() -> Run:

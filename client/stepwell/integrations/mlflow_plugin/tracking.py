@@ -4,7 +4,6 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from mlflow.entities import ViewType
@@ -180,9 +179,11 @@ class TrackingStore(AbstractStore):
                 and timestamp.__class__ is int
                 and timestamp >= 0
             ):
-                with suppress(StepwellException):  # raised again below, in MLflow's words
+                try:
                     spool.append_point(number, step, timestamp * NS_PER_MS, value)
                     return
+                except StepwellException:
+                    pass  # it is raised again below, in MLflow's words
         self.log_batch(run_id, [metric], (), ())
 
     def log_param(self, run_id: str, param: Any) -> None:
