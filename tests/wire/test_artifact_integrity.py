@@ -31,6 +31,7 @@ from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
     complete,
     create_run,
     log,
+    messages,
     place,
     put,
     read,
@@ -272,3 +273,55 @@ async def test_what_a_bucket_vouches_for_is_not_read(
             assert "SHA-256" in await store.verify("x", replace(file, sha256=bytes(32)))
         assert "1000 bytes" in await store.verify("x", replace(file, size_bytes=1))
         assert await store.verify("y", file) == "nothing is there"
+
+
+@on_s3
+async def test_what_is_still_checked_does_not_become_visible(
+    artifacts: ArtifactServiceStub, run_id: str, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload through the server that goes on with other bytes: they are in the bucket before they are hashed."""
+    good, evil = os.urandom(20 * MIB), bytes(20 * MIB)
+    plan = await begin(artifacts, run_id, "x", good)
+
+    async def cut() -> AsyncIterator[pb.UploadRequest]:
+        for message in messages(run_id, plan.upload_id, evil)[:11]:
+            yield message
+        await asyncio.Event().wait()
+
+    call = artifacts.Upload(cut())
+    request = pb.GetUploadRequest(run_id=run_id, upload_id=plan.upload_id)
+    while not (held := (await artifacts.GetUpload(request)).held_bytes):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+    call.cancel()
+
+    real, completed = S3ContentStore._check_stored, []
+
+    async def late(self: S3ContentStore, key: str, file: FileSpec) -> None:
+        completed.append(key)
+        async with invalid("SHA-256"):
+            await complete(artifacts, run_id, plan.upload_id)
+        await real(self, key, file)
+
+    monkeypatch.setattr(S3ContentStore, "_check_stored", late)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await artifacts.Upload(iter(messages(run_id, plan.upload_id, evil, held)))
+    assert completed
+    again = await begin(artifacts, await create_run(channel), "x", good)
+    assert again.WhichOneof("way") != "already_there"
+
+
+async def test_lost_content_is_also_replaced_by_what_nobody_announced(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, server: RunningServer
+) -> None:
+    text = os.urandom(1_000)
+    await log(artifacts, run_id, "first", text)
+    # Both are on their way when the content is lost.
+    plan = await begin(artifacts, run_id, "second", text)
+    assert plan.WhichOneof("way") == "already_there"
+    request = pb.BeginUploadsRequest(run_id=run_id, files=[spec_of("third", text)], hidden=True)
+    (hidden,) = (await artifacts.BeginUploads(request)).plans
+    await lose(place, None)
+    await artifacts.Upload(iter(messages(run_id, hidden.upload_id, text)))
+    await complete(artifacts, run_id, hidden.upload_id)
+    for path in ("first", "second", "third"):
+        assert await read(artifacts, run_id, path) == text

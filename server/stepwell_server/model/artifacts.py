@@ -67,7 +67,10 @@ class DirectUpload:
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload that is not finished: bytes that go through the server have `place`, others what `direct` says."""
+    """An upload that is not finished: bytes that go through the server have `place`, others what `direct` says.
+
+    `came_through`: some have come through the server; `is_checked`: all of them, and their SHA-256 is right.
+    """
 
     run_id: UUID
     upload_id: UUID
@@ -75,6 +78,7 @@ class OpenUpload:
     place: Place
     direct: DirectUpload | None = None
     came_through: bool = False
+    is_checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from stepwell_server.model.artifacts import (
     PartTag,
 )
 from stepwell_server.services.artifact_paths import check_path
+from stepwell_server.services.lost_content import doubt_lost
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore, ContentStores
 
 
@@ -65,6 +66,7 @@ class MultipartService:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
         await content.direct.complete_parts(arrival.place.key, arrival.multipart_id, parts)
         upload = arrival.arrived(*await _read_once(content, arrival.place.key))
+        await doubt_lost(self._store, self._contents, arrival.place.root, [upload.file])
         await self._store.complete(run_id, [upload])
         return upload.file
 

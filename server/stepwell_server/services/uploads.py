@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-import structlog
-
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
 from stepwell_server.model.artifacts import (
     CHECKED_SUFFIX,
@@ -36,6 +34,7 @@ from stepwell_server.model.artifacts import (
     part_bytes,
 )
 from stepwell_server.services.artifact_paths import check_path, check_together
+from stepwell_server.services.lost_content import doubt_lost
 from stepwell_server.store.ports.artifacts import (
     ArtifactStore,
     ContentStore,
@@ -47,8 +46,6 @@ T = TypeVar("T")
 
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16
-
-log = structlog.get_logger(__name__)
 
 
 class UploadService:
@@ -75,7 +72,7 @@ class UploadService:
         check_files(files)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
-        linked = set() if hidden else await self._link(run_id, root, content, files)
+        linked = set() if hidden else await self._link(run_id, root, files)
         missing = [file for file in files if file.path not in linked]
         uploads = await self._store.open_uploads(run_id, root, missing)
         bucket = content.direct if direct else None
@@ -83,17 +80,9 @@ class UploadService:
         by_path = {file.path: plan for file, plan in zip(missing, plans, strict=True)}
         return [by_path.get(file.path, AlreadyThere()) for file in files]
 
-    async def _link(
-        self, run_id: UUID, root: str, content: ContentStore, files: Sequence[FileSpec]
-    ) -> set[str]:
+    async def _link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
         """Make visible what the server has already, and what is still there: its bytes may have been lost since."""
-        known = await self._store.known(root, files)
-        sizes = await _at_once([content.size_bytes(it.key) for it in known])
-        lost = [it for it, size in zip(known, sizes, strict=True) if size != it.size_bytes]
-        if lost:
-            await self._store.doubt([it.content_id for it in lost])
-            for it in lost:
-                log.error("content is lost, it is stored again", root=root, key=it.key)
+        await doubt_lost(self._store, self._contents, root, files)
         return await self._store.link(run_id, root, files)
 
     async def held_bytes(self, run_id: UUID, upload_id: UUID) -> int:
@@ -105,6 +94,7 @@ class UploadService:
         """Take the bytes of one file from an offset on; at the end they are checked and on disk, not visible yet."""
         upload, content = await self._open_one(run_id, upload_id, came_through=True)
         await content.write(upload.place.key, offset, pieces, upload.file)
+        await self._store.set_checked(run_id, [upload_id])
 
     async def write_small(self, run_id: UUID, files: Sequence[tuple[UUID, bytes]]) -> None:
         """Take whole files: pairs of upload and bytes. They are checked and on disk, not visible yet."""
@@ -117,6 +107,7 @@ class UploadService:
         if uploads:
             content = await self._contents.open(uploads[0].place.root)
             await content.write_small(named)
+            await self._store.set_checked(run_id, [upload.upload_id for upload in uploads])
 
     async def sign_parts(
         self, run_id: UUID, upload_id: UUID, numbers: Sequence[int], sha256: Sequence[bytes] = ()
@@ -159,6 +150,7 @@ class UploadService:
         try:
             received = await content.receive(arrival.place.key, pieces, size_bytes)
             upload = arrival.arrived(*received)
+            await doubt_lost(self._store, self._contents, root, [upload.file])
             await self._store.complete(run_id, [upload])
         except BaseException:
             with suppress(StepwellError):  # then it is given up when it is idle
@@ -173,7 +165,9 @@ class UploadService:
         checks = [
             self._verified(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)
         ]
-        await self._store.complete(run_id, await _at_once(checks))
+        verified = await _at_once(checks)
+        await self._doubt_lost(verified)
+        await self._store.complete(run_id, verified)
 
     async def add_rows(self, run_id: UUID, finished: FinishedUpload, addition: Addition) -> bool:
         """Check that a table is there and make it visible, unless the one that it replaces has changed; tells whether.
@@ -185,7 +179,15 @@ class UploadService:
                 f"replaces_sha256 has {SHA256_BYTES} bytes, or none where there was no table"
             )
         (upload,) = await self._store.uploads(run_id, [finished.upload_id])
-        return await self._store.add_rows(run_id, await self._verified(upload, finished.parts), addition)
+        verified = await self._verified(upload, finished.parts)
+        await self._doubt_lost([verified])
+        return await self._store.add_rows(run_id, verified, addition)
+
+    async def _doubt_lost(self, uploads: Sequence[OpenUpload]) -> None:
+        """Look whether what others sent before, or at the same time, is there still, before it is taken for these."""
+        for root in {upload.place.root for upload in uploads}:
+            files = [upload.file for upload in uploads if upload.place.root == root]
+            await doubt_lost(self._store, self._contents, root, files)
 
     async def abandon(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
         """Give uploads up; what they hold is removed by the next sweep."""
@@ -238,8 +240,8 @@ class UploadService:
         if size != upload.file.size_bytes:
             found = "nothing" if size is None else f"{size} bytes"
             raise _other_bytes(upload.file, f"{found} arrived")
-        if not upload.came_through:
-            # Begun by a server before 0.2: it may have been PUT straight to the bucket.
+        if not upload.is_checked:
+            # On its way still, or begun by a server before 0.2, and so maybe PUT straight to the bucket.
             await _require_verified(content, upload.place.key, upload.file)
         return upload
 

@@ -104,6 +104,11 @@ class PostgresArtifactStore:
         _require_open(upload_ids, found)
         return [found[upload_id] for upload_id in upload_ids]
 
+    async def set_checked(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_QUERIES["set_checked"], run_id, upload_ids)
+
     async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
         """See `artifact_ports.ArtifactStore`."""
         upload_id = uuid4()
@@ -388,6 +393,7 @@ def _upload(row: Any) -> OpenUpload:
         if row["multipart_id"]
         else None,
         came_through=row["came_through"],
+        is_checked=row["is_checked"],
     )
 
 

@@ -62,6 +62,10 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    async def set_checked(self, run_id: UUID, upload_ids: Sequence[UUID]) -> None:
+        """Note that all bytes of uploads came through the server, which has hashed them."""
+        ...
+
     async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
         """Note a file on its way of which only the path is known."""
         ...

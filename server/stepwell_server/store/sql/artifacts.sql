@@ -129,6 +129,11 @@ SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
 WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]) AND sha256 IS NOT NULL
 RETURNING *;
 
+-- set_checked: notes that all bytes of uploads came through the server and are right.
+UPDATE artifact_upload
+SET is_checked = true
+WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]);
+
 -- open_arrival: notes a file on its way of which only the path is known.
 INSERT INTO artifact_upload (run_id, upload_id, path, root, key, active_time_ms)
 VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
