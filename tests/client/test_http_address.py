@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,8 +97,9 @@ def test_a_training_over_the_one_address(
 
 
 def test_what_was_logged_offline_is_delivered(
-    script: Callable[..., object], shared_server: ServerProcess, place: Path
+    script: Callable[..., object], shared_server: ServerProcess, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.url)
     done = script(
         TRAINING.replace("    stepwell.flush()\n", ""),
         STEPWELL_MODE="offline",
@@ -237,6 +239,25 @@ def test_reading_leaves_nothing_behind(shared_server: ServerProcess, place: Path
 )
 def test_an_address_that_only_the_server_can_use_is_replaced(address: str, asked: str, used: str) -> None:
     assert door.reachable(address, asked) == used
+
+
+def test_what_the_server_refuses_is_passed_on() -> None:
+    told = json.dumps({"error_code": "PERMISSION_DENIED", "message": "start it with --some-option"}).encode()
+    answer = (403, {"Content-Length": str(len(told))}, told)
+    with (
+        page({"/api/stepwell/v1/server": answer}) as url,
+        pytest.raises(door.NoDoorError, match="--some-option"),
+    ):
+        ask(url)
+
+
+def test_a_name_that_the_server_does_not_know_will_do(shared_server: ServerProcess) -> None:
+    """Not for browsers, but for our client: names of containers and tunnels are nobody's business."""
+    request = urllib.request.Request(
+        f"{shared_server.url}/api/stepwell/v1/server", headers={"Host": "stepwell.inner"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["grpc"]["address"] == f"127.0.0.1:{shared_server.port}"
 
 
 def test_redirects_and_chunks_are_understood() -> None:

@@ -98,16 +98,17 @@ def reachable(told: str, page: str) -> str:
 def _address(page: str, answer: _Answer) -> Address:
     """Read what the server says; newer ones may say more."""
     try:
-        if answer.status != 200:
-            raise ValueError
-        grpc: dict[str, Any] = json.loads(answer.body)["grpc"]
+        said: dict[str, Any] = json.loads(answer.body)
+        if answer.status != 200 and said["error_code"]:
+            raise NoDoorError(f"it answered {answer.status}: {said['message']}", passing=answer.status >= 500)
+        grpc: dict[str, Any] = said["grpc"]
         told, secure = str(grpc["address"]), bool(grpc["tls"])
         if not told.rpartition(":")[2].isdigit():
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise NoDoorError(
             f"what answers there is no Stepwell server (it answered {answer.status}); another program uses the "
-            "port, or a proxy answers in its place",
+            "port, such as MLflow's server, or a proxy answers in its place",
             hidden=True,
             passing=answer.status >= 500,
         ) from None

@@ -31,8 +31,9 @@ SECURITY_HEADERS = {
 }
 # A browser sends these from any page without asking first, and they change nothing here.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Who looks whether the server lives names it by whatever it has.
-OPEN_PATHS = frozenset({"/health"})
+# Whoever looks whether the server lives names it by whatever it has. So does Stepwell's client, which is no browser,
+# and only asks where gRPC is.
+OPEN_PATHS = frozenset({"/health", "/api/stepwell/v1/server"})
 
 log = structlog.get_logger(__name__)
 
