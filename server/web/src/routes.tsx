@@ -1,16 +1,23 @@
 import { createHashHistory, createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
 
 import { Failure } from "./parts/Notice";
+import { ComparePage } from "./pages/compare/ComparePage";
 import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
 import { Shell } from "./pages/Shell";
-import { readRunsView } from "./url/runsView";
-import { flag, text } from "./url/search";
+import { readRunsView, type RunsView } from "./url/runsView";
+import { flag, text, texts } from "./url/search";
 
 // The hash keeps addresses whole below any path of a proxy, and is where MLflow's links have theirs:
 // /#/experiments/3 and /#/experiments/3/runs/<id> mean the same here.
+interface Compared extends RunsView {
+  runs?: string[];
+  tab?: string;
+  all?: true;
+}
+
 interface Found {
   q?: string;
   deleted?: true;
@@ -39,8 +46,20 @@ const run = createRoute({
   validateSearch: (given): { tab?: string; path?: string } => ({ tab: text(given.tab), path: text(given.path) }),
 });
 
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  component: ComparePage,
+  validateSearch: (given): Compared => ({
+    ...readRunsView(given),
+    runs: texts(given.runs),
+    tab: text(given.tab),
+    all: flag(given.all),
+  }),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([experiments, runs, run]),
+  routeTree: root.addChildren([experiments, runs, run, compare]),
   history: createHashHistory(),
   defaultErrorComponent: ({ error }) => <Failure error={error} />,
 });

@@ -1,3 +1,5 @@
+import { Link } from "@tanstack/react-router";
+
 import { Button } from "../../parts/Button";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
@@ -20,6 +22,11 @@ export function Selection({ runIds, deleted, onDone }: Props) {
   return (
     <div className={styles.selection} role="toolbar" aria-label="Selected runs">
       <b>{count} selected</b>
+      {runIds.length > 1 && (
+        <Link to="/compare" search={{ runs: runIds }}>
+          Compare
+        </Link>
+      )}
       {deleted ? (
         <Button onClick={bringBack}>Restore</Button>
       ) : (

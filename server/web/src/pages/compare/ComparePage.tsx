@@ -1,0 +1,67 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { useMemo } from "react";
+
+import { compared } from "../../compare/rows";
+import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Tabs } from "../../parts/Tabs";
+import { useCompared } from "../../queries/compared";
+import { ChartsPane } from "../runs/ChartsPane";
+import { useRunColors } from "../runs/runs";
+import styles from "./ComparePage.module.css";
+import { CompareTable } from "./CompareTable";
+
+const route = getRouteApi("/compare");
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Chosen runs side by side: what they have in common, what differs, and their charts over each other. */
+export function ComparePage() {
+  const view = route.useSearch();
+  const navigate = route.useNavigate();
+  const { runs, isPending, error } = useCompared(view.runs ?? []);
+  const colors = useRunColors(runs);
+  const rows = useMemo(() => compared(runs), [runs]);
+  const metrics = useMemo(() => rows.filter((row) => row.kind === "metrics").map((row) => row.key), [rows]);
+  if ((view.runs ?? []).length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
+  if (isPending) return <Loading what="the runs" />;
+  if (error) return <Failure error={error} />;
+  const tab = view.tab === "charts" ? "charts" : "values";
+  return (
+    <div className={styles.page}>
+      <header className={styles.header}>
+        <h1>{runs.length} runs compared</h1>
+        {tab === "values" && (
+          <label>
+            <input
+              type="checkbox"
+              checked={view.all !== true}
+              onChange={(event) =>
+                void navigate({ search: (now) => ({ ...now, all: event.target.checked ? undefined : true }) })
+              }
+            />{" "}
+            Differences only
+          </label>
+        )}
+      </header>
+      <Tabs
+        tabs={[
+          { id: "values", label: "Values", count: rows.filter((row) => row.differs).length },
+          { id: "charts", label: "Charts", count: metrics.length },
+        ]}
+        chosen={tab}
+        onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "charts" ? id : undefined }) })}
+      />
+      {tab === "charts" ? (
+        <ChartsPane
+          runs={runs}
+          colors={colors}
+          hidden={NOBODY}
+          metrics={metrics}
+          view={view}
+          change={(part) => void navigate({ search: (now) => ({ ...now, ...part }), replace: true })}
+        />
+      ) : (
+        <CompareTable runs={runs} rows={view.all ? rows : rows.filter((row) => row.differs)} colors={colors} />
+      )}
+    </div>
+  );
+}
