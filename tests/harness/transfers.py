@@ -1,6 +1,7 @@
 """Imports and exports as their users start them, and what came of them."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stepwell import StepwellClient
 from stepwell.commands.export import export
 from stepwell.commands.imports import imports
 from stepwell.entities import Run
+from stepwell.transfer.sources import Source, SourceError
 
 Points = list[tuple[int, int, float]]
 
@@ -61,3 +63,15 @@ def runs_of(experiment: str) -> dict[str, Run]:
     """All runs of an experiment, by name."""
     found = stepwell.search_runs(experiment_names=[experiment], output_format="list")
     return {run.info.run_name: run for run in found}
+
+
+def read_all(source: Source) -> int:
+    """Read all that a source has, as an import does; returns how many runs there were."""
+    runs = 0
+    list(source.experiments())
+    for runs, run in enumerate(source.runs(), 1):  # noqa: B007
+        for read in (run.points, lambda run=run: run.artifacts({})):  # type: ignore[misc]
+            with suppress(SourceError):
+                list(read())
+    list(source.not_taken())
+    return runs

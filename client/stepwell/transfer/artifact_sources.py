@@ -12,6 +12,7 @@ from stepwell.errors import StepwellException
 from stepwell.files import paths
 from stepwell.files.local import LocalFile
 from stepwell.transfer.left import Left
+from stepwell.transfer.mlflow_calls import ODD_ANSWER
 from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import ArtifactFiles, SourceError, no_artifacts
 
@@ -153,15 +154,22 @@ class ServerArtifacts:
             request = {"run_id": self._run_id, "path": folder, "page_token": token}
             try:
                 answer = self._listed({name: value for name, value in request.items() if value})
-            except SourceError as failure:
+                files = [_listed_file(file) for file in answer.get("files", ())]
+                last, token = token, str(answer.get("next_page_token", ""))
+            except (SourceError, *ODD_ANSWER) as failure:
                 self._left.add(f"run {self._run_id}, artifacts in {folder or 'its root'!r}: {failure}")
                 return
-            for file in answer.get("files", ()):
-                path = str(file["path"])
-                if not file.get("is_dir"):
-                    yield path, int(file.get("file_size", 0))
+            for path, size in files:
+                if size is not None:
+                    yield path, size
+                elif len(path) > paths.PATH_BYTES_MAX:
+                    self._left.add(f"run {self._run_id}, artifacts in {path[:60]!r}...: its name is too long")
                 elif path.startswith(f"{folder}/" if folder else "") and len(path) > len(folder):
                     yield from self._files(path)  # a folder below this one, and not in a circle
-            token = answer.get("next_page_token", "")
-            if not token:
+            if token in ("", last):
                 return
+
+
+def _listed_file(found: Any) -> tuple[str, int | None]:
+    """Path and size of what a server lists; a folder has no size."""
+    return str(found["path"]), None if found.get("is_dir") else int(found.get("file_size", 0))

@@ -27,6 +27,9 @@ _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 404, 429, 500
 
 T = TypeVar("T")
 
+# What is raised where an answer has not the form that MLflow's have.
+ODD_ANSWER = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
 
 class UnknownCallError(SourceError):
     """The server does not have this call, or what it asks for."""

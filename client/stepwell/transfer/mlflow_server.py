@@ -14,7 +14,7 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import ServerArtifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_calls import MlflowCalls
+from stepwell.transfer.mlflow_calls import ODD_ANSWER, MlflowCalls
 from stepwell.transfer.mlflow_sqlite import registered_model
 from stepwell.transfer.mlflow_values import point, status_of, time_of
 from stepwell.transfer.sources import (
@@ -32,8 +32,6 @@ ROWS_AT_ONCE = 100_000
 RUNS_PAGE = 1_000
 POINTS_PAGE = 25_000
 MODELS_PAGE = 100
-# What is wrong where an answer has not the form that MLflow's have.
-_NO_ANSWER_OF_MLFLOW = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class MlflowServer:
@@ -49,13 +47,25 @@ class MlflowServer:
         """See `Source`."""
         try:
             for one in self._pages("experiments/search", {"max_results": RUNS_PAGE}, "experiments"):
-                self._found.append((one["experiment_id"], one["name"]))
-                yield ImportedExperiment(one["name"], _pairs(one.get("tags")))
-        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+                yield from self._experiment(one)
+        except (SourceError, *ODD_ANSWER) as failure:
             raise StepwellException(
                 f"{self._uri} does not tell its experiments: {_reason(failure)}. Is it a server of MLflow?",
                 "TEMPORARILY_UNAVAILABLE",
             ) from None
+
+    def _experiment(self, found: Any) -> Iterator[ImportedExperiment]:
+        try:
+            experiment_id, name, tags = (
+                str(found["experiment_id"]),
+                str(found["name"]),
+                _pairs(found.get("tags")),
+            )
+        except ODD_ANSWER as failure:
+            self.left.add(f"an experiment is not as MLflow's are: {_reason(failure)}")
+        else:
+            self._found.append((experiment_id, name))
+            yield ImportedExperiment(name, tags)
 
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
@@ -65,14 +75,14 @@ class MlflowServer:
             while True:
                 try:
                     run = next(found, None)
-                except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+                except (SourceError, *ODD_ANSWER) as failure:
                     self.left.add(f"experiment {name!r}, what is left of its runs: {_reason(failure)}")
                     break
                 if run is None:
                     break
                 try:
                     imported = self._run(run, name)
-                except _NO_ANSWER_OF_MLFLOW as failure:
+                except ODD_ANSWER as failure:
                     self.left.add(f"a run of experiment {name!r} is not as MLflow's are: {_reason(failure)}")
                 else:
                     yield imported
@@ -95,7 +105,7 @@ class MlflowServer:
             start_time_ms=time_of("start_time", info.get("start_time"), tell) or 0,
             end_time_ms=end_time_ms,
             points=partial(
-                self._points, run_id, sorted({metric["key"] for metric in data.get("metrics", ())})
+                self._points, run_id, sorted({str(metric["key"]) for metric in data.get("metrics", ())})
             ),
             user=str(info.get("user_id", "")),
             params=_pairs(data.get("params")),
@@ -117,7 +127,7 @@ class MlflowServer:
                 rows: list[tuple[str, int, int, float]] = []
                 try:
                     rows.extend(islice(points, ROWS_AT_ONCE))
-                except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+                except (SourceError, *ODD_ANSWER) as failure:
                     self.left.add(f"run {run_id}, points of metric {key!r}: {_reason(failure)}")
                 more = len(rows) == ROWS_AT_ONCE
                 if rows:  # also what came before a failure
@@ -154,11 +164,11 @@ class MlflowServer:
             for model in self._pages("logged-models/search", request, "models") if ids else ():
                 info = model["info"]
                 yield f"logged model {info['model_id']} ({info.get('name', '')}): models are not imported yet"
-        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+        except (SourceError, *ODD_ANSWER) as failure:
             self._tell_of_models("logged models", failure)
         try:
             yield from self._registered_models()
-        except (SourceError, *_NO_ANSWER_OF_MLFLOW) as failure:
+        except (SourceError, *ODD_ANSWER) as failure:
             self._tell_of_models("registered models", failure)
 
     def _registered_models(self) -> Iterator[str]:
@@ -182,7 +192,7 @@ def _pairs(found: Any) -> dict[str, str]:
 def _input(found: Mapping[str, Any]) -> DatasetInput:
     data = found["dataset"]
     fields = [str(data.get(name, "")) for name in ("name", "digest", "source_type", "source")]
-    large = [data.get("schema") or None, data.get("profile") or None]
+    large = [str(data[name]) if data.get(name) else None for name in ("schema", "profile")]
     return DatasetInput(
         Dataset(*fields, *large), [InputTag(key, value) for key, value in _pairs(found.get("tags")).items()]
     )

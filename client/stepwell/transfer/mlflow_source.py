@@ -10,7 +10,7 @@ from stepwell.errors import invalid
 from stepwell.transfer.mlflow_calls import without_password
 from stepwell.transfer.mlflow_folder import MlflowFolder
 from stepwell.transfer.mlflow_server import MlflowServer
-from stepwell.transfer.mlflow_sqlite import MlflowSqlite, connected
+from stepwell.transfer.mlflow_sqlite import UNREADABLE, MlflowSqlite, connected
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import Source
 
@@ -72,5 +72,5 @@ def _is_database(path: Path) -> bool:
             return bool(database.execute(tables).fetchone() == (3,))
     except sqlite3.OperationalError as failure:  # it is locked, for example
         raise invalid(f"{path} cannot be read: {failure}.") from None
-    except sqlite3.Error:
+    except UNREADABLE:
         return False

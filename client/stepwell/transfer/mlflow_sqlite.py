@@ -25,6 +25,8 @@ from stepwell.transfer.sources import (
 
 # Points that are read together: 20 MB as Python objects.
 ROWS_AT_ONCE = 100_000
+# What reading a damaged database raises: sqlite3 cannot even tell what is wrong when that is no UTF-8.
+UNREADABLE = (sqlite3.Error, UnicodeError)
 
 
 @contextmanager
@@ -56,7 +58,7 @@ class MlflowSqlite:
                     "SELECT experiment_id, name FROM experiments WHERE lifecycle_stage = 'active'"
                     " ORDER BY experiment_id"
                 ).fetchall()
-            except sqlite3.Error as failure:
+            except UNREADABLE as failure:
                 raise StepwellException(
                     f"The experiments in {self._path} cannot be read: {failure}.", "INVALID_STATE"
                 ) from None
@@ -145,7 +147,7 @@ class MlflowSqlite:
                 while rows := cursor.fetchmany(ROWS_AT_ONCE):
                     points = (self._point(whose, *row) for row in rows)
                     yield columns([one for one in points if one is not None])
-        except sqlite3.Error as failure:
+        except UNREADABLE as failure:
             raise SourceError(f"its points cannot be read: {failure}") from None
 
     def _point(
@@ -161,7 +163,7 @@ class MlflowSqlite:
         """Return rows; none when they cannot be read, which is told."""
         try:
             return database.execute(query, arguments).fetchall()
-        except sqlite3.Error as failure:
+        except UNREADABLE as failure:
             self.left.add(f"{what} in {self._path} cannot be read: {failure}")
             return []
 

@@ -1,19 +1,26 @@
 """Imports of MLflow's server, which may stumble."""
 
+import copy
 import json
+import math
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from stepwell import StepwellClient
+from stepwell.errors import StepwellException
 from stepwell.transfer import mlflow_calls
-from tests.harness.transfers import artifacts_of, imported, points_of, run_import
+from stepwell.transfer.mlflow_calls import MlflowCalls
+from stepwell.transfer.mlflow_server import MlflowServer
+from tests.harness.transfers import artifacts_of, imported, points_of, read_all, run_import
 
 
 class MlflowStub:
@@ -218,3 +225,35 @@ def test_a_server_that_is_none(client: StepwellClient, stub: tuple[str, MlflowSt
     mlflow.failing = lambda path: "experiments" in path
     assert "Is it a server of MLflow?" in run_import("mlflow", location, left=True)
     assert "did not answer" in run_import("mlflow", "http://127.0.0.1:9", left=True)
+
+
+ODD = (None, 0, -1, math.inf, "", "x", [], {}, [None], {"a": 1}, True, 2**70, "\ud800")
+
+
+def test_answers_with_anything_in_them_are_read_as_far_as_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, mlflow = Random(3), MlflowStub()
+
+    def ask(_: object, path: str, body: dict[str, Any] | None = None) -> Any:
+        parts = urlsplit(path)
+        answer = copy.deepcopy(mlflow.answer(parts.path, parse_qs(parts.query), body or {}))
+        places = list(places_in(answer))
+        if places and random.random() < 0.5:
+            holder, name = random.choice(places)
+            holder[name] = random.choice(ODD)
+        return answer
+
+    monkeypatch.setattr(MlflowCalls, "ask", ask)
+    monkeypatch.setattr(MlflowCalls, "fetch", lambda _, run_id, path, file: file.write_bytes(b"weights"))
+    read = 0
+    for _ in range(500):
+        with suppress(StepwellException):
+            read += read_all(MlflowServer("http://mlflow"))
+    assert read > 500
+
+
+def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """All places in an answer at which something can be replaced."""
+    names = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for name in names:
+        yield value, name
+        yield from places_in(value[name])

@@ -8,6 +8,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -16,8 +17,18 @@ import stepwell
 from stepwell import StepwellClient
 from stepwell.commands.imports import imports
 from stepwell.entities import Dataset, DatasetInput, InputTag
+from stepwell.errors import StepwellException
+from stepwell.transfer.mlflow_source import mlflow_source
 from tests.harness.processes import ServerProcess
-from tests.harness.transfers import artifacts_of, imported, points_of, run_import, runs_of, same
+from tests.harness.transfers import (
+    artifacts_of,
+    imported,
+    points_of,
+    read_all,
+    run_import,
+    runs_of,
+    same,
+)
 
 MLFLOW_TABLES = """
 CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT, lifecycle_stage TEXT DEFAULT 'active');
@@ -542,3 +553,32 @@ def test_models_that_do_not_come_are_named(client: StepwellClient, store: Store,
             """
         )
     assert imported("mlflow", str(tmp_path / "mlflow.db"))["reasons"] == [logged, churn]
+
+
+def test_databases_with_wrong_bytes_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    random, path = Random(1), tmp_path / "mlflow.db"
+    database_of(path, [(uuid.uuid4().hex, "./mlruns/a"), ("keen_frog", "s3://bucket/a")])
+    sound = path.read_bytes()
+    read = 0
+    for _ in range(300):
+        damaged = bytearray(sound)
+        for _ in range(random.randrange(1, 9)):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(StepwellException):
+            read += read_all(mlflow_source(str(path))) == 2
+    assert read > 100
+
+
+def test_folders_with_wrong_bytes_are_read_as_far_as_they_go(store: Store) -> None:
+    random = Random(1)
+    files = [path for path in store.folder.rglob("*") if path.is_file()]
+    odd = [b"\n", b": ", b"[", b"{", b"&a *a", b"\xff", b"9" * 30, b"!!python/object:os.system", b"\0"]
+    for _ in range(150):
+        path = random.choice(files)
+        sound = path.read_bytes()
+        place = random.randrange(len(sound) + 1)
+        path.write_bytes(sound[:place] + random.choice(odd) + sound[place + random.randrange(5) :])
+        # Whatever it is, no run is lost but one that now seems to be deleted.
+        assert read_all(mlflow_source(str(store.folder))) >= 2 or path.parent == store.experiment
+        path.write_bytes(sound)
