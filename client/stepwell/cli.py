@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from stepwell import __version__, settings
+from stepwell.delivery import away
 from stepwell.extras import install_hint
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def main() -> None:
     """Run the command line."""
     # Who types a command wants an answer, also where jobs are told to log without asking the server.
     settings.leave_offline_mode()
+    away.is_command()
     try:
         import click
     except ModuleNotFoundError:

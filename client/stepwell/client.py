@@ -220,11 +220,15 @@ class StepwellClient(ArtifactMethods):
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run, softly; nothing can be logged to it until it is restored."""
-        self._calls.delete_run(self._delivered(run_id))
+        run_id = self._delivered(run_id)
+        self._calls.delete_run(run_id)
+        writer.note_deleted(self.tracking_uri, run_id, deleted=True)
 
     def restore_run(self, run_id: str) -> None:
         """Restore a run; INVALID_STATE when its experiment is deleted."""
-        self._calls.restore_run(values.to_run_id(run_id))
+        run_id = values.to_run_id(run_id)
+        self._calls.restore_run(run_id)
+        writer.note_deleted(self.tracking_uri, run_id, deleted=False)
 
     def log_inputs(
         self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[Any] | None = None
@@ -337,7 +341,7 @@ class StepwellClient(ArtifactMethods):
 
     def flush(self, timeout: float | None = None) -> Receipt:
         """Wait until all that this process logged is committed, at most `timeout` seconds."""
-        return writer.flush_all(settings.flush_timeout_s() if timeout is None else timeout)
+        return writer.flush_and_tell(timeout)
 
     def _writer(self, run_id: str) -> writer.RunWriter:
         return writer.writer_for(self.tracking_uri, values.to_run_id(run_id))

@@ -237,7 +237,7 @@ def flush(timeout: float | None = None) -> Receipt:
     Returns:
         What became of it, for all runs that are open or still have something on its way.
     """
-    return writer.flush_all(settings.flush_timeout_s() if timeout is None else timeout)
+    return writer.flush_and_tell(timeout)
 
 
 def flush_async_logging() -> None:

@@ -126,12 +126,17 @@ def experiment_id() -> str | None:
     return _first("EXPERIMENT_ID")
 
 
+def run_id() -> str | None:
+    """Return the run to resume, if one is named."""
+    return _first("RUN_ID")
+
+
 def take_run_id() -> str | None:
     """Return the run to resume, once: the second start_run of a process makes a run of its own."""
-    run_id = _first("RUN_ID")
+    taken = run_id()
     os.environ.pop("STEPWELL_RUN_ID", None)
     os.environ.pop("MLFLOW_RUN_ID", None)
-    return run_id
+    return taken
 
 
 def run_context() -> dict[str, Any]:

@@ -48,14 +48,14 @@ _log = getLogger("stepwell")
 def to_number(key: str, value: object) -> float:
     """Return a metric value as a float.
 
-    Takes Python numbers, numpy scalars, arrays and tensors of one element (numpy, PyTorch, TensorFlow, JAX).
-    Booleans and strings are refused, as in MLflow.
+    Takes what float() takes: Python numbers, True and False, texts such as "0.5", numpy scalars, arrays and tensors of
+    one element (numpy, PyTorch, TensorFlow, JAX).
     """
     plain = _unwrapped(key, value)
-    if isinstance(plain, bool) or not (isinstance(plain, Real) or hasattr(plain, "__float__")):
+    if isinstance(plain, (bytes, bytearray)):  # float() would take them for text
         raise _not_a_number(key, value)
     try:
-        return float(plain)
+        return float(plain)  # type: ignore[arg-type]  # TypeError is the answer for the rest
     except (TypeError, ValueError, OverflowError):
         raise _not_a_number(key, value) from None
 
@@ -279,7 +279,7 @@ def _column(key: str, what: str, given: Any, kind: Any) -> Any:
     import numpy as np
 
     array = _array(key, what, given)
-    allowed = "iuf" if kind is np.float64 else "iu"
+    allowed = "biuf" if kind is np.float64 else "iu"
     if array.ndim != 1 or (array.dtype.kind not in allowed and len(array)):
         wanted = "numbers" if kind is np.float64 else "whole numbers"
         raise invalid(

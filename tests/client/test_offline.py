@@ -548,7 +548,7 @@ class TestLogSeries:
             ({"values": ["a"]}, "numbers"),
             ({"values": [[1.0], [1.0, 2.0]]}, "numbers"),
             ({"values": [1.0], "timestamps": [[1], [1, 2]]}, "numbers"),
-            ({"values": [True]}, "numbers"),
+            ({"values": [b"1"]}, "numbers"),
             ({"values": [1.0], "steps": [1, 2]}, "same length"),
             ({"values": [1.0], "steps": [1.5]}, "whole numbers"),
             ({"values": [1.0], "timestamps": [-1]}, "at least 0"),

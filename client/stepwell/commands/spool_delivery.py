@@ -86,7 +86,7 @@ def receipt_of(log: LeftLog) -> SpoolReceipt:
     if log.delivery.failure is not None:
         problems.append(log.delivery.failure.message)
     elif receipt.waiting and not log.delivery.is_reachable:
-        problems.append("the server cannot be reached")
+        problems.append("the server cannot be reached; --to URI delivers to another one")
     return SpoolReceipt(
         str(log.folder),
         log.writer.run_id,

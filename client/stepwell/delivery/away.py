@@ -4,17 +4,23 @@ from logging import getLogger
 
 _log = getLogger("stepwell")
 _away: set[str] = set()
+_what_follows = (
+    " Logging goes on; what is logged waits in the spool and is delivered when the server can be reached, by this "
+    "process, the next one that starts here, or 'stepwell sync'."
+)
 
 
 def say_away(target: str, reason: str) -> None:
     """Say that a server (host:port) cannot be reached, unless that was said."""
     if target not in _away:
         _away.add(target)
-        _log.warning(
-            "%s Logging goes on; what is logged waits in the spool and is delivered when the server can be reached, by "
-            "this process, the next one that starts here, or 'stepwell sync'.",
-            reason,
-        )
+        _log.warning("%s%s", reason, _what_follows)
+
+
+def is_command() -> None:
+    """Say only what is wrong: this process is a command that somebody typed, and says itself what follows."""
+    global _what_follows
+    _what_follows = ""
 
 
 def say_back(target: str) -> None:

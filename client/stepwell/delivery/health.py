@@ -40,7 +40,7 @@ def health() -> Health:
         waiting_bytes=sum(log.spool.bytes_on_disk for log in logs),
         lag_s=max(0.0, (now_ms - min(oldest_ms)) / 1_000) if oldest_ms else 0.0,
         retries=sum(log.delivery.retries for log in logs),
-        rejected=sum(receipt.rejected for receipt in receipts),
+        rejected=writer.rejected(),
         dropped=sum(receipt.dropped for receipt in receipts),
         damaged=sum(receipt.damaged for receipt in receipts),
         reachable=not settings.is_offline() and all(log.delivery.is_reachable for log in logs),

@@ -120,6 +120,9 @@ class LeftLog:
         else:
             folders.release(self.folder)
 
+    def run_is_deleted(self) -> None:
+        """Nothing: its rejections say so."""
+
     def failed(self, failure: StepwellException) -> None:
         """Leave it where it is."""
         self.delivery.failed(failure)

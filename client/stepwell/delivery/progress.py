@@ -12,6 +12,9 @@ from stepwell.errors import StepwellException
 REJECTIONS_KEPT_MAX = 1_000
 # Nobody waits longer for a server that cannot be reached: a restart takes less, and what waits is safe on disk.
 UNREACHABLE_PATIENCE_S = 5.0
+# Who begins to wait then has the server looked for once more: for so long, because gRPC tries again every 5 s.
+FRESH_LOOK_S = 6.0
+LOOK_S = 0.5
 
 
 class Delivery:
@@ -110,10 +113,18 @@ class Delivery:
             self._changed.notify_all()
 
     def wait(self, position: int, timeout_s: float) -> bool:
-        """Wait until everything below `position` is decided, or cannot be soon; tells whether it is."""
+        """Wait until everything below `position` is decided, or cannot be soon; tells whether it is.
+
+        A server that is away may have come back: it counts as away when it has been looked for again.
+        """
         moment = deadline(timeout_s)
         with self._changed:
-            while self._position < position and not self._is_hopeless() and (left := remaining_s(moment)):
+            retries, look_ends = self.retries, deadline(FRESH_LOOK_S)
+            while self._position < position and (left := remaining_s(moment)):
+                has_looked = self.retries > retries or not remaining_s(look_ends)
+                is_hopeless = has_looked and self.is_unreachable_for(UNREACHABLE_PATIENCE_S)
+                if self._failure is not None or is_hopeless:
+                    break
                 self._changed.wait(min(left, self._patience_s()))
             return self._position >= position
 
@@ -141,13 +152,11 @@ class Delivery:
         since = self._unreachable_since
         return since is not None and time.monotonic() - since >= seconds
 
-    def _is_hopeless(self) -> bool:
-        return self._failure is not None or self.is_unreachable_for(UNREACHABLE_PATIENCE_S)
-
     def _patience_s(self) -> float:
-        """How long it takes at least until it is hopeless, in seconds."""
+        """How long it takes at least until nobody waits for the server any more; then a look now and then. Seconds."""
         since = self._unreachable_since
-        return remaining_s(UNREACHABLE_PATIENCE_S + (time.monotonic() if since is None else since))
+        left = remaining_s(UNREACHABLE_PATIENCE_S + (time.monotonic() if since is None else since))
+        return left or LOOK_S
 
 
 def deadline(timeout_s: float) -> float:

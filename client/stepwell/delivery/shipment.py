@@ -59,6 +59,10 @@ class Shipment(Protocol):
         """Take note that everything is delivered and nothing will come."""
         ...
 
+    def run_is_deleted(self) -> None:
+        """Take note that the server takes nothing for the run until somebody restores it."""
+        ...
+
     def failed(self, failure: StepwellException) -> None:
         """Take note that the server will not take what waits, and why."""
         ...

@@ -22,7 +22,7 @@ from stepwell.delivery.shipment import Shipment
 from stepwell.errors import StepwellException
 from stepwell.wire import background
 from stepwell.wire.connection import Connection
-from stepwell_api.v1 import ingest_pb2
+from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # How long points gather before they are cut into batches, unless somebody waits for them. A cycle takes about 1 ms of
 # processor time however little there is to send, so this decides what a training loop that shares the core loses.
@@ -31,6 +31,8 @@ LINGER_S = 0.2
 GIVE_WAY_S = 0.0001
 # Batches that may wait for their commit at once: one is stored while the next travels.
 BATCHES_ON_THE_WAY_MAX = 4
+# What the server says of points and entries only when the run is deleted.
+RUN_IS_DELETED = "INVALID_STATE"
 # How long the answer to `open` may take.
 OPEN_TIMEOUT_S = 30.0
 # After a failure the next attempt comes after a random part of this, which doubles each time up to the maximum.
@@ -45,6 +47,10 @@ Call = grpc.aio.StreamStreamCall[ingest_pb2.StreamRequest, ingest_pb2.StreamResp
 
 class _InterruptedError(Exception):
     """The stream ended where it should not have; the same can be tried again."""
+
+
+class _ElsewhereError(_InterruptedError):
+    """The server has committed another part of the log than was sent."""
 
 
 class _UnbelievableError(Exception):
@@ -110,6 +116,9 @@ class Shipper:
                 "%s Nothing is deleted for it; what is not known to be stored is sent again, as another writer.",
                 claim,
             )
+        except _ElsewhereError:
+            # Somebody else delivers the same log, and was faster; the server is there.
+            await self._pause(self._next_pause_s())
         except (StepwellException, _InterruptedError) as failure:
             await self._back_off(str(failure))
         except asyncio.InvalidStateError:
@@ -142,6 +151,8 @@ class Shipper:
         if not isinstance(answer, ingest_pb2.StreamResponse) or answer.WhichOneof("message") != "opened":
             raise _InterruptedError("the server did not open the stream")
         self._tell_reachable()
+        if answer.opened.run.lifecycle_stage == runs_pb2.LIFECYCLE_STAGE_DELETED:
+            self._shipment.run_is_deleted()
         position = answer.opened.committed_position
         if not self._shipment.believes(position, secret_checked=answer.opened.secret_checked):
             raise _UnbelievableError(position)
@@ -202,7 +213,7 @@ class Shipper:
             if not isinstance(answer, ingest_pb2.StreamResponse):
                 return
             if answer.WhichOneof("message") != "committed":
-                raise _InterruptedError("the server asks for another position")
+                raise _ElsewhereError
             if answer.committed.position > self._sent_end:
                 raise _UnbelievableError(answer.committed.position)
             self._settle(answer.committed.position, answer.committed.rejected)
@@ -217,8 +228,12 @@ class Shipper:
 
     async def _linger(self) -> None:
         """Let points gather, unless somebody is in a hurry."""
+        await self._pause(LINGER_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless somebody is in a hurry."""
         # Not a time-out: it would end each wait with a cancellation, five times a second.
-        timer = asyncio.get_running_loop().call_later(LINGER_S, self._due.set)
+        timer = asyncio.get_running_loop().call_later(seconds, self._due.set)
         try:
             await self._due.wait()
         finally:
@@ -228,6 +243,8 @@ class Shipper:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
         for rejection in rejections:
             _log.warning("The server refused %s: %s", rejection.key or "what was logged", rejection.reason)
+        if any(rejection.error_code == RUN_IS_DELETED for rejection in rejections):
+            self._shipment.run_is_deleted()
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
@@ -236,9 +253,13 @@ class Shipper:
         await self._shipment.breathe()
         target = self._connection.address.target
         away.say_away(target, f"The server {target} is away ({reason}).")
+        self._due.clear()
+        await self._pause(self._next_pause_s())
+
+    def _next_pause_s(self) -> float:
         longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
         self._attempts = min(self._attempts + 1, BACKOFF_DOUBLINGS_MAX)
-        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
     def _tell_reachable(self) -> None:
         self._delivery.reached()

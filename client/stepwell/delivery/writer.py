@@ -1,5 +1,6 @@
 """What one process logs to one run: names and params it knows, and the log that its entries go to."""
 
+import math
 import os
 import threading
 import time
@@ -7,13 +8,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from logging import getLogger
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
-from stepwell.entities import DatasetInput
+from stepwell.entities import DatasetInput, LifecycleStage
 from stepwell.errors import StepwellException, invalid
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool
@@ -31,6 +33,8 @@ PARAMS_KNOWN_MAX = 10_000
 RESUME_AFTER_FORK_S = 0.25
 # How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
 ENDS_POLL_S = 0.005
+# How often log calls to a deleted run ask whether somebody has restored it.
+ASK_AGAIN_S = 1.0
 
 
 class NoSpool:
@@ -66,6 +70,8 @@ class RunWriter:
         self._spec = spec
         self._rank = rank
         self._params: dict[str, str] = {}
+        self._is_deleted = False
+        self._asked_s = -math.inf
         self.start_over()
 
     def start_over(self) -> None:
@@ -82,18 +88,39 @@ class RunWriter:
     def log(self) -> "WriterLog":
         """Return the log that entries go to; begins one if there is none."""
         with self._lock:
+            if self._is_deleted:
+                self._require_active()
             if self._log is None:
                 from stepwell.delivery import catch_up
                 from stepwell.delivery.writer_log import WriterLog
                 from stepwell_api.v1 import runs_pb2
 
                 spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
-                self._log = WriterLog(self.uri, spec, self._rank, self._after_seal)
+                self._log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
                 self.spool = self._log.spool
                 _with_log.add(self)
                 self._log.ship()
                 catch_up.begin(self.uri)
             return self._log
+
+    def run_is_deleted(self, *, deleted: bool = True) -> None:
+        """Take note that nothing can be logged to the run, or that it can be again."""
+        self._is_deleted, self._asked_s = deleted, -math.inf
+        if deleted:
+            self.spool = NO_SPOOL  # every point goes the long way, where this is seen
+
+    def _require_active(self) -> None:
+        """Ask whether the run is still deleted, not too often; somebody may have restored it."""
+        if time.monotonic() - self._asked_s >= ASK_AGAIN_S:
+            self._asked_s = time.monotonic()
+            if not _is_deleted(self.uri, self.run_id):
+                self._is_deleted = False
+                self.spool = self._log.spool if self._log is not None else NO_SPOOL
+                return
+        raise StepwellException(
+            f"Run {self.run_id} is deleted: nothing can be logged to it until it is restored.",
+            "INVALID_STATE",
+        )
 
     def log_points(self, points: Sequence[tuple[str, int, int, float]]) -> None:
         """Log points: metric, step, timestamp in milliseconds, value; all but the names are checked already.
@@ -257,6 +284,9 @@ _writers: "weakref.WeakValueDictionary[tuple[str, str], RunWriter]" = weakref.We
 _with_log: set[RunWriter] = set()
 _sealed: "list[WriterLog]" = []
 _resumption: threading.Timer | None = None
+# What was refused of logs that are done.
+_past_rejected = 0
+_log = getLogger("stepwell")
 
 
 def writer_for(
@@ -273,15 +303,63 @@ def writer_for(
 
 def open_logs() -> "list[WriterLog]":
     """Return all logs of this process that are not wholly delivered."""
-    _sealed[:] = [log for log in _sealed if log.is_delivering]
+    global _past_rejected
+    finished = [log for log in _sealed if not log.is_delivering]
+    _past_rejected += sum(log.receipt().rejected for log in finished)
+    _sealed[:] = [log for log in _sealed if log not in finished]
     return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
 
 
-def flush_run(uri: str, run_id: str) -> None:
-    """Wait until what this process logged to a run is committed, so that reading sees it."""
+def note_deleted(uri: str, run_id: str, *, deleted: bool) -> None:
+    """Take note of what this process did with a run: it was deleted, or restored."""
     writer = _writers.get((uri, run_id))
     if writer is not None:
-        writer.flush()
+        writer.run_is_deleted(deleted=deleted)
+
+
+def flush_run(uri: str, run_id: str) -> None:
+    """Wait until what this process logged to a run is committed, so that reading sees it.
+
+    What this process does not deliver itself (a fork, offline mode, what the server will not take) is only told.
+
+    Raises:
+        StepwellException: TEMPORARILY_UNAVAILABLE when the server is away, or has not committed all of it within
+            STEPWELL_FLUSH_TIMEOUT_S.
+    """
+    logs = [log for log in open_logs() if (log.uri, log.run_id) == (uri, run_id)]
+    if any(log.is_shipping and not log.delivery.is_reachable for log in logs):
+        _require_server(uri)
+    moment = deadline(settings.flush_timeout_s())
+    waiting = [(log, receipt.waiting) for log in logs if (receipt := log.flush(remaining_s(moment))).waiting]
+    if not waiting:
+        return
+    count = sum(number for _, number in waiting)
+    message = f"{count} entries that this process logged to run {run_id} are not stored yet"
+    if any(log.is_shipping for log, _ in waiting):
+        _require_server(uri)
+        raise StepwellException(
+            f"{message}, after {settings.flush_timeout_s():g} s (STEPWELL_FLUSH_TIMEOUT_S). They are on their way: "
+            "read again later.",
+            "TEMPORARILY_UNAVAILABLE",
+        )
+    _log.warning("%s; what is read may be less. They wait in %s.", message, waiting[0][0].folder)
+
+
+def _require_server(uri: str) -> None:
+    """Raise what is wrong with the server, if it is away."""
+    from stepwell.wire.connection import connect
+
+    connect(uri).check(settings.reach_timeout_s())
+
+
+def _is_deleted(uri: str, run_id: str) -> bool:
+    """Ask the server about a run. One that cannot be asked takes what is logged later, or refuses it."""
+    from stepwell.wire.calls import Calls
+
+    try:
+        return Calls(uri).get_run(run_id).info.lifecycle_stage == LifecycleStage.DELETED
+    except StepwellException:
+        return False
 
 
 def retire(uri: str, run_id: str) -> None:
@@ -299,6 +377,34 @@ def flush_all(timeout_s: float) -> Receipt:
     for log in logs:
         log.hurry()
     return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+
+
+def flush_and_tell(timeout_s: float | None) -> Receipt:
+    """The same for who asked for it, and may not look at the receipt: says what waits, but in offline mode.
+
+    None means STEPWELL_FLUSH_TIMEOUT_S.
+    """
+    limit_s = settings.flush_timeout_s() if timeout_s is None else timeout_s
+    begun = time.monotonic()
+    receipt = flush_all(limit_s)
+    if receipt.waiting and not settings.is_offline():
+        _log.warning(
+            "%d entries that this process logged are not stored yet (%s); what is read now may be less.",
+            receipt.waiting,
+            why_waiting(time.monotonic() - begun),
+        )
+    return receipt
+
+
+def why_waiting(waited_s: float) -> str:
+    """Say, within a sentence, why something still waits after so many seconds."""
+    is_away = any(log.is_shipping and not log.delivery.is_reachable for log in open_logs())
+    return f"{'no server answers; ' if is_away else ''}waited {waited_s:.1f} s"
+
+
+def rejected() -> int:
+    """Return how many entries of this process the server has refused."""
+    return sum(log.receipt().rejected for log in open_logs()) + _past_rejected
 
 
 def rest_all() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from logging import getLogger
 from typing import TYPE_CHECKING
@@ -38,12 +39,22 @@ _log = getLogger("stepwell")
 class WriterLog:
     """What this process logs to one run, until it is sealed. Any thread may append."""
 
-    def __init__(self, uri: str, spec: "runs_pb2.RunSpec", rank: int | None, after_seal: AfterSeal) -> None:
+    def __init__(
+        self,
+        uri: str,
+        spec: "runs_pb2.RunSpec",
+        rank: int | None,
+        after_seal: AfterSeal,
+        run_is_deleted: Callable[[], object],
+    ) -> None:
+        """Begin a log. `run_is_deleted` is called in the background when the server says so."""
         from stepwell.wire import messages
 
         writer_id = uuid.uuid4().hex
         self._open_message = messages.open_writer(spec, writer_id, rank)
         self.uri = uri
+        self.run_id = spec.run_id
+        self._run_is_deleted = run_is_deleted
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
         self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
@@ -102,13 +113,18 @@ class WriterLog:
         end_position = self.hurry()
         if self._shipper is not None:
             self.delivery.wait(end_position, timeout_s)
-        return self.receipt()
+        return self.receipt(end_position)
 
-    def receipt(self) -> Receipt:
-        """Return what became of everything logged so far."""
+    def receipt(self, end_position: int | None = None) -> Receipt:
+        """Return what became of everything logged so far, or below a position: other threads log meanwhile."""
         spool = self.spool
-        damaged = self.reader.damage.count
-        return self.delivery.receipt(spool.end_position(), spool.extra_points, spool.dropped, damaged)
+        end = spool.end_position() if end_position is None else end_position
+        return self.delivery.receipt(end, spool.extra_points, spool.dropped, self.reader.damage.count)
+
+    @property
+    def is_shipping(self) -> bool:
+        """Whether this process delivers it, and goes on trying."""
+        return self._shipper is not None and self.delivery.failure is None
 
     def oldest_waiting_ms(self) -> int | None:
         """Return the timestamp of the oldest point that waits, in milliseconds; None when none does."""
@@ -218,6 +234,10 @@ class WriterLog:
         """Everything is delivered and nothing will come: delete the files."""
         self.spool.close()
         folders.remove(self.folder)
+
+    def run_is_deleted(self) -> None:
+        """Take note that nothing more can be logged to the run."""
+        self._run_is_deleted()
 
     def failed(self, failure: StepwellException) -> None:
         """Take note that the server will not take what waits."""

@@ -98,9 +98,10 @@ def start_run(
     """Start a run, or go on with an old one, and make it the active run.
 
     Args:
-        run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first call. If
-            it runs already (other ranks of a job log to it) this process joins: leaving it does not end it, only
-            end_run() does. With STEPWELL_RUN_ID or a rank, the first process to come creates it.
+        run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first run of the
+            process that names none and is neither inside another nor a child of just that run. If it runs already
+            (other ranks of a job log to it) this process joins: leaving it does not end it, only end_run() does.
+            With STEPWELL_RUN_ID or a rank, the first process to come creates it.
         experiment_id: where a new run goes; the default is that of set_experiment, then STEPWELL_EXPERIMENT_NAME and
             STEPWELL_EXPERIMENT_ID, then "0".
         run_name: for a new run; made up if not given.
@@ -125,7 +126,7 @@ def start_run(
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
     rank = settings.rank() if rank is None else rank
     uri = settings.tracking_uri()
-    given_id = settings.take_run_id() if run_id is None else None
+    given_id = _run_id_of_environment(parent_run_id) if run_id is None and enclosing is None else None
     parent = parent_run_id or (enclosing.info.run_id if enclosing else None)
     old_run_id = run_id or given_id
     if resume_from_step is not None and not old_run_id:
@@ -138,6 +139,7 @@ def start_run(
         run, owned = _resume(
             uri, spec, experiment_id, rank, may_create=given_id is not None or rank is not None
         )
+        _check_identity(run, run_name, parent_run_id)
     if resume_from_step is not None:
         _rewind(uri, run, values.to_step("resume_from_step", resume_from_step))
     writer = writer_for(uri, spec.run_id, spec, rank)
@@ -214,6 +216,28 @@ def _enclosing_run(nested: bool, parent_run_id: str | None) -> ActiveRun | None:
             "the active run first."
         )
     return enclosing
+
+
+def _run_id_of_environment(parent_run_id: str | None) -> str | None:
+    """Return the run that the environment says to go on with; not where it names the parent of the new one."""
+    known = settings.run_id()
+    if known is None or (
+        parent_run_id is not None and values.to_run_id(known) == values.to_run_id(parent_run_id)
+    ):
+        return None
+    return settings.take_run_id()
+
+
+def _check_identity(run: Run, run_name: str | None, parent_run_id: str | None) -> None:
+    """Refuse to go on with a run as the child of one that is not its parent; say that a run keeps its name."""
+    run_id, parent = run.info.run_id, run.data.tags.get(PARENT_RUN_TAG)
+    if parent_run_id is not None and parent != values.to_run_id(parent_run_id):
+        raise invalid(
+            f"Run {run_id} {f'is a child of {parent}' if parent else 'has no parent'}; it cannot go on as one of "
+            f"{parent_run_id}. Leave parent_run_id out, or start another run (is STEPWELL_RUN_ID set?)."
+        )
+    if run_name and run.info.run_name != run_name:
+        _log.warning("Run %s goes on under its name %r, not as %r.", run_id, run.info.run_name, run_name)
 
 
 def _resume(
@@ -311,7 +335,9 @@ def _leave(run: ActiveRun) -> Receipt:
     _deactivate(run)
     receipt = run.writer.flush()
     log = run.writer.current_log
-    run.writer.rest()
+    # Other threads may have joined the run, and go on.
+    if not any(other.writer is run.writer for other in list(_open.values())):
+        run.writer.rest()
     if receipt.waiting and log is not None and not sys.modules["stepwell.wire.background"].is_fork():
         _told_waiting.append(log.folder)
         _log.warning(

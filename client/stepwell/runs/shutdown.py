@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+import time
 from logging import getLogger
 
 from stepwell import settings
@@ -29,15 +30,17 @@ def at_exit() -> None:
     timeout_s = settings.exit_timeout_s()
     # Also those of runs that were logged to by id: who leaves in order is not taken for dead.
     writer.rest_all()
+    begun = time.monotonic()
     receipt = writer.flush_all(timeout_s)
     writer.await_ends(FAREWELL_S)
     if receipt.waiting and not active.told_what_waits():
         places = {(log.folder.parent, log.uri) for log in writer.open_logs()}
         commands = sorted(f"stepwell sync {folder} --to {uri}" for folder, uri in places)
         _log.warning(
-            "%d entries could not be delivered (waited for up to %g s; STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
+            "%d entries could not be delivered (%s; at most %g s by STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
             "spool; the next process that starts here delivers them, or '%s'.",
             receipt.waiting,
+            writer.why_waiting(time.monotonic() - begun),
             timeout_s,
             "; ".join(commands),
         )

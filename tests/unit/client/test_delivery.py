@@ -1,6 +1,7 @@
 """How far a log has come: what the receipt counts."""
 
 import asyncio
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stepwell.delivery import progress
 from stepwell.delivery.batches import BATCH_SKIPPED_MAX, KeyTable, read_batch
 from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
 from stepwell.delivery.shipper import Shipper, _UnbelievableError
@@ -26,18 +28,32 @@ def test_what_a_server_had_of_a_batch_that_was_cut_differently_is_counted_once()
     assert (delivery.receipt(100).committed, delivery.receipt(100).waiting) == (100, 0)
 
 
-def test_nobody_waits_for_a_server_that_was_away_for_long_before() -> None:
+@pytest.mark.parametrize("away_s", [UNREACHABLE_PATIENCE_S, UNREACHABLE_PATIENCE_S - 0.2])
+def test_nobody_waits_for_a_server_that_is_away_for_long_when_it_was_looked_for_again(away_s: float) -> None:
+    delivery = Delivery()
+    since = time.monotonic() - away_s
+    delivery.unreachable(since)
+    look = threading.Timer(0.1, delivery.unreachable)
+    look.start()
+    assert not delivery.wait(1, 3_600)
+    assert time.monotonic() - since < 2 * UNREACHABLE_PATIENCE_S - 1
+    look.join()
+
+
+def test_who_waits_for_a_server_that_was_away_for_long_has_it_looked_for_again() -> None:
+    delivery = Delivery()
+    delivery.unreachable(time.monotonic() - 10 * UNREACHABLE_PATIENCE_S)
+    comes_back = threading.Timer(0.2, lambda: (delivery.reached(), delivery.settled(1)))
+    comes_back.start()
+    assert delivery.wait(1, 3_600)
+    comes_back.join()
+
+
+def test_nobody_waits_for_ever_when_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FRESH_LOOK_S", 0.1)
     delivery = Delivery()
     delivery.unreachable(time.monotonic() - UNREACHABLE_PATIENCE_S)
     assert not delivery.wait(1, 3_600)
-
-
-def test_patience_ends_in_the_middle_of_a_wait() -> None:
-    delivery = Delivery()
-    since = time.monotonic() - UNREACHABLE_PATIENCE_S + 0.2
-    delivery.unreachable(since)
-    assert not delivery.wait(1, 3_600)
-    assert time.monotonic() - since < 2 * UNREACHABLE_PATIENCE_S - 1
 
 
 def test_a_gap_that_is_too_long_for_one_batch_takes_several() -> None:

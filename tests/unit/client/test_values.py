@@ -46,6 +46,12 @@ class EagerTensor:
         (Tensor(0.5), 0.5),
         (EagerTensor(), 0.5),
         (math.inf, math.inf),
+        (True, 1.0),
+        (np.False_, 0.0),
+        ("0.5", 0.5),
+        (" -1e3\n", -1000.0),
+        ("inf", math.inf),
+        (np.str_("2"), 2.0),
         (-math.inf, -math.inf),
     ],
 )
@@ -61,10 +67,10 @@ def test_nan_stays() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        True,
-        np.True_,
-        "0.5",
         b"1",
+        "fast",
+        "",
+        "1/2",
         None,
         1j,
         [1.0],
