@@ -17,7 +17,8 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.chunks.rows import COLUMNS, as_source
 from stepwell_server.store.ingest.chains import chain
 from stepwell_server.store.ingest.metrics import MetricIds
-from stepwell_server.store.ingest.points import PointStore, PreparedGroup, prepare
+from stepwell_server.store.ingest.points import PointStore, PreparedGroup
+from stepwell_server.store.ingest.preparing import prepare
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, open_pool
 from stepwell_server.transport.ingest import batch_from_proto

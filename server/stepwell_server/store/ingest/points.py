@@ -4,23 +4,22 @@ BEGIN; advance positions (repeats fall out here); COPY chunks; merge latest; par
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
-
-import numpy as np
 
 from stepwell_server.errors import InvalidStateError, NotFoundError, StepwellError
 from stepwell_server.model.ingest import NO_POINTS, Batch, Committed, NotJoined, Outcome, Rejection
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
-from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, join_series
-from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
+from stepwell_server.store.chunks.rows import COLUMNS, as_source
 from stepwell_server.store.ingest.calls import ParamRaceError, calls_of_hidden_writers, sift_calls
 from stepwell_server.store.ingest.chains import Chain, chain
 from stepwell_server.store.ingest.entries import Rejections, write_entries
+from stepwell_server.store.ingest.lone_calls import commit_lone, is_lone
 from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.preparing import PreparedPoints, prepare
 from stepwell_server.store.ingest.rewinds import recompute_latest
 from stepwell_server.store.ingest.value_index import unsettle
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -35,21 +34,13 @@ RACES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedPoints:
-    """The points of several chains: chunk rows as COPY data, and the columns of merge_latest."""
-
-    chunks: int
-    pieces: Sequence[bytes]
-    latest: tuple[list[Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedGroup:
     """Batches that one transaction will commit, with all that can be worked out before it."""
 
     batches: Sequence[Batch]
     chains: Sequence[Chain]
     points: PreparedPoints | None
+    lone_metric_ids: Mapping[str, int] | None = None  # of a lone call, which needs nothing else
 
 
 class PointStore:
@@ -69,10 +60,19 @@ class PointStore:
     async def prepare(self, batches: Sequence[Batch]) -> PreparedGroup:
         """See `lane.GroupStore`."""
         chains = chain(batches)
+        if is_lone(batches):
+            metric_ids = await self._metric_ids.resolve(batches[0].points.keys)
+            return PreparedGroup(batches, chains, None, metric_ids)
         return PreparedGroup(batches, chains, await self._prepare(chains))
 
     async def commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
         """See `lane.GroupStore`."""
+        if group.lone_metric_ids is not None:
+            outcome = await commit_lone(self._pool, group.batches[0], group.lone_metric_ids)
+            if outcome is not None:
+                self._tell({group.batches[0].run_id})
+                return [outcome]
+            group = PreparedGroup(group.batches, group.chains, await self._prepare(group.chains))
         for _ in range(RACES_MAX - 1):
             try:
                 return await self._commit(group)
@@ -178,77 +178,6 @@ async def advance_positions(connection: Connection, chains: Sequence[Chain]) -> 
         [chain.end_position for chain in chains],
     )
     return {(row["run_id"], row["writer_id"]): row for row in rows}
-
-
-def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoints | None:
-    """Build the chunks of all chains: one series for each metric of each writer."""
-    pieces, owners = [], []
-    for number, of_writer in enumerate(chains):
-        for batch in of_writer.batches:
-            points = batch.points
-            if len(points):
-                pieces.append(SeriesPoints(points.counts, points.steps, points.timestamps_ms, points.values))
-                owners.append((number << 32) | np.array([metric_ids[key] for key in points.keys], np.int64))
-    if not pieces:
-        return None
-    points_by_series, owner = join_series(pieces, owners)
-    chunks = build_chunks(points_by_series)
-    rows = ChunkRows(chunks, list(row_keys(chains, owner[chunks.series].tolist(), chunks.parts.tolist())))
-    return PreparedPoints(
-        len(rows),
-        list(rows.pieces()),
-        latest_columns(chunks, owner, [of_writer.key[0] for of_writer in chains]),
-    )
-
-
-def row_keys(chains: Sequence[Chain], owners: Sequence[int], parts: Sequence[int]) -> Iterator[RowKey]:
-    """The key of each chunk from the number of its chain, its metric (together its owner) and its part."""
-    writers = [
-        (run_id.bytes, writer_id.bytes, of_writer.first_position)
-        for of_writer in chains
-        for run_id, writer_id in [of_writer.key]
-    ]
-    for owner, part in zip(owners, parts, strict=True):
-        run_id, writer_id, first_position = writers[owner >> 32]
-        yield run_id, owner & 0xFFFFFFFF, writer_id, first_position, part
-
-
-def latest_columns(
-    chunks: Chunks, owner: np.ndarray[Any, Any], run_ids: Sequence[UUID]
-) -> tuple[list[Any], ...]:
-    """Columns for merge_latest, one element for each run and metric: latest point and summary over all chunks."""
-    summaries = chunks.summaries
-    run_number = {run_id: number for number, run_id in enumerate(dict.fromkeys(run_ids))}
-    number_of_chain = np.array([run_number[run_id] for run_id in run_ids], np.int64)
-    group = (number_of_chain[owner >> 32] << 32 | owner & 0xFFFFFFFF)[chunks.series]
-    order = np.lexsort((summaries.value_last, summaries.time_last_ms, summaries.step_max, group))
-    groups, firsts = np.unique(group[order], return_index=True)
-    lasts = order[np.append(firsts[1:], len(order)) - 1]
-    counts = np.add.reduceat(summaries.counts[order], firsts)
-    non_finite = np.add.reduceat(summaries.non_finite_counts[order], firsts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(summaries.value_sum[order], firsts)
-    runs = list(run_number)
-    none_finite = (counts == non_finite).tolist()
-    extremes = (
-        np.minimum.reduceat(summaries.value_min[order], firsts),
-        np.maximum.reduceat(summaries.value_max[order], firsts),
-        sums,
-    )
-    return (
-        [runs[number] for number in (groups >> 32).tolist()],
-        (groups & 0xFFFFFFFF).tolist(),
-        summaries.step_max[lasts].tolist(),
-        summaries.time_last_ms[lasts].tolist(),
-        summaries.value_last[lasts].tolist(),
-        counts.tolist(),
-        non_finite.tolist(),
-        *(_null_where(none_finite, column.tolist()) for column in extremes),
-    )
-
-
-def _null_where(absent: Sequence[bool], values: Sequence[float]) -> list[float | None]:
-    return [None if gone else value for gone, value in zip(absent, values, strict=True)]
 
 
 def _settled(

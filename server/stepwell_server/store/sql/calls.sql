@@ -33,3 +33,66 @@ WITH bound AS (
     RETURNING 1
 )
 SELECT count(*) FROM forgotten;
+
+-- log_points: a whole commit in one statement: of a call ($5) that logs nothing but one point of each of some metrics, with
+-- a writer ($1, $2) that stands at $3 and comes to $4. `moved` is 0, and nothing is stored, where it does not stand there, the
+-- run is deleted, or a rewind hides what the writer logs; `noted` is 0, and no point is stored, for a repeat. A chunk of one
+-- point is as chunks/building.py makes it, and latest points move forward as by merge_latest.
+WITH clock AS (
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
+), moved AS (
+    UPDATE writer
+    SET position = $4, committed_time_ms = clock.now_ms
+    FROM run, clock
+    WHERE writer.run_id = $1 AND writer.writer_id = $2 AND writer.position = $3 AND writer.hidden_from_step IS NULL
+      AND run.run_id = $1 AND run.lifecycle_stage = 'active'
+    RETURNING writer.run_id
+), noted AS (
+    INSERT INTO logged_call (run_id, call_id, time_ms)
+    SELECT moved.run_id, $5, clock.now_ms FROM moved, clock
+    ON CONFLICT (run_id, call_id) DO NOTHING
+    RETURNING run_id
+), given AS (
+    SELECT noted.run_id, point.*, CASE WHEN point.is_finite THEN point.value END AS finite
+    FROM noted, unnest(
+        $6::integer[], $7::bigint[], $8::bigint[], $9::double precision[], $10::boolean[], $11::boolean[]
+    ) AS point (metric_id, step, timestamp_ms, value, is_finite, is_narrow)
+), chunks AS (
+    INSERT INTO metric_chunk (
+        run_id, metric_id, writer_id, first_position, part, count, step_min, step_max, step_stride,
+        time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first, value_last,
+        value_min, value_max, value_sum, non_finite_count, time_offsets_ms, values_float32, values_float64
+    )
+    SELECT run_id, metric_id, $2, $3, 0, 1, step, step, 0,
+           timestamp_ms, timestamp_ms, timestamp_ms, timestamp_ms, value, value,
+           finite, finite, finite, (NOT is_finite)::integer, ARRAY[0],
+           CASE WHEN is_narrow THEN ARRAY[value::real] END, CASE WHEN NOT is_narrow THEN ARRAY[value] END
+    FROM given
+), latest AS (
+    INSERT INTO metric_latest AS stored (
+        run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
+    )
+    SELECT run_id, metric_id, step, timestamp_ms, value, 1, (NOT is_finite)::integer, finite, finite, finite
+    FROM given
+    ORDER BY metric_id
+    ON CONFLICT (run_id, metric_id) DO UPDATE SET
+        step = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                       > (stored.step, stored.timestamp_ms, stored.value)
+                    THEN excluded.step ELSE stored.step END,
+        timestamp_ms = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                               > (stored.step, stored.timestamp_ms, stored.value)
+                            THEN excluded.timestamp_ms ELSE stored.timestamp_ms END,
+        value = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
+                        > (stored.step, stored.timestamp_ms, stored.value)
+                     THEN excluded.value ELSE stored.value END,
+        count = stored.count + 1,
+        non_finite_count = stored.non_finite_count + excluded.non_finite_count,
+        value_min = least(stored.value_min, excluded.value_min),
+        value_max = greatest(stored.value_max, excluded.value_max),
+        value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum)
+), unsettled AS (
+    UPDATE run SET unsettled_time_ms = clock.now_ms
+    FROM noted, clock
+    WHERE run.run_id = noted.run_id AND run.unsettled_time_ms IS NULL
+)
+SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM noted) AS noted;
