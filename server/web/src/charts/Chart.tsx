@@ -41,6 +41,7 @@ interface Props {
 }
 
 const CURSOR_DISTANCE_MAX_PX = 40;
+const STEP_DISTANCES = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((first) => first * 10 ** power)).flat();
 
 /** A line chart: pixels from columns, a look and a size. What is hovered is its only state. */
 export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoom }: Props) {
@@ -90,7 +91,9 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
       aria-label={`${columns.series.length} lines over ${look.axis}`}
       onDoubleClick={() => onZoom(null)}
     >
-      {hover && <Tooltip hover={hover} columns={columns} lines={lines} runs={runs} axis={look.axis} width={width} />}
+      {hover?.isOwn && (
+        <Tooltip hover={hover} columns={columns} lines={lines} runs={runs} axis={look.axis} width={width} />
+      )}
     </div>
   );
 }
@@ -150,6 +153,8 @@ function options({ width, height, syncKey, look, now, setHover }: Setup): uPlot.
         size: 24,
         gap: 4,
         space: 64,
+        // Between two steps there is nothing to label.
+        ...(look.axis === "step" && !look.logX ? { incrs: STEP_DISTANCES } : {}),
         values: (_, ticks) => ticks.map((at) => (at === null ? "" : xLabel(look.axis, now.current.columns.base, at))),
       },
       {

@@ -34,7 +34,7 @@ export function Tooltip({ hover, columns, lines, runs, axis, width }: Props) {
     .filter(({ line, bucket }) => bucket >= 0 && covers(line, hover.x))
     .sort((a, b) => order(a.line, hover) - order(b.line, hover) || value(b) - value(a));
   if (rows.length === 0) return null;
-  const shown = rows.slice(0, hover.isOwn ? ROWS_MAX : 3);
+  const shown = rows.slice(0, ROWS_MAX);
   const first = rows[0] as (typeof rows)[0];
   const onRight = hover.left + AXIS_PX > width / 2;
   const side = onRight
