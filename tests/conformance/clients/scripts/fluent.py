@@ -124,6 +124,20 @@ assert [it.path for it in mlflow.artifacts.list_artifacts(f"runs:/{run.info.run_
     "data/table.csv"
 ]
 
+# Tables and images, which are artifacts with tags.
+with mlflow.start_run(run_name="media") as media:
+    mlflow.log_table({"question": ["a", "b"], "answer": [1, 2]}, "table.json")
+    mlflow.log_table({"question": ["c"], "answer": [3]}, "table.json")
+    mlflow.log_image(np.zeros((4, 4, 3), np.uint8), "image.png")
+    mlflow.log_image(np.zeros((4, 4, 3), np.uint8), key="series", step=1, synchronous=False)
+    mlflow.flush_artifact_async_logging()
+table = mlflow.load_table("table.json", run_ids=[media.info.run_id])
+assert list(table["answer"]) == [1, 2, 3], table
+assert mlflow.artifacts.load_image(f"{media.info.artifact_uri}/image.png").size == (4, 4)
+images = [it.path for it in client.list_artifacts(media.info.run_id, "images")]
+assert len([path for path in images if path.endswith(".png")]) == 1, images
+client.delete_run(media.info.run_id)
+
 # Data sets.
 (used,) = run.inputs.dataset_inputs
 assert used.dataset.name == "numbers", used.dataset
