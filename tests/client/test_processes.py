@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import stepwell as mlflow
 from stepwell import MlflowClient, extras
+from stepwell.spool import folders
 from tests.harness.processes import ServerProcess
 
 LOG_AND_END = """
@@ -40,6 +43,21 @@ for child in children:
 
 def steps(run_id: str, key: str) -> list[int]:
     return [point.step for point in mlflow.get_metric_history(run_id, key)]
+
+
+def test_a_run_that_was_logged_to_by_id_is_left_in_order(script, tracking_uri: str, tmp_path: Path) -> None:
+    text = """
+    import stepwell
+    client = stepwell.MlflowClient()
+    run = client.create_run("0")
+    client.log_metric(run.info.run_id, "loss", 1.0)
+    print(run.info.run_id)
+    """
+    done = script(textwrap.dedent(text), STEPWELL_SPOOL_DIR=str(tmp_path / "spool"))
+    assert done.returncode == 0, done.stderr
+    found = mlflow.MlflowClient(tracking_uri).get_run(done.stdout.strip())
+    assert (found.info.status, found.data.metrics) == ("RUNNING", {"loss": 1.0})
+    assert list(folders.spools(tmp_path / "spool")) == []
 
 
 def test_the_import_is_light() -> None:
