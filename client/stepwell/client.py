@@ -21,7 +21,7 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
-from stepwell.errors import StepwellException, not_supported
+from stepwell.errors import StepwellException, not_supported, with_short_errors
 from stepwell.runs import new
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
+@with_short_errors
 class StepwellClient(ArtifactMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 

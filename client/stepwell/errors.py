@@ -19,8 +19,13 @@
 The codes are MLflow's vocabulary. A message names what was wrong and then what would be right.
 """
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+import functools
+from collections.abc import Callable, Iterable
+from types import FunctionType
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Sent by the server behind every status it makes on purpose; finer than the status.
 ERROR_CODE_METADATA = "stepwell-error-code"
@@ -103,6 +108,34 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
     if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
         details = f"{details} (server {target})"
     return StepwellException(details, code)
+
+
+def short(function: Callable[P, T]) -> Callable[P, T]:
+    """Let what a public function raises end at the line that called it: what lies below is no business of who reads it.
+
+    A defect (INTERNAL_ERROR) keeps its whole way.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> T:
+        __tracebackhide__ = True  # for pytest and IPython
+        try:
+            return function(*arguments, **keywords)
+        except StepwellException as failure:
+            if failure.error_code == "INTERNAL_ERROR":
+                raise
+            raise failure.with_traceback(None) from None
+
+    return call
+
+
+def with_short_errors(kind: type[T]) -> type[T]:
+    """Do the same for all public methods of a class and of those it is made of."""
+    for base in reversed(kind.__mro__[:-1]):
+        for name, method in vars(base).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                setattr(kind, name, short(method))
+    return kind
 
 
 def is_final(failure: RpcFailure) -> bool:

@@ -7,12 +7,13 @@ from stepwell.client import StepwellClient
 from stepwell.delivery import experiment_tags, offline
 from stepwell.delivery.experiment_tags import TagChange
 from stepwell.entities import Experiment, LifecycleStage, ViewType
-from stepwell.errors import StepwellException, invalid, not_supported
+from stepwell.errors import StepwellException, invalid, not_supported, short
 from stepwell.runs import active
 
 _PAGE_SIZE = 1_000
 
 
+@short
 def set_experiment(
     experiment_name: str | None = None, experiment_id: str | None = None, trace_location: None = None
 ) -> Experiment:
@@ -42,6 +43,7 @@ def set_experiment(
     return experiment
 
 
+@short
 def create_experiment(
     name: str,
     artifact_location: str | None = None,
@@ -58,16 +60,19 @@ def create_experiment(
     return StepwellClient().create_experiment(name, artifact_location, tags)
 
 
+@short
 def get_experiment(experiment_id: str) -> Experiment:
     """Return an experiment; StepwellException RESOURCE_DOES_NOT_EXIST when there is none of this id."""
     return StepwellClient().get_experiment(experiment_id)
 
 
+@short
 def get_experiment_by_name(name: str) -> Experiment | None:
     """Return the experiment of this name, active or deleted; None when there is none."""
     return StepwellClient().get_experiment_by_name(name)
 
 
+@short
 def search_experiments(
     view_type: int = ViewType.ACTIVE_ONLY,
     max_results: int | None = None,
@@ -88,33 +93,39 @@ def search_experiments(
     return found
 
 
+@short
 def delete_experiment(experiment_id: str) -> None:
     """Delete an experiment, softly, with its active runs; its name is free from then on."""
     StepwellClient().delete_experiment(experiment_id)
 
 
+@short
 def restore_experiment(experiment_id: str) -> None:
     """Restore an experiment with the runs that were deleted with it."""
     StepwellClient().restore_experiment(experiment_id)
 
 
+@short
 def set_experiment_tag(key: str, value: Any) -> None:
     """Set a tag of the experiment that new runs go to."""
     set_experiment_tags({key: value})
 
 
+@short
 def set_experiment_tags(tags: dict[str, Any]) -> None:
     """Set tags of the experiment that new runs go to; the others stay as they are."""
     checked = values.to_experiment_tags(tags)
     experiment_tags.change(TagChange(settings.tracking_uri(), *_current_experiment(), tags=checked))
 
 
+@short
 def delete_experiment_tag(key: str) -> None:
     """Remove a tag of the experiment that new runs go to."""
     key = values.check_key("Tag", key)
     experiment_tags.change(TagChange(settings.tracking_uri(), *_current_experiment(), removed=[key]))
 
 
+@short
 def current_experiment_id() -> str:
     """Return the id of the experiment that new runs go to; an experiment that is named and missing is made."""
     name = settings.experiment_name()

@@ -11,13 +11,14 @@ from stepwell.delivery import record, writer
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Dataset, Metric, Run
-from stepwell.errors import invalid, not_supported
+from stepwell.errors import invalid, not_supported, short
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun, current
 
 _FLOATS = {float}
 
 
+@short
 def set_tracking_uri(uri: str | Path) -> None:
     """Name the server for what comes, here and in processes that are started from here.
 
@@ -27,11 +28,13 @@ def set_tracking_uri(uri: str | Path) -> None:
     settings.set_tracking_uri(str(uri))
 
 
+@short
 def get_tracking_uri() -> str:
     """Return the URI of the server."""
     return settings.tracking_uri()
 
 
+@short
 def is_tracking_uri_set() -> bool:
     """Tell whether a server was named, by set_tracking_uri or in the environment."""
     return settings.is_tracking_uri_set()
@@ -75,8 +78,7 @@ def log_metric(
                     step = values.to_step(key, step)
                 spool.append_point(number, step, time_ns(), value)
                 return None
-    metrics = {values.check_key("Metric", key): value}
-    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+    return _log_metric(key, value, step, timestamp, synchronous, run_id)
 
 
 def log_metrics(
@@ -104,9 +106,34 @@ def log_metrics(
             if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
                 spool.append_points(numbers, step, time_ns(), metrics.values())
                 return None
+    return _log_metrics(metrics, step, timestamp, synchronous, run_id)
+
+
+@short
+def _log_metric(
+    key: str,
+    value: float,
+    step: int | None,
+    timestamp: int | None,
+    synchronous: bool | None,
+    run_id: str | None,
+) -> PendingWrite | None:
+    metrics = {values.check_key("Metric", key): value}
     return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
 
 
+@short
+def _log_metrics(
+    metrics: Mapping[str, float],
+    step: int | None,
+    timestamp: int | None,
+    synchronous: bool | None,
+    run_id: str | None,
+) -> PendingWrite | None:
+    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+
+
+@short
 def log_series(
     key: str, values: Any, steps: Any = None, timestamps: Any = None, run_id: str | None = None
 ) -> None:
@@ -125,6 +152,7 @@ def log_series(
     record.log_series(_writer(run_id), key, values, steps, timestamps)
 
 
+@short
 def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
     """Log a param and return its value (or a PendingWrite when `synchronous` is False).
 
@@ -135,6 +163,7 @@ def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
     return pending or value
 
 
+@short
 def log_params(
     params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
 ) -> PendingWrite | None:
@@ -142,22 +171,26 @@ def log_params(
     return record.log_params(_writer(run_id), params, synchronous)
 
 
+@short
 def set_tag(key: str, value: Any, synchronous: bool | None = None) -> PendingWrite | None:
     """Set a tag of the active run; the later value wins."""
     return record.set_tags(_writer(None), {values.check_key("Tag", key): value}, synchronous)
 
 
+@short
 def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> PendingWrite | None:
     """Set tags of the active run; nothing is set when one of them is bad."""
     return record.set_tags(_writer(None), tags, synchronous)
 
 
+@short
 def delete_tag(key: str) -> None:
     """Remove a tag of the active run; StepwellException RESOURCE_DOES_NOT_EXIST when it has no such tag."""
     run = _run()
     StepwellClient(run.writer.uri).delete_tag(run.info.run_id, key)
 
 
+@short
 def log_input(
     dataset: Dataset | None = None,
     context: str | None = None,
@@ -178,6 +211,7 @@ def log_input(
     log_inputs([dataset] if dataset is not None else [], [context], [tags], [model])
 
 
+@short
 def log_inputs(
     datasets: Sequence[Dataset] | None = None,
     contexts: Sequence[str | None] | None = None,
@@ -197,37 +231,44 @@ def log_inputs(
     record.log_inputs(_writer(None), inputs)
 
 
+@short
 def get_run(run_id: str) -> Run:
     """Return a run with what it logged, including what this process has logged so far."""
     return StepwellClient().get_run(run_id)
 
 
+@short
 def get_parent_run(run_id: str) -> Run | None:
     """Return the run around a run; None if there is none."""
     return StepwellClient().get_parent_run(run_id)
 
 
+@short
 def delete_run(run_id: str) -> None:
     """Delete a run, softly; nothing can be logged to it until it is restored."""
     StepwellClient().delete_run(run_id)
 
 
+@short
 def restore_run(run_id: str) -> None:
     """Restore a run; INVALID_STATE when its experiment is deleted."""
     StepwellClient().restore_run(run_id)
 
 
+@short
 def last_active_run() -> Run | None:
     """Return the run that was started last in this thread or task, as it is now; None if there was none."""
     run_id = active.last_run_id()
     return get_run(run_id) if run_id is not None else None
 
 
+@short
 def get_metric_history(run_id: str, key: str) -> list[Metric]:
     """Return all points of a metric in order of (timestamp, step, value), NaN after every number."""
     return StepwellClient().get_metric_history(run_id, key)
 
 
+@short
 def flush(timeout: float | None = None) -> Receipt:
     """Wait until all that this process logged is committed or refused.
 
@@ -240,6 +281,7 @@ def flush(timeout: float | None = None) -> Receipt:
     return writer.flush_and_tell(timeout)
 
 
+@short
 def flush_async_logging() -> None:
     """Wait until all that this process logged is committed: MLflow's name for flush()."""
     flush()

@@ -4,10 +4,12 @@ from typing import Any, BinaryIO
 
 from stepwell.client import StepwellClient
 from stepwell.delivery.receipts import PendingWrite
+from stepwell.errors import short
 from stepwell.files import paths
 from stepwell.runs import active
 
 
+@short
 def log_artifact(local_path: Any, artifact_path: str | None = None, run_id: str | None = None) -> None:
     """Log a local file, or a folder, under its name.
 
@@ -25,26 +27,31 @@ def log_artifact(local_path: Any, artifact_path: str | None = None, run_id: str 
     _client().log_artifact(_run_id(run_id), local_path, artifact_path)
 
 
+@short
 def log_artifacts(local_dir: Any, artifact_path: str | None = None, run_id: str | None = None) -> None:
     """Log all files below a local folder, several at once; arguments as in log_artifact."""
     _client().log_artifacts(_run_id(run_id), local_dir, artifact_path)
 
 
+@short
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
     """Log text as a file in UTF-8."""
     _client().log_text(_run_id(run_id), text, artifact_file)
 
 
+@short
 def log_dict(dictionary: dict[str, Any], artifact_file: str, run_id: str | None = None) -> None:
     """Log a dict as JSON, or as YAML when the file's name ends in .yaml or .yml."""
     _client().log_dict(_run_id(run_id), dictionary, artifact_file)
 
 
+@short
 def log_figure(figure: Any, artifact_file: str, *, save_kwargs: dict[str, Any] | None = None) -> None:
     """Log a figure of matplotlib or plotly; `save_kwargs` go to what saves it. TypeError for other objects."""
     _client().log_figure(_run_id(None), figure, artifact_file, save_kwargs=save_kwargs)
 
 
+@short
 def log_image(
     image: Any,
     artifact_file: str | None = None,
@@ -57,11 +64,13 @@ def log_image(
     return _client().log_image(_run_id(None), image, artifact_file, key, step, timestamp, synchronous)
 
 
+@short
 def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
     """Log a table (a DataFrame or a dict of columns) as .json or .parquet; rows are added to one that is there."""
     _client().log_table(_run_id(run_id), data, artifact_file)
 
 
+@short
 def load_table(
     artifact_file: str, run_ids: list[str] | None = None, extra_columns: list[str] | None = None
 ) -> Any:
@@ -70,11 +79,13 @@ def load_table(
     return _client().load_table(run.info.experiment_id, artifact_file, run_ids, extra_columns)
 
 
+@short
 def log_stream(stream: BinaryIO, artifact_file: str, run_id: str | None = None) -> None:
     """Log what a binary stream gives until its end."""
     _client().log_stream(_run_id(run_id), stream, artifact_file)
 
 
+@short
 def get_artifact_uri(artifact_path: str | None = None) -> str:
     """Return the URI of an artifact of the active run, whether it is there or not; of all of them if not given.
 
@@ -85,6 +96,7 @@ def get_artifact_uri(artifact_path: str | None = None) -> str:
     return paths.joined(location, paths.check_folder(artifact_path))
 
 
+@short
 def flush_artifact_async_logging() -> None:
     """Deliver the artifacts that wait, if the server is there: MLflow's name."""
     from stepwell.files import outbox

@@ -24,7 +24,7 @@ from stepwell.entities import (
     Run,
     RunStatus,
 )
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.runs import new, signals, system_metrics
 from stepwell.runs.system_metrics import SystemMonitor
 
@@ -83,6 +83,7 @@ def last_run_id() -> str | None:
     return _last_run_id.get()
 
 
+@short
 def start_run(
     run_id: str | None = None,
     experiment_id: str | None = None,
@@ -154,6 +155,7 @@ def start_run(
     return active
 
 
+@short
 def end_run(status: str = "FINISHED") -> Receipt | None:
     """End the active run and wait until the server has all of it, at most STEPWELL_FLUSH_TIMEOUT_S.
 
