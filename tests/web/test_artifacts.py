@@ -19,8 +19,11 @@ from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
+from stepwell_server.services import uploads
 from tests.harness.files import files_below
+from tests.harness.processes import ServerProcess
 from tests.harness.raw_http import Answer, Place, head
+from tests.harness.rest import Rest
 from tests.harness.s3 import BUCKET, S3Server, s3_server
 
 MIB = 1024 * 1024
@@ -73,9 +76,17 @@ class Store:
 
 
 @asynccontextmanager
-async def opened(database_url: str, data: Path, artifacts: str | None, folder: Path) -> AsyncIterator[Store]:
+async def opened(
+    database_url: str, data: Path, artifacts: str | None, folder: Path, **settings: float
+) -> AsyncIterator[Store]:
     config = Config(
-        port=0, http_port=0, store=database_url, data=data, artifacts=artifacts, shutdown_grace_s=STOP_S
+        port=0,
+        http_port=0,
+        store=database_url,
+        data=data,
+        artifacts=artifacts,
+        shutdown_grace_s=STOP_S,
+        **settings,
     )
     async with running_server(config) as server:
         http = Place(int(server.http_url.rpartition(":")[2]), None)
@@ -145,6 +156,43 @@ async def test_a_client_that_vanishes_leaves_nothing(store: Store, sent: int) ->
     await until(lambda: store.rows("artifact_upload"), 0)
     assert (await store.get(f"{store.proxy}/a.bin")).body == b"the former content"
     assert store.files() == before
+
+
+async def test_a_slow_upload_is_not_given_up(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "NOTE_INTERVAL_S", 0.1)
+    place = (tmp_path / "data", None, tmp_path / "data" / "artifacts")
+    async with opened(database_url, *place, artifact_upload_idle_s=0.6) as store:
+        peer = await store.http.connect()
+        await peer.send(head("PUT", f"{store.proxy}/a.bin", **{"content-length": str(6 * MIB)}))
+        for _ in range(6):
+            await peer.send(bytes(MIB))
+            await asyncio.sleep(0.3)
+        assert (await peer.answer()).status == 200
+
+
+async def test_a_server_that_is_killed_leaves_nothing_for_long(
+    database_url: str, tmp_path: Path, start_server: Callable[..., ServerProcess]
+) -> None:
+    options = ("--store", database_url, "--data", str(tmp_path / "data"), "--artifact-idle", "1")
+    folder = tmp_path / "data" / "artifacts"
+    server = start_server(*options)
+    rest = Rest(server.url)
+    run_id = await rest.new_run()
+    peer = await rest.place.connect()
+    address = f"{PROXY}/0/{run_id}/artifacts/a.bin"
+    await peer.send(head("PUT", address, **{"content-length": str(20 * MIB)}))
+    await peer.send(bytes(3 * MIB))
+    async with asyncio.timeout(30):
+        while not files_below(folder):  # noqa: ASYNC110 - another process writes them
+            await asyncio.sleep(0.02)
+    server.kill()
+    rest.place.close()
+    start_server(*options)
+    async with asyncio.timeout(30):
+        while files_below(folder):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 async def test_equal_content_is_kept_once(folder_store: Store) -> None:
@@ -270,6 +318,20 @@ async def test_what_cannot_be_put_says_why(folder_store: Store) -> None:
         found = await store.http.ask("PUT", path, b"x")
         assert (found.status, bool(found.json["message"])) == (status, True)
     assert await store.names() == ["a.txt"]
+
+
+@pytest.mark.parametrize("size", [5, MIB // 2, 3 * MIB])
+async def test_what_is_refused_only_at_its_end_is_answered_at_once(folder_store: Store, size: int) -> None:
+    peer = await folder_store.http.connect()
+    await peer.send(
+        head("PUT", f"{folder_store.proxy}/a.txt/below", **{"content-length": str(size)}) + bytes(size - 1)
+    )
+    await until(lambda: folder_store.rows("artifact_upload"), 1)
+    assert (await folder_store.put("a.txt", b"came between")).status == 200
+    await peer.send(b"x")
+    found = await peer.answer()
+    assert (found.status, found.json["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert await folder_store.rows("artifact_upload") == 0
 
 
 async def test_who_sends_much_in_vain_learns_why(folder_store: Store) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -43,6 +44,9 @@ from stepwell_server.store.ports.artifacts import (
 )
 
 T = TypeVar("T")
+
+# How often an upload that goes on says so; one that takes hours is not idle.
+NOTE_INTERVAL_S = 10.0
 
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16
@@ -93,7 +97,12 @@ class UploadService:
     async def write(self, run_id: UUID, upload_id: UUID, offset: int, pieces: AsyncIterator[Piece]) -> None:
         """Take the bytes of one file from an offset on; at the end they are checked and on disk, not visible yet."""
         upload, content = await self._open_one(run_id, upload_id, came_through=True)
-        await content.write(upload.place.key, offset, pieces, upload.file)
+
+        async def note() -> None:
+            await self._store.uploads(run_id, [upload_id])
+
+        async with aclosing(_noted(pieces, note)) as noted:
+            await content.write(upload.place.key, offset, noted, upload.file)
         await self._store.set_checked(run_id, [upload_id])
 
     async def write_small(self, run_id: UUID, files: Sequence[tuple[UUID, bytes]]) -> None:
@@ -147,8 +156,13 @@ class UploadService:
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
         arrival = await self._store.open_arrival(run_id, root, path)
+
+        async def note() -> None:
+            await self._store.arrival(run_id, arrival.upload_id)
+
         try:
-            received = await content.receive(arrival.place.key, pieces, size_bytes)
+            async with aclosing(_noted(pieces, note)) as noted:
+                received = await content.receive(arrival.place.key, noted, size_bytes)
             upload = arrival.arrived(*received)
             await doubt_lost(self._store, self._contents, root, [upload.file])
             await self._store.complete(run_id, [upload])
@@ -274,6 +288,16 @@ def _other_bytes(file: FileSpec, problem: str) -> InvalidArgumentError:
         f"{file.path!r} was announced with {file.size_bytes} bytes and the SHA-256 {file.sha256.hex()}, but {problem}; "
         "send it again"
     )
+
+
+async def _noted(pieces: AsyncIterator[Piece], note: Callable[[], Awaitable[None]]) -> AsyncGenerator[Piece]:
+    """Yield the pieces; note from time to time that some came, or the upload would be given up as idle."""
+    noted_s = time.monotonic()
+    async for piece in pieces:
+        if time.monotonic() - noted_s > NOTE_INTERVAL_S:
+            await note()
+            noted_s = time.monotonic()
+        yield piece
 
 
 async def _at_once(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

@@ -1,8 +1,9 @@
 """Bytes on their way in: gathered to pieces worth a step of the store, and no faster than it takes them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from stepwell_server.model.artifacts import MIB
 
@@ -12,33 +13,45 @@ PIECE_BYTES = MIB // 2
 REFUSED_BYTES_MAX = 4 * 1024 * MIB
 
 
-async def gathered(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """Yield the same bytes in larger pieces."""
-    waiting: list[bytes] = []
-    size = 0
-    async for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= PIECE_BYTES:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+class Incoming:
+    """The body of a request."""
 
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._more = True
 
-async def hear_out(request: Request) -> None:
-    """Let a client send what is left of what nobody wants, unless it waits for a word before it sends anything."""
-    if "expect" in request.headers:
-        return
-    size = 0
-    while size < REFUSED_BYTES_MAX:
-        message = await request.receive()
-        size += len(message.get("body", b""))
-        if not message.get("more_body", False):
+    @property
+    def announced_bytes(self) -> int | None:
+        """How much the client says it sends; None when it does not."""
+        found = self._request.headers.get("content-length", "")
+        return int(found) if found.isdigit() else None
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield it in pieces. Raises ClientDisconnect when the client hangs up before its end."""
+        waiting: list[bytes] = []
+        size = 0
+        while self._more:
+            piece = await self._next()
+            waiting.append(piece)
+            size += len(piece)
+            if size >= PIECE_BYTES or (size and not self._more):
+                yield b"".join(waiting)
+                waiting, size = [], 0
+
+    async def hear_out(self) -> None:
+        """Let the client send what is left of what nobody wants, unless it waits for a word before it sends."""
+        if "expect" in self._request.headers:
             return
+        size = 0
+        with suppress(ClientDisconnect):
+            while self._more and size < REFUSED_BYTES_MAX:
+                size += len(await self._next())
 
-
-def announced_bytes(request: Request) -> int | None:
-    """Return how much a client says it sends; None when it does not."""
-    found = request.headers.get("content-length", "")
-    return int(found) if found.isdigit() else None
+    async def _next(self) -> bytes:
+        message = await self._request.receive()
+        if message["type"] == "http.disconnect":
+            self._more = False
+            raise ClientDisconnect
+        self._more = message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        return body

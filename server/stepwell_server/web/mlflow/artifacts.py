@@ -1,5 +1,7 @@
 """MLflow's routes to artifacts: the proxy that its clients use, and what browsers fetch. Bytes only pass through."""
 
+from contextlib import aclosing
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -11,7 +13,7 @@ from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.web.artifacts.sending import file_answer
-from stepwell_server.web.artifacts.taking import announced_bytes, gathered, hear_out
+from stepwell_server.web.artifacts.taking import Incoming
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.artifact_listings import listing_of_proxy, listing_of_run
@@ -79,7 +81,7 @@ class Artifacts:
         message = Message(dict(request.query_params))
         run_id, path = message.required_text("run_uuid"), message.required_text("path")
         check_path(path)
-        size = announced_bytes(request)
+        size = Incoming(request).announced_bytes
         if size is None or not 1 <= size <= UPLOAD_ARTIFACT_BYTES_MAX:
             raise InvalidArgumentError(
                 f"a file of 1 to {UPLOAD_ARTIFACT_BYTES_MAX} bytes can be sent here, and its Content-Length says how "
@@ -94,19 +96,18 @@ class Artifacts:
         return await file_answer(self._artifacts, request, place.run_id, place.path, "attachment")
 
     async def _take(self, request: Request, place: RunPlace) -> Response:
-        pieces = gathered(request.stream())
+        body = Incoming(request)
         try:
-            await self._uploads.take(place.run_id, place.path, pieces, announced_bytes(request))
+            async with aclosing(body.pieces()) as pieces:
+                await self._uploads.take(place.run_id, place.path, pieces, body.announced_bytes)
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
         except InvalidStateError as error:
-            await hear_out(request)
+            await body.hear_out()
             raise InvalidArgumentError(str(error)) from error  # MLflow's code for what is deleted
         except StepwellError:
-            await hear_out(request)
+            await body.hear_out()
             raise
-        finally:
-            await pieces.aclose()
         return Response()
 
 
