@@ -133,7 +133,7 @@ def test_who_watches_a_run_cannot_move_its_writer(tracking_uri: str) -> None:
             assert failure.value.code() is grpc.StatusCode.PERMISSION_DENIED
         for step in range(1, 200):
             stepwell.log_metric("loss", 1.0, step=step)
-        assert stepwell.flush().complete
+        assert writer.writer_for(tracking_uri, run.info.run_id).flush().complete
     assert len(stepwell.get_metric_history(run.info.run_id, "loss")) == 200
 
 
@@ -152,10 +152,11 @@ def test_a_position_that_was_never_written_is_not_believed(
         for step in range(1, 3_000):
             stepwell.log_metric("loss", 1.0, step=step)
         stepwell.log_param("lr", 1)
-        assert stepwell.flush().complete
+        assert writer.writer_for(tracking_uri, run.info.run_id).flush().complete
         assert f"the first {IMPOSSIBLE} entries" in caplog.text
         # It goes on as another writer, and would also if it were killed now.
-        (log,) = writer.open_logs()
+        log = writer.writer_for(tracking_uri, run.info.run_id).current_log
+        assert log is not None
         written = read_writer(log.folder)
         assert written.writer_id != log.folder.name
         assert written.first_position > 0

@@ -35,6 +35,8 @@ BATCHES_ON_THE_WAY_MAX = 4
 RUN_IS_DELETED = "INVALID_STATE"
 # How long the answer to `open` may take.
 OPEN_TIMEOUT_S = 30.0
+# Refusals of one log that are said one by one; all of them are counted, and the first kept for the receipt.
+REFUSALS_SAID_MAX = 100
 # After a failure the next attempt comes after a random part of this, which doubles each time up to the maximum.
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 15.0
@@ -76,6 +78,7 @@ class Shipper:
         self._due = asyncio.Event()
         self._is_urgent = False
         self._attempts = 0
+        self._refusals_said = 0
         # One past what was sent on the open stream.
         self._sent_end = 0
 
@@ -241,8 +244,13 @@ class Shipper:
 
     def _settle(self, position: int, rejected: Iterable[ingest_pb2.Rejected] = ()) -> None:
         rejections = [Rejection(each.key, each.count, each.error_code, each.reason) for each in rejected]
-        for rejection in rejections:
+        for rejection in rejections[: max(REFUSALS_SAID_MAX - self._refusals_said, 0)]:
             _log.warning("The server refused %s: %s", rejection.key or "what was logged", rejection.reason)
+        if self._refusals_said <= REFUSALS_SAID_MAX < self._refusals_said + len(rejections):
+            _log.warning(
+                "The server refused more; the receipt of flush() and end_run() counts and names them."
+            )
+        self._refusals_said += len(rejections)
         if any(rejection.error_code == RUN_IS_DELETED for rejection in rejections):
             self._shipment.run_is_deleted()
         self._shipment.settled(position)

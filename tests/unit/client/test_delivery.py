@@ -12,7 +12,7 @@ import pytest
 from stepwell.delivery import progress
 from stepwell.delivery.batches import BATCH_SKIPPED_MAX, KeyTable, read_batch
 from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
-from stepwell.delivery.shipper import Shipper, _UnbelievableError
+from stepwell.delivery.shipper import REFUSALS_SAID_MAX, Shipper, _UnbelievableError
 from stepwell.spool.slices import Slice
 from stepwell_api.v1 import ingest_pb2
 
@@ -87,3 +87,14 @@ def test_more_than_was_sent_is_not_acknowledged() -> None:
     with pytest.raises(_UnbelievableError):
         asyncio.run(shipper._receive(SimpleNamespace(read=read)))  # type: ignore[arg-type]
     assert settled == [10]
+
+
+def test_many_refusals_are_said_in_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = Delivery()
+    shipment: Any = SimpleNamespace(reader=None, delivery=delivery, settled=lambda _: None)
+    shipper = Shipper(shipment, SimpleNamespace())  # type: ignore[arg-type]
+    for position in (60, 120, 180):
+        shipper._settle(position, [ingest_pb2.Rejected(key="!", count=1, reason="no name")] * 60)
+    assert len(caplog.records) == REFUSALS_SAID_MAX + 1
+    assert "receipt" in caplog.records[-1].message
+    assert delivery.receipt(180).rejected == 180
