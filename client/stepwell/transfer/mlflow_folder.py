@@ -17,7 +17,7 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.transfer.artifact_sources import folder_artifacts, local_place, mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_metric_files import points_of
-from stepwell.transfer.mlflow_sqlite import registered_model
+from stepwell.transfer.mlflow_sqlite import registered_model, traces
 from stepwell.transfer.mlflow_values import status_of, time_of
 from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import (
@@ -223,8 +223,9 @@ class MlflowFolder:
         return {}
 
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: models, which Stepwell does not keep yet."""
+        """See `Source`: models and traces, which Stepwell does not keep yet."""
         for experiment, _ in self._experiments(lambda _: None):
+            yield from traces(len(list(self._folders(experiment / "traces", self.left.add))))
             for folder in self._folders(experiment / "models", self.left.add):
                 meta = self._meta(folder, self.left.add)
                 yield f"logged model {folder.name} ({_text(meta, 'name')}): models are not imported yet"

@@ -168,8 +168,11 @@ class MlflowSqlite:
             return []
 
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: models, which Stepwell does not keep yet."""
+        """See `Source`: models and traces, which Stepwell does not keep yet."""
         with connected(self._path) as database:
+            if _has(database, "trace_info"):
+                for (count,) in self._some(database, "traces", "SELECT count(*) FROM trace_info"):
+                    yield from traces(count)
             if _has(database, "logged_models"):
                 query = "SELECT model_id, name FROM logged_models WHERE lifecycle_stage = 'active' ORDER BY model_id"
                 for model_id, name in self._some(database, "logged models", query):
@@ -187,6 +190,12 @@ class MlflowSqlite:
                         [version for (version,) in self._some(database, "versions", versions, name)],
                         dict(self._some(database, "aliases", aliases, name)),
                     )
+
+
+def traces(count: int) -> Iterator[str]:
+    """Yield what is said of traces that are not taken, if there are any."""
+    if count:
+        yield f"{count:,} traces: they are not imported yet"
 
 
 def registered_model(name: str, versions: Sequence[object], aliases: dict[str, object]) -> str:

@@ -1,9 +1,12 @@
 """What tests of imports and exports share."""
 
+from pathlib import Path
+
 import pytest
 
 from stepwell import StepwellClient
 from stepwell.transfer import bulk
+from tests.harness.mlflow_stores import Store
 from tests.harness.processes import ServerProcess
 
 
@@ -13,3 +16,9 @@ def client(server_process: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> St
     monkeypatch.setenv("STEPWELL_TRACKING_URI", server_process.tracking_uri)
     monkeypatch.setattr(bulk, "MESSAGE_POINTS_MAX", 7)
     return StepwellClient()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A folder of MLflow with three runs of the experiment cats."""
+    return Store(tmp_path)
