@@ -120,7 +120,7 @@ class StepwellClient(ArtifactMethods):
         """
         from stepwell.reading import paging
 
-        self.flush()
+        self._deliver_all()
         return paging.search_runs(
             self._calls,
             [experiment_ids] if isinstance(experiment_ids, str) else experiment_ids,
@@ -139,7 +139,7 @@ class StepwellClient(ArtifactMethods):
         from stepwell.reading import paging
         from stepwell_api.v1 import search_pb2
 
-        self.flush()
+        self._deliver_all()
         change = paging.change(experiment_ids, filter_string, delete=search_pb2.DeleteRuns())
         return self._calls.change_runs(change)
 
@@ -157,7 +157,7 @@ class StepwellClient(ArtifactMethods):
         from stepwell.wire import messages
         from stepwell_api.v1 import search_pb2
 
-        self.flush()
+        self._deliver_all()
         own_tags = search_pb2.TagRuns(tags=messages.to_tags(values.to_run_tags(tags)))
         return self._calls.change_runs(paging.change(experiment_ids, filter_string, tag=own_tags))
 
@@ -360,6 +360,13 @@ class StepwellClient(ArtifactMethods):
                 now(run_writer.run_id)
 
         offline.now_or_later(self.tracking_uri, after_what_was_logged, lambda: later(run_writer))
+
+    def _deliver_all(self) -> None:
+        """Deliver what this process logged to any run, so that searching sees it; raises at once without a server."""
+        from stepwell.wire.connection import connect
+
+        connect(self.tracking_uri).check(settings.reach_timeout_s())
+        self.flush()
 
     def _delivered(self, run_id: str) -> str:
         """Return the run's id after delivering what was logged to it, so that reading sees it."""
