@@ -90,8 +90,11 @@ protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 page: page-tools  ## build the page in server/web
 	$(NPM) run build
 
-page-tools: .venv/installed
-	test -d server/web/node_modules || $(NPM) ci --no-progress
+page-tools: .venv/installed server/web/node_modules/.package-lock.json
+
+server/web/node_modules/.package-lock.json: server/web/package-lock.json | .venv/installed
+	$(NPM) ci --no-progress
+	touch $@
 
 clean:           ## remove what the other targets made
 	rm -rf .venv .venv-protos .venv-compare .venv-clients
