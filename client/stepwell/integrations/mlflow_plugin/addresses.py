@@ -4,6 +4,7 @@ grpc://HOST:PORT, grpcs://HOST:PORT            the server's gRPC address
 stepwell://HOST:PORT, stepwells://HOST:PORT    the server's one address, http:// or https:// for our own client: for
                                                MLflow these two mean REST
 <tracking URI>/<run id>/artifacts/<path>       an artifact
+stepwell-artifacts:/…/<run id>/artifacts/<path>  the same on the server of the tracking URI, as our own client writes it
 """
 
 import posixpath
@@ -14,6 +15,7 @@ from stepwell import settings
 from stepwell.errors import invalid
 from stepwell.files import paths
 
+OUR_ARTIFACTS = "stepwell-artifacts:"
 _CLIENT_SCHEMES = {"stepwell": "http", "stepwells": "https"}
 SCHEMES = ("grpc", "grpcs", *_CLIENT_SCHEMES)
 # What MLflow puts behind it for a run's artifacts: <experiment id>/<run id>/artifacts, or ours without the first part.

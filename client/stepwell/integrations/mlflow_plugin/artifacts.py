@@ -25,7 +25,13 @@ class RunArtifacts(ArtifactRepository):
         super().__init__(artifact_uri)
         self.tracking_uri = tracking_uri
         self.registry_uri = registry_uri
-        self._client = StepwellClient(in_mlflows_words(addresses.client_uri)(artifact_uri))
+        # What our own client calls the place of artifacts says nothing of the server.
+        server = artifact_uri
+        if server.startswith(addresses.OUR_ARTIFACTS):
+            from mlflow import get_tracking_uri  # not there yet when mlflow loads this module
+
+            server = tracking_uri or get_tracking_uri()
+        self._client = StepwellClient(in_mlflows_words(addresses.client_uri)(server))
 
     @in_mlflows_words
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:

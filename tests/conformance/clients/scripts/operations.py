@@ -75,6 +75,12 @@ with mlflow.start_run() as run:
     mlflow.log_metric("after", 1.0, synchronous=False).wait()
     assert client.get_run(run_id).data.params == {"first": "1", "taken": "theirs", "fresh": "1"}
 
+    # Artifacts by the name that our own client gives them.
+    mlflow.log_text("text", "a/b.txt")
+    ours = StepwellClient(uri).get_run(run_id).info.artifact_uri
+    assert ours.startswith("stepwell-artifacts:"), ours
+    assert mlflow.artifacts.load_text(f"{ours}/a/b.txt") == "text"
+
     # Bad batches log nothing.
     bad = [Metric("good", 1.0, 1, 1), Metric("bad", 1.0, -1, 1)]
     assert failure(client.log_batch, run_id, bad).error_code == "INVALID_PARAMETER_VALUE"
