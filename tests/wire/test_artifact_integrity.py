@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
+from botocore.exceptions import ClientError
 
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
@@ -325,3 +326,27 @@ async def test_lost_content_is_also_replaced_by_what_nobody_announced(
     await complete(artifacts, run_id, hidden.upload_id)
     for path in ("first", "second", "third"):
         assert await read(artifacts, run_id, path) == text
+
+
+@on_s3
+async def test_a_bucket_without_conditions_takes_parts_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rclone ignores the condition; other buckets refuse it."""
+    async with S3Client(60) as client:
+        store = S3ContentStore(str(place.artifacts), client)
+        multipart_id = await store.begin_parts("x")
+        (url,) = await store.part_urls("x", multipart_id, [1])
+        await asyncio.to_thread(put, url, b"data")
+        real, refusals = client.calls.complete_multipart_upload, []
+
+        async def refuse(**arguments: object) -> object:
+            if "IfNoneMatch" in arguments:
+                refusals.append(arguments)
+                raise ClientError({"Error": {"Code": "NotImplemented"}}, "CompleteMultipartUpload")
+            return await real(**arguments)
+
+        monkeypatch.setattr(client.calls, "complete_multipart_upload", refuse)
+        await store.complete_parts("x", multipart_id, [])
+        assert len(refusals) == 1
+        assert await store.size_bytes("x") == 4

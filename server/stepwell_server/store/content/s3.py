@@ -38,6 +38,7 @@ ATTEMPTS_MAX = 4
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
 # The object is there already: the parts were put together by an earlier call.
 _ALREADY_WHOLE = frozenset({"412", "PreconditionFailed"})
+_NO_CONDITIONS = frozenset({"501", "NotImplemented"})
 _WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
 
@@ -211,15 +212,21 @@ class S3ContentStore:
                 for tag in parts or [part.tag for part in held]
             ]
             with translated():
-                await self._client.calls.complete_multipart_upload(
-                    **self._object(key),
-                    UploadId=multipart_id,
-                    MultipartUpload={"Parts": listed},
-                    IfNoneMatch="*",
+                await self._complete_once(
+                    {**self._object(key), "UploadId": multipart_id, "MultipartUpload": {"Parts": listed}}
                 )
         except NotFoundError:
             if await self.size_bytes(key) is None:  # else it is a repeat
                 raise
+
+    async def _complete_once(self, upload: dict[str, Any]) -> None:
+        """Put parts together unless the object is there already; some buckets know no such condition."""
+        try:
+            await self._client.calls.complete_multipart_upload(**upload, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _NO_CONDITIONS:
+                raise
+            await self._client.calls.complete_multipart_upload(**upload)
 
     async def abandon_parts(self, key: str, multipart_id: str) -> None:
         """See `artifact_ports.DirectContentStore`."""
