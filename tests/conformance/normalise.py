@@ -16,6 +16,8 @@ CLOCK_KEYS = {
     "timestamp",
     "creation_timestamp",
     "last_updated_timestamp",
+    "creation_timestamp_ms",
+    "last_updated_timestamp_ms",
 }
 CLOCK_SLACK_MS = 3_600_000
 # Lists that are sets: by what their members are told apart.
@@ -94,7 +96,7 @@ def _plain(text: str, variables: Variables, key: str = "") -> str:
     for name, value in variables.items():
         if name == "unique" or not value:
             continue
-        if len(value) == 32:
+        if len(value) >= 32:  # of a run, or of a model
             text = text.replace(value, f"<{name}>")
         elif text == value and key == "experiment_id":
             text = f"<{name}>"

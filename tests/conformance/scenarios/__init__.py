@@ -1,11 +1,20 @@
 """The requests that MLflow's server and ours are compared by."""
 
-from tests.conformance.scenarios import artifacts, batches, experiments, forms, metrics, runs, searches
+from tests.conformance.scenarios import (
+    artifacts,
+    batches,
+    experiments,
+    forms,
+    metrics,
+    models,
+    runs,
+    searches,
+)
 from tests.conformance.steps import Scenario
 
 SCENARIOS: list[Scenario] = [
     scenario
-    for module in (experiments, runs, metrics, batches, searches, artifacts, forms)
+    for module in (experiments, runs, metrics, batches, searches, artifacts, forms, models)
     for scenario in module.scenarios()
 ]
 
