@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --disable-pip-version-check --progress-bar off
 NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
+PAGE := server/stepwell_server/web/static/index.html
+PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
 .PHONY: page page-tools help install serve serving dist test check format chaos bench compare compare-rest compare-log-calls protos clean
@@ -45,7 +47,7 @@ serve: .venv/serving  ## start a server on the embedded PostgreSQL and print its
 dist: .venv/installed  ## build the wheel, which pip can install anywhere
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-test: .venv/installed  ## run all tests
+test: .venv/installed $(PAGE)  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-clients: .venv/installed  ## run other programs' clients of MLflow against us, in environments of some gigabytes
@@ -87,7 +89,10 @@ protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 	$(NPM) run generate
 
 # The page is built when Stepwell is installed, also by `make install`; this builds it again after a change.
-page: page-tools  ## build the page in server/web
+page: page-tools $(PAGE)  ## build the page in server/web
+
+$(PAGE): $(PAGE_SOURCES) | .venv/installed
+	$(MAKE) page-tools
 	$(NPM) run build
 
 page-tools: .venv/installed server/web/node_modules/.package-lock.json
