@@ -156,13 +156,17 @@ class DatasetInput:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run with its params, its tags and its latest metrics, each in key order; `inputs` where they were asked for."""
+    """A run with its params, its tags and its latest metrics, each in key order.
+
+    `inputs` where they were asked for; a search that does not ask tells whether there are any, `has_inputs`.
+    """
 
     info: RunInfo
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Sequence[LatestMetric]
     inputs: Sequence[DatasetInput] = ()
+    has_inputs: bool = False
 
 
 # Keys with the number of runs that have each.

@@ -1,5 +1,6 @@
 """The rules of searches."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -68,12 +69,19 @@ class SearchService:
         with _pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
         runs = [run for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
-        inputs, whole = await self._inputs.inputs_of_runs(
-            [run.info.run_id for run in runs], ANSWER_INPUT_BYTES_MAX
-        )
-        # At least one, or nobody would get past a run with too many data sets.
-        page = [replace(run, inputs=inputs.get(run.info.run_id, ())) for run in runs[: max(1, whole)]]
+        page = await self._with_inputs(runs)
         return page, _next_page_token(found, len(page), digest)
+
+    async def _with_inputs(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Return runs with their data sets: the first ones, if all these are too much for one answer."""
+        ids = [run.info.run_id for run in runs if run.has_inputs]
+        if not ids:
+            return runs
+        inputs, whole = await self._inputs.inputs_of_runs(ids, ANSWER_INPUT_BYTES_MAX)
+        # At least one, or nobody would get past a run with too many data sets.
+        beyond = ids[max(1, whole) :]
+        whole_runs = itertools.takewhile(lambda run: run.info.run_id not in beyond[:1], runs)
+        return [replace(run, inputs=inputs.get(run.info.run_id, ())) for run in whole_runs]
 
     async def experiments(
         self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str

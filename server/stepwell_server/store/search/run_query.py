@@ -221,7 +221,7 @@ class RunQuery:
 
 def projected(projection: Projection, ordering: Ordering, parameters: Parameters) -> str:
     """Return the SELECT of the runs of `page` with what is wanted of them, as arrays; metrics by number, not name."""
-    columns, joins = [f"run.*{ordering.columns}"], []
+    columns, joins = [f"run.*{ordering.columns}", _HAS_INPUTS], []
     for name, keys, query, chosen in (
         ("param", projection.params, _PAIRS, "AND key = ANY ({keys})"),
         ("tag", projection.tags, _PAIRS, "AND key = ANY ({keys})"),
@@ -237,6 +237,7 @@ def projected(projection: Projection, ordering: Ordering, parameters: Parameters
     return f"SELECT {', '.join(columns)} FROM page {of_page} {' '.join(joins)} ORDER BY {order}"
 
 
+_HAS_INPUTS = "EXISTS (SELECT FROM run_input WHERE run_input.run_id = page.run_id) AS has_inputs"
 _PAIRS = """
     SELECT array_agg(key) AS {table}_keys, array_agg(value) AS {table}_values
     FROM {table}

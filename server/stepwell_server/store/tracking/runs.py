@@ -172,6 +172,7 @@ def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
         info=_run_info(row),
         params=_pairs(row, "param"),
         tags=_pairs(row, "tag"),
+        has_inputs=row.get("has_inputs", False),
         metrics=[LatestMetric(*metric) for metric in sorted(zip(keys, *columns, strict=True), key=_KEY)],
     )
 
