@@ -7,7 +7,7 @@ PAGE := server/stepwell_server/web/static/index.html
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page page-tools help install serve serving dist test check format chaos bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test check format chaos bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -90,6 +90,9 @@ protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 
 # The page is built when Stepwell is installed, also by `make install`; this builds it again after a change.
 page: page-tools $(PAGE)  ## build the page in server/web
+
+pictures: .venv/installed $(PAGE)  ## take the pictures of docs/pictures anew
+	$(BIN)/python -m tests.browser.pictures
 
 $(PAGE): $(PAGE_SOURCES) | .venv/installed
 	$(MAKE) page-tools
