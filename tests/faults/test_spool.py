@@ -194,7 +194,7 @@ def test_of_a_damaged_spool_all_that_is_readable_arrives_and_the_rest_is_counted
     damage(random.choice(files), random)
     synced = sync(spool)
     (receipt,) = synced.receipts
-    assert synced.exit_code == bool(receipt["damaged"])
+    assert synced.exit_code == bool(receipt["lost"])
     found, promised = stored(shared_server.store, left_behind.run_id), left_behind.promised()
     # A tag whose last value is lost has an earlier one.
     problems = [problem for problem in differences(found, [left_behind]) if "tags too many" not in problem]

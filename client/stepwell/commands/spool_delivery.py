@@ -28,11 +28,13 @@ class SpoolReceipt:
     waiting: int
     damaged: int
     problems: tuple[str, ...]
+    # Of what is damaged, what was certainly logged: the rest may be calls that never returned.
+    lost: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether all of it arrived, or was refused by the server: nothing is left, nothing could not be read."""
-        return self.is_delivered and not self.damaged
+        return self.is_delivered and not self.lost
 
     @property
     def is_delivered(self) -> bool:
@@ -96,6 +98,7 @@ def receipt_of(log: LeftLog) -> SpoolReceipt:
         receipt.waiting if log.delivery.opened else max(receipt.waiting, 1),
         log.reader.damage.count,
         tuple(problems),
+        log.reader.damage.lost,
     )
 
 

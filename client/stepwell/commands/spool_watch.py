@@ -83,7 +83,7 @@ class SpoolWatch:
             del self._tasks[folder]
             receipt = receipt_of(self._logs.pop(folder))
             self._committed += receipt.committed
-            self._damaged |= receipt.damaged > 0
+            self._damaged |= receipt.lost > 0
             if not receipt.is_delivered:
                 self._given_up.add(folder)
             # One that was followed to its end is met once more, to be deleted: there is nothing to tell of that.

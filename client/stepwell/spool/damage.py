@@ -24,6 +24,8 @@ class DamageReport:
     def __init__(self, place: str) -> None:
         """`place` is what is damaged, for the log."""
         self.count = 0
+        # Of it, what was certainly logged: not what may have been a call that never returned.
+        self.lost = 0
         self._place = place
         self._kept: list[Damage] = []
         # Of positions below, all is known.
@@ -39,13 +41,14 @@ class DamageReport:
         """Tell whether what is found at a position has not been found before."""
         return position >= self._seen_position
 
-    def add(self, position: int, count: int, reason: str) -> None:
-        """Count what cannot be read at a position, unless it was read before."""
+    def add(self, position: int, count: int, reason: str, *, certain: bool = True) -> None:
+        """Count what cannot be read at a position, unless it was read before; `certain` tells that it was logged."""
         if not self.is_new(position):
             return
-        if not self.count:
+        if certain and not self.lost:
             _log.warning("%s is damaged; what can be read goes on. First: %s.", self._place, reason)
         self.count += count
+        self.lost += count if certain else 0
         if len(self._kept) < DAMAGE_KEPT_MAX:
             self._kept.append(Damage(count, reason))
 
@@ -55,5 +58,5 @@ class DamageReport:
 
     def forget(self) -> None:
         """Nothing was damaged: somebody else has it all."""
-        self.count = 0
+        self.count = self.lost = 0
         self._kept.clear()

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GAP_PATIENCE_S = 5.0
 # How often to look behind an unfinished record of a living process: a whole segment has to be read for it.
 GAP_LOOK_S = 1.0
+# So many unfinished records in a row may be those of threads whose process ended within a log call; a page that
+# never came to the disk has 73.
+ABANDONED_MAX = 64
 # A record that looks damaged while its process lives is looked at again after so long: of what another processor
 # writes, the mark may be seen first.
 LOOK_TWICE_S = 0.001
@@ -178,7 +181,8 @@ class SpoolReader:
             following = file.end_position if later is None else position + later
             if not self._alive and len(rest):
                 reason = f"{file.name}: records from position {position} on are unfinished"
-                self.damage.add(position, following - position, reason)
+                count = following - position
+                self.damage.add(position, count, reason, certain=count > ABANDONED_MAX)
             position = following
         return None
 

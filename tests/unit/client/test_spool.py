@@ -220,6 +220,12 @@ def test_the_gap_of_a_dead_process_is_passed_over_at_once_and_named(log: Spool) 
     dead = reader(log, alive=False)
     assert all_steps(dead) == [3]
     assert [damage.count for damage in dead.damage] == [1]
+    assert not dead.damage.lost, "its call did not return"
+    for _ in range(spool_reading.ABANDONED_MAX + 1):
+        next(log._segment.offsets)
+    log.append_point(number, 4, 0, 0.0)
+    assert all_steps(dead, 2) == [4]
+    assert dead.damage.lost == spool_reading.ABANDONED_MAX + 1, "more than threads"
 
 
 def test_many_threads(log: Spool) -> None:
