@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -289,8 +290,11 @@ def test_watch_says_once_what_the_server_refuses(place: Path, tracking_uri: str)
 
 def test_watch_tells_in_the_end_what_is_still_under_way(place: Path, tracking_uri: str) -> None:
     output, _ = offline_job(TRAINING).communicate()
-    with watching("--to", NOBODY, ends_with=1) as receipts:
-        time.sleep(2 * LOOK_S)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # it takes the call and says nothing
+        mute.settimeout(60)
+        with watching("--to", f"grpc://127.0.0.1:{mute.getsockname()[1]}", ends_with=1) as receipts:
+            connection, _ = mute.accept()
+    connection.close()
     assert [receipt["run_id"] for receipt in receipts if receipt["waiting"]] == [output.strip()]
 
 
