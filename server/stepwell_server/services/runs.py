@@ -38,6 +38,10 @@ class RunService:
         run = await self._store.get_run(run_id)
         return replace(run, inputs=await self._inputs.inputs_of(run_id))
 
+    async def get_info(self, run_id: UUID) -> RunInfo:
+        """Return a run without what it logged."""
+        return await self._store.get_run_info(run_id)
+
     async def log_inputs(self, run_id: UUID, inputs: Sequence[DatasetInput]) -> None:
         """Note data sets that a run used."""
         validation.check_inputs(inputs)

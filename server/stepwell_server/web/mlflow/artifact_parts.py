@@ -82,7 +82,7 @@ class ArtifactParts:
         seconds = message.integer("expiration")
         if seconds is not None and not 1 <= seconds <= ADDRESS_S_MAX:
             raise message.refused("expiration", seconds, f"it has to be from 1 to {ADDRESS_S_MAX} seconds")
-        await self._runs.get(parse_run_id(run_id))
+        await self._runs.get_info(parse_run_id(run_id))
         what = urlsplit(str(request.url)).path.rpartition("/")[2]
         raise InvalidArgumentError(
             f"{what} is for artifacts that clients reach by themselves; those of this server go through "

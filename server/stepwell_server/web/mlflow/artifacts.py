@@ -40,7 +40,7 @@ class Artifacts:
         message = await read_message(request)
         run_id = parse_run_id(message.required_text("run_id", "run_uuid"))
         folder = folder_of(message)
-        info = (await self._runs.get(run_id)).info
+        info = await self._runs.get_info(run_id)
         return listing_of_run(self._artifacts, run_id, folder, run_info_json(info)["artifact_uri"])
 
     async def list_proxy(self, request: Request) -> Response | ASGIApp:
@@ -87,7 +87,7 @@ class Artifacts:
                 f"a file of 1 to {UPLOAD_ARTIFACT_BYTES_MAX} bytes can be sent here, and its Content-Length says how "
                 f"many, not {size}; put larger ones to /api/2.0/mlflow-artifacts/artifacts/…"
             )
-        await self._runs.get(parse_run_id(run_id))
+        await self._runs.get_info(parse_run_id(run_id))
         taken = await self._take(request, RunPlace(parse_run_id(run_id), path))
         taken.headers["content-type"] = JSON_TYPE  # without any, as in MLflow
         return taken
