@@ -10,6 +10,8 @@ import grpc.aio
 import pytest
 import structlog
 
+from stepwell import active_run, end_run
+from stepwell.delivery import writer
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.process.deadline import Deadline
@@ -41,6 +43,22 @@ def spool_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEPWELL_SPOOL_DIR", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test sets in the client, and what it leaves undelivered, is not the next one's business."""
+    for name in ("EXPERIMENT_ID", "RUN_ID", "EXPERIMENT_NAME"):
+        # Set and deleted, so that the end of the test also undoes what the client sets.
+        for prefix in ("STEPWELL", "MLFLOW"):
+            monkeypatch.setenv(f"{prefix}_{name}", "")
+            monkeypatch.delenv(f"{prefix}_{name}")
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+    yield
+    while active_run():
+        end_run()
+    writer.rest_all()
+    writer._sealed.clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ async def test_the_main_acts_of_the_list(page: Page) -> None:
     await expect(page).to_have_url(re.compile(r"#/experiments/\d+"))
     await expect(page.get_by_role("heading", name=name)).to_be_visible()
 
-    await page.get_by_role("link", name="Experiments", exact=True).click()
+    await page.get_by_role("navigation").get_by_role("link", name="Experiments", exact=True).click()
     search = page.get_by_label("Search experiments")
     await search.fill(name)
     await page.get_by_role("button", name=f"Actions for {name}").click()
@@ -47,6 +47,7 @@ async def test_hostile_names_are_only_text(page: Page) -> None:
 
 
 async def test_keys_and_themes(page: Page) -> None:
+    await expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await page.keyboard.press("Escape")

@@ -23,11 +23,6 @@ Script = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def tracking_uri(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The server that `stepwell` and scripts log to, with an experiment of the test's own."""
-    for name in ("EXPERIMENT_ID", "RUN_ID", "EXPERIMENT_NAME"):
-        # Set and deleted, so that the end of the test also undoes what the client sets.
-        for prefix in ("STEPWELL", "MLFLOW"):
-            monkeypatch.setenv(f"{prefix}_{name}", "")
-            monkeypatch.delenv(f"{prefix}_{name}")
     monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
     monkeypatch.setenv("STEPWELL_EXPERIMENT_NAME", f"test-{uuid.uuid4().hex}")
     yield shared_server.tracking_uri

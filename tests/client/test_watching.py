@@ -1,12 +1,13 @@
 """Watching through the client, from real servers."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import stepwell
-from stepwell import StepwellClient, StepwellException
+from stepwell import StepwellClient, StepwellException, jitter
 from stepwell.reading.watching import MetricNews
 from tests.harness.processes import ServerProcess
 
@@ -69,3 +70,11 @@ def test_a_watch_survives_its_server_and_moves_to_another(
     client.flush()
     reader.join(WATCH_S)
     assert sorted(found) == list(range(300))
+
+
+def test_pauses_leave_the_random_numbers_of_the_script_as_they_are() -> None:
+    random.seed(1)
+    expected = [random.random() for _ in range(3)]
+    random.seed(1)
+    assert 0.5 <= jitter.between(0.5, 1.0) <= 1.0
+    assert [random.random() for _ in range(3)] == expected

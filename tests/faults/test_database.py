@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit, rows, stored
@@ -44,7 +45,8 @@ def kill_main_process(postmaster_id: int) -> None:
 def kill_backends(postmaster_id: int) -> None:
     until(lambda: backends(postmaster_id), "a connection")
     for process_id in backends(postmaster_id):
-        os.kill(process_id, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended by itself meanwhile
+            os.kill(process_id, signal.SIGKILL)
 
 
 def kill_all(postmaster_id: int) -> None:
@@ -105,14 +107,14 @@ def test_what_is_logged_to_a_deleted_run_is_refused_and_counted(
     training.wait_for_calls(1)
     until(lambda: stored(store, training.run_id).size > 1_000, "the first points")
     rows(store, "UPDATE run SET lifecycle_stage = 'deleted' WHERE run_id = $1", training.run_id)
-    training.wait_for_calls(training.record.calls + 1_000)
+    until(lambda: "is deleted" in training.log, "the refusal")
     receipt = training.end()
     promised, found = training.promised(), stored(store, training.run_id)
     assert not found.points - promised.points
     assert found.params.items() <= promised.params.items()
     lost = (promised.points - found.points).total() + len(promised.params.keys() - found.params.keys())
-    # Beside them, tags and the end of the run.
-    assert 0 < lost < receipt["rejected"]
+    # Beside them, tags.
+    assert 0 < lost <= receipt["rejected"]
     assert receipt["sent"] == receipt["committed"] + receipt["rejected"]
     assert receipt["waiting"] == 0
     assert "is deleted" in receipt["rejections"][0]["reason"]

@@ -12,12 +12,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.faults.script import log_call
+from tests.faults.script import LogCall, log_call
 from tests.faults.training import Record
 
 PACE_EVERY_CALLS = 20
+INSIST_S = 0.1  # between two tries of a call that is refused because the run is deleted
 
 
 def main() -> None:
@@ -75,25 +78,47 @@ def wait_to_be_told() -> threading.Event:
 
 def log(options: argparse.Namespace, record: Record, told: threading.Event | None) -> None:
     """Make the calls, at the pace that was asked for, until all are made or somebody says that it is enough."""
-    import stepwell
-
     started = time.monotonic()
     for done, number in enumerate(range(options.first, options.first + options.calls)):
         if told and told.is_set():
             return
         call = log_call(options.seed, options.rank, number)
-        if len(call.metrics) == 1:
-            ((key, value),) = call.metrics.items()
-            stepwell.log_metric(key, value, step=call.step)
-        elif call.metrics:
-            stepwell.log_metrics(call.metrics, step=call.step)
-        if call.params:
-            stepwell.log_params(call.params)
-        if call.tags:
-            stepwell.set_tags(call.tags)
+        if not insist(partial(make, call), told):
+            return
         record.write_calls(done + 1)
         if options.pace and done % PACE_EVERY_CALLS == 0:
             time.sleep(max(0.0, started + done / options.pace - time.monotonic()))
+
+
+def make(call: LogCall) -> None:
+    """Make one call of the script."""
+    import stepwell
+
+    if len(call.metrics) == 1:
+        ((key, value),) = call.metrics.items()
+        stepwell.log_metric(key, value, step=call.step)
+    elif call.metrics:
+        stepwell.log_metrics(call.metrics, step=call.step)
+    if call.params:
+        stepwell.log_params(call.params)
+    if call.tags:
+        stepwell.set_tags(call.tags)
+
+
+def insist(call: Callable[[], None], told: threading.Event | None) -> bool:
+    """Make a call again while the run is deleted, until somebody says that it is enough; tells if it was made."""
+    import stepwell
+
+    while True:
+        try:
+            call()
+        except stepwell.StepwellException as failure:
+            if failure.error_code != "INVALID_STATE" or told is None:
+                raise
+        else:
+            return True
+        if told.wait(INSIST_S):
+            return False
 
 
 def turn_clock_back(record: Path, moments: list[int]) -> None:

@@ -6,7 +6,6 @@ remove_below <-------------- settled <-- committed, opened -+
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Iterable
 from logging import getLogger
@@ -14,7 +13,7 @@ from logging import getLogger
 import grpc
 import grpc.aio
 
-from stepwell import errors, settings
+from stepwell import errors, jitter, settings
 from stepwell.delivery import away
 from stepwell.delivery.batches import KeyTable, read_batch, skipping_batch
 from stepwell.delivery.receipts import Rejection
@@ -267,7 +266,7 @@ class Shipper:
     def _next_pause_s(self) -> float:
         longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
         self._attempts = min(self._attempts + 1, BACKOFF_DOUBLINGS_MAX)
-        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+        return jitter.between(longest / 2, longest)
 
     def _tell_reachable(self) -> None:
         self._delivery.reached()

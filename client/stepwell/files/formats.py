@@ -5,7 +5,6 @@ What is needed for a format (pandas, Pillow, PyYAML, the plotting library) is im
 
 import importlib
 import json
-import random
 import re
 import string
 import uuid
@@ -139,9 +138,9 @@ def image_paths(key: str, step: int, timestamp_ms: int) -> tuple[str, str]:
             "The `key` parameter may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
             "and slashes (/)."
         )
-    unique = str(uuid.uuid4())
+    identity = uuid.uuid4()
     # Not a hexadecimal digit at first: pages take "%64..." for an escape.
-    unique = random.choice(string.ascii_lowercase[6:]) + unique[1:]  # noqa: S311
+    unique = string.ascii_lowercase[6 + identity.int % 20] + str(identity)[1:]
     stem = f"images/{key.replace('/', '#')}%step%{step}%timestamp%{timestamp_ms}%{unique}"
     return f"{stem}.png", f"{stem}%compressed.webp"
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import random
 import shutil
 import tempfile
 import threading
@@ -11,6 +10,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from stepwell import jitter
 from stepwell.delivery import writer
 from stepwell.errors import StepwellException
 from stepwell.files import table_formats
@@ -60,7 +60,7 @@ def add_rows(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> None
             if _add_once(uri, run_id, own, path, call_id):
                 return
             pause_s = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2**attempt)
-            time.sleep(random.uniform(0, pause_s))  # noqa: S311 - jitter
+            time.sleep(jitter.between(0.0, pause_s))
     raise StepwellException(
         f"Others add rows to the table {path!r} of run {run_id} all the time; these were not added.",
         "TEMPORARILY_UNAVAILABLE",

@@ -5,13 +5,13 @@ parts of it, bytes of it), so an attempt goes on where the last one, or the last
 """
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from logging import getLogger
 
+from stepwell import jitter
 from stepwell.errors import StepwellException
 from stepwell.files import bucket, local, options
 from stepwell.files.calls import ArtifactCalls
@@ -276,7 +276,7 @@ class Attempts:
         if final or self._count >= options.attempts():
             raise failure
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (self._count - 1))
-        time.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        time.sleep(jitter.between(pause_s / 2, pause_s))
 
 
 class Counted:

@@ -1,13 +1,12 @@
 """Following runs: what is committed to them, as it is committed."""
 
-import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from logging import getLogger
 from typing import TYPE_CHECKING
 
-from stepwell import settings
+from stepwell import jitter, settings
 from stepwell.errors import StepwellException, invalid
 from stepwell.reading.series import checked_keys, delivered
 
@@ -105,7 +104,7 @@ class _Watch:
                 self._failures += 1
                 _log.info("Watching goes on after: %s", failure)
             pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(self._failures, 8))
-            time.sleep(max(0.0, min(pause_s * random.random(), self._remaining_s())))  # noqa: S311 - no secret
+            time.sleep(max(0.0, min(jitter.between(0.0, pause_s), self._remaining_s())))
 
     @property
     def _resume_number(self) -> int:
