@@ -195,9 +195,30 @@ __all__ = [
 _COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
 
 
+# What scripts for MLflow also use, and is not here.
+_MLFLOWS = frozenset(
+    {
+        "autolog",
+        "evaluate",
+        "models",
+        "projects",
+        "pyfunc",
+        "pytorch",
+        "register_model",
+        "set_registry_uri",
+        "sklearn",
+    }
+)
+
+
 def __getattr__(name: str) -> Any:
     if name in _COLUMNS:
         from stepwell.reading import columns
 
         return getattr(columns, name)
+    if name in _MLFLOWS:
+        raise AttributeError(
+            f"Stepwell has no {name} yet. With `import mlflow` and Stepwell's plugin for it, MLflow's own works: see "
+            "docs/from-mlflow.md."
+        )
     raise AttributeError(f"module 'stepwell' has no attribute {name!r}")

@@ -36,3 +36,6 @@ async def test_selected_runs_are_compared(page: Page, shared_server: ServerProce
     await page.get_by_role("tab", name="Charts").click()
     chart = page.get_by_role("region", name="Chart of loss")
     await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
+    await expect(page.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_text(
+        ["run 0", "run 2"]
+    )

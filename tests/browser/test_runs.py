@@ -34,13 +34,23 @@ def experiment(shared_server: ServerProcess) -> str:
     return experiment_id
 
 
+async def mark(page: Page, name: str) -> str:
+    """The colour of a run's mark."""
+    return await page.get_by_role("button", name=f"Hide {name} in the charts").evaluate(
+        "mark => mark.style.backgroundColor"
+    )
+
+
 async def test_runs_are_listed_sorted_and_filtered(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}")
     await expect(page.get_by_role("rowheader")).to_have_text(["third", "second", "first"])
+    colors = [await mark(page, name) for name in ("first", "second", "third")]
+    assert len(set(colors)) == 3
     await page.get_by_role("columnheader", name="acc").get_by_role("button").click()
     await expect(page).to_have_url(re.compile("order=metrics.acc"))
     await page.get_by_role("columnheader", name="acc").get_by_role("button").click()
     await expect(page.get_by_role("rowheader")).to_have_text(["first", "second", "third"])
+    assert [await mark(page, name) for name in ("first", "second", "third")] == colors
     await page.get_by_label("Filter runs").fill("params.lr = '0.1'")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("rowheader")).to_have_text(["second"])
@@ -54,6 +64,7 @@ async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experimen
     await page.get_by_label("Filter runs").fill("metrics.acc = = 3")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("(character 15)")
+    await expect(page.get_by_text("No run fulfils the filter")).to_have_count(0)
 
 
 async def test_columns_are_chosen_and_stay(page: Page, experiment: str) -> None:

@@ -21,6 +21,7 @@ RUN_HERE = {
     "stepwell server --store postgresql://user:password@db.example.org/stepwell",
     "pip install .",
     "pip install '.[server]'",
+    ".venv/bin/pip install scikit-learn",  # what the tests of the example have, too
 }
 
 

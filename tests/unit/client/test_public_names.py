@@ -39,3 +39,10 @@ def test_public_names_stay(module: str) -> None:
 
 def test_the_packages_list_of_names_is_whole() -> None:
     assert set(NAMES["stepwell"].split()) <= set(importlib.import_module("stepwell").__all__)
+
+
+def test_what_is_not_there_yet_says_where_it_is() -> None:
+    stepwell = importlib.import_module("stepwell")
+    with pytest.raises(AttributeError, match="Stepwell has no autolog yet"):
+        stepwell.autolog()
+    assert not hasattr(stepwell, "no_such_name")

@@ -22,6 +22,8 @@ export function isMissing(error: unknown): boolean {
 function sentence(text: string): string {
   const trimmed = text.trim();
   if (!trimmed) return "Something went wrong, and the server did not say what.";
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  // A name of the user's begins as the user wrote it: metrics.loss, my_param.
+  const isName = /^\S*[._`'"]\S/.test(trimmed);
+  const first = isName ? trimmed : trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?]$/.test(first) || first.includes("\n") ? first : `${first}.`;
 }

@@ -88,7 +88,7 @@ function Header({ runs, columns, order, onOrder, selected, onSelect, template }:
           <div
             key={column.id}
             role="columnheader"
-            className={column.id === "run_name" ? styles.sticky : ""}
+            className={column.id === "run_name" ? styles.sticky : column.kind === "metrics" ? styles.figures : ""}
             aria-sort={at ? (order.descending ? "descending" : "ascending") : undefined}
           >
             <button

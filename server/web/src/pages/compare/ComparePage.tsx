@@ -2,6 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { compared } from "../../compare/rows";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Empty, Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { useCompared } from "../../queries/compared";
@@ -50,6 +51,7 @@ export function ComparePage() {
         chosen={tab}
         onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "charts" ? id : undefined }) })}
       />
+      {tab === "charts" && <Legend runs={runs} colors={colors} />}
       {tab === "charts" ? (
         <ChartsPane
           runs={runs}
@@ -63,5 +65,18 @@ export function ComparePage() {
         <CompareTable runs={runs} rows={view.all ? rows : rows.filter((row) => row.differs)} colors={colors} />
       )}
     </div>
+  );
+}
+
+function Legend({ runs, colors }: { runs: Run[]; colors: Map<string, string> }) {
+  return (
+    <ul className={styles.legend} aria-label="Runs">
+      {runs.map(({ info }) => (
+        <li key={info?.runId}>
+          <i style={{ background: colors.get(info?.runId ?? "") }} />
+          {info?.name}
+        </li>
+      ))}
+    </ul>
   );
 }

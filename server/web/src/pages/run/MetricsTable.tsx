@@ -58,9 +58,10 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
                   </th>
                   <Figure value={one.value} />
                   <td>{wholeNumber(one.step)}</td>
-                  <Figure value={one.minimum} />
-                  <Figure value={one.maximum} />
-                  <Figure value={one.mean} />
+                  {[one.minimum, one.maximum, one.mean].map((value, place) => (
+                    // They are of the finite values, and there may be none.
+                    <Figure key={place} value={one.oddCount === one.count ? null : value} />
+                  ))}
                   <td title={one.oddCount ? `${one.oddCount} of them are NaN or infinite` : undefined}>
                     {wholeNumber(one.count)}
                     {one.oddCount > 0n && <span className={styles.odd}> ▲ {wholeNumber(one.oddCount)}</span>}
@@ -78,6 +79,7 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
   );
 }
 
-function Figure({ value }: { value: number }) {
+function Figure({ value }: { value: number | null }) {
+  if (value === null) return <td>–</td>;
   return <td title={fullNumber(value)}>{shortNumber(value)}</td>;
 }

@@ -75,7 +75,17 @@ function Runs({ experimentId }: { experimentId: bigint }) {
   ) : found.isError && runs.length === 0 && !view.q ? (
     <Failure error={found.error} retry={() => void found.refetch()} />
   ) : runs.length === 0 ? (
-    <Empty title={view.q ? "No run fulfils the filter" : view.deleted ? "No run is deleted" : "No runs yet"}>
+    <Empty
+      title={
+        found.isError
+          ? "The filter has a mistake"
+          : view.q
+            ? "No run fulfils the filter"
+            : view.deleted
+              ? "No run is deleted"
+              : "No runs yet"
+      }
+    >
       {!view.q && !view.deleted && <Start name={experiment.data?.name ?? ""} />}
     </Empty>
   ) : null;

@@ -4,13 +4,15 @@ import { colorNumber, colorOf, COLORS } from "../../charts/colors";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { useTheme } from "../../theme/theme";
 
-/** The colour of each run: its own, or the next that none of its neighbours in the list has. */
+/** The colour of each run: its own, or the next that none of the runs around it has. */
 export function useRunColors(runs: Run[]): Map<string, string> {
   const dark = useTheme() === "dark";
   return useMemo(() => {
     const colors = new Map<string, string>();
     const recent: number[] = [];
-    for (const { info } of runs) {
+    // In the order of their ids, so that sorting the table changes no colour.
+    const inOrder = [...runs].sort((a, b) => ((a.info?.runId ?? "") < (b.info?.runId ?? "") ? -1 : 1));
+    for (const { info } of inOrder) {
       if (!info) continue;
       let number = colorNumber(info.runId);
       while (recent.includes(number)) number = (number + 1) % COLORS;
