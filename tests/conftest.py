@@ -1,6 +1,5 @@
 """What all tests share; see tests/harness."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from tests.harness.databases import cloned_database, empty_database, template_database
 from tests.harness.processes import ServerProcess
+from tests.harness.shared import server_of_many
 
 STOP_S = 5.0
 
@@ -115,10 +115,5 @@ def server_process(
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server in a process of its own that many tests use; for tests that keep to experiments of their own."""
-    with asyncio.Runner() as runner, ExitStack() as stack:
-        database = cloned_database()
-        url = runner.run(database.__aenter__())
-        stack.callback(lambda: runner.run(database.__aexit__(None, None, None)))
-        yield stack.enter_context(
-            ServerProcess("--store", url, "--data", str(tmp_path_factory.mktemp("data")))
-        )
+    with server_of_many(tmp_path_factory) as server:
+        yield server

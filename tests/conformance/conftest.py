@@ -1,16 +1,25 @@
 """What tests of MLflow's semantics share."""
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from tests.harness.processes import ServerProcess
 from tests.harness.rest import Rest
+from tests.harness.shared import server_of_many
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for these tests alone: MLflow's answers were recorded where nobody else had changed anything."""
+    with server_of_many(tmp_path_factory) as server:
+        yield server
 
 
 @pytest.fixture
 def rest(shared_server: ServerProcess) -> Rest:
-    """Raw HTTP to a server that other tests use, too."""
+    """Raw HTTP to a server that other tests of this folder use, too."""
     return Rest(shared_server.url)
 
 

@@ -1,0 +1,20 @@
+"""A server that many tests use."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.harness.databases import cloned_database
+from tests.harness.processes import ServerProcess
+
+
+@contextmanager
+def server_of_many(folders: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Run a server in a process of its own, on a database of its own."""
+    with asyncio.Runner() as runner, ExitStack() as stack:
+        database = cloned_database()
+        url = runner.run(database.__aenter__())
+        stack.callback(lambda: runner.run(database.__aexit__(None, None, None)))
+        yield stack.enter_context(ServerProcess("--store", url, "--data", str(folders.mktemp("data"))))
