@@ -7,13 +7,14 @@ from typing import Any
 from stepwell import values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.files import formats, uris
 from stepwell.files.uris import ArtifactPlace
 
 __all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"]
 
 
+@short
 def download_artifacts(
     artifact_uri: str | None = None,
     run_id: str | None = None,
@@ -40,6 +41,7 @@ def download_artifacts(
     return _client(place, tracking_uri).download_artifacts(place.run_id, place.path, dst_path)
 
 
+@short
 def list_artifacts(
     artifact_uri: str | None = None,
     run_id: str | None = None,
@@ -51,16 +53,19 @@ def list_artifacts(
     return _client(place, tracking_uri).list_artifacts(place.run_id, place.path)
 
 
+@short
 def load_text(artifact_uri: str) -> str:
     """Return a file of UTF-8 text."""
     return _read(artifact_uri).decode()
 
 
+@short
 def load_dict(artifact_uri: str) -> Any:
     """Return what a file of JSON or YAML says."""
     return formats.parsed_dict(_read(artifact_uri).decode(), artifact_uri)
 
 
+@short
 def load_image(artifact_uri: str) -> Any:
     """Return a file as an image of Pillow."""
     pillow = formats.optional("PIL.Image", "Pillow", "load_image")

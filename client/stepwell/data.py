@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepwell import entities, extras
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 
 if TYPE_CHECKING:
     import pandas
@@ -26,6 +26,7 @@ class Dataset(entities.Dataset):
     targets: Any = None
 
 
+@short
 def from_pandas(
     df: "pandas.DataFrame",
     source: str | None = None,
@@ -60,6 +61,7 @@ def from_pandas(
     return made
 
 
+@short
 def from_numpy(
     features: Any,
     source: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stepwell import experiments, extras
 from stepwell.client import StepwellClient
 from stepwell.entities import Run, ViewType
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 
 if TYPE_CHECKING:
     import pandas
@@ -17,6 +17,7 @@ _PAGE_SIZE = 1_000
 _log = getLogger("stepwell")
 
 
+@short
 def search_runs(
     experiment_ids: list[str] | None = None,
     filter_string: str = "",

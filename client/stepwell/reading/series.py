@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
 from stepwell.delivery import writer
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 
 if TYPE_CHECKING:
     from stepwell.reading.reads import Reads
@@ -19,6 +19,7 @@ X_AXES = ("step", "time", "time_since_start")
 INT32_MAX = 2**31 - 1
 
 
+@short
 def get_metric_series(
     run_ids: str | Iterable[str],
     keys: str | Iterable[str],
@@ -59,6 +60,7 @@ def get_metric_series(
     return series_output(reads(uri).history(names, selected, points), output_format)
 
 
+@short
 def get_latest_metrics(
     run_ids: str | Iterable[str],
     keys: str | Iterable[str] | None = None,
@@ -86,6 +88,7 @@ def get_latest_metrics(
     return reads(uri).latest(delivered(uri, run_ids), wanted).output(output_format)
 
 
+@short
 def sample_series(
     run_ids: str | Iterable[str],
     keys: str | Iterable[str],

@@ -7,7 +7,7 @@ from logging import getLogger
 from typing import TYPE_CHECKING
 
 from stepwell import jitter, settings
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.reading.series import checked_keys, delivered
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class MetricNews:
     restarted: bool
 
 
+@short
 def watch(
     run_ids: str | Iterable[str],
     keys: str | Iterable[str] | None = None,

@@ -16,7 +16,7 @@ from stepwell import extras, settings
 from stepwell.delivery import record
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Run
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 
 PREFIX = "system/"
 # How long the end of a run waits for a sample that is under way.
@@ -26,16 +26,19 @@ _MEGABYTE = 1e6
 _log = getLogger("stepwell")
 
 
+@short
 def enable_system_metrics_logging() -> None:
     """Let runs that start from here on log system metrics, here and in processes that are started from here."""
     settings.set_system_metrics("ENABLE_SYSTEM_METRICS_LOGGING", "true")
 
 
+@short
 def disable_system_metrics_logging() -> None:
     """Let runs that start from here on log no system metrics, unless start_run(log_system_metrics=True) says so."""
     settings.set_system_metrics("ENABLE_SYSTEM_METRICS_LOGGING", "false")
 
 
+@short
 def set_system_metrics_sampling_interval(interval: float | None) -> None:
     """Set the seconds between two samples; None means the default, 10."""
     if interval is not None and not interval > 0:
@@ -43,6 +46,7 @@ def set_system_metrics_sampling_interval(interval: float | None) -> None:
     settings.set_system_metrics("SYSTEM_METRICS_SAMPLING_INTERVAL", interval)
 
 
+@short
 def set_system_metrics_samples_before_logging(samples: int | None) -> None:
     """Set how many samples are averaged to one point; None means the default, 1."""
     if samples is not None and not samples >= 1:
@@ -50,6 +54,7 @@ def set_system_metrics_samples_before_logging(samples: int | None) -> None:
     settings.set_system_metrics("SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", samples)
 
 
+@short
 def set_system_metrics_node_id(node_id: str | None) -> None:
     """Set what tells this machine from others in the names of system metrics."""
     settings.set_system_metrics("SYSTEM_METRICS_NODE_ID", node_id)
