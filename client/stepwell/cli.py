@@ -35,10 +35,13 @@ def main() -> None:
         sys.exit(
             f"The command line needs more than the client: {install_hint('cli')} (or [server] for the server)."
         )
+    from stepwell.commands.groups import tracking_uri_option
+
     group = click.Group(
         "stepwell",
         help="Stepwell, an experiment tracker whose log calls never wait.",
         context_settings={"help_option_names": ["-h", "--help"]},
+        params=[tracking_uri_option()],
     )
     for command in entry_points(group=COMMANDS_GROUP):
         try:

@@ -168,3 +168,16 @@ def test_what_only_mlflow_has_is_named(script: Script) -> None:
     answer = script("from stepwell.cli import main; main()", "db", "upgrade")
     assert answer.returncode == 1
     assert "by itself when it starts" in answer.stderr
+
+
+def test_the_server_may_be_named_before_the_command(script: Script, tracking_uri: str) -> None:
+    main = "from stepwell.cli import main; main()"
+    for words in (
+        ["--tracking-uri", tracking_uri, "experiments", "list"],
+        ["experiments", "--tracking-uri", tracking_uri, "list"],
+        ["experiments", "list", "--tracking-uri", tracking_uri],
+    ):
+        answer = script(
+            main, *words, STEPWELL_TRACKING_URI="grpc://127.0.0.1:9", STEPWELL_REACH_TIMEOUT_S="1"
+        )
+        assert (answer.returncode, "Default" in answer.stdout) == (0, True), answer.stderr

@@ -130,6 +130,30 @@ def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> N
     check_run(answer.stdout.strip())
 
 
+def test_sync_says_once_why_a_server_is_away(script, place: Path, tracking_uri: str) -> None:
+    script("import stepwell; stepwell.set_experiment_tag('a', 'b')\n" + TRAINING, STEPWELL_MODE="offline")
+    refused = sync("--to", NOBODY)
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.startswith("No Stepwell server answers")
+    assert "Left: 2 of 2" in refused.stdout
+
+
+def test_sync_also_looks_where_spools_go_when_the_usual_place_cannot_be_written(
+    script, tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.delenv("STEPWELL_SPOOL_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".stepwell").write_text("in the way")
+    answer = script(TRAINING, STEPWELL_MODE="offline")
+    assert "so the spool is in" in answer.stderr
+    delivered = sync("--json")
+    assert (delivered.returncode, json.loads(delivered.stdout)["committed"]) == (0, 3_006)
+    check_run(answer.stdout.strip())
+
+
 def test_what_is_wrong_with_the_address_is_said_once(script, place: Path, tracking_uri: str) -> None:
     port = tracking_uri.rpartition(":")[2]
     for uri, reason in (

@@ -32,7 +32,10 @@ OTHERS = {"active_run", "health", "log_metric", "log_metrics", "to_input"}
 
 
 def test_every_public_function_is_short() -> None:
-    places = [stepwell, *(thing for name in stepwell.__all__ if inspect.ismodule(thing := getattr(stepwell, name)))]
+    places = [
+        stepwell,
+        *(thing for name in stepwell.__all__ if inspect.ismodule(thing := getattr(stepwell, name))),
+    ]
     functions = {
         name
         for place in places

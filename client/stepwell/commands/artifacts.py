@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepwell import StepwellClient, StepwellException, settings
+from stepwell import StepwellClient, StepwellException
 from stepwell import artifacts as artifact_calls
 from stepwell.commands import finding
 from stepwell.commands.groups import Commands
@@ -29,15 +29,8 @@ _path = click.option(
 
 
 @click.group(cls=Commands)
-@click.option(
-    "--tracking-uri",
-    metavar="URI",
-    help="The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]",
-)
-def artifacts(tracking_uri: str | None) -> None:
+def artifacts() -> None:
     """Files of runs."""
-    if tracking_uri is not None:
-        settings.set_tracking_uri(tracking_uri)
 
 
 @artifacts.command("list")

@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 @finding.filter_string
 @finding.view
 @click.option("--with-artifacts", is_flag=True, help="Also fetch the artifacts, and not only list them.")
-@click.option(
-    "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example http://host:5000."
-)
+@click.option("--tracking-uri", metavar="URI", help="The server, for example http://host:5000.")
 @as_json
 @reporting
 def export(

@@ -11,16 +11,17 @@ HELP_NAMES = ["-h", "--help"]
 
 
 class Commands(click.Group):
-    """A group whose commands speak to the server of --tracking-uri."""
+    """A group whose commands speak to the server of --tracking-uri, given before the command or behind it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("context_settings", {}).setdefault("help_option_names", HELP_NAMES)
         super().__init__(*arguments, **options)
+        self.params.append(tracking_uri_option())
 
     def add_command(self, command: click.Command, name: str | None = None) -> None:
         """Add a command, which gets the option if it has none of the name."""
         if not any("--tracking-uri" in option.opts for option in command.params):
-            command.params.append(_tracking_uri())
+            command.params.append(tracking_uri_option())
         super().add_command(command, name)
 
     def invoke(self, context: click.Context) -> Any:
@@ -31,7 +32,8 @@ class Commands(click.Group):
             raise click.ClickException(failure.message) from failure
 
 
-def _tracking_uri() -> click.Option:
+def tracking_uri_option() -> click.Option:
+    """Return the option that names the server for all that is done here."""
     return click.Option(
         ["--tracking-uri"],
         metavar="URI",

@@ -12,9 +12,7 @@ from stepwell.commands.output import as_json, print_json, reporting
 if TYPE_CHECKING:
     from stepwell.transfer.sources import Source
 
-_uri = click.option(
-    "--tracking-uri", envvar="STEPWELL_TRACKING_URI", help="The server, for example http://host:5000."
-)
+_uri = click.option("--tracking-uri", metavar="URI", help="The server, for example http://host:5000.")
 _outside = click.option(
     "--allow-outside",
     "outside",

@@ -107,9 +107,12 @@ def unreadable(folder: Path, reason: str) -> SpoolReceipt:
     return SpoolReceipt(str(folder), "", "", 0, 0, 1, 0, (reason,))
 
 
-def deliver_experiment_tags(root: Path, uri: str | None) -> Sequence[SpoolReceipt]:
-    """Deliver the changes of experiments' tags that wait; one receipt for all of them, if there are any."""
-    report = experiment_tags.deliver(root, uri)
+def deliver_experiment_tags(root: Path, uri: str | None, away: set[str]) -> Sequence[SpoolReceipt]:
+    """Deliver the changes of experiments' tags that wait; one receipt for all of them, if there are any.
+
+    Servers of `away` are not tried; those that are found to be away are added.
+    """
+    report = experiment_tags.deliver(root, uri, away)
     if not (report.delivered or report.waiting or report.refused or report.left):
         return []
     counts = report.delivered, len(report.refused), report.waiting + len(report.left)
@@ -117,9 +120,12 @@ def deliver_experiment_tags(root: Path, uri: str | None) -> Sequence[SpoolReceip
     return [SpoolReceipt(folder, "", "tags of experiments", *counts, 0, (*report.refused, *report.left))]
 
 
-def deliver_artifacts(folder: Path, uri: str | None) -> Sequence[SpoolReceipt]:
-    """Deliver the artifacts that wait; one receipt for all of them, counted in files, if there are any."""
-    report = deliver_outbox(folder, uri)
+def deliver_artifacts(folder: Path, uri: str | None, away: set[str]) -> Sequence[SpoolReceipt]:
+    """Deliver the artifacts that wait; one receipt for all of them, counted in files, if there are any.
+
+    Servers of `away` are not tried; those that are found to be away are added.
+    """
+    report = deliver_outbox(folder, uri, away)
     if not (report.delivered or report.waiting or report.refused or report.left):
         return []
     problems = [f"{path} of run {run_id}: {reason}" for run_id, path, reason in report.refused]

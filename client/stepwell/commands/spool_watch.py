@@ -27,9 +27,9 @@ LOOK_S = 2.0  # how often new spools are looked for, and the progress is drawn
 class SpoolWatch:
     """Each spool is delivered by a task of its own, for as long as its writer lives or the server is away."""
 
-    def __init__(self, root: Path, uri: str | None, tell: Callable[[SpoolReceipt], None]) -> None:
+    def __init__(self, roots: Sequence[Path], uri: str | None, tell: Callable[[SpoolReceipt], None]) -> None:
         """`tell` is called with each receipt as soon as a spool is delivered, or cannot be."""
-        self._root = root
+        self._roots = roots
         self._uri = uri
         self._tell = tell
         self._logs: dict[Path, LeftLog] = {}
@@ -67,7 +67,7 @@ class SpoolWatch:
             await asyncio.sleep(LOOK_S)
 
     def _begin_new(self) -> None:
-        for folder in folders.spools(self._root):
+        for folder in (folder for root in self._roots for folder in folders.spools(root)):
             if folder in self._logs or folder in self._given_up:
                 continue
             log = open_left(folder, self._uri, follow=True)
@@ -99,8 +99,12 @@ class SpoolWatch:
 
     def _deliver_beside(self) -> Sequence[SpoolReceipt]:
         """Deliver what is in no spool."""
-        tags = deliver_experiment_tags(self._root, self._uri)
-        return [*tags, *deliver_artifacts(self._root / OUTBOX_FOLDER, self._uri)]
+        away: set[str] = set()
+        receipts: list[SpoolReceipt] = []
+        for root in self._roots:
+            receipts += deliver_experiment_tags(root, self._uri, away)
+            receipts += deliver_artifacts(root / OUTBOX_FOLDER, self._uri, away)
+        return receipts
 
     def _progress(self) -> str:
         logs = self._logs.values()

@@ -23,8 +23,9 @@ from stepwell.delivery.left_delivery import deliver_left
 from stepwell.delivery.left_log import LeftLog
 from stepwell.errors import StepwellException
 from stepwell.files.options import OUTBOX_FOLDER
-from stepwell.spool import folders, safe_files
+from stepwell.spool import folders, places, safe_files
 from stepwell.wire import background
+from stepwell.wire.connection import connect
 
 # How long a server may stay away before a sync that does not watch gives up.
 AWAY_S = 5.0
@@ -38,19 +39,22 @@ AWAY_S = 5.0
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each spool.")
 def sync(directory: Path | None, watch: bool, uri: str | None, as_json: bool) -> None:
-    """Deliver what waits in the spools below DIRECTORY (default: STEPWELL_SPOOL_DIR or ./.stepwell).
+    """Deliver what waits in the spools below DIRECTORY.
+
+    The default is STEPWELL_SPOOL_DIR, or ./.stepwell and the folder in the temporary one that replaces it where it
+    cannot be written.
 
     Spools of processes that have ended are deleted when everything in them is delivered; those of living ones are
     only read. Delivering twice stores nothing twice. Each goes to the server that it was logged for, if the settings
     (STEPWELL_TRACKING_URI) name that one; --to says where else. Ends with 1 when something is left or was damaged.
     """
-    root = _root(directory)
+    roots = _roots(directory)
 
     def tell(receipt: SpoolReceipt) -> None:
         click.echo(json.dumps(asdict(receipt)) if as_json else str(receipt))
 
     try:
-        done = SpoolWatch(root, uri, tell).run() if watch else _deliver_all(root, uri, tell, quiet=as_json)
+        done = SpoolWatch(roots, uri, tell).run() if watch else _deliver_all(roots, uri, tell, quiet=as_json)
     except StepwellException as error:
         raise click.ClickException(error.message) from error
     finally:
@@ -59,8 +63,10 @@ def sync(directory: Path | None, watch: bool, uri: str | None, as_json: bool) ->
         sys.exit(1)
 
 
-def _root(directory: Path | None) -> Path:
-    """The folder of spools; a link is followed if somebody named it, and not if it just lies here."""
+def _roots(directory: Path | None) -> list[Path]:
+    """The folders of spools; a link is followed if somebody named it, and not if it just lies here."""
+    if directory is None and (usual := places.to_read()):
+        return usual
     named = directory or settings.spool_dir()
     root = named.resolve() if named is not None else settings.SPOOL_DIR_DEFAULT.absolute()
     try:
@@ -71,30 +77,33 @@ def _root(directory: Path | None) -> Path:
         ) from None
     except OSError as error:
         raise click.ClickException(f"What waits there is not sent: {error}") from error
-    return root
+    return [root]
 
 
-def _deliver_all(root: Path, uri: str | None, tell: Callable[[SpoolReceipt], None], *, quiet: bool) -> bool:
+def _deliver_all(
+    roots: list[Path], uri: str | None, tell: Callable[[SpoolReceipt], None], *, quiet: bool
+) -> bool:
     """Deliver what is there, tell what became of it, and return whether all of it arrived."""
-    found = list(folders.spools(root))
-    receipts = background.run(lambda: _ship_all(found, uri, quiet=quiet)) if found else []
-    receipts += deliver_experiment_tags(root, uri)
-    # After the runs: an artifact needs its run.
-    receipts += deliver_artifacts(root / OUTBOX_FOLDER, uri)
+    away: set[str] = set()
+    found = [folder for root in roots for folder in folders.spools(root)]
+    receipts = background.run(lambda: _ship_all(found, uri, away, quiet=quiet)) if found else []
+    for root in roots:
+        receipts += deliver_experiment_tags(root, uri, away)
+        # After the runs: an artifact needs its run.
+        receipts += deliver_artifacts(root / OUTBOX_FOLDER, uri, away)
     for receipt in receipts:
         tell(receipt)
     left = [receipt for receipt in receipts if not receipt.is_delivered]
     if not quiet:
         if not receipts:
-            click.echo(f"Nothing waits in {root}.")
+            click.echo(f"Nothing waits in {' or '.join(map(str, roots))}.")
         if left:
             click.echo(f"Left: {len(left)} of {len(receipts)}; why is said above.")
     return all(receipt.is_whole for receipt in receipts)
 
 
-async def _ship_all(found: list[Path], uri: str | None, *, quiet: bool) -> list[SpoolReceipt]:
+async def _ship_all(found: list[Path], uri: str | None, away: set[str], *, quiet: bool) -> list[SpoolReceipt]:
     """Deliver one after another; a server that is away is waited for once, not once for each spool."""
-    away: set[str] = set()
     receipts = []
     for folder in found:
         log = open_left(folder, uri)
@@ -113,8 +122,21 @@ async def _ship_safely(log: LeftLog, uri: str | None, away: set[str], *, quiet: 
         return unreadable(log.folder, error.message if isinstance(error, StepwellException) else repr(error))
 
 
+async def _is_away(target: str, away: set[str]) -> bool:
+    """Look for the server first, and say once why it cannot be reached: delivery by itself tries on."""
+    if target not in away:
+        try:
+            await connect(target).reach(AWAY_S)
+        except StepwellException as failure:
+            if failure.error_code != "TEMPORARILY_UNAVAILABLE":
+                raise
+            click.echo(failure.message, err=True)
+            away.add(target)
+    return target in away
+
+
 async def _ship(log: LeftLog, target: str, away: set[str], *, quiet: bool) -> SpoolReceipt:
-    if target in away:
+    if await _is_away(target, away):
         log.abandon()
         log.delivery.unreachable()
         return receipt_of(log)

@@ -100,14 +100,16 @@ def change(wanted: TagChange) -> None:
         offline.now_or_later(wanted.tracking_uri, lambda: _apply(wanted), lambda: _store(wanted))
 
 
-def deliver(root: Path, tracking_uri: str | None = None) -> TagReport:
+def deliver(root: Path, tracking_uri: str | None = None, away: set[str] | None = None) -> TagReport:
     """Deliver what waits below a folder of spools, once; what cannot be delivered now stays.
 
     Args:
         root: the folder of all spools.
         tracking_uri: where to; None means the server that each change was meant for.
+        away: servers that are known to be away, which are not tried; those that are found to be so are added.
     """
     report = TagReport()
+    away = set() if away is None else away
     for note in _waiting(root / FOLDER):
         try:
             wanted = _read(note)
@@ -119,10 +121,14 @@ def deliver(root: Path, tracking_uri: str | None = None) -> TagReport:
         if tracking_uri is None and not is_told(wanted.tracking_uri, _told_of):
             report.left.append(for_another(f"{note}", wanted.tracking_uri))
             continue
+        target = tracking_uri or wanted.tracking_uri
+        if target in away:
+            break
         try:
-            _apply(replace(wanted, tracking_uri=tracking_uri or wanted.tracking_uri))
+            _apply(replace(wanted, tracking_uri=target))
         except StepwellException as failure:
             if failure.error_code in _PASSING:
+                away.add(target)
                 break
             report.refused.append(failure.message)
             _log.warning("A change of an experiment's tags was refused: %s", failure.message)

@@ -97,18 +97,21 @@ def deliver_run(uri: str, run_id: str) -> None:
             )
 
 
-def deliver_outbox(folder: Path | None = None, tracking_uri: str | None = None) -> OutboxReport:
+def deliver_outbox(
+    folder: Path | None = None, tracking_uri: str | None = None, away: set[str] | None = None
+) -> OutboxReport:
     """Deliver what waits, once; what cannot be delivered now stays.
 
     Args:
         folder: the outbox; None means that of this process, `artifacts` in STEPWELL_SPOOL_DIR.
         tracking_uri: where to; None means the server that each artifact was logged for, if that is the one of this
             process's settings or of its callers.
+        away: servers that are known to be away, which are not tried; those that are found to be so are added.
 
     Returns:
         What became of it. Runs that another process delivers at the moment count as waiting.
     """
-    round_ = _round(tracking_uri)
+    round_ = _round(tracking_uri, away)
     for root in [folder] if folder is not None else _roots():
         try:
             safe_files.check_folder(root)
@@ -145,8 +148,8 @@ def _roots() -> list[Path]:
     return [root / options.OUTBOX_FOLDER for root in places.to_read()]
 
 
-def _round(uri: str | None = None) -> OutboxRound:
-    return OutboxRound(uri, _named, lambda target: _away_until.pop(target, None))
+def _round(uri: str | None = None, away: set[str] | None = None) -> OutboxRound:
+    return OutboxRound(uri, _named, lambda target: _away_until.pop(target, None), away)
 
 
 def _wait_for(folder: Path, uri: str) -> int:

@@ -44,7 +44,13 @@ class OutboxReport:
 class OutboxRound:
     """Delivers the folders of runs, one after another; `report` says what became of them."""
 
-    def __init__(self, uri: str | None, told: Collection[str], reached: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        uri: str | None,
+        told: Collection[str],
+        reached: Callable[[str], object],
+        away: set[str] | None = None,
+    ) -> None:
         """Without `uri`, each goes where it was logged for, if the settings or `told` name that server.
 
         `reached` is called with each server that has taken something.
@@ -54,7 +60,7 @@ class OutboxRound:
         self._told = told
         self._reached = reached
         # Servers that were found to be away; they are not tried again.
-        self._away: set[str] = set()
+        self._away = set() if away is None else away
 
     def deliver(self, folder: Path) -> bool:
         """Deliver what waits for a run; whatever is wrong with it is of this run alone.

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # How long the end of the process waits for tasks that were cancelled.
 STOP_TIMEOUT_S = 2.0
+# A Ctrl-C that comes just before the wait for an answer begins is heard when a slice of it ends.
+WAIT_SLICE_S = 1.0
 # The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
 GRPC_POLLER = "_poll_wrapper"
 QUIET_ATTEMPTS = 100
@@ -45,7 +47,7 @@ def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         begun = _epoch
         future = spawn(make())
         try:
-            return future.result()
+            return _result(future)
         except CancelledError:
             if begun == _epoch:
                 raise
@@ -63,6 +65,15 @@ def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         coroutine.close()
         raise
     return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+
+def _result(future: Future[T]) -> T:
+    while True:
+        try:
+            return future.result(WAIT_SLICE_S)
+        except TimeoutError:
+            if future.done():  # it was the coroutine's own, or came in this moment
+                return future.result()
 
 
 def is_fork() -> bool:

@@ -64,8 +64,12 @@ async def migrate(url: str, migrations: Sequence[Migration] | None = None) -> No
         await connection.execute(_QUERIES["create_table"])
         applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
         _check_applied(applied, steps)
+        if not applied:
+            log.info("making the tables", version=len(steps))
         for migration in steps:
             if migration.version not in applied:
+                if applied:
+                    log.info("migrating the database", migration=f"{migration.version:04}_{migration.name}")
                 await _apply(connection, migration)
 
 
@@ -111,7 +115,6 @@ def _check_applied(applied: Mapping[int, str], steps: Sequence[Migration]) -> No
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
-    log.info("migrating the database", migration=f"{migration.version:04}_{migration.name}")
     try:
         async with connection.transaction():
             await connection.execute(migration.text)
