@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 # Larger pieces are no faster, and gRPC holds several of them: 2 MiB cost 40 MB more memory.
 READ_BYTES_MAX = MIB // 2
+# The disk reads so far ahead; by itself Linux takes steps of 128 KiB, at less than half the speed.
+AHEAD_BYTES = 2 * MIB
 # Disks flush many files at once better than one after the other.
 FLUSHES_AT_ONCE = 32
 CONTENT, UNFINISHED = "content", "unfinished"
@@ -134,12 +136,12 @@ class FolderContentStore:
         left = os.fstat(descriptor).st_size - offset
         # Not new ones from the threads, because each thread would keep memory of its own.
         buffer, other = (memoryview(bytearray(min(READ_BYTES_MAX, left))) for _ in range(2))
-        following = self._begin(os.preadv, descriptor, [buffer], offset)
+        following = self._begin(_read_into, descriptor, buffer, offset)
         try:
             while left and (count := await asyncio.shield(following)):
                 offset, left = offset + count, left - count
                 if left:
-                    following = self._begin(os.preadv, descriptor, [other], offset)
+                    following = self._begin(_read_into, descriptor, other, offset)
                 yield buffer[:count]
                 buffer, other = other, buffer
         finally:
@@ -324,6 +326,13 @@ def _flush_folder(folder: Path) -> None:
 
 def _open_to_read(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
+def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Read what is at an offset, and let the disk begin with what comes behind it, in larger steps than by itself."""
+    if offset % AHEAD_BYTES < len(buffer) and hasattr(os, "posix_fadvise"):  # macOS has it not
+        os.posix_fadvise(descriptor, offset + len(buffer), 2 * AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+    return os.preadv(descriptor, [buffer], offset)
 
 
 def _size(path: Path) -> int | None:
