@@ -30,6 +30,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.keys import KeyService
 from stepwell_server.services.leases import LeaseService
+from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
@@ -51,6 +52,7 @@ from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import Settler
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.ingest.writers import PostgresWriterStore
+from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
@@ -213,6 +215,7 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     """
     experiments = PostgresExperimentStore(pool)
     runs = PostgresRunStore(pool)
+    models = PostgresLoggedModelStore(pool)
     await experiments.locate_default()
     news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(pool, MetricIds(pool), news.committed)
@@ -226,8 +229,9 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
-        runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool)),
-        search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool)),
+        runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool), models),
+        models=LoggedModelService(models),
+        search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
         ingest=IngestService(runs, writers, leases, writer),
         calls=CallService(runs, writers, writer),

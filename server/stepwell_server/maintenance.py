@@ -88,7 +88,7 @@ async def collect_garbage(
     """
     garbage, artifacts = GarbageStore(pool), PostgresArtifactStore(pool)
     await garbage.check(selection)
-    sums = {"dry_run": dry_run, "runs": 0, "points": 0, "artifacts": 0, "experiments": 0}
+    sums = {"dry_run": dry_run, "runs": 0, "points": 0, "artifacts": 0, "models": 0, "experiments": 0}
     left: list[str] = []
     async for run_id in garbage.runs(selection):
         try:
@@ -106,6 +106,21 @@ async def collect_garbage(
         tell(f"run {run_id.hex}: {points:,} points, {files:,} artifacts")
         sums["runs"] += 1
         sums["points"] += points
+        sums["artifacts"] += files
+    async for model_id in garbage.models(selection):
+        try:
+            if dry_run:
+                files = await garbage.count_artifacts(model_id)
+            elif await garbage.begin_model(model_id):
+                files = await _remove_artifacts(artifacts, model_id)
+                await garbage.remove_model(model_id)
+            else:  # restored meanwhile
+                continue
+        except InvalidStateError as error:
+            left.append(f"model m-{model_id.hex}: {error}")
+            continue
+        tell(f"model m-{model_id.hex}: {files:,} artifacts")
+        sums["models"] += 1
         sums["artifacts"] += files
     for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
         sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)

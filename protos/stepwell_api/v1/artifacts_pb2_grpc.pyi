@@ -9,7 +9,8 @@ older one of the same path in the same moment. Whatever ends in between leaves n
 removes what was left behind.
 
 Paths are relative and have plain parts between slashes: no empty, `.` or `..` part, no backslash, no drive letter,
-no NUL; at most 1,024 bytes of UTF-8, at most 255 a part. Ids of runs and uploads: 32 hexadecimal digits.
+no NUL; at most 1,024 bytes of UTF-8, at most 255 a part. Ids of runs and uploads: 32 hexadecimal digits; where the id of
+a run is asked for, that of a logged model ("m-" and 32 digits) names the files of the model (but AddRows is of runs).
 Times: milliseconds since 1970-01-01 UTC.
 """
 

@@ -343,6 +343,7 @@ class Entry(google.protobuf.message.Message):
     STATUS_FIELD_NUMBER: builtins.int
     INPUT_FIELD_NUMBER: builtins.int
     TAG_REMOVAL_FIELD_NUMBER: builtins.int
+    MODEL_POINT_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Where it stands in the writer's log."""
     @property
@@ -365,6 +366,10 @@ class Entry(google.protobuf.message.Message):
     def tag_removal(self) -> Global___TagRemoval:
         """A tag goes; refused when the run has none of this name."""
 
+    @property
+    def model_point(self) -> Global___ModelPoint:
+        """A point is also of a model."""
+
     def __init__(
         self,
         *,
@@ -374,12 +379,57 @@ class Entry(google.protobuf.message.Message):
         status: Global___StatusChange | None = ...,
         input: stepwell_api.v1.runs_pb2.DatasetInput | None = ...,
         tag_removal: Global___TagRemoval | None = ...,
+        model_point: Global___ModelPoint | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["event", b"event", "input", b"input", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["event", b"event", "input", b"input", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal"] | None: ...
+    def HasField(self, field_name: typing.Literal["event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal", "model_point"] | None: ...
 
 Global___Entry: typing_extensions.TypeAlias = Entry
+
+@typing.final
+class ModelPoint(google.protobuf.message.Message):
+    """A point of the run that says something of a model. The point itself is among the others of the run; the model, which may
+    arrive later, shows the latest one of each metric, run and data set.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: builtins.int
+    KEY_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    DATASET_NAME_FIELD_NUMBER: builtins.int
+    DATASET_DIGEST_FIELD_NUMBER: builtins.int
+    model_id: builtins.str
+    """"m-" and 32 hexadecimal digits."""
+    key: builtins.str
+    """Name of the metric."""
+    value: builtins.float
+    """NaN and the infinities are kept as they are."""
+    step: builtins.int
+    """Any 64-bit integer."""
+    timestamp_ms: builtins.int
+    """Milliseconds since the epoch."""
+    dataset_name: builtins.str
+    """The data set that it was measured on; empty for none."""
+    dataset_digest: builtins.str
+    """Fingerprint of that data set."""
+    def __init__(
+        self,
+        *,
+        model_id: builtins.str = ...,
+        key: builtins.str = ...,
+        value: builtins.float = ...,
+        step: builtins.int = ...,
+        timestamp_ms: builtins.int = ...,
+        dataset_name: builtins.str = ...,
+        dataset_digest: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dataset_digest", b"dataset_digest", "dataset_name", b"dataset_name", "key", b"key", "model_id", b"model_id", "step", b"step", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
+
+Global___ModelPoint: typing_extensions.TypeAlias = ModelPoint
 
 @typing.final
 class TagRemoval(google.protobuf.message.Message):

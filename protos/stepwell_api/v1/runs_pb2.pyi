@@ -339,6 +339,8 @@ class Run(google.protobuf.message.Message):
     TAGS_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
     INPUTS_FIELD_NUMBER: builtins.int
+    MODEL_INPUTS_FIELD_NUMBER: builtins.int
+    MODEL_OUTPUTS_FIELD_NUMBER: builtins.int
     @property
     def info(self) -> Global___RunInfo:
         """The run itself."""
@@ -361,6 +363,14 @@ class Run(google.protobuf.message.Message):
         more alone comes without the source, schema and profile of what is too much.
         """
 
+    @property
+    def model_inputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ModelInput]:
+        """Models that the run used."""
+
+    @property
+    def model_outputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ModelOutput]:
+        """Models that the run made, in the order of their steps."""
+
     def __init__(
         self,
         *,
@@ -369,11 +379,53 @@ class Run(google.protobuf.message.Message):
         tags: collections.abc.Iterable[Global___Tag] | None = ...,
         metrics: collections.abc.Iterable[Global___LatestMetric] | None = ...,
         inputs: collections.abc.Iterable[Global___DatasetInput] | None = ...,
+        model_inputs: collections.abc.Iterable[Global___ModelInput] | None = ...,
+        model_outputs: collections.abc.Iterable[Global___ModelOutput] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["info", b"info"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "params", b"params", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "model_inputs", b"model_inputs", "model_outputs", b"model_outputs", "params", b"params", "tags", b"tags"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
+
+@typing.final
+class ModelInput(google.protobuf.message.Message):
+    """A model that a run used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: builtins.int
+    model_id: builtins.str
+    """"m-" and 32 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        model_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["model_id", b"model_id"]) -> None: ...
+
+Global___ModelInput: typing_extensions.TypeAlias = ModelInput
+
+@typing.final
+class ModelOutput(google.protobuf.message.Message):
+    """A model that a run made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    model_id: builtins.str
+    """"m-" and 32 hexadecimal digits."""
+    step: builtins.int
+    """At which step of the training."""
+    def __init__(
+        self,
+        *,
+        model_id: builtins.str = ...,
+        step: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["model_id", b"model_id", "step", b"step"]) -> None: ...
+
+Global___ModelOutput: typing_extensions.TypeAlias = ModelOutput
 
 @typing.final
 class Dataset(google.protobuf.message.Message):

@@ -68,7 +68,7 @@ def gc(
     store: str | None,
     data: Path,
 ) -> None:
-    """Remove deleted runs and experiments for good, with their points and artifacts.
+    """Remove deleted runs, models and experiments for good, with their points and artifacts.
 
     It works in short steps beside a server that runs, can be stopped at any time, and goes on where it was.
     """
@@ -87,7 +87,7 @@ def gc(
     done = run(work())
     verb = "would remove" if dry_run else "removed"
     runs = f"{done['runs']} runs with {done['points']:,} points and {done['artifacts']:,} artifacts"
-    text = f"{verb} {runs}, and {done['experiments']} experiments"
+    text = f"{verb} {runs}, {done['models']} models, and {done['experiments']} experiments"
     if done["files_waiting"]:
         text += f"; the bytes of {done['files_waiting']:,} files wait for a server to remove them"
     click.echo(json.dumps(done) if as_json else text)

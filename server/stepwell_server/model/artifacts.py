@@ -176,14 +176,17 @@ class StoredContent:
 
 @dataclass(frozen=True, slots=True)
 class BrokenContent:
-    """Content that is not what it ought to be, and why; `artifacts` are the first that show it: runs and paths."""
+    """Content that is not what it ought to be, and why.
+
+    `artifacts` are the first that show it: ids of runs (or models, as m-<id>) and paths.
+    """
 
     place: Place
     sha256: bytes
     size_bytes: int
     problem: str
     artifact_count: int
-    artifacts: Sequence[tuple[UUID, str]]
+    artifacts: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

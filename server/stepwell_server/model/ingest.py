@@ -111,7 +111,21 @@ class StatusEntry:
     end_time_ms: int | None
 
 
-Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry
+@dataclass(frozen=True, slots=True)
+class ModelPointEntry:
+    """That a point of the run says something of a model, at a position of the writer's log."""
+
+    position: int
+    model_id: UUID
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry | ModelPointEntry
 
 
 @dataclass(frozen=True, slots=True)

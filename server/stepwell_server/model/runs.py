@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from uuid import UUID
 
+from stepwell_server.model.logged_models import RunModels
+
 # Limits of names and values; MLflow's, so that what fits there fits here.
 KEY_CHARS_MAX = 250
 PARAM_VALUE_CHARS_MAX = 6_000
@@ -154,11 +156,15 @@ class DatasetInput:
     tags: Mapping[str, str]
 
 
+NO_MODELS = RunModels()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run with its params, its tags and its latest metrics, each in key order.
 
-    `inputs` where they were asked for; a search that does not ask tells whether there are any, `has_inputs`.
+    `inputs` and `models` where they were asked for; a search that does not ask tells whether there are any:
+    `has_inputs`, `has_models`.
     """
 
     info: RunInfo
@@ -167,6 +173,8 @@ class Run:
     metrics: Sequence[LatestMetric]
     inputs: Sequence[DatasetInput] = ()
     has_inputs: bool = False
+    models: RunModels = NO_MODELS
+    has_models: bool = False
 
 
 # Keys with the number of runs that have each.

@@ -40,12 +40,16 @@ NUMBER_FUNCTION = "number"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something that a run or an experiment has. `function` is one of those above, or None."""
+    """Something that a run, an experiment or a model has. `function` is one of those above, or None.
+
+    `dataset` is of a model's metric: the name and digest (empty for any) of the data set it was measured on.
+    """
 
     kind: FieldKind
     key: str
     value_type: ValueType
     function: str | None = None
+    dataset: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         name = self.key if self.kind is FieldKind.ATTRIBUTE else f"{self.kind.value}.{self.key}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stepwell_server.model.logged_models import DatasetName
 from stepwell_server.model.runs import ViewType
 from stepwell_server.search.expressions import Expression, OrderKey
 
@@ -47,6 +48,21 @@ class ExperimentSearch:
 
     view: ViewType
     filter: Expression | None
+    order: tuple[OrderKey, ...]
+    limit: int
+    after: RowPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModelSearch:
+    """A page of models that are not deleted: the first `limit` after `after`.
+
+    `experiment_ids` of None means all experiments; the metrics of the filter are those of `datasets`, if there are any.
+    """
+
+    experiment_ids: Sequence[int] | None
+    filter: Expression | None
+    datasets: Sequence[DatasetName]
     order: tuple[OrderKey, ...]
     limit: int
     after: RowPosition | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stepwell_server.model.logged_models import LoggedModelStatus
 from stepwell_server.model.runs import LifecycleStage, RunStatus
 from stepwell_server.search.expressions import (
     DATASET_FIELDS,
@@ -119,4 +120,27 @@ EXPERIMENTS = Subject(
     },
     {"created": "creation_time", "last_updated": "last_update_time"},
     _STAGES,
+)
+
+LOGGED_MODELS = Subject(
+    "model",
+    frozenset(FieldKind) - {FieldKind.DATASET},
+    {
+        "model_id": TEXT,
+        "name": TEXT,
+        "model_type": TEXT,
+        "status": TEXT,
+        "source_run_id": TEXT,
+        "experiment_id": NUMBER,
+        "creation_timestamp": NUMBER,
+        "last_updated_timestamp": NUMBER,
+    },
+    {
+        "creation_time": "creation_timestamp",
+        "creation_timestamp_ms": "creation_timestamp",
+        "last_updated_time": "last_updated_timestamp",
+        "last_updated_timestamp_ms": "last_updated_timestamp",
+        "run_id": "source_run_id",
+    },
+    {"status": tuple(status.name for status in LoggedModelStatus)},
 )

@@ -14,6 +14,7 @@ from stepwell_server.model.ingest import (
     Batch,
     Entry,
     InputEntry,
+    ModelPointEntry,
     NotJoined,
     Outcome,
     ParamEntry,
@@ -27,6 +28,7 @@ from stepwell_server.model.ingest import (
 from stepwell_server.model.runs import RunInfo, RunSpec
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import (
+    check_dataset_name,
     check_inputs,
     check_key,
     check_param_value,
@@ -214,6 +216,9 @@ def _check_entry(entry: Entry) -> None:
             check_key("tag", key)
         case InputEntry(_, used):
             check_inputs([used])
+        case ModelPointEntry(_, _, key, dataset_name=dataset_name, dataset_digest=dataset_digest):
+            check_key("metric", key)
+            check_dataset_name(dataset_name, dataset_digest)
 
 
 def _name_of(entry: Entry) -> str:

@@ -8,6 +8,7 @@ from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model.runs import (
     DATASET_EXPERIMENTS_MAX,
     DATASET_SUMMARIES_MAX,
+    NO_MODELS,
     DatasetInput,
     DatasetSummary,
     LifecycleStage,
@@ -17,16 +18,20 @@ from stepwell_server.model.runs import (
     RunStatus,
 )
 from stepwell_server.services import validation
+from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.tracking import InputStore, RewindStore, RunStore
 
 
 class RunService:
     """Creates, reads and changes runs. Raises what `ports.RunStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: RunStore, rewinds: RewindStore, inputs: InputStore) -> None:
+    def __init__(
+        self, store: RunStore, rewinds: RewindStore, inputs: InputStore, models: LoggedModelStore
+    ) -> None:
         self._store = store
         self._rewinds = rewinds
         self._inputs = inputs
+        self._models = models
 
     async def create(self, spec: RunSpec) -> tuple[Run, bool]:
         """Create a run unless it exists; tells whether it was created. A repeat changes nothing."""
@@ -34,9 +39,10 @@ class RunService:
         return await self._store.get_run(spec.run_id), created
 
     async def get(self, run_id: UUID) -> Run:
-        """Return a run with what it logged and the data sets that it used."""
+        """Return a run with what it logged, the data sets that it used, and its models."""
         run = await self._store.get_run(run_id)
-        return replace(run, inputs=await self._inputs.inputs_of(run_id))
+        models = await self._models.models_of_runs([run_id])
+        return replace(run, inputs=await self._inputs.inputs_of(run_id), models=models.get(run_id, NO_MODELS))
 
     async def get_info(self, run_id: UUID) -> RunInfo:
         """Return a run without what it logged."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from stepwell_server.errors import BadPatternError, InvalidArgumentError
-from stepwell_server.model.runs import RUN_NAME_TAG, Experiment, Run, ViewType
+from stepwell_server.model.runs import NO_MODELS, RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.messages import problem
 from stepwell_server.search.parser import parse_filter, parse_order
@@ -15,6 +15,7 @@ from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosi
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.tracking import InputStore, SearchStore
 
 PAGE_SIZE_DEFAULT = 1_000
@@ -47,9 +48,10 @@ class RunsWanted:
 class SearchService:
     """Finds and changes. Raises what `ports.SearchStore` raises, and InvalidArgumentError."""
 
-    def __init__(self, store: SearchStore, inputs: InputStore) -> None:
+    def __init__(self, store: SearchStore, inputs: InputStore, models: LoggedModelStore) -> None:
         self._store = store
         self._inputs = inputs
+        self._models = models
 
     async def runs(self, wanted: RunsWanted) -> tuple[Sequence[Run], str]:
         """Return a page of runs with their data sets, and the token of the next page, empty after the last."""
@@ -66,10 +68,10 @@ class SearchService:
             read_search_token(digest, wanted.page_token, order),
             wanted.projection,
         )
-        with _pointing_at_patterns(wanted.filter):
+        with pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
         runs = [run for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
-        page = await self._with_inputs(runs)
+        page = await self._with_models(await self._with_inputs(runs))
         return page, _next_page_token(found, len(page), digest)
 
     async def _with_inputs(self, runs: Sequence[Run]) -> Sequence[Run]:
@@ -83,6 +85,14 @@ class SearchService:
         whole_runs = itertools.takewhile(lambda run: run.info.run_id not in beyond[:1], runs)
         return [replace(run, inputs=inputs.get(run.info.run_id, ())) for run in whole_runs]
 
+    async def _with_models(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Return runs with the models that they made and used."""
+        ids = [run.info.run_id for run in runs if run.has_models]
+        if not ids:
+            return runs
+        models = await self._models.models_of_runs(ids)
+        return [replace(run, models=models.get(run.info.run_id, NO_MODELS)) for run in runs]
+
     async def experiments(
         self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str
     ) -> tuple[Sequence[Experiment], str]:
@@ -92,24 +102,24 @@ class SearchService:
         digest = search_digest("experiments", filter_, view, list(order_by))
         after = read_search_token(digest, page_token, order)
         search = ExperimentSearch(view, parse_filter(filter_, EXPERIMENTS), order, size + 1, after)
-        with _pointing_at_patterns(filter_):
+        with pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
         count = _rows_that_fit(found, size, experiment_bytes)
         return [experiment for experiment, _ in found[:count]], _next_page_token(found, count, digest)
 
     async def count(self, experiment_ids: Sequence[int] | None, filter_: str, view: ViewType) -> int:
         """Return how many runs a search finds."""
-        with _pointing_at_patterns(filter_):
+        with pointing_at_patterns(filter_):
             return await self._store.count_runs(experiment_ids, view, parse_filter(filter_, RUNS))
 
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Delete the active runs that a filter finds; returns how many."""
-        with _pointing_at_patterns(filter_):
+        with pointing_at_patterns(filter_):
             return await self._store.delete_runs(experiment_ids, _some(filter_))
 
     async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Restore the deleted runs of active experiments that a filter finds; returns how many."""
-        with _pointing_at_patterns(filter_):
+        with pointing_at_patterns(filter_):
             return await self._store.restore_runs(experiment_ids, _some(filter_))
 
     async def tag_runs(
@@ -120,12 +130,12 @@ class SearchService:
             validation.check_run_tag(key, value)
         if RUN_NAME_TAG in tags:
             raise InvalidArgumentError(f"runs are renamed one by one, so {RUN_NAME_TAG} cannot be set here")
-        with _pointing_at_patterns(filter_):
+        with pointing_at_patterns(filter_):
             return await self._store.tag_runs(experiment_ids, _some(filter_), tags) if tags else 0
 
 
 @contextmanager
-def _pointing_at_patterns(filter_: str) -> Iterator[None]:
+def pointing_at_patterns(filter_: str) -> Iterator[None]:
     """Point at a pattern that only the store can tell to be wrong, as the parser points at all else."""
     try:
         yield
@@ -167,14 +177,15 @@ def _next_page_token(found: Sequence[tuple[T, RowPosition]], count: int, digest:
 def run_bytes(run: Run) -> int:
     """Return about how large a run is on the wire."""
     texts = (*run.params.items(), *run.tags.items())
-    return ROW_BYTES + _bytes(texts) + sum(ITEM_BYTES + len(metric.key) for metric in run.metrics)
+    return ROW_BYTES + text_bytes(texts) + sum(ITEM_BYTES + len(metric.key) for metric in run.metrics)
 
 
 def experiment_bytes(experiment: Experiment) -> int:
     """Return about how large an experiment is on the wire."""
-    return ROW_BYTES + _bytes(experiment.tags.items())
+    return ROW_BYTES + text_bytes(experiment.tags.items())
 
 
-def _bytes(texts: Iterable[tuple[str, str]]) -> int:
+def text_bytes(texts: Iterable[tuple[str, str]]) -> int:
+    """Return about how large pairs of texts are on the wire."""
     # Most characters are one byte; half of a message's room is left for those that are more.
     return sum(ITEM_BYTES + len(key) + len(value) for key, value in texts)

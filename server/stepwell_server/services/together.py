@@ -8,6 +8,7 @@ from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.keys import KeyService
+from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
@@ -23,6 +24,7 @@ class Services:
 
     experiments: ExperimentService
     runs: RunService
+    models: LoggedModelService
     search: SearchService
     keys: KeyService
     ingest: IngestService

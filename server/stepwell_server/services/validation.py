@@ -58,15 +58,20 @@ def check_key(kind: str, key: str) -> None:
         )
 
 
+def check_model_key(kind: str, key: str) -> None:
+    """Check the name of a model's param or tag: MLflow takes any. Raises InvalidArgumentError when it is too long."""
+    check_text(f"the name of a {kind}", key, KEY_CHARS_MAX)
+
+
 def check_param_value(key: str, value: str) -> None:
     """Check the value of a param. Raises InvalidArgumentError when it is too long or has a NUL character."""
-    _check_text(f"the value of param {_shown(key)}", value, PARAM_VALUE_CHARS_MAX)
+    check_text(f"the value of param {_shown(key)}", value, PARAM_VALUE_CHARS_MAX)
 
 
 def check_run_tag(key: str, value: str) -> None:
     """Check a tag of a run. Raises InvalidArgumentError as `check_key`, or when the value cannot be stored."""
     check_key("tag", key)
-    _check_text(f"the value of tag {_shown(key)}", value, RUN_TAG_VALUE_CHARS_MAX)
+    check_text(f"the value of tag {_shown(key)}", value, RUN_TAG_VALUE_CHARS_MAX)
     if key == RUN_NAME_TAG:
         check_run_name(value)
 
@@ -75,19 +80,19 @@ def check_run_name(name: str) -> None:
     """Check the name of a run. Raises InvalidArgumentError when it is blank or cannot be stored."""
     if not name.strip():
         raise InvalidArgumentError("the name of a run may not be blank")
-    _check_text("the name of a run", name, RUN_NAME_CHARS_MAX)
+    check_text("the name of a run", name, RUN_NAME_CHARS_MAX)
 
 
 def check_experiment_name(name: str) -> None:
     """Check the name of an experiment. Raises InvalidArgumentError when it is blank or cannot be stored."""
     if not name.strip():
         raise InvalidArgumentError("an experiment needs a name; it is blank")
-    _check_text("the name of an experiment", name, EXPERIMENT_NAME_CHARS_MAX)
+    check_text("the name of an experiment", name, EXPERIMENT_NAME_CHARS_MAX)
 
 
 def check_artifact_location(location: str) -> None:
     """Check where artifacts go. Raises InvalidArgumentError when it cannot be stored or lies inside a run."""
-    _check_text("the artifact location", location, ARTIFACT_LOCATION_CHARS_MAX)
+    check_text("the artifact location", location, ARTIFACT_LOCATION_CHARS_MAX)
     if location.startswith("runs:"):
         raise InvalidArgumentError("the artifact location of an experiment may not be a runs: URI")
 
@@ -96,7 +101,7 @@ def check_experiment_tags(tags: Mapping[str, str]) -> None:
     """Check the tags of an experiment. Raises InvalidArgumentError for the first that is wrong."""
     for key, value in tags.items():
         check_key("tag", key)
-        _check_text(f"the value of tag {_shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
+        check_text(f"the value of tag {_shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
 
 
 def check_inputs(inputs: Sequence[DatasetInput]) -> None:
@@ -109,16 +114,21 @@ def check_inputs(inputs: Sequence[DatasetInput]) -> None:
         dataset = it.dataset
         if not dataset.name or not dataset.digest:
             raise InvalidArgumentError("a data set needs a name and a digest")
-        _check_text("the name of a data set", dataset.name, DATASET_NAME_CHARS_MAX)
+        check_dataset_name(dataset.name, dataset.digest)
         what = f"of data set {_shown(dataset.name)}"
-        _check_text(f"the digest {what}", dataset.digest, DATASET_DIGEST_CHARS_MAX)
-        _check_text(f"the source type {what}", dataset.source_type, DATASET_SOURCE_TYPE_CHARS_MAX)
-        _check_text(f"the source {what}", dataset.source, DATASET_SOURCE_CHARS_MAX)
-        _check_text(f"the schema {what}", dataset.schema, DATASET_SCHEMA_CHARS_MAX)
-        _check_text(f"the profile {what}", dataset.profile, DATASET_PROFILE_CHARS_MAX)
+        check_text(f"the source type {what}", dataset.source_type, DATASET_SOURCE_TYPE_CHARS_MAX)
+        check_text(f"the source {what}", dataset.source, DATASET_SOURCE_CHARS_MAX)
+        check_text(f"the schema {what}", dataset.schema, DATASET_SCHEMA_CHARS_MAX)
+        check_text(f"the profile {what}", dataset.profile, DATASET_PROFILE_CHARS_MAX)
         for key, value in it.tags.items():
             check_key("tag", key)
-            _check_text(f"the value of tag {_shown(key)}", value, INPUT_TAG_VALUE_CHARS_MAX)
+            check_text(f"the value of tag {_shown(key)}", value, INPUT_TAG_VALUE_CHARS_MAX)
+
+
+def check_dataset_name(name: str, digest: str) -> None:
+    """Check what a data set is called. Raises InvalidArgumentError when it cannot be stored."""
+    check_text("the name of a data set", name, DATASET_NAME_CHARS_MAX)
+    check_text(f"the digest of data set {_shown(name)}", digest, DATASET_DIGEST_CHARS_MAX)
 
 
 def check_time(what: str, time_ms: int) -> None:
@@ -139,7 +149,7 @@ def checked_run_spec(spec: RunSpec) -> RunSpec:
         check_experiment_name(spec.experiment_name)
     for key, value in spec.tags.items():
         check_run_tag(key, value)
-    _check_text("the user", spec.user, USER_CHARS_MAX)
+    check_text("the user", spec.user, USER_CHARS_MAX)
     check_time("the start time", spec.start_time_ms)
     tagged = spec.tags.get(RUN_NAME_TAG, spec.name)
     if spec.name and tagged != spec.name:
@@ -151,7 +161,8 @@ def checked_run_spec(spec: RunSpec) -> RunSpec:
     return replace(spec, name=name, tags={**spec.tags, RUN_NAME_TAG: name})
 
 
-def _check_text(what: str, text: str, chars_max: int) -> None:
+def check_text(what: str, text: str, chars_max: int) -> None:
+    """Check a text. Raises InvalidArgumentError when it is too long or has a NUL character."""
     _check_length(what, text, chars_max)
     if "\0" in text:
         raise InvalidArgumentError(f"{what} has a NUL character, which cannot be stored; remove it")

@@ -26,7 +26,7 @@ from stepwell_server.model.artifacts import (
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.uploads import UploadService, check_piece
 from stepwell_server.services.verification import VerificationService
-from stepwell_server.transport.mapping import parse_uuid
+from stepwell_server.transport.mapping import parse_owner, parse_uuid
 from stepwell_server.transport.pieces import encode_download, parse_upload
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ArtifactService"].full_name
@@ -47,7 +47,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     ) -> pb.BeginUploadsResponse:
         """Plan uploads."""
         files = [FileSpec(file.path, file.size_bytes, file.sha256) for file in request.files]
-        run_id = parse_uuid(request.run_id, "run_id")
+        run_id = parse_owner(request.run_id, "run_id")
         plans = await self._uploads.begin(
             run_id,
             files,
@@ -65,7 +65,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         if not isinstance(first, pb.UploadRequest):
             raise InvalidArgumentError("the first message of an upload names it; there was none")
         await self._uploads.write(
-            parse_uuid(first.run_id, "run_id"),
+            parse_owner(first.run_id, "run_id"),
             parse_uuid(first.upload_id, "upload_id"),
             first.offset_bytes,
             pieces(first, request_iterator),
@@ -77,18 +77,18 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     ) -> pb.UploadSmallResponse:
         """Take several small files."""
         files = [(parse_uuid(file.upload_id, "upload_id"), file.data) for file in request.files]
-        await self._uploads.write_small(parse_uuid(request.run_id, "run_id"), files)
+        await self._uploads.write_small(parse_owner(request.run_id, "run_id"), files)
         return pb.UploadSmallResponse()
 
     async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.GetUploadResponse:  # noqa: N802
         """Tell how far an upload is."""
-        run_id = parse_uuid(request.run_id, "run_id")
+        run_id = parse_owner(request.run_id, "run_id")
         held = await self._uploads.held_bytes(run_id, parse_uuid(request.upload_id, "upload_id"))
         return pb.GetUploadResponse(held_bytes=held)
 
     async def SignParts(self, request: pb.SignPartsRequest, context: Any) -> pb.SignPartsResponse:  # noqa: N802
         """Give addresses for parts."""
-        run_id, upload_id = parse_uuid(request.run_id, "run_id"), parse_uuid(request.upload_id, "upload_id")
+        run_id, upload_id = parse_owner(request.run_id, "run_id"), parse_uuid(request.upload_id, "upload_id")
         urls, signed = await self._uploads.sign_parts(run_id, upload_id, request.numbers, request.sha256)
         return pb.SignPartsResponse(urls=urls, checksums_signed=signed)
 
@@ -97,7 +97,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     ) -> pb.CompleteUploadsResponse:
         """Make uploads visible."""
         finished = [finished_from_proto(upload) for upload in request.uploads]
-        await self._uploads.complete(parse_uuid(request.run_id, "run_id"), finished)
+        await self._uploads.complete(parse_owner(request.run_id, "run_id"), finished)
         return pb.CompleteUploadsResponse()
 
     async def AddRows(self, request: pb.AddRowsRequest, context: Any) -> pb.AddRowsResponse:  # noqa: N802
@@ -112,7 +112,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     ) -> pb.AbandonUploadsResponse:
         """Give uploads up."""
         ids = [parse_uuid(upload_id, "upload_ids") for upload_id in request.upload_ids]
-        await self._uploads.abandon(parse_uuid(request.run_id, "run_id"), ids)
+        await self._uploads.abandon(parse_owner(request.run_id, "run_id"), ids)
         return pb.AbandonUploadsResponse()
 
     async def ListArtifacts(  # noqa: N802
@@ -120,7 +120,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     ) -> pb.ListArtifactsResponse:
         """Return a page of a listing."""
         listed, next_page_token = await self._artifacts.list(
-            parse_uuid(request.run_id, "run_id"),
+            parse_owner(request.run_id, "run_id"),
             request.path,
             request.page_size,
             request.page_token,
@@ -132,7 +132,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
 
     async def GetArtifact(self, request: pb.GetArtifactRequest, context: Any) -> pb.GetArtifactResponse:  # noqa: N802
         """Return one artifact."""
-        run_id = parse_uuid(request.run_id, "run_id")
+        run_id = parse_owner(request.run_id, "run_id")
         file, url = await self._artifacts.get(run_id, request.path, direct=request.direct)
         found = Listed(file.path, False, file.size_bytes, file.sha256, file.logged_time_ms)
         return pb.GetArtifactResponse(artifact=listed_to_proto(found), url=url)
@@ -141,7 +141,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request: pb.DownloadRequest, context: Any
     ) -> AsyncIterator[Piece]:
         """Send the bytes of one artifact, for `encode_download`."""
-        run_id = parse_uuid(request.run_id, "run_id")
+        run_id = parse_owner(request.run_id, "run_id")
         read = self._artifacts.read(run_id, request.path, request.offset_bytes, request.sha256)
         async with aclosing(read) as found:  # type: ignore[type-var]  # it is a generator
             async for piece in found:
@@ -151,14 +151,14 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request: pb.DeleteArtifactsRequest, context: Any
     ) -> pb.DeleteArtifactsResponse:
         """Do one step of a removal."""
-        count, more = await self._artifacts.delete(parse_uuid(request.run_id, "run_id"), request.path)
+        count, more = await self._artifacts.delete(parse_owner(request.run_id, "run_id"), request.path)
         return pb.DeleteArtifactsResponse(deleted_count=count, more=more)
 
     async def VerifyArtifacts(  # noqa: N802
         self, request: pb.VerifyArtifactsRequest, context: Any
     ) -> AsyncIterator[pb.VerifyArtifactsResponse]:
         """Read stored content again and say how far it is, and what is wrong."""
-        run_id = parse_uuid(request.run_id, "run_id") if request.run_id else None
+        run_id = parse_owner(request.run_id, "run_id") if request.run_id else None
         async with aclosing(self._verification.verify(run_id, repair=request.repair)) as steps:
             async for progress in steps:
                 yield progress_to_proto(progress)
@@ -212,7 +212,7 @@ def progress_to_proto(progress: VerificationProgress) -> pb.VerifyArtifactsRespo
                 sha256=it.sha256,
                 size_bytes=it.size_bytes,
                 artifact_count=it.artifact_count,
-                artifacts=[pb.ArtifactName(run_id=run_id.hex, path=path) for run_id, path in it.artifacts],
+                artifacts=[pb.ArtifactName(run_id=owner, path=path) for owner, path in it.artifacts],
             )
             for it in progress.broken
         ],

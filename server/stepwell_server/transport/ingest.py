@@ -20,6 +20,7 @@ from stepwell_server.model.ingest import (
     Committed,
     Entry,
     InputEntry,
+    ModelPointEntry,
     NotJoined,
     Outcome,
     ParamEntry,
@@ -35,6 +36,7 @@ from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.transport.mapping import (
     input_from_proto,
+    parse_model_id,
     parse_uuid,
     run_info_to_proto,
     run_spec_from_proto,
@@ -253,6 +255,18 @@ def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
             return TagRemovalEntry(message.position, message.tag_removal.key)
         case "status":
             return status_from_proto(message)
+        case "model_point":
+            point = message.model_point
+            return ModelPointEntry(
+                message.position,
+                parse_model_id(point.model_id, "model_point.model_id"),
+                point.key,
+                point.value,
+                point.step,
+                point.timestamp_ms,
+                point.dataset_name,
+                point.dataset_digest,
+            )
         case _:
             raise InvalidArgumentError(
                 f"the entry at position {message.position} is of a kind that this server does not know; "

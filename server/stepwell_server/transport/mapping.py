@@ -7,6 +7,7 @@ from uuid import UUID
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.logged_models import find_model_id, model_name
 from stepwell_server.model.runs import (
     Dataset,
     DatasetInput,
@@ -51,6 +52,21 @@ def parse_uuid(text: str, field_name: str) -> UUID:
             f"{field_name} has to be 32 hexadecimal digits, not {text[:_UUID_SHOWN_CHARS_MAX]!r}"
         )
     return UUID(hex=text)
+
+
+def parse_model_id(text: str, field_name: str) -> UUID:
+    """Return the UUID of a logged model, which a message field holds as `m-` and 32 hexadecimal digits."""
+    model_id = find_model_id(text)
+    if model_id is None:
+        raise InvalidArgumentError(
+            f"{field_name} has to be m- and 32 hexadecimal digits, not {text[:_UUID_SHOWN_CHARS_MAX]!r}"
+        )
+    return model_id
+
+
+def parse_owner(text: str, field_name: str) -> UUID:
+    """Return the UUID of a run or a logged model, to which artifacts belong."""
+    return find_model_id(text) or parse_uuid(text, field_name)
 
 
 def parse_status(number: int) -> RunStatus:
@@ -135,6 +151,10 @@ def run_to_proto(run: Run) -> pb.Run:
             for it in run.metrics
         ],
         inputs=map(input_to_proto, run.inputs),
+        model_inputs=[pb.ModelInput(model_id=model_name(model_id)) for model_id in run.models.inputs],
+        model_outputs=[
+            pb.ModelOutput(model_id=model_name(it.model_id), step=it.step) for it in run.models.outputs
+        ],
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from stepwell_api.v1 import ingest_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import ingest_pb2_grpc, models_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
 from stepwell_server.services.together import Services
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
+from stepwell_server.transport.logged_models import LoggedModelServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
@@ -17,6 +18,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     """Return how each servicer is added to a server."""
     experiments = ExperimentServicer(services.experiments)
     runs = RunServicer(services.runs)
+    models = LoggedModelServicer(services.models)
     ingest = IngestServicer(services.ingest, services.draining)
     search = SearchServicer(services.search, services.keys)
     series = SeriesServicer(services.series, services.watching)
@@ -24,6 +26,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
+        lambda server: models_pb2_grpc.add_LoggedModelServiceServicer_to_server(models, server),
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, server),
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series, server),

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,7 +12,7 @@ from stepwell_server.commands.gc import parse_age
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.maintenance import collect_garbage
 from stepwell_server.model.artifacts import FileSpec
-from stepwell_server.model.ingest import ParamEntry, TagEntry
+from stepwell_server.model.ingest import ModelPointEntry, ParamEntry, TagEntry
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
@@ -43,6 +43,7 @@ async def filled_run(pool: Pool, writer: GroupCommitWriter) -> UUID:
     await commit(
         writer, log.batch({}, [ParamEntry(log.position, "p", "1"), TagEntry(log.position + 1, "t", "1")])
     )
+    await commit(writer, log.batch({}, [ModelPointEntry(log.position, uuid4(), "a", 1.0, 1, 1)]))
     await add_artifacts(pool, log.run_id)
     return log.run_id
 
@@ -88,6 +89,7 @@ async def test_a_deleted_run_goes_entirely_and_its_neighbours_stay(
         "runs": 1,
         "points": 10,
         "artifacts": 3,
+        "models": 0,
         "experiments": 0,
         "files_waiting": 4,  # its unfinished upload, and what both runs sent
         "left": [],
@@ -127,6 +129,7 @@ async def test_a_deleted_experiment_goes_with_its_runs(pool: Pool, writer: Group
         "runs": 1,
         "points": 10,
         "artifacts": 3,
+        "models": 0,
         "experiments": 1,
         "files_waiting": 0,
         "left": [],
@@ -203,6 +206,7 @@ async def test_the_command(database_url: str, pool: Pool, writer: GroupCommitWri
         "runs": 1,
         "points": 10,
         "artifacts": 3,
+        "models": 0,
         "experiments": 0,
         "files_waiting": 0,
         "left": [],

@@ -1,6 +1,7 @@
 """Artifacts in PostgreSQL: which there are, whose content they show, and what is on its way.
 
-Whatever changes a run's artifacts is one transaction under a lock of the run. Content has a count of the artifacts
+They belong to runs and to logged models: `run_id` is the id of either. Whatever changes the artifacts of one is one
+transaction under a lock of it. Content has a count of the artifacts
 that show it; when the last one goes, its row becomes garbage, whose bytes somebody removes later.
 """
 
@@ -25,12 +26,11 @@ from stepwell_server.model.artifacts import (
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.store import sql
 from stepwell_server.store.content import table_rows
+from stepwell_server.store.content.model_files import show_in_run
+from stepwell_server.store.content.references import below, counted, drop_references, lock, uuid_of
 from stepwell_server.store.postgres.pool import Connection, Pool
 
 _QUERIES = sql.load("artifacts")
-
-# Behind every path: 256 of these characters are the longest path there can be.
-_BEHIND_ALL = "\U0010ffff" * 257
 
 
 class PostgresArtifactStore:
@@ -42,7 +42,7 @@ class PostgresArtifactStore:
     async def artifact_uri(self, run_id: UUID) -> str:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            return await _active_run(connection, run_id)
+            return await _active_owner(connection, run_id)
 
     async def known(self, root: str, files: Sequence[FileSpec]) -> Sequence[KnownContent]:
         """See `artifact_ports.ArtifactStore`."""
@@ -50,7 +50,7 @@ class PostgresArtifactStore:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["find_contents"], root, list(sizes))
         return [
-            KnownContent(_uuid(row["content_id"]), row["sha256"], row["size_bytes"], row["key"])
+            KnownContent(uuid_of(row["content_id"]), row["sha256"], row["size_bytes"], row["key"])
             for row in rows
             if row["size_bytes"] == sizes[row["sha256"]]
         ]
@@ -63,9 +63,9 @@ class PostgresArtifactStore:
     async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
-            await _lock_run(connection, run_id, [file.path for file in files])
+            is_shown = await _lock_owner(connection, run_id, [file.path for file in files])
             rows = await connection.fetch(_QUERIES["known_contents"], root, [file.sha256 for file in files])
-            known = {(row["sha256"], row["size_bytes"]): _uuid(row["content_id"]) for row in rows}
+            known = {(row["sha256"], row["size_bytes"]): uuid_of(row["content_id"]) for row in rows}
             shown = [
                 (file, known[file.sha256, file.size_bytes])
                 for file in files
@@ -74,12 +74,16 @@ class PostgresArtifactStore:
             added = Counter(content_id for _, content_id in shown)
             await connection.execute(_QUERIES["add_references"], list(added), list(added.values()))
             await _show(connection, run_id, shown)
+            if is_shown and shown:
+                await show_in_run(connection, run_id)
         return {file.path for file, _ in shown}
 
     async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:
         """See `artifact_ports.ArtifactStore`."""
         ids = [uuid4() for _ in files]
         folder = ids[0].hex[:2] if ids else ""  # one for all: a folder store has to flush it only once
+        if not files:
+            return []
         async with self._pool.connection() as connection:
             rows = await connection.fetch(
                 _QUERIES["open_uploads"],
@@ -91,6 +95,8 @@ class PostgresArtifactStore:
                 [root] * len(files),
                 [_key(folder, file, upload_id) for file, upload_id in zip(files, ids, strict=True)],
             )
+        if not rows:
+            raise _no_such_run(run_id)
         by_path = {row["path"]: _upload(row) for row in rows}
         return [by_path[file.path] for file in files]
 
@@ -115,7 +121,7 @@ class PostgresArtifactStore:
         # Whose hash nobody knows yet has none in its name.
         place = Place(root, f"{upload_id.hex[:2]}/{upload_id.hex}")
         async with self._pool.transaction() as connection:
-            await _lock_run(connection, run_id, [path])
+            await _lock_owner(connection, run_id, [path])
             await connection.execute(_QUERIES["open_arrival"], run_id, upload_id, path, root, place.key)
         return Arrival(run_id, upload_id, path, place)
 
@@ -155,14 +161,18 @@ class PostgresArtifactStore:
     async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
-            await _lock_run(connection, run_id, [upload.file.path for upload in uploads])
+            is_shown = await _lock_owner(connection, run_id, [upload.file.path for upload in uploads])
             await _complete(connection, run_id, uploads)
+            if is_shown:
+                await show_in_run(connection, run_id)
 
     async def add_rows(self, run_id: UUID, upload: OpenUpload, addition: Addition) -> bool:
         """See `artifact_ports.ArtifactStore`."""
         path = upload.file.path
         async with self._pool.transaction() as connection:
-            await _lock_run(connection, run_id, [path])
+            await _lock_owner(connection, run_id, [path])
+            if not await connection.fetchval(_QUERIES["keep_run"], run_id):
+                raise InvalidArgumentError("rows are added to tables of runs, not of models")
             outcome = await table_rows.judge(connection, run_id, path, addition)
             if outcome is table_rows.Outcome.WANTED:
                 await _complete(connection, run_id, [upload])
@@ -191,7 +201,7 @@ class PostgresArtifactStore:
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(_QUERIES["get"], run_id, path)
         if row is None:
-            raise NotFoundError(f"run {run_id.hex} has no artifact {path!r}")
+            raise NotFoundError(f"run or model {run_id.hex} has no artifact {path!r}")
         return StoredFile(
             row["path"],
             row["size_bytes"],
@@ -204,11 +214,10 @@ class PostgresArtifactStore:
         self, run_id: UUID, folder: str, start: str, count_max: int, *, recursive: bool
     ) -> Sequence[Listed]:
         """See `artifact_ports.ArtifactStore`."""
-        first, behind = _below(folder)
+        first, behind = below(folder)
         bounds = (run_id, max(first, start), behind, count_max)
         async with self._pool.connection() as connection:
-            if await connection.fetchrow(_QUERIES["run"], run_id) is None:
-                raise _no_such_run(run_id)
+            await _owner(connection, run_id)
             if recursive:
                 rows = await connection.fetch(_QUERIES["list_below"], *bounds)
             else:
@@ -218,10 +227,12 @@ class PostgresArtifactStore:
     async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
-            await connection.execute(_QUERIES["lock_run"], str(run_id))
-            rows = await connection.fetch(_QUERIES["hide"], run_id, path, *_below(path), count_max)
-            hidden = {_uuid(row["content_id"]): row["number"] for row in rows}
-            await _drop_references(connection, hidden)
+            await lock(connection, run_id)
+            rows = await connection.fetch(_QUERIES["hide"], run_id, path, *below(path), count_max)
+            hidden = counted(rows)
+            await drop_references(connection, hidden)
+            if hidden:
+                await show_in_run(connection, run_id)
         return sum(hidden.values())
 
     async def garbage(self, count_max: int, after: int) -> Sequence[Garbage]:
@@ -243,27 +254,39 @@ class PostgresArtifactStore:
             await connection.execute(_QUERIES["forget_garbage"], garbage_ids)
 
 
-async def _lock_run(connection: Connection, run_id: UUID, paths: Sequence[str]) -> None:
-    """Keep others from changing the run's artifacts, and check that it may get these paths."""
-    await connection.execute(_QUERIES["lock_run"], str(run_id))
-    await _active_run(connection, run_id)
+async def _lock_owner(connection: Connection, run_id: UUID, paths: Sequence[str]) -> bool:
+    """Keep others from changing the artifacts of a run or model, and check that it may get these paths.
+
+    Tells whether they show in a run, too: that of a model which is ready.
+    """
+    await lock(connection, run_id)
+    is_shown = False
+    if not await connection.fetchval(_QUERIES["keep_run"], run_id):
+        is_shown = bool(await connection.fetchval(_QUERIES["keep_model"], run_id))
+    await _active_owner(connection, run_id)
     conflict = await connection.fetchrow(_QUERIES["conflicts"], run_id, paths)
     if conflict is not None:
         raise InvalidArgumentError(
             f"artifact path {conflict['path']!r} does not go together with {conflict['other']!r}, which is there: "
             "one would be a file and a folder at once; choose another path, or remove the other"
         )
+    return is_shown
 
 
-async def _active_run(connection: Connection, run_id: UUID) -> str:
-    """Return where the run's artifacts go."""
-    row = await connection.fetchrow(_QUERIES["run"], run_id)
+async def _active_owner(connection: Connection, run_id: UUID) -> str:
+    """Return where the artifacts of a run, or a logged model, go."""
+    owner = await _owner(connection, run_id)
+    if owner["lifecycle_stage"] == LifecycleStage.DELETED.value:
+        raise InvalidStateError(f"{owner['name']} is deleted; restore it before logging artifacts to it")
+    uri: str = owner["artifact_uri"]
+    return uri
+
+
+async def _owner(connection: Connection, run_id: UUID) -> Any:
+    row = await connection.fetchrow(_QUERIES["owner"], run_id)
     if row is None:
         raise _no_such_run(run_id)
-    if row["lifecycle_stage"] == LifecycleStage.DELETED.value:
-        raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging artifacts to it")
-    uri: str = row["artifact_uri"]
-    return uri
+    return row
 
 
 async def _complete(connection: Connection, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
@@ -307,7 +330,7 @@ async def _add_contents(
     kept = {(row["root"], row["key"]) for row in rows}
     unused = [upload.place for upload in uploads] + [Place(row["root"], row["key"]) for row in doubted]
     await _discard(connection, [(place, None) for place in unused if (place.root, place.key) not in kept])
-    return {(row["root"], row["sha256"]): _uuid(row["content_id"]) for row in rows}
+    return {(row["root"], row["sha256"]): uuid_of(row["content_id"]) for row in rows}
 
 
 async def _show(connection: Connection, run_id: UUID, shown: Sequence[tuple[FileSpec, UUID]]) -> None:
@@ -318,16 +341,7 @@ async def _show(connection: Connection, run_id: UUID, shown: Sequence[tuple[File
     rows = await connection.fetch(_QUERIES["replaced"], run_id, paths)
     sizes = [file.size_bytes for file, _ in shown]
     await connection.execute(_QUERIES["show"], run_id, paths, [content_id for _, content_id in shown], sizes)
-    await _drop_references(connection, {_uuid(row["content_id"]): row["number"] for row in rows})
-
-
-async def _drop_references(connection: Connection, numbers: Mapping[UUID, int]) -> None:
-    if not numbers:
-        return
-    ids = list(numbers)
-    await connection.execute(_QUERIES["lock_contents"], ids)
-    await connection.execute(_QUERIES["drop_references"], ids, list(numbers.values()))
-    await connection.execute(_QUERIES["discard_contents"], ids)
+    await drop_references(connection, counted(rows))
 
 
 async def _discard(connection: Connection, places: Sequence[tuple[Place, str | None]]) -> None:
@@ -347,12 +361,6 @@ def _rest(upload: OpenUpload, used: Place) -> Iterator[tuple[Place, str | None]]
         yield Place(used.root, upload.direct.key), upload.direct.multipart_id
     if upload.came_through and upload.place.key != used.key:
         yield upload.place, None
-
-
-def _below(folder: str) -> tuple[str, str]:
-    """Return what the paths in a folder begin with, and the first string behind all of them."""
-    # "0" is the character behind "/".
-    return (f"{folder}/", f"{folder}0") if folder else ("", _BEHIND_ALL)
 
 
 def _key(folder: str, file: FileSpec, upload_id: UUID) -> str:
@@ -379,13 +387,13 @@ def _not_open(upload_id: UUID) -> NotFoundError:
 
 
 def _no_such_run(run_id: UUID) -> NotFoundError:
-    return NotFoundError(f"there is no run with id {run_id.hex}")
+    return NotFoundError(f"there is no run with id {run_id.hex}, and no model of this id")
 
 
 def _upload(row: Any) -> OpenUpload:
     return OpenUpload(
-        run_id=_uuid(row["run_id"]),
-        upload_id=_uuid(row["upload_id"]),
+        run_id=uuid_of(row["run_id"]),
+        upload_id=uuid_of(row["upload_id"]),
         file=FileSpec(row["path"], row["size_bytes"], row["sha256"]),
         place=Place(row["root"], row["key"]),
         # Without a key of its own: from a server before 0.2.
@@ -404,7 +412,3 @@ def _listed(row: Any) -> Listed:
     return Listed(
         row["path"], False, row["size_bytes"] or 0, row["sha256"] or b"", row["logged_time_ms"] or 0
     )
-
-
-def _uuid(value: Any) -> UUID:
-    return UUID(int=value.int)  # asyncpg has a UUID class of its own

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from stepwell_server.config import ARTIFACT_ADDRESS_S_DEFAULT
 from stepwell_server.errors import InvalidArgumentError, StartupError
+from stepwell_server.model.logged_models import find_model_id
 from stepwell_server.store.content.folder import FolderContentStore
 from stepwell_server.store.content.locations import DATA_ROOT, Locations
 from stepwell_server.store.ports.artifacts import ContentStore
@@ -78,7 +79,9 @@ class OpenContentStores:
 
 
 def without_run(artifact_uri: str) -> str:
-    """Return the location of the experiment from the URI of its run: without /<run id>/artifacts."""
-    location, _, run_id = artifact_uri.removesuffix("/artifacts").rpartition("/")
-    UUID(hex=run_id)  # a run's URI always ends so; see store/tracking/runs.py
+    """Return the location of the experiment from the URI of its run or model, without /<run id>/artifacts."""
+    location, _, owner = artifact_uri.removesuffix("/artifacts").rpartition("/")
+    if find_model_id(owner):  # /models/m-<id>/artifacts; see store/models/logged_models.py
+        return location.removesuffix("/models")
+    UUID(hex=owner)  # a run's URI always ends so; see store/tracking/runs.py
     return location

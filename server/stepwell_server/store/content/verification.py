@@ -24,7 +24,7 @@ class PostgresVerificationStore:
         """See `ports.artifacts.VerificationStore`."""
         async with self._pool.connection() as connection:
             if run_id is not None and not await connection.fetchval(_QUERIES["run_exists"], run_id):
-                raise NotFoundError(f"there is no run with id {run_id.hex}")
+                raise NotFoundError(f"there is no run with id {run_id.hex}, and no model of this id")
             row = await connection.fetchrow(_QUERIES["count_contents"], run_id)
         return row["number"], row["bytes"]
 
@@ -46,14 +46,14 @@ class PostgresVerificationStore:
 
     async def shown(
         self, content_ids: Sequence[UUID]
-    ) -> Mapping[UUID, tuple[str, int, Sequence[tuple[UUID, str]]]]:
+    ) -> Mapping[UUID, tuple[str, int, Sequence[tuple[str, str]]]]:
         """See `ports.artifacts.VerificationStore`."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["shown"], content_ids, SHOWN_MAX)
-        found: dict[UUID, tuple[str, int, list[tuple[UUID, str]]]] = {}
+        found: dict[UUID, tuple[str, int, list[tuple[str, str]]]] = {}
         for row in rows:
             of_content = found.setdefault(UUID(int=row["content_id"].int), (row["key"], row["total"], []))
-            of_content[2].append((UUID(int=row["run_id"].int), row["path"]))
+            of_content[2].append((f"{row['prefix']}{row['run_id'].hex}", row["path"]))
         return found
 
     async def set_verified(self, content_ids: Sequence[UUID], is_verified: bool) -> None:

@@ -1,4 +1,4 @@
-"""Params, tags, data sets and status of many batches, written inside the commit's transaction."""
+"""Params, tags, data sets, models and status of many batches, written inside the commit's transaction."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -7,6 +7,7 @@ from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.ingest import (
     Batch,
     InputEntry,
+    ModelPointEntry,
     ParamEntry,
     Rejection,
     StatusEntry,
@@ -15,6 +16,7 @@ from stepwell_server.model.ingest import (
 )
 from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
 from stepwell_server.store.ingest.inputs import note_inputs
+from stepwell_server.store.ingest.model_points import note_model_points
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 
@@ -52,6 +54,9 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
         await _write_params(connection, params, rejections)
     if inputs:
         await note_inputs(connection, inputs)
+    model_points = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, ModelPointEntry)]
+    if model_points:
+        await note_model_points(connection, model_points)
     return rejections
 
 

@@ -24,7 +24,7 @@ from stepwell_server.model.artifacts import (
 
 
 class ArtifactStore(Protocol):
-    """Which artifacts there are.
+    """Which artifacts there are, of runs and of logged models: a `run_id` is the id of either.
 
     What changes a run raises NotFoundError when there is no such run, InvalidStateError when it is deleted, and
     InvalidArgumentError when a path is a folder already, or lies in what is a file.
@@ -162,8 +162,8 @@ class VerificationStore(Protocol):
 
     async def shown(
         self, content_ids: Sequence[UUID]
-    ) -> Mapping[UUID, tuple[str, int, Sequence[tuple[UUID, str]]]]:
-        """Return of contents, as far as they are still there: key, number of artifacts, the first: runs and paths."""
+    ) -> Mapping[UUID, tuple[str, int, Sequence[tuple[str, str]]]]:
+        """Return of contents, as far as they are still there: key, number of artifacts, the first: owners and paths."""
         ...
 
     async def set_verified(self, content_ids: Sequence[UUID], is_verified: bool) -> None:

@@ -5,6 +5,7 @@ says where the next page begins; so pages stay where they are while rows come an
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from stepwell_server.search.expressions import NUMBER_FUNCTION, FieldKind, OrderKey
 from stepwell_server.search.queries import KeyPosition, RowPosition
@@ -96,3 +97,11 @@ def key_position(key: OrderKey, rank: int, value: object) -> KeyPosition:
     """Return rank and value of a key as a position holds them."""
     exact = key.field.function == NUMBER_FUNCTION and key.field.kind is not FieldKind.METRIC
     return rank, str(value) if exact and value is not None else value  # type: ignore[return-value]
+
+
+def position_of(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:
+    """Return where a row of a statement stands in its order."""
+    keys = (
+        key_position(key, row[f"r{number}"], row[f"v{number}"]) for number, key in enumerate(ordering.keys)
+    )
+    return RowPosition(tuple(keys), time_ms, id_)

@@ -221,7 +221,7 @@ class RunQuery:
 
 def projected(projection: Projection, ordering: Ordering, parameters: Parameters) -> str:
     """Return the SELECT of the runs of `page` with what is wanted of them, as arrays; metrics by number, not name."""
-    columns, joins = [f"run.*{ordering.columns}", _HAS_INPUTS], []
+    columns, joins = [f"run.*{ordering.columns}", _HAS_INPUTS, _HAS_MODELS], []
     for name, keys, query, chosen in (
         ("param", projection.params, _PAIRS, "AND key = ANY ({keys})"),
         ("tag", projection.tags, _PAIRS, "AND key = ANY ({keys})"),
@@ -238,6 +238,10 @@ def projected(projection: Projection, ordering: Ordering, parameters: Parameters
 
 
 _HAS_INPUTS = "EXISTS (SELECT FROM run_input WHERE run_input.run_id = page.run_id) AS has_inputs"
+_HAS_MODELS = (
+    "EXISTS (SELECT FROM model_output WHERE model_output.run_id = page.run_id)"
+    " OR EXISTS (SELECT FROM model_input WHERE model_input.run_id = page.run_id) AS has_models"
+)
 _PAIRS = """
     SELECT array_agg(key) AS {table}_keys, array_agg(value) AS {table}_values
     FROM {table}

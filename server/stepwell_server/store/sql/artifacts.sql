@@ -1,12 +1,28 @@
--- Queries of store/artifacts.py.
+-- Queries of store/content/artifacts.py. A `run_id` is the id of a run or of a logged model.
 
 -- lock_run: makes changes of one run's artifacts wait for each other, until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('stepwell artifacts ' || $1::text, 0));
 
--- run: where a run's artifacts go, and whether it may change.
-SELECT artifact_uri, lifecycle_stage
+-- owner: where the artifacts of a run or a logged model go, and whether they may change.
+SELECT 'run ' || replace(run_id::text, '-', '') AS name, artifact_uri, lifecycle_stage
 FROM run
-WHERE run_id = $1;
+WHERE run_id = $1
+UNION ALL
+SELECT 'model m-' || replace(model_id::text, '-', ''), artifact_uri, lifecycle_stage
+FROM logged_model
+WHERE model_id = $1;
+
+-- keep_run: keeps a run from being removed for good; nothing when it is none.
+SELECT true
+FROM run
+WHERE run_id = $1
+FOR KEY SHARE;
+
+-- keep_model: the same of a logged model; tells whether its run shows its files, too.
+SELECT status = 2 AND source_run_id IS NOT NULL
+FROM logged_model
+WHERE model_id = $1
+FOR KEY SHARE;
 
 -- conflicts: paths of $2 that are folders, or lie in what is a file.
 SELECT wanted.path, taken.path AS other
@@ -81,9 +97,10 @@ INSERT INTO artifact (run_id, path, content_id, size_bytes, logged_time_ms)
 SELECT $1, shown.*, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 FROM unnest($2::text[], $3::uuid[], $4::bigint[]) AS shown (path, content_id, size_bytes)
 ON CONFLICT (run_id, path) DO UPDATE SET
-    content_id     = excluded.content_id,
-    size_bytes     = excluded.size_bytes,
-    logged_time_ms = excluded.logged_time_ms;
+    content_id      = excluded.content_id,
+    size_bytes      = excluded.size_bytes,
+    logged_time_ms  = excluded.logged_time_ms,
+    linked_model_id = NULL;
 
 -- lock_contents: locks contents by id, in order, before their counts go down.
 SELECT content_id
@@ -113,11 +130,18 @@ INSERT INTO artifact_garbage (root, key, multipart_id)
 SELECT *
 FROM unnest($1::text[], $2::text[], $3::text[]);
 
--- open_uploads: notes new uploads; one of the same file that is open already is returned instead.
+-- open_uploads: notes new uploads; one of the same file that is open already is returned instead. None without the run or
+-- model, which is not removed for good meanwhile.
+WITH of_run AS (
+    SELECT FROM run WHERE run_id = $1 FOR KEY SHARE
+), of_model AS (
+    SELECT FROM logged_model WHERE model_id = $1 FOR KEY SHARE
+)
 INSERT INTO artifact_upload AS upload (run_id, upload_id, path, size_bytes, sha256, root, key, active_time_ms)
 SELECT $1, opened.*, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[])
     AS opened (upload_id, path, size_bytes, sha256, root, key)
+WHERE EXISTS (SELECT FROM of_run) OR EXISTS (SELECT FROM of_model)
 ORDER BY opened.path
 ON CONFLICT (run_id, path, sha256, root) DO UPDATE SET active_time_ms = excluded.active_time_ms
 RETURNING *;

@@ -75,8 +75,80 @@ DELETE FROM table_addition AS addition USING chosen
 WHERE addition.run_id = chosen.run_id AND addition.call_id = chosen.call_id
 RETURNING addition.call_id;
 
--- remove_run: removes a run of which nothing else is left
-DELETE FROM run WHERE run_id = $1;
+-- remove_model_outputs: forgets some models that a run made
+WITH chosen AS (SELECT model_id FROM model_output WHERE run_id = $1 LIMIT $2)
+DELETE FROM model_output AS output USING chosen
+WHERE output.run_id = $1 AND output.model_id = chosen.model_id
+RETURNING output.model_id;
+
+-- remove_model_inputs: forgets some models that a run used
+WITH chosen AS (SELECT model_id FROM model_input WHERE run_id = $1 LIMIT $2)
+DELETE FROM model_input AS input USING chosen
+WHERE input.run_id = $1 AND input.model_id = chosen.model_id
+RETURNING input.model_id;
+
+-- remove_model_metrics: forgets some of what a run measured of models
+WITH chosen AS (
+    SELECT model_id, key, dataset_name, dataset_digest FROM logged_model_metric WHERE run_id = $1 LIMIT $2
+)
+DELETE FROM logged_model_metric AS metric USING chosen
+WHERE metric.run_id = $1 AND metric.model_id = chosen.model_id AND metric.key = chosen.key
+  AND metric.dataset_name = chosen.dataset_name AND metric.dataset_digest = chosen.dataset_digest
+RETURNING metric.key;
+
+-- lock_run: keeps everybody from giving anything to a run until the transaction ends
+SELECT run_id FROM run WHERE run_id = $1 FOR UPDATE;
+
+-- remove_run: removes a run of which nothing else is left; returns its id, nothing when it has got files again
+DELETE FROM run
+WHERE run_id = $1
+  AND NOT EXISTS (SELECT FROM artifact WHERE artifact.run_id = $1)
+  AND NOT EXISTS (SELECT FROM artifact_upload WHERE artifact_upload.run_id = $1)
+RETURNING run_id;
+
+-- removable_models: a page of logged models, in order, that were deleted before a time, or whose experiment was; only those
+-- of the experiments $2 where some are given
+SELECT model_id
+FROM logged_model AS model
+JOIN experiment USING (experiment_id)
+WHERE (
+      model.lifecycle_stage = 'deleted' AND coalesce(model.deleted_time_ms, 0) <= $1
+      OR experiment.lifecycle_stage = 'deleted' AND experiment.last_update_time_ms <= $1
+  )
+  AND ($2::bigint[] IS NULL OR model.experiment_id = ANY ($2))
+  AND model_id > $3
+ORDER BY model_id
+LIMIT $4;
+
+-- begin_model_removal: from now on the model is deleted and cannot be restored; returns nothing when it should stay
+UPDATE logged_model AS model
+SET lifecycle_stage = 'deleted', deleted_time_ms = coalesce(model.deleted_time_ms, 0), removal_began = true
+FROM experiment
+WHERE model.model_id = $1 AND experiment.experiment_id = model.experiment_id
+  AND (model.lifecycle_stage = 'deleted' OR experiment.lifecycle_stage = 'deleted')
+RETURNING model.model_id;
+
+-- remove_model_rows: removes what a logged model has beside its files
+WITH params AS (
+    DELETE FROM logged_model_param WHERE model_id = $1
+), tags AS (
+    DELETE FROM logged_model_tag WHERE model_id = $1
+), metrics AS (
+    DELETE FROM logged_model_metric WHERE model_id = $1
+), inputs AS (
+    DELETE FROM model_input WHERE model_id = $1
+)
+DELETE FROM model_output WHERE model_id = $1;
+
+-- lock_model: keeps everybody from giving anything to a model until the transaction ends
+SELECT model_id FROM logged_model WHERE model_id = $1 FOR UPDATE;
+
+-- remove_model: removes a logged model of which nothing else is left; returns its id, nothing when it has got files again
+DELETE FROM logged_model
+WHERE model_id = $1
+  AND NOT EXISTS (SELECT FROM artifact WHERE artifact.run_id = $1)
+  AND NOT EXISTS (SELECT FROM artifact_upload WHERE artifact_upload.run_id = $1)
+RETURNING model_id;
 
 -- remove_experiment_tags: removes the tags of a deleted experiment
 DELETE FROM experiment_tag USING experiment

@@ -1,7 +1,7 @@
 -- Queries of store/content/verification.py.
 
--- run_exists: tells whether a run exists.
-SELECT EXISTS (SELECT FROM run WHERE run_id = $1);
+-- run_exists: tells whether a run, or a logged model, exists.
+SELECT EXISTS (SELECT FROM run WHERE run_id = $1) OR EXISTS (SELECT FROM logged_model WHERE model_id = $1);
 
 -- count_contents: how many contents the run $1 shows, or all of them, and how many bytes they have.
 SELECT count(*) AS number, coalesce(sum(size_bytes), 0)::bigint AS bytes
@@ -16,8 +16,9 @@ WHERE ($1::uuid IS NULL OR content_id IN (SELECT content_id FROM artifact WHERE 
 ORDER BY content_id
 LIMIT $3;
 
--- shown: where the contents $1 are, how many artifacts show them, and the first $2 of these.
-SELECT content.content_id, content.key, numbered.run_id, numbered.path, numbered.total
+-- shown: where the contents $1 are, how many artifacts show them, and the first $2 of these; what is before an id of a model.
+SELECT content.content_id, content.key, numbered.run_id, numbered.path, numbered.total,
+       CASE WHEN EXISTS (SELECT FROM logged_model WHERE model_id = numbered.run_id) THEN 'm-' ELSE '' END AS prefix
 FROM artifact_content AS content
 JOIN (
     SELECT content_id, run_id, path, count(*) OVER (PARTITION BY content_id) AS total,

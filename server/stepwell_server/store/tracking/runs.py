@@ -173,6 +173,7 @@ def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
         params=_pairs(row, "param"),
         tags=_pairs(row, "tag"),
         has_inputs=row.get("has_inputs", False),
+        has_models=row.get("has_models", False),
         metrics=[LatestMetric(*metric) for metric in sorted(zip(keys, *columns, strict=True), key=_KEY)],
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 
@@ -15,7 +14,7 @@ from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.search.change_query import ChangeQuery
 from stepwell_server.store.search.count_query import CountQuery
 from stepwell_server.store.search.experiment_query import ExperimentQuery
-from stepwell_server.store.search.ordering import Ordering, key_position
+from stepwell_server.store.search.ordering import position_of
 from stepwell_server.store.search.run_query import RunQuery
 from stepwell_server.store.sql import load
 from stepwell_server.store.tracking.experiments import STAGES, experiment_of
@@ -34,12 +33,12 @@ class PostgresSearchStore:
     async def search_runs(self, search: RunSearch) -> Sequence[tuple[Run, RowPosition]]:
         """See `ports.SearchStore`."""
         query = self._compile(search)
-        async with self._searching(search.filter) as connection:
+        async with searching(self._pool, search.filter) as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
             ids = {number for row in rows for number in row.get("metric_ids") or ()}
             names = await self._metric_names.resolve(connection, ids)
         return [
-            (run_of(row, names), _position(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
+            (run_of(row, names), position_of(row, query.ordering, row["start_time_ms"], row["run_id"].hex))
             for row in rows
         ]
 
@@ -49,12 +48,12 @@ class PostgresSearchStore:
     async def search_experiments(self, search: ExperimentSearch) -> Sequence[tuple[Experiment, RowPosition]]:
         """See `ports.SearchStore`."""
         query = ExperimentQuery(search)
-        async with self._searching(search.filter) as connection:
+        async with searching(self._pool, search.filter) as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
         return [
             (
                 experiment_of(row),
-                _position(row, query.ordering, row["creation_time_ms"], str(row["experiment_id"])),
+                position_of(row, query.ordering, row["creation_time_ms"], str(row["experiment_id"])),
             )
             for row in rows
         ]
@@ -64,7 +63,7 @@ class PostgresSearchStore:
     ) -> int:
         """See `ports.SearchStore`."""
         query = CountQuery(experiment_ids, STAGES[view], filter_)
-        async with self._searching(filter_) as connection:
+        async with searching(self._pool, filter_) as connection:
             runs: int = await connection.fetchval(query.text, *query.parameters.values)
         return runs
 
@@ -86,16 +85,17 @@ class PostgresSearchStore:
         return await self._change(query.tag(tags), query, filter_)
 
     async def _change(self, text: str, query: ChangeQuery, filter_: Expression) -> int:
-        async with self._searching(filter_) as connection:
+        async with searching(self._pool, filter_) as connection:
             runs: int = await connection.fetchval(text, *query.parameters.values)
         return runs
 
-    @asynccontextmanager
-    async def _searching(self, filter_: Expression | None) -> AsyncIterator[Connection]:
-        """Lend a connection, for a filter whose patterns are in order; raises BadPatternError."""
-        async with self._pool.connection() as connection:
-            await _check_patterns(connection, filter_)
-            yield connection
+
+@asynccontextmanager
+async def searching(pool: Pool, filter_: Expression | None) -> AsyncIterator[Connection]:
+    """Lend a connection, for a filter whose patterns are in order; raises BadPatternError."""
+    async with pool.connection() as connection:
+        await _check_patterns(connection, filter_)
+        yield connection
 
 
 async def _check_patterns(connection: Connection, filter_: Expression | None) -> None:
@@ -111,10 +111,3 @@ async def _check_patterns(connection: Connection, filter_: Expression | None) ->
             raise BadPatternError(
                 condition.place, f"the pattern is no regular expression: {reason}"
             ) from None
-
-
-def _position(row: Any, ordering: Ordering, time_ms: int, id_: str) -> RowPosition:
-    keys = (
-        key_position(key, row[f"r{number}"], row[f"v{number}"]) for number, key in enumerate(ordering.keys)
-    )
-    return RowPosition(tuple(keys), time_ms, id_)

@@ -23,7 +23,16 @@ PAGE_RUNS = 500
 REMOVE_TRIES_MAX = 3
 
 _SQL = load("garbage")
-_PARTS = ("remove_latest", "remove_params", "remove_tags", "remove_additions", "remove_writers")
+_PARTS = (
+    "remove_latest",
+    "remove_params",
+    "remove_tags",
+    "remove_additions",
+    "remove_model_outputs",
+    "remove_model_inputs",
+    "remove_model_metrics",
+    "remove_writers",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +138,51 @@ class GarbageStore:
             for part in _PARTS:
                 await self._remove_all(part, run_id)
             with suppress(asyncpg.ForeignKeyViolationError):  # somebody opened another writer just now
-                async with self._pool.connection() as connection:
-                    await connection.execute(_SQL["remove_run"], run_id)
-                return
+                if await self._remove("run", run_id):
+                    return
         raise InvalidStateError(f"run {run_id.hex} is still being written to; stop its processes first")
+
+    async def models(self, selection: Selection) -> AsyncIterator[UUID]:
+        """Yield the logged models to remove, in pages: deleted ones, and all of deleted experiments."""
+        if selection.run_ids is not None:
+            return
+        last, before_ms = UUID(int=0), selection.deleted_before_ms
+        while True:
+            async with self._pool.connection() as connection:
+                page = await connection.fetch(
+                    _SQL["removable_models"], before_ms, selection.experiment_ids, last, PAGE_RUNS
+                )
+            for row in page:
+                last = row["model_id"]
+                yield last
+            if len(page) < PAGE_RUNS:
+                return
+
+    async def begin_model(self, model_id: UUID) -> bool:
+        """Make the removal of a logged model final; False when it was restored meanwhile."""
+        async with self._pool.connection() as connection:
+            return await connection.fetchval(_SQL["begin_model_removal"], model_id) is not None
+
+    async def remove_model(self, model_id: UUID) -> None:
+        """Remove all of a logged model but its files, which went before.
+
+        Raises:
+            InvalidStateError: it keeps getting files.
+        """
+        for _ in range(REMOVE_TRIES_MAX):
+            async with self._pool.connection() as connection:
+                await connection.execute(_SQL["remove_model_rows"], model_id)
+            with suppress(asyncpg.ForeignKeyViolationError):  # a run was linked to it just now
+                if await self._remove("model", model_id):
+                    return
+        raise InvalidStateError(f"model m-{model_id.hex} is still being written to; try again")
+
+    async def _remove(self, kind: str, id_: UUID) -> bool:
+        """Remove a run or a model of which nothing is left; tells whether that is so."""
+        async with self._pool.transaction() as connection:
+            # Two statements: the second one sees what whoever had the row before has left.
+            await connection.fetchval(_SQL[f"lock_{kind}"], id_)
+            return await connection.fetchval(_SQL[f"remove_{kind}"], id_) is not None
 
     async def _remove_all(self, part: str, run_id: UUID) -> None:
         removed = STEP_ROWS_MAX

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/ingest.proto.
  */
 export const file_stepwell_api_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwihQIKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSABCBwoFZXZlbnQiGQoKVGFnUmVtb3ZhbBILCgNrZXkYASABKAkiZAoMU3RhdHVzQ2hhbmdlEioKBnN0YXR1cxgBIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAiABKANIAIgBAUIOCgxfZW5kX3RpbWVfbXMiawoJQ29tbWl0dGVkEhAKCHBvc2l0aW9uGAEgASgDEisKCHJlamVjdGVkGAIgAygLMhkuc3RlcHdlbGxfYXBpLnYxLlJlamVjdGVkEg4KBnBvaW50cxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDIlwKCFJlamVjdGVkEhAKCHBvc2l0aW9uGAEgASgDEg0KBWNvdW50GAIgASgDEgsKA2tleRgDIAEoCRISCgplcnJvcl9jb2RlGAQgASgJEg4KBnJlYXNvbhgFIAEoCSIkCgZSZXN1bWUSGgoSY29tbWl0dGVkX3Bvc2l0aW9uGAEgASgDMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwiuQIKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSAASMgoLbW9kZWxfcG9pbnQYByABKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxQb2ludEgAQgcKBWV2ZW50IowBCgpNb2RlbFBvaW50EhAKCG1vZGVsX2lkGAEgASgJEgsKA2tleRgCIAEoCRINCgV2YWx1ZRgDIAEoARIMCgRzdGVwGAQgASgSEhQKDHRpbWVzdGFtcF9tcxgFIAEoEhIUCgxkYXRhc2V0X25hbWUYBiABKAkSFgoOZGF0YXNldF9kaWdlc3QYByABKAkiGQoKVGFnUmVtb3ZhbBILCgNrZXkYASABKAkiZAoMU3RhdHVzQ2hhbmdlEioKBnN0YXR1cxgBIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAiABKANIAIgBAUIOCgxfZW5kX3RpbWVfbXMiawoJQ29tbWl0dGVkEhAKCHBvc2l0aW9uGAEgASgDEisKCHJlamVjdGVkGAIgAygLMhkuc3RlcHdlbGxfYXBpLnYxLlJlamVjdGVkEg4KBnBvaW50cxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDIlwKCFJlamVjdGVkEhAKCHBvc2l0aW9uGAEgASgDEg0KBWNvdW50GAIgASgDEgsKA2tleRgDIAEoCRISCgplcnJvcl9jb2RlGAQgASgJEg4KBnJlYXNvbhgFIAEoCSIkCgZSZXN1bWUSGgoSY29tbWl0dGVkX3Bvc2l0aW9uGAEgASgDMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
 
 /**
  * What a client sends; at most 8 MiB encoded.
@@ -455,6 +455,14 @@ export type Entry = Message<"stepwell_api.v1.Entry"> & {
      */
     value: TagRemoval;
     case: "tagRemoval";
+  } | {
+    /**
+     * A point is also of a model.
+     *
+     * @generated from field: stepwell_api.v1.ModelPoint model_point = 7;
+     */
+    value: ModelPoint;
+    case: "modelPoint";
   } | { case: undefined; value?: undefined };
 };
 
@@ -464,6 +472,70 @@ export type Entry = Message<"stepwell_api.v1.Entry"> & {
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_ingest, 8);
+
+/**
+ * A point of the run that says something of a model. The point itself is among the others of the run; the model, which may
+ * arrive later, shows the latest one of each metric, run and data set.
+ *
+ * @generated from message stepwell_api.v1.ModelPoint
+ */
+export type ModelPoint = Message<"stepwell_api.v1.ModelPoint"> & {
+  /**
+   * "m-" and 32 hexadecimal digits.
+   *
+   * @generated from field: string model_id = 1;
+   */
+  modelId: string;
+
+  /**
+   * Name of the metric.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * NaN and the infinities are kept as they are.
+   *
+   * @generated from field: double value = 3;
+   */
+  value: number;
+
+  /**
+   * Any 64-bit integer.
+   *
+   * @generated from field: sint64 step = 4;
+   */
+  step: bigint;
+
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @generated from field: sint64 timestamp_ms = 5;
+   */
+  timestampMs: bigint;
+
+  /**
+   * The data set that it was measured on; empty for none.
+   *
+   * @generated from field: string dataset_name = 6;
+   */
+  datasetName: string;
+
+  /**
+   * Fingerprint of that data set.
+   *
+   * @generated from field: string dataset_digest = 7;
+   */
+  datasetDigest: string;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ModelPoint.
+ * Use `create(ModelPointSchema)` to create a new message.
+ */
+export const ModelPointSchema: GenMessage<ModelPoint> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_ingest, 9);
 
 /**
  * A tag of the run is removed.
@@ -484,7 +556,7 @@ export type TagRemoval = Message<"stepwell_api.v1.TagRemoval"> & {
  * Use `create(TagRemovalSchema)` to create a new message.
  */
 export const TagRemovalSchema: GenMessage<TagRemoval> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 9);
+  messageDesc(file_stepwell_api_v1_ingest, 10);
 
 /**
  * A new status of the run.
@@ -512,7 +584,7 @@ export type StatusChange = Message<"stepwell_api.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 10);
+  messageDesc(file_stepwell_api_v1_ingest, 11);
 
 /**
  * An acknowledgement.
@@ -556,7 +628,7 @@ export type Committed = Message<"stepwell_api.v1.Committed"> & {
  * Use `create(CommittedSchema)` to create a new message.
  */
 export const CommittedSchema: GenMessage<Committed> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 11);
+  messageDesc(file_stepwell_api_v1_ingest, 12);
 
 /**
  * Entries that the server refused.
@@ -605,7 +677,7 @@ export type Rejected = Message<"stepwell_api.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 12);
+  messageDesc(file_stepwell_api_v1_ingest, 13);
 
 /**
  * Where the client has to go on.
@@ -626,7 +698,7 @@ export type Resume = Message<"stepwell_api.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 13);
+  messageDesc(file_stepwell_api_v1_ingest, 14);
 
 /**
  * Takes what runs log.
