@@ -10,6 +10,7 @@
 Log calls take less than a microsecond and do not wait: a background thread brings what was logged to the server.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stepwell import artifacts, data, entities, exceptions, tracking
@@ -94,6 +95,7 @@ from stepwell.runs.system_metrics import (
 from stepwell.searching import search_runs
 
 if TYPE_CHECKING:
+    from stepwell import models, pyfunc, sklearn, types
     from stepwell.reading.columns import LatestMetrics, MetricSeries, SampledSeries
 
 MlflowClient = StepwellClient
@@ -172,6 +174,8 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "models",
+    "pyfunc",
     "restore_experiment",
     "restore_run",
     "sample_series",
@@ -186,8 +190,10 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
+    "sklearn",
     "start_run",
     "tracking",
+    "types",
     "watch",
 ]
 
@@ -200,15 +206,15 @@ _MLFLOWS = frozenset(
     {
         "autolog",
         "evaluate",
-        "models",
         "projects",
-        "pyfunc",
         "pytorch",
         "register_model",
         "set_registry_uri",
-        "sklearn",
     }
 )
+
+# Modules for models, imported with the first use: most runs log none.
+_MODULES = frozenset({"models", "pyfunc", "sklearn", "types"})
 
 
 def __getattr__(name: str) -> Any:
@@ -216,6 +222,8 @@ def __getattr__(name: str) -> Any:
         from stepwell.reading import columns
 
         return getattr(columns, name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name in _MLFLOWS:
         raise AttributeError(
             f"Stepwell has no {name} yet. With `import mlflow` and Stepwell's plugin for it, MLflow's own works: see "

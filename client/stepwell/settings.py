@@ -21,8 +21,10 @@ STEPWELL_ENABLE_SYSTEM_METRICS_LOGGING          runs log system metrics (true) o
 STEPWELL_SYSTEM_METRICS_SAMPLING_INTERVAL       seconds between two samples; default 10
 STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a point; default 1
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
+STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, are loaded (true) or refused (false);
+                                 default MLFLOW_ALLOW_PICKLE_DESERIALIZATION, then true
 
-Where one of the first six or of the last four is not set, the variable of MLflow's name is read:
+Where one of the first six or of the system metrics is not set, the variable of MLflow's name is read:
 MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
 imported from. They are read when they are needed, not at import: scripts set them after importing.
 """
@@ -263,6 +265,12 @@ def system_metrics_samples() -> int:
 def system_metrics_node_id() -> str | None:
     """Return what tells this machine from others in the names of system metrics, if anything does."""
     return _first("SYSTEM_METRICS_NODE_ID")
+
+
+def allow_pickle() -> bool:
+    """Tell whether models that are pickles, which execute code, may be loaded."""
+    text = os.environ.get("STEPWELL_ALLOW_PICKLE") or os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
+    return (text or "true").lower() not in _FALSE_WORDS
 
 
 def tls_roots() -> bytes | None:

@@ -1,0 +1,1 @@
+"""What a model needs to run again: found without loading it anew, written as pip and conda read it."""

@@ -1,0 +1,5 @@
+"""Models of scikit-learn: what scripts import as mlflow.sklearn."""
+
+from stepwell.models.flavors.sklearn import load_model, log_model, save_model
+
+__all__ = ["load_model", "log_model", "save_model"]
