@@ -4,7 +4,7 @@ Answers differ only as `differences` says.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from tests.conformance.record import NEWEST, RECORDED
 from tests.conformance.scenarios import SCENARIOS
 from tests.conformance.steps import Answer, Scenario, Step, Variables, play
 from tests.harness.processes import ServerProcess
+from tests.harness.shared import server_of_many
 
 OLDEST = "mlflow-2.22.5.jsonl"
 PAGE = Path(__file__).parents[2] / "docs" / "mlflow.md"
@@ -36,11 +37,19 @@ def newest() -> Recorded:
     return recorded(NEWEST)
 
 
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of which now one process and now the other answers, because each request has a connection of its own."""
+    with server_of_many(tmp_path_factory, "--workers", "2") as server:
+        yield server
+
+
+@pytest.mark.parametrize("server", ["shared_server", "two_workers"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_answers_are_those_of_mlflow(
-    shared_server: ServerProcess, newest: Recorded, scenario: Scenario
+    request: pytest.FixtureRequest, server: str, newest: Recorded, scenario: Scenario
 ) -> None:
-    differing = differing_answers(shared_server, scenario, newest)
+    differing = differing_answers(request.getfixturevalue(server), scenario, newest)
     unexplained = [it for it in differing if not explained(scenario.name, *it)]
     assert not unexplained, shown(unexplained)
     unused = unused_differences(scenario.name, differing)
