@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.series import SampledSeries, SampleRequest, XAxis
 from stepwell_server.services.series import SeriesService
 from stepwell_server.store.chunks import blocks
@@ -286,3 +287,18 @@ async def test_blocks_of_another_form_are_passed_over(pool: Pool) -> None:
     request = SampleRequest(XAxis.STEP, 3)
     found = await sample(pool, run_id, ["a"], request)
     assert_equal(found.get(0), reference(points, request), CHUNK_POINTS_MAX)
+
+
+async def test_more_chunks_than_may_be_looked_at_are_refused(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await new_run(pool)
+    log = StoredLog(pool, run_id)
+    for step in range(3):
+        await log.commit({"a": [(step, step, 1.0)]})
+    request = SampleRequest(XAxis.STEP, 3)
+    monkeypatch.setattr(summaries, "SUMMARIES_MAX", 3)
+    assert await sample(pool, run_id, ["a"], request)
+    monkeypatch.setattr(summaries, "SUMMARIES_MAX", 2)
+    with pytest.raises(InvalidArgumentError, match="more than 2 chunks"):
+        await sample(pool, run_id, ["a"], request)

@@ -1,5 +1,6 @@
 """From stored chunks back to points: arrays in their wire form become numpy columns, without work for a point."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,19 @@ def array_elements(wire: bytes, element: str) -> NDArray[Any]:
         return np.empty(0, ">" + element)
     records = np.frombuffer(wire, [("length", ">i4"), ("value", ">" + element)], offset=_ARRAY_HEAD_BYTES)
     return records["value"]
+
+
+def record_type(columns: Mapping[str, str]) -> np.dtype[Any]:
+    """The form of an element of an array of rows: each column behind its type and length. None may be NULL."""
+    fields: list[tuple[str, str]] = [("length", ">i4"), ("columns", ">i4")]
+    for name, kind in columns.items():
+        fields += [(f"type of {name}", ">u4"), (f"length of {name}", ">i4"), (name, kind)]
+    return np.dtype(fields)
+
+
+def array_records(wire: bytes | None, record: np.dtype[Any]) -> NDArray[Any]:
+    """The elements of a PostgreSQL array of rows in its wire form, without a copy; none of NULL."""
+    return np.frombuffer(wire or bytes(_ARRAY_HEAD_BYTES), record, offset=_ARRAY_HEAD_BYTES)
 
 
 def chunk_points(row: Any) -> History:

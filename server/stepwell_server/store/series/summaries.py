@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import Selection, SeriesName
-from stepwell_server.store.chunks.copied_rows import copied_rows, row_type
+from stepwell_server.store.chunks.points import array_records, record_type
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 
@@ -21,7 +21,7 @@ SUMMARIES_MAX = 1_000_000
 # Chunks that are opened together: a million points, 16 MB on the way.
 OPENED_CHUNKS = 256
 
-_ROW = row_type(
+_RECORD = record_type(
     {
         "series": ">i4",
         "metric_id": ">i4",
@@ -109,11 +109,7 @@ async def read_summaries(
     Raises:
         InvalidArgumentError: they are more than SUMMARIES_MAX.
     """
-    pieces = [np.empty(0, _ROW)]
-    found = 0
-    rows = copied_rows(
-        connection,
-        _ROW,
+    wire = await connection.fetchval(
         _SQL["summaries"],
         [name.run_id for name in names],
         [name.key for name in names],
@@ -123,16 +119,15 @@ async def read_summaries(
         [selection.time_to_ms for selection in selections],
         selections[0].writer_ids,
         selections[0].ranks,
+        SUMMARIES_MAX + 1,
     )
-    async for piece in rows:
-        pieces.append(piece)
-        found += len(piece)
-        if found > SUMMARIES_MAX:
-            raise InvalidArgumentError(
-                f"the series have more than {SUMMARIES_MAX} chunks; ask for fewer series or a smaller range,"
-                " or wait until they are compacted"
-            )
-    return ChunkSummaries(np.concatenate(pieces))
+    rows = array_records(wire, _RECORD)
+    if len(rows) > SUMMARIES_MAX:
+        raise InvalidArgumentError(
+            f"the series have more than {SUMMARIES_MAX} chunks; ask for fewer series or a smaller range,"
+            " or wait until they are compacted"
+        )
+    return ChunkSummaries(rows)
 
 
 async def open_chunks(

@@ -1,22 +1,27 @@
--- summaries: the chunks of series without their arrays; every column is set and has a fixed width
-SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
-       chunk.step_min, chunk.step_max, coalesce(chunk.step_stride, -1),
-       chunk.time_first_ms, chunk.time_last_ms, chunk.time_min_ms, chunk.time_max_ms,
-       chunk.value_first, chunk.value_last,
-       coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
-       chunk.non_finite_count,
-       coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
-       coalesce(octet_length(chunk.blocks), 0) AS block_bytes
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
-     AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
-JOIN metric ON metric.name = given.key
-JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
-JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
-  AND chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
-  AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms
-  AND ($7::uuid[] IS NULL OR chunk.writer_id = ANY ($7))
-  AND ($8::integer[] IS NULL OR writer.rank = ANY ($8));
+-- summaries: the chunks of series without their arrays, at most $9, as one array of rows in wire form; every column is set
+-- and has a fixed width
+SELECT array_send(array_agg(found)) AS rows
+FROM (
+    SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
+           chunk.step_min, chunk.step_max, coalesce(chunk.step_stride, -1),
+           chunk.time_first_ms, chunk.time_last_ms, chunk.time_min_ms, chunk.time_max_ms,
+           chunk.value_first, chunk.value_last,
+           coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
+           chunk.non_finite_count,
+           coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
+           coalesce(octet_length(chunk.blocks), 0) AS block_bytes
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+         AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
+    JOIN metric ON metric.name = given.key
+    JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+    JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+    WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+      AND chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
+      AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms
+      AND ($7::uuid[] IS NULL OR chunk.writer_id = ANY ($7))
+      AND ($8::integer[] IS NULL OR writer.rank = ANY ($8))
+    LIMIT $9
+) AS found;
 
 -- open_chunks: chunks by their keys, arrays as their wire form; the times only of those that $6 marks
 SELECT given.number, chunk.count, chunk.step_min, chunk.step_max, chunk.step_stride,
