@@ -16,6 +16,7 @@ from stepwell_server.config import Config
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from tests.harness.databases import cloned_database, empty_database, template_database
+from tests.harness.loops import loop_stays_free
 from tests.harness.processes import ServerProcess
 from tests.harness.shared import server_of_many
 
@@ -87,7 +88,8 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[RunningServ
     """A server in this process, on `database_url`. For tests that are coroutines."""
     config = Config(port=0, http_port=0, store=database_url, data=tmp_path / "data", shutdown_grace_s=STOP_S)
     async with running_server(config) as running:
-        yield running
+        with loop_stays_free():
+            yield running
 
 
 @pytest.fixture

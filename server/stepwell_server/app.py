@@ -13,6 +13,7 @@ import structlog
 from starlette.routing import BaseRoute
 
 from stepwell_server.config import (
+    INGEST_CONNECTIONS_MAX,
     Config,
     embedded_connections,
     host_and_port,
@@ -23,6 +24,7 @@ from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.process.ports import require_bindable
+from stepwell_server.process.watchdog import watched_loop
 from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
@@ -127,8 +129,11 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
         store = await open_store(config, deadline, stack)
         await migrate(store)
-        pool = await stack.enter_async_context(open_pool(store, deadline))
-        services = await _build(config, pool, draining, stack)
+        limit_s = config.statement_timeout_s
+        pool = await stack.enter_async_context(open_pool(store, deadline, statement_timeout_s=limit_s))
+        # Commits have connections of their own, so that nothing that is read can hold them up.
+        ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
+        services = await _build(config, pool, ingest_pool, draining, stack)
         servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack)
@@ -147,6 +152,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
             await http.start(door(_routes(config, server.port, services, servicers), policy))
         spare_what_stays()
+        if config.log_level == "debug":
+            stack.enter_context(watched_loop())
         url = http_url(config, http.port) if http else None
         log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
         yield RunningServer(config.host, server.port, store, pool, metrics_port, url)
@@ -207,7 +214,9 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
     return (await stack.enter_async_context(postgres)).url
 
 
-async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: AsyncExitStack) -> Services:
+async def _build(
+    config: Config, pool: Pool, ingest_pool: Pool, draining: asyncio.Event, stack: AsyncExitStack
+) -> Services:
     """Build stores and services.
 
     What has a lifetime (the batch writer, the leases) goes on the stack: it stops after the last call and before
@@ -218,13 +227,16 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
     models = PostgresLoggedModelStore(pool)
     await experiments.locate_default()
     news = await stack.enter_async_context(CommitNews(pool))
-    points = PointStore(pool, MetricIds(pool), news.committed)
+    points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
     writer = await stack.enter_async_context(GroupCommitWriter(points))
     await stack.enter_async_context(Compactor(pool))
     await stack.enter_async_context(Settler(pool))
     await stack.enter_async_context(Forgetter(pool))
-    leases = await stack.enter_async_context(LeaseService(PostgresLeaseStore(pool), config.lost_after_s))
-    series, writers = PostgresSeriesStore(pool), PostgresWriterStore(pool)
+    leases = await stack.enter_async_context(
+        LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
+    )
+    series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
+    written_runs = PostgresRunStore(ingest_pool)
     locations = artifact_locations(config)
     artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
     return Services(
@@ -233,8 +245,8 @@ async def _build(config: Config, pool: Pool, draining: asyncio.Event, stack: Asy
         models=LoggedModelService(models),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
-        ingest=IngestService(runs, writers, leases, writer),
-        calls=CallService(runs, writers, writer),
+        ingest=IngestService(written_runs, writers, leases, writer),
+        calls=CallService(written_runs, writers, writer),
         series=SeriesService(series),
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),
         artifacts=artifacts,

@@ -179,6 +179,13 @@ log = structlog.get_logger(__name__)
     type=click.FloatRange(min=0),
     help="Seconds without a sign of life after which a run counts as lost; 0 means never.",
 )
+@click.option(
+    "--statement-timeout",
+    envvar="STEPWELL_STATEMENT_TIMEOUT",
+    default=defaults.STATEMENT_TIMEOUT_S_DEFAULT,
+    type=click.FloatRange(0, defaults.COMMAND_TIMEOUT_S, min_open=True),
+    help="Seconds that a search, or any statement but a commit, may take in the database.",
+)
 def server(
     host: str,
     port: int,
@@ -203,6 +210,7 @@ def server(
     allowed_origins: tuple[str, ...],
     static_prefix: str,
     lost_after: float,
+    statement_timeout: float,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     set_up_logs(log_format, log_level)
@@ -224,6 +232,7 @@ def server(
         allowed_origins=allowed_origins,
         static_prefix=static_prefix,
         lost_after_s=lost_after,
+        statement_timeout_s=statement_timeout,
         artifacts=artifacts,
         artifact_folders=artifact_folders,
         artifact_buckets=artifact_buckets,

@@ -25,6 +25,7 @@
 | `--allowed-origins`   | STEPWELL_ALLOWED_ORIGINS  | (none)          | pages of others, with commas         |
 | `--static-prefix`     | STEPWELL_STATIC_PREFIX    | (none)          | /path below which all is served      |
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
+| `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 """
 
 from collections.abc import Sequence
@@ -55,18 +56,23 @@ RECEIVE_BYTES_MAX = 8 * 1024 * 1024
 SEND_BYTES_MAX = 8 * 1024 * 1024
 
 POOL_CONNECTIONS_MAX = 10  # two cores are busy with four; the rest is for slow readers
+# Connections that commits and the opening of writers have for themselves: two lanes with one under way and one being
+# made ready each, and two for those that come.
+INGEST_CONNECTIONS_MAX = 6
 POOL_CONNECTIONS_MIN = 0  # made when needed; an idle server holds none
 EMBEDDED_CONNECTIONS_MIN = 50  # the pool, migrations, and people with psql
 WORKERS_MAX = 64  # more than the cores of most machines
 
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
+# What a statement other than a commit may take; a page of a search takes milliseconds, of millions of runs a second.
+STATEMENT_TIMEOUT_S_DEFAULT = 30.0
 
 SECRET_QUERY_KEYS = frozenset({"password", "sslpassword"})
 
 assert POOL_CONNECTIONS_MIN <= POOL_CONNECTIONS_MAX
-assert POOL_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
-assert CONNECT_TIMEOUT_S < COMMAND_TIMEOUT_S
+assert POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
+assert CONNECT_TIMEOUT_S < STATEMENT_TIMEOUT_S_DEFAULT < COMMAND_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class Config:
     store: str | None = field(default=None, repr=False)  # may hold a password
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S_DEFAULT
     artifacts: str | None = None  # a folder or s3://bucket/prefix; None for `artifacts` in `data`
     artifact_folders: Sequence[str] = ()  # where experiments may have locations of their own
     artifact_buckets: Sequence[str] = ()  # the same on S3: s3://bucket/prefix
@@ -134,6 +141,7 @@ class Config:
         assert self.http_port is None or 0 <= self.http_port <= 65_535
         assert self.shutdown_grace_s > 0
         assert self.lost_after_s >= 0
+        assert 0 < self.statement_timeout_s <= COMMAND_TIMEOUT_S
         assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
         assert self.artifact_upload_idle_s > 0
 
@@ -150,8 +158,8 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def embedded_connections(workers: int) -> int:
-    """Return how many connections the embedded PostgreSQL takes: every worker's pool, and some for people."""
-    return max(EMBEDDED_CONNECTIONS_MIN, workers * POOL_CONNECTIONS_MAX + 20)
+    """Return how many connections the embedded PostgreSQL takes: every worker's pools, and some for people."""
+    return max(EMBEDDED_CONNECTIONS_MIN, workers * (POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX) + 20)
 
 
 def is_loopback(host: str) -> bool:

@@ -8,6 +8,8 @@
     ├── InvalidStateError       INVALID_STATE
     ├── PermissionDeniedError   PERMISSION_DENIED
     ├── UnavailableError        TEMPORARILY_UNAVAILABLE
+    ├── TooMuchError            REQUEST_LIMIT_EXCEEDED
+    ├── ExhaustedError          RESOURCE_EXHAUSTED; when it may be tried again
     └── StartupError            the server cannot start; the message says why and what to do
 
 The text of an error is meant for the user: it names what was wrong and what would be right.
@@ -65,6 +67,22 @@ class UnavailableError(StepwellError):
     """The database or the server cannot do it now; the same call may succeed later."""
 
     error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class TooMuchError(StepwellError):
+    """One call asked for more than one call may take; a narrower one may succeed."""
+
+    error_code = "REQUEST_LIMIT_EXCEEDED"
+
+
+class ExhaustedError(StepwellError):
+    """A limit of what the server keeps for callers is reached; the same call may succeed after `retry_after_s`."""
+
+    error_code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, text: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
 
 
 class StartupError(StepwellError):

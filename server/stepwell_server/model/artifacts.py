@@ -9,6 +9,7 @@ MIB = 1024 * 1024
 # A btree row of PostgreSQL holds about 2,700 bytes; file systems take 255 bytes a name.
 PATH_BYTES_MAX = 1_024
 PATH_PART_BYTES_MAX = 255
+PATH_PARTS_MAX = 100
 
 SHA256_BYTES = 32
 # Ends the keys of uploads whose parts are signed for their SHA-256.
@@ -23,6 +24,8 @@ MESSAGE_BYTES_MAX = 4 * MIB
 PART_BYTES_MIN = 16 * MIB
 PARTS_MAX = 10_000
 SIGNED_PARTS_PER_REQUEST_MAX = 1_000
+# Parts of all uploads that one request finishes: one of the largest, or many small ones.
+FINISHED_PARTS_PER_REQUEST_MAX = 10_000
 LIST_PAGE_SIZE_DEFAULT = 1_000
 LIST_PAGE_SIZE_MAX = 10_000
 # Rows that one step of a removal takes.

@@ -1,9 +1,13 @@
 """Parses filters and orders with the grammar in grammar.lark; what is wrong is an error that points at the place."""
 
-from collections.abc import Sequence
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -14,13 +18,25 @@ from lark.visitors import Transformer_NonRecursive
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.messages import problem, unexpected
+from stepwell_server.search.patterns import PATTERN_CHARS_MAX, check_pattern
 from stepwell_server.search.subjects import Subject
 
 FILTER_CHARS_MAX = 200_000  # a list of 5,000 run ids fits
+VALUES_MAX = 10_000  # in the lists of a filter, all together
 CONDITIONS_MAX = 100  # each is evaluated for each run
-PATTERN_CHARS_MAX = 1_000
+NESTING_MAX = 100  # parentheses that are open at once
+TOKENS_MAX = 2_000  # words and signs; a list of values counts as one. At 30 us each, 60 ms
+ORDER_CHARS_MAX = 2_000
+# What is longer is parsed in another thread: a token takes 30 us, and nearly each character may be one.
+SHORT_CHARS_MAX = 500
 NUMBER_CHARS_MAX = 400  # a double needs 24
 ORDER_KEYS_MAX = 10
+
+# One at a time: who sends many long filters waits for himself, and neither the loop nor the commits' threads do.
+_aside = ThreadPoolExecutor(1, "filters")
+
+# A value in a text that is known to be a list.
+_VALUE = re.compile(r"""'(?:[^']|'')*+'|"(?:[^"]|"")*+"|[^\s,()]+""")
 
 _OPERATORS = {operator.value: operator for operator in ex.Operator} | {
     "==": ex.Operator.EQUAL,
@@ -36,6 +52,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         self._text = text
         self._subject = subject
         self._conditions = 0
+        self._values = 0
 
     def filter(self, parts: list[Any]) -> ex.Expression:
         return parts[0]  # type: ignore[no-any-return]
@@ -71,7 +88,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return self._counted(ex.Between(field, *self._fitting(field, *bounds)), negation)
 
     def membership(self, parts: list[Any]) -> ex.Expression:
-        field, negation, _, *values = parts
+        field, negation, _, *tokens = parts
+        values = list(islice(_elements(tokens[0]), VALUES_MAX + 1)) if tokens[0].type == "LIST" else tokens
+        self._values += len(values)
+        if self._values > VALUES_MAX:
+            raise InvalidArgumentError(
+                f"the filter has more than {VALUES_MAX:,} values in lists; search in several parts"
+            )
         listed = self._fitting(field, *values)
         self._check_words(field, *values)
         if field.kind is ex.FieldKind.DATASET:
@@ -101,6 +124,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         if len(_unquoted(string)) > PATTERN_CHARS_MAX:
             self._refuse(string, f"the pattern is longer than {PATTERN_CHARS_MAX:,} characters")
         kind = ex.PatternKind.REGEXP if word.type == "REGEXP" else ex.PatternKind[word.type]
+        if kind is ex.PatternKind.REGEXP:
+            try:
+                check_pattern(pattern)
+            except ValueError as unsafe:
+                self._refuse(string, str(unsafe))
         return self._counted(ex.Matches(field, kind, pattern, string.start_pos or 0), negation)
 
     def presence(self, parts: list[Any]) -> ex.Expression:
@@ -182,15 +210,30 @@ def parse_filter(text: str, subject: Subject) -> ex.Expression | None:
     return _parse("filter", text, subject) if text.strip() else None
 
 
+async def parse_filter_aside(text: str, subject: Subject) -> ex.Expression | None:
+    """Parse a filter as `parse_filter`, a long one without holding up the loop."""
+    if len(text) <= SHORT_CHARS_MAX:
+        return parse_filter(text, subject)
+    return await asyncio.get_running_loop().run_in_executor(_aside, parse_filter, text, subject)
+
+
 def parse_order(texts: Sequence[str], subject: Subject) -> tuple[ex.OrderKey, ...]:
     """Parse the keys of an order. Raises InvalidArgumentError as `parse_filter`, and for a field that occurs twice."""
     if len(texts) > ORDER_KEYS_MAX:
         raise InvalidArgumentError(f"the order has {len(texts)} keys, at most {ORDER_KEYS_MAX} are allowed")
-    keys: list[ex.OrderKey] = [_parse("order", text[:FILTER_CHARS_MAX], subject) for text in texts]
+    if any(len(text) > ORDER_CHARS_MAX for text in texts):
+        raise InvalidArgumentError(f"a key of an order may have {ORDER_CHARS_MAX:,} characters")
+    keys: list[ex.OrderKey] = [_parse("order", text, subject) for text in texts]
     for number, key in enumerate(keys):
         if any(key.field == earlier.field for earlier in keys[:number]):
             raise InvalidArgumentError(f"the order has {key.field} twice; give each field once")
     return tuple(keys)
+
+
+def prepare_grammar() -> None:
+    """Load what parsing needs, so that the first search does not wait for it (40 ms)."""
+    for start in ("filter", "order"):
+        _grammar(start)
 
 
 @cache
@@ -203,18 +246,51 @@ def _parse(start: str, text: str, subject: Subject) -> Any:
     if "\0" in text:
         raise problem(text, text.index("\0"), "a NUL character cannot be searched for")
     try:
-        return _Builder(text, subject).transform(_grammar(start).parse(text))
+        return _Builder(text, subject).transform(_tree(start, text))
     except VisitError as error:
         raise error.orig_exc from None
     except UnexpectedCharacters as error:
         # What the lexer would take there (`error.allowed`) is more than what the grammar does.
-        accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
-        raise unexpected(text, error.pos_in_stream or 0, accepted) from None
+        raise unexpected(text, error.pos_in_stream or 0, _accepted(error)) from None
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"
         raise unexpected(
-            text, len(text) if at_end else error.token.start_pos or 0, error.accepts or ()
+            text, len(text) if at_end else error.token.start_pos or 0, _accepted(error)
         ) from None
+
+
+def _tree(start: str, text: str) -> Any:
+    """Parse token by token, and give up where it becomes too much."""
+    parser = _grammar(start).parse_interactive(text)
+    tokens = depth = 0
+    last: Token | None = None
+    try:
+        for last in parser.iter_parse():
+            tokens += 1
+            depth += (last.type == "LPAR") - (last.type == "RPAR")
+            if tokens > TOKENS_MAX:
+                raise problem(
+                    text, last.start_pos or 0, f"the search has more than {TOKENS_MAX:,} words and signs"
+                )
+            if depth > NESTING_MAX:
+                raise problem(text, last.start_pos or 0, f"more than {NESTING_MAX} parentheses are open here")
+        return parser.feed_eof(last)  # type: ignore[no-untyped-call]
+    except (UnexpectedCharacters, UnexpectedToken) as error:
+        error.interactive_parser = parser
+        raise
+
+
+def _accepted(error: UnexpectedCharacters | UnexpectedToken) -> Iterable[str]:
+    """Return the terminals that could stand where it went wrong; a list is for the message what it begins with."""
+    accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
+    return {"LPAR" if terminal == "LIST" else terminal for terminal in accepted}
+
+
+def _elements(token: Token) -> Iterator[Token]:
+    """Yield the values of a list, each where it stands in the search."""
+    start = token.start_pos or 0
+    for found in _VALUE.finditer(token):
+        yield Token("STRING" if found[0][0] in "'\"" else "NUMBER", found[0], start + found.start())
 
 
 def _value(token: Token) -> ex.Value:

@@ -4,10 +4,11 @@ The client refuses the same paths before it sends anything (client/stepwell/file
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model.artifacts import PATH_BYTES_MAX, PATH_PART_BYTES_MAX
+from stepwell_server.model.artifacts import PATH_BYTES_MAX, PATH_PART_BYTES_MAX, PATH_PARTS_MAX
 
 SHOWN_CHARS_MAX = 80
 
@@ -45,7 +46,7 @@ def check_together(paths: Sequence[str]) -> None:
     """
     known = set(paths)
     if len(known) < len(paths):
-        twice = next(path for number, path in enumerate(paths) if path in paths[:number])
+        twice = next(path for path, count in Counter(paths).items() if count > 1)
         raise InvalidArgumentError(f"artifact path {_shown(twice)} is given twice; give it once")
     for path in paths:
         for folder in _folders(path):
@@ -70,6 +71,8 @@ def _problem(path: str) -> str:
     if _DRIVE.match(path):
         return "begins with a drive letter; give one that is relative to the run"
     parts = path.split("/")
+    if len(parts) > PATH_PARTS_MAX:
+        return f"has {len(parts)} parts; at most {PATH_PARTS_MAX} are allowed"
     if "" in parts:
         return "has an empty part; remove the doubled or last slash"
     if "." in parts or ".." in parts:

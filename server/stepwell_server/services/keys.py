@@ -1,6 +1,5 @@
 """What a table of runs may show and a filter may name: the keys of params, metrics and tags."""
 
-import re
 from collections.abc import Sequence
 
 from stepwell_server.errors import InvalidArgumentError
@@ -12,10 +11,9 @@ from stepwell_server.model.runs import (
     Keys,
     ViewType,
 )
+from stepwell_server.search.patterns import check_pattern
+from stepwell_server.services.search import check_experiments
 from stepwell_server.store.ports.tracking import KeyStore
-
-# A back-reference makes the search for a match exponential.
-_BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 
 
 class KeyService:
@@ -32,12 +30,15 @@ class KeyService:
         Raises:
             InvalidArgumentError: the pattern or the limit cannot be one.
         """
+        check_experiments(experiment_ids)
         if not 0 <= limit <= KEYS_MAX:
             raise InvalidArgumentError(f"the limit is {limit}; it has to be from 1 to {KEYS_MAX:,}, or 0")
         if len(pattern) > KEY_PATTERN_CHARS_MAX or "\0" in pattern:
             raise InvalidArgumentError(
                 f"a pattern has at most {KEY_PATTERN_CHARS_MAX} characters, none of them NUL"
             )
-        if _BACK_REFERENCE.search(pattern):
-            raise InvalidArgumentError("a pattern has no back-references such as \\1")
+        try:
+            check_pattern(pattern)
+        except ValueError as unsafe:
+            raise InvalidArgumentError(str(unsafe)) from None
         return await self._store.keys(experiment_ids, view, pattern, limit or KEYS_DEFAULT, KEY_RUNS_MAX)

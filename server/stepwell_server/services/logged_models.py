@@ -23,11 +23,17 @@ from stepwell_server.model.logged_models import (
 )
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.search.expressions import FieldKind, OrderKey
-from stepwell_server.search.parser import parse_filter, parse_order
+from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import LoggedModelSearch
 from stepwell_server.search.subjects import LOGGED_MODELS
 from stepwell_server.services import validation
-from stepwell_server.services.search import ITEM_BYTES, ROW_BYTES, pointing_at_patterns, text_bytes
+from stepwell_server.services.search import (
+    ITEM_BYTES,
+    ROW_BYTES,
+    check_experiments,
+    pointing_at_patterns,
+    text_bytes,
+)
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
 from stepwell_server.store.ports.models import LoggedModelStore
 
@@ -126,6 +132,7 @@ class LoggedModelService:
                 f"the page size is {wanted.page_size}; it has to be from 1 to {PAGE_SIZE_MAX:,}, or 0"
             )
         size = wanted.page_size or PAGE_SIZE_DEFAULT
+        check_experiments(wanted.experiment_ids)
         order = _order(wanted.order_by)
         if len(wanted.datasets) > DATASETS_MAX or not all(dataset.name for dataset in wanted.datasets):
             raise InvalidArgumentError(f"at most {DATASETS_MAX} data sets may be given, each with its name")
@@ -133,7 +140,7 @@ class LoggedModelService:
         digest = search_digest("models", ids, wanted.filter, list(wanted.datasets), order)
         search = LoggedModelSearch(
             ids,
-            parse_filter(wanted.filter, LOGGED_MODELS),
+            await parse_filter_aside(wanted.filter, LOGGED_MODELS),
             wanted.datasets,
             order,
             size + 1,  # one more than asked for tells whether there is another page

@@ -10,7 +10,7 @@ from stepwell_server.errors import BadPatternError, InvalidArgumentError
 from stepwell_server.model.runs import NO_MODELS, RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.messages import problem
-from stepwell_server.search.parser import parse_filter, parse_order
+from stepwell_server.search.parser import parse_filter_aside, parse_order, prepare_grammar
 from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
@@ -26,6 +26,9 @@ ANSWER_ROWS_MAX = 1_000
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 # And as many of the data sets of its runs.
 ANSWER_INPUT_BYTES_MAX = 3 * 1024 * 1024
+# Experiments of one search, and keys of each kind in a projection.
+EXPERIMENT_IDS_MAX = 10_000
+PROJECTED_KEYS_MAX = 10_000
 ROW_BYTES = 200  # of a run or an experiment without what it logged
 ITEM_BYTES = 24  # of a param, a tag or a metric without its texts
 
@@ -52,17 +55,20 @@ class SearchService:
         self._store = store
         self._inputs = inputs
         self._models = models
+        prepare_grammar()
 
     async def runs(self, wanted: RunsWanted) -> tuple[Sequence[Run], str]:
         """Return a page of runs with their data sets, and the token of the next page, empty after the last."""
         size = _rows(wanted.page_size)
+        check_experiments(wanted.experiment_ids)
+        _check_projection(wanted.projection)
         order = parse_order(wanted.order_by, RUNS)
         experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
         digest = search_digest("runs", experiment_ids, wanted.filter, wanted.view, list(wanted.order_by))
         search = RunSearch(
             experiment_ids,
             wanted.view,
-            parse_filter(wanted.filter, RUNS),
+            await parse_filter_aside(wanted.filter, RUNS),
             order,
             size + 1,  # one more than asked for tells whether there is another page
             read_search_token(digest, wanted.page_token, order),
@@ -101,7 +107,9 @@ class SearchService:
         order = parse_order(order_by, EXPERIMENTS)
         digest = search_digest("experiments", filter_, view, list(order_by))
         after = read_search_token(digest, page_token, order)
-        search = ExperimentSearch(view, parse_filter(filter_, EXPERIMENTS), order, size + 1, after)
+        search = ExperimentSearch(
+            view, await parse_filter_aside(filter_, EXPERIMENTS), order, size + 1, after
+        )
         with pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
         count = _rows_that_fit(found, size, experiment_bytes)
@@ -109,29 +117,54 @@ class SearchService:
 
     async def count(self, experiment_ids: Sequence[int] | None, filter_: str, view: ViewType) -> int:
         """Return how many runs a search finds."""
+        check_experiments(experiment_ids)
         with pointing_at_patterns(filter_):
-            return await self._store.count_runs(experiment_ids, view, parse_filter(filter_, RUNS))
+            parsed = await parse_filter_aside(filter_, RUNS)
+            return await self._store.count_runs(experiment_ids, view, parsed)
 
     async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Delete the active runs that a filter finds; returns how many."""
+        check_experiments(experiment_ids)
         with pointing_at_patterns(filter_):
-            return await self._store.delete_runs(experiment_ids, _some(filter_))
+            return await self._store.delete_runs(experiment_ids, await _some(filter_))
 
     async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
         """Restore the deleted runs of active experiments that a filter finds; returns how many."""
+        check_experiments(experiment_ids)
         with pointing_at_patterns(filter_):
-            return await self._store.restore_runs(experiment_ids, _some(filter_))
+            return await self._store.restore_runs(experiment_ids, await _some(filter_))
 
     async def tag_runs(
         self, experiment_ids: Sequence[int] | None, filter_: str, tags: Mapping[str, str]
     ) -> int:
         """Set tags of the active runs that a filter finds; returns how many."""
+        check_experiments(experiment_ids)
         for key, value in tags.items():
             validation.check_run_tag(key, value)
         if RUN_NAME_TAG in tags:
             raise InvalidArgumentError(f"runs are renamed one by one, so {RUN_NAME_TAG} cannot be set here")
         with pointing_at_patterns(filter_):
-            return await self._store.tag_runs(experiment_ids, _some(filter_), tags) if tags else 0
+            return await self._store.tag_runs(experiment_ids, await _some(filter_), tags) if tags else 0
+
+
+def check_experiments(experiment_ids: Sequence[int] | None) -> None:
+    """Check how many experiments are named. Raises InvalidArgumentError."""
+    if experiment_ids is not None and len(experiment_ids) > EXPERIMENT_IDS_MAX:
+        raise InvalidArgumentError(
+            f"{len(experiment_ids):,} experiments are named; name at most {EXPERIMENT_IDS_MAX:,}, or ask for all"
+        )
+
+
+def _check_projection(projection: Projection) -> None:
+    for kind, keys in (
+        ("params", projection.params),
+        ("metrics", projection.metrics),
+        ("tags", projection.tags),
+    ):
+        if keys is not None and len(keys) > PROJECTED_KEYS_MAX:
+            raise InvalidArgumentError(
+                f"{len(keys):,} {kind} are wanted of each run; name at most {PROJECTED_KEYS_MAX:,}, or leave that out"
+            )
 
 
 @contextmanager
@@ -143,8 +176,8 @@ def pointing_at_patterns(filter_: str) -> Iterator[None]:
         raise problem(filter_, error.place, str(error)) from None
 
 
-def _some(filter_: str) -> Expression:
-    parsed = parse_filter(filter_, RUNS)
+async def _some(filter_: str) -> Expression:
+    parsed = await parse_filter_aside(filter_, RUNS)
     if parsed is None:
         raise InvalidArgumentError(
             "say which runs to change; for all of them, the filter is: run_id IS NOT NULL"

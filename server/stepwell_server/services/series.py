@@ -25,13 +25,19 @@ from stepwell_server.store.ports.series import SeriesStore
 SERIES_MAX = 10_000
 # Points that can be asked for from the end of a series: 1.5 MB, which fit into one answer.
 LAST_POINTS_MAX = 65_536
+# And of all series of one call together: 240 MB.
+LAST_POINTS_TOGETHER_MAX = 10_000_000
 # Runs and names of one call for latest points, at most.
 LATEST_RUNS_MAX = 10_000
 LATEST_KEYS_MAX = 10_000
+# Runs times names that are looked up in one call.
+LATEST_POINTS_MAX = 10_000_000
 # Runs, metrics and buckets of one sample, at most: a chart of 100 lines has no more than 10,000 pixels to draw on.
 SAMPLE_RUNS_MAX = 100
 SAMPLE_KEYS_MAX = 20
 BUCKETS_MAX = 10_000
+# Runs times metrics times buckets: the page draws 100 runs, 20 metrics and 500 buckets.
+SAMPLE_BUCKETS_MAX = 2_000_000
 
 
 class SeriesService:
@@ -63,6 +69,7 @@ class SeriesService:
         """
         if not 1 <= count <= LAST_POINTS_MAX:
             raise InvalidArgumentError(f"{count} last points are asked for; ask for 1 to {LAST_POINTS_MAX}")
+        check_count("last points", count * len(series), LAST_POINTS_TOGETHER_MAX)
         await self._check(series, selection)
         for number, name in enumerate(series):
             points = await self._store.last_points(name, selection, count)
@@ -77,8 +84,9 @@ class SeriesService:
         Raises:
             InvalidArgumentError: too many runs or keys.
         """
-        _check_count("runs", len(run_ids), LATEST_RUNS_MAX)
-        _check_count("keys", len(keys), LATEST_KEYS_MAX)
+        check_count("runs", len(run_ids), LATEST_RUNS_MAX)
+        check_count("keys", len(keys), LATEST_KEYS_MAX)
+        check_count("latest points", len(run_ids) * len(keys), LATEST_POINTS_MAX)
         await self._check_runs(run_ids)
         async for rows in self._store.latest(run_ids, keys or None):
             yield rows
@@ -93,10 +101,11 @@ class SeriesService:
         Raises:
             InvalidArgumentError: too many runs, keys or buckets, or bounds that leave nothing.
         """
-        _check_count("runs", len(run_ids), SAMPLE_RUNS_MAX)
-        _check_count("keys", len(keys), SAMPLE_KEYS_MAX)
+        check_count("runs", len(run_ids), SAMPLE_RUNS_MAX)
+        check_count("keys", len(keys), SAMPLE_KEYS_MAX)
         if not 1 <= request.buckets <= BUCKETS_MAX:
             raise InvalidArgumentError(f"{request.buckets} buckets are asked for; ask for 1 to {BUCKETS_MAX}")
+        check_count("buckets", len(run_ids) * len(keys) * request.buckets, SAMPLE_BUCKETS_MAX)
         start_times = await self._check_runs(run_ids)
         series = [SeriesName(run_id, key) for run_id in run_ids for key in keys]
         offsets = [
@@ -121,14 +130,14 @@ class SeriesService:
         Raises:
             InvalidArgumentError: too many series, or bounds that leave nothing.
         """
-        _check_count("series", len(series), SERIES_MAX)
+        check_count("series", len(series), SERIES_MAX)
         check_selection(selection)
         found = dict(zip(series, await self._store.thinned(series, selection, wanted), strict=True))
         thinned = {name: points for name, points in found.items() if points is not None and len(points)}
         return thinned, [name for name, points in found.items() if points is None]
 
     async def _check(self, series: Sequence[SeriesName], selection: Selection) -> None:
-        _check_count("series", len(series), SERIES_MAX)
+        check_count("series", len(series), SERIES_MAX)
         check_selection(selection)
         await self._check_runs([name.run_id for name in series])
 
@@ -175,6 +184,7 @@ def check_selection(selection: Selection) -> None:
         )
 
 
-def _check_count(what: str, count: int, limit: int) -> None:
+def check_count(what: str, count: int, limit: int) -> None:
+    """Check how much one call asks for. Raises InvalidArgumentError."""
     if count > limit:
-        raise InvalidArgumentError(f"{count} {what} are asked for at once; ask for at most {limit}")
+        raise InvalidArgumentError(f"{count:,} {what} are asked for at once; ask for at most {limit:,}")

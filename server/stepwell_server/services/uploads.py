@@ -14,6 +14,7 @@ from stepwell_server.model.artifacts import (
     CHECKED_SUFFIX,
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
+    FINISHED_PARTS_PER_REQUEST_MAX,
     MESSAGE_BYTES_MAX,
     PART_BYTES_MIN,
     PARTS_MAX,
@@ -175,6 +176,10 @@ class UploadService:
     async def complete(self, run_id: UUID, finished: Sequence[FinishedUpload]) -> None:
         """Check that everything is there and make it visible, all or nothing."""
         check_count("uploads", len(finished))
+        if sum(len(upload.parts) for upload in finished) > FINISHED_PARTS_PER_REQUEST_MAX:
+            raise InvalidArgumentError(
+                f"a request names at most {FINISHED_PARTS_PER_REQUEST_MAX:,} parts; finish fewer uploads at once"
+            )
         uploads = await self._store.uploads(run_id, [upload.upload_id for upload in finished])
         checks = [
             self._verified(upload, parts.parts) for upload, parts in zip(uploads, finished, strict=True)

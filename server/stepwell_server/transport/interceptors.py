@@ -16,18 +16,23 @@ import structlog
 from stepwell_server.errors import (
     AlreadyExistsError,
     BadPatternError,
+    ExhaustedError,
     InvalidArgumentError,
     InvalidStateError,
     NotFoundError,
     PermissionDeniedError,
     StartupError,
     StepwellError,
+    TooMuchError,
     UnavailableError,
 )
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
 
-ERROR_CODE_KEY = "stepwell-error-code"  # in the trailing metadata
+# In the trailing metadata. When a call that was refused because a limit is reached may be tried again, says gRPC's own
+# word for it (https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
+ERROR_CODE_KEY = "stepwell-error-code"
+RETRY_AFTER_KEY = "grpc-retry-pushback-ms"
 OUR_SERVICES = "/stepwell_api."
 # Details travel percent-encoded, up to 12 bytes a character, in metadata of which gRPC takes 8 KiB.
 DETAILS_CHARS_MAX = 500
@@ -40,6 +45,8 @@ STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     InvalidStateError: grpc.StatusCode.FAILED_PRECONDITION,
     PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
+    TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ExhaustedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StartupError: grpc.StatusCode.INTERNAL,
     StepwellError: grpc.StatusCode.INTERNAL,
 }
@@ -141,7 +148,10 @@ async def _abort(context: Any, error: Exception, method: str) -> None:
         log.error("unexpected error", error_id=error_id, method=method, exc_info=error)
         status, error_code = grpc.StatusCode.INTERNAL, StepwellError.error_code
         text = f"internal error {error_id}; the server's log says more"
-    await context.abort(status, text[:DETAILS_CHARS_MAX], ((ERROR_CODE_KEY, error_code),))
+    trailing = [(ERROR_CODE_KEY, error_code)]
+    if isinstance(error, ExhaustedError):
+        trailing.append((RETRY_AFTER_KEY, str(round(error.retry_after_s * 1000))))
+    await context.abort(status, text[:DETAILS_CHARS_MAX], tuple(trailing))
 
 
 def status_of(error: StepwellError) -> grpc.StatusCode:

@@ -1,7 +1,7 @@
 """Messages of the contract to values of the model and back. What cannot be mapped is an InvalidArgumentError."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -67,6 +67,15 @@ def parse_model_id(text: str, field_name: str) -> UUID:
 def parse_owner(text: str, field_name: str) -> UUID:
     """Return the UUID of a run or a logged model, to which artifacts belong."""
     return find_model_id(text) or parse_uuid(text, field_name)
+
+
+def parse_uuids(texts: Sequence[str], field_name: str, count_max: int) -> list[UUID]:
+    """Return the UUIDs of a list; how many there are is checked first."""
+    if len(texts) > count_max:
+        raise InvalidArgumentError(
+            f"{field_name} has {len(texts):,} ids; at most {count_max:,} are allowed at once"
+        )
+    return [parse_uuid(text, field_name) for text in texts]
 
 
 def parse_status(number: int) -> RunStatus:

@@ -20,14 +20,23 @@ from stepwell_server.model.series import (
     XAxis,
 )
 from stepwell_server.services.history_cursors import make_cursor
-from stepwell_server.services.series import SeriesService
-from stepwell_server.services.watching import WatchService
-from stepwell_server.transport.mapping import parse_uuid
+from stepwell_server.services.series import (
+    LATEST_RUNS_MAX,
+    SAMPLE_RUNS_MAX,
+    SERIES_MAX,
+    SeriesService,
+    check_count,
+)
+from stepwell_server.services.watching import WATCHED_RUNS_MAX, WatchService
+from stepwell_server.transport.mapping import parse_uuid, parse_uuids
 from stepwell_server.transport.packed import sampled_series, series_points
 
 # Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
 ANSWER_POINTS_MAX = 65_536
 ANSWER_SERIES_MAX = 1_000
+# Writers and ranks that a selection names, and positions that a watch begins at, at most: a hundred runs of a thousand.
+WRITERS_MAX = 10_000
+WATCHED_POSITIONS_MAX = 100_000
 # Half of the pixels of a usual chart: each bucket is drawn as a line from its minimum to its maximum.
 BUCKETS_DEFAULT = 500
 
@@ -74,7 +83,7 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         self, request: pb.GetLatestMetricsRequest, context: Any
     ) -> AsyncIterator[pb.GetLatestMetricsResponse]:
         """Stream latest points."""
-        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        run_ids = parse_uuids(request.run_ids, "run_ids", LATEST_RUNS_MAX)
         async for rows in self._series.latest(run_ids, list(request.keys)):
             yield latest_to_proto(rows)
 
@@ -82,7 +91,7 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         self, request: pb.SampleSeriesRequest, context: Any
     ) -> AsyncIterator[pb.SampleSeriesResponse]:
         """Stream samples."""
-        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        run_ids = parse_uuids(request.run_ids, "run_ids", SAMPLE_RUNS_MAX)
         keys = list(request.keys)
         async for number, sample in self._series.sample(run_ids, keys, parse_sample_request(request)):
             yield sampled_series(*divmod(number, len(keys)), sample)
@@ -91,7 +100,7 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         self, request: pb.WatchRequest, context: Any
     ) -> AsyncIterator[pb.WatchResponse]:
         """Stream what is committed."""
-        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        run_ids = parse_uuids(request.run_ids, "run_ids", WATCHED_RUNS_MAX)
         start, positions = parse_watch_start(request.start), parse_positions(request.positions)
         async for changes in self._watching.watch(run_ids, list(request.keys), start, positions):
             yield changes_to_proto(changes)
@@ -113,6 +122,7 @@ async def gathered(pieces: AsyncIterator[SeriesPiece]) -> AsyncIterator[Sequence
 
 def parse_series(names: Sequence[pb.SeriesName]) -> list[SeriesName]:
     """Return the series that a request names."""
+    check_count("series", len(names), SERIES_MAX)
     return [SeriesName(parse_uuid(name.run_id, "run_id"), name.key) for name in names]
 
 
@@ -128,9 +138,15 @@ def parse_selection(message: pb.Selection) -> Selection:
         step_to=bound("step_to"),
         time_from_ms=bound("time_from_ms"),
         time_to_ms=bound("time_to_ms"),
-        writer_ids=[parse_uuid(writer_id, "writer_ids") for writer_id in message.writer_ids] or None,
-        ranks=list(message.ranks) or None,
+        writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
+        ranks=parse_ranks(message.ranks),
     )
+
+
+def parse_ranks(ranks: Sequence[int]) -> list[int] | None:
+    """Return which ranks are wanted; None for all."""
+    check_count("ranks", len(ranks), WRITERS_MAX)
+    return list(ranks) or None
 
 
 def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
@@ -144,8 +160,8 @@ def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
         buckets=message.buckets or BUCKETS_DEFAULT,
         x_from=message.x_from if message.HasField("x_from") else None,
         x_to=message.x_to if message.HasField("x_to") else None,
-        writer_ids=[parse_uuid(writer_id, "writer_ids") for writer_id in message.writer_ids] or None,
-        ranks=list(message.ranks) or None,
+        writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
+        ranks=parse_ranks(message.ranks),
     )
 
 
@@ -159,6 +175,7 @@ def parse_watch_start(number: int) -> WatchStart:
 
 def parse_positions(messages: Sequence[pb.WriterPosition]) -> list[Position]:
     """Return positions of writers."""
+    check_count("positions", len(messages), WATCHED_POSITIONS_MAX)
     return [
         Position(parse_uuid(it.run_id, "run_id"), parse_uuid(it.writer_id, "writer_id"), it.position)
         for it in messages

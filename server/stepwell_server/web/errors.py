@@ -3,6 +3,7 @@
 {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "what was wrong and what would be right"}
 """
 
+import math
 import secrets
 from http import HTTPStatus
 
@@ -10,7 +11,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from stepwell_server.errors import StepwellError
+from stepwell_server.errors import ExhaustedError, StepwellError
 
 STATUSES: dict[str, int] = {
     "INVALID_PARAMETER_VALUE": 400,
@@ -20,6 +21,8 @@ STATUSES: dict[str, int] = {
     "PERMISSION_DENIED": 403,
     "RESOURCE_DOES_NOT_EXIST": 404,
     "ENDPOINT_NOT_FOUND": 404,
+    "REQUEST_LIMIT_EXCEEDED": 400,  # 429 would make clients ask for the same again
+    "RESOURCE_EXHAUSTED": 429,
     "NOT_IMPLEMENTED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
     "INTERNAL_ERROR": 500,
@@ -49,6 +52,9 @@ def error_response(
 
 def answer_to(error: Exception, path: str) -> Response:
     """Return what a client is told of any error; what nobody raised on purpose is logged, with a number."""
+    if isinstance(error, ExhaustedError):
+        retry_after = {"retry-after": str(math.ceil(error.retry_after_s))}
+        return error_response(error.error_code, str(error), headers=retry_after)
     if isinstance(error, StepwellError):
         return error_response(error.error_code, str(error))
     if isinstance(error, HTTPException):

@@ -1,5 +1,6 @@
 """The grammar: what is read, what is refused and where the refusal points."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search.expressions import And, Comparison, In, IsNull, Not, Or, ValueType
-from stepwell_server.search.parser import CONDITIONS_MAX, FILTER_CHARS_MAX, parse_filter, parse_order
+from stepwell_server.search.parser import (
+    CONDITIONS_MAX,
+    FILTER_CHARS_MAX,
+    NESTING_MAX,
+    VALUES_MAX,
+    parse_filter,
+    parse_order,
+)
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 
 
@@ -134,12 +142,48 @@ def test_limits() -> None:
         parse_filter(many, RUNS)
     with pytest.raises(InvalidArgumentError, match="characters, at most"):
         parse_filter(" " * (FILTER_CHARS_MAX + 1), RUNS)
-    deep = "NOT (" * 2_001 + "metrics.a > 1" + ")" * 2_001
+    deep = "NOT (" * 99 + "metrics.a > 1" + ")" * 99
     assert isinstance(parse_filter(deep, RUNS), Not)
+    with pytest.raises(InvalidArgumentError, match=f"more than {NESTING_MAX} parentheses"):
+        parse_filter(f"({'(' * NESTING_MAX}metrics.a > 1", RUNS)
+    with pytest.raises(InvalidArgumentError, match="words and signs"):
+        parse_filter("NOT " * 3_000 + "metrics.a > 1", RUNS)
+    with pytest.raises(InvalidArgumentError, match="values in lists"):
+        parse_filter(f"metrics.a IN ({','.join(['1'] * (VALUES_MAX + 1))})", RUNS)
+    with pytest.raises(InvalidArgumentError, match="key of an order"):
+        parse_order(["x" * 3_000], RUNS)
     with pytest.raises(InvalidArgumentError, match="twice"):
         parse_order(["metrics.a", "metrics.a DESC"], RUNS)
     with pytest.raises(InvalidArgumentError, match="11 keys"):
         parse_order([f"metrics.a{number}" for number in range(11)], RUNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metrics.a IN (" + "1," * 99_900 + "1)",
+        "metrics.a IN (" + "1," * 99_900 + "x)",
+        "(" * 99_000 + "metrics.a = 1" + ")" * 99_000,
+        "metrics.a > " + "1" * 190_000 + "x",
+        "metrics.a IN (" + "1" * 190_000 + "x)",
+        "params.a = 'a" + "''" * 90_000,
+        " OR ".join(["metrics.a > 1"] * 10_000),
+        "NOT " * 45_000 + "metrics.a = 1",
+    ],
+)
+def test_a_long_filter_costs_no_more_than_a_moment(text: str) -> None:
+    worked_before_s = time.thread_time()
+    with pytest.raises(InvalidArgumentError):
+        parse_filter(text, RUNS)
+    assert time.thread_time() - worked_before_s < 1  # of work; it was 3 to 13 s
+
+
+def test_a_list_is_read_with_all_its_forms() -> None:
+    parsed = parse_filter("metrics.a IN ( 1,2.5 , -3e4,.5,inf\n)", RUNS)
+    assert isinstance(parsed, In)
+    assert [str(value) for value in parsed.values] == ["1", "2.5", "-3E+4", "0.5", "Infinity"]
+    with pytest.raises(InvalidArgumentError, match=r"number.*character 23"):
+        parse_filter("metrics.a IN (1.5, 2, 'x')", RUNS)
 
 
 def test_orders() -> None:

@@ -15,12 +15,15 @@ from stepwell_server.config import (
     POOL_CONNECTIONS_MIN,
     without_password,
 )
-from stepwell_server.errors import StartupError, UnavailableError
+from stepwell_server.errors import StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
 
 ACQUIRE_TIMEOUT_S = 30.0  # waiting longer for a free connection means that the database cannot keep up
+
+# Searches that use a connection at once; the others wait, because all else that is read needs connections, too.
+SEARCHES_AT_ONCE = 4
 
 SESSION_SETTINGS = {
     "application_name": "stepwell",
@@ -50,6 +53,10 @@ def translated() -> Iterator[None]:
     """Turn what asyncpg and the system raise when the database is away into UnavailableError."""
     try:
         yield
+    except asyncpg.QueryCanceledError as error:
+        raise TooMuchError(
+            "the database needed too long for this; ask for less at once (the limit is --statement-timeout)"
+        ) from error
     except _TRANSIENT as error:
         raise UnavailableError(f"the database cannot do it now: {describe(error)}") from error
     except asyncpg.InterfaceError as error:
@@ -84,6 +91,8 @@ class Pool:
 
     def __init__(self, connections: Any) -> None:
         self._connections = connections
+        # Searches, of whatever kind, hold this while they use a connection.
+        self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -91,6 +100,7 @@ class Pool:
 
         Raises:
             UnavailableError: the database cannot be reached, or went away inside the context.
+            TooMuchError: a statement took longer than the pool allows.
         """
         with translated():
             async with self._connections.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
@@ -104,8 +114,16 @@ class Pool:
 
 
 @asynccontextmanager
-async def open_pool(url: str, deadline: Deadline, *, size: int = POOL_CONNECTIONS_MAX) -> AsyncIterator[Pool]:
+async def open_pool(
+    url: str,
+    deadline: Deadline,
+    *,
+    size: int = POOL_CONNECTIONS_MAX,
+    statement_timeout_s: float | None = None,
+) -> AsyncIterator[Pool]:
     """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
+
+    A statement that takes longer than `statement_timeout_s` raises TooMuchError.
 
     Raises:
         StartupError: the database cannot be reached; the message says why, without the password.
@@ -118,12 +136,18 @@ async def open_pool(url: str, deadline: Deadline, *, size: int = POOL_CONNECTION
             connection_class=LentConnection,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=SESSION_SETTINGS,
+            server_settings=SESSION_SETTINGS | _time_limit(statement_timeout_s),
         )
     try:
         yield Pool(connections)
     finally:
         await _close(connections, deadline)
+
+
+def _time_limit(statement_timeout_s: float | None) -> dict[str, str]:
+    if statement_timeout_s is None:
+        return {}
+    return {"statement_timeout": f"{max(1, round(statement_timeout_s * 1000))}ms"}
 
 
 @contextmanager

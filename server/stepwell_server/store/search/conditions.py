@@ -1,5 +1,7 @@
 """Expressions to SQL conditions that are true, false or NULL as the grammar says."""
 
+from collections.abc import Sequence
+
 from stepwell_server.search.expressions import (
     And,
     Between,
@@ -55,8 +57,8 @@ def value_test(test: Condition, value: str, parameters: Parameters) -> str:
             bounds = f"{literal(field, low, parameters)} AND {literal(field, high, parameters)}"
             return f"{comparable(field, value, low)} BETWEEN {bounds}"
         case In(field, values, negated):
-            listed = ", ".join(literal(field, it, parameters) for it in values)
-            return f"{comparable(field, value, values[0])} {'NOT IN' if negated else 'IN'} ({listed})"
+            compared = comparable(field, value, values[0])
+            return f"{compared} {'<> ALL' if negated else '= ANY'} ({listed(field, values, parameters)})"
         case Matches(_, kind, pattern):
             return f"{value} {_PATTERNS[kind]} {parameters.add(pattern, 'text')}"
         case IsNull():
@@ -77,3 +79,12 @@ def literal(field: Field, operand: Value, parameters: Parameters) -> str:
     if is_float(field):
         return parameters.add(float(operand), "double precision")
     return parameters.add(str(operand), "text") + "::numeric"
+
+
+def listed(field: Field, operands: Sequence[Value], parameters: Parameters) -> str:
+    """Return what stands for operands of one type, as one array: a statement has 32,767 parameters at most."""
+    if isinstance(operands[0], str):
+        return parameters.add(list(operands), "text[]")
+    if is_float(field):
+        return parameters.add([float(operand) for operand in operands], "double precision[]")
+    return parameters.add([str(operand) for operand in operands], "text[]") + "::numeric[]"

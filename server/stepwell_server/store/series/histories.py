@@ -42,7 +42,7 @@ FETCHED_CHUNKS = 64
 SAMPLED_SERIES = 50
 SAMPLING_GROUPS = 2
 # Rows of latest points that are fetched together, unless a single run has more.
-LATEST_ROWS = 20_000
+LATEST_ROWS = 5_000
 
 
 class PostgresSeriesStore:

@@ -93,7 +93,7 @@ class PostgresSearchStore:
 @asynccontextmanager
 async def searching(pool: Pool, filter_: Expression | None) -> AsyncIterator[Connection]:
     """Lend a connection, for a filter whose patterns are in order; raises BadPatternError."""
-    async with pool.connection() as connection:
+    async with pool.searches, pool.connection() as connection:
         await _check_patterns(connection, filter_)
         yield connection
 

@@ -1,0 +1,89 @@
+"""A well-behaved client beside a hostile one: it logs points, waits for each acknowledgement, and counts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import grpc.aio
+
+from stepwell_api.v1 import ingest_pb2, runs_pb2, series_pb2
+from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
+from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
+from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
+
+POINTS = 10
+PAUSE_S = 0.05
+
+
+class Neighbour:
+    """One stream that logs POINTS points of one metric at a time."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self.run_id = uuid4().hex
+        self.acknowledged = 0
+        self.commit_s: list[float] = []
+
+    async def log_for_ever(self) -> None:
+        """Log until cancelled; raises what goes wrong."""
+        stream = IngestServiceStub(self._channel).Stream()
+        spec = runs_pb2.RunSpec(run_id=self.run_id, experiment_id=0)
+        opening = ingest_pb2.OpenWriter(run=spec, writer_id=uuid4().hex)
+        await stream.write(ingest_pb2.StreamRequest(open=opening))
+        assert (await stream.read()).HasField("opened")
+        while True:
+            first = self.acknowledged
+            points = ingest_pb2.Points(
+                key=[0],
+                count=[POINTS],
+                step=range(first, first + POINTS),
+                timestamp_ms=[1] * POINTS,
+                value=[0.5] * POINTS,
+            )
+            batch = ingest_pb2.Batch(
+                first_position=first,
+                end_position=first + POINTS,
+                new_keys=[] if first else ["loss"],
+                points=points,
+            )
+            began_s = time.perf_counter()
+            await stream.write(ingest_pb2.StreamRequest(batch=batch))
+            answer = await stream.read()
+            self.commit_s.append(time.perf_counter() - began_s)
+            self.acknowledged = answer.committed.position
+            assert self.acknowledged == first + POINTS
+            await asyncio.sleep(PAUSE_S)
+
+    async def stored(self) -> list[int]:
+        """Return the steps that the server has."""
+        request = series_pb2.GetHistoryRequest(series=[series_pb2.SeriesName(run_id=self.run_id, key="loss")])
+        answers = SeriesServiceStub(self._channel).GetHistory(request)
+        return [step async for answer in answers for one in answer.series for step in one.step]
+
+    async def get(self) -> None:
+        """Read something small."""
+        await RunServiceStub(self._channel).GetRun(runs_pb2.GetRunRequest(run_id=self.run_id))
+
+
+@asynccontextmanager
+async def good_neighbour(address: str) -> AsyncIterator[Neighbour]:
+    """Let a neighbour log while the context lasts; at the end all that it logged is there, once, and nothing else."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        neighbour = Neighbour(channel)
+        logging = asyncio.create_task(neighbour.log_for_ever())
+        try:
+            yield neighbour
+            if logging.done():
+                await logging
+            before = neighbour.acknowledged
+            async with asyncio.timeout(30):
+                while neighbour.acknowledged == before and not logging.done():  # noqa: ASYNC110
+                    await asyncio.sleep(PAUSE_S)
+        finally:
+            logging.cancel()
+            await asyncio.gather(logging, return_exceptions=True)
+        stored = await neighbour.stored()
+        assert len(stored) - neighbour.acknowledged in (0, POINTS), (len(stored), neighbour.acknowledged)
+        assert stored == list(range(len(stored)))
