@@ -166,6 +166,7 @@ class LatestMetric(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
     TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
     key: builtins.str
     """Name of the metric."""
     value: builtins.float
@@ -174,6 +175,10 @@ class LatestMetric(google.protobuf.message.Message):
     """Any 64-bit integer."""
     timestamp_ms: builtins.int
     """Milliseconds since the epoch."""
+    @property
+    def summary(self) -> Global___MetricSummary:
+        """Of all points; only in answers of searches that asked for it."""
+
     def __init__(
         self,
         *,
@@ -181,10 +186,53 @@ class LatestMetric(google.protobuf.message.Message):
         value: builtins.float = ...,
         step: builtins.int = ...,
         timestamp_ms: builtins.int = ...,
+        summary: Global___MetricSummary | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["key", b"key", "step", b"step", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["summary", b"summary"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "step", b"step", "summary", b"summary", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
 
 Global___LatestMetric: typing_extensions.TypeAlias = LatestMetric
+
+@typing.final
+class MetricSummary(google.protobuf.message.Message):
+    """What all points of one metric of one run have in common."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MIN_FIELD_NUMBER: builtins.int
+    MAX_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    NON_FINITE_COUNT_FIELD_NUMBER: builtins.int
+    min: builtins.float
+    """The least finite value; not set when there is none, nor are max and mean."""
+    max: builtins.float
+    """The greatest finite value."""
+    mean: builtins.float
+    """The mean of the finite values."""
+    count: builtins.int
+    """How many points there are."""
+    non_finite_count: builtins.int
+    """How many of them are NaN or infinite."""
+    def __init__(
+        self,
+        *,
+        min: builtins.float | None = ...,
+        max: builtins.float | None = ...,
+        mean: builtins.float | None = ...,
+        count: builtins.int = ...,
+        non_finite_count: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_max", b"_max", "_mean", b"_mean", "_min", b"_min", "max", b"max", "mean", b"mean", "min", b"min"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_max", b"_max", "_mean", b"_mean", "_min", b"_min", "count", b"count", "max", b"max", "mean", b"mean", "min", b"min", "non_finite_count", b"non_finite_count"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max", b"_max"]) -> typing.Literal["max"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_mean", b"_mean"]) -> typing.Literal["mean"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min", b"_min"]) -> typing.Literal["min"] | None: ...
+
+Global___MetricSummary: typing_extensions.TypeAlias = MetricSummary
 
 @typing.final
 class Experiment(google.protobuf.message.Message):

@@ -124,6 +124,18 @@ class LatestMetric:
     value: float
     step: int
     timestamp_ms: int
+    summary: "MetricSummary | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """All points of a metric. `minimum`, `maximum` and `mean` are over the finite ones, None if there are none."""
+
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    count: int
+    non_finite_count: int
 
 
 @dataclass(frozen=True, slots=True)

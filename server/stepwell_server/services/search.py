@@ -31,6 +31,7 @@ EXPERIMENT_IDS_MAX = 10_000
 PROJECTED_KEYS_MAX = 10_000
 ROW_BYTES = 200  # of a run or an experiment without what it logged
 ITEM_BYTES = 24  # of a param, a tag or a metric without its texts
+SUMMARY_BYTES = 40  # of all points of a metric
 
 T = TypeVar("T", Run, Experiment)
 
@@ -46,6 +47,7 @@ class RunsWanted:
     page_size: int
     page_token: str
     projection: Projection
+    roots_only: bool = False
 
 
 class SearchService:
@@ -64,7 +66,8 @@ class SearchService:
         _check_projection(wanted.projection)
         order = parse_order(wanted.order_by, RUNS)
         experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
-        digest = search_digest("runs", experiment_ids, wanted.filter, wanted.view, list(wanted.order_by))
+        asked = (experiment_ids, wanted.filter, wanted.view, list(wanted.order_by), wanted.roots_only)
+        digest = search_digest("runs", *asked)
         search = RunSearch(
             experiment_ids,
             wanted.view,
@@ -73,6 +76,7 @@ class SearchService:
             size + 1,  # one more than asked for tells whether there is another page
             read_search_token(digest, wanted.page_token, order),
             wanted.projection,
+            wanted.roots_only,
         )
         with pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
@@ -210,7 +214,8 @@ def _next_page_token(found: Sequence[tuple[T, RowPosition]], count: int, digest:
 def run_bytes(run: Run) -> int:
     """Return about how large a run is on the wire."""
     texts = (*run.params.items(), *run.tags.items())
-    return ROW_BYTES + text_bytes(texts) + sum(ITEM_BYTES + len(metric.key) for metric in run.metrics)
+    each = ITEM_BYTES + (SUMMARY_BYTES if run.metrics and run.metrics[0].summary else 0)
+    return ROW_BYTES + text_bytes(texts) + sum(each + len(metric.key) for metric in run.metrics)
 
 
 def experiment_bytes(experiment: Experiment) -> int:

@@ -1,5 +1,6 @@
 """Runs in PostgreSQL."""
 
+import itertools
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -11,6 +12,7 @@ from stepwell_server.model.runs import (
     RUN_NAME_TAG,
     LatestMetric,
     LifecycleStage,
+    MetricSummary,
     Run,
     RunInfo,
     RunSpec,
@@ -168,14 +170,22 @@ def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
         metric_names[number] for number in row.get("metric_ids") or () if metric_names
     ]
     columns = (row.get(name) or () for name in ("metric_values", "metric_steps", "metric_timestamps_ms"))
+    metrics = zip(keys, *columns, _summaries(row) or itertools.repeat(None, len(keys)), strict=True)
     return Run(
         info=_run_info(row),
         params=_pairs(row, "param"),
         tags=_pairs(row, "tag"),
         has_inputs=row.get("has_inputs", False),
         has_models=row.get("has_models", False),
-        metrics=[LatestMetric(*metric) for metric in sorted(zip(keys, *columns, strict=True), key=_KEY)],
+        metrics=[LatestMetric(*metric) for metric in sorted(metrics, key=_KEY)],
     )
+
+
+def _summaries(row: Any) -> list[MetricSummary]:
+    """Return what all points of each metric have in common, if the row has it."""
+    names = ("minima", "maxima", "means", "counts", "non_finite_counts")
+    columns = (row.get(f"metric_{name}") or () for name in names)
+    return [MetricSummary(*values) for values in zip(*columns, strict=True)]
 
 
 _KEY = itemgetter(0)

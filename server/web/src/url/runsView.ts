@@ -10,7 +10,28 @@ export interface RunsView extends ChartsView {
   order?: string;
   descending?: true;
   hidden?: string[];
+  /** Fields of which the runs of a group have the same. */
+  group?: string[];
+  /** Runs that were started in others are shown below these unless it is off. */
+  nested?: "off";
+  /** Runs and groups that are open. */
+  open?: string[];
+  pinned?: string[];
+  /** The run beside which others show how they differ. */
+  baseline?: string;
+  /** Runs that are selected; or everything that the filter finds, except some. */
+  selected?: string[];
+  everything?: true;
+  except?: string[];
 }
+
+// What an address holds of each; more are chosen by a filter, or not at all.
+export const SELECTED_MAX = 200;
+export const PINNED_MAX = 20;
+export const OPEN_MAX = 50;
+export const GROUP_FIELDS_MAX = 4;
+
+const isRunId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 
 export function readRunsView(given: Record<string, unknown>): RunsView {
   return {
@@ -22,5 +43,13 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     descending: flag(given.descending),
     hidden: texts(given.hidden),
     ...readChartsView(given),
+    group: texts(given.group)?.slice(0, GROUP_FIELDS_MAX),
+    nested: oneOf(given.nested, ["off"]),
+    open: texts(given.open)?.slice(0, OPEN_MAX),
+    pinned: texts(given.pinned)?.filter(isRunId).slice(0, PINNED_MAX),
+    baseline: texts([given.baseline])?.find(isRunId),
+    selected: texts(given.selected)?.filter(isRunId).slice(0, SELECTED_MAX),
+    everything: flag(given.everything),
+    except: texts(given.except)?.filter(isRunId).slice(0, SELECTED_MAX),
   };
 }
