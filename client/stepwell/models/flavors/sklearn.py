@@ -53,7 +53,7 @@ class Sklearn(Flavor):
         if self.serialization_format == SKOPS:
             _skops().dump(self.model, file)
         else:
-            dump = pickle.dump if self.serialization_format == PICKLE else pickles.pickler()
+            dump = pickle.dump if self.serialization_format == PICKLE else pickles.dump
             with file.open("wb") as stream:
                 dump(self.model, stream)
         config: dict[str, Any] = {
