@@ -389,6 +389,11 @@ class Run(google.protobuf.message.Message):
     INPUTS_FIELD_NUMBER: builtins.int
     MODEL_INPUTS_FIELD_NUMBER: builtins.int
     MODEL_OUTPUTS_FIELD_NUMBER: builtins.int
+    REST_TOKEN_FIELD_NUMBER: builtins.int
+    rest_token: builtins.str
+    """Not all params, tags and metrics are here, because an answer has a limit: GetRun with this token brings them, page by
+    page. Empty when all are here.
+    """
     @property
     def info(self) -> Global___RunInfo:
         """The run itself."""
@@ -429,9 +434,10 @@ class Run(google.protobuf.message.Message):
         inputs: collections.abc.Iterable[Global___DatasetInput] | None = ...,
         model_inputs: collections.abc.Iterable[Global___ModelInput] | None = ...,
         model_outputs: collections.abc.Iterable[Global___ModelOutput] | None = ...,
+        rest_token: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["info", b"info"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "model_inputs", b"model_inputs", "model_outputs", b"model_outputs", "params", b"params", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "model_inputs", b"model_inputs", "model_outputs", b"model_outputs", "params", b"params", "rest_token", b"rest_token", "tags", b"tags"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
 
@@ -737,14 +743,20 @@ class GetRunRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: builtins.int
+    REST_TOKEN_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """UUID as 32 hexadecimal digits."""
+    rest_token: builtins.str
+    """That of a run which did not fit into an answer, to go on from there: the answer has some more of its params, tags
+    or metrics, and again a token until all were there.
+    """
     def __init__(
         self,
         *,
         run_id: builtins.str = ...,
+        rest_token: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["run_id", b"run_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rest_token", b"rest_token", "run_id", b"run_id"]) -> None: ...
 
 Global___GetRunRequest: typing_extensions.TypeAlias = GetRunRequest
 

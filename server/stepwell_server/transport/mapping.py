@@ -21,6 +21,7 @@ from stepwell_server.model.runs import (
     RunStatus,
     ViewType,
 )
+from stepwell_server.services.run_tokens import make_rest_token
 
 _UUID = re.compile(r"[0-9a-fA-F]{32}")
 _UUID_SHOWN_CHARS_MAX = 40
@@ -163,6 +164,7 @@ def run_to_proto(run: Run) -> pb.Run:
         model_outputs=[
             pb.ModelOutput(model_id=model_name(it.model_id), step=it.step) for it in run.models.outputs
         ],
+        rest_token="" if run.rest is None else make_rest_token(run.rest),
     )
 
 

@@ -7,6 +7,7 @@ from stepwell_api.v1 import search_pb2 as pb
 from stepwell_api.v1 import search_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.exploring import Kin, RunGroup
+from stepwell_server.process.turns import mapped
 from stepwell_server.search.queries import Projection
 from stepwell_server.services.exploring import ExploringService
 from stepwell_server.services.keys import KeyService
@@ -50,7 +51,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             roots_only=request.roots_only,
         )
         runs, next_page_token = await self._service.runs(wanted)
-        return pb.SearchRunsResponse(runs=map(run_to_proto, runs), next_page_token=next_page_token)
+        return pb.SearchRunsResponse(runs=await mapped(run_to_proto, runs), next_page_token=next_page_token)
 
     async def SearchExperiments(  # noqa: N802
         self, request: pb.SearchExperimentsRequest, context: Any

@@ -19,7 +19,7 @@ The index of latest values (ingest/value_index.py) knows settled runs only; the 
 
 from collections.abc import Sequence
 
-from stepwell_server.model.runs import PARENT_RUN_TAG, LifecycleStage, ViewType
+from stepwell_server.model.runs import PARENT_RUN_TAG, RUN_ITEMS_MAX, LifecycleStage, ViewType
 from stepwell_server.search.expressions import Expression, FieldKind, OrderKey, conjuncts
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.store.search.conditions import condition
@@ -250,7 +250,9 @@ def projected(projection: Projection, ordering: Ordering, parameters: Parameters
             continue  # nothing of it is wanted, so it is not looked at
         which = "" if keys is None else chosen.format(keys=parameters.add(list(keys), "text[]"))
         columns.append(f"{name}s.*")
-        joins.append(f"CROSS JOIN LATERAL ({query.format(table=name, chosen=which)}) AS {name}s")
+        joins.append(
+            f"CROSS JOIN LATERAL ({query.format(table=name, chosen=which, limit=RUN_ITEMS_MAX + 1)}) AS {name}s"
+        )
     of_page = "CROSS JOIN LATERAL (SELECT * FROM run WHERE run.run_id = page.run_id OFFSET 0) AS run"
     order = ordering.order_by.replace("start_time_ms", "page.start_time_ms").replace("run_id", "page.run_id")
     return f"SELECT {', '.join(columns)} FROM page {of_page} {' '.join(joins)} ORDER BY {order}"
@@ -263,15 +265,15 @@ _HAS_MODELS = (
 )
 _PAIRS = """
     SELECT array_agg(key) AS {table}_keys, array_agg(value) AS {table}_values
-    FROM {table}
-    WHERE {table}.run_id = page.run_id {chosen}
+    FROM (SELECT key, value FROM {table} WHERE {table}.run_id = page.run_id {chosen} LIMIT {limit}) AS first_ones
 """
 _NUMBERS = "SELECT metric_id FROM metric WHERE name = ANY ({keys})"
 _METRICS = """
     SELECT array_agg(metric_id) AS metric_ids, array_agg(value) AS metric_values,
            array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms{summaries}
-    FROM metric_latest AS it
-    WHERE it.run_id = page.run_id {chosen}
+    FROM (
+        SELECT * FROM metric_latest WHERE metric_latest.run_id = page.run_id {chosen} LIMIT {limit}
+    ) AS it
 """
 _SUMMARIES = f""",
            array_agg(value_min) AS metric_minima, array_agg(value_max) AS metric_maxima,
