@@ -22,23 +22,16 @@ class RowPosition:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Which params, metrics and tags of a run are wanted, by key; None means all.
-
-    `summaries`: metrics come with what all of their points have in common.
-    """
+    """Which params, metrics and tags of a run are wanted, by key; None means all."""
 
     params: Sequence[str] | None = None
     metrics: Sequence[str] | None = None
     tags: Sequence[str] | None = None
-    summaries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunSearch:
-    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments.
-
-    `roots_only`: without runs whose parent is in these experiments and stages.
-    """
+    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments."""
 
     experiment_ids: Sequence[int] | None
     view: ViewType
@@ -47,7 +40,6 @@ class RunSearch:
     limit: int
     after: RowPosition | None = None
     projection: Projection = field(default_factory=Projection)
-    roots_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

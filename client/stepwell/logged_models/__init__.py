@@ -1,1 +1,0 @@
-"""Logged models: calls, saving folders as models, and which files a model URI means."""
