@@ -22,6 +22,10 @@ from stepwell.entities import (
     ExperimentTag,
     FileInfo,
     LifecycleStage,
+    LoggedModel,
+    LoggedModelInput,
+    LoggedModelOutput,
+    LoggedModelStatus,
     Metric,
     PagedList,
     Param,
@@ -81,6 +85,23 @@ from stepwell.fluent_artifacts import (
     log_table,
     log_text,
 )
+from stepwell.fluent_models import (
+    clear_active_model,
+    create_external_model,
+    delete_logged_model_tag,
+    finalize_logged_model,
+    get_active_model_id,
+    get_logged_model,
+    initialize_logged_model,
+    last_logged_model,
+    log_model_folder,
+    log_model_params,
+    log_outputs,
+    search_logged_models,
+    set_active_model,
+    set_logged_model_tags,
+)
+from stepwell.logged_models.active import ActiveModel
 from stepwell.reading.series import get_latest_metrics, get_metric_series, sample_series
 from stepwell.reading.watching import MetricNews, watch
 from stepwell.runs import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
@@ -104,6 +125,7 @@ MlflowException = StepwellException
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActiveModel",
     "ActiveRun",
     "Experiment",
     "ExperimentTag",
@@ -111,6 +133,10 @@ __all__ = [
     "Health",
     "LatestMetrics",
     "LifecycleStage",
+    "LoggedModel",
+    "LoggedModelInput",
+    "LoggedModelOutput",
+    "LoggedModelStatus",
     "Metric",
     "MetricNews",
     "MetricSeries",
@@ -132,10 +158,13 @@ __all__ = [
     "ViewType",
     "active_run",
     "artifacts",
+    "clear_active_model",
     "create_experiment",
+    "create_external_model",
     "data",
     "delete_experiment",
     "delete_experiment_tag",
+    "delete_logged_model_tag",
     "delete_run",
     "delete_tag",
     "disable_system_metrics_logging",
@@ -143,21 +172,26 @@ __all__ = [
     "end_run",
     "entities",
     "exceptions",
+    "finalize_logged_model",
     "flush",
     "flush_artifact_async_logging",
     "flush_async_logging",
+    "get_active_model_id",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
     "get_latest_metrics",
+    "get_logged_model",
     "get_metric_history",
     "get_metric_series",
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
     "health",
+    "initialize_logged_model",
     "is_tracking_uri_set",
     "last_active_run",
+    "last_logged_model",
     "load_table",
     "log_artifact",
     "log_artifacts",
@@ -168,6 +202,9 @@ __all__ = [
     "log_inputs",
     "log_metric",
     "log_metrics",
+    "log_model_folder",
+    "log_model_params",
+    "log_outputs",
     "log_param",
     "log_params",
     "log_series",
@@ -180,10 +217,13 @@ __all__ = [
     "restore_run",
     "sample_series",
     "search_experiments",
+    "search_logged_models",
     "search_runs",
+    "set_active_model",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_logged_model_tags",
     "set_system_metrics_node_id",
     "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
@@ -207,26 +247,14 @@ _MLFLOWS = frozenset(
         "autolog",
         "evaluate",
         "projects",
+        "pytorch",
         "register_model",
         "set_registry_uri",
     }
 )
 
 # Modules for models, imported with the first use: most runs log none.
-_MODULES = frozenset(
-    {
-        "fastai",
-        "keras",
-        "lightgbm",
-        "models",
-        "pyfunc",
-        "pytorch",
-        "sklearn",
-        "tensorflow",
-        "types",
-        "xgboost",
-    }
-)
+_MODULES = frozenset({"models", "pyfunc", "sklearn", "types"})
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,10 @@ from stepwell import values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
 from stepwell.errors import invalid, short
-from stepwell.files import formats, uris
+from stepwell.files import formats
 from stepwell.files.uris import ArtifactPlace
+from stepwell.logged_models import fetching, uris
+from stepwell.logged_models.uris import Place
 
 __all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"]
 
@@ -23,10 +25,12 @@ def download_artifacts(
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
 ) -> str:
-    """Fetch a file or a folder of a run and return its local path.
+    """Fetch a file or a folder of a run or a model and return its local path.
 
     Args:
-        artifact_uri: runs:/<run id>/<path>, or what get_artifact_uri() returned.
+        artifact_uri: runs:/<run id>/<path>, models:/m-<id>, models:/<name>/<version, stage or latest>,
+            models:/<name>@<alias>, or what get_artifact_uri() returned; a local path is returned as it is, or copied
+            when `dst_path` is given.
         run_id: the run, instead of a URI.
         artifact_path: the file or folder in the run, beside `run_id`; all of it if not given.
         dst_path: local folder, made if missing; a new temporary one if not given.
@@ -37,8 +41,8 @@ def download_artifacts(
         StepwellException: RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE when not exactly one of `artifact_uri`
             and `run_id` is given.
     """
-    place = _place(artifact_uri, run_id, artifact_path)
-    return _client(place, tracking_uri).download_artifacts(place.run_id, place.path, dst_path)
+    place, client = _place(artifact_uri, run_id, artifact_path, tracking_uri)
+    return fetching.fetch(client, place, dst_path)
 
 
 @short
@@ -48,9 +52,9 @@ def list_artifacts(
     artifact_path: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[FileInfo]:
-    """Return what is directly in a folder of a run; arguments as in download_artifacts."""
-    place = _place(artifact_uri, run_id, artifact_path)
-    return _client(place, tracking_uri).list_artifacts(place.run_id, place.path)
+    """Return what is directly in a folder of a run or a model; arguments as in download_artifacts."""
+    place, client = _place(artifact_uri, run_id, artifact_path, tracking_uri)
+    return fetching.listing(client, place)
 
 
 @short
@@ -83,15 +87,17 @@ def _read(artifact_uri: str) -> bytes:
         return path.read_bytes()
 
 
-def _place(artifact_uri: str | None, run_id: str | None, artifact_path: str | None) -> ArtifactPlace:
+def _place(
+    artifact_uri: str | None, run_id: str | None, artifact_path: str | None, tracking_uri: str | None
+) -> tuple[Place, StepwellClient]:
+    """Return what is meant, and the client of the server that has it."""
     if (artifact_uri is None) == (run_id is None):
         raise invalid("Exactly one of `artifact_uri` or `run_id` must be specified.")
+    client = StepwellClient(tracking_uri)
     if artifact_uri is None:
-        return ArtifactPlace(values.to_run_id(run_id), str(artifact_path or ""))
+        return Place(remote=ArtifactPlace(values.to_run_id(run_id), str(artifact_path or ""))), client
     if artifact_path is not None:
         raise invalid("`artifact_path` cannot be specified if `artifact_uri` is specified.")
-    return uris.parse(artifact_uri)
-
-
-def _client(place: ArtifactPlace, tracking_uri: str | None) -> StepwellClient:
-    return StepwellClient(tracking_uri or place.tracking_uri)
+    place = uris.resolve(artifact_uri, client)
+    other = place.remote.tracking_uri if place.remote is not None and tracking_uri is None else None
+    return place, StepwellClient(other) if other else client

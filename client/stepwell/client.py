@@ -21,7 +21,8 @@ from stepwell.entities import (
     RunTag,
     ViewType,
 )
-from stepwell.errors import StepwellException, not_supported, with_short_errors
+from stepwell.errors import StepwellException, with_short_errors
+from stepwell.logged_models.methods import LoggedModelMethods
 from stepwell.runs import new
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
 @with_short_errors
-class StepwellClient(ArtifactMethods):
+class StepwellClient(ArtifactMethods, LoggedModelMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 
     Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what
@@ -234,9 +235,7 @@ class StepwellClient(ArtifactMethods):
     def log_inputs(
         self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[Any] | None = None
     ) -> None:
-        """Note data sets that a run used; with a server, they are stored when this returns. Models are not kept yet."""
-        if models:
-            raise not_supported("models of log_inputs")
+        """Note data sets, and models (LoggedModelInput), that a run used; with a server, they are stored now."""
         inputs = [values.check_input(used) for used in datasets or ()]
         if inputs:
             self._now_or_later(
@@ -244,6 +243,8 @@ class StepwellClient(ArtifactMethods):
                 lambda known_id: self._calls.log_inputs(known_id, inputs),
                 lambda run_writer: run_writer.log_inputs(inputs),
             )
+        if models:
+            self.log_model_inputs(run_id, models)
 
     def undo_resume(self, run_id: str) -> None:
         """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.
@@ -291,9 +292,10 @@ class StepwellClient(ArtifactMethods):
         dataset_digest: str | None = None,
         model_id: str | None = None,
     ) -> PendingWrite | None:
-        """Log one point; `timestamp` in milliseconds. Data sets and models are not kept yet."""
+        """Log one point; `timestamp` in milliseconds. With a model, also as a metric of that, maybe on a data set."""
         metrics = {values.check_key("Metric", key): value}
-        return record.log_metrics(self._writer(run_id), metrics, step, timestamp, synchronous)
+        measured = record.measured(model_id, dataset_name, dataset_digest)
+        return record.log_metrics(self._writer(run_id), metrics, step, timestamp, synchronous, measured)
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
         """Log a param; returns its value, or a PendingWrite when `synchronous` is False."""

@@ -147,10 +147,14 @@ class ArtifactMethods:
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what is directly in a folder of the run, in order; nothing for a file or what is not there."""
+        return self._list_artifacts(values.to_run_id(run_id), path)
+
+    def _list_artifacts(self, owner: str, path: str | None) -> list[FileInfo]:
+        """Return what is in a folder of a run, or of a logged model."""
         folder = paths.check_folder(path)
         found = [
             FileInfo(it.path, it.is_folder, None if it.is_folder else it.size_bytes)
-            for it in self._artifact_calls(run_id).list(values.to_run_id(run_id), folder, recursive=False)
+            for it in self._artifact_calls(owner).list(owner, folder, recursive=False)
         ]
         return sorted(found, key=lambda info: info.path)
 
@@ -165,35 +169,39 @@ class ArtifactMethods:
         Raises:
             StepwellException: RESOURCE_DOES_NOT_EXIST when there is no such artifact.
         """
+        return self._download_artifacts(values.to_run_id(run_id), path, dst_path)
+
+    def _download_artifacts(self, owner: str, path: str, dst_path: str | None) -> str:
+        """Fetch a file or a folder of a run, or of a logged model; see `download_artifacts`."""
         chosen = tempfile.mkdtemp(prefix="stepwell-") if dst_path is None else dst_path
         destination = settings.local_folder(chosen, "dst_path")
-        with self._downloader(run_id) as downloader:
+        with self._downloader(owner) as downloader:
             return str(downloader.download(paths.check_folder(path), destination))
 
     def delete_artifacts(self, run_id: str, path: str | None = None) -> int:
         """Remove a file, a folder, or (without a path) all artifacts of the run, for good; returns how many files."""
-        folder = paths.check_folder(path)
+        run_id, folder = values.to_run_id(run_id), paths.check_folder(path)
         calls, count, more = self._artifact_calls(run_id), 0, True
         while more:
-            step, more = calls.delete(values.to_run_id(run_id), folder)
+            step, more = calls.delete(run_id, folder)
             count += step
         return count
 
-    def _artifact_calls(self, run_id: str) -> Any:
-        """Return the way to the run's artifacts, after delivering what waits of them, so that reading sees it."""
+    def _artifact_calls(self, owner: str) -> Any:
+        """Return the way to the artifacts of a run or model, after delivering what waits of them: reading sees it."""
         from stepwell.files import outbox
         from stepwell.files.calls import ArtifactCalls
 
         calls = ArtifactCalls(self.tracking_uri)
         calls.reach()
-        outbox.deliver_run(self.tracking_uri, values.to_run_id(run_id))
+        outbox.deliver_run(self.tracking_uri, owner)
         return calls
 
-    def _downloader(self, run_id: str) -> "Downloader":
+    def _downloader(self, owner: str) -> "Downloader":
         from stepwell.files.downloads import Downloader
 
-        self._artifact_calls(run_id)
-        return Downloader(self.tracking_uri, values.to_run_id(run_id))
+        self._artifact_calls(owner)
+        return Downloader(self.tracking_uri, owner)
 
     def _log_bytes(self, run_id: str, data: bytes, path: object) -> None:
         log.log_bytes(self.tracking_uri, values.to_run_id(run_id), data, path)

@@ -8,6 +8,33 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 from stepwell.errors import invalid
+from stepwell.model_entities import LoggedModel, LoggedModelInput, LoggedModelOutput, LoggedModelStatus
+
+# What `from stepwell.entities import *` gives; constants are for this package.
+__all__ = [
+    "Dataset",
+    "DatasetInput",
+    "Experiment",
+    "ExperimentTag",
+    "FileInfo",
+    "InputTag",
+    "LifecycleStage",
+    "LoggedModel",
+    "LoggedModelInput",
+    "LoggedModelOutput",
+    "LoggedModelStatus",
+    "Metric",
+    "PagedList",
+    "Param",
+    "Run",
+    "RunData",
+    "RunInfo",
+    "RunInputs",
+    "RunOutputs",
+    "RunStatus",
+    "RunTag",
+    "ViewType",
+]
 
 T = TypeVar("T")
 
@@ -91,13 +118,16 @@ class Entity:
 
 @dataclass
 class Metric(Entity):
-    """One point of a metric; `timestamp` in milliseconds."""
+    """One point of a metric; `timestamp` in milliseconds. It may say something of a model, on a data set."""
 
     key: str
     value: float
     timestamp: int
     step: int
     run_id: str | None = None
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
 
 
 @dataclass
@@ -210,9 +240,17 @@ class DatasetInput(Entity):
 
 @dataclass
 class RunInputs(Entity):
-    """The data sets that a run used."""
+    """The data sets and models that a run used."""
 
     dataset_inputs: list[DatasetInput] = field(default_factory=list)
+    model_inputs: list[LoggedModelInput] = field(default_factory=list)
+
+
+@dataclass
+class RunOutputs(Entity):
+    """The models that a run made, in the order of their steps."""
+
+    model_outputs: list[LoggedModelOutput] = field(default_factory=list)
 
 
 @dataclass
@@ -222,6 +260,7 @@ class Run(Entity):
     info: RunInfo
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
+    outputs: RunOutputs = field(default_factory=RunOutputs)
 
 
 class PagedList(list[T]):

@@ -9,9 +9,11 @@ from stepwell import settings, values
 from stepwell.client import StepwellClient
 from stepwell.delivery import record, writer
 from stepwell.delivery.receipts import PendingWrite, Receipt
+from stepwell.delivery.record import Measured
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Dataset, Metric, Run
-from stepwell.errors import invalid, not_supported, short
+from stepwell.errors import invalid, short
+from stepwell.logged_models.active import Switch, active_model_id
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun, current
 
@@ -59,14 +61,21 @@ def log_metric(
         synchronous: True waits for the commit, False returns a handle for waiting; the default does neither.
         timestamp: milliseconds since the epoch, now if not given.
         run_id: another run than the active one.
-        model_id: not kept yet.
-        dataset: not kept yet.
+        model_id: of a logged model that the point says something of; the active model if not given (set_active_model).
+        dataset: what it was measured on, as stepwell.data makes one; kept with the model.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE.
     """
     # The usual call, as short as it can be: a known name in the active run.
-    if synchronous is None and timestamp is None and run_id is None and key.__class__ is str:
+    if (
+        synchronous is None
+        and timestamp is None
+        and run_id is None
+        and model_id is None
+        and key.__class__ is str
+        and not Switch.is_on
+    ):
         run = current.get()
         if run is not None:
             spool = run.writer.spool
@@ -78,7 +87,7 @@ def log_metric(
                     step = values.to_step(key, step)
                 spool.append_point(number, step, time_ns(), value)
                 return None
-    return _log_metric(key, value, step, timestamp, synchronous, run_id)
+    return _log_metric(key, value, step, timestamp, synchronous, run_id, model_id, dataset)
 
 
 def log_metrics(
@@ -98,6 +107,8 @@ def log_metrics(
         and synchronous is None
         and timestamp is None
         and run_id is None
+        and model_id is None
+        and not Switch.is_on
     ):
         run = current.get()
         if run is not None:
@@ -106,7 +117,7 @@ def log_metrics(
             if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
                 spool.append_points(numbers, step, time_ns(), metrics.values())
                 return None
-    return _log_metrics(metrics, step, timestamp, synchronous, run_id)
+    return _log_metrics(metrics, step, timestamp, synchronous, run_id, model_id, dataset)
 
 
 @short
@@ -117,9 +128,12 @@ def _log_metric(
     timestamp: int | None,
     synchronous: bool | None,
     run_id: str | None,
+    model_id: str | None,
+    dataset: Any,
 ) -> PendingWrite | None:
     metrics = {values.check_key("Metric", key): value}
-    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+    measured = _measured(model_id, dataset)
+    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous, measured)
 
 
 @short
@@ -129,8 +143,18 @@ def _log_metrics(
     timestamp: int | None,
     synchronous: bool | None,
     run_id: str | None,
+    model_id: str | None,
+    dataset: Any,
 ) -> PendingWrite | None:
-    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous)
+    measured = _measured(model_id, dataset)
+    return record.log_metrics(_writer(run_id), metrics, step, timestamp, synchronous, measured)
+
+
+def _measured(model_id: str | None, dataset: Any) -> Measured | None:
+    """Return the model, and the data set, that points say something of."""
+    chosen = model_id or active_model_id()
+    name, digest = getattr(dataset, "name", None), getattr(dataset, "digest", None)
+    return record.measured(chosen, name, digest)
 
 
 @short
@@ -203,7 +227,7 @@ def log_input(
         dataset: as stepwell.data.from_pandas and from_numpy make one.
         context: what it is used for, for example "training".
         tags: more labels of the data set in this run.
-        model: not kept yet.
+        model: a LoggedModelInput that the run uses.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE for something else than a data set.
@@ -226,9 +250,11 @@ def log_inputs(
     inputs = [to_input(*each) for each in zip(given, contexts, tags_list, strict=False)]
     if len(inputs) < len(given):
         raise invalid(f"{len(given)} data sets need as many contexts and tags, or none at all.")
-    if any(model is not None for model in models or ()):
-        raise not_supported("models of log_inputs")
-    record.log_inputs(_writer(None), inputs)
+    run = _run()
+    record.log_inputs(run.writer, inputs)
+    used = [model for model in models or () if model is not None]
+    if used:
+        StepwellClient(run.writer.uri).log_model_inputs(run.info.run_id, used)
 
 
 @short

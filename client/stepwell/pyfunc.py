@@ -2,5 +2,7 @@
 
 from stepwell.models.pyfunc.loaded import PyFuncModel
 from stepwell.models.pyfunc.loading import load_model
+from stepwell.models.pyfunc.python_model import PythonModel, PythonModelContext
+from stepwell.models.pyfunc.saving import log_model, save_model
 
-__all__ = ["PyFuncModel", "load_model"]
+__all__ = ["PyFuncModel", "PythonModel", "PythonModelContext", "load_model", "log_model", "save_model"]

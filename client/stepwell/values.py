@@ -39,6 +39,7 @@ TIMESTAMP_MS_MAX = 2**63 - 1
 
 _KEY_CHARS = re.compile(r"[/\w.\- :]+")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 # How many wrappers (a size-1 array of tensors, say) are opened before giving up.
 _UNWRAP_DEPTH_MAX = 4
 
@@ -169,6 +170,13 @@ def check_input(used: DatasetInput) -> DatasetInput:
     return used
 
 
+def check_dataset_name(name: str, digest: str) -> tuple[str, str]:
+    """Return name and digest of a data set; StepwellException INVALID_PARAMETER_VALUE when one is too long."""
+    for what, text in (("name", name), ("digest", digest)):
+        _text(f"The {what} of data set {_shown(name)}", text, _DATASET_CHARS_MAX[what])
+    return name, digest
+
+
 def check_run_name(name: object) -> str:
     """Return a run's name if it may be one."""
     if not isinstance(name, str) or not name.strip():
@@ -196,6 +204,18 @@ def to_run_id(run_id: object) -> str:
     text = str(run_id).replace("-", "").lower()
     if not _RUN_ID.fullmatch(text):
         raise invalid(f"A run id has 32 hexadecimal digits; {_shown(run_id)} is none.")
+    return text
+
+
+def to_model_id(model_id: object) -> str:
+    """Return the id of a logged model as m- and 32 hexadecimal digits.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE for anything else.
+    """
+    text = str(model_id)
+    if not _MODEL_ID.fullmatch(text):
+        raise invalid(f"A model's id is m- and 32 hexadecimal digits, not {text[:60]!r}.")
     return text
 
 

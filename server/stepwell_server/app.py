@@ -29,6 +29,7 @@ from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
+from stepwell_server.services.exploring import ExploringService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.keys import KeyService
 from stepwell_server.services.leases import LeaseService
@@ -62,6 +63,7 @@ from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
+from stepwell_server.store.tracking.exploring import PostgresExploringStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.keys import PostgresKeyStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
@@ -245,6 +247,7 @@ async def _build(
         models=LoggedModelService(models),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
+        exploring=ExploringService(PostgresExploringStore(pool)),
         ingest=IngestService(written_runs, writers, leases, writer),
         calls=CallService(written_runs, writers, writer),
         series=SeriesService(series),

@@ -68,7 +68,7 @@ async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experimen
 
 
 async def test_columns_are_chosen_and_stay(page: Page, experiment: str) -> None:
-    await page.goto(f"/#/experiments/{experiment}")
+    await page.goto(f"/#/experiments/{experiment}?view=table")
     await page.get_by_role("button", name="Columns").click()
     await page.get_by_label("Search columns").fill("my par")
     await page.get_by_role("checkbox", name="my param").uncheck()

@@ -5,6 +5,7 @@ INVALID_PARAMETER_VALUE before anything of the call is logged.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import time_ns
 from typing import Any
 
@@ -20,12 +21,34 @@ def now_ms() -> int:
     return time_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What points say something of: a model, on a data set or none (both texts empty)."""
+
+    model_id: str
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+def measured(model_id: object, dataset_name: object, dataset_digest: object) -> Measured | None:
+    """Return what points say something of; None without a model.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when it is no model's id, or the name of the data set is too long.
+    """
+    if model_id is None:
+        return None
+    name, digest = str(dataset_name or ""), str(dataset_digest or "")
+    return Measured(values.to_model_id(model_id), *values.check_dataset_name(name, digest))
+
+
 def log_metrics(
     writer: RunWriter,
     metrics: Mapping[str, Any],
     step: object = None,
     timestamp: object = None,
     synchronous: bool | None = None,
+    measured: Measured | None = None,
 ) -> PendingWrite | None:
     """Log one point of each metric; without a timestamp (or with 0, as in MLflow) it is now."""
     _check_mapping("metrics", metrics)
@@ -38,6 +61,16 @@ def log_metrics(
     ]
     writer.log_points(points)
     writer.remember_group(tuple(metrics))
+    if measured is not None:
+        writer.log_model_points(
+            Metric(
+                *(key, value, at, step),
+                model_id=measured.model_id,
+                dataset_name=measured.dataset_name,
+                dataset_digest=measured.dataset_digest,
+            )
+            for key, step, at, value in points
+        )
     return answer(writer, synchronous, *metrics)
 
 
@@ -58,8 +91,14 @@ def log_batch(
     points = [_checked_point(known, point) for point in metrics]
     tag_texts = values.to_run_tags({tag.key: tag.value for tag in tags})
     # First what can still be refused.
+    model_points = [
+        replace(point, value=value, timestamp=at, step=step, model_id=values.to_model_id(point.model_id))
+        for point, (_, step, at, value) in zip(metrics, points, strict=True)
+        if point.model_id is not None
+    ]
     log_params(writer, _by_key(params))
     writer.log_points(points)
+    writer.log_model_points(model_points)
     set_tags(writer, tag_texts)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
-from stepwell.entities import DatasetInput, LifecycleStage
+from stepwell.entities import DatasetInput, LifecycleStage, Metric
 from stepwell.errors import StepwellException, invalid
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool
@@ -201,6 +201,12 @@ class RunWriter:
         from stepwell.wire import messages
 
         self._append_entries(map(messages.input_entry, inputs))
+
+    def log_model_points(self, points: Iterable[Metric]) -> None:
+        """Log that points say something of models; they are checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries(map(messages.model_point_entry, points))
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""

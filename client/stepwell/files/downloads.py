@@ -85,7 +85,8 @@ class Downloader:
         found = list(self._calls.list(self._run_id, path, recursive=True))
         if not found and path:
             raise StepwellException(
-                f"Run {self._run_id} has no artifact {path!r}.", "RESOURCE_DOES_NOT_EXIST"
+                f"{'Model' if self._run_id.startswith('m-') else 'Run'} {self._run_id} has no artifact {path!r}.",
+                "RESOURCE_DOES_NOT_EXIST",
             )
         total = sum(artifact.size_bytes for artifact in found)
         with (

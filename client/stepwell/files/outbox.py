@@ -1,6 +1,6 @@
 """Artifacts that wait for a server that is away.
 
-    <spool folder>/artifacts/<run id>/<number>.json, .data   what waits: see waiting.py
+    <spool folder>/artifacts/<run id>/<number>.json, .data   what waits: see waiting.py; of a model, also model_boxes.py
                                      /lock                   held (flock) by the process that delivers
                                      /refused/…              what the server refused, with the reason in the .json
 
@@ -15,15 +15,19 @@ import time
 from collections.abc import Iterable
 from logging import getLogger
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.errors import StepwellException
-from stepwell.files import options, waiting
+from stepwell.files import model_boxes, options, waiting
 from stepwell.files.local import LocalFile
 from stepwell.files.outbox_round import OutboxReport, OutboxRound
 from stepwell.spool import places, safe_files
 from stepwell.wire import background
+
+if TYPE_CHECKING:
+    from stepwell_api.v1 import models_pb2
 
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
@@ -63,12 +67,33 @@ def store(uri: str, run_id: str, files: Iterable[LocalFile], *, call_id: str = "
                 "Make room, or name another folder with STEPWELL_SPOOL_DIR.",
                 "RESOURCE_EXHAUSTED",
             ) from error
+    _tell_and_deliver(uri, f"Artifacts of run {run_id} wait", folder)
+
+
+def store_model(uri: str, spec: "models_pb2.LoggedModelSpec", files: Iterable[LocalFile], step: int) -> None:
+    """Copy a whole model into the outbox, flushed to the disk, and begin to deliver it in the background.
+
+    Raises:
+        StepwellException: RESOURCE_EXHAUSTED when the outbox cannot hold it; then nothing of it waits.
+    """
+    _named.add(uri)
+    folder = places.to_write() / options.OUTBOX_FOLDER
+    try:
+        folder.mkdir(mode=safe_files.FOLDER_MODE, exist_ok=True)
+        safe_files.check_folder(folder)
+        model_boxes.store(folder, uri, spec, files, step)
+    except OSError as error:
+        raise model_boxes.no_room(uri, folder, error) from error
+    _tell_and_deliver(uri, f"Model {spec.name} ({spec.model_id}) waits", folder)
+
+
+def _tell_and_deliver(uri: str, what_waits: str, folder: Path) -> None:
     if not settings.is_offline():
         _log.warning(
-            "The server %s is away. Artifacts of run %s wait in %s; they are delivered when it is back, by this "
-            "process, the next one, or 'stepwell sync'.",
+            "The server %s is away. %s in %s; delivered when it is back, by this process, the next one, or "
+            "'stepwell sync'.",
             uri,
-            run_id,
+            what_waits,
             folder,
         )
         _away_until[uri] = time.monotonic() + AWAY_S
@@ -115,7 +140,8 @@ def deliver_outbox(
     for root in [folder] if folder is not None else _roots():
         try:
             safe_files.check_folder(root)
-            run_folders = sorted(path for path in root.iterdir() if path.is_dir())
+            model_boxes.remove_unfinished(root)
+            run_folders = sorted(path for path in root.iterdir() if path.is_dir() and _is_whole(path))
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -140,8 +166,14 @@ def start_delivery() -> None:
 
 def start_delivery_if_waiting() -> None:
     """Deliver what an earlier process left behind, if it did."""
-    if any(waiting.notes(folder) for root in _roots() if root.is_dir() for folder in root.iterdir()):
+    folders = (folder for root in _roots() if root.is_dir() for folder in root.iterdir())
+    if any(waiting.notes(folder) for folder in folders if _is_whole(folder)):
         start_delivery()
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether a folder waits to be delivered, and is not a model that is still gathered."""
+    return not folder.name.startswith(model_boxes.UNFINISHED_PREFIX)
 
 
 def _roots() -> list[Path]:

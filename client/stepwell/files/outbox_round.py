@@ -13,7 +13,7 @@ from pathlib import Path
 from stepwell.delivery import offline
 from stepwell.delivery.addressee import for_another, is_told
 from stepwell.errors import StepwellException
-from stepwell.files import waiting
+from stepwell.files import model_boxes, waiting
 from stepwell.files.local import LocalFile
 from stepwell.files.tables import add_rows
 from stepwell.files.uploads import Uploader
@@ -90,6 +90,8 @@ class OutboxRound:
             except (OSError, ValueError) as error:
                 if os.path.lexists(note):  # else somebody else has delivered it meanwhile
                     self.report.left.append(f"{note}: {error}")
+                    if model_boxes.is_of_model(folder):
+                        break  # it must not become READY without this file
         left = len(self.report.left) - left_before
         self.report.waiting += len(waiting.notes(folder)) - left
 
@@ -117,12 +119,21 @@ class OutboxRound:
                         self._away.add(target)
                     return False  # also when the run is not there yet: it may wait in a spool
                 self._refuse(note, replace(entry, reason=failure.message))
-                return True
+                return not self._refuse_rest(target, note.parent, failure.message)
         self._reached(target)
         note.unlink()
         note.with_suffix(".data").unlink()
         self.report.delivered += 1
         self.report.delivered_bytes += size
+        return True
+
+    def _refuse_rest(self, target: str, folder: Path, reason: str) -> bool:
+        """Of a model that is refused in part, refuse the rest as well; tells whether it is one."""
+        if not model_boxes.is_of_model(folder):
+            return False
+        for note in waiting.notes(folder):
+            self._refuse(note, replace(waiting.read_note(note), reason=reason))
+        model_boxes.fail(target, folder.name, reason)
         return True
 
     def _is_away(self, target: str) -> bool:
@@ -146,7 +157,9 @@ class OutboxRound:
 
 
 def _send(target: str, entry: Entry, data: Path, number: str) -> None:
-    if entry.are_rows:
+    if entry.kind:
+        model_boxes.deliver(target, entry, data)
+    elif entry.are_rows:
         # What an older version left has no id of a call, but its number is one, also in copies.
         call_id = entry.call_id or uuid.uuid5(uuid.NAMESPACE_OID, f"{entry.run_id} {number}").hex
         add_rows(target, entry.run_id, data, entry.path, call_id)

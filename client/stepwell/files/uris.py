@@ -2,8 +2,10 @@
 
 runs:/<run id>/<path>                              a run on the tracking server
 runs://<host:port>/<run id>/<path>                 a run on another server
-<artifact URI of a run>/<path>                     as get_artifact_uri() and RunInfo.artifact_uri give it:
-stepwell-artifacts:/…, s3://… or file:///…
+<artifact URI of a run or model>/<path>            as get_artifact_uri(), RunInfo.artifact_uri and
+LoggedModel.artifact_location give it: stepwell-artifacts:/…, mlflow-artifacts:/…, s3://… or file:///…
+
+What models:/… means is in logged_models/uris.py.
 """
 
 import re
@@ -14,13 +16,16 @@ from stepwell import settings, values
 from stepwell.errors import invalid
 from stepwell.files import paths
 
-_RUN_PART = re.compile(r"/(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
-_LOCATIONS = ("stepwell-artifacts", "s3", "file")
+_OWNER_PART = re.compile(r"/(?P<owner>(?:m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
+_LOCATIONS = ("stepwell-artifacts", "mlflow-artifacts", "s3", "file")
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactPlace:
-    """A file or folder of a run; `path` is "" for all of it, `tracking_uri` None for the usual server."""
+    """A file or folder of a run, or of a logged model, whose id `run_id` is then.
+
+    `path` is "" for all of it, `tracking_uri` None for the usual server.
+    """
 
     run_id: str
     path: str
@@ -37,14 +42,19 @@ def parse(uri: object) -> ArtifactPlace:
     scheme = urlsplit(text).scheme
     if scheme == "runs":
         return _of_run(text)
-    found = _RUN_PART.search(text) if scheme in _LOCATIONS else None
+    found = _OWNER_PART.search(text) if scheme in _LOCATIONS else None
     if found is None:
         kind = f" ({scheme}: is not served)" if scheme and scheme not in _LOCATIONS else ""
         raise invalid(
             f"{text!r} names no artifact of a run{kind}: use "
             "runs:/<run id>/<path>, or what get_artifact_uri() returned."
         )
-    return ArtifactPlace(found["run_id"], paths.check_folder(_without_slash(found["path"])))
+    return ArtifactPlace(found["owner"], paths.check_folder(_without_slash(found["path"])))
+
+
+def is_of_server(uri: str) -> bool:
+    """Tell whether a URI has the form of artifacts of a run or a logged model, wherever they lie."""
+    return _OWNER_PART.search(uri) is not None
 
 
 def _of_run(uri: str) -> ArtifactPlace:

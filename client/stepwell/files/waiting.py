@@ -20,8 +20,8 @@ from typing import get_type_hints
 from stepwell.spool import checked_json, safe_files
 from stepwell.spool.safe_files import FILE_MODE, FOLDER_MODE
 
-# 1: neither the note nor the bytes can be checked. Both are read.
-VERSION = 2
+# 1: neither the note nor the bytes can be checked. 2: without `kind`. All are read.
+VERSION = 3
 NOTE_BYTES_MAX = 2**20
 COPY_PIECE_BYTES = 2**20
 
@@ -40,20 +40,34 @@ class Entry:
     call_id: str = ""  # of what logged the rows; see `tables.add_rows`
     size_bytes: int = -1
     crc32: int = -1
+    kind: str = ""  # of what is no file: see model_boxes.py
 
 
 _TYPES = get_type_hints(Entry)
 
 
-def store(folder: Path, source: Path, run_id: str, path: str, uri: str, *, call_id: str = "") -> None:
+def store(
+    folder: Path,
+    source: Path,
+    run_id: str,
+    path: str,
+    uri: str,
+    *,
+    call_id: str = "",
+    kind: str = "",
+    number_ns: int | None = None,
+) -> None:
     """Copy a file into the folder of a run, flushed to the disk, as it is now; with the id of a call it is rows.
+
+    `number_ns` says where it stands among the others: by the clock, unless given.
 
     Raises:
         OSError: there is no room, or the folder is not safe.
     """
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
     safe_files.check_folder(folder)
-    data = folder / f"{time.time_ns():020}-{secrets.token_hex(4)}.data"
+    number_ns = time.time_ns() if number_ns is None else number_ns
+    data = folder / f"{number_ns:020}-{secrets.token_hex(4)}.data"
     try:
         size_bytes, crc32 = _copy(source, data)
         entry = Entry(
@@ -65,6 +79,7 @@ def store(folder: Path, source: Path, run_id: str, path: str, uri: str, *, call_
             call_id=call_id,
             size_bytes=size_bytes,
             crc32=crc32,
+            kind=kind,
         )
         write_note(data.with_suffix(".json"), entry)
     except BaseException:
@@ -91,8 +106,18 @@ def read_note(note: Path) -> Entry:
     version = found.get("version")
     if type(version) is int and version > VERSION:
         raise ValueError(f"{note.name} has version {version}; this version of Stepwell reads up to {VERSION}")
+    if version == 2:
+        found = {"kind": "", **found}
     if version == 1:
-        found = {"size_bytes": -1, "crc32": -1, "are_rows": False, "reason": "", "call_id": "", **found}
+        found = {
+            "kind": "",
+            "size_bytes": -1,
+            "crc32": -1,
+            "are_rows": False,
+            "reason": "",
+            "call_id": "",
+            **found,
+        }
     return Entry(**checked_json.typed(note.name, found, _TYPES, checked=version != 1))
 
 

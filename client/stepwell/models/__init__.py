@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stepwell.models.code_models import set_model
+    from stepwell.models.code_models import ModelConfig, set_model
     from stepwell.models.info import ModelInfo
     from stepwell.models.mlmodel import Model
     from stepwell.models.rewriting import get_model_info
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Model",
+    "ModelConfig",
     "ModelInfo",
     "ModelSignature",
     "convert_input_example_to_serving_input",
@@ -34,6 +35,7 @@ __all__ = [
 
 _WHERE = {
     "Model": "mlmodel",
+    "ModelConfig": "code_models",
     "ModelInfo": "info",
     "ModelSignature": "signature",
     "convert_input_example_to_serving_input": "serving_input",

@@ -101,6 +101,8 @@ class Model:
         written = {key: it for key, it in found.items() if it is not None} | {"model_id": self.model_id}
         if self.signature is not None:
             written["signature"] = self.signature.to_dict()
+            written["is_signature_from_type_hint"] = self.signature._is_signature_from_type_hint
+            written["type_hint_from_example"] = False
         return written
 
     def to_yaml(self) -> str:
@@ -121,10 +123,14 @@ class Model:
         if not isinstance(fields.get("flavors") or {}, Mapping):
             raise invalid(f"{FILE}: flavors must be a map of names, not {fields['flavors']!r}.")
         signature = fields.pop("signature", None)
+        from_hint = bool(fields.pop("is_signature_from_type_hint", False))
+        fields.pop("type_hint_from_example", None)
         fields.setdefault("mlflow_version", None)
         model = cls(**fields)
         if isinstance(signature, Mapping):
             model.signature = ModelSignature.from_dict(signature)
+        if model.signature is not None:
+            model.signature._is_signature_from_type_hint = from_hint
         return model
 
     @classmethod

@@ -1,19 +1,22 @@
 """Pickles, which execute code when they are read: who allows it, who is told, and names that only MLflow has.
 
-Models that MLflow saved refer to a few of its classes; they are found here when MLflow is not installed, by the
-unpickler alone: no module of that name appears in the process.
+Models that MLflow saved refer to a few of its classes; the unpickler finds ours in their place: no module of that name
+appears in the process. Models that are saved here name MLflow's class, so that either side loads them.
 """
 
+import bz2
+import gzip
+import lzma
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import pkgutil
+from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from logging import getLogger
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-from stepwell import settings
+from stepwell import extras, settings
 from stepwell.errors import StepwellException, invalid
 
 # What pickles of MLflow name, and where it is here.
@@ -24,14 +27,29 @@ _HERE = {
         "PythonModelContext",
     ),
     ("mlflow.pyfunc.model", "_FunctionPythonModel"): ("stepwell.models.pyfunc.python_model", "FunctionModel"),
-    ("mlflow.models.signature", "_TypeHints"): ("stepwell.models.pyfunc.python_model", "TypeHints"),
-    ("mlflow.models.signature", "ModelSignature"): ("stepwell.models.signature", "ModelSignature"),
+    ("mlflow.models.signature", "_TypeHints"): ("stepwell.models.pyfunc.validation", "TypeHints"),
     ("mlflow.exceptions", "MlflowException"): ("stepwell.errors", "StepwellException"),
     ("mlflow.pyfunc.utils.data_validation", "FuncInfo"): ("stepwell.models.pyfunc.validation", "FuncInfo"),
     ("mlflow.pyfunc.utils.data_validation", "_validate_model_input"): (
         "stepwell.models.pyfunc.validation",
         "validate_model_input",
     ),
+}
+
+# Of these, what is written by its name.
+_WRITTEN = (
+    "mlflow.pyfunc.model:PythonModel",
+    "mlflow.pyfunc.model:PythonModelContext",
+    "mlflow.pyfunc.model:_FunctionPythonModel",
+    "mlflow.pyfunc.utils.data_validation:_validate_model_input",
+)
+_UNREAD = ("mlflow.types", "mlflow.models.signature")
+
+_OPEN: dict[str | None, Callable[..., Any]] = {
+    None: open,
+    "gzip": gzip.open,
+    "bzip2": bz2.open,
+    "lzma": lzma.open,
 }
 
 _log = getLogger("stepwell")
@@ -59,63 +77,69 @@ def check_allowed(file: Path) -> None:
         )
 
 
-def load(file: Path) -> Any:
-    """Return the object of a pickle.
+def load(file: Path, compression: str | None = None) -> Any:
+    """Return the object of a pickle, which may be compressed by "gzip", "bzip2" or "lzma".
 
     Raises:
-        StepwellException: PERMISSION_DENIED as in `check_allowed`; INVALID_PARAMETER_VALUE as in `explained`.
+        StepwellException: PERMISSION_DENIED as in `check_allowed`; INVALID_PARAMETER_VALUE when it needs a module that
+            is missing, or is damaged.
     """
     check_allowed(file)
-    with file.open("rb") as stream, explained(file):
-        return _Unpickler(stream).load()
-
-
-@contextmanager
-def explained(file: Path) -> Iterator[None]:
-    """Say what is wrong with a pickle that cannot be read in the block.
-
-    Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when it needs a module that is missing, or is damaged.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise invalid(
-            f"{file.name} of the model needs the module {missing.name!r}, which is not installed here; the model's "
-            "requirements.txt says what it needs, and code_paths take modules of your own along."
-        ) from missing
-    except (pickle.UnpicklingError, EOFError) as damage:
-        raise invalid(f"{file} is no pickle, or damaged: {damage}") from damage
+    if compression not in _OPEN:
+        raise invalid(f"{file.name} of the model is compressed by {compression!r}, which is not known here.")
+    with _OPEN[compression](file, "rb") as stream:
+        try:
+            return _Unpickler(stream).load()
+        except ModuleNotFoundError as missing:
+            raise invalid(
+                f"{file.name} of the model needs the module {missing.name!r}, which is not installed here; the model's "
+                "requirements.txt says what it needs, and code_paths take modules of your own along."
+            ) from missing
+        except (pickle.UnpicklingError, EOFError) as damage:
+            raise invalid(f"{file} is no pickle, or damaged: {damage}") from damage
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds what is named as MLflow's, when MLflow itself is not there."""
+    """Finds what is named as MLflow's without MLflow, whether that is installed or not."""
 
     def find_class(self, module: str, name: str) -> Any:
-        try:
-            return super().find_class(module, name)
-        except ModuleNotFoundError as missing:
-            if (missing.name or "").partition(".")[0] != "mlflow":
-                raise
-            return of_mlflow(module, name)
+        if (module, name) in _HERE:
+            return of_mlflow(f"{module}:{name}")
+        if (module, name) == ("pkgutil", "resolve_name"):
+            return of_mlflow
+        if module.startswith(_UNREAD):
+            return Unread
+        return super().find_class(module, name)
 
 
-def of_mlflow(module: str, name: str) -> Any:
-    """Return what stands here for something that MLflow has; ModuleNotFoundError when nothing does."""
-    if (module, name) not in _HERE:
-        raise ModuleNotFoundError(f"No module named {module!r} (for its {name})", name=module)
-    ours, ours_name = _HERE[module, name]
+class Unread:
+    """Stands for what a pickle holds of MLflow's schemas: MLmodel says the same, and is read instead."""
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+
+def of_mlflow(name: str) -> Any:
+    """Return what stands here for "module:name" of MLflow; anything else as pkgutil.resolve_name finds it."""
+    module, _, attribute = name.partition(":")
+    if (module, attribute) not in _HERE:
+        return pkgutil.resolve_name(name)
+    ours, ours_name = _HERE[module, attribute]
     return getattr(import_module(ours), ours_name)
 
 
-def has_mlflow() -> bool:
-    """Tell whether MLflow is installed, without importing it."""
-    return find_spec("mlflow") is not None
+def dump(value: Any, stream: Any) -> None:
+    """Write an object by cloudpickle, which takes along what is defined in the script.
 
+    Our PythonModel is written as the name of MLflow's, to be looked up where it is read.
+    """
+    cloudpickle = extras.load("cloudpickle", "Saving this model", "models")
+    names = {of_mlflow(name): name for name in _WRITTEN}
 
-def pickler() -> Callable[..., Any]:
-    """Return cloudpickle's dump, which takes along what is defined in the script."""
-    from stepwell import extras
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, (type, FunctionType)) and obj in names:
+                return pkgutil.resolve_name, (names[obj],)
+            return super().reducer_override(obj)
 
-    dump: Callable[..., Any] = extras.load("cloudpickle", "Saving this model", "models").dump
-    return dump
+    Pickler(stream).dump(value)

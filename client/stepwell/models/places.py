@@ -18,7 +18,12 @@ def local_folder(model_uri: Any, dst_path: str | None = None) -> Path:
     Raises:
         StepwellException: RESOURCE_DOES_NOT_EXIST when nothing is there.
     """
-    text = os.fspath(model_uri)
+    return local_path(model_uri, dst_path)
+
+
+def local_path(uri: Any, dst_path: str | None = None) -> Path:
+    """Return the file or folder of a URI of artifacts, as `local_folder` does."""
+    text = os.fspath(uri)
     scheme = urlsplit(text).scheme
     if scheme == "file":
         return _existing(Path(unquote(urlsplit(text).path)), text)
@@ -34,5 +39,5 @@ def local_folder(model_uri: Any, dst_path: str | None = None) -> Path:
 
 def _existing(path: Path, given: str) -> Path:
     if not path.exists():
-        raise StepwellException(f"There is no model at {given!r}.", "RESOURCE_DOES_NOT_EXIST")
+        raise StepwellException(f"There is nothing at {given!r}.", "RESOURCE_DOES_NOT_EXIST")
     return path

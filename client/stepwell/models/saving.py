@@ -42,8 +42,9 @@ def save(flavor: Flavor, path: Any, given: Mapping[str, Any]) -> Model:
 def write(flavor: Flavor, folder: Path, model: Model, chosen: Saving) -> None:
     """Write a model's files into an empty folder, the description last."""
     example = examples.example_of(chosen.input_example) if chosen.input_example is not None else None
-    signature = _signature(flavor, chosen, example)
+    # Before the model is asked for a signature: what it makes of itself then may be nothing to keep.
     written = flavor.write(folder)
+    signature = _signature(flavor, chosen, example)
     code = _copy_code(chosen.code_paths, folder)
     model.model_size_bytes = sum(it.stat().st_size for it in folder.rglob("*") if it.is_file())
     if example is not None:

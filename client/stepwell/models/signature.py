@@ -33,7 +33,6 @@ class ModelSignature:
         self.outputs = outputs
         self.params = params
         self._is_signature_from_type_hint = False
-        self._is_type_hint_from_example = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON texts by name, None for what there is not."""

@@ -42,7 +42,7 @@ class ActiveRun(Run):
     """
 
     def __init__(self, run: Run, writer: RunWriter, enclosing: "ActiveRun | None", *, owned: bool) -> None:
-        super().__init__(run.info, run.data)
+        super().__init__(run.info, run.data, run.inputs, run.outputs)
         self.writer = writer
         self.enclosing = enclosing
         # False where this process joined a run that was under way: leaving it does not end it for the others.

@@ -38,7 +38,7 @@ class Calls:
     def search_runs(self, request: search_pb2.SearchRunsRequest) -> PagedList[Run]:
         """Return what the server answers of a page of runs; it may be less than a page."""
         answer = self._connection.call(lambda server: server.search.SearchRuns(request))
-        return PagedList(map(messages.run, answer.runs), answer.next_page_token or None)
+        return PagedList(map(self._whole, answer.runs), answer.next_page_token or None)
 
     def change_runs(self, request: search_pb2.ChangeRunsRequest) -> int:
         """Change all runs that a filter finds; returns how many."""
@@ -48,12 +48,25 @@ class Calls:
         """Create a run; a repeat returns the run as it is. Tells whether this call created it."""
         request = runs_pb2.CreateRunRequest(spec=spec)
         answer = self._connection.call(lambda server: server.runs.CreateRun(request))
-        return messages.run(answer.run), answer.created
+        return self._whole(answer.run), answer.created
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged."""
-        request = runs_pb2.GetRunRequest(run_id=run_id)
-        return messages.run(self._connection.call(lambda server: server.runs.GetRun(request)).run)
+        return self._whole(self._get_run(runs_pb2.GetRunRequest(run_id=run_id)))
+
+    def _get_run(self, request: runs_pb2.GetRunRequest) -> runs_pb2.Run:
+        return self._connection.call(lambda server: server.runs.GetRun(request)).run
+
+    def _whole(self, message: runs_pb2.Run) -> Run:
+        """Return a run; what did not fit into the answer is fetched."""
+        token = message.rest_token
+        while token:
+            part = self._get_run(runs_pb2.GetRunRequest(run_id=message.info.run_id, rest_token=token))
+            token = part.rest_token
+            message.params.extend(part.params)
+            message.tags.extend(part.tags)
+            message.metrics.extend(part.metrics)
+        return messages.run(message)
 
     def update_run(
         self, run_id: str, status: str | None = None, end_time_ms: int | None = None, name: str | None = None

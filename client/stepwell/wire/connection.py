@@ -24,6 +24,7 @@ from stepwell.wire.door import NoDoorError, ask_until
 if TYPE_CHECKING:
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
+    from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceAsyncStub
     from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
     from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
@@ -90,6 +91,7 @@ class Connection:
     # Points.
     series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
     search: "SearchServiceAsyncStub" = _service("search", "SearchService")
+    models: "LoggedModelServiceAsyncStub" = _service("models", "LoggedModelService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
 

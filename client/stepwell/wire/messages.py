@@ -14,11 +14,14 @@ from stepwell.entities import (
     Experiment,
     InputTag,
     LifecycleStage,
+    LoggedModelInput,
+    LoggedModelOutput,
     Metric,
     Run,
     RunData,
     RunInfo,
     RunInputs,
+    RunOutputs,
     RunStatus,
 )
 from stepwell_api.v1 import ingest_pb2, runs_pb2
@@ -64,6 +67,20 @@ def tag_removal_entry(key: str) -> ingest_pb2.Entry:
 def input_entry(used: DatasetInput) -> ingest_pb2.Entry:
     """Return a data set that a run used as an entry of a log."""
     return ingest_pb2.Entry(input=to_dataset_input(used))
+
+
+def model_point_entry(point: Metric) -> ingest_pb2.Entry:
+    """Return that a point says something of a model as an entry of a log."""
+    message = ingest_pb2.ModelPoint(
+        model_id=point.model_id or "",
+        key=point.key,
+        value=point.value,
+        step=point.step,
+        timestamp_ms=point.timestamp,
+        dataset_name=point.dataset_name or "",
+        dataset_digest=point.dataset_digest or "",
+    )
+    return ingest_pb2.Entry(model_point=message)
 
 
 def status_entry(status: int, end_time_ms: int | None) -> ingest_pb2.Entry:
@@ -144,7 +161,12 @@ def run(message: runs_pb2.Run) -> Run:
         tags={tag.key: tag.value for tag in message.tags},
         latest_points=points,
     )
-    return Run(run_info(message.info), data, RunInputs([dataset_input(one) for one in message.inputs]))
+    inputs = RunInputs(
+        [dataset_input(one) for one in message.inputs],
+        [LoggedModelInput(one.model_id) for one in message.model_inputs],
+    )
+    outputs = RunOutputs([LoggedModelOutput(one.model_id, one.step) for one in message.model_outputs])
+    return Run(run_info(message.info), data, inputs, outputs)
 
 
 def dataset_input(message: runs_pb2.DatasetInput) -> DatasetInput:

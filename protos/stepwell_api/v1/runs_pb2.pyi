@@ -166,6 +166,7 @@ class LatestMetric(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
     TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
     key: builtins.str
     """Name of the metric."""
     value: builtins.float
@@ -174,6 +175,10 @@ class LatestMetric(google.protobuf.message.Message):
     """Any 64-bit integer."""
     timestamp_ms: builtins.int
     """Milliseconds since the epoch."""
+    @property
+    def summary(self) -> Global___MetricSummary:
+        """Of all points; only in answers of searches that asked for it."""
+
     def __init__(
         self,
         *,
@@ -181,10 +186,53 @@ class LatestMetric(google.protobuf.message.Message):
         value: builtins.float = ...,
         step: builtins.int = ...,
         timestamp_ms: builtins.int = ...,
+        summary: Global___MetricSummary | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["key", b"key", "step", b"step", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["summary", b"summary"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "step", b"step", "summary", b"summary", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
 
 Global___LatestMetric: typing_extensions.TypeAlias = LatestMetric
+
+@typing.final
+class MetricSummary(google.protobuf.message.Message):
+    """What all points of one metric of one run have in common."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MIN_FIELD_NUMBER: builtins.int
+    MAX_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    NON_FINITE_COUNT_FIELD_NUMBER: builtins.int
+    min: builtins.float
+    """The least finite value; not set when there is none, nor are max and mean."""
+    max: builtins.float
+    """The greatest finite value."""
+    mean: builtins.float
+    """The mean of the finite values."""
+    count: builtins.int
+    """How many points there are."""
+    non_finite_count: builtins.int
+    """How many of them are NaN or infinite."""
+    def __init__(
+        self,
+        *,
+        min: builtins.float | None = ...,
+        max: builtins.float | None = ...,
+        mean: builtins.float | None = ...,
+        count: builtins.int = ...,
+        non_finite_count: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_max", b"_max", "_mean", b"_mean", "_min", b"_min", "max", b"max", "mean", b"mean", "min", b"min"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_max", b"_max", "_mean", b"_mean", "_min", b"_min", "count", b"count", "max", b"max", "mean", b"mean", "min", b"min", "non_finite_count", b"non_finite_count"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max", b"_max"]) -> typing.Literal["max"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_mean", b"_mean"]) -> typing.Literal["mean"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min", b"_min"]) -> typing.Literal["min"] | None: ...
+
+Global___MetricSummary: typing_extensions.TypeAlias = MetricSummary
 
 @typing.final
 class Experiment(google.protobuf.message.Message):
@@ -341,6 +389,11 @@ class Run(google.protobuf.message.Message):
     INPUTS_FIELD_NUMBER: builtins.int
     MODEL_INPUTS_FIELD_NUMBER: builtins.int
     MODEL_OUTPUTS_FIELD_NUMBER: builtins.int
+    REST_TOKEN_FIELD_NUMBER: builtins.int
+    rest_token: builtins.str
+    """Not all params, tags and metrics are here, because an answer has a limit: GetRun with this token brings them, page by
+    page. Empty when all are here.
+    """
     @property
     def info(self) -> Global___RunInfo:
         """The run itself."""
@@ -381,9 +434,10 @@ class Run(google.protobuf.message.Message):
         inputs: collections.abc.Iterable[Global___DatasetInput] | None = ...,
         model_inputs: collections.abc.Iterable[Global___ModelInput] | None = ...,
         model_outputs: collections.abc.Iterable[Global___ModelOutput] | None = ...,
+        rest_token: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["info", b"info"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "model_inputs", b"model_inputs", "model_outputs", b"model_outputs", "params", b"params", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["info", b"info", "inputs", b"inputs", "metrics", b"metrics", "model_inputs", b"model_inputs", "model_outputs", b"model_outputs", "params", b"params", "rest_token", b"rest_token", "tags", b"tags"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
 
@@ -689,14 +743,20 @@ class GetRunRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: builtins.int
+    REST_TOKEN_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """UUID as 32 hexadecimal digits."""
+    rest_token: builtins.str
+    """That of a run which did not fit into an answer, to go on from there: the answer has some more of its params, tags
+    or metrics, and again a token until all were there.
+    """
     def __init__(
         self,
         *,
         run_id: builtins.str = ...,
+        rest_token: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["run_id", b"run_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rest_token", b"rest_token", "run_id", b"run_id"]) -> None: ...
 
 Global___GetRunRequest: typing_extensions.TypeAlias = GetRunRequest
 

@@ -59,6 +59,8 @@ class SearchRunsRequest(google.protobuf.message.Message):
     PARAMS_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
     TAGS_FIELD_NUMBER: builtins.int
+    METRIC_SUMMARIES_FIELD_NUMBER: builtins.int
+    ROOTS_ONLY_FIELD_NUMBER: builtins.int
     all_experiments: builtins.bool
     """In all experiments."""
     filter: builtins.str
@@ -69,6 +71,10 @@ class SearchRunsRequest(google.protobuf.message.Message):
     """At most this many, 1 to 50,000; 0 means 1,000. An answer may hold fewer although there are more: the token tells."""
     page_token: builtins.str
     """From the page before, of the same search; empty for the first page."""
+    metric_summaries: builtins.bool
+    """Metrics come with the extremes, the mean and the counts of all their points."""
+    roots_only: builtins.bool
+    """Only runs that were not started inside another run that the search could find without its filter."""
     @property
     def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """In which experiments; none finds nothing, unless all_experiments is set."""
@@ -102,9 +108,11 @@ class SearchRunsRequest(google.protobuf.message.Message):
         params: Global___Keys | None = ...,
         metrics: Global___Keys | None = ...,
         tags: Global___Keys | None = ...,
+        metric_summaries: builtins.bool = ...,
+        roots_only: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["metrics", b"metrics", "params", b"params", "tags", b"tags"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "experiment_ids", b"experiment_ids", "filter", b"filter", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "params", b"params", "tags", b"tags", "view_type", b"view_type"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "experiment_ids", b"experiment_ids", "filter", b"filter", "metric_summaries", b"metric_summaries", "metrics", b"metrics", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "params", b"params", "roots_only", b"roots_only", "tags", b"tags", "view_type", b"view_type"]) -> None: ...
 
 Global___SearchRunsRequest: typing_extensions.TypeAlias = SearchRunsRequest
 
@@ -449,3 +457,319 @@ class ListKeysResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["complete", b"complete", "metrics", b"metrics", "params", b"params", "runs", b"runs", "tags", b"tags"]) -> None: ...
 
 Global___ListKeysResponse: typing_extensions.TypeAlias = ListKeysResponse
+
+@typing.final
+class ListValuesRequest(google.protobuf.message.Message):
+    """Asks for the values of a field in the runs that started last."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    FIELD_FIELD_NUMBER: builtins.int
+    CONTAINS_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """In all experiments."""
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which lifecycle stages."""
+    field: builtins.str
+    """As in a filter: params.lr, tags.`my tag`, user_id, datasets.name. INVALID_ARGUMENT for numbers."""
+    contains: builtins.str
+    """Only values that contain this text, in whatever case; empty for all."""
+    limit: builtins.int
+    """At most this many, 1 to 1,000; 0 means 100. Those that most runs have come first."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """In which experiments."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+        field: builtins.str = ...,
+        contains: builtins.str = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "contains", b"contains", "experiment_ids", b"experiment_ids", "field", b"field", "limit", b"limit", "view_type", b"view_type"]) -> None: ...
+
+Global___ListValuesRequest: typing_extensions.TypeAlias = ListValuesRequest
+
+@typing.final
+class ValueRuns(google.protobuf.message.Message):
+    """A value, and how many of the runs have it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    value: builtins.str
+    """At most 500 characters; longer values are left out."""
+    runs: builtins.int
+    """How many of the runs that were looked at have it."""
+    def __init__(
+        self,
+        *,
+        value: builtins.str = ...,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["runs", b"runs", "value", b"value"]) -> None: ...
+
+Global___ValueRuns: typing_extensions.TypeAlias = ValueRuns
+
+@typing.final
+class ListValuesResponse(google.protobuf.message.Message):
+    """The values."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many runs were looked at: the latest ones, at most 500."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ValueRuns]:
+        """The most frequent first."""
+
+    def __init__(
+        self,
+        *,
+        values: collections.abc.Iterable[Global___ValueRuns] | None = ...,
+        runs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["runs", b"runs", "values", b"values"]) -> None: ...
+
+Global___ListValuesResponse: typing_extensions.TypeAlias = ListValuesResponse
+
+@typing.final
+class GroupRunsRequest(google.protobuf.message.Message):
+    """Asks for groups of runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    BY_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """In all experiments."""
+    filter: builtins.str
+    """Which runs; empty for all of them."""
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which lifecycle stages."""
+    limit: builtins.int
+    """At most this many groups, 1 to 1,000; 0 means 1,000. Those of most runs come first."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """In which experiments."""
+
+    @property
+    def by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What runs of a group have in common, 1 to 4 fields: params.lr, tags.team, status, datasets.name. A run with several
+        data sets is in the groups of each.
+        """
+
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of which metrics mean and spread are wanted, at most 50: metrics.loss, min(metrics.loss)."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        filter: builtins.str = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+        by: collections.abc.Iterable[builtins.str] | None = ...,
+        metrics: collections.abc.Iterable[builtins.str] | None = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "by", b"by", "experiment_ids", b"experiment_ids", "filter", b"filter", "limit", b"limit", "metrics", b"metrics", "view_type", b"view_type"]) -> None: ...
+
+Global___GroupRunsRequest: typing_extensions.TypeAlias = GroupRunsRequest
+
+@typing.final
+class GroupValue(google.protobuf.message.Message):
+    """What runs of a group have in common in one field."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    value: builtins.str
+    """Not set where the runs have nothing there."""
+    def __init__(
+        self,
+        *,
+        value: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_value", b"_value", "value", b"value"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_value", b"_value", "value", b"value"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_value", b"_value"]) -> typing.Literal["value"] | None: ...
+
+Global___GroupValue: typing_extensions.TypeAlias = GroupValue
+
+@typing.final
+class Spread(google.protobuf.message.Message):
+    """Mean and spread of one metric over the runs of a group. Values that are not finite, or beyond 1e150, are left out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    DEVIATION_FIELD_NUMBER: builtins.int
+    MIN_FIELD_NUMBER: builtins.int
+    MAX_FIELD_NUMBER: builtins.int
+    count: builtins.int
+    """Over how many runs; 0 when none has the metric, and nothing else is set then."""
+    mean: builtins.float
+    """Mean of the runs' values."""
+    deviation: builtins.float
+    """Standard deviation (of a sample); 0 for one run."""
+    min: builtins.float
+    """The least of them."""
+    max: builtins.float
+    """The greatest of them."""
+    def __init__(
+        self,
+        *,
+        count: builtins.int = ...,
+        mean: builtins.float = ...,
+        deviation: builtins.float = ...,
+        min: builtins.float = ...,
+        max: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "deviation", b"deviation", "max", b"max", "mean", b"mean", "min", b"min"]) -> None: ...
+
+Global___Spread: typing_extensions.TypeAlias = Spread
+
+@typing.final
+class RunGroup(google.protobuf.message.Message):
+    """Runs that have something in common."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    runs: builtins.int
+    """How many runs."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GroupValue]:
+        """In the order of `by`."""
+
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Spread]:
+        """In the order of `metrics`."""
+
+    def __init__(
+        self,
+        *,
+        values: collections.abc.Iterable[Global___GroupValue] | None = ...,
+        runs: builtins.int = ...,
+        metrics: collections.abc.Iterable[Global___Spread] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["metrics", b"metrics", "runs", b"runs", "values", b"values"]) -> None: ...
+
+Global___RunGroup: typing_extensions.TypeAlias = RunGroup
+
+@typing.final
+class GroupRunsResponse(google.protobuf.message.Message):
+    """Groups of runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    complete: builtins.bool
+    """No group was left out."""
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RunGroup]:
+        """Those of most runs first."""
+
+    def __init__(
+        self,
+        *,
+        groups: collections.abc.Iterable[Global___RunGroup] | None = ...,
+        complete: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["complete", b"complete", "groups", b"groups"]) -> None: ...
+
+Global___GroupRunsResponse: typing_extensions.TypeAlias = GroupRunsResponse
+
+@typing.final
+class ListKinRequest(google.protobuf.message.Message):
+    """Asks for the ancestors of runs, and how many children they have."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_IDS_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which lifecycle stages children have that are counted."""
+    @property
+    def run_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """At most 1,000; those that do not exist are passed over."""
+
+    def __init__(
+        self,
+        *,
+        run_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["run_ids", b"run_ids", "view_type", b"view_type"]) -> None: ...
+
+Global___ListKinRequest: typing_extensions.TypeAlias = ListKinRequest
+
+@typing.final
+class Kin(google.protobuf.message.Message):
+    """Where a run stands among those that were started inside each other."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    ANCESTOR_IDS_FIELD_NUMBER: builtins.int
+    CHILDREN_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """Which run."""
+    children: builtins.int
+    """How many runs were started in it; what is above 1,000 is not counted."""
+    @property
+    def ancestor_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The run it was started in, the one that was started in, and so on: at most 32, those that exist."""
+
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        ancestor_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        children: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ancestor_ids", b"ancestor_ids", "children", b"children", "run_id", b"run_id"]) -> None: ...
+
+Global___Kin: typing_extensions.TypeAlias = Kin
+
+@typing.final
+class ListKinResponse(google.protobuf.message.Message):
+    """The kin of runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIN_FIELD_NUMBER: builtins.int
+    @property
+    def kin(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Kin]:
+        """In the order that was asked for."""
+
+    def __init__(
+        self,
+        *,
+        kin: collections.abc.Iterable[Global___Kin] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kin", b"kin"]) -> None: ...
+
+Global___ListKinResponse: typing_extensions.TypeAlias = ListKinResponse

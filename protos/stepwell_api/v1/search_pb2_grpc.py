@@ -60,6 +60,21 @@ class SearchServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.FromString,
                 _registered_method=True)
+        self.ListValues = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/ListValues',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListValuesRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListValuesResponse.FromString,
+                _registered_method=True)
+        self.GroupRuns = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/GroupRuns',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.GroupRunsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.GroupRunsResponse.FromString,
+                _registered_method=True)
+        self.ListKin = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/ListKin',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer(object):
@@ -101,6 +116,28 @@ class SearchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListValues(self, request, context):
+        """Tells which values a param, a tag, a text attribute or a field of data sets has in the latest runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GroupRuns(self, request, context):
+        """Puts the runs that a filter finds into groups of equal params, tags, attributes or data sets, with mean and spread of
+        metrics. INVALID_ARGUMENT as SearchRuns, and when the filter finds too many runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKin(self, request, context):
+        """Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +165,21 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.ListKeys,
                     request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'ListValues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListValues,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListValuesRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListValuesResponse.SerializeToString,
+            ),
+            'GroupRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.GroupRuns,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.GroupRunsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.GroupRunsResponse.SerializeToString,
+            ),
+            'ListKin': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKin,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +318,87 @@ class SearchService(object):
             '/stepwell_api.v1.SearchService/ListKeys',
             stepwell__api_dot_v1_dot_search__pb2.ListKeysRequest.SerializeToString,
             stepwell__api_dot_v1_dot_search__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListValues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/ListValues',
+            stepwell__api_dot_v1_dot_search__pb2.ListValuesRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.ListValuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GroupRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/GroupRuns',
+            stepwell__api_dot_v1_dot_search__pb2.GroupRunsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.GroupRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/ListKin',
+            stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -109,7 +109,55 @@ _SearchServiceListKeysType = typing_extensions.TypeVar(
     ],
 )
 
-class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType, _SearchServiceCountRunsType, _SearchServiceListKeysType]):
+_SearchServiceListValuesType = typing_extensions.TypeVar(
+    '_SearchServiceListValuesType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListValuesRequest,
+        stepwell_api.v1.search_pb2.ListValuesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListValuesRequest,
+        stepwell_api.v1.search_pb2.ListValuesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListValuesRequest,
+        stepwell_api.v1.search_pb2.ListValuesResponse,
+    ],
+)
+
+_SearchServiceGroupRunsType = typing_extensions.TypeVar(
+    '_SearchServiceGroupRunsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.GroupRunsRequest,
+        stepwell_api.v1.search_pb2.GroupRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.GroupRunsRequest,
+        stepwell_api.v1.search_pb2.GroupRunsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.GroupRunsRequest,
+        stepwell_api.v1.search_pb2.GroupRunsResponse,
+    ],
+)
+
+_SearchServiceListKinType = typing_extensions.TypeVar(
+    '_SearchServiceListKinType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKinRequest,
+        stepwell_api.v1.search_pb2.ListKinResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKinRequest,
+        stepwell_api.v1.search_pb2.ListKinResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKinRequest,
+        stepwell_api.v1.search_pb2.ListKinResponse,
+    ],
+)
+
+class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType, _SearchServiceCountRunsType, _SearchServiceListKeysType, _SearchServiceListValuesType, _SearchServiceGroupRunsType, _SearchServiceListKinType]):
     """Searches."""
 
     @typing.overload
@@ -133,6 +181,18 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.search_pb2.ListKeysRequest,
             stepwell_api.v1.search_pb2.ListKeysResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListValuesRequest,
+            stepwell_api.v1.search_pb2.ListValuesResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.GroupRunsRequest,
+            stepwell_api.v1.search_pb2.GroupRunsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListKinRequest,
+            stepwell_api.v1.search_pb2.ListKinResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -158,6 +218,18 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
             stepwell_api.v1.search_pb2.ListKeysRequest,
             stepwell_api.v1.search_pb2.ListKeysResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListValuesRequest,
+            stepwell_api.v1.search_pb2.ListValuesResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.GroupRunsRequest,
+            stepwell_api.v1.search_pb2.GroupRunsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListKinRequest,
+            stepwell_api.v1.search_pb2.ListKinResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     SearchRuns: _SearchServiceSearchRunsType
@@ -174,6 +246,17 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
 
     ListKeys: _SearchServiceListKeysType
     """Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name."""
+
+    ListValues: _SearchServiceListValuesType
+    """Tells which values a param, a tag, a text attribute or a field of data sets has in the latest runs."""
+
+    GroupRuns: _SearchServiceGroupRunsType
+    """Puts the runs that a filter finds into groups of equal params, tags, attributes or data sets, with mean and spread of
+    metrics. INVALID_ARGUMENT as SearchRuns, and when the filter finds too many runs.
+    """
+
+    ListKin: _SearchServiceListKinType
+    """Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them."""
 
 SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -195,6 +278,18 @@ SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.search_pb2.ListKeysRequest,
         stepwell_api.v1.search_pb2.ListKeysResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListValuesRequest,
+        stepwell_api.v1.search_pb2.ListValuesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.GroupRunsRequest,
+        stepwell_api.v1.search_pb2.GroupRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListKinRequest,
+        stepwell_api.v1.search_pb2.ListKinResponse,
     ],
 ]
 
@@ -240,5 +335,31 @@ class SearchServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.search_pb2.ListKeysResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListKeysResponse]]:
         """Tells which params, metrics and tags the latest runs have: what a table may show and a filter may name."""
+
+    @abc.abstractmethod
+    def ListValues(
+        self,
+        request: stepwell_api.v1.search_pb2.ListValuesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.ListValuesResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListValuesResponse]]:
+        """Tells which values a param, a tag, a text attribute or a field of data sets has in the latest runs."""
+
+    @abc.abstractmethod
+    def GroupRuns(
+        self,
+        request: stepwell_api.v1.search_pb2.GroupRunsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.GroupRunsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.GroupRunsResponse]]:
+        """Puts the runs that a filter finds into groups of equal params, tags, attributes or data sets, with mean and spread of
+        metrics. INVALID_ARGUMENT as SearchRuns, and when the filter finds too many runs.
+        """
+
+    @abc.abstractmethod
+    def ListKin(
+        self,
+        request: stepwell_api.v1.search_pb2.ListKinRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.ListKinResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListKinResponse]]:
+        """Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them."""
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -39,6 +39,8 @@ class _XAxisEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumType
     """The timestamp, in milliseconds since the epoch."""
     X_AXIS_TIME_SINCE_START: _XAxis.ValueType  # 3
     """The timestamp, in milliseconds since the start of the run."""
+    X_AXIS_METRIC: _XAxis.ValueType  # 4
+    """The value of another metric, `x_key`, at the same step."""
 
 class XAxis(_XAxis, metaclass=_XAxisEnumTypeWrapper):
     """What a sample is drawn over."""
@@ -51,7 +53,61 @@ X_AXIS_TIME: XAxis.ValueType  # 2
 """The timestamp, in milliseconds since the epoch."""
 X_AXIS_TIME_SINCE_START: XAxis.ValueType  # 3
 """The timestamp, in milliseconds since the start of the run."""
+X_AXIS_METRIC: XAxis.ValueType  # 4
+"""The value of another metric, `x_key`, at the same step."""
 Global___XAxis: typing_extensions.TypeAlias = XAxis
+
+class _SampleColumn:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _SampleColumnEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SampleColumn.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SAMPLE_COLUMN_UNSPECIFIED: _SampleColumn.ValueType  # 0
+    """None."""
+    SAMPLE_COLUMN_FIRST_X: _SampleColumn.ValueType  # 1
+    """`first_x`, and `first_x_value`."""
+    SAMPLE_COLUMN_FIRST_VALUE: _SampleColumn.ValueType  # 2
+    """`first_value`."""
+    SAMPLE_COLUMN_LAST_X: _SampleColumn.ValueType  # 3
+    """`last_x`, and `last_x_value`."""
+    SAMPLE_COLUMN_LAST_VALUE: _SampleColumn.ValueType  # 4
+    """`last_value`."""
+    SAMPLE_COLUMN_MINIMUM: _SampleColumn.ValueType  # 5
+    """`minimum`."""
+    SAMPLE_COLUMN_MAXIMUM: _SampleColumn.ValueType  # 6
+    """`maximum`."""
+    SAMPLE_COLUMN_MEAN: _SampleColumn.ValueType  # 7
+    """`mean`."""
+    SAMPLE_COLUMN_COUNT: _SampleColumn.ValueType  # 8
+    """`count`."""
+    SAMPLE_COLUMN_NON_FINITE_COUNT: _SampleColumn.ValueType  # 9
+    """`non_finite_count`."""
+
+class SampleColumn(_SampleColumn, metaclass=_SampleColumnEnumTypeWrapper):
+    """A column of a sample; see SampleSeriesResponse."""
+
+SAMPLE_COLUMN_UNSPECIFIED: SampleColumn.ValueType  # 0
+"""None."""
+SAMPLE_COLUMN_FIRST_X: SampleColumn.ValueType  # 1
+"""`first_x`, and `first_x_value`."""
+SAMPLE_COLUMN_FIRST_VALUE: SampleColumn.ValueType  # 2
+"""`first_value`."""
+SAMPLE_COLUMN_LAST_X: SampleColumn.ValueType  # 3
+"""`last_x`, and `last_x_value`."""
+SAMPLE_COLUMN_LAST_VALUE: SampleColumn.ValueType  # 4
+"""`last_value`."""
+SAMPLE_COLUMN_MINIMUM: SampleColumn.ValueType  # 5
+"""`minimum`."""
+SAMPLE_COLUMN_MAXIMUM: SampleColumn.ValueType  # 6
+"""`maximum`."""
+SAMPLE_COLUMN_MEAN: SampleColumn.ValueType  # 7
+"""`mean`."""
+SAMPLE_COLUMN_COUNT: SampleColumn.ValueType  # 8
+"""`count`."""
+SAMPLE_COLUMN_NON_FINITE_COUNT: SampleColumn.ValueType  # 9
+"""`non_finite_count`."""
+Global___SampleColumn: typing_extensions.TypeAlias = SampleColumn
 
 class _WatchStart:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -362,6 +418,10 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     """Asks for samples of every named metric of every named run. The points with x_from <= x <= x_to are put into buckets
     of equal width between the least and the greatest x that a series has there: with span = greatest - least + 1 and
     n = min(buckets, span), bucket i begins at least + floor(i * span / n). The same points give the same sample.
+
+    With X_AXIS_METRIC, x of a point is what `x_key` was at the same step of the same run, the last one of several;
+    points without a finite x are left out. The buckets, `buckets` of them, have equal width between x_value_from and
+    x_value_to, or where these are not set the least and the greatest finite value that `x_key` has in the run.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -374,6 +434,10 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     BUCKETS_FIELD_NUMBER: builtins.int
     WRITER_IDS_FIELD_NUMBER: builtins.int
     RANKS_FIELD_NUMBER: builtins.int
+    COLUMNS_FIELD_NUMBER: builtins.int
+    X_KEY_FIELD_NUMBER: builtins.int
+    X_VALUE_FROM_FIELD_NUMBER: builtins.int
+    X_VALUE_TO_FIELD_NUMBER: builtins.int
     axis: Global___XAxis.ValueType
     """What x is."""
     x_from: builtins.int
@@ -382,6 +446,12 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     """Greatest x."""
     buckets: builtins.int
     """From 1 to 10,000; 0 means 500."""
+    x_key: builtins.str
+    """With X_AXIS_METRIC, and only then: the metric whose values are x."""
+    x_value_from: builtins.float
+    """With X_AXIS_METRIC, instead of `x_from`: least x."""
+    x_value_to: builtins.float
+    """With X_AXIS_METRIC, instead of `x_to`: greatest x."""
     @property
     def run_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """UUIDs as 32 hexadecimal digits, at most 100."""
@@ -398,6 +468,10 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     def ranks(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Only points of writers with these ranks; empty: of all."""
 
+    @property
+    def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___SampleColumn.ValueType]:
+        """Which columns are wanted; empty: all. A chart needs few of them."""
+
     def __init__(
         self,
         *,
@@ -409,13 +483,21 @@ class SampleSeriesRequest(google.protobuf.message.Message):
         buckets: builtins.int = ...,
         writer_ids: collections.abc.Iterable[builtins.str] | None = ...,
         ranks: collections.abc.Iterable[builtins.int] | None = ...,
+        columns: collections.abc.Iterable[Global___SampleColumn.ValueType] | None = ...,
+        x_key: builtins.str = ...,
+        x_value_from: builtins.float | None = ...,
+        x_value_to: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "x_from", b"x_from", "x_to", b"x_to"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "axis", b"axis", "buckets", b"buckets", "keys", b"keys", "ranks", b"ranks", "run_ids", b"run_ids", "writer_ids", b"writer_ids", "x_from", b"x_from", "x_to", b"x_to"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "x_from", b"x_from", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "axis", b"axis", "buckets", b"buckets", "columns", b"columns", "keys", b"keys", "ranks", b"ranks", "run_ids", b"run_ids", "writer_ids", b"writer_ids", "x_from", b"x_from", "x_key", b"x_key", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_x_from", b"_x_from"]) -> typing.Literal["x_from"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_x_to", b"_x_to"]) -> typing.Literal["x_to"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_value_from", b"_x_value_from"]) -> typing.Literal["x_value_from"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_value_to", b"_x_value_to"]) -> typing.Literal["x_value_to"] | None: ...
 
 Global___SampleSeriesRequest: typing_extensions.TypeAlias = SampleSeriesRequest
 
@@ -438,6 +520,8 @@ class SampleSeriesResponse(google.protobuf.message.Message):
     MEAN_FIELD_NUMBER: builtins.int
     COUNT_FIELD_NUMBER: builtins.int
     NON_FINITE_COUNT_FIELD_NUMBER: builtins.int
+    FIRST_X_VALUE_FIELD_NUMBER: builtins.int
+    LAST_X_VALUE_FIELD_NUMBER: builtins.int
     run: builtins.int
     """Place of the run in the request."""
     key: builtins.int
@@ -478,6 +562,14 @@ class SampleSeriesResponse(google.protobuf.message.Message):
     def non_finite_count(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """How many of them are NaN or infinite."""
 
+    @property
+    def first_x_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """With X_AXIS_METRIC, instead of `first_x`: the least x."""
+
+    @property
+    def last_x_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """With X_AXIS_METRIC, instead of `last_x`: the greatest x."""
+
     def __init__(
         self,
         *,
@@ -492,8 +584,10 @@ class SampleSeriesResponse(google.protobuf.message.Message):
         mean: collections.abc.Iterable[builtins.float] | None = ...,
         count: collections.abc.Iterable[builtins.int] | None = ...,
         non_finite_count: collections.abc.Iterable[builtins.int] | None = ...,
+        first_x_value: collections.abc.Iterable[builtins.float] | None = ...,
+        last_x_value: collections.abc.Iterable[builtins.float] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["count", b"count", "first_value", b"first_value", "first_x", b"first_x", "key", b"key", "last_value", b"last_value", "last_x", b"last_x", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "non_finite_count", b"non_finite_count", "run", b"run"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "first_value", b"first_value", "first_x", b"first_x", "first_x_value", b"first_x_value", "key", b"key", "last_value", b"last_value", "last_x", b"last_x", "last_x_value", b"last_x_value", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "non_finite_count", b"non_finite_count", "run", b"run"]) -> None: ...
 
 Global___SampleSeriesResponse: typing_extensions.TypeAlias = SampleSeriesResponse
 
@@ -533,6 +627,7 @@ class WatchRequest(google.protobuf.message.Message):
     KEYS_FIELD_NUMBER: builtins.int
     START_FIELD_NUMBER: builtins.int
     POSITIONS_FIELD_NUMBER: builtins.int
+    FROM_NOW_RUN_IDS_FIELD_NUMBER: builtins.int
     start: Global___WatchStart.ValueType
     """From where."""
     @property
@@ -547,6 +642,10 @@ class WatchRequest(google.protobuf.message.Message):
     def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WriterPosition]:
         """With WATCH_START_POSITIONS: the last position that was told of each writer. A writer that is not named is new."""
 
+    @property
+    def from_now_run_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """With WATCH_START_POSITIONS: of these runs only what is committed from now on, as if they were watched alone."""
+
     def __init__(
         self,
         *,
@@ -554,8 +653,9 @@ class WatchRequest(google.protobuf.message.Message):
         keys: collections.abc.Iterable[builtins.str] | None = ...,
         start: Global___WatchStart.ValueType = ...,
         positions: collections.abc.Iterable[Global___WriterPosition] | None = ...,
+        from_now_run_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["keys", b"keys", "positions", b"positions", "run_ids", b"run_ids", "start", b"start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_now_run_ids", b"from_now_run_ids", "keys", b"keys", "positions", b"positions", "run_ids", b"run_ids", "start", b"start"]) -> None: ...
 
 Global___WatchRequest: typing_extensions.TypeAlias = WatchRequest
 

@@ -33,6 +33,11 @@ KEYS_DEFAULT = 1_000
 KEYS_MAX = 10_000
 KEY_PATTERN_CHARS_MAX = 200
 
+# Params, tags and metrics of a run that come at once, of each kind; the rest comes in pages.
+RUN_ITEMS_MAX = 5_000
+# Tags of an experiment, encoded, all together: they have no pages, so they have to fit into an answer.
+EXPERIMENT_TAGS_BYTES_MAX = 2 * 2**20
+
 DEFAULT_EXPERIMENT_ID = 0
 DEFAULT_EXPERIMENT_NAME = "Default"
 
@@ -124,6 +129,18 @@ class LatestMetric:
     value: float
     step: int
     timestamp_ms: int
+    summary: "MetricSummary | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """All points of a metric. `minimum`, `maximum` and `mean` are over the finite ones, None if there are none."""
+
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    count: int
+    non_finite_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +176,32 @@ class DatasetInput:
 NO_MODELS = RunModels()
 
 
+class RunPart(Enum):
+    """What a run logged, in the order in which it is read where it is read in pages."""
+
+    PARAMS = 0
+    TAGS = 1
+    METRICS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunRest:
+    """Where the rest of a run begins: in a part, after a key (of metrics, after a number); "" is the beginning."""
+
+    part: RunPart
+    after: str = ""
+
+
+# Where everything is read again.
+WHOLE_RUN = RunRest(RunPart.PARAMS)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run with its params, its tags and its latest metrics, each in key order.
 
     `inputs` and `models` where they were asked for; a search that does not ask tells whether there are any:
-    `has_inputs`, `has_models`.
+    `has_inputs`, `has_models`. With a `rest`, not all params, tags and metrics are here.
     """
 
     info: RunInfo
@@ -175,6 +212,7 @@ class Run:
     has_inputs: bool = False
     models: RunModels = NO_MODELS
     has_models: bool = False
+    rest: RunRest | None = None
 
 
 # Keys with the number of runs that have each.

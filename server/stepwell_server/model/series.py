@@ -114,13 +114,24 @@ class XAxis(Enum):
     STEP = "step"
     TIME = "time"
     TIME_SINCE_START = "time_since_start"
+    METRIC = "metric"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """Values of a metric that are x of a sample, both ends inclusive and finite; None leaves an end open."""
+
+    key: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
     """How many series are to be sampled alike: the points with x_from <= x <= x_to in this many buckets.
 
-    x is a step, milliseconds since the epoch, or milliseconds since the run's start; None leaves an end open.
+    x is a step, milliseconds since the epoch, or milliseconds since the run's start; None leaves an end open. Over a
+    metric, x is one of `values`, and `x_from` and `x_to` are None.
     """
 
     axis: XAxis
@@ -129,6 +140,7 @@ class SampleRequest:
     x_to: int | None = None
     writer_ids: Sequence[UUID] | None = None
     ranks: Sequence[int] | None = None
+    values: ValueRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +156,13 @@ class SampledSeries:
     """The buckets of one series that hold points, in order, in columns of shape (n,).
 
     First and last are those of (x, value) in the bucket's order. Minimum, maximum and mean are over the finite
-    values, NaN where there are none. Where a bucket holds one point, all of these are that point.
+    values, NaN where there are none. Where a bucket holds one point, all of these are that point. x are doubles when
+    the sample is over a metric.
     """
 
-    first_x: Int64s
+    first_x: Int64s | Float64s
     first_value: Float64s
-    last_x: Int64s
+    last_x: Int64s | Float64s
     last_value: Float64s
     minimum: Float64s
     maximum: Float64s

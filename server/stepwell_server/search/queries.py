@@ -22,16 +22,23 @@ class RowPosition:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Which params, metrics and tags of a run are wanted, by key; None means all."""
+    """Which params, metrics and tags of a run are wanted, by key; None means all.
+
+    `summaries`: metrics come with what all of their points have in common.
+    """
 
     params: Sequence[str] | None = None
     metrics: Sequence[str] | None = None
     tags: Sequence[str] | None = None
+    summaries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunSearch:
-    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments."""
+    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments.
+
+    `roots_only`: without runs whose parent is in these experiments and stages.
+    """
 
     experiment_ids: Sequence[int] | None
     view: ViewType
@@ -40,6 +47,7 @@ class RunSearch:
     limit: int
     after: RowPosition | None = None
     projection: Projection = field(default_factory=Projection)
+    roots_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

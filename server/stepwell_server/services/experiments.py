@@ -13,6 +13,7 @@ from stepwell_server.model.runs import (
 )
 from stepwell_server.services import validation
 from stepwell_server.services.page_tokens import make_token, read_token
+from stepwell_server.services.sizes import experiment_bytes, fitting_experiment, rows_that_fit
 from stepwell_server.store.ports.tracking import ExperimentStore
 
 _LISTING = "experiments"
@@ -36,12 +37,12 @@ class ExperimentService:
 
     async def get(self, experiment_id: int) -> Experiment:
         """Return an experiment, active or deleted."""
-        return await self._store.get_experiment(experiment_id)
+        return fitting_experiment(await self._store.get_experiment(experiment_id))
 
     async def get_by_name(self, name: str) -> Experiment:
         """Return an experiment, active or deleted."""
         validation.check_experiment_name(name)
-        return await self._store.get_experiment_by_name(name)
+        return fitting_experiment(await self._store.get_experiment_by_name(name))
 
     async def list(
         self, view_type: ViewType, page_size: int, page_token: str
@@ -54,8 +55,9 @@ class ExperimentService:
         size = page_size or EXPERIMENTS_PAGE_SIZE_DEFAULT
         # One more than asked for tells whether there is another page.
         found = await self._store.list_experiments(view_type, size + 1, _read_position(page_token))
-        page = found[:size]
-        return page, make_token(_LISTING, _position(page[-1])) if len(found) > size else ""
+        count = rows_that_fit(list(map(experiment_bytes, found[:size])))
+        page = [fitting_experiment(experiment) for experiment in found[:count]]
+        return page, make_token(_LISTING, _position(page[-1])) if len(found) > count else ""
 
     async def update(
         self,

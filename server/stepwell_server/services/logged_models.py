@@ -27,18 +27,12 @@ from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import LoggedModelSearch
 from stepwell_server.search.subjects import LOGGED_MODELS
 from stepwell_server.services import validation
-from stepwell_server.services.search import (
-    ITEM_BYTES,
-    ROW_BYTES,
-    check_experiments,
-    pointing_at_patterns,
-    text_bytes,
-)
+from stepwell_server.services.search import check_experiments, pointing_at_patterns
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.services.sizes import ANSWER_BYTES_MAX, ITEM_BYTES, ROW_BYTES, pairs_bytes, text_bytes
 from stepwell_server.store.ports.models import LoggedModelStore
 
 # About what one answer holds, of the 8 MiB that a message may have; always at least one model.
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
 DATASETS_MAX = 100
 # MLflow's, and one that paths do not take.
 NAME_CHARACTERS_REFUSED = ("/", ":", ".", "%", '"', "'", "\\")
@@ -216,10 +210,9 @@ def _that_fit(models: Sequence[LoggedModel]) -> Sequence[LoggedModel]:
     """Return the first models that one answer holds, at least one."""
     free = ANSWER_BYTES_MAX
     for count, model in enumerate(models):
-        free -= ROW_BYTES + text_bytes((*model.params.items(), *model.tags.items()))
+        free -= ROW_BYTES + pairs_bytes((*model.params.items(), *model.tags.items()))
         free -= sum(
-            3 * ITEM_BYTES + len(it.key) + len(it.dataset_name) + len(it.dataset_digest)
-            for it in model.metrics
+            3 * ITEM_BYTES + text_bytes(it.key + it.dataset_name + it.dataset_digest) for it in model.metrics
         )
         if count and free < 0:
             return models[:count]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from stepwell_server.errors import InvalidArgumentError, InvalidStateError
+from stepwell_server.errors import InvalidArgumentError, InvalidStateError, TooMuchError
 from stepwell_server.model.runs import (
     DATASET_EXPERIMENTS_MAX,
     DATASET_SUMMARIES_MAX,
@@ -14,12 +14,19 @@ from stepwell_server.model.runs import (
     LifecycleStage,
     Run,
     RunInfo,
+    RunRest,
     RunSpec,
     RunStatus,
 )
 from stepwell_server.services import validation
+from stepwell_server.services.sizes import ANSWER_INPUT_BYTES_MAX, fitting_run, run_bytes
 from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.tracking import InputStore, RewindStore, RunStore
+
+# What one answer holds of what a run logged; the rest of the message is for its data sets and models.
+RUN_BYTES_MAX = 3 * 2**20
+# What is put together for those who cannot read a run in pages.
+WHOLE_RUN_BYTES_MAX = 32 * 2**20
 
 
 class RunService:
@@ -36,13 +43,46 @@ class RunService:
     async def create(self, spec: RunSpec) -> tuple[Run, bool]:
         """Create a run unless it exists; tells whether it was created. A repeat changes nothing."""
         _, created = await self._store.create_run(validation.checked_run_spec(spec))
-        return await self._store.get_run(spec.run_id), created
+        return fitting_run(await self._store.get_run(spec.run_id)), created
 
     async def get(self, run_id: UUID) -> Run:
-        """Return a run with what it logged, the data sets that it used, and its models."""
-        run = await self._store.get_run(run_id)
+        """Return a run with what it logged, the data sets that it used, and its models.
+
+        What does not fit into an answer is left out: then the run has a `rest`.
+        """
+        run = fitting_run(await self._store.get_run(run_id), RUN_BYTES_MAX)
         models = await self._models.models_of_runs([run_id])
-        return replace(run, inputs=await self._inputs.inputs_of(run_id), models=models.get(run_id, NO_MODELS))
+        inputs, _ = await self._inputs.inputs_of_runs([run_id], ANSWER_INPUT_BYTES_MAX)
+        return replace(run, inputs=inputs.get(run_id, ()), models=models.get(run_id, NO_MODELS))
+
+    async def rest(self, run_id: UUID, rest: RunRest) -> Run:
+        """Return some more of what a run logged, and where the rest of that begins."""
+        return await self._store.rest_of_run(run_id, rest, RUN_BYTES_MAX)
+
+    async def whole(self, run_id: UUID) -> Run:
+        """Return a run with all that it logged. Raises TooMuchError when that is more than WHOLE_RUN_BYTES_MAX."""
+        run = await self.get(run_id)
+        params, tags = dict(run.params), dict(run.tags)
+        metrics = {metric.key: metric for metric in run.metrics}
+        rest, size = run.rest, run_bytes(run)
+        while rest is not None:
+            part = await self.rest(run_id, rest)
+            params |= part.params
+            tags |= part.tags
+            metrics |= {metric.key: metric for metric in part.metrics}
+            rest, size = part.rest, size + run_bytes(part)
+            if size > WHOLE_RUN_BYTES_MAX:
+                raise TooMuchError(
+                    f"run {run_id.hex} has more params, tags and metrics than {WHOLE_RUN_BYTES_MAX:,} bytes; "
+                    "read it with Stepwell's own client, which reads it in pages"
+                )
+        return replace(
+            run,
+            params=dict(sorted(params.items())),
+            tags=dict(sorted(tags.items())),
+            metrics=[metrics[key] for key in sorted(metrics)],
+            rest=None,
+        )
 
     async def get_info(self, run_id: UUID) -> RunInfo:
         """Return a run without what it logged."""

@@ -1,7 +1,7 @@
 """The rules of searches."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -15,6 +15,15 @@ from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosi
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.services.sizes import (
+    ANSWER_BYTES_MAX,
+    ANSWER_INPUT_BYTES_MAX,
+    experiment_bytes,
+    fitting_experiment,
+    fitting_run,
+    rows_that_fit,
+    run_bytes,
+)
 from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.tracking import InputStore, SearchStore
 
@@ -22,15 +31,9 @@ PAGE_SIZE_DEFAULT = 1_000
 PAGE_SIZE_MAX = 50_000
 # What one answer holds of a larger page; the caller goes on with the token.
 ANSWER_ROWS_MAX = 1_000
-# About as many bytes, of the 8 MiB that a message may have; always at least one row.
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
-# And as many of the data sets of its runs.
-ANSWER_INPUT_BYTES_MAX = 3 * 1024 * 1024
 # Experiments of one search, and keys of each kind in a projection.
 EXPERIMENT_IDS_MAX = 10_000
 PROJECTED_KEYS_MAX = 10_000
-ROW_BYTES = 200  # of a run or an experiment without what it logged
-ITEM_BYTES = 24  # of a param, a tag or a metric without its texts
 
 T = TypeVar("T", Run, Experiment)
 
@@ -46,6 +49,7 @@ class RunsWanted:
     page_size: int
     page_token: str
     projection: Projection
+    roots_only: bool = False
 
 
 class SearchService:
@@ -64,7 +68,8 @@ class SearchService:
         _check_projection(wanted.projection)
         order = parse_order(wanted.order_by, RUNS)
         experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
-        digest = search_digest("runs", experiment_ids, wanted.filter, wanted.view, list(wanted.order_by))
+        asked = (experiment_ids, wanted.filter, wanted.view, list(wanted.order_by), wanted.roots_only)
+        digest = search_digest("runs", *asked)
         search = RunSearch(
             experiment_ids,
             wanted.view,
@@ -73,10 +78,11 @@ class SearchService:
             size + 1,  # one more than asked for tells whether there is another page
             read_search_token(digest, wanted.page_token, order),
             wanted.projection,
+            wanted.roots_only,
         )
         with pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
-        runs = [run for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
+        runs = [fitting_run(run) for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
         page = await self._with_models(await self._with_inputs(runs))
         return page, _next_page_token(found, len(page), digest)
 
@@ -113,7 +119,8 @@ class SearchService:
         with pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
         count = _rows_that_fit(found, size, experiment_bytes)
-        return [experiment for experiment, _ in found[:count]], _next_page_token(found, count, digest)
+        page = [fitting_experiment(experiment) for experiment, _ in found[:count]]
+        return page, _next_page_token(found, count, digest)
 
     async def count(self, experiment_ids: Sequence[int] | None, filter_: str, view: ViewType) -> int:
         """Return how many runs a search finds."""
@@ -194,31 +201,9 @@ def _rows(page_size: int) -> int:
 
 
 def _rows_that_fit(found: Sequence[tuple[T, RowPosition]], size: int, bytes_of: Callable[[T], int]) -> int:
-    """Return how many of the first `size` rows an answer holds: some ANSWER_BYTES_MAX, and at least one row."""
-    free = ANSWER_BYTES_MAX
-    for count, (row, _) in enumerate(found[:size]):
-        free -= bytes_of(row)
-        if count and free < 0:
-            return count
-    return min(size, len(found))
+    """Return how many of the first `size` rows an answer holds."""
+    return rows_that_fit([bytes_of(row) for row, _ in found[:size]], ANSWER_BYTES_MAX)
 
 
 def _next_page_token(found: Sequence[tuple[T, RowPosition]], count: int, digest: str) -> str:
     return make_search_token(digest, found[count - 1][1]) if len(found) > count else ""
-
-
-def run_bytes(run: Run) -> int:
-    """Return about how large a run is on the wire."""
-    texts = (*run.params.items(), *run.tags.items())
-    return ROW_BYTES + text_bytes(texts) + sum(ITEM_BYTES + len(metric.key) for metric in run.metrics)
-
-
-def experiment_bytes(experiment: Experiment) -> int:
-    """Return about how large an experiment is on the wire."""
-    return ROW_BYTES + text_bytes(experiment.tags.items())
-
-
-def text_bytes(texts: Iterable[tuple[str, str]]) -> int:
-    """Return about how large pairs of texts are on the wire."""
-    # Most characters are one byte; half of a message's room is left for those that are more.
-    return sum(ITEM_BYTES + len(key) + len(value) for key, value in texts)

@@ -1,5 +1,6 @@
 """Reading series."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -16,6 +17,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ValueRange,
     XAxis,
 )
 from stepwell_server.services.history_cursors import read_cursor
@@ -108,6 +110,10 @@ class SeriesService:
         check_count("buckets", len(run_ids) * len(keys) * request.buckets, SAMPLE_BUCKETS_MAX)
         start_times = await self._check_runs(run_ids)
         series = [SeriesName(run_id, key) for run_id in run_ids for key in keys]
+        if request.axis is XAxis.METRIC:
+            async for number, sample in self._sample_over(series, request):
+                yield number, sample
+            return
         offsets = [
             start_times[name.run_id] if request.axis is XAxis.TIME_SINCE_START else 0 for name in series
         ]
@@ -119,6 +125,17 @@ class SeriesService:
                 if len(sample):
                     yield number, shifted(sample, offsets[number])
                 number += 1
+
+    async def _sample_over(
+        self, series: Sequence[SeriesName], request: SampleRequest
+    ) -> AsyncIterator[tuple[int, SampledSeries]]:
+        values = checked_values(request)
+        selection = Selection(writer_ids=request.writer_ids, ranks=request.ranks)
+        number = 0
+        async for sample in self._store.sample_over(series, selection, values, request.buckets):
+            if len(sample):
+                yield number, sample
+            number += 1
 
     async def thinned(
         self, series: Sequence[SeriesName], selection: Selection, wanted: int
@@ -162,6 +179,24 @@ def sample_selection(request: SampleRequest, offset: int) -> Selection:
     if request.axis is not XAxis.STEP:
         bounds = {"time_from_ms": low, "time_to_ms": high}
     return Selection(**bounds, writer_ids=request.writer_ids, ranks=request.ranks)
+
+
+def checked_values(request: SampleRequest) -> ValueRange:
+    """Return the values that a sample is drawn over. Raises InvalidArgumentError."""
+    values = request.values
+    if values is None or not values.key:
+        raise InvalidArgumentError("the axis is a metric; name it in x_key")
+    if request.x_from is not None or request.x_to is not None:
+        raise InvalidArgumentError(
+            "over a metric, give x_value_from and x_value_to instead of x_from and x_to"
+        )
+    if any(bound is not None and not math.isfinite(bound) for bound in (values.low, values.high)):
+        raise InvalidArgumentError("x_value_from and x_value_to have to be finite")
+    if values.low is not None and values.high is not None and values.low > values.high:
+        raise InvalidArgumentError(
+            f"x_value_from {values.low} is above x_value_to {values.high}; give the lesser one first"
+        )
+    return values
 
 
 def shifted(sample: SampledSeries, offset: int) -> SampledSeries:

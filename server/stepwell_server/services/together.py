@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
+from stepwell_server.services.exploring import ExploringService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.keys import KeyService
 from stepwell_server.services.logged_models import LoggedModelService
@@ -27,6 +28,7 @@ class Services:
     models: LoggedModelService
     search: SearchService
     keys: KeyService
+    exploring: ExploringService
     ingest: IngestService
     calls: CallService
     series: SeriesService

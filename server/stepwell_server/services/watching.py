@@ -39,9 +39,16 @@ class WatchService:
         self._stopping = stopping
 
     async def watch(
-        self, run_ids: Sequence[UUID], keys: Sequence[str], start: WatchStart, positions: Sequence[Position]
+        self,
+        run_ids: Sequence[UUID],
+        keys: Sequence[str],
+        start: WatchStart,
+        positions: Sequence[Position],
+        from_now: Sequence[UUID] = (),
     ) -> AsyncIterator[Changes]:
         """Yield what is committed to metrics of runs (to all of them when `keys` is empty), from `start` on.
+
+        Where it is positions, the runs in `from_now` are followed from now on, but for the writers with a position.
 
         The first changes are empty but for the positions that the watch starts from. The next ones are read when
         the last ones were taken: who is slow gets more at once, and what is too much comes summed up, so nobody
@@ -54,7 +61,7 @@ class WatchService:
         """
         await self._check(run_ids, keys)
         with self._news.watching(run_ids) as nudged:
-            known = await self._known(run_ids, start, positions)
+            known = await self._known(run_ids, start, positions, from_now)
             yield Changes((), [Position(*writer, position) for writer, position in known.items()])
             quiet_s = 0.0
             while not self._stopping.is_set():
@@ -72,13 +79,19 @@ class WatchService:
         raise UnavailableError("the server is stopping; go on watching from the last positions")
 
     async def _known(
-        self, run_ids: Sequence[UUID], start: WatchStart, positions: Sequence[Position]
+        self,
+        run_ids: Sequence[UUID],
+        start: WatchStart,
+        positions: Sequence[Position],
+        from_now: Sequence[UUID],
     ) -> dict[tuple[UUID, UUID], int]:
         """How much of each writer's log the watcher has; nothing of those that are left out."""
         if start is WatchStart.NOW:
             positions = await self._commits.positions(run_ids)
         elif start is WatchStart.BEGINNING:
             positions = ()
+        elif from_now:
+            positions = [*await self._commits.positions(from_now), *positions]
         return {(at.run_id, at.writer_id): at.position for at in positions}
 
     async def _check(self, run_ids: Sequence[UUID], keys: Sequence[str]) -> None:

@@ -12,13 +12,16 @@ from stepwell_server.model.runs import (
     Dataset,
     DatasetInput,
     Experiment,
+    LatestMetric,
     LifecycleStage,
+    MetricSummary,
     Run,
     RunInfo,
     RunSpec,
     RunStatus,
     ViewType,
 )
+from stepwell_server.services.run_tokens import make_rest_token
 
 _UUID = re.compile(r"[0-9a-fA-F]{32}")
 _UUID_SHOWN_CHARS_MAX = 40
@@ -155,15 +158,28 @@ def run_to_proto(run: Run) -> pb.Run:
         info=run_info_to_proto(run.info),
         params=[pb.Param(key=key, value=value) for key, value in run.params.items()],
         tags=[pb.Tag(key=key, value=value) for key, value in run.tags.items()],
-        metrics=[
-            pb.LatestMetric(key=it.key, value=it.value, step=it.step, timestamp_ms=it.timestamp_ms)
-            for it in run.metrics
-        ],
+        metrics=map(_metric_to_proto, run.metrics),
         inputs=map(input_to_proto, run.inputs),
         model_inputs=[pb.ModelInput(model_id=model_name(model_id)) for model_id in run.models.inputs],
         model_outputs=[
             pb.ModelOutput(model_id=model_name(it.model_id), step=it.step) for it in run.models.outputs
         ],
+        rest_token="" if run.rest is None else make_rest_token(run.rest),
+    )
+
+
+def _metric_to_proto(metric: LatestMetric) -> pb.LatestMetric:
+    message = pb.LatestMetric(
+        key=metric.key, value=metric.value, step=metric.step, timestamp_ms=metric.timestamp_ms
+    )
+    if metric.summary is not None:
+        message.summary.CopyFrom(_summary_to_proto(metric.summary))
+    return message
+
+
+def _summary_to_proto(it: MetricSummary) -> pb.MetricSummary:
+    return pb.MetricSummary(
+        min=it.minimum, max=it.maximum, mean=it.mean, count=it.count, non_finite_count=it.non_finite_count
     )
 
 

@@ -20,7 +20,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     runs = RunServicer(services.runs)
     models = LoggedModelServicer(services.models)
     ingest = IngestServicer(services.ingest, services.draining)
-    search = SearchServicer(services.search, services.keys)
+    search = SearchServicer(services.search, services.keys, services.exploring)
     series = SeriesServicer(services.series, services.watching)
     artifacts = ArtifactServicer(services.artifacts, services.uploads, services.verification)
     return [

@@ -4,6 +4,7 @@ from typing import Any
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1 import runs_pb2_grpc
+from stepwell_server.services.run_tokens import read_rest_token
 from stepwell_server.services.runs import RunService
 from stepwell_server.transport.mapping import (
     input_from_proto,
@@ -28,7 +29,11 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
 
     async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:  # noqa: N802
         """Return a run with what it logged."""
-        run = await self._service.get(parse_uuid(request.run_id, "run_id"))
+        run_id = parse_uuid(request.run_id, "run_id")
+        if request.rest_token:
+            run = await self._service.rest(run_id, read_rest_token(request.rest_token))
+        else:
+            run = await self._service.get(run_id)
         return pb.GetRunResponse(run=run_to_proto(run))
 
     async def UpdateRun(self, request: pb.UpdateRunRequest, context: Any) -> pb.UpdateRunResponse:  # noqa: N802

@@ -6,20 +6,37 @@ from typing import Any
 from stepwell_api.v1 import search_pb2 as pb
 from stepwell_api.v1 import search_pb2_grpc
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.exploring import Kin, RunGroup
+from stepwell_server.process.turns import mapped
 from stepwell_server.search.queries import Projection
+from stepwell_server.services.exploring import ExploringService
 from stepwell_server.services.keys import KeyService
 from stepwell_server.services.search import RunsWanted, SearchService
-from stepwell_server.transport.mapping import experiment_to_proto, parse_tags, parse_view_type, run_to_proto
+from stepwell_server.transport.mapping import (
+    experiment_to_proto,
+    parse_tags,
+    parse_uuid,
+    parse_view_type,
+    run_to_proto,
+)
 
-_OfExperiments = pb.SearchRunsRequest | pb.ChangeRunsRequest | pb.CountRunsRequest | pb.ListKeysRequest
+_OfExperiments = (
+    pb.SearchRunsRequest
+    | pb.ChangeRunsRequest
+    | pb.CountRunsRequest
+    | pb.ListKeysRequest
+    | pb.ListValuesRequest
+    | pb.GroupRunsRequest
+)
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """Answers the calls of `SearchService` in search.proto."""
 
-    def __init__(self, service: SearchService, keys: KeyService) -> None:
+    def __init__(self, service: SearchService, keys: KeyService, exploring: ExploringService) -> None:
         self._service = service
         self._keys = keys
+        self._exploring = exploring
 
     async def SearchRuns(self, request: pb.SearchRunsRequest, context: Any) -> pb.SearchRunsResponse:  # noqa: N802
         """Return a page of runs."""
@@ -31,9 +48,10 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
             projection=_projection(request),
+            roots_only=request.roots_only,
         )
         runs, next_page_token = await self._service.runs(wanted)
-        return pb.SearchRunsResponse(runs=map(run_to_proto, runs), next_page_token=next_page_token)
+        return pb.SearchRunsResponse(runs=await mapped(run_to_proto, runs), next_page_token=next_page_token)
 
     async def SearchExperiments(  # noqa: N802
         self, request: pb.SearchExperimentsRequest, context: Any
@@ -85,6 +103,51 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             complete=keys.complete,
         )
 
+    async def ListValues(self, request: pb.ListValuesRequest, context: Any) -> pb.ListValuesResponse:  # noqa: N802
+        """Tell which values a field has."""
+        found = await self._exploring.values(
+            _experiment_ids(request),
+            parse_view_type(request.view_type),
+            request.field,
+            request.contains,
+            request.limit,
+        )
+        values = [pb.ValueRuns(value=value, runs=runs) for value, runs in found.values]
+        return pb.ListValuesResponse(values=values, runs=found.runs)
+
+    async def GroupRuns(self, request: pb.GroupRunsRequest, context: Any) -> pb.GroupRunsResponse:  # noqa: N802
+        """Put runs into groups."""
+        groups, complete = await self._exploring.groups(
+            _experiment_ids(request),
+            parse_view_type(request.view_type),
+            request.filter,
+            list(request.by),
+            list(request.metrics),
+            request.limit,
+        )
+        return pb.GroupRunsResponse(groups=map(_group_to_proto, groups), complete=complete)
+
+    async def ListKin(self, request: pb.ListKinRequest, context: Any) -> pb.ListKinResponse:  # noqa: N802
+        """Tell where runs stand among those that were started inside each other."""
+        run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
+        kin = await self._exploring.kin(run_ids, parse_view_type(request.view_type))
+        return pb.ListKinResponse(kin=map(_kin_to_proto, kin))
+
+
+def _group_to_proto(group: RunGroup) -> pb.RunGroup:
+    spreads = (
+        pb.Spread(count=it.count, mean=it.mean, deviation=it.deviation, min=it.minimum, max=it.maximum)
+        for it in group.metrics
+    )
+    return pb.RunGroup(
+        values=[pb.GroupValue(value=value) for value in group.values], runs=group.runs, metrics=spreads
+    )
+
+
+def _kin_to_proto(kin: Kin) -> pb.Kin:
+    ancestors = [run_id.hex for run_id in kin.ancestors]
+    return pb.Kin(run_id=kin.run_id.hex, ancestor_ids=ancestors, children=kin.children)
+
 
 def _key_runs(counted: tuple[str, int]) -> pb.KeyRuns:
     key, runs = counted
@@ -100,4 +163,5 @@ def _projection(request: pb.SearchRunsRequest) -> Projection:
         params=list(request.params.key) if request.HasField("params") else None,
         metrics=list(request.metrics.key) if request.HasField("metrics") else None,
         tags=list(request.tags.key) if request.HasField("tags") else None,
+        summaries=request.metric_summaries,
     )

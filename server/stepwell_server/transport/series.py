@@ -16,6 +16,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ValueRange,
     WatchStart,
     XAxis,
 )
@@ -29,7 +30,7 @@ from stepwell_server.services.series import (
 )
 from stepwell_server.services.watching import WATCHED_RUNS_MAX, WatchService
 from stepwell_server.transport.mapping import parse_uuid, parse_uuids
-from stepwell_server.transport.packed import sampled_series, series_points
+from stepwell_server.transport.packed import SAMPLE_COLUMNS, sampled_series, series_points
 
 # Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
 ANSWER_POINTS_MAX = 65_536
@@ -45,6 +46,7 @@ _AXES: dict[int, XAxis] = {
     pb.X_AXIS_STEP: XAxis.STEP,
     pb.X_AXIS_TIME: XAxis.TIME,
     pb.X_AXIS_TIME_SINCE_START: XAxis.TIME_SINCE_START,
+    pb.X_AXIS_METRIC: XAxis.METRIC,
 }
 
 _STARTS: dict[int, WatchStart] = {
@@ -92,9 +94,10 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
     ) -> AsyncIterator[pb.SampleSeriesResponse]:
         """Stream samples."""
         run_ids = parse_uuids(request.run_ids, "run_ids", SAMPLE_RUNS_MAX)
-        keys = list(request.keys)
+        check_count("columns", len(request.columns), len(SAMPLE_COLUMNS))
+        keys, columns = list(request.keys), parse_columns(request.columns)
         async for number, sample in self._series.sample(run_ids, keys, parse_sample_request(request)):
-            yield sampled_series(*divmod(number, len(keys)), sample)
+            yield sampled_series(*divmod(number, len(keys)), sample, columns)
 
     async def Watch(  # noqa: N802
         self, request: pb.WatchRequest, context: Any
@@ -102,7 +105,8 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         """Stream what is committed."""
         run_ids = parse_uuids(request.run_ids, "run_ids", WATCHED_RUNS_MAX)
         start, positions = parse_watch_start(request.start), parse_positions(request.positions)
-        async for changes in self._watching.watch(run_ids, list(request.keys), start, positions):
+        from_now = parse_uuids(request.from_now_run_ids, "from_now_run_ids", WATCHED_RUNS_MAX)
+        async for changes in self._watching.watch(run_ids, list(request.keys), start, positions, from_now):
             yield changes_to_proto(changes)
 
 
@@ -162,7 +166,31 @@ def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
         x_to=message.x_to if message.HasField("x_to") else None,
         writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
         ranks=parse_ranks(message.ranks),
+        values=parse_value_range(message),
     )
+
+
+def parse_value_range(message: pb.SampleSeriesRequest) -> ValueRange | None:
+    """Return the values of a metric that a sample is to be drawn over; None if it is not."""
+    low = message.x_value_from if message.HasField("x_value_from") else None
+    high = message.x_value_to if message.HasField("x_value_to") else None
+    if message.axis == pb.X_AXIS_METRIC:
+        return ValueRange(message.x_key, low, high)
+    if message.x_key or low is not None or high is not None:
+        raise InvalidArgumentError(
+            "x_key, x_value_from and x_value_to are for the axis METRIC; leave them out"
+        )
+    return None
+
+
+def parse_columns(numbers: Sequence[int]) -> frozenset[str]:
+    """Return the names of the columns of a sample that are wanted."""
+    unknown = [number for number in numbers if number not in SAMPLE_COLUMNS]
+    if unknown:
+        raise InvalidArgumentError(
+            f"{unknown[0]} is not a column of a sample; use those from 1 to {len(SAMPLE_COLUMNS)}"
+        )
+    return frozenset(SAMPLE_COLUMNS[number] for number in numbers or SAMPLE_COLUMNS)
 
 
 def parse_watch_start(number: int) -> WatchStart:

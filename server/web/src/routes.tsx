@@ -7,6 +7,7 @@ import { Missing } from "./pages/Missing";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
 import { Shell } from "./pages/Shell";
+import { readChartsView, type ChartsView } from "./url/chartsView";
 import { readRunsView, type RunsView } from "./url/runsView";
 import { flag, text, texts } from "./url/search";
 
@@ -16,6 +17,11 @@ interface Compared extends RunsView {
   runs?: string[];
   tab?: string;
   all?: true;
+}
+
+interface Opened extends ChartsView {
+  tab?: string;
+  path?: string;
 }
 
 interface Found {
@@ -43,7 +49,7 @@ const run = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$experimentId/runs/$runId",
   component: RunPage,
-  validateSearch: (given): { tab?: string; path?: string } => ({ tab: text(given.tab), path: text(given.path) }),
+  validateSearch: (given): Opened => ({ ...readChartsView(given), tab: text(given.tab), path: text(given.path) }),
 });
 
 const compare = createRoute({

@@ -1,17 +1,18 @@
 """The ways that searches take, as EXPLAIN ANALYZE tells them: which indexes, and how many rows are looked at."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from benchmarks.seeded_runs import seed
 from stepwell_server.model.runs import ViewType
-from stepwell_server.search.parser import parse_filter, parse_order
+from stepwell_server.search.parser import parse_field, parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.search import group_query
 from stepwell_server.store.search.run_query import RunQuery
 
 RUN_COUNT = 2_000
@@ -156,3 +157,41 @@ async def test_a_walk_in_vain_is_bounded(seeded: Pool) -> None:
     entries = next(node for node in nodes(walked) if node.get("Index Name") == "metric_latest_by_value")
     assert entries["Actual Rows"] <= WALKED_MAX + 1
     assert looked_at(root)["run"] < WALKED_MAX + 4 * CANDIDATES_MAX
+
+
+async def explained(pool: Pool, text: str, values: Sequence[Any]) -> dict[str, Any]:
+    async with pool.connection() as connection:
+        told = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, FORMAT JSON) {text}", *values
+        )
+    return json.loads(told)[0]["Plan"]
+
+
+async def test_roots_are_walked_with_a_look_at_the_tag_of_each(seeded: Pool) -> None:
+    search = RunSearch(
+        [1], ViewType.ACTIVE_ONLY, None, (), PAGE, projection=Projection([], [], []), roots_only=True
+    )
+    query = RunQuery(search, candidates_max=CANDIDATES_MAX, walked_max=WALKED_MAX)
+    root = await explained(seeded, query.text, query.parameters.values)
+    assert not ran(root, "driven")
+    assert_by_index(root)
+    assert looked_at(root)["tag"] <= WALKED_MAX
+
+
+@pytest.mark.parametrize("probed_max", [RUN_COUNT, 0])
+async def test_groups_read_keys_from_indexes(
+    seeded: Pool, monkeypatch: pytest.MonkeyPatch, probed_max: int
+) -> None:
+    """Of few runs, one probe for each and field; of many, the entries of a key and nothing else of its table."""
+    monkeypatch.setattr(group_query, "PROBED_RUNS_MAX", probed_max)
+    async with seeded.connection() as connection:
+        await connection.execute("ANALYZE")
+        ids = [row["run_id"] for row in await connection.fetch("SELECT run_id FROM run")]
+    by = [parse_field("params.param_01", RUNS), parse_field("tags.tag_01", RUNS)]
+    query = group_query.GroupQuery(ids, by, [parse_field("metrics.metric_01", RUNS)], 100)
+    root = await explained(seeded, query.text, query.parameters.values)
+    assert_by_index(root)
+    used = {node.get("Index Name") for node in nodes(root)}
+    indexes = {"param_by_value", "tag_by_value", "metric_latest_by_value"}
+    assert (indexes <= used) == (probed_max == 0)
+    assert sum(looked_at(root).values()) <= 6 * RUN_COUNT

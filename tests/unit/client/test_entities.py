@@ -25,6 +25,9 @@ def test_entities_are_values() -> None:
         "timestamp": 7,
         "step": 1,
         "run_id": None,
+        "model_id": None,
+        "dataset_name": None,
+        "dataset_digest": None,
     }
     assert Metric("loss", 0.5, 7, 1) == Metric("loss", 0.5, 7, 1)
     assert "loss" in repr(Metric("loss", 0.5, 7, 1))

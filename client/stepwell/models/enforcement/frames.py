@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.errors import invalid
-from stepwell.types.kinds import Array
+from stepwell.types.kinds import Array, Map, Object
 from stepwell.types.schema import ColSpec
 
 
@@ -26,7 +26,7 @@ def to_frame(data: Any, specs: Sequence[ColSpec]) -> Any:
     try:
         if isinstance(data, Mapping):
             return _of_dict(pd, data, {it.name: it for it in specs})
-        if isinstance(data, list) and _is_column_of_lists(data, specs):
+        if isinstance(data, list) and _is_nested_column(data, specs):
             return pd.DataFrame({0: data})
         if isinstance(data, (list, str, bytes, bool, int, float)) or _is_array(data):
             return pd.DataFrame(data if isinstance(data, list) or (_is_array(data) and data.ndim) else [data])
@@ -44,8 +44,9 @@ def _of_dict(pd: Any, data: Mapping[Any, Any], specs: Mapping[Any, ColSpec]) -> 
     return pd.DataFrame([dict(data)])
 
 
-def _is_column_of_lists(data: list[Any], specs: Sequence[ColSpec]) -> bool:
-    return len(specs) == 1 and specs[0].name is None and isinstance(specs[0].type, Array)
+def _is_nested_column(data: list[Any], specs: Sequence[ColSpec]) -> bool:
+    """A single column without a name, whose values are lists or dicts themselves."""
+    return len(specs) == 1 and specs[0].name is None and isinstance(specs[0].type, (Array, Object, Map))
 
 
 def _depth(value: Any) -> int:

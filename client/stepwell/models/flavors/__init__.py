@@ -4,15 +4,11 @@ from importlib import import_module
 
 from stepwell.models.flavor import Flavor
 
-# By loader_module in MLmodel: module below this one, and class.
+# By loader_module in MLmodel: module below `stepwell.models`, and class.
 _LOADERS = {
-    "mlflow.fastai": ("fastai", "FastAI"),
-    "mlflow.keras": ("keras", "Keras"),
-    "mlflow.lightgbm": ("lightgbm", "LightGBM"),
-    "mlflow.pytorch": ("pytorch", "PyTorch"),
-    "mlflow.sklearn": ("sklearn", "Sklearn"),
-    "mlflow.tensorflow": ("tensorflow", "TensorFlow"),
-    "mlflow.xgboost": ("xgboost", "XGBoost"),
+    "mlflow.pyfunc.loaders.code_model": ("pyfunc.flavors", "CodeFlavor"),
+    "mlflow.pyfunc.model": ("pyfunc.flavors", "PythonFlavor"),
+    "mlflow.sklearn": ("flavors.sklearn", "Sklearn"),
 }
 
 
@@ -21,5 +17,5 @@ def flavor_of_loader(loader_module: str) -> type[Flavor] | None:
     if loader_module not in _LOADERS:
         return None
     module, kind = _LOADERS[loader_module]
-    found: type[Flavor] = getattr(import_module(f"{__name__}.{module}"), kind)
+    found: type[Flavor] = getattr(import_module(f"stepwell.models.{module}"), kind)
     return found

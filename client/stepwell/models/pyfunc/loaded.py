@@ -60,6 +60,7 @@ class PyFuncModel:
     def _checked(self, data: Any, params: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
         signature = self._model.signature
         checked_params = enforcement.enforce_params(params, self._model.get_params_schema())
+        # What has a type hint checks by itself.
         if signature is None or signature.inputs is None or signature._is_signature_from_type_hint:
             return data, checked_params
         return _enforced(data, signature.inputs), checked_params
@@ -77,9 +78,7 @@ class PyFuncModel:
                 "PythonModel. get_raw_model() returns the library's own object.",
                 "INVALID_PARAMETER_VALUE",
             )
-        return (
-            model.func if hasattr(model, "func") and type(model).__name__.endswith("FunctionModel") else model
-        )
+        return model
 
     def get_raw_model(self) -> Any:
         """Return the library's own object.

@@ -18,6 +18,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ValueRange,
 )
 
 
@@ -57,6 +58,16 @@ class SeriesStore(Protocol):
 
         Raises:
             InvalidArgumentError: the series have too many chunks for one call.
+        """
+        ...
+
+    def sample_over(
+        self, series: Sequence[SeriesName], selection: Selection, values: ValueRange, buckets: int
+    ) -> AsyncIterator[SampledSeries]:
+        """Yield a sample of each series over the values of a metric, in order; see `store/series/joining.py`.
+
+        x of a point is the last value at the same step; points without a finite x are left out. An end that `values`
+        leaves open is the least or the greatest finite value of the metric in the run.
         """
         ...
 

@@ -14,6 +14,7 @@ from stepwell_server.model.runs import (
     Keys,
     Run,
     RunInfo,
+    RunRest,
     RunSpec,
     RunStatus,
     ViewType,
@@ -117,7 +118,15 @@ class RunStore(Protocol):
         ...
 
     async def get_run(self, run_id: UUID) -> Run:
-        """Return a run with what it logged.
+        """Return a run with what it logged; of what is too much, some, and where the `rest` begins.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def rest_of_run(self, run_id: UUID, rest: RunRest, bytes_max: int) -> Run:
+        """Return some more of what a run logged, about `bytes_max` bytes, and where the rest of that begins.
 
         Raises:
             NotFoundError: there is none of this id.
@@ -200,10 +209,6 @@ class InputStore(Protocol):
             NotFoundError: there is no such run.
             InvalidStateError: the run is deleted.
         """
-        ...
-
-    async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
-        """Return the data sets of a run, by name and digest."""
         ...
 
     async def summaries(self, experiment_ids: Sequence[int], count_max: int) -> Sequence[DatasetSummary]:

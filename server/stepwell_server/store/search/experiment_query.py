@@ -7,6 +7,9 @@ from stepwell_server.store.search.parameters import Parameters
 from stepwell_server.store.search.run_query import STAGES
 from stepwell_server.store.search.tables import EXPERIMENT_TABLES
 
+# Tags of the experiments that are read together; a page ends behind the one that comes to more with those before it.
+TAGS_BYTES_MAX = 4 * 2**20
+
 
 class ExperimentQuery:
     """Composes the statement of one search; `text` and `parameters.values` are what is executed."""
@@ -21,6 +24,7 @@ class ExperimentQuery:
         reads = self.ordering.read_columns(EXPERIMENT_TABLES, self.parameters)
         after = self.ordering.after(search.after, self.parameters)
         limit = self.parameters.add(search.limit, "bigint")
+        bytes_max = self.parameters.add(TAGS_BYTES_MAX, "bigint")
         self.text = f"""
             WITH page AS MATERIALIZED (
                 SELECT * FROM (
@@ -32,13 +36,25 @@ class ExperimentQuery:
                 ) AS ranked
                 WHERE {after} ORDER BY {self.ordering.order_by} LIMIT {limit}
             )
+            , sized AS (
+                SELECT page.*, coalesce(sum(bytes) OVER (
+                    ORDER BY {self.ordering.order_by} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
+                ), 0) AS bytes_before
+                FROM page
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) AS bytes
+                    FROM experiment_tag
+                    WHERE experiment_tag.experiment_id = page.experiment_id
+                ) AS tags
+            )
             SELECT page.*, tags.*
-            FROM page
+            FROM sized AS page
             CROSS JOIN LATERAL (
                 SELECT array_agg(key ORDER BY key COLLATE "C")   AS tag_keys,
                        array_agg(value ORDER BY key COLLATE "C") AS tag_values
                 FROM experiment_tag
                 WHERE experiment_tag.experiment_id = page.experiment_id
             ) AS tags
+            WHERE bytes_before <= {bytes_max}
             ORDER BY {self.ordering.order_by}
         """

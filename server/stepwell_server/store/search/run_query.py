@@ -19,14 +19,14 @@ The index of latest values (ingest/value_index.py) knows settled runs only; the 
 
 from collections.abc import Sequence
 
-from stepwell_server.model.runs import LifecycleStage, ViewType
+from stepwell_server.model.runs import PARENT_RUN_TAG, RUN_ITEMS_MAX, LifecycleStage, ViewType
 from stepwell_server.search.expressions import Expression, FieldKind, OrderKey, conjuncts
 from stepwell_server.search.queries import Projection, RunSearch
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.narrowing import Narrowing, narrowings
 from stepwell_server.store.search.ordering import Ordering, key_literal
 from stepwell_server.store.search.parameters import Parameters
-from stepwell_server.store.search.tables import RUN_TABLES, metric_id
+from stepwell_server.store.search.tables import MEAN, RUN_TABLES, metric_id
 
 # As many runs are filtered and sorted without a try to walk; each costs some microseconds.
 CANDIDATES_MAX = 2_000
@@ -40,6 +40,18 @@ STAGES = {
     ViewType.DELETED_ONLY: [LifecycleStage.DELETED.value],
     ViewType.ALL: [stage.value for stage in LifecycleStage],
 }
+
+# A scalar subquery: probes of primary keys for each run, whatever the planner believes.
+_PARENT = """
+    SELECT true
+    FROM (
+        SELECT CASE WHEN value ~ '^[0-9a-f]{{32}}$' THEN value::uuid END AS run_id
+        FROM tag WHERE tag.run_id = run.run_id AND tag.key = {tag} OFFSET 0
+    ) AS named
+    JOIN run AS parent ON parent.run_id = named.run_id AND parent.run_id <> run.run_id
+    WHERE parent.lifecycle_stage = ANY ({stages}) {among}
+    LIMIT 1
+"""
 
 
 class RunQuery:
@@ -65,13 +77,19 @@ class RunQuery:
         """Which runs are asked about at all."""
         stages = self.parameters.add(STAGES[self._search.view], "text[]")
         if self._search.experiment_ids is None:
+            ids = None
             self._experiments = "SELECT experiment_id FROM experiment"
             self._among = "true"
         else:
             ids = self.parameters.add(list(self._search.experiment_ids), "bigint[]")
             self._experiments = f"SELECT DISTINCT unnest({ids}) AS experiment_id"
             self._among = f"run.experiment_id = ANY ({ids})"
-        return f"{self._among} AND run.lifecycle_stage = ANY ({stages})"
+        scope = f"{self._among} AND run.lifecycle_stage = ANY ({stages})"
+        if self._search.roots_only:
+            tag = self.parameters.add(PARENT_RUN_TAG, "text")
+            among = "" if ids is None else f"AND parent.experiment_id = ANY ({ids})"
+            scope += f" AND ({_PARENT.format(tag=tag, stages=stages, among=among)}) IS NULL"
+        return scope
 
     def _wanted_of(self, tests: Sequence[Expression]) -> str:
         """The runs that are asked about and fulfil all of some conditions."""
@@ -222,16 +240,19 @@ class RunQuery:
 def projected(projection: Projection, ordering: Ordering, parameters: Parameters) -> str:
     """Return the SELECT of the runs of `page` with what is wanted of them, as arrays; metrics by number, not name."""
     columns, joins = [f"run.*{ordering.columns}", _HAS_INPUTS, _HAS_MODELS], []
+    metrics = _METRICS.replace("{summaries}", _SUMMARIES if projection.summaries else "")
     for name, keys, query, chosen in (
         ("param", projection.params, _PAIRS, "AND key = ANY ({keys})"),
         ("tag", projection.tags, _PAIRS, "AND key = ANY ({keys})"),
-        ("metric", projection.metrics, _METRICS, f"AND metric_id = ANY (ARRAY({_NUMBERS}))"),
+        ("metric", projection.metrics, metrics, f"AND metric_id = ANY (ARRAY({_NUMBERS}))"),
     ):
         if keys is not None and not keys:
             continue  # nothing of it is wanted, so it is not looked at
         which = "" if keys is None else chosen.format(keys=parameters.add(list(keys), "text[]"))
         columns.append(f"{name}s.*")
-        joins.append(f"CROSS JOIN LATERAL ({query.format(table=name, chosen=which)}) AS {name}s")
+        joins.append(
+            f"CROSS JOIN LATERAL ({query.format(table=name, chosen=which, limit=RUN_ITEMS_MAX + 1)}) AS {name}s"
+        )
     of_page = "CROSS JOIN LATERAL (SELECT * FROM run WHERE run.run_id = page.run_id OFFSET 0) AS run"
     order = ordering.order_by.replace("start_time_ms", "page.start_time_ms").replace("run_id", "page.run_id")
     return f"SELECT {', '.join(columns)} FROM page {of_page} {' '.join(joins)} ORDER BY {order}"
@@ -244,13 +265,17 @@ _HAS_MODELS = (
 )
 _PAIRS = """
     SELECT array_agg(key) AS {table}_keys, array_agg(value) AS {table}_values
-    FROM {table}
-    WHERE {table}.run_id = page.run_id {chosen}
+    FROM (SELECT key, value FROM {table} WHERE {table}.run_id = page.run_id {chosen} LIMIT {limit}) AS first_ones
 """
 _NUMBERS = "SELECT metric_id FROM metric WHERE name = ANY ({keys})"
 _METRICS = """
     SELECT array_agg(metric_id) AS metric_ids, array_agg(value) AS metric_values,
-           array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms
-    FROM metric_latest
-    WHERE metric_latest.run_id = page.run_id {chosen}
+           array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms{summaries}
+    FROM (
+        SELECT * FROM metric_latest WHERE metric_latest.run_id = page.run_id {chosen} LIMIT {limit}
+    ) AS it
 """
+_SUMMARIES = f""",
+           array_agg(value_min) AS metric_minima, array_agg(value_max) AS metric_maxima,
+           array_agg({MEAN}) AS metric_means, array_agg(count) AS metric_counts,
+           array_agg(non_finite_count) AS metric_non_finite_counts"""

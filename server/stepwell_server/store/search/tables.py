@@ -11,7 +11,7 @@ from stepwell_server.search.expressions import NUMBER_FUNCTION, Field, FieldKind
 from stepwell_server.store.search.parameters import Parameters
 
 # A double cannot be divided below the smallest one without an error; below this sum the mean is nothing.
-_MEAN = (
+MEAN = (
     "CASE WHEN abs(it.value_sum) < 1e-280 THEN 0"
     " ELSE it.value_sum / nullif(it.count - it.non_finite_count, 0) END"
 )
@@ -20,7 +20,7 @@ _METRIC_VALUES = {
     "last": "it.value",
     "min": "it.value_min",
     "max": "it.value_max",
-    "mean": _MEAN,
+    "mean": MEAN,
     "count": "it.count::double precision",
 }
 _DATASET_VALUES = {
@@ -76,6 +76,11 @@ class Tables:
 def _of_datasets(aggregate: str) -> str:
     inputs = "run_input JOIN dataset USING (dataset_id)"
     return f"(SELECT {aggregate} FROM {inputs} WHERE run_input.run_id = run.run_id)"
+
+
+def values_of_dataset(key: str) -> str:
+    """Return what follows SELECT for a field of the data sets of runs, as `value`."""
+    return f"{_DATASET_VALUES[key]} AS value FROM run_input JOIN dataset USING (dataset_id)"
 
 
 def metric_id(field: Field, parameters: Parameters) -> str:

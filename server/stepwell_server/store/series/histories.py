@@ -7,7 +7,8 @@ its connection.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +21,12 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ValueRange,
 )
 from stepwell_server.store.chunks.points import selected_points
 from stepwell_server.store.chunks.sorted_points import sorted_points
 from stepwell_server.store.postgres.pool import Connection, Pool
+from stepwell_server.store.series.joining import sample_over
 from stepwell_server.store.series.samples import sample_group
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.sweep import Sweep, Trail, sort_history
@@ -59,7 +62,7 @@ class PostgresSeriesStore:
 
     async def history(
         self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
-    ) -> AsyncIterator[SeriesPiece]:
+    ) -> AsyncGenerator[SeriesPiece, None]:
         """See `ports.SeriesStore`."""
         complete = False
         while not complete:
@@ -125,6 +128,30 @@ class PostgresSeriesStore:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def sample_over(
+        self, series: Sequence[SeriesName], selection: Selection, values: ValueRange, buckets: int
+    ) -> AsyncIterator[SampledSeries]:
+        """See `ports.SeriesStore`."""
+        extremes: dict[UUID, tuple[float | None, float | None]] = {}
+        run_ids = list(dict.fromkeys(name.run_id for name in series))
+        async for rows in self.latest(run_ids, [values.key]):
+            extremes |= {run_ids[row.number]: (row.value_min, row.value_max) for row in rows}
+        for name in series:
+            low, high = extremes.get(name.run_id, (None, None))
+            low = low if low is None or values.low is None else values.low
+            high = high if high is None or values.high is None else values.high
+            pieces = self._points([name], selection)
+            x_pieces = self._points([SeriesName(name.run_id, values.key)], selection)
+            async with aclosing(pieces), aclosing(x_pieces):
+                yield await sample_over(pieces, x_pieces, low, high, buckets)
+
+    async def _points(
+        self, series: Sequence[SeriesName], selection: Selection
+    ) -> AsyncGenerator[History, None]:
+        async with aclosing(self.history(series, selection, None)) as pieces:
+            async for piece in pieces:
+                yield piece.points
 
     async def _sample_group(
         self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling

@@ -43,19 +43,36 @@ WHERE experiment.name = $1
 ORDER BY experiment.lifecycle_stage = 'active' DESC, experiment.last_update_time_ms DESC, experiment.experiment_id DESC
 LIMIT 1;
 
--- list: a page, newest first, of the lifecycle stages in $1, after the (creation_time_ms, experiment_id) in $2 and $3.
+-- list: a page, newest first, of the lifecycle stages in $1, after the (creation_time_ms, experiment_id) in $2 and $3; it
+-- ends behind the one whose tags come to more than $5 bytes with those before it.
+WITH page AS MATERIALIZED (
+    SELECT *
+    FROM experiment
+    WHERE lifecycle_stage = ANY ($1::text[])
+      AND ($2::bigint IS NULL OR (creation_time_ms, experiment_id) < ($2, $3::bigint))
+    ORDER BY creation_time_ms DESC, experiment_id DESC
+    LIMIT $4
+), sized AS (
+    SELECT page.*, coalesce(sum(bytes) OVER (
+        ORDER BY creation_time_ms DESC, experiment_id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
+    ), 0) AS bytes_before
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) AS bytes
+        FROM experiment_tag
+        WHERE experiment_tag.experiment_id = page.experiment_id
+    ) AS tags
+)
 SELECT experiment.*, tags.*
-FROM experiment
+FROM sized AS experiment
 CROSS JOIN LATERAL (
     SELECT array_agg(key ORDER BY key COLLATE "C")   AS tag_keys,
            array_agg(value ORDER BY key COLLATE "C") AS tag_values
     FROM experiment_tag
     WHERE experiment_tag.experiment_id = experiment.experiment_id
 ) AS tags
-WHERE experiment.lifecycle_stage = ANY ($1::text[])
-  AND ($2::bigint IS NULL OR (experiment.creation_time_ms, experiment.experiment_id) < ($2, $3::bigint))
-ORDER BY experiment.creation_time_ms DESC, experiment.experiment_id DESC
-LIMIT $4;
+WHERE experiment.bytes_before <= $5
+ORDER BY experiment.creation_time_ms DESC, experiment.experiment_id DESC;
 
 -- locate_default: gives the default experiment, made by the first migration, its artifact location.
 UPDATE experiment
@@ -76,6 +93,11 @@ FROM unnest($2::text[], $3::text[]) AS given (key, value)
 ORDER BY key
 ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value, set_time_ms = excluded.set_time_ms
 WHERE $4 IS NULL OR stored.set_time_ms <= excluded.set_time_ms;
+
+-- tags_bytes: how large all tags of an experiment are.
+SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0)
+FROM experiment_tag
+WHERE experiment_id = $1;
 
 -- delete_tag: removes a tag, unless it was set after the time $3, if there is one; returns its key.
 DELETE FROM experiment_tag

@@ -17,13 +17,6 @@ ON CONFLICT (run_id, dataset_id) DO UPDATE SET tags = noted.tags || excluded.tag
 -- stage: whether a run is active or deleted; keeps it so until the end of the transaction
 SELECT lifecycle_stage FROM run WHERE run_id = $1 FOR SHARE;
 
--- of_run: the data sets that a run used
-SELECT name, digest, source_type, source, schema, profile, run_input.tags
-FROM run_input
-JOIN dataset USING (dataset_id)
-WHERE run_id = $1
-ORDER BY name COLLATE "C", digest COLLATE "C", dataset_id;
-
 -- summaries: which data sets the active runs of the experiments $1 used, with the value of the tag $2
 SELECT DISTINCT
     experiment_id, dataset.name COLLATE "C" AS name, digest COLLATE "C" AS digest, run_input.tags ->> $2 AS context
@@ -34,7 +27,8 @@ WHERE experiment_id = ANY ($1::bigint[]) AND lifecycle_stage = 'active'
 ORDER BY experiment_id, name, digest, context
 LIMIT $3;
 
--- of_runs: the data sets of runs, in the order of $1; once they have more than $2 bytes, without what is large
+-- of_runs: the data sets of runs, in the order of $1; once they have more than $2 bytes, without what is large, and none
+-- once what is small has more than a third of that
 SELECT
     run_id, bytes <= $2 AS fits, name, digest, source_type, tags,
     CASE WHEN bytes <= $2 THEN source ELSE '' END AS source,
@@ -46,9 +40,13 @@ FROM (
         sum(octet_length(concat(name, digest, source_type, run_input.tags::text))
             + octet_length(source) + octet_length(schema) + octet_length(profile)) OVER (
             ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id
-        ) AS bytes
+        ) AS bytes,
+        sum(octet_length(concat(name, digest, source_type, run_input.tags::text)) + 40) OVER (
+            ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id
+        ) AS small_bytes
     FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (run_id, place)
     JOIN run_input USING (run_id)
     JOIN dataset USING (dataset_id)
 ) AS sized
+WHERE small_bytes <= $2 / 3
 ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id;

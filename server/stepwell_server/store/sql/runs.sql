@@ -5,27 +5,40 @@ SELECT *
 FROM run
 WHERE run_id = $1;
 
--- get: a run with its params, its tags and its latest metrics as arrays, in one snapshot.
+-- get: a run with its params, its tags and its latest metrics as arrays, in one snapshot; $2 of each at most.
 SELECT run.*, params.*, tags.*, metrics.*
 FROM run
 CROSS JOIN LATERAL (
     SELECT array_agg(key) AS param_keys, array_agg(value) AS param_values
-    FROM param
-    WHERE param.run_id = run.run_id
+    FROM (SELECT key, value FROM param WHERE param.run_id = run.run_id LIMIT $2) AS first_ones
 ) AS params
 CROSS JOIN LATERAL (
     SELECT array_agg(key) AS tag_keys, array_agg(value) AS tag_values
-    FROM tag
-    WHERE tag.run_id = run.run_id
+    FROM (SELECT key, value FROM tag WHERE tag.run_id = run.run_id LIMIT $2) AS first_ones
 ) AS tags
 CROSS JOIN LATERAL (
     SELECT array_agg(name) AS metric_keys, array_agg(value) AS metric_values,
            array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms
-    FROM metric_latest
+    FROM (SELECT * FROM metric_latest WHERE metric_latest.run_id = run.run_id LIMIT $2) AS first_ones
     JOIN metric USING (metric_id)
-    WHERE metric_latest.run_id = run.run_id
 ) AS metrics
 WHERE run.run_id = $1;
+
+-- rest_of_params: params of a run in the order of their keys, after the key $2, with the bytes of all up to each.
+SELECT key, value, sum(octet_length(key) + octet_length(value)) OVER (ORDER BY key) AS bytes
+FROM (SELECT key, value FROM param WHERE run_id = $1 AND key > $2 ORDER BY key LIMIT $3) AS first_ones
+ORDER BY key;
+
+-- rest_of_tags: the same of tags.
+SELECT key, value, sum(octet_length(key) + octet_length(value)) OVER (ORDER BY key) AS bytes
+FROM (SELECT key, value FROM tag WHERE run_id = $1 AND key > $2 ORDER BY key LIMIT $3) AS first_ones
+ORDER BY key;
+
+-- rest_of_metrics: the latest points of a run in the order of their metrics' numbers, after the number $2.
+SELECT metric_id, name, value, step, timestamp_ms
+FROM (SELECT * FROM metric_latest WHERE run_id = $1 AND metric_id > $2 ORDER BY metric_id LIMIT $3) AS first_ones
+JOIN metric USING (metric_id)
+ORDER BY metric_id;
 
 -- experiment: what a new run has to know of its experiment, found by id, or among the active ones by name.
 SELECT experiment_id, artifact_location, lifecycle_stage

@@ -6,8 +6,8 @@ from typing import Any
 
 import asyncpg
 
-from stepwell_server.errors import AlreadyExistsError, InvalidStateError, NotFoundError
-from stepwell_server.model.runs import Experiment, LifecycleStage, ViewType
+from stepwell_server.errors import AlreadyExistsError, InvalidArgumentError, InvalidStateError, NotFoundError
+from stepwell_server.model.runs import EXPERIMENT_TAGS_BYTES_MAX, Experiment, LifecycleStage, ViewType
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
 
@@ -21,6 +21,9 @@ STAGES = {
     ViewType.DELETED_ONLY: [LifecycleStage.DELETED.value],
     ViewType.ALL: [stage.value for stage in LifecycleStage],
 }
+
+# Tags of the experiments that are read together; the last one may have more.
+LISTED_BYTES_MAX = 4 * 2**20
 
 
 class PostgresExperimentStore:
@@ -38,6 +41,7 @@ class PostgresExperimentStore:
         self, name: str, artifact_location: str, tags: Mapping[str, str]
     ) -> Experiment:
         """See `ports.ExperimentStore`."""
+        _check_tags(sum(len(key.encode()) + len(value.encode()) for key, value in tags.items()))
         async with self._pool.connection() as connection:
             row = await insert_experiment(connection, name, artifact_location, tags)
         if row is None:
@@ -66,7 +70,8 @@ class PostgresExperimentStore:
         """See `ports.ExperimentStore`."""
         after = before or (None, None)
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_QUERIES["list"], STAGES[view_type], *after, page_size)
+            stages = STAGES[view_type]
+            rows = await connection.fetch(_QUERIES["list"], stages, *after, page_size, LISTED_BYTES_MAX)
         return [experiment_of(row) for row in rows]
 
     async def update_experiment(
@@ -81,6 +86,7 @@ class PostgresExperimentStore:
             if tags:
                 keys, values = list(tags), list(tags.values())
                 await connection.execute(_QUERIES["set_tags"], experiment_id, keys, values, logged_time_ms)
+                _check_tags(await connection.fetchval(_QUERIES["tags_bytes"], experiment_id))
             row = await connection.fetchrow(_QUERIES["get"], experiment_id)
         return experiment_of(row)
 
@@ -144,6 +150,15 @@ async def _stage(connection: Connection, experiment_id: int) -> LifecycleStage:
     if stage is None:
         raise _no_such_experiment(experiment_id)
     return LifecycleStage(stage)
+
+
+def _check_tags(size: int) -> None:
+    """Refuse tags that could not be read back, because they have to fit into an answer together."""
+    if size > EXPERIMENT_TAGS_BYTES_MAX:
+        raise InvalidArgumentError(
+            f"the tags of the experiment would have {size:,} bytes together, at most {EXPERIMENT_TAGS_BYTES_MAX:,} are "
+            "allowed; log what is large as an artifact"
+        )
 
 
 def _no_such_experiment(experiment_id: int) -> NotFoundError:

@@ -36,12 +36,6 @@ class PostgresInputStore:
                 raise InvalidStateError(f"run {run_id.hex} is deleted; restore it before logging to it")
             await note_inputs(connection, [(run_id, used) for used in inputs])
 
-    async def inputs_of(self, run_id: UUID) -> Sequence[DatasetInput]:
-        """See `ports.InputStore`."""
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_QUERIES["of_run"], run_id)
-        return [_input(row) for row in rows]
-
     async def summaries(self, experiment_ids: Sequence[int], count_max: int) -> Sequence[DatasetSummary]:
         """See `ports.InputStore`."""
         async with self._pool.connection() as connection:

@@ -1,6 +1,7 @@
 """Runs in PostgreSQL."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -8,17 +9,25 @@ from uuid import UUID
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.model.runs import (
     LOST_TAG,
+    RUN_ITEMS_MAX,
     RUN_NAME_TAG,
+    WHOLE_RUN,
     LatestMetric,
     LifecycleStage,
+    MetricSummary,
     Run,
     RunInfo,
+    RunPart,
+    RunRest,
     RunSpec,
     RunStatus,
 )
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.tracking.experiments import insert_experiment
+
+# Of a param or a tag without its texts, on the wire.
+ITEM_BYTES = 24
 
 _QUERIES = sql.load("runs")
 
@@ -45,10 +54,28 @@ class PostgresRunStore:
     async def get_run(self, run_id: UUID) -> Run:
         """See `ports.RunStore`."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_QUERIES["get"], run_id)
+            row = await connection.fetchrow(_QUERIES["get"], run_id, RUN_ITEMS_MAX + 1)
         if row is None:
             raise _no_such_run(run_id)
         return run_of(row)
+
+    async def rest_of_run(self, run_id: UUID, rest: RunRest, bytes_max: int) -> Run:
+        """See `ports.RunStore`."""
+        async with self._pool.connection() as connection:
+            info = await connection.fetchrow(_QUERIES["info"], run_id)
+            if info is None:
+                raise _no_such_run(run_id)
+            query = _QUERIES[f"rest_of_{rest.part.name.lower()}"]
+            after = int(rest.after or 0) if rest.part is RunPart.METRICS else rest.after
+            rows = await connection.fetch(query, run_id, after, RUN_ITEMS_MAX)
+        is_last = len(rows) < RUN_ITEMS_MAX
+        if rest.part is not RunPart.METRICS:
+            fitting = max(
+                1, sum(row["bytes"] + ITEM_BYTES * number <= bytes_max for number, row in enumerate(rows))
+            )
+            is_last = is_last and fitting >= len(rows)
+            rows = rows[:fitting]
+        return _part_of(_run_info(info), rest.part, rows, is_last=is_last)
 
     async def get_run_info(self, run_id: UUID) -> RunInfo:
         """See `ports.RunStore`."""
@@ -168,14 +195,45 @@ def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
         metric_names[number] for number in row.get("metric_ids") or () if metric_names
     ]
     columns = (row.get(name) or () for name in ("metric_values", "metric_steps", "metric_timestamps_ms"))
+    metrics = zip(keys, *columns, _summaries(row) or itertools.repeat(None, len(keys)), strict=True)
     return Run(
         info=_run_info(row),
         params=_pairs(row, "param"),
         tags=_pairs(row, "tag"),
+        rest=WHOLE_RUN if _is_cut(row) else None,
         has_inputs=row.get("has_inputs", False),
         has_models=row.get("has_models", False),
-        metrics=[LatestMetric(*metric) for metric in sorted(zip(keys, *columns, strict=True), key=_KEY)],
+        metrics=[LatestMetric(*metric) for metric in sorted(metrics, key=_KEY)],
     )
+
+
+def _summaries(row: Any) -> list[MetricSummary]:
+    """Return what all points of each metric have in common, if the row has it."""
+    names = ("minima", "maxima", "means", "counts", "non_finite_counts")
+    columns = (row.get(f"metric_{name}") or () for name in names)
+    return [MetricSummary(*values) for values in zip(*columns, strict=True)]
+
+
+def _is_cut(row: Any) -> bool:
+    """Tell whether there is more than what comes at once."""
+    columns = ("param_keys", "tag_keys", "metric_values")
+    return any(len(row.get(name) or ()) > RUN_ITEMS_MAX for name in columns)
+
+
+def _part_of(info: RunInfo, part: RunPart, rows: Sequence[Any], *, is_last: bool) -> Run:
+    """Return some rows of one part as a run, and where the rest begins."""
+    params = tags = {}
+    metrics: list[LatestMetric] = []
+    if part is RunPart.METRICS:
+        metrics = [LatestMetric(*list(row)[1:]) for row in rows]
+    elif part is RunPart.PARAMS:
+        params = {row["key"]: row["value"] for row in rows}
+    else:
+        tags = {row["key"]: row["value"] for row in rows}
+    rest = None if is_last else RunRest(part, str(rows[-1][0]))
+    if is_last and part is not RunPart.METRICS:
+        rest = RunRest(RunPart(part.value + 1))
+    return Run(info, params, tags, metrics, rest=rest)
 
 
 _KEY = itemgetter(0)

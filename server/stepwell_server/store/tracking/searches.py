@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
@@ -22,6 +23,14 @@ from stepwell_server.store.tracking.runs import run_of
 
 _SQL = load("searches")
 
+# Of fewer rows, all are fetched at once.
+FEW_ROWS = 200
+# Of more, so many first, and then more of them at a time; until they come to so many bytes, more than an answer holds.
+# So what is read stays within bounds, however large the runs are.
+FIRST_ROWS = 50
+ROWS_GROWTH = 4
+READ_BYTES_MAX = 8 * 2**20
+
 
 class PostgresSearchStore:
     """Implements `ports.SearchStore`."""
@@ -34,7 +43,7 @@ class PostgresSearchStore:
         """See `ports.SearchStore`."""
         query = self._compile(search)
         async with searching(self._pool, search.filter) as connection:
-            rows = await connection.fetch(query.text, *query.parameters.values)
+            rows = await _fetched(connection, query, search.limit)
             ids = {number for row in rows for number in row.get("metric_ids") or ()}
             names = await self._metric_names.resolve(connection, ids)
         return [
@@ -96,6 +105,28 @@ async def searching(pool: Pool, filter_: Expression | None) -> AsyncIterator[Con
     async with pool.searches, pool.connection() as connection:
         await _check_patterns(connection, filter_)
         yield connection
+
+
+async def _fetched(connection: Connection, query: RunQuery, limit: int) -> list[Any]:
+    """Return the rows of a page, or the first of them: at least two, if there are, and READ_BYTES_MAX."""
+    if limit <= FEW_ROWS:
+        return list(await connection.fetch(query.text, *query.parameters.values))
+    rows: list[Any] = []
+    async with connection.transaction(readonly=True):
+        cursor = await connection.cursor(query.text, *query.parameters.values)
+        size, free = FIRST_ROWS, READ_BYTES_MAX
+        while more := await cursor.fetch(size):
+            rows += more
+            free -= sum(map(_texts_length, more))
+            if free < 0 or len(rows) >= limit:
+                break
+            size = min(size * ROWS_GROWTH, limit - len(rows))
+    return rows
+
+
+def _texts_length(row: Any) -> int:
+    """Return how many characters the values of a row's params and tags have."""
+    return sum(sum(map(len, row.get(name) or ())) for name in ("param_values", "tag_values"))
 
 
 async def _check_patterns(connection: Connection, filter_: Expression | None) -> None:

@@ -55,7 +55,7 @@ class Runs:
 
     async def get(self, message: Message) -> Response:
         """Return a run."""
-        return answer({"run": run_json(await self._runs.get(run_id_of(message)))})
+        return answer({"run": run_json(await self._runs.whole(run_id_of(message)))})
 
     async def update(self, message: Message) -> Response:
         """Change status, end time and name; an empty name is none."""

@@ -5,10 +5,11 @@ import "uplot/dist/uPlot.min.css";
 import { useTheme } from "../theme/theme";
 import styles from "./Chart.module.css";
 import { drawLines, type Frame, type Line } from "./draw";
+import { toLines } from "./lines";
 import { rangeOfX, rangeOfY, type Range } from "./ranges";
-import { middle, nearest, type Columns } from "./series";
-import { smoothed } from "./smoothing";
-import { xLabel, yLabel, type Axis } from "./ticks";
+import { nearest, type Columns } from "./series";
+import { offerSvg, svg, ticksOf, type Picture } from "./svg";
+import { axisName, xLabel, yLabel, type Axis } from "./ticks";
 import { Tooltip, type Hover } from "./Tooltip";
 
 /** How a chart is drawn; the same for all charts of a page. */
@@ -25,6 +26,8 @@ export interface ChartLook {
 export interface RunLook {
   name: string;
   color: string;
+  /** When the run started, in milliseconds since the epoch. */
+  startMs: number;
 }
 
 interface Props {
@@ -49,7 +52,7 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
   const plot = useRef<uPlot | null>(null);
   const theme = useTheme();
   const [hover, setHover] = useState<Hover | null>(null);
-  const lines = useMemo(() => toLines(columns, look, runs), [columns, look, runs]);
+  const lines = useMemo(() => toLines(columns, look, runs, theme === "dark"), [columns, look, runs, theme]);
   // What the hooks of uPlot read; they outlive a render.
   const now = useRef({ lines, look, hover, columns, zoom, onZoom });
   now.current = { lines, look, hover, columns, zoom, onZoom };
@@ -63,6 +66,7 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
       place.current,
     );
     plot.current = made;
+    offerSvg(place.current, () => svg(pictureOf(made, now.current)));
     return () => made.destroy();
   }, [theme, look.axis, look.logX, look.logY, syncKey]);
 
@@ -71,7 +75,7 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
     const shown = plot.current;
     if (!shown) return;
     const [low, high] = zoom ?? rangeOfX(columns.series);
-    const x = look.logX ? ([Math.max(low, 1), Math.max(high, 2)] as Range) : ([low, high] as Range);
+    const x = look.logX ? positive(low, high, look.axis) : ([low, high] as Range);
     shown.batch(() => {
       shown.setScale("x", { min: x[0], max: x[1] });
       const [min, max] = rangeOfY(columns.series, { log: look.logY, ignoreOutliers: look.ignoreOutliers });
@@ -88,27 +92,12 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
       className={styles.chart}
       style={{ height }}
       role="img"
-      aria-label={`${columns.series.length} lines over ${look.axis}`}
+      aria-label={`${columns.series.length} lines over ${axisName(look.axis)}`}
       onDoubleClick={() => onZoom(null)}
     >
-      {hover?.isOwn && (
-        <Tooltip hover={hover} columns={columns} lines={lines} runs={runs} axis={look.axis} width={width} />
-      )}
+      {hover?.isOwn && <Tooltip hover={hover} columns={columns} lines={lines} axis={look.axis} width={width} />}
     </div>
   );
-}
-
-function toLines(columns: Columns, look: ChartLook, runs: Map<string, RunLook>): Line[] {
-  return columns.series.map((series) => {
-    const isSmoothed = look.smoothing > 0;
-    const x = isSmoothed ? Float64Array.from(series.from, (_, bucket) => middle(series, bucket)) : series.from;
-    return {
-      series,
-      color: runs.get(series.runId)?.color ?? "#888888",
-      bold: isSmoothed ? smoothed(x, series.mean, look.smoothing) : series.mean,
-      isSmoothed,
-    };
-  });
 }
 
 interface Now {
@@ -170,15 +159,17 @@ function options({ width, height, syncKey, look, now, setHover }: Setup): uPlot.
       y: false,
       points: { show: false },
       drag: { x: true, y: false, setScale: false },
-      sync: { key: syncKey, setSeries: false, scales: ["x", null] },
+      // The cursor is shared; a chart is zoomed alone.
+      sync: { key: syncKey, setSeries: false, scales: ["x", null], filters: { pub: isOfCursor, sub: isOfCursor } },
     },
     hooks: {
       draw: [
-        (plot) =>
-          drawLines(plot.ctx, now.current.lines, frameOf(plot), {
-            band: now.current.look.band,
-            highlighted: now.current.hover?.runId ?? null,
-          }),
+        (plot) => {
+          const { lines, look, hover, columns } = now.current;
+          drawLines(plot.ctx, lines, frameOf(plot), { band: look.band, highlighted: hover?.runId ?? null });
+          // How far the lines go that can be seen now: for tests, and for who measures how live the page is.
+          plot.root.dataset.drawnTo = String(columns.base + BigInt(Math.floor(rangeOfX(columns.series)[1])));
+        },
       ],
       setCursor: [(plot) => setHover(hovered(plot, now.current.lines))],
       setSelect: [
@@ -196,6 +187,12 @@ function options({ width, height, syncKey, look, now, setHover }: Setup): uPlot.
   };
 }
 
+/** The part of a range that a logarithmic axis can show; of whole numbers it begins at 1. */
+function positive(low: number, high: number, axis: Axis): Range {
+  const least = axis.startsWith("metric:") ? high / 1e6 || 1 : 1;
+  return [Math.max(low, least), Math.max(high, 2 * least)];
+}
+
 function frameOf(plot: uPlot): Frame {
   return {
     toX: (x) => plot.valToPos(x, "x", true),
@@ -208,6 +205,36 @@ function frameOf(plot: uPlot): Frame {
   };
 }
 
+function isOfCursor(event: string): boolean {
+  return event === "mousemove" || event === "mouseleave";
+}
+
+function pictureOf(plot: uPlot, { lines, look }: Now): Picture {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name: string) => style.getPropertyValue(name).trim();
+  const { left, top, width, height } = plot.bbox;
+  const ratio = devicePixelRatio;
+  return {
+    lines,
+    look: { band: look.band, highlighted: null },
+    frame: {
+      toX: (x: number) => plot.valToPos(x, "x") + left / ratio,
+      toY: (y: number) => plot.valToPos(y, "y") + top / ratio,
+      left: left / ratio,
+      top: top / ratio,
+      width: width / ratio,
+      height: height / ratio,
+      pixelRatio: 1,
+    },
+    width: plot.width,
+    height: plot.height,
+    title: lines.map(({ series }) => series.key).find(Boolean) ?? "",
+    colors: { ground: color("--surface"), grid: color("--line"), text: color("--text-soft") },
+    x: ticksOf(plot, 0),
+    y: ticksOf(plot, 1),
+  };
+}
+
 /** What the cursor is at: null when it is not in the plot. */
 function hovered(plot: uPlot, lines: Line[]): Hover | null {
   const { left = -1, top = -1 } = plot.cursor;
@@ -215,7 +242,8 @@ function hovered(plot: uPlot, lines: Line[]): Hover | null {
   const x = plot.posToVal(left, "x");
   // A cursor that another chart leads has no height here.
   const isOwn = plot.cursor.event !== undefined && plot.over.matches(":hover");
-  return { left, top, x, isOwn, runId: isOwn ? runAt(plot, lines, x, top) : null };
+  if (!isOwn) return { left, top, x, isOwn, y: Number.NaN, runId: null };
+  return { left, top, x, isOwn, y: plot.posToVal(top, "y"), runId: runAt(plot, lines, x, top) };
 }
 
 function runAt(plot: uPlot, lines: Line[], x: number, top: number): string | null {

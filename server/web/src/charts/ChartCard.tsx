@@ -1,115 +1,99 @@
-import { useQuery } from "@tanstack/react-query";
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useRef, useState, type DragEvent } from "react";
 
 import { Button } from "../parts/Button";
-import { DotsIcon } from "../parts/icons";
 import { Dialog } from "../parts/Dialog";
+import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
-import { Failure } from "../parts/Notice";
-import { samplesQuery } from "../queries/samples";
-import { Chart, type ChartLook, type RunLook } from "./Chart";
+import { complain } from "../parts/toast";
+import type { ChartLook } from "./Chart";
+import { ChartBody, type ChartRuns } from "./ChartBody";
 import styles from "./ChartCard.module.css";
-import { saveCsv, savePng } from "./download";
-import type { Range } from "./ranges";
+import { saveCsv, savePng, saveSvg } from "./download";
+import type { ChartSpec } from "./specs";
 import { useVisible } from "./useVisible";
-import { useWidth } from "./useWidth";
 
-export const CHART_HEIGHT = 210;
-const PIXELS_PER_BUCKET = 1;
-const BUCKETS_MIN = 100;
+const FULL_SCREEN_PART = 0.7;
+const DRAGGED = "application/x-stepwell-chart";
 
-export interface ChartRuns {
-  ids: string[];
-  looks: Map<string, RunLook>;
-  /** Some of them still log. */
-  live: boolean;
+/** What can be done with a chart beside looking at it; what is left out cannot. */
+export interface ChartActs {
+  onMove: (id: string, before: string) => void;
+  /** The charts of the same section, in order. */
+  neighbours: string[];
+  onEdit?: () => void;
+  onRemove?: () => void;
 }
 
 interface Props {
-  metric: string;
+  spec: ChartSpec;
   runs: ChartRuns;
   look: ChartLook;
   syncKey: string;
+  height: number;
+  acts: ChartActs;
 }
 
-/** A metric of some runs: asks for its lines when it is in view, and again for the part that is zoomed into. */
-export function ChartCard({ metric, runs, look, syncKey }: Props) {
+/** A chart of some runs: asks for its lines when it is in view. It can be moved by its header, or by its menu. */
+export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
   const place = useRef<HTMLElement>(null);
   const visible = useVisible(place);
   const [full, setFull] = useState(false);
-  const [logY, setLogY] = useState(look.logY);
-  const own = useMemo(() => ({ ...look, logY: look.logY !== logY ? logY : look.logY }), [look, logY]);
-  const body = { metric, runs, look: own, syncKey };
+  const [logY, setLogY] = useState<boolean | null>(null);
+  const own = useMemo(() => ({ ...look, logY: logY ?? look.logY }), [look, logY]);
+  const starts = useMemo(() => new Map([...runs.looks].map(([id, { startMs }]) => [id, startMs])), [runs.looks]);
+  const body = { metrics: spec.metrics, runs, starts, look: own, syncKey };
+  const [over, setOver] = useState(false);
+  const drop = (event: DragEvent) => {
+    setOver(false);
+    const id = event.dataTransfer.getData(DRAGGED);
+    if (id && acts.neighbours.includes(id)) acts.onMove(id, spec.id);
+  };
   return (
-    <section ref={place} className={styles.card} aria-label={`Chart of ${metric}`}>
-      <header className={styles.header}>
-        <h3 title={metric}>{metric}</h3>
+    <section
+      ref={place}
+      className={`${styles.card} ${over ? styles.over : ""}`}
+      aria-label={`Chart of ${spec.title}`}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes(DRAGGED)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={drop}
+    >
+      <header className={styles.header} draggable onDragStart={(event) => event.dataTransfer.setData(DRAGGED, spec.id)}>
+        <h3 title={spec.metrics.length > 1 ? spec.metrics.join("\n") : spec.title}>{spec.title}</h3>
+        {spec.metrics.length > 1 && <small>{spec.metrics.length} metrics</small>}
         <Menu
-          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${metric}`} />}
+          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${spec.title}`} />}
           items={[
             { label: "Full screen", act: () => setFull(true) },
             { label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => setLogY(!own.logY) },
-            { label: "Download PNG", act: () => place.current && savePng(place.current, metric) },
-            { label: "Download CSV", act: () => void saveCsv(metric, runs, own) },
+            ...moves(spec.id, acts),
+            ...(acts.onEdit ? [{ label: "Edit", act: acts.onEdit }] : []),
+            { label: "Download PNG", act: () => place.current && savePng(place.current, spec.title) },
+            { label: "Download SVG", act: () => place.current && saveSvg(place.current, spec.title) },
+            { label: "Download CSV", act: () => void saveCsv(spec, runs, own).catch(complain) },
+            ...(acts.onRemove ? [{ label: "Remove", act: acts.onRemove, danger: true }] : []),
           ]}
         />
       </header>
-      {visible ? <ChartBody {...body} height={CHART_HEIGHT} /> : <div style={{ height: CHART_HEIGHT }} />}
+      {visible ? <ChartBody {...body} height={height} /> : <div style={{ height }} />}
       {full && (
-        <Dialog open wide title={metric} onClose={() => setFull(false)}>
-          <ChartBody {...body} syncKey={`${syncKey}-full`} height={Math.round(window.innerHeight * 0.7)} />
+        <Dialog open full title={spec.title} onClose={() => setFull(false)}>
+          <ChartBody {...body} syncKey={`${syncKey}-full`} height={Math.round(window.innerHeight * FULL_SCREEN_PART)} />
         </Dialog>
       )}
     </section>
   );
 }
 
-function ChartBody({ metric, runs, look, syncKey, height }: Props & { height: number }) {
-  const place = useRef<HTMLDivElement>(null);
-  const width = useWidth(place);
-  const [zoom, setZoom] = useState<{ from: bigint; to: bigint } | null>(null);
-  const samples = useQuery({
-    ...samplesQuery({
-      metric,
-      runIds: runs.ids,
-      axis: look.axis,
-      from: zoom?.from ?? null,
-      to: zoom?.to ?? null,
-      buckets: Math.max(BUCKETS_MIN, Math.round(width / PIXELS_PER_BUCKET / 50) * 50),
-      live: runs.live,
-    }),
-    enabled: width > 0 && runs.ids.length > 0,
-  });
-  const columns = samples.data;
-  const shown: Range | null =
-    zoom && columns ? [Number(zoom.from - columns.base), Number(zoom.to - columns.base)] : null;
-  return (
-    <div ref={place} className={styles.body} style={{ minHeight: height }}>
-      {samples.isError && !columns ? (
-        <Failure error={samples.error} retry={() => void samples.refetch()} />
-      ) : columns && columns.series.length === 0 ? (
-        <p className={styles.nothing}>{zoom ? "No points in this range." : "These runs have no points of it."}</p>
-      ) : columns && width > 0 ? (
-        <Chart
-          columns={columns}
-          look={look}
-          runs={runs.looks}
-          width={width}
-          height={height}
-          syncKey={syncKey}
-          zoom={shown}
-          onZoom={(range) => setZoom(range && exact(range, columns.base))}
-        />
-      ) : null}
-      {zoom && (
-        <Button className={styles.reset} onClick={() => setZoom(null)}>
-          Show all
-        </Button>
-      )}
-    </div>
-  );
-}
-
-function exact([low, high]: Range, base: bigint): { from: bigint; to: bigint } {
-  return { from: base + BigInt(Math.floor(low)), to: base + BigInt(Math.ceil(high)) };
+function moves(id: string, { neighbours, onMove }: ChartActs) {
+  const at = neighbours.indexOf(id);
+  const [before, after, first] = [neighbours[at - 1], neighbours[at + 1], neighbours[0]];
+  return [
+    ...(before !== undefined ? [{ label: "Move before the one before", act: () => onMove(id, before) }] : []),
+    ...(after !== undefined ? [{ label: "Move behind the next", act: () => onMove(after, id) }] : []),
+    ...(first !== undefined && at > 1 ? [{ label: "Move to the front", act: () => onMove(id, first) }] : []),
+  ];
 }

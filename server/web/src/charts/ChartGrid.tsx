@@ -2,44 +2,64 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 
 import { ChevronIcon } from "../parts/icons";
-import { CHART_HEIGHT, ChartCard, type ChartRuns } from "./ChartCard";
-import styles from "./ChartGrid.module.css";
 import type { ChartLook } from "./Chart";
-import { sections } from "./sections";
+import type { ChartRuns } from "./ChartBody";
+import { ChartCard } from "./ChartCard";
+import styles from "./ChartGrid.module.css";
+import { toRows, type Row } from "./rows";
+import type { ChartSpec } from "./specs";
 import { useWidth } from "./useWidth";
 
-const CARD_WIDTH_MIN = 270;
-const GAP = 12;
-const ROW_HEIGHT = CHART_HEIGHT + 36 + GAP;
-const HEADER_HEIGHT = 36;
+export type ChartSize = "small" | "large" | "huge";
 
-type Row = { kind: "header"; prefix: string; count: number } | { kind: "charts"; metrics: string[] };
+const SIZES: Record<ChartSize, { width: number; height: number }> = {
+  small: { width: 270, height: 210 },
+  large: { width: 420, height: 290 },
+  huge: { width: 700, height: 400 },
+};
+const GAP = 12;
+const CARD_HEADER_HEIGHT = 36;
+const SECTION_HEIGHT = 36;
 
 interface Props {
-  metrics: string[];
+  own: ChartSpec[];
+  charts: ChartSpec[];
+  moved: [string, string][];
+  size: ChartSize;
   runs: ChartRuns;
   look: ChartLook;
   /** Cursors of all charts with the same key move together. */
   syncKey: string;
+  onMove: (id: string, before: string) => void;
+  onEdit: (own: number) => void;
+  onRemove: (own: number) => void;
 }
 
-/** Charts of all metrics in sections by prefix. Only the rows in view exist, however many metrics there are. */
-export function ChartGrid({ metrics, runs, look, syncKey }: Props) {
+/** Charts in sections by prefix, a person's own ones first. Only the rows in view exist, however many there are. */
+export function ChartGrid({ own, charts, moved, size, runs, look, syncKey, onMove, onEdit, onRemove }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const perRow = Math.max(1, Math.floor((width + GAP) / (CARD_WIDTH_MIN + GAP)));
-  const rows = useMemo(() => toRows(metrics, perRow, closed), [metrics, perRow, closed]);
+  const chart = SIZES[size];
+  const perRow = Math.max(1, Math.floor((width + GAP) / (chart.width + GAP)));
+  const rows = useMemo(() => toRows({ own, charts, moved, perRow, closed }), [own, charts, moved, perRow, closed]);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => place.current,
-    estimateSize: (number) => (rows[number]?.kind === "header" ? HEADER_HEIGHT : ROW_HEIGHT),
-    overscan: 2,
+    estimateSize: (number) =>
+      rows[number]?.kind === "header" ? SECTION_HEIGHT : chart.height + CARD_HEADER_HEIGHT + GAP,
+    getItemKey: (number) => rows[number]?.id ?? number,
+    overscan: 1,
   });
   const toggle = (prefix: string) =>
     setClosed((now) =>
       now.has(prefix) ? new Set([...now].filter((one) => one !== prefix)) : new Set([...now, prefix]),
     );
+  const actsOf = (spec: ChartSpec, neighbours: string[]) => {
+    const number = spec.own;
+    const edits = number === undefined ? {} : { onEdit: () => onEdit(number), onRemove: () => onRemove(number) };
+    return { onMove, neighbours, ...edits };
+  };
   return (
     <div ref={place} className={styles.scroll}>
       <div className={styles.all} style={{ height: virtual.getTotalSize() }}>
@@ -57,7 +77,7 @@ export function ChartGrid({ metrics, runs, look, syncKey }: Props) {
                 onClick={() => toggle(row.prefix)}
               >
                 <ChevronIcon size={14} />
-                {row.prefix || "metrics"} <small>{row.count}</small>
+                {row.title} <small>{row.count}</small>
               </button>
             );
           return (
@@ -66,8 +86,16 @@ export function ChartGrid({ metrics, runs, look, syncKey }: Props) {
               className={styles.row}
               style={{ ...style, gridTemplateColumns: `repeat(${perRow}, minmax(0, 1fr))` }}
             >
-              {row.metrics.map((metric) => (
-                <ChartCard key={metric} metric={metric} runs={runs} look={look} syncKey={syncKey} />
+              {row.charts.map((spec) => (
+                <ChartCard
+                  key={spec.id}
+                  spec={spec}
+                  runs={runs}
+                  look={look}
+                  syncKey={syncKey}
+                  height={chart.height}
+                  acts={actsOf(spec, row.neighbours)}
+                />
               ))}
             </div>
           );
@@ -75,16 +103,4 @@ export function ChartGrid({ metrics, runs, look, syncKey }: Props) {
       </div>
     </div>
   );
-}
-
-function toRows(metrics: string[], perRow: number, closed: ReadonlySet<string>): Row[] {
-  return sections(metrics).flatMap(({ prefix, metrics: inside }) => {
-    const header: Row = { kind: "header", prefix, count: inside.length };
-    if (closed.has(prefix)) return [header];
-    const charts: Row[] = [];
-    for (let at = 0; at < inside.length; at += perRow) {
-      charts.push({ kind: "charts", metrics: inside.slice(at, at + perRow) });
-    }
-    return [header, ...charts];
-  });
 }

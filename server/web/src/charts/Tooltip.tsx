@@ -1,5 +1,5 @@
 import { fullNumber, shortNumber } from "../format/numbers";
-import type { RunLook } from "./Chart";
+import { lineId } from "./buckets";
 import type { Line } from "./draw";
 import { middle, nearest, type Columns } from "./series";
 import { xExact, type Axis } from "./ticks";
@@ -9,6 +9,8 @@ export interface Hover {
   left: number;
   top: number;
   x: number;
+  /** NaN where the pointer is not in this chart. */
+  y: number;
   /** The pointer is in this chart, and not in one that leads its cursor. */
   isOwn: boolean;
   runId: string | null;
@@ -18,7 +20,6 @@ interface Props {
   hover: Hover;
   columns: Columns;
   lines: Line[];
-  runs: Map<string, RunLook>;
   axis: Axis;
   width: number;
 }
@@ -27,12 +28,13 @@ const ROWS_MAX = 8;
 const OFFSET_PX = 14;
 const AXIS_PX = 46;
 
-/** What the lines are at the cursor, the pointed-at run first; small, and never under the pointer. */
-export function Tooltip({ hover, columns, lines, runs, axis, width }: Props) {
+/** What the lines are at the cursor, the nearest first; small, and never under the pointer. */
+export function Tooltip({ hover, columns, lines, axis, width }: Props) {
   const rows = lines
     .map((line) => ({ line, bucket: nearest(line.series, hover.x) }))
     .filter(({ line, bucket }) => bucket >= 0 && covers(line, hover.x))
-    .sort((a, b) => order(a.line, hover) - order(b.line, hover) || value(b) - value(a));
+    .map((row) => ({ ...row, distance: distanceTo(hover.y, row.line, row.bucket) }))
+    .sort((a, b) => (a.distance < b.distance ? -1 : Number(a.distance > b.distance)));
   if (rows.length === 0) return null;
   const shown = rows.slice(0, ROWS_MAX);
   const first = rows[0] as (typeof rows)[0];
@@ -44,9 +46,12 @@ export function Tooltip({ hover, columns, lines, runs, axis, width }: Props) {
     <div className={styles.tooltip} style={{ top: 8, ...side }} role="presentation">
       <div className={styles.x}>{xExact(axis, columns.base, middle(first.line.series, first.bucket))}</div>
       {shown.map(({ line, bucket }) => (
-        <div key={line.series.runId} className={`${styles.row} ${line.series.runId === hover.runId ? styles.at : ""}`}>
+        <div
+          key={lineId(line.series)}
+          className={`${styles.row} ${line.series.runId === hover.runId ? styles.at : ""}`}
+        >
           <i style={{ background: line.color }} />
-          <span className={styles.name}>{runs.get(line.series.runId)?.name}</span>
+          <span className={styles.name}>{line.name}</span>
           <b title={fullNumber(line.bold[bucket] as number)}>{shortNumber(line.bold[bucket] as number)}</b>
           <small>{spread(line, bucket)}</small>
         </div>
@@ -61,13 +66,10 @@ function covers({ series }: Line, x: number): boolean {
   return x >= (series.from[0] ?? 0) - reach && x <= (series.to.at(-1) ?? 0) + reach;
 }
 
-function order(line: Line, hover: Hover): number {
-  return line.series.runId === hover.runId ? 0 : 1;
-}
-
-function value({ line, bucket }: { line: Line; bucket: number }): number {
-  const at = line.bold[bucket] as number;
-  return Number.isNaN(at) ? Number.NEGATIVE_INFINITY : at;
+/** How far a line is from the pointer; what is no number is farther than all that is. */
+function distanceTo(y: number, line: Line, bucket: number): number {
+  const distance = Math.abs((line.bold[bucket] as number) - y);
+  return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
 }
 
 /** The extremes of a bucket of several points, and how many of them are no finite numbers. */

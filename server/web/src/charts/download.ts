@@ -1,8 +1,10 @@
 import { fullNumber } from "../format/numbers";
-import { samplesQuery } from "../queries/samples";
-import type { ChartRuns } from "./ChartCard";
+import { sample } from "../queries/samples";
 import type { ChartLook } from "./Chart";
+import type { ChartRuns } from "./ChartBody";
 import type { Columns } from "./series";
+import type { ChartSpec } from "./specs";
+import { svgOf } from "./svg";
 
 const CSV_BUCKETS = 10_000;
 
@@ -11,32 +13,39 @@ export function savePng(card: Element, metric: string): void {
   card.querySelector("canvas")?.toBlob((blob) => blob && save(blob, `${fileName(metric)}.png`), "image/png");
 }
 
-/** Save the lines of a chart as CSV, a row a bucket; at most 10,000 buckets a run. */
-export async function saveCsv(metric: string, runs: ChartRuns, look: ChartLook): Promise<void> {
-  const query = samplesQuery({
-    metric,
-    runIds: runs.ids,
-    axis: look.axis,
-    from: null,
-    to: null,
-    buckets: CSV_BUCKETS,
-    live: false,
-  });
-  const columns = await query.queryFn?.({ signal: new AbortController().signal } as never);
-  if (columns) save(new Blob([csv(columns as Columns, runs)], { type: "text/csv" }), `${fileName(metric)}.csv`);
+/** Save a chart as SVG, with the names of its lines. */
+export function saveSvg(card: Element, title: string): void {
+  const document = svgOf(card);
+  if (document) save(new Blob([document], { type: "image/svg+xml" }), `${fileName(title)}.svg`);
 }
 
-function csv({ base, series }: Columns, runs: ChartRuns): string {
-  const rows = ["run_id,run_name,x_first,x_last,mean,minimum,maximum,count,non_finite_count"];
+/** Save the lines of a chart as CSV, a row a bucket; at most 10,000 buckets a line. */
+export async function saveCsv(spec: ChartSpec, runs: ChartRuns, look: ChartLook): Promise<void> {
+  const asked = { metrics: spec.metrics, runIds: runs.ids, axis: look.axis, bounds: null, buckets: CSV_BUCKETS };
+  const columns = await sample({ ...asked, live: false }, new AbortController().signal);
+  const isValue = look.axis.startsWith("metric:");
+  save(new Blob([csv(columns, runs, isValue)], { type: "text/csv" }), `${fileName(spec.title)}.csv`);
+}
+
+function csv({ base, series }: Columns, runs: ChartRuns, isValue: boolean): string {
+  const rows = ["run_id,run_name,metric,x_first,x_last,mean,minimum,maximum,count,non_finite_count"];
   for (const one of series) {
-    const name = JSON.stringify(runs.looks.get(one.runId)?.name ?? "").replaceAll('\\"', '""');
+    const [name, key] = [runs.looks.get(one.runId)?.name ?? "", one.key].map(quoted);
     for (let place = 0; place < one.from.length; place++) {
-      const x = [one.from[place], one.to[place]].map((at) => base + BigInt(Math.round(at as number)));
+      const x = [one.from[place], one.to[place]].map((at) =>
+        isValue ? fullNumber(at as number) : base + BigInt(Math.round(at as number)),
+      );
       const values = [one.mean, one.low, one.high].map((column) => fullNumber(column[place] as number));
-      rows.push([one.runId, name, ...x, ...values, one.count[place], one.odd[place]].join(","));
+      rows.push([one.runId, name, key, ...x, ...values, one.count[place], one.odd[place]].join(","));
     }
   }
   return `${rows.join("\n")}\n`;
+}
+
+/** A text as a cell; one that a spreadsheet would take for a formula stays a text. */
+function quoted(text: string): string {
+  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${harmless.replaceAll('"', '""')}"`;
 }
 
 function save(blob: Blob, name: string): void {

@@ -1,5 +1,27 @@
 import { middle, type Series } from "./series";
 
+/** What lines are drawn with: a canvas, or something that writes SVG. */
+export type Pen = Pick<
+  CanvasRenderingContext2D,
+  | "save"
+  | "restore"
+  | "beginPath"
+  | "closePath"
+  | "rect"
+  | "clip"
+  | "moveTo"
+  | "lineTo"
+  | "arc"
+  | "stroke"
+  | "fill"
+  | "setLineDash"
+  | "strokeStyle"
+  | "fillStyle"
+  | "lineWidth"
+  | "lineJoin"
+  | "globalAlpha"
+>;
+
 /** From values to pixels of the canvas; and the plot's box. */
 export interface Frame {
   toX: (x: number) => number;
@@ -14,10 +36,12 @@ export interface Frame {
 export interface Line {
   series: Series;
   color: string;
+  name: string;
   /** What is drawn bold: the mean of each bucket, or a smoothed one; then the mean is drawn faint behind it. */
   bold: Float64Array;
   isSmoothed: boolean;
-  dashed?: boolean;
+  /** Lengths of dashes and gaps in CSS pixels; empty for a whole line. */
+  dash: number[];
 }
 
 export interface Look {
@@ -32,7 +56,7 @@ const BACK_ALPHA = 0.25;
 const MARK_PX = 4;
 
 /** Draw all lines: bands, raw means, bold lines, and marks at the foot where points are NaN or infinite. */
-export function drawLines(context: CanvasRenderingContext2D, lines: Line[], frame: Frame, look: Look): void {
+export function drawLines(context: Pen, lines: Line[], frame: Frame, look: Look): void {
   context.save();
   context.beginPath();
   context.rect(frame.left, frame.top, frame.width, frame.height);
@@ -42,7 +66,7 @@ export function drawLines(context: CanvasRenderingContext2D, lines: Line[], fram
     const back = look.highlighted !== null && look.highlighted !== line.series.runId;
     const strength = back ? BACK_ALPHA : 1;
     context.strokeStyle = context.fillStyle = line.color;
-    context.setLineDash(line.dashed ? [6 * frame.pixelRatio, 4 * frame.pixelRatio] : []);
+    context.setLineDash(line.dash.map((length) => length * frame.pixelRatio));
     if (look.band && !line.isSmoothed) fillBand(context, line.series, frame, BAND_ALPHA * strength);
     context.lineWidth = frame.pixelRatio;
     if (line.isSmoothed) strokeLine(context, line.series, line.series.mean, frame, FAINT_ALPHA * strength);
@@ -53,13 +77,7 @@ export function drawLines(context: CanvasRenderingContext2D, lines: Line[], fram
   context.restore();
 }
 
-function strokeLine(
-  context: CanvasRenderingContext2D,
-  series: Series,
-  values: Float64Array,
-  frame: Frame,
-  alpha: number,
-): void {
+function strokeLine(context: Pen, series: Series, values: Float64Array, frame: Frame, alpha: number): void {
   context.globalAlpha = alpha;
   context.beginPath();
   let pen = false;
@@ -83,13 +101,13 @@ function strokeLine(
   context.stroke();
 }
 
-function dot(context: CanvasRenderingContext2D, x: number, y: number, frame: Frame): void {
+function dot(context: Pen, x: number, y: number, frame: Frame): void {
   const radius = 1.5 * frame.pixelRatio;
   context.moveTo(x + radius, y);
   context.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-function fillBand(context: CanvasRenderingContext2D, series: Series, frame: Frame, alpha: number): void {
+function fillBand(context: Pen, series: Series, frame: Frame, alpha: number): void {
   context.globalAlpha = alpha;
   context.beginPath();
   let start = -1;
@@ -104,7 +122,7 @@ function fillBand(context: CanvasRenderingContext2D, series: Series, frame: Fram
   context.fill();
 }
 
-function outline(context: CanvasRenderingContext2D, series: Series, frame: Frame, start: number, end: number): void {
+function outline(context: Pen, series: Series, frame: Frame, start: number, end: number): void {
   for (let place = start; place < end; place++) {
     const y = frame.toY(series.high[place] as number);
     const x = frame.toX(middle(series, place));
@@ -118,7 +136,7 @@ function outline(context: CanvasRenderingContext2D, series: Series, frame: Frame
 }
 
 /** Triangles at the foot of the plot, where points are NaN or infinite. */
-function markOdd(context: CanvasRenderingContext2D, series: Series, frame: Frame, alpha: number): void {
+function markOdd(context: Pen, series: Series, frame: Frame, alpha: number): void {
   context.globalAlpha = alpha;
   context.beginPath();
   const foot = frame.top + frame.height;

@@ -6,7 +6,7 @@ import type { Series } from "./series";
 const series = (values: number[]): Series => {
   const x = Float64Array.from(values, (_, place) => place);
   const y = Float64Array.from(values);
-  return { runId: "a", from: x, to: x, low: y, high: y, mean: y, odd: x, count: x };
+  return { runId: "a", key: "loss", from: x, to: x, low: y, high: y, mean: y, odd: x, count: x };
 };
 const plain = { log: false, ignoreOutliers: false };
 

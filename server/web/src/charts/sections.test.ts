@@ -3,11 +3,12 @@ import { expect, it } from "vitest";
 import { matching, sections } from "./sections";
 
 it("puts metrics into sections by prefix, in natural order", () => {
-  expect(sections(["loss", "layers/10/norm", "layers/2/norm", "val/loss", "val/acc", "/odd"])).toEqual([
-    { prefix: "", metrics: ["/odd", "loss"] },
-    { prefix: "layers/2", metrics: ["layers/2/norm"] },
-    { prefix: "layers/10", metrics: ["layers/10/norm"] },
-    { prefix: "val", metrics: ["val/acc", "val/loss"] },
+  const charts = ["loss", "layers/10/norm", "layers/2/norm", "val/loss", "val/acc", "/odd"].map((title) => ({ title }));
+  expect(sections(charts).map(({ prefix, charts: inside }) => [prefix, inside.map(({ title }) => title)])).toEqual([
+    ["", ["/odd", "loss"]],
+    ["layers/2", ["layers/2/norm"]],
+    ["layers/10", ["layers/10/norm"]],
+    ["val", ["val/acc", "val/loss"]],
   ]);
 });
 

@@ -1,18 +1,20 @@
-/** Metrics below one prefix: what stands before the last slash. */
-export interface Section {
+/** What lies below one prefix: what stands before the last slash of a title. */
+export interface Section<T> {
   prefix: string;
-  metrics: string[];
+  charts: T[];
 }
 
-/** Metrics in sections by prefix, in natural order: layers/2 comes before layers/10. */
-export function sections(metrics: string[]): Section[] {
+/** Charts in sections by prefix, in natural order: layers/2 comes before layers/10. */
+export function sections<T extends { title: string }>(charts: T[]): Section<T>[] {
   const order = new Intl.Collator("en", { numeric: true });
-  const found = new Map<string, string[]>();
-  for (const metric of [...metrics].sort(order.compare)) {
-    const prefix = metric.slice(0, Math.max(metric.lastIndexOf("/"), 0));
-    found.set(prefix, [...(found.get(prefix) ?? []), metric]);
+  const found = new Map<string, T[]>();
+  for (const chart of [...charts].sort((a, b) => order.compare(a.title, b.title))) {
+    const prefix = chart.title.slice(0, Math.max(chart.title.lastIndexOf("/"), 0));
+    const inside = found.get(prefix);
+    if (inside) inside.push(chart);
+    else found.set(prefix, [chart]);
   }
-  return [...found].sort(([a], [b]) => order.compare(a, b)).map(([prefix, inside]) => ({ prefix, metrics: inside }));
+  return [...found].sort(([a], [b]) => order.compare(a, b)).map(([prefix, inside]) => ({ prefix, charts: inside }));
 }
 
 /** The metrics that a regular expression finds, ignoring case; null when it is none. */

@@ -1,6 +1,8 @@
 /** The columns of one line of a chart. x are distances from an exact 64-bit base, one entry a bucket, ascending. */
 export interface Series {
   runId: string;
+  /** Name of the metric. */
+  key: string;
   /** First and last x of each bucket. */
   from: Float64Array;
   to: Float64Array;
@@ -22,6 +24,7 @@ export interface Columns {
 /** What the server gives of one series; see SampleSeriesResponse. */
 export interface Sample {
   run: number;
+  key: number;
   firstX: bigint[];
   lastX: bigint[];
   minimum: number[];
@@ -29,26 +32,53 @@ export interface Sample {
   mean: number[];
   count: bigint[];
   nonFiniteCount: bigint[];
+  firstXValue: number[];
+  lastXValue: number[];
 }
 
-/** Turn the server's samples into columns over the least x of all of them. */
-export function toColumns(samples: Sample[], runIds: string[]): Columns {
-  const bases = samples.filter((sample) => sample.firstX.length).map((sample) => sample.firstX[0] as bigint);
-  const base = bases.reduce((least, x) => (x < least ? x : least), bases[0] ?? 0n);
+/** Whole numbers up to here are exact as doubles, and so is what lies between two of them. */
+const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** Turn the server's samples into columns: over 0 where doubles hold every x, else over the least x of all of them. */
+export function toColumns(samples: Sample[], runIds: string[], keys: string[]): Columns {
+  const filled = samples.filter((sample) => sample.firstX.length);
+  const base = baseOf(filled.flatMap(({ firstX, lastX }) => [firstX[0] as bigint, lastX.at(-1) as bigint]));
   const distances = (values: bigint[]) => Float64Array.from(values, (value) => Number(value - base));
+  return {
+    base,
+    series: filled.map((sample) => toSeries(sample, runIds, keys, distances(sample.firstX), distances(sample.lastX))),
+  };
+}
+
+/** The same, of samples over the values of a metric. */
+export function valueColumns(samples: Sample[], runIds: string[], keys: string[]): Columns {
   const series = samples
-    .filter((sample) => sample.firstX.length)
-    .map((sample) => ({
-      runId: runIds[sample.run] ?? "",
-      from: distances(sample.firstX),
-      to: distances(sample.lastX),
-      low: Float64Array.from(sample.minimum),
-      high: Float64Array.from(sample.maximum),
-      mean: Float64Array.from(sample.mean),
-      odd: Float64Array.from(sample.nonFiniteCount, Number),
-      count: Float64Array.from(sample.count, Number),
-    }));
-  return { base, series };
+    .filter((sample) => sample.firstXValue.length)
+    .map((sample) => {
+      const [from, to] = [Float64Array.from(sample.firstXValue), Float64Array.from(sample.lastXValue)];
+      return toSeries(sample, runIds, keys, from, to);
+    });
+  return { base: 0n, series };
+}
+
+/** The base for distances to these x. */
+export function baseOf(x: bigint[]): bigint {
+  const isExact = x.every((one) => one <= EXACT_MAX && one >= -EXACT_MAX);
+  return isExact ? 0n : x.reduce((least, one) => (one < least ? one : least));
+}
+
+function toSeries(sample: Sample, runIds: string[], keys: string[], from: Float64Array, to: Float64Array): Series {
+  return {
+    runId: runIds[sample.run] ?? "",
+    key: keys[sample.key] ?? "",
+    from,
+    to,
+    low: Float64Array.from(sample.minimum),
+    high: Float64Array.from(sample.maximum),
+    mean: Float64Array.from(sample.mean),
+    odd: Float64Array.from(sample.nonFiniteCount, Number),
+    count: Float64Array.from(sample.count, Number),
+  };
 }
 
 /** Where a bucket is drawn: in the middle of its points. */
@@ -67,32 +97,4 @@ export function nearest(series: Series, x: number): number {
     else high = half;
   }
   return low > 0 && x - middle(series, low - 1) <= middle(series, low) - x ? low - 1 : low;
-}
-
-/** A series with points behind its end: each a bucket of its own. Points that are not behind it give null. */
-export function appended(series: Series, base: bigint, steps: bigint[], values: number[]): Series | null {
-  const x = Float64Array.from(steps, (step) => Number(step - base));
-  const end = series.to.at(-1) ?? Number.NEGATIVE_INFINITY;
-  if (x.some((at, place) => at <= (place ? (x[place - 1] as number) : end))) return null;
-  const finite = Float64Array.from(values, (value) => (Number.isFinite(value) ? value : Number.NaN));
-  return {
-    runId: series.runId,
-    from: joined(series.from, x),
-    to: joined(series.to, x),
-    low: joined(series.low, finite),
-    high: joined(series.high, finite),
-    mean: joined(series.mean, finite),
-    odd: joined(
-      series.odd,
-      Float64Array.from(values, (value) => (Number.isFinite(value) ? 0 : 1)),
-    ),
-    count: joined(series.count, new Float64Array(x.length).fill(1)),
-  };
-}
-
-function joined(first: Float64Array, second: Float64Array): Float64Array {
-  const both = new Float64Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -1,7 +1,8 @@
 import { shortNumber } from "../format/numbers";
 import { duration } from "../format/times";
 
-export type Axis = "step" | "time" | "relative";
+/** What x is; "metric:" is followed by a metric's name. */
+export type Axis = "step" | "time" | "relative" | `metric:${string}`;
 
 const UNITS: [number, string][] = [
   [1e18, "E"],
@@ -16,6 +17,7 @@ const UNITS: [number, string][] = [
 export function xLabel(axis: Axis, base: bigint, distance: number): string {
   if (axis === "relative") return duration(Math.max(Math.round(Number(base) + distance), 0));
   if (axis === "time") return timeLabel(Number(base) + distance);
+  if (axis !== "step") return shortNumber(distance, 4);
   return stepLabel(base + BigInt(Math.round(distance)));
 }
 
@@ -23,7 +25,14 @@ export function xLabel(axis: Axis, base: bigint, distance: number): string {
 export function xExact(axis: Axis, base: bigint, distance: number): string {
   if (axis === "relative") return `after ${duration(Number(base) + distance)}`;
   if (axis === "time") return new Date(Number(base) + distance).toLocaleString();
+  if (axis !== "step") return `${axisName(axis)} ${shortNumber(distance, 6)}`;
   return `step ${(base + BigInt(Math.round(distance))).toLocaleString("en-US")}`;
+}
+
+/** What x is, in words. */
+export function axisName(axis: Axis): string {
+  if (axis === "relative") return "time since start";
+  return axis.startsWith("metric:") ? axis.slice("metric:".length) : axis;
 }
 
 /** A step in few characters: 57.5k, 3M; whole where nothing shorter says it exactly. */

@@ -13,16 +13,18 @@ interface Props {
   children: ReactNode;
   footer?: ReactNode;
   wide?: boolean;
+  /** As wide as the window. */
+  full?: boolean;
 }
 
 /** A window over the page; Escape and a click beside it close it. */
-export function Dialog({ open, title, description, onClose, children, footer, wide }: Props) {
+export function Dialog({ open, title, description, onClose, children, footer, wide, full }: Props) {
   return (
     <Radix.Root open={open} onOpenChange={(now) => !now && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
         <Radix.Content
-          className={`${styles.window} ${wide ? styles.wide : ""}`}
+          className={`${styles.window} ${full ? styles.full : wide ? styles.wide : ""}`}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
           <header className={styles.header}>

@@ -9,13 +9,13 @@ const LOOKS: Partial<Record<RunStatus, string>> = {
   [RunStatus.KILLED]: styles.killed,
 };
 
-/** The status of a run as a word with a mark. */
-export function Status({ status }: { status: RunStatus }) {
+/** The status of a run as a word with a mark; of a run that nobody ended, that it is lost, and why. */
+export function Status({ status, lost }: { status: RunStatus; lost?: string }) {
   const word = statusWord(status);
   return (
-    <span className={`${styles.status} ${LOOKS[status] ?? ""}`}>
+    <span className={`${styles.status} ${LOOKS[status] ?? ""}`} title={lost}>
       <i aria-hidden="true" />
-      {word.charAt(0) + word.slice(1).toLowerCase()}
+      {lost ? "Lost" : word.charAt(0) + word.slice(1).toLowerCase()}
     </span>
   );
 }

@@ -46,4 +46,5 @@ export const KeyboardIcon = icon(
 export const DotsIcon = icon(<path d="M5 12h.01M12 12h.01M19 12h.01" />);
 export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
 export const ChevronIcon = icon(<path d="M9 6l6 6-6 6" />);
+export const PinIcon = icon(<path d="M9 3h6l-1 7 3 3v2H7v-2l3-3zM12 15v6" />);
 export const PencilIcon = icon(<path d="M4 20h4L19 9l-4-4L4 16zM13.5 6.5l4 4" />);

@@ -1,52 +1,85 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { seriesService } from "../api/clients";
+import { toColumns, valueColumns, type Columns, type Sample } from "../charts/series";
 import type { Axis } from "../charts/ticks";
-import { toColumns, type Columns, type Sample } from "../charts/series";
-import { XAxis } from "../gen/stepwell_api/v1/series_pb";
+import { SampleColumn, XAxis } from "../gen/stepwell_api/v1/series_pb";
 
-/** The server samples this many runs of a chart at once. */
+/** The server samples this many runs, and this many metrics, of a chart at once. */
 export const RUNS_PER_CHART_MAX = 100;
-// A sample is asked for again this often where a run still logs.
-const LIVE_MS = 2_000;
+export const METRICS_PER_CHART_MAX = 20;
+// Over another metric nothing is told as it comes; the chart asks again this often where a run still logs.
+const ASK_AGAIN_MS = 5_000;
+const FRESH_MS = 60_000;
 
-const AXES: Record<Axis, XAxis> = { step: XAxis.STEP, time: XAxis.TIME, relative: XAxis.TIME_SINCE_START };
+const AXES: Record<Exclude<Axis, `metric:${string}`>, XAxis> = {
+  step: XAxis.STEP,
+  time: XAxis.TIME,
+  relative: XAxis.TIME_SINCE_START,
+};
+// What a chart draws and tells. The values at the ends of a bucket are not among it.
+const COLUMNS = [
+  SampleColumn.FIRST_X,
+  SampleColumn.LAST_X,
+  SampleColumn.MINIMUM,
+  SampleColumn.MAXIMUM,
+  SampleColumn.MEAN,
+  SampleColumn.COUNT,
+  SampleColumn.NON_FINITE_COUNT,
+];
+
+/** Bounds of x: whole numbers, but for the values of a metric. */
+export interface Bounds {
+  from: bigint | number;
+  to: bigint | number;
+}
 
 export interface SampleQuestion {
-  metric: string;
+  metrics: string[];
   runIds: string[];
   axis: Axis;
-  /** Exact bounds of x; null for all. */
-  from: bigint | null;
-  to: bigint | null;
+  /** null for all. */
+  bounds: Bounds | null;
   buckets: number;
+  /** Some of the runs still log. */
   live: boolean;
 }
 
-/** The lines of one chart: per run and bucket the extremes, the mean and the counts. */
+/** The lines of one chart: per run, metric and bucket the extremes, the mean and the counts. */
 export function samplesQuery(asked: SampleQuestion) {
-  const { metric, runIds, axis, from, to, buckets, live } = asked;
+  const { metrics, runIds, axis, bounds, buckets, live } = asked;
+  const isOverMetric = axis.startsWith("metric:");
   return queryOptions<Columns>({
-    queryKey: ["samples", metric, runIds, axis, String(from), String(to), buckets],
-    queryFn: async ({ signal }) => {
-      const samples: Sample[] = [];
-      const answers = seriesService.sampleSeries(
-        {
-          runIds: runIds.slice(0, RUNS_PER_CHART_MAX),
-          keys: [metric],
-          axis: AXES[axis],
-          ...(from === null ? {} : { xFrom: from }),
-          ...(to === null ? {} : { xTo: to }),
-          buckets,
-        },
-        { signal },
-      );
-      for await (const answer of answers) samples.push(answer);
-      return toColumns(samples, runIds);
-    },
+    queryKey: ["samples", metrics, runIds, axis, String(bounds?.from), String(bounds?.to), buckets],
+    queryFn: ({ signal }) => sample(asked, signal),
     enabled: runIds.length > 0,
-    refetchInterval: live ? LIVE_MS : false,
-    staleTime: live ? LIVE_MS : 60_000,
+    refetchInterval: live && isOverMetric ? ASK_AGAIN_MS : false,
+    // What comes is added to the answer; see live/.
+    staleTime: live ? 0 : FRESH_MS,
+    // An answer that is as it was is not compared number by number.
+    structuralSharing: false,
     placeholderData: (before) => before,
   });
+}
+
+/** Ask the server for the lines of one chart. */
+export async function sample(asked: SampleQuestion, signal: AbortSignal): Promise<Columns> {
+  const runIds = asked.runIds.slice(0, RUNS_PER_CHART_MAX);
+  const keys = asked.metrics.slice(0, METRICS_PER_CHART_MAX);
+  const samples: Sample[] = [];
+  const answers = seriesService.sampleSeries(
+    { runIds, keys, buckets: asked.buckets, columns: COLUMNS, ...over(asked.axis, asked.bounds) },
+    { signal },
+  );
+  for await (const answer of answers) samples.push(answer);
+  return asked.axis.startsWith("metric:") ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
+}
+
+function over(axis: Axis, bounds: Bounds | null) {
+  if (axis.startsWith("metric:")) {
+    const between = bounds && { xValueFrom: Number(bounds.from), xValueTo: Number(bounds.to) };
+    return { axis: XAxis.METRIC, xKey: axis.slice("metric:".length), ...between };
+  }
+  const between = bounds && { xFrom: BigInt(bounds.from), xTo: BigInt(bounds.to) };
+  return { axis: AXES[axis as keyof typeof AXES], ...between };
 }

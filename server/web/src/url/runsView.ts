@@ -1,9 +1,8 @@
-import type { ChartLook } from "../charts/Chart";
-import type { Axis } from "../charts/ticks";
-import { flag, text, texts } from "./search";
+import { readChartsView, type ChartsView } from "./chartsView";
+import { flag, oneOf, text, texts } from "./search";
 
 /** Everything that the runs page shows, as it stands in the address; what is left out is the usual. */
-export interface RunsView {
+export interface RunsView extends ChartsView {
   q?: string;
   deleted?: true;
   view?: "table" | "charts";
@@ -11,17 +10,30 @@ export interface RunsView {
   order?: string;
   descending?: true;
   hidden?: string[];
-  metrics?: string;
-  axis?: Exclude<Axis, "step">;
-  smoothing?: number;
-  logY?: true;
-  logX?: true;
-  outliers?: "ignored";
-  band?: "off";
+  /** Fields of which the runs of a group have the same. */
+  group?: string[];
+  /** Runs that were started in others are shown below these unless it is off. */
+  nested?: "off";
+  /** Runs and groups that are open. */
+  open?: string[];
+  pinned?: string[];
+  /** The run beside which others show how they differ. */
+  baseline?: string;
+  /** Runs that are selected; or everything that the filter finds, except some. */
+  selected?: string[];
+  everything?: true;
+  except?: string[];
 }
 
+// What an address holds of each; more are chosen by a filter, or not at all.
+export const SELECTED_MAX = 200;
+export const PINNED_MAX = 20;
+export const OPEN_MAX = 50;
+export const GROUP_FIELDS_MAX = 4;
+
+const isRunId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
+
 export function readRunsView(given: Record<string, unknown>): RunsView {
-  const smoothing = Number(given.smoothing);
   return {
     q: text(given.q),
     deleted: flag(given.deleted),
@@ -30,28 +42,14 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     order: text(given.order),
     descending: flag(given.descending),
     hidden: texts(given.hidden),
-    metrics: text(given.metrics),
-    axis: oneOf(given.axis, ["time", "relative"]),
-    smoothing: smoothing > 0 && smoothing < 1 ? smoothing : undefined,
-    logY: flag(given.logY),
-    logX: flag(given.logX),
-    outliers: oneOf(given.outliers, ["ignored"]),
-    band: oneOf(given.band, ["off"]),
+    ...readChartsView(given),
+    group: texts(given.group)?.slice(0, GROUP_FIELDS_MAX),
+    nested: oneOf(given.nested, ["off"]),
+    open: texts(given.open)?.slice(0, OPEN_MAX),
+    pinned: texts(given.pinned)?.filter(isRunId).slice(0, PINNED_MAX),
+    baseline: texts([given.baseline])?.find(isRunId),
+    selected: texts(given.selected)?.filter(isRunId).slice(0, SELECTED_MAX),
+    everything: flag(given.everything),
+    except: texts(given.except)?.filter(isRunId).slice(0, SELECTED_MAX),
   };
-}
-
-/** How charts are drawn in a view. */
-export function chartLook(view: RunsView): ChartLook {
-  return {
-    axis: view.axis ?? "step",
-    logX: view.logX ?? false,
-    logY: view.logY ?? false,
-    band: view.band !== "off",
-    ignoreOutliers: view.outliers === "ignored",
-    smoothing: view.smoothing ?? 0,
-  };
-}
-
-function oneOf<T extends string>(given: unknown, known: readonly T[]): T | undefined {
-  return known.find((one) => one === given);
 }

@@ -17,3 +17,7 @@ export function texts(given: unknown): string[] | undefined {
 export function whole(given: string): bigint | undefined {
   return /^-?\d{1,19}$/.test(given) ? BigInt(given) : undefined;
 }
+
+export function oneOf<T extends string>(given: unknown, known: readonly T[]): T | undefined {
+  return known.find((one) => one === given);
+}

@@ -5,6 +5,7 @@ import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { isRunning, runQuery } from "../../queries/run";
+import type { ChartsView } from "../../url/chartsView";
 import { Artifacts } from "./Artifacts";
 import { Overview } from "./Overview";
 import { RunCharts } from "./RunCharts";
@@ -24,8 +25,10 @@ export function RunPage() {
 }
 
 function Shown({ run }: { run: Run }) {
-  const { tab = "overview", path = "" } = route.useSearch();
+  const { tab = "overview", path = "", ...view } = route.useSearch();
   const navigate = route.useNavigate();
+  const change = (part: Partial<ChartsView>) =>
+    void navigate({ search: (now) => ({ ...now, ...part }), replace: true });
   const keys = run.metrics.map((metric) => metric.key);
   const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
   const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
@@ -44,9 +47,9 @@ function Shown({ run }: { run: Run }) {
         onChoose={(id) => void navigate({ search: { tab: id === "overview" ? undefined : id } })}
       />
       {tab === "charts" ? (
-        <RunCharts run={run} metrics={own} live={isRunning(run)} />
+        <RunCharts run={run} metrics={own} live={isRunning(run)} view={view} change={change} />
       ) : tab === "system" ? (
-        <RunCharts run={run} metrics={system} live={isRunning(run)} />
+        <RunCharts run={run} metrics={system} live={isRunning(run)} view={view} change={change} />
       ) : tab === "artifacts" ? (
         <Artifacts
           runId={run.info?.runId ?? ""}

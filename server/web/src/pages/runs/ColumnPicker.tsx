@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
-import { attributeColumns, keyId, label, type Column } from "../../table/columns";
+import { attributeColumns, keyId, label, METRIC_FUNCTIONS, type Column } from "../../table/columns";
 import type { Keys } from "../../queries/keys";
 import styles from "./ColumnPicker.module.css";
 
@@ -44,11 +44,17 @@ export function ColumnPicker({ keys, columns, onColumns }: Props) {
           />
           <div className={styles.list}>
             {found.slice(0, SHOWN_MAX).map((column) => (
-              <label key={column.id}>
-                <input type="checkbox" checked={chosen.has(column.id)} onChange={() => toggle(column.id)} />
-                <span title={column.id}>{label(column)}</span>
-                <small>{column.kind === "attribute" ? "run" : column.kind.slice(0, -1)}</small>
-              </label>
+              <div key={column.id} className={styles.row}>
+                <label>
+                  <input type="checkbox" checked={chosen.has(column.id)} onChange={() => toggle(column.id)} />
+                  <span title={column.id}>{label(column)}</span>
+                </label>
+                {column.kind === "metrics" ? (
+                  <Functions metric={column.key} chosen={chosen} toggle={toggle} />
+                ) : (
+                  <small>{column.kind === "attribute" ? "run" : column.kind.slice(0, -1)}</small>
+                )}
+              </div>
             ))}
             {found.length > SHOWN_MAX && <p>{found.length - SHOWN_MAX} more: search for them.</p>}
             {found.length === 0 && <p>Nothing is called so.</p>}
@@ -56,6 +62,28 @@ export function ColumnPicker({ keys, columns, onColumns }: Props) {
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
+  );
+}
+
+/** A metric may be there four times: its latest value, and the extremes and the mean of all its points. */
+function Functions({ metric, chosen, toggle }: { metric: string; chosen: Set<string>; toggle: (id: string) => void }) {
+  return (
+    <span className={styles.functions} role="group" aria-label={`More of ${metric}`}>
+      {METRIC_FUNCTIONS.map((of) => {
+        const id = keyId("metrics", metric, of);
+        return (
+          <button
+            key={of}
+            type="button"
+            aria-pressed={chosen.has(id)}
+            aria-label={`${of} of ${metric}`}
+            onClick={() => toggle(id)}
+          >
+            {of}
+          </button>
+        );
+      })}
+    </span>
   );
 }
 

@@ -1,42 +1,103 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 
+import { AskText } from "../../parts/AskText";
 import { Button } from "../../parts/Button";
+import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
+import { PINNED_MAX, type RunsView } from "../../url/runsView";
 import styles from "./RunsPage.module.css";
+import { TagRuns } from "./TagRuns";
+import type { Selection as Selected } from "./useSelection";
 
 interface Props {
-  runIds: string[];
-  deleted: boolean;
-  onDone: () => void;
+  selection: Selected;
+  view: RunsView;
+  change: (part: Partial<RunsView>) => void;
 }
 
+type Asking = "tag" | "rename" | "delete";
+
 /** What can be done with the runs that are selected. */
-export function Selection({ runIds, deleted, onDone }: Props) {
-  const { remove, restore } = useRunChanges();
-  const count = `${runIds.length} ${runIds.length === 1 ? "run" : "runs"}`;
+export function Selection({ selection, view, change }: Props) {
+  const { runIds, count, isEverything, chosen, clear } = selection;
+  const { remove, restore, rename } = useRunChanges();
+  const [asking, setAsking] = useState<Asking | null>(null);
+  if (count === 0 || (count === undefined && !isEverything)) return null;
+  const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
   const bringBack = () =>
-    restore.mutate(runIds, { onError: complain, onSuccess: () => (say(`${count} restored`), onDone()) });
+    restore.mutate(chosen, {
+      onError: complain,
+      onSuccess: ({ runs }) => (say(`${runs} ${runs === 1n ? "run" : "runs"} restored`), clear()),
+    });
   const takeAway = () =>
-    remove.mutate(runIds, { onError: complain, onSuccess: () => (say(`${count} deleted`, bringBack), onDone()) });
+    remove.mutate(chosen, {
+      onError: complain,
+      // Everything that a filter finds cannot be told later from what was deleted before.
+      onSuccess: ({ runs }) => (
+        say(`${runs} ${runs === 1n ? "run" : "runs"} deleted`, isEverything ? undefined : bringBack),
+        clear()
+      ),
+    });
+  const pinned = view.pinned ?? [];
+  const pin = () => {
+    const next = [...new Set([...pinned, ...runIds])];
+    if (next.length > PINNED_MAX) say(`At most ${PINNED_MAX} runs are pinned`);
+    else change({ pinned: next });
+  };
+  const hide = () => change({ hidden: [...new Set([...(view.hidden ?? []), ...runIds])] });
   return (
     <div className={styles.selection} role="toolbar" aria-label="Selected runs">
-      <b>{count} selected</b>
+      <b>{those} selected</b>
       {runIds.length > 1 && (
-        <Link to="/compare" search={{ runs: runIds }}>
+        <Link to="/compare" search={{ runs: runIds }} className={styles.action}>
           Compare
         </Link>
       )}
-      {deleted ? (
+      {!view.deleted && <Button onClick={() => setAsking("tag")}>Tag</Button>}
+      {!view.deleted && runIds.length === 1 && <Button onClick={() => setAsking("rename")}>Rename</Button>}
+      {runIds.length > 0 && <Button onClick={pin}>Pin</Button>}
+      {runIds.length > 0 && <Button onClick={hide}>Hide in charts</Button>}
+      {view.deleted ? (
         <Button onClick={bringBack}>Restore</Button>
       ) : (
-        <Button kind="danger" onClick={takeAway}>
+        <Button kind="danger" onClick={isEverything ? () => setAsking("delete") : takeAway}>
           Delete
         </Button>
       )}
-      <Button kind="quiet" onClick={onDone}>
+      <Button kind="quiet" onClick={clear}>
         Clear
       </Button>
+      {asking === "tag" && <TagRuns chosen={chosen} those={those} onClose={() => setAsking(null)} />}
+      {asking === "rename" && (
+        <AskText
+          title="Rename run"
+          label="Name"
+          verb="Rename"
+          value=""
+          answer={(name) => rename.mutateAsync({ runId: runIds[0] ?? "", name })}
+          onClose={() => setAsking(null)}
+        />
+      )}
+      {asking === "delete" && (
+        <Dialog
+          open
+          title={`Delete ${those}?`}
+          description="They can be restored: show the deleted runs, select them, and restore."
+          onClose={() => setAsking(null)}
+          footer={
+            <>
+              <Button onClick={() => setAsking(null)}>Cancel</Button>
+              <Button kind="danger" onClick={() => (setAsking(null), takeAway())}>
+                Delete
+              </Button>
+            </>
+          }
+        >
+          {null}
+        </Dialog>
+      )}
     </div>
   );
 }

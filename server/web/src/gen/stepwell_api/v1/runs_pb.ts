@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/runs.proto.
  */
 export const file_stepwell_api_v1_runs: GenFile = /*@__PURE__*/
-  fileDesc("ChpzdGVwd2VsbF9hcGkvdjEvcnVucy5wcm90bxIPc3RlcHdlbGxfYXBpLnYxIiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiIwoFUGFyYW0SCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIk4KDExhdGVzdE1ldHJpYxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAESDAoEc3RlcBgDIAEoEhIUCgx0aW1lc3RhbXBfbXMYBCABKBIi4QEKCkV4cGVyaW1lbnQSFQoNZXhwZXJpbWVudF9pZBgBIAEoAxIMCgRuYW1lGAIgASgJEhkKEWFydGlmYWN0X2xvY2F0aW9uGAMgASgJEjgKD2xpZmVjeWNsZV9zdGFnZRgEIAEoDjIfLnN0ZXB3ZWxsX2FwaS52MS5MaWZlY3ljbGVTdGFnZRIiCgR0YWdzGAUgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZxIYChBjcmVhdGlvbl90aW1lX21zGAYgASgDEhsKE2xhc3RfdXBkYXRlX3RpbWVfbXMYByABKAMisgEKB1J1blNwZWMSDgoGcnVuX2lkGAEgASgJEhcKDWV4cGVyaW1lbnRfaWQYAiABKANIABIZCg9leHBlcmltZW50X25hbWUYAyABKAlIABIMCgRuYW1lGAQgASgJEhUKDXN0YXJ0X3RpbWVfbXMYBSABKAMSDAoEdXNlchgGIAEoCRIiCgR0YWdzGAcgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0IMCgpleHBlcmltZW50IokCCgdSdW5JbmZvEg4KBnJ1bl9pZBgBIAEoCRIVCg1leHBlcmltZW50X2lkGAIgASgDEgwKBG5hbWUYAyABKAkSKgoGc3RhdHVzGAQgASgOMhouc3RlcHdlbGxfYXBpLnYxLlJ1blN0YXR1cxIVCg1zdGFydF90aW1lX21zGAUgASgDEhgKC2VuZF90aW1lX21zGAYgASgDSACIAQESOAoPbGlmZWN5Y2xlX3N0YWdlGAcgASgOMh8uc3RlcHdlbGxfYXBpLnYxLkxpZmVjeWNsZVN0YWdlEgwKBHVzZXIYCCABKAkSFAoMYXJ0aWZhY3RfdXJpGAkgASgJQg4KDF9lbmRfdGltZV9tcyLAAgoDUnVuEiYKBGluZm8YASABKAsyGC5zdGVwd2VsbF9hcGkudjEuUnVuSW5mbxImCgZwYXJhbXMYAiADKAsyFi5zdGVwd2VsbF9hcGkudjEuUGFyYW0SIgoEdGFncxgDIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWcSLgoHbWV0cmljcxgEIAMoCzIdLnN0ZXB3ZWxsX2FwaS52MS5MYXRlc3RNZXRyaWMSLQoGaW5wdXRzGAUgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkRhdGFzZXRJbnB1dBIxCgxtb2RlbF9pbnB1dHMYBiADKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxJbnB1dBIzCg1tb2RlbF9vdXRwdXRzGAcgAygLMhwuc3RlcHdlbGxfYXBpLnYxLk1vZGVsT3V0cHV0Ih4KCk1vZGVsSW5wdXQSEAoIbW9kZWxfaWQYASABKAkiLQoLTW9kZWxPdXRwdXQSEAoIbW9kZWxfaWQYASABKAkSDAoEc3RlcBgCIAEoEiJtCgdEYXRhc2V0EgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEhMKC3NvdXJjZV90eXBlGAMgASgJEg4KBnNvdXJjZRgEIAEoCRIOCgZzY2hlbWEYBSABKAkSDwoHcHJvZmlsZRgGIAEoCSJdCgxEYXRhc2V0SW5wdXQSKQoHZGF0YXNldBgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0EiIKBHRhZ3MYAiADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnImYKF0NyZWF0ZUV4cGVyaW1lbnRSZXF1ZXN0EgwKBG5hbWUYASABKAkSGQoRYXJ0aWZhY3RfbG9jYXRpb24YAiABKAkSIgoEdGFncxgDIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWciSwoYQ3JlYXRlRXhwZXJpbWVudFJlc3BvbnNlEi8KCmV4cGVyaW1lbnQYASABKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudCJLChRHZXRFeHBlcmltZW50UmVxdWVzdBIXCg1leHBlcmltZW50X2lkGAEgASgDSAASDgoEbmFtZRgCIAEoCUgAQgoKCHNlbGVjdG9yIkgKFUdldEV4cGVyaW1lbnRSZXNwb25zZRIvCgpleHBlcmltZW50GAEgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQibQoWTGlzdEV4cGVyaW1lbnRzUmVxdWVzdBIsCgl2aWV3X3R5cGUYASABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiZAoXTGlzdEV4cGVyaW1lbnRzUmVzcG9uc2USMAoLZXhwZXJpbWVudHMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOgoQQ3JlYXRlUnVuUmVxdWVzdBImCgRzcGVjGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMiRwoRQ3JlYXRlUnVuUmVzcG9uc2USIQoDcnVuGAEgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1bhIPCgdjcmVhdGVkGAIgASgIIh8KDUdldFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIjMKDkdldFJ1blJlc3BvbnNlEiEKA3J1bhgBIAEoCzIULnN0ZXB3ZWxsX2FwaS52MS5SdW4ilAEKEFVwZGF0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAyABKANIAIgBARIRCgRuYW1lGAQgASgJSAGIAQFCDgoMX2VuZF90aW1lX21zQgcKBV9uYW1lIjsKEVVwZGF0ZVJ1blJlc3BvbnNlEiYKBGluZm8YASABKAsyGC5zdGVwd2VsbF9hcGkudjEuUnVuSW5mbyIvChBEZWxldGVUYWdSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRILCgNrZXkYAiABKAkiEwoRRGVsZXRlVGFnUmVzcG9uc2UitwEKF1VwZGF0ZUV4cGVyaW1lbnRSZXF1ZXN0EhoKDWV4cGVyaW1lbnRfaWQYASABKANIAIgBARIRCgRuYW1lGAIgASgJSAGIAQESIgoEdGFncxgDIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWcSGwoObG9nZ2VkX3RpbWVfbXMYBCABKANIAogBAUIQCg5fZXhwZXJpbWVudF9pZEIHCgVfbmFtZUIRCg9fbG9nZ2VkX3RpbWVfbXMiSwoYVXBkYXRlRXhwZXJpbWVudFJlc3BvbnNlEi8KCmV4cGVyaW1lbnQYASABKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudCKHAQoaRGVsZXRlRXhwZXJpbWVudFRhZ1JlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBEgsKA2tleRgCIAEoCRIbCg5sb2dnZWRfdGltZV9tcxgDIAEoA0gBiAEBQhAKDl9leHBlcmltZW50X2lkQhEKD19sb2dnZWRfdGltZV9tcyIdChtEZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2UiRwoXRGVsZXRlRXhwZXJpbWVudFJlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBQhAKDl9leHBlcmltZW50X2lkIigKGERlbGV0ZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIkgKGFJlc3RvcmVFeHBlcmltZW50UmVxdWVzdBIaCg1leHBlcmltZW50X2lkGAEgASgDSACIAQFCEAoOX2V4cGVyaW1lbnRfaWQiKQoZUmVzdG9yZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIiIKEERlbGV0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIhMKEURlbGV0ZVJ1blJlc3BvbnNlIiMKEVJlc3RvcmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIUChJSZXN0b3JlUnVuUmVzcG9uc2UiNQoQUmV3aW5kUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJZnJvbV9zdGVwGAIgASgSIioKEVJld2luZFJ1blJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiOgoRVW5kb1Jld2luZFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhUKDXJld2luZF9udW1iZXIYAiABKAUiKwoSVW5kb1Jld2luZFJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiUQoQTG9nSW5wdXRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSLQoGaW5wdXRzGAIgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkRhdGFzZXRJbnB1dCITChFMb2dJbnB1dHNSZXNwb25zZSpqCg5MaWZlY3ljbGVTdGFnZRIfChtMSUZFQ1lDTEVfU1RBR0VfVU5TUEVDSUZJRUQQABIaChZMSUZFQ1lDTEVfU1RBR0VfQUNUSVZFEAESGwoXTElGRUNZQ0xFX1NUQUdFX0RFTEVURUQQAipvCghWaWV3VHlwZRIZChVWSUVXX1RZUEVfVU5TUEVDSUZJRUQQABIZChVWSUVXX1RZUEVfQUNUSVZFX09OTFkQARIaChZWSUVXX1RZUEVfREVMRVRFRF9PTkxZEAISEQoNVklFV19UWVBFX0FMTBADKqABCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhYKElJVTl9TVEFUVVNfUlVOTklORxABEhgKFFJVTl9TVEFUVVNfU0NIRURVTEVEEAISFwoTUlVOX1NUQVRVU19GSU5JU0hFRBADEhUKEVJVTl9TVEFUVVNfRkFJTEVEEAQSFQoRUlVOX1NUQVRVU19LSUxMRUQQBTLyBQoRRXhwZXJpbWVudFNlcnZpY2USZwoQQ3JlYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVzcG9uc2USXgoNR2V0RXhwZXJpbWVudBIlLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVxdWVzdBomLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVzcG9uc2USZAoPTGlzdEV4cGVyaW1lbnRzEicuc3RlcHdlbGxfYXBpLnYxLkxpc3RFeHBlcmltZW50c1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuTGlzdEV4cGVyaW1lbnRzUmVzcG9uc2USZwoQVXBkYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVzcG9uc2UScAoTRGVsZXRlRXhwZXJpbWVudFRhZxIrLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVxdWVzdBosLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2USZwoQRGVsZXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVzcG9uc2USagoRUmVzdG9yZUV4cGVyaW1lbnQSKS5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZUV4cGVyaW1lbnRSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVFeHBlcmltZW50UmVzcG9uc2Uy/QUKClJ1blNlcnZpY2USUgoJQ3JlYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlUnVuUmVzcG9uc2USSQoGR2V0UnVuEh4uc3RlcHdlbGxfYXBpLnYxLkdldFJ1blJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuR2V0UnVuUmVzcG9uc2USUgoJVXBkYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlVwZGF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuVXBkYXRlUnVuUmVzcG9uc2USUgoJRGVsZXRlVGFnEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVRhZ1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVGFnUmVzcG9uc2USUgoJRGVsZXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuUmVzcG9uc2USVQoKUmVzdG9yZVJ1bhIiLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVzcG9uc2USUgoJUmV3aW5kUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlJld2luZFJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuUmV3aW5kUnVuUmVzcG9uc2USUgoJTG9nSW5wdXRzEiEuc3RlcHdlbGxfYXBpLnYxLkxvZ0lucHV0c1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTG9nSW5wdXRzUmVzcG9uc2USVQoKVW5kb1Jld2luZBIiLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChpzdGVwd2VsbF9hcGkvdjEvcnVucy5wcm90bxIPc3RlcHdlbGxfYXBpLnYxIiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiIwoFUGFyYW0SCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIn8KDExhdGVzdE1ldHJpYxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAESDAoEc3RlcBgDIAEoEhIUCgx0aW1lc3RhbXBfbXMYBCABKBISLwoHc3VtbWFyeRgFIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5NZXRyaWNTdW1tYXJ5IogBCg1NZXRyaWNTdW1tYXJ5EhAKA21pbhgBIAEoAUgAiAEBEhAKA21heBgCIAEoAUgBiAEBEhEKBG1lYW4YAyABKAFIAogBARINCgVjb3VudBgEIAEoAxIYChBub25fZmluaXRlX2NvdW50GAUgASgDQgYKBF9taW5CBgoEX21heEIHCgVfbWVhbiLhAQoKRXhwZXJpbWVudBIVCg1leHBlcmltZW50X2lkGAEgASgDEgwKBG5hbWUYAiABKAkSGQoRYXJ0aWZhY3RfbG9jYXRpb24YAyABKAkSOAoPbGlmZWN5Y2xlX3N0YWdlGAQgASgOMh8uc3RlcHdlbGxfYXBpLnYxLkxpZmVjeWNsZVN0YWdlEiIKBHRhZ3MYBSADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnEhgKEGNyZWF0aW9uX3RpbWVfbXMYBiABKAMSGwoTbGFzdF91cGRhdGVfdGltZV9tcxgHIAEoAyKyAQoHUnVuU3BlYxIOCgZydW5faWQYASABKAkSFwoNZXhwZXJpbWVudF9pZBgCIAEoA0gAEhkKD2V4cGVyaW1lbnRfbmFtZRgDIAEoCUgAEgwKBG5hbWUYBCABKAkSFQoNc3RhcnRfdGltZV9tcxgFIAEoAxIMCgR1c2VyGAYgASgJEiIKBHRhZ3MYByADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnQgwKCmV4cGVyaW1lbnQiiQIKB1J1bkluZm8SDgoGcnVuX2lkGAEgASgJEhUKDWV4cGVyaW1lbnRfaWQYAiABKAMSDAoEbmFtZRgDIAEoCRIqCgZzdGF0dXMYBCABKA4yGi5zdGVwd2VsbF9hcGkudjEuUnVuU3RhdHVzEhUKDXN0YXJ0X3RpbWVfbXMYBSABKAMSGAoLZW5kX3RpbWVfbXMYBiABKANIAIgBARI4Cg9saWZlY3ljbGVfc3RhZ2UYByABKA4yHy5zdGVwd2VsbF9hcGkudjEuTGlmZWN5Y2xlU3RhZ2USDAoEdXNlchgIIAEoCRIUCgxhcnRpZmFjdF91cmkYCSABKAlCDgoMX2VuZF90aW1lX21zItQCCgNSdW4SJgoEaW5mbxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5JbmZvEiYKBnBhcmFtcxgCIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5QYXJhbRIiCgR0YWdzGAMgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZxIuCgdtZXRyaWNzGAQgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkxhdGVzdE1ldHJpYxItCgZpbnB1dHMYBSADKAsyHS5zdGVwd2VsbF9hcGkudjEuRGF0YXNldElucHV0EjEKDG1vZGVsX2lucHV0cxgGIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5Nb2RlbElucHV0EjMKDW1vZGVsX291dHB1dHMYByADKAsyHC5zdGVwd2VsbF9hcGkudjEuTW9kZWxPdXRwdXQSEgoKcmVzdF90b2tlbhgIIAEoCSIeCgpNb2RlbElucHV0EhAKCG1vZGVsX2lkGAEgASgJIi0KC01vZGVsT3V0cHV0EhAKCG1vZGVsX2lkGAEgASgJEgwKBHN0ZXAYAiABKBIibQoHRGF0YXNldBIMCgRuYW1lGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRITCgtzb3VyY2VfdHlwZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSDgoGc2NoZW1hGAUgASgJEg8KB3Byb2ZpbGUYBiABKAkiXQoMRGF0YXNldElucHV0EikKB2RhdGFzZXQYASABKAsyGC5zdGVwd2VsbF9hcGkudjEuRGF0YXNldBIiCgR0YWdzGAIgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZyJmChdDcmVhdGVFeHBlcmltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEhkKEWFydGlmYWN0X2xvY2F0aW9uGAIgASgJEiIKBHRhZ3MYAyADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIksKGENyZWF0ZUV4cGVyaW1lbnRSZXNwb25zZRIvCgpleHBlcmltZW50GAEgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQiSwoUR2V0RXhwZXJpbWVudFJlcXVlc3QSFwoNZXhwZXJpbWVudF9pZBgBIAEoA0gAEg4KBG5hbWUYAiABKAlIAEIKCghzZWxlY3RvciJIChVHZXRFeHBlcmltZW50UmVzcG9uc2USLwoKZXhwZXJpbWVudBgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50Im0KFkxpc3RFeHBlcmltZW50c1JlcXVlc3QSLAoJdmlld190eXBlGAEgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImQKF0xpc3RFeHBlcmltZW50c1Jlc3BvbnNlEjAKC2V4cGVyaW1lbnRzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjoKEENyZWF0ZVJ1blJlcXVlc3QSJgoEc3BlYxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5TcGVjIkcKEUNyZWF0ZVJ1blJlc3BvbnNlEiEKA3J1bhgBIAEoCzIULnN0ZXB3ZWxsX2FwaS52MS5SdW4SDwoHY3JlYXRlZBgCIAEoCCIzCg1HZXRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRISCgpyZXN0X3Rva2VuGAIgASgJIjMKDkdldFJ1blJlc3BvbnNlEiEKA3J1bhgBIAEoCzIULnN0ZXB3ZWxsX2FwaS52MS5SdW4ilAEKEFVwZGF0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAyABKANIAIgBARIRCgRuYW1lGAQgASgJSAGIAQFCDgoMX2VuZF90aW1lX21zQgcKBV9uYW1lIjsKEVVwZGF0ZVJ1blJlc3BvbnNlEiYKBGluZm8YASABKAsyGC5zdGVwd2VsbF9hcGkudjEuUnVuSW5mbyIvChBEZWxldGVUYWdSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRILCgNrZXkYAiABKAkiEwoRRGVsZXRlVGFnUmVzcG9uc2UitwEKF1VwZGF0ZUV4cGVyaW1lbnRSZXF1ZXN0EhoKDWV4cGVyaW1lbnRfaWQYASABKANIAIgBARIRCgRuYW1lGAIgASgJSAGIAQESIgoEdGFncxgDIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWcSGwoObG9nZ2VkX3RpbWVfbXMYBCABKANIAogBAUIQCg5fZXhwZXJpbWVudF9pZEIHCgVfbmFtZUIRCg9fbG9nZ2VkX3RpbWVfbXMiSwoYVXBkYXRlRXhwZXJpbWVudFJlc3BvbnNlEi8KCmV4cGVyaW1lbnQYASABKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudCKHAQoaRGVsZXRlRXhwZXJpbWVudFRhZ1JlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBEgsKA2tleRgCIAEoCRIbCg5sb2dnZWRfdGltZV9tcxgDIAEoA0gBiAEBQhAKDl9leHBlcmltZW50X2lkQhEKD19sb2dnZWRfdGltZV9tcyIdChtEZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2UiRwoXRGVsZXRlRXhwZXJpbWVudFJlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBQhAKDl9leHBlcmltZW50X2lkIigKGERlbGV0ZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIkgKGFJlc3RvcmVFeHBlcmltZW50UmVxdWVzdBIaCg1leHBlcmltZW50X2lkGAEgASgDSACIAQFCEAoOX2V4cGVyaW1lbnRfaWQiKQoZUmVzdG9yZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIiIKEERlbGV0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIhMKEURlbGV0ZVJ1blJlc3BvbnNlIiMKEVJlc3RvcmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIUChJSZXN0b3JlUnVuUmVzcG9uc2UiNQoQUmV3aW5kUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJZnJvbV9zdGVwGAIgASgSIioKEVJld2luZFJ1blJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiOgoRVW5kb1Jld2luZFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhUKDXJld2luZF9udW1iZXIYAiABKAUiKwoSVW5kb1Jld2luZFJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiUQoQTG9nSW5wdXRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSLQoGaW5wdXRzGAIgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkRhdGFzZXRJbnB1dCITChFMb2dJbnB1dHNSZXNwb25zZSpqCg5MaWZlY3ljbGVTdGFnZRIfChtMSUZFQ1lDTEVfU1RBR0VfVU5TUEVDSUZJRUQQABIaChZMSUZFQ1lDTEVfU1RBR0VfQUNUSVZFEAESGwoXTElGRUNZQ0xFX1NUQUdFX0RFTEVURUQQAipvCghWaWV3VHlwZRIZChVWSUVXX1RZUEVfVU5TUEVDSUZJRUQQABIZChVWSUVXX1RZUEVfQUNUSVZFX09OTFkQARIaChZWSUVXX1RZUEVfREVMRVRFRF9PTkxZEAISEQoNVklFV19UWVBFX0FMTBADKqABCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhYKElJVTl9TVEFUVVNfUlVOTklORxABEhgKFFJVTl9TVEFUVVNfU0NIRURVTEVEEAISFwoTUlVOX1NUQVRVU19GSU5JU0hFRBADEhUKEVJVTl9TVEFUVVNfRkFJTEVEEAQSFQoRUlVOX1NUQVRVU19LSUxMRUQQBTLyBQoRRXhwZXJpbWVudFNlcnZpY2USZwoQQ3JlYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVzcG9uc2USXgoNR2V0RXhwZXJpbWVudBIlLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVxdWVzdBomLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVzcG9uc2USZAoPTGlzdEV4cGVyaW1lbnRzEicuc3RlcHdlbGxfYXBpLnYxLkxpc3RFeHBlcmltZW50c1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuTGlzdEV4cGVyaW1lbnRzUmVzcG9uc2USZwoQVXBkYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVzcG9uc2UScAoTRGVsZXRlRXhwZXJpbWVudFRhZxIrLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVxdWVzdBosLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2USZwoQRGVsZXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVzcG9uc2USagoRUmVzdG9yZUV4cGVyaW1lbnQSKS5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZUV4cGVyaW1lbnRSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVFeHBlcmltZW50UmVzcG9uc2Uy/QUKClJ1blNlcnZpY2USUgoJQ3JlYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlUnVuUmVzcG9uc2USSQoGR2V0UnVuEh4uc3RlcHdlbGxfYXBpLnYxLkdldFJ1blJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuR2V0UnVuUmVzcG9uc2USUgoJVXBkYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlVwZGF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuVXBkYXRlUnVuUmVzcG9uc2USUgoJRGVsZXRlVGFnEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVRhZ1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVGFnUmVzcG9uc2USUgoJRGVsZXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuUmVzcG9uc2USVQoKUmVzdG9yZVJ1bhIiLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVzcG9uc2USUgoJUmV3aW5kUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlJld2luZFJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuUmV3aW5kUnVuUmVzcG9uc2USUgoJTG9nSW5wdXRzEiEuc3RlcHdlbGxfYXBpLnYxLkxvZ0lucHV0c1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTG9nSW5wdXRzUmVzcG9uc2USVQoKVW5kb1Jld2luZBIiLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * A mutable label of a run or an experiment.
@@ -107,6 +107,13 @@ export type LatestMetric = Message<"stepwell_api.v1.LatestMetric"> & {
    * @generated from field: sint64 timestamp_ms = 4;
    */
   timestampMs: bigint;
+
+  /**
+   * Of all points; only in answers of searches that asked for it.
+   *
+   * @generated from field: stepwell_api.v1.MetricSummary summary = 5;
+   */
+  summary?: MetricSummary | undefined;
 };
 
 /**
@@ -115,6 +122,55 @@ export type LatestMetric = Message<"stepwell_api.v1.LatestMetric"> & {
  */
 export const LatestMetricSchema: GenMessage<LatestMetric> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_runs, 2);
+
+/**
+ * What all points of one metric of one run have in common.
+ *
+ * @generated from message stepwell_api.v1.MetricSummary
+ */
+export type MetricSummary = Message<"stepwell_api.v1.MetricSummary"> & {
+  /**
+   * The least finite value; not set when there is none, nor are max and mean.
+   *
+   * @generated from field: optional double min = 1;
+   */
+  min?: number | undefined;
+
+  /**
+   * The greatest finite value.
+   *
+   * @generated from field: optional double max = 2;
+   */
+  max?: number | undefined;
+
+  /**
+   * The mean of the finite values.
+   *
+   * @generated from field: optional double mean = 3;
+   */
+  mean?: number | undefined;
+
+  /**
+   * How many points there are.
+   *
+   * @generated from field: int64 count = 4;
+   */
+  count: bigint;
+
+  /**
+   * How many of them are NaN or infinite.
+   *
+   * @generated from field: int64 non_finite_count = 5;
+   */
+  nonFiniteCount: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.MetricSummary.
+ * Use `create(MetricSummarySchema)` to create a new message.
+ */
+export const MetricSummarySchema: GenMessage<MetricSummary> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_runs, 3);
 
 /**
  * A named group of runs.
@@ -177,7 +233,7 @@ export type Experiment = Message<"stepwell_api.v1.Experiment"> & {
  * Use `create(ExperimentSchema)` to create a new message.
  */
 export const ExperimentSchema: GenMessage<Experiment> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 3);
+  messageDesc(file_stepwell_api_v1_runs, 4);
 
 /**
  * All that is needed to create a run; a client keeps it so that the run can be created at any later time.
@@ -249,7 +305,7 @@ export type RunSpec = Message<"stepwell_api.v1.RunSpec"> & {
  * Use `create(RunSpecSchema)` to create a new message.
  */
 export const RunSpecSchema: GenMessage<RunSpec> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 4);
+  messageDesc(file_stepwell_api_v1_runs, 5);
 
 /**
  * A run without what it logged.
@@ -326,7 +382,7 @@ export type RunInfo = Message<"stepwell_api.v1.RunInfo"> & {
  * Use `create(RunInfoSchema)` to create a new message.
  */
 export const RunInfoSchema: GenMessage<RunInfo> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 5);
+  messageDesc(file_stepwell_api_v1_runs, 6);
 
 /**
  * A run with what it logged (of metrics, the latest points).
@@ -383,6 +439,14 @@ export type Run = Message<"stepwell_api.v1.Run"> & {
    * @generated from field: repeated stepwell_api.v1.ModelOutput model_outputs = 7;
    */
   modelOutputs: ModelOutput[];
+
+  /**
+   * Not all params, tags and metrics are here, because an answer has a limit: GetRun with this token brings them, page by
+   * page. Empty when all are here.
+   *
+   * @generated from field: string rest_token = 8;
+   */
+  restToken: string;
 };
 
 /**
@@ -390,7 +454,7 @@ export type Run = Message<"stepwell_api.v1.Run"> & {
  * Use `create(RunSchema)` to create a new message.
  */
 export const RunSchema: GenMessage<Run> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 6);
+  messageDesc(file_stepwell_api_v1_runs, 7);
 
 /**
  * A model that a run used.
@@ -411,7 +475,7 @@ export type ModelInput = Message<"stepwell_api.v1.ModelInput"> & {
  * Use `create(ModelInputSchema)` to create a new message.
  */
 export const ModelInputSchema: GenMessage<ModelInput> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 7);
+  messageDesc(file_stepwell_api_v1_runs, 8);
 
 /**
  * A model that a run made.
@@ -439,7 +503,7 @@ export type ModelOutput = Message<"stepwell_api.v1.ModelOutput"> & {
  * Use `create(ModelOutputSchema)` to create a new message.
  */
 export const ModelOutputSchema: GenMessage<ModelOutput> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 8);
+  messageDesc(file_stepwell_api_v1_runs, 9);
 
 /**
  * A data set: what it is called and looks like, and where it came from. Its content is not kept.
@@ -495,7 +559,7 @@ export type Dataset = Message<"stepwell_api.v1.Dataset"> & {
  * Use `create(DatasetSchema)` to create a new message.
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 9);
+  messageDesc(file_stepwell_api_v1_runs, 10);
 
 /**
  * A data set that a run used.
@@ -523,7 +587,7 @@ export type DatasetInput = Message<"stepwell_api.v1.DatasetInput"> & {
  * Use `create(DatasetInputSchema)` to create a new message.
  */
 export const DatasetInputSchema: GenMessage<DatasetInput> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 10);
+  messageDesc(file_stepwell_api_v1_runs, 11);
 
 /**
  * Asks for a new experiment.
@@ -558,7 +622,7 @@ export type CreateExperimentRequest = Message<"stepwell_api.v1.CreateExperimentR
  * Use `create(CreateExperimentRequestSchema)` to create a new message.
  */
 export const CreateExperimentRequestSchema: GenMessage<CreateExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 11);
+  messageDesc(file_stepwell_api_v1_runs, 12);
 
 /**
  * The new experiment.
@@ -579,7 +643,7 @@ export type CreateExperimentResponse = Message<"stepwell_api.v1.CreateExperiment
  * Use `create(CreateExperimentResponseSchema)` to create a new message.
  */
 export const CreateExperimentResponseSchema: GenMessage<CreateExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 12);
+  messageDesc(file_stepwell_api_v1_runs, 13);
 
 /**
  * Asks for one experiment, by id or by name.
@@ -616,7 +680,7 @@ export type GetExperimentRequest = Message<"stepwell_api.v1.GetExperimentRequest
  * Use `create(GetExperimentRequestSchema)` to create a new message.
  */
 export const GetExperimentRequestSchema: GenMessage<GetExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 13);
+  messageDesc(file_stepwell_api_v1_runs, 14);
 
 /**
  * One experiment.
@@ -637,7 +701,7 @@ export type GetExperimentResponse = Message<"stepwell_api.v1.GetExperimentRespon
  * Use `create(GetExperimentResponseSchema)` to create a new message.
  */
 export const GetExperimentResponseSchema: GenMessage<GetExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 14);
+  messageDesc(file_stepwell_api_v1_runs, 15);
 
 /**
  * Asks for a page of experiments.
@@ -672,7 +736,7 @@ export type ListExperimentsRequest = Message<"stepwell_api.v1.ListExperimentsReq
  * Use `create(ListExperimentsRequestSchema)` to create a new message.
  */
 export const ListExperimentsRequestSchema: GenMessage<ListExperimentsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 15);
+  messageDesc(file_stepwell_api_v1_runs, 16);
 
 /**
  * A page of experiments.
@@ -700,7 +764,7 @@ export type ListExperimentsResponse = Message<"stepwell_api.v1.ListExperimentsRe
  * Use `create(ListExperimentsResponseSchema)` to create a new message.
  */
 export const ListExperimentsResponseSchema: GenMessage<ListExperimentsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 16);
+  messageDesc(file_stepwell_api_v1_runs, 17);
 
 /**
  * Asks for a new run.
@@ -721,7 +785,7 @@ export type CreateRunRequest = Message<"stepwell_api.v1.CreateRunRequest"> & {
  * Use `create(CreateRunRequestSchema)` to create a new message.
  */
 export const CreateRunRequestSchema: GenMessage<CreateRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 17);
+  messageDesc(file_stepwell_api_v1_runs, 18);
 
 /**
  * The run.
@@ -749,7 +813,7 @@ export type CreateRunResponse = Message<"stepwell_api.v1.CreateRunResponse"> & {
  * Use `create(CreateRunResponseSchema)` to create a new message.
  */
 export const CreateRunResponseSchema: GenMessage<CreateRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 18);
+  messageDesc(file_stepwell_api_v1_runs, 19);
 
 /**
  * Asks for one run.
@@ -763,6 +827,14 @@ export type GetRunRequest = Message<"stepwell_api.v1.GetRunRequest"> & {
    * @generated from field: string run_id = 1;
    */
   runId: string;
+
+  /**
+   * That of a run which did not fit into an answer, to go on from there: the answer has some more of its params, tags
+   * or metrics, and again a token until all were there.
+   *
+   * @generated from field: string rest_token = 2;
+   */
+  restToken: string;
 };
 
 /**
@@ -770,7 +842,7 @@ export type GetRunRequest = Message<"stepwell_api.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 19);
+  messageDesc(file_stepwell_api_v1_runs, 20);
 
 /**
  * One run.
@@ -791,7 +863,7 @@ export type GetRunResponse = Message<"stepwell_api.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 20);
+  messageDesc(file_stepwell_api_v1_runs, 21);
 
 /**
  * Changes a run.
@@ -833,7 +905,7 @@ export type UpdateRunRequest = Message<"stepwell_api.v1.UpdateRunRequest"> & {
  * Use `create(UpdateRunRequestSchema)` to create a new message.
  */
 export const UpdateRunRequestSchema: GenMessage<UpdateRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 21);
+  messageDesc(file_stepwell_api_v1_runs, 22);
 
 /**
  * The run as changed.
@@ -854,7 +926,7 @@ export type UpdateRunResponse = Message<"stepwell_api.v1.UpdateRunResponse"> & {
  * Use `create(UpdateRunResponseSchema)` to create a new message.
  */
 export const UpdateRunResponseSchema: GenMessage<UpdateRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 22);
+  messageDesc(file_stepwell_api_v1_runs, 23);
 
 /**
  * Removes a tag of a run.
@@ -882,7 +954,7 @@ export type DeleteTagRequest = Message<"stepwell_api.v1.DeleteTagRequest"> & {
  * Use `create(DeleteTagRequestSchema)` to create a new message.
  */
 export const DeleteTagRequestSchema: GenMessage<DeleteTagRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 23);
+  messageDesc(file_stepwell_api_v1_runs, 24);
 
 /**
  * The tag is gone.
@@ -897,7 +969,7 @@ export type DeleteTagResponse = Message<"stepwell_api.v1.DeleteTagResponse"> & {
  * Use `create(DeleteTagResponseSchema)` to create a new message.
  */
 export const DeleteTagResponseSchema: GenMessage<DeleteTagResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 24);
+  messageDesc(file_stepwell_api_v1_runs, 25);
 
 /**
  * Changes an experiment.
@@ -939,7 +1011,7 @@ export type UpdateExperimentRequest = Message<"stepwell_api.v1.UpdateExperimentR
  * Use `create(UpdateExperimentRequestSchema)` to create a new message.
  */
 export const UpdateExperimentRequestSchema: GenMessage<UpdateExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 25);
+  messageDesc(file_stepwell_api_v1_runs, 26);
 
 /**
  * The experiment as changed.
@@ -960,7 +1032,7 @@ export type UpdateExperimentResponse = Message<"stepwell_api.v1.UpdateExperiment
  * Use `create(UpdateExperimentResponseSchema)` to create a new message.
  */
 export const UpdateExperimentResponseSchema: GenMessage<UpdateExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 26);
+  messageDesc(file_stepwell_api_v1_runs, 27);
 
 /**
  * Removes a tag of an experiment.
@@ -996,7 +1068,7 @@ export type DeleteExperimentTagRequest = Message<"stepwell_api.v1.DeleteExperime
  * Use `create(DeleteExperimentTagRequestSchema)` to create a new message.
  */
 export const DeleteExperimentTagRequestSchema: GenMessage<DeleteExperimentTagRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 27);
+  messageDesc(file_stepwell_api_v1_runs, 28);
 
 /**
  * The tag is gone.
@@ -1011,7 +1083,7 @@ export type DeleteExperimentTagResponse = Message<"stepwell_api.v1.DeleteExperim
  * Use `create(DeleteExperimentTagResponseSchema)` to create a new message.
  */
 export const DeleteExperimentTagResponseSchema: GenMessage<DeleteExperimentTagResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 28);
+  messageDesc(file_stepwell_api_v1_runs, 29);
 
 /**
  * Deletes an experiment.
@@ -1032,7 +1104,7 @@ export type DeleteExperimentRequest = Message<"stepwell_api.v1.DeleteExperimentR
  * Use `create(DeleteExperimentRequestSchema)` to create a new message.
  */
 export const DeleteExperimentRequestSchema: GenMessage<DeleteExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 29);
+  messageDesc(file_stepwell_api_v1_runs, 30);
 
 /**
  * The experiment is deleted.
@@ -1053,7 +1125,7 @@ export type DeleteExperimentResponse = Message<"stepwell_api.v1.DeleteExperiment
  * Use `create(DeleteExperimentResponseSchema)` to create a new message.
  */
 export const DeleteExperimentResponseSchema: GenMessage<DeleteExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 30);
+  messageDesc(file_stepwell_api_v1_runs, 31);
 
 /**
  * Restores an experiment.
@@ -1074,7 +1146,7 @@ export type RestoreExperimentRequest = Message<"stepwell_api.v1.RestoreExperimen
  * Use `create(RestoreExperimentRequestSchema)` to create a new message.
  */
 export const RestoreExperimentRequestSchema: GenMessage<RestoreExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 31);
+  messageDesc(file_stepwell_api_v1_runs, 32);
 
 /**
  * The experiment is active.
@@ -1095,7 +1167,7 @@ export type RestoreExperimentResponse = Message<"stepwell_api.v1.RestoreExperime
  * Use `create(RestoreExperimentResponseSchema)` to create a new message.
  */
 export const RestoreExperimentResponseSchema: GenMessage<RestoreExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 32);
+  messageDesc(file_stepwell_api_v1_runs, 33);
 
 /**
  * Deletes a run.
@@ -1116,7 +1188,7 @@ export type DeleteRunRequest = Message<"stepwell_api.v1.DeleteRunRequest"> & {
  * Use `create(DeleteRunRequestSchema)` to create a new message.
  */
 export const DeleteRunRequestSchema: GenMessage<DeleteRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 33);
+  messageDesc(file_stepwell_api_v1_runs, 34);
 
 /**
  * The run is deleted.
@@ -1131,7 +1203,7 @@ export type DeleteRunResponse = Message<"stepwell_api.v1.DeleteRunResponse"> & {
  * Use `create(DeleteRunResponseSchema)` to create a new message.
  */
 export const DeleteRunResponseSchema: GenMessage<DeleteRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 34);
+  messageDesc(file_stepwell_api_v1_runs, 35);
 
 /**
  * Restores a run.
@@ -1152,7 +1224,7 @@ export type RestoreRunRequest = Message<"stepwell_api.v1.RestoreRunRequest"> & {
  * Use `create(RestoreRunRequestSchema)` to create a new message.
  */
 export const RestoreRunRequestSchema: GenMessage<RestoreRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 35);
+  messageDesc(file_stepwell_api_v1_runs, 36);
 
 /**
  * The run is active.
@@ -1167,7 +1239,7 @@ export type RestoreRunResponse = Message<"stepwell_api.v1.RestoreRunResponse"> &
  * Use `create(RestoreRunResponseSchema)` to create a new message.
  */
 export const RestoreRunResponseSchema: GenMessage<RestoreRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 36);
+  messageDesc(file_stepwell_api_v1_runs, 37);
 
 /**
  * Hides points.
@@ -1195,7 +1267,7 @@ export type RewindRunRequest = Message<"stepwell_api.v1.RewindRunRequest"> & {
  * Use `create(RewindRunRequestSchema)` to create a new message.
  */
 export const RewindRunRequestSchema: GenMessage<RewindRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 37);
+  messageDesc(file_stepwell_api_v1_runs, 38);
 
 /**
  * The points are hidden.
@@ -1216,7 +1288,7 @@ export type RewindRunResponse = Message<"stepwell_api.v1.RewindRunResponse"> & {
  * Use `create(RewindRunResponseSchema)` to create a new message.
  */
 export const RewindRunResponseSchema: GenMessage<RewindRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 38);
+  messageDesc(file_stepwell_api_v1_runs, 39);
 
 /**
  * Shows points again.
@@ -1244,7 +1316,7 @@ export type UndoRewindRequest = Message<"stepwell_api.v1.UndoRewindRequest"> & {
  * Use `create(UndoRewindRequestSchema)` to create a new message.
  */
 export const UndoRewindRequestSchema: GenMessage<UndoRewindRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 39);
+  messageDesc(file_stepwell_api_v1_runs, 40);
 
 /**
  * The points show again.
@@ -1265,7 +1337,7 @@ export type UndoRewindResponse = Message<"stepwell_api.v1.UndoRewindResponse"> &
  * Use `create(UndoRewindResponseSchema)` to create a new message.
  */
 export const UndoRewindResponseSchema: GenMessage<UndoRewindResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 40);
+  messageDesc(file_stepwell_api_v1_runs, 41);
 
 /**
  * Notes data sets that a run used.
@@ -1293,7 +1365,7 @@ export type LogInputsRequest = Message<"stepwell_api.v1.LogInputsRequest"> & {
  * Use `create(LogInputsRequestSchema)` to create a new message.
  */
 export const LogInputsRequestSchema: GenMessage<LogInputsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 41);
+  messageDesc(file_stepwell_api_v1_runs, 42);
 
 /**
  * The data sets are noted.
@@ -1308,7 +1380,7 @@ export type LogInputsResponse = Message<"stepwell_api.v1.LogInputsResponse"> & {
  * Use `create(LogInputsResponseSchema)` to create a new message.
  */
 export const LogInputsResponseSchema: GenMessage<LogInputsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 42);
+  messageDesc(file_stepwell_api_v1_runs, 43);
 
 /**
  * Whether something is in use or was (softly) deleted.

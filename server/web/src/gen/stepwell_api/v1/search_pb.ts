@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/search.proto.
  */
 export const file_stepwell_api_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAkirwIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMiUQoSU2VhcmNoUnVuc1Jlc3BvbnNlEiIKBHJ1bnMYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKRAQoYU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSEAoIb3JkZXJfYnkYAyADKAkSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiZgoZU2VhcmNoRXhwZXJpbWVudHNSZXNwb25zZRIwCgtleHBlcmltZW50cxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLnAQoRQ2hhbmdlUnVuc1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSFwoPYWxsX2V4cGVyaW1lbnRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRItCgZkZWxldGUYBCABKAsyGy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuc0gAEi8KB3Jlc3RvcmUYBSABKAsyHC5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZVJ1bnNIABInCgN0YWcYBiABKAsyGC5zdGVwd2VsbF9hcGkudjEuVGFnUnVuc0gAQggKBmNoYW5nZSIMCgpEZWxldGVSdW5zIg0KC1Jlc3RvcmVSdW5zIi0KB1RhZ1J1bnMSIgoEdGFncxgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWciIgoSQ2hhbmdlUnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMigQEKEENvdW50UnVuc1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSFwoPYWxsX2V4cGVyaW1lbnRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRIsCgl2aWV3X3R5cGUYBCABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUiIQoRQ291bnRSdW5zUmVzcG9uc2USDAoEcnVucxgBIAEoAyKQAQoPTGlzdEtleXNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIsCgl2aWV3X3R5cGUYAyABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSDwoHcGF0dGVybhgEIAEoCRINCgVsaW1pdBgFIAEoBSIkCgdLZXlSdW5zEgsKA2tleRgBIAEoCRIMCgRydW5zGAIgASgDIq8BChBMaXN0S2V5c1Jlc3BvbnNlEigKBnBhcmFtcxgBIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5LZXlSdW5zEikKB21ldHJpY3MYAiADKAsyGC5zdGVwd2VsbF9hcGkudjEuS2V5UnVucxImCgR0YWdzGAMgAygLMhguc3RlcHdlbGxfYXBpLnYxLktleVJ1bnMSDAoEcnVucxgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCDLOAwoNU2VhcmNoU2VydmljZRJVCgpTZWFyY2hSdW5zEiIuc3RlcHdlbGxfYXBpLnYxLlNlYXJjaFJ1bnNSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLlNlYXJjaFJ1bnNSZXNwb25zZRJqChFTZWFyY2hFeHBlcmltZW50cxIpLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hFeHBlcmltZW50c1JlcXVlc3QaKi5zdGVwd2VsbF9hcGkudjEuU2VhcmNoRXhwZXJpbWVudHNSZXNwb25zZRJVCgpDaGFuZ2VSdW5zEiIuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZVJ1bnNSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZVJ1bnNSZXNwb25zZRJSCglDb3VudFJ1bnMSIS5zdGVwd2VsbF9hcGkudjEuQ291bnRSdW5zUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5Db3VudFJ1bnNSZXNwb25zZRJPCghMaXN0S2V5cxIgLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2V5c1JlcXVlc3QaIS5zdGVwd2VsbF9hcGkudjEuTGlzdEtleXNSZXNwb25zZWIGcHJvdG8z", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAki3QIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMSGAoQbWV0cmljX3N1bW1hcmllcxgLIAEoCBISCgpyb290c19vbmx5GAwgASgIIlEKElNlYXJjaFJ1bnNSZXNwb25zZRIiCgRydW5zGAEgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkikQEKGFNlYXJjaEV4cGVyaW1lbnRzUmVxdWVzdBIOCgZmaWx0ZXIYASABKAkSLAoJdmlld190eXBlGAIgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAMgAygJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJImYKGVNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USMAoLZXhwZXJpbWVudHMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki5wEKEUNoYW5nZVJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLQoGZGVsZXRlGAQgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1bnNIABIvCgdyZXN0b3JlGAUgASgLMhwuc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVSdW5zSAASJwoDdGFnGAYgASgLMhguc3RlcHdlbGxfYXBpLnYxLlRhZ1J1bnNIAEIICgZjaGFuZ2UiDAoKRGVsZXRlUnVucyINCgtSZXN0b3JlUnVucyItCgdUYWdSdW5zEiIKBHRhZ3MYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIiIKEkNoYW5nZVJ1bnNSZXNwb25zZRIMCgRydW5zGAEgASgDIoEBChBDb3VudFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlIiEKEUNvdW50UnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMikAEKD0xpc3RLZXlzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSLAoJdmlld190eXBlGAMgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEg8KB3BhdHRlcm4YBCABKAkSDQoFbGltaXQYBSABKAUiJAoHS2V5UnVucxILCgNrZXkYASABKAkSDAoEcnVucxgCIAEoAyKvAQoQTGlzdEtleXNSZXNwb25zZRIoCgZwYXJhbXMYASADKAsyGC5zdGVwd2VsbF9hcGkudjEuS2V5UnVucxIpCgdtZXRyaWNzGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLktleVJ1bnMSJgoEdGFncxgDIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5LZXlSdW5zEgwKBHJ1bnMYBCABKAMSEAoIY29tcGxldGUYBSABKAgiogEKEUxpc3RWYWx1ZXNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIsCgl2aWV3X3R5cGUYAyABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSDQoFZmllbGQYBCABKAkSEAoIY29udGFpbnMYBSABKAkSDQoFbGltaXQYBiABKAUiKAoJVmFsdWVSdW5zEg0KBXZhbHVlGAEgASgJEgwKBHJ1bnMYAiABKAMiTgoSTGlzdFZhbHVlc1Jlc3BvbnNlEioKBnZhbHVlcxgBIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5WYWx1ZVJ1bnMSDAoEcnVucxgCIAEoAyKtAQoQR3JvdXBSdW5zUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSDgoGZmlsdGVyGAMgASgJEiwKCXZpZXdfdHlwZRgEIAEoDjIZLnN0ZXB3ZWxsX2FwaS52MS5WaWV3VHlwZRIKCgJieRgFIAMoCRIPCgdtZXRyaWNzGAYgAygJEg0KBWxpbWl0GAcgASgFIioKCkdyb3VwVmFsdWUSEgoFdmFsdWUYASABKAlIAIgBAUIICgZfdmFsdWUiUgoGU3ByZWFkEg0KBWNvdW50GAEgASgDEgwKBG1lYW4YAiABKAESEQoJZGV2aWF0aW9uGAMgASgBEgsKA21pbhgEIAEoARILCgNtYXgYBSABKAEibwoIUnVuR3JvdXASKwoGdmFsdWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkdyb3VwVmFsdWUSDAoEcnVucxgCIAEoAxIoCgdtZXRyaWNzGAMgAygLMhcuc3RlcHdlbGxfYXBpLnYxLlNwcmVhZCJQChFHcm91cFJ1bnNSZXNwb25zZRIpCgZncm91cHMYASADKAsyGS5zdGVwd2VsbF9hcGkudjEuUnVuR3JvdXASEAoIY29tcGxldGUYAiABKAgiTwoOTGlzdEtpblJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUiPQoDS2luEg4KBnJ1bl9pZBgBIAEoCRIUCgxhbmNlc3Rvcl9pZHMYAiADKAkSEAoIY2hpbGRyZW4YAyABKAMiNAoPTGlzdEtpblJlc3BvbnNlEiEKA2tpbhgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5LaW4yxwUKDVNlYXJjaFNlcnZpY2USVQoKU2VhcmNoUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVzcG9uc2USagoRU2VhcmNoRXhwZXJpbWVudHMSKS5zdGVwd2VsbF9hcGkudjEuU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USVQoKQ2hhbmdlUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVzcG9uc2USUgoJQ291bnRSdW5zEiEuc3RlcHdlbGxfYXBpLnYxLkNvdW50UnVuc1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuQ291bnRSdW5zUmVzcG9uc2USTwoITGlzdEtleXMSIC5zdGVwd2VsbF9hcGkudjEuTGlzdEtleXNSZXF1ZXN0GiEuc3RlcHdlbGxfYXBpLnYxLkxpc3RLZXlzUmVzcG9uc2USVQoKTGlzdFZhbHVlcxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VmFsdWVzUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VmFsdWVzUmVzcG9uc2USUgoJR3JvdXBSdW5zEiEuc3RlcHdlbGxfYXBpLnYxLkdyb3VwUnVuc1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuR3JvdXBSdW5zUmVzcG9uc2USTAoHTGlzdEtpbhIfLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2luUmVxdWVzdBogLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2luUmVzcG9uc2ViBnByb3RvMw", [file_stepwell_api_v1_runs]);
 
 /**
  * Some or all keys.
@@ -115,6 +115,20 @@ export type SearchRunsRequest = Message<"stepwell_api.v1.SearchRunsRequest"> & {
    * @generated from field: stepwell_api.v1.Keys tags = 10;
    */
   tags?: Keys | undefined;
+
+  /**
+   * Metrics come with the extremes, the mean and the counts of all their points.
+   *
+   * @generated from field: bool metric_summaries = 11;
+   */
+  metricSummaries: boolean;
+
+  /**
+   * Only runs that were not started inside another run that the search could find without its filter.
+   *
+   * @generated from field: bool roots_only = 12;
+   */
+  rootsOnly: boolean;
 };
 
 /**
@@ -557,6 +571,399 @@ export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*
   messageDesc(file_stepwell_api_v1_search, 14);
 
 /**
+ * Asks for the values of a field in the runs that started last.
+ *
+ * @generated from message stepwell_api.v1.ListValuesRequest
+ */
+export type ListValuesRequest = Message<"stepwell_api.v1.ListValuesRequest"> & {
+  /**
+   * In which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * In all experiments.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * Which lifecycle stages.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 3;
+   */
+  viewType: ViewType;
+
+  /**
+   * As in a filter: params.lr, tags.`my tag`, user_id, datasets.name. INVALID_ARGUMENT for numbers.
+   *
+   * @generated from field: string field = 4;
+   */
+  field: string;
+
+  /**
+   * Only values that contain this text, in whatever case; empty for all.
+   *
+   * @generated from field: string contains = 5;
+   */
+  contains: string;
+
+  /**
+   * At most this many, 1 to 1,000; 0 means 100. Those that most runs have come first.
+   *
+   * @generated from field: int32 limit = 6;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListValuesRequest.
+ * Use `create(ListValuesRequestSchema)` to create a new message.
+ */
+export const ListValuesRequestSchema: GenMessage<ListValuesRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 15);
+
+/**
+ * A value, and how many of the runs have it.
+ *
+ * @generated from message stepwell_api.v1.ValueRuns
+ */
+export type ValueRuns = Message<"stepwell_api.v1.ValueRuns"> & {
+  /**
+   * At most 500 characters; longer values are left out.
+   *
+   * @generated from field: string value = 1;
+   */
+  value: string;
+
+  /**
+   * How many of the runs that were looked at have it.
+   *
+   * @generated from field: int64 runs = 2;
+   */
+  runs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ValueRuns.
+ * Use `create(ValueRunsSchema)` to create a new message.
+ */
+export const ValueRunsSchema: GenMessage<ValueRuns> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 16);
+
+/**
+ * The values.
+ *
+ * @generated from message stepwell_api.v1.ListValuesResponse
+ */
+export type ListValuesResponse = Message<"stepwell_api.v1.ListValuesResponse"> & {
+  /**
+   * The most frequent first.
+   *
+   * @generated from field: repeated stepwell_api.v1.ValueRuns values = 1;
+   */
+  values: ValueRuns[];
+
+  /**
+   * How many runs were looked at: the latest ones, at most 500.
+   *
+   * @generated from field: int64 runs = 2;
+   */
+  runs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListValuesResponse.
+ * Use `create(ListValuesResponseSchema)` to create a new message.
+ */
+export const ListValuesResponseSchema: GenMessage<ListValuesResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 17);
+
+/**
+ * Asks for groups of runs.
+ *
+ * @generated from message stepwell_api.v1.GroupRunsRequest
+ */
+export type GroupRunsRequest = Message<"stepwell_api.v1.GroupRunsRequest"> & {
+  /**
+   * In which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * In all experiments.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * Which runs; empty for all of them.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Which lifecycle stages.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 4;
+   */
+  viewType: ViewType;
+
+  /**
+   * What runs of a group have in common, 1 to 4 fields: params.lr, tags.team, status, datasets.name. A run with several
+   * data sets is in the groups of each.
+   *
+   * @generated from field: repeated string by = 5;
+   */
+  by: string[];
+
+  /**
+   * Of which metrics mean and spread are wanted, at most 50: metrics.loss, min(metrics.loss).
+   *
+   * @generated from field: repeated string metrics = 6;
+   */
+  metrics: string[];
+
+  /**
+   * At most this many groups, 1 to 1,000; 0 means 1,000. Those of most runs come first.
+   *
+   * @generated from field: int32 limit = 7;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message stepwell_api.v1.GroupRunsRequest.
+ * Use `create(GroupRunsRequestSchema)` to create a new message.
+ */
+export const GroupRunsRequestSchema: GenMessage<GroupRunsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 18);
+
+/**
+ * What runs of a group have in common in one field.
+ *
+ * @generated from message stepwell_api.v1.GroupValue
+ */
+export type GroupValue = Message<"stepwell_api.v1.GroupValue"> & {
+  /**
+   * Not set where the runs have nothing there.
+   *
+   * @generated from field: optional string value = 1;
+   */
+  value?: string | undefined;
+};
+
+/**
+ * Describes the message stepwell_api.v1.GroupValue.
+ * Use `create(GroupValueSchema)` to create a new message.
+ */
+export const GroupValueSchema: GenMessage<GroupValue> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 19);
+
+/**
+ * Mean and spread of one metric over the runs of a group. Values that are not finite, or beyond 1e150, are left out.
+ *
+ * @generated from message stepwell_api.v1.Spread
+ */
+export type Spread = Message<"stepwell_api.v1.Spread"> & {
+  /**
+   * Over how many runs; 0 when none has the metric, and nothing else is set then.
+   *
+   * @generated from field: int64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * Mean of the runs' values.
+   *
+   * @generated from field: double mean = 2;
+   */
+  mean: number;
+
+  /**
+   * Standard deviation (of a sample); 0 for one run.
+   *
+   * @generated from field: double deviation = 3;
+   */
+  deviation: number;
+
+  /**
+   * The least of them.
+   *
+   * @generated from field: double min = 4;
+   */
+  min: number;
+
+  /**
+   * The greatest of them.
+   *
+   * @generated from field: double max = 5;
+   */
+  max: number;
+};
+
+/**
+ * Describes the message stepwell_api.v1.Spread.
+ * Use `create(SpreadSchema)` to create a new message.
+ */
+export const SpreadSchema: GenMessage<Spread> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 20);
+
+/**
+ * Runs that have something in common.
+ *
+ * @generated from message stepwell_api.v1.RunGroup
+ */
+export type RunGroup = Message<"stepwell_api.v1.RunGroup"> & {
+  /**
+   * In the order of `by`.
+   *
+   * @generated from field: repeated stepwell_api.v1.GroupValue values = 1;
+   */
+  values: GroupValue[];
+
+  /**
+   * How many runs.
+   *
+   * @generated from field: int64 runs = 2;
+   */
+  runs: bigint;
+
+  /**
+   * In the order of `metrics`.
+   *
+   * @generated from field: repeated stepwell_api.v1.Spread metrics = 3;
+   */
+  metrics: Spread[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.RunGroup.
+ * Use `create(RunGroupSchema)` to create a new message.
+ */
+export const RunGroupSchema: GenMessage<RunGroup> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 21);
+
+/**
+ * Groups of runs.
+ *
+ * @generated from message stepwell_api.v1.GroupRunsResponse
+ */
+export type GroupRunsResponse = Message<"stepwell_api.v1.GroupRunsResponse"> & {
+  /**
+   * Those of most runs first.
+   *
+   * @generated from field: repeated stepwell_api.v1.RunGroup groups = 1;
+   */
+  groups: RunGroup[];
+
+  /**
+   * No group was left out.
+   *
+   * @generated from field: bool complete = 2;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.GroupRunsResponse.
+ * Use `create(GroupRunsResponseSchema)` to create a new message.
+ */
+export const GroupRunsResponseSchema: GenMessage<GroupRunsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 22);
+
+/**
+ * Asks for the ancestors of runs, and how many children they have.
+ *
+ * @generated from message stepwell_api.v1.ListKinRequest
+ */
+export type ListKinRequest = Message<"stepwell_api.v1.ListKinRequest"> & {
+  /**
+   * At most 1,000; those that do not exist are passed over.
+   *
+   * @generated from field: repeated string run_ids = 1;
+   */
+  runIds: string[];
+
+  /**
+   * Which lifecycle stages children have that are counted.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 2;
+   */
+  viewType: ViewType;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListKinRequest.
+ * Use `create(ListKinRequestSchema)` to create a new message.
+ */
+export const ListKinRequestSchema: GenMessage<ListKinRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 23);
+
+/**
+ * Where a run stands among those that were started inside each other.
+ *
+ * @generated from message stepwell_api.v1.Kin
+ */
+export type Kin = Message<"stepwell_api.v1.Kin"> & {
+  /**
+   * Which run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * The run it was started in, the one that was started in, and so on: at most 32, those that exist.
+   *
+   * @generated from field: repeated string ancestor_ids = 2;
+   */
+  ancestorIds: string[];
+
+  /**
+   * How many runs were started in it; what is above 1,000 is not counted.
+   *
+   * @generated from field: int64 children = 3;
+   */
+  children: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.Kin.
+ * Use `create(KinSchema)` to create a new message.
+ */
+export const KinSchema: GenMessage<Kin> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 24);
+
+/**
+ * The kin of runs.
+ *
+ * @generated from message stepwell_api.v1.ListKinResponse
+ */
+export type ListKinResponse = Message<"stepwell_api.v1.ListKinResponse"> & {
+  /**
+   * In the order that was asked for.
+   *
+   * @generated from field: repeated stepwell_api.v1.Kin kin = 1;
+   */
+  kin: Kin[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListKinResponse.
+ * Use `create(ListKinResponseSchema)` to create a new message.
+ */
+export const ListKinResponseSchema: GenMessage<ListKinResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 25);
+
+/**
  * Searches.
  *
  * @generated from service stepwell_api.v1.SearchService
@@ -611,6 +1018,37 @@ export const SearchService: GenService<{
     methodKind: "unary";
     input: typeof ListKeysRequestSchema;
     output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Tells which values a param, a tag, a text attribute or a field of data sets has in the latest runs.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.ListValues
+   */
+  listValues: {
+    methodKind: "unary";
+    input: typeof ListValuesRequestSchema;
+    output: typeof ListValuesResponseSchema;
+  },
+  /**
+   * Puts the runs that a filter finds into groups of equal params, tags, attributes or data sets, with mean and spread of
+   * metrics. INVALID_ARGUMENT as SearchRuns, and when the filter finds too many runs.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.GroupRuns
+   */
+  groupRuns: {
+    methodKind: "unary";
+    input: typeof GroupRunsRequestSchema;
+    output: typeof GroupRunsResponseSchema;
+  },
+  /**
+   * Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.ListKin
+   */
+  listKin: {
+    methodKind: "unary";
+    input: typeof ListKinRequestSchema;
+    output: typeof ListKinResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_search, 0);

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/series.proto.
  */
 export const file_stepwell_api_v1_series: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VyaWVzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiKQoKU2VyaWVzTmFtZRIOCgZydW5faWQYASABKAkSCwoDa2V5GAIgASgJIsoBCglTZWxlY3Rpb24SFgoJc3RlcF9mcm9tGAEgASgSSACIAQESFAoHc3RlcF90bxgCIAEoEkgBiAEBEhkKDHRpbWVfZnJvbV9tcxgDIAEoEkgCiAEBEhcKCnRpbWVfdG9fbXMYBCABKBJIA4gBARISCgp3cml0ZXJfaWRzGAUgAygJEg0KBXJhbmtzGAYgAygFQgwKCl9zdGVwX2Zyb21CCgoIX3N0ZXBfdG9CDwoNX3RpbWVfZnJvbV9tc0INCgtfdGltZV90b19tcyKNAQoRR2V0SGlzdG9yeVJlcXVlc3QSKwoGc2VyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlNlcmllc05hbWUSLQoJc2VsZWN0aW9uGAIgASgLMhouc3RlcHdlbGxfYXBpLnYxLlNlbGVjdGlvbhIOCgZjdXJzb3IYAyABKAkSDAoEbGFzdBgEIAEoDSJRCgxTZXJpZXNQb2ludHMSDgoGc2VyaWVzGAEgASgNEgwKBHN0ZXAYAiADKBASFAoMdGltZXN0YW1wX21zGAMgAygQEg0KBXZhbHVlGAQgAygBIlMKEkdldEhpc3RvcnlSZXNwb25zZRItCgZzZXJpZXMYASADKAsyHS5zdGVwd2VsbF9hcGkudjEuU2VyaWVzUG9pbnRzEg4KBmN1cnNvchgCIAEoCSI4ChdHZXRMYXRlc3RNZXRyaWNzUmVxdWVzdBIPCgdydW5faWRzGAEgAygJEgwKBGtleXMYAiADKAki2AEKGEdldExhdGVzdE1ldHJpY3NSZXNwb25zZRIMCgRrZXlzGAEgAygJEgsKA3J1bhgCIAMoDRILCgNrZXkYAyADKA0SDAoEc3RlcBgEIAMoEBIUCgx0aW1lc3RhbXBfbXMYBSADKBASDQoFdmFsdWUYBiADKAESDQoFY291bnQYByADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgIIAMoEBIRCgl2YWx1ZV9taW4YCSADKAESEQoJdmFsdWVfbWF4GAogAygBEhIKCnZhbHVlX21lYW4YCyADKAEiygEKE1NhbXBsZVNlcmllc1JlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEiQKBGF4aXMYAyABKA4yFi5zdGVwd2VsbF9hcGkudjEuWEF4aXMSEwoGeF9mcm9tGAQgASgSSACIAQESEQoEeF90bxgFIAEoEkgBiAEBEg8KB2J1Y2tldHMYBiABKA0SEgoKd3JpdGVyX2lkcxgHIAMoCRINCgVyYW5rcxgIIAMoBUIJCgdfeF9mcm9tQgcKBV94X3RvItMBChRTYW1wbGVTZXJpZXNSZXNwb25zZRILCgNydW4YASABKA0SCwoDa2V5GAIgASgNEg8KB2ZpcnN0X3gYAyADKBASEwoLZmlyc3RfdmFsdWUYBCADKAESDgoGbGFzdF94GAUgAygQEhIKCmxhc3RfdmFsdWUYBiADKAESDwoHbWluaW11bRgHIAMoARIPCgdtYXhpbXVtGAggAygBEgwKBG1lYW4YCSADKAESDQoFY291bnQYCiADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgLIAMoECJFCg5Xcml0ZXJQb3NpdGlvbhIOCgZydW5faWQYASABKAkSEQoJd3JpdGVyX2lkGAIgASgJEhAKCHBvc2l0aW9uGAMgASgDIo0BCgxXYXRjaFJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEioKBXN0YXJ0GAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLldhdGNoU3RhcnQSMgoJcG9zaXRpb25zGAQgAygLMh8uc3RlcHdlbGxfYXBpLnYxLldyaXRlclBvc2l0aW9uIqEBCgpTZXJpZXNOZXdzEg4KBnJ1bl9pZBgBIAEoCRILCgNrZXkYAiABKAkSEQoJcmVzdGFydGVkGAMgASgIEi0KBnBvaW50cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TZXJpZXNQb2ludHMSNAoFcGFydHMYBSABKAsyJS5zdGVwd2VsbF9hcGkudjEuU2FtcGxlU2VyaWVzUmVzcG9uc2UicAoNV2F0Y2hSZXNwb25zZRIrCgZzZXJpZXMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuU2VyaWVzTmV3cxIyCglwb3NpdGlvbnMYAiADKAsyHy5zdGVwd2VsbF9hcGkudjEuV3JpdGVyUG9zaXRpb24qXgoFWEF4aXMSFgoSWF9BWElTX1VOU1BFQ0lGSUVEEAASDwoLWF9BWElTX1NURVAQARIPCgtYX0FYSVNfVElNRRACEhsKF1hfQVhJU19USU1FX1NJTkNFX1NUQVJUEAMqdAoKV2F0Y2hTdGFydBIbChdXQVRDSF9TVEFSVF9VTlNQRUNJRklFRBAAEhMKD1dBVENIX1NUQVJUX05PVxABEhkKFVdBVENIX1NUQVJUX0JFR0lOTklORxACEhkKFVdBVENIX1NUQVJUX1BPU0lUSU9OUxADMvwCCg1TZXJpZXNTZXJ2aWNlElcKCkdldEhpc3RvcnkSIi5zdGVwd2VsbF9hcGkudjEuR2V0SGlzdG9yeVJlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuR2V0SGlzdG9yeVJlc3BvbnNlMAESaQoQR2V0TGF0ZXN0TWV0cmljcxIoLnN0ZXB3ZWxsX2FwaS52MS5HZXRMYXRlc3RNZXRyaWNzUmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5HZXRMYXRlc3RNZXRyaWNzUmVzcG9uc2UwARJdCgxTYW1wbGVTZXJpZXMSJC5zdGVwd2VsbF9hcGkudjEuU2FtcGxlU2VyaWVzUmVxdWVzdBolLnN0ZXB3ZWxsX2FwaS52MS5TYW1wbGVTZXJpZXNSZXNwb25zZTABEkgKBVdhdGNoEh0uc3RlcHdlbGxfYXBpLnYxLldhdGNoUmVxdWVzdBoeLnN0ZXB3ZWxsX2FwaS52MS5XYXRjaFJlc3BvbnNlMAFiBnByb3RvMw");
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VyaWVzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiKQoKU2VyaWVzTmFtZRIOCgZydW5faWQYASABKAkSCwoDa2V5GAIgASgJIsoBCglTZWxlY3Rpb24SFgoJc3RlcF9mcm9tGAEgASgSSACIAQESFAoHc3RlcF90bxgCIAEoEkgBiAEBEhkKDHRpbWVfZnJvbV9tcxgDIAEoEkgCiAEBEhcKCnRpbWVfdG9fbXMYBCABKBJIA4gBARISCgp3cml0ZXJfaWRzGAUgAygJEg0KBXJhbmtzGAYgAygFQgwKCl9zdGVwX2Zyb21CCgoIX3N0ZXBfdG9CDwoNX3RpbWVfZnJvbV9tc0INCgtfdGltZV90b19tcyKNAQoRR2V0SGlzdG9yeVJlcXVlc3QSKwoGc2VyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlNlcmllc05hbWUSLQoJc2VsZWN0aW9uGAIgASgLMhouc3RlcHdlbGxfYXBpLnYxLlNlbGVjdGlvbhIOCgZjdXJzb3IYAyABKAkSDAoEbGFzdBgEIAEoDSJRCgxTZXJpZXNQb2ludHMSDgoGc2VyaWVzGAEgASgNEgwKBHN0ZXAYAiADKBASFAoMdGltZXN0YW1wX21zGAMgAygQEg0KBXZhbHVlGAQgAygBIlMKEkdldEhpc3RvcnlSZXNwb25zZRItCgZzZXJpZXMYASADKAsyHS5zdGVwd2VsbF9hcGkudjEuU2VyaWVzUG9pbnRzEg4KBmN1cnNvchgCIAEoCSI4ChdHZXRMYXRlc3RNZXRyaWNzUmVxdWVzdBIPCgdydW5faWRzGAEgAygJEgwKBGtleXMYAiADKAki2AEKGEdldExhdGVzdE1ldHJpY3NSZXNwb25zZRIMCgRrZXlzGAEgAygJEgsKA3J1bhgCIAMoDRILCgNrZXkYAyADKA0SDAoEc3RlcBgEIAMoEBIUCgx0aW1lc3RhbXBfbXMYBSADKBASDQoFdmFsdWUYBiADKAESDQoFY291bnQYByADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgIIAMoEBIRCgl2YWx1ZV9taW4YCSADKAESEQoJdmFsdWVfbWF4GAogAygBEhIKCnZhbHVlX21lYW4YCyADKAEi3QIKE1NhbXBsZVNlcmllc1JlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEiQKBGF4aXMYAyABKA4yFi5zdGVwd2VsbF9hcGkudjEuWEF4aXMSEwoGeF9mcm9tGAQgASgSSACIAQESEQoEeF90bxgFIAEoEkgBiAEBEg8KB2J1Y2tldHMYBiABKA0SEgoKd3JpdGVyX2lkcxgHIAMoCRINCgVyYW5rcxgIIAMoBRIuCgdjb2x1bW5zGAkgAygOMh0uc3RlcHdlbGxfYXBpLnYxLlNhbXBsZUNvbHVtbhINCgV4X2tleRgKIAEoCRIZCgx4X3ZhbHVlX2Zyb20YCyABKAFIAogBARIXCgp4X3ZhbHVlX3RvGAwgASgBSAOIAQFCCQoHX3hfZnJvbUIHCgVfeF90b0IPCg1feF92YWx1ZV9mcm9tQg0KC194X3ZhbHVlX3RvIoACChRTYW1wbGVTZXJpZXNSZXNwb25zZRILCgNydW4YASABKA0SCwoDa2V5GAIgASgNEg8KB2ZpcnN0X3gYAyADKBASEwoLZmlyc3RfdmFsdWUYBCADKAESDgoGbGFzdF94GAUgAygQEhIKCmxhc3RfdmFsdWUYBiADKAESDwoHbWluaW11bRgHIAMoARIPCgdtYXhpbXVtGAggAygBEgwKBG1lYW4YCSADKAESDQoFY291bnQYCiADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgLIAMoEBIVCg1maXJzdF94X3ZhbHVlGAwgAygBEhQKDGxhc3RfeF92YWx1ZRgNIAMoASJFCg5Xcml0ZXJQb3NpdGlvbhIOCgZydW5faWQYASABKAkSEQoJd3JpdGVyX2lkGAIgASgJEhAKCHBvc2l0aW9uGAMgASgDIqcBCgxXYXRjaFJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEioKBXN0YXJ0GAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLldhdGNoU3RhcnQSMgoJcG9zaXRpb25zGAQgAygLMh8uc3RlcHdlbGxfYXBpLnYxLldyaXRlclBvc2l0aW9uEhgKEGZyb21fbm93X3J1bl9pZHMYBSADKAkioQEKClNlcmllc05ld3MSDgoGcnVuX2lkGAEgASgJEgsKA2tleRgCIAEoCRIRCglyZXN0YXJ0ZWQYAyABKAgSLQoGcG9pbnRzGAQgASgLMh0uc3RlcHdlbGxfYXBpLnYxLlNlcmllc1BvaW50cxI0CgVwYXJ0cxgFIAEoCzIlLnN0ZXB3ZWxsX2FwaS52MS5TYW1wbGVTZXJpZXNSZXNwb25zZSJwCg1XYXRjaFJlc3BvbnNlEisKBnNlcmllcxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5TZXJpZXNOZXdzEjIKCXBvc2l0aW9ucxgCIAMoCzIfLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJQb3NpdGlvbipxCgVYQXhpcxIWChJYX0FYSVNfVU5TUEVDSUZJRUQQABIPCgtYX0FYSVNfU1RFUBABEg8KC1hfQVhJU19USU1FEAISGwoXWF9BWElTX1RJTUVfU0lOQ0VfU1RBUlQQAxIRCg1YX0FYSVNfTUVUUklDEAQqqgIKDFNhbXBsZUNvbHVtbhIdChlTQU1QTEVfQ09MVU1OX1VOU1BFQ0lGSUVEEAASGQoVU0FNUExFX0NPTFVNTl9GSVJTVF9YEAESHQoZU0FNUExFX0NPTFVNTl9GSVJTVF9WQUxVRRACEhgKFFNBTVBMRV9DT0xVTU5fTEFTVF9YEAMSHAoYU0FNUExFX0NPTFVNTl9MQVNUX1ZBTFVFEAQSGQoVU0FNUExFX0NPTFVNTl9NSU5JTVVNEAUSGQoVU0FNUExFX0NPTFVNTl9NQVhJTVVNEAYSFgoSU0FNUExFX0NPTFVNTl9NRUFOEAcSFwoTU0FNUExFX0NPTFVNTl9DT1VOVBAIEiIKHlNBTVBMRV9DT0xVTU5fTk9OX0ZJTklURV9DT1VOVBAJKnQKCldhdGNoU3RhcnQSGwoXV0FUQ0hfU1RBUlRfVU5TUEVDSUZJRUQQABITCg9XQVRDSF9TVEFSVF9OT1cQARIZChVXQVRDSF9TVEFSVF9CRUdJTk5JTkcQAhIZChVXQVRDSF9TVEFSVF9QT1NJVElPTlMQAzL8AgoNU2VyaWVzU2VydmljZRJXCgpHZXRIaXN0b3J5EiIuc3RlcHdlbGxfYXBpLnYxLkdldEhpc3RvcnlSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLkdldEhpc3RvcnlSZXNwb25zZTABEmkKEEdldExhdGVzdE1ldHJpY3MSKC5zdGVwd2VsbF9hcGkudjEuR2V0TGF0ZXN0TWV0cmljc1JlcXVlc3QaKS5zdGVwd2VsbF9hcGkudjEuR2V0TGF0ZXN0TWV0cmljc1Jlc3BvbnNlMAESXQoMU2FtcGxlU2VyaWVzEiQuc3RlcHdlbGxfYXBpLnYxLlNhbXBsZVNlcmllc1JlcXVlc3QaJS5zdGVwd2VsbF9hcGkudjEuU2FtcGxlU2VyaWVzUmVzcG9uc2UwARJICgVXYXRjaBIdLnN0ZXB3ZWxsX2FwaS52MS5XYXRjaFJlcXVlc3QaHi5zdGVwd2VsbF9hcGkudjEuV2F0Y2hSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * One metric of one run.
@@ -340,6 +340,10 @@ export const GetLatestMetricsResponseSchema: GenMessage<GetLatestMetricsResponse
  * of equal width between the least and the greatest x that a series has there: with span = greatest - least + 1 and
  * n = min(buckets, span), bucket i begins at least + floor(i * span / n). The same points give the same sample.
  *
+ * With X_AXIS_METRIC, x of a point is what `x_key` was at the same step of the same run, the last one of several;
+ * points without a finite x are left out. The buckets, `buckets` of them, have equal width between x_value_from and
+ * x_value_to, or where these are not set the least and the greatest finite value that `x_key` has in the run.
+ *
  * @generated from message stepwell_api.v1.SampleSeriesRequest
  */
 export type SampleSeriesRequest = Message<"stepwell_api.v1.SampleSeriesRequest"> & {
@@ -398,6 +402,34 @@ export type SampleSeriesRequest = Message<"stepwell_api.v1.SampleSeriesRequest">
    * @generated from field: repeated int32 ranks = 8;
    */
   ranks: number[];
+
+  /**
+   * Which columns are wanted; empty: all. A chart needs few of them.
+   *
+   * @generated from field: repeated stepwell_api.v1.SampleColumn columns = 9;
+   */
+  columns: SampleColumn[];
+
+  /**
+   * With X_AXIS_METRIC, and only then: the metric whose values are x.
+   *
+   * @generated from field: string x_key = 10;
+   */
+  xKey: string;
+
+  /**
+   * With X_AXIS_METRIC, instead of `x_from`: least x.
+   *
+   * @generated from field: optional double x_value_from = 11;
+   */
+  xValueFrom?: number | undefined;
+
+  /**
+   * With X_AXIS_METRIC, instead of `x_to`: greatest x.
+   *
+   * @generated from field: optional double x_value_to = 12;
+   */
+  xValueTo?: number | undefined;
 };
 
 /**
@@ -490,6 +522,20 @@ export type SampleSeriesResponse = Message<"stepwell_api.v1.SampleSeriesResponse
    * @generated from field: repeated sfixed64 non_finite_count = 11;
    */
   nonFiniteCount: bigint[];
+
+  /**
+   * With X_AXIS_METRIC, instead of `first_x`: the least x.
+   *
+   * @generated from field: repeated double first_x_value = 12;
+   */
+  firstXValue: number[];
+
+  /**
+   * With X_AXIS_METRIC, instead of `last_x`: the greatest x.
+   *
+   * @generated from field: repeated double last_x_value = 13;
+   */
+  lastXValue: number[];
 };
 
 /**
@@ -567,6 +613,13 @@ export type WatchRequest = Message<"stepwell_api.v1.WatchRequest"> & {
    * @generated from field: repeated stepwell_api.v1.WriterPosition positions = 4;
    */
   positions: WriterPosition[];
+
+  /**
+   * With WATCH_START_POSITIONS: of these runs only what is committed from now on, as if they were watched alone.
+   *
+   * @generated from field: repeated string from_now_run_ids = 5;
+   */
+  fromNowRunIds: string[];
 };
 
 /**
@@ -687,6 +740,13 @@ export enum XAxis {
    * @generated from enum value: X_AXIS_TIME_SINCE_START = 3;
    */
   TIME_SINCE_START = 3,
+
+  /**
+   * The value of another metric, `x_key`, at the same step.
+   *
+   * @generated from enum value: X_AXIS_METRIC = 4;
+   */
+  METRIC = 4,
 }
 
 /**
@@ -694,6 +754,89 @@ export enum XAxis {
  */
 export const XAxisSchema: GenEnum<XAxis> = /*@__PURE__*/
   enumDesc(file_stepwell_api_v1_series, 0);
+
+/**
+ * A column of a sample; see SampleSeriesResponse.
+ *
+ * @generated from enum stepwell_api.v1.SampleColumn
+ */
+export enum SampleColumn {
+  /**
+   * None.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * `first_x`, and `first_x_value`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_FIRST_X = 1;
+   */
+  FIRST_X = 1,
+
+  /**
+   * `first_value`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_FIRST_VALUE = 2;
+   */
+  FIRST_VALUE = 2,
+
+  /**
+   * `last_x`, and `last_x_value`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_LAST_X = 3;
+   */
+  LAST_X = 3,
+
+  /**
+   * `last_value`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_LAST_VALUE = 4;
+   */
+  LAST_VALUE = 4,
+
+  /**
+   * `minimum`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_MINIMUM = 5;
+   */
+  MINIMUM = 5,
+
+  /**
+   * `maximum`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_MAXIMUM = 6;
+   */
+  MAXIMUM = 6,
+
+  /**
+   * `mean`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_MEAN = 7;
+   */
+  MEAN = 7,
+
+  /**
+   * `count`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_COUNT = 8;
+   */
+  COUNT = 8,
+
+  /**
+   * `non_finite_count`.
+   *
+   * @generated from enum value: SAMPLE_COLUMN_NON_FINITE_COUNT = 9;
+   */
+  NON_FINITE_COUNT = 9,
+}
+
+/**
+ * Describes the enum stepwell_api.v1.SampleColumn.
+ */
+export const SampleColumnSchema: GenEnum<SampleColumn> = /*@__PURE__*/
+  enumDesc(file_stepwell_api_v1_series, 1);
 
 /**
  * From where to watch.
@@ -734,7 +877,7 @@ export enum WatchStart {
  * Describes the enum stepwell_api.v1.WatchStart.
  */
 export const WatchStartSchema: GenEnum<WatchStart> = /*@__PURE__*/
-  enumDesc(file_stepwell_api_v1_series, 1);
+  enumDesc(file_stepwell_api_v1_series, 2);
 
 /**
  * Reads series.

@@ -1,0 +1,1 @@
+"""Logged models: calls, saving folders as models, and which files a model URI means."""

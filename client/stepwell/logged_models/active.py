@@ -1,0 +1,61 @@
+"""The model that metrics are also logged for when nobody names one: of this thread or task, as runs are."""
+
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Self
+
+from stepwell.entities import LoggedModel
+
+_current: ContextVar[str | None] = ContextVar("stepwell_active_model", default=None)
+_last_id: ContextVar[str | None] = ContextVar("stepwell_last_model", default=None)
+
+
+class Switch:
+    """Whether any thread of this process has set a model; the log functions look at nothing more until then."""
+
+    is_on = False
+
+
+class ActiveModel(LoggedModel):
+    """A model that was made the active one; as a context manager, until the end of the context."""
+
+    def __init__(self, model: LoggedModel, before: str | None) -> None:
+        super().__init__(**dict(model))
+        self._before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _current.set(self._before)
+
+
+def activate(model: LoggedModel) -> ActiveModel:
+    """Make a model the active one of this thread or task."""
+    before = _current.get()
+    Switch.is_on = True
+    _current.set(model.model_id)
+    return ActiveModel(model, before)
+
+
+def active_model_id() -> str | None:
+    """Return the id of the active model; None if there is none."""
+    return _current.get()
+
+
+def clear() -> None:
+    """Let no model be active."""
+    _current.set(None)
+
+
+def note_last(model: LoggedModel) -> LoggedModel:
+    """Note the model that was made last in this thread or task."""
+    _last_id.set(model.model_id)
+    return model
+
+
+def last_id() -> str | None:
+    """Return the id of the model that was made last in this thread or task."""
+    return _last_id.get()

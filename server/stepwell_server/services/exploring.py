@@ -1,0 +1,100 @@
+"""The rules of what a page of runs asks beside the runs: values, groups, kin."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.exploring import (
+    GROUP_FIELDS_MAX,
+    GROUP_METRICS_MAX,
+    GROUPS_MAX,
+    KIN_RUNS_MAX,
+    VALUES_DEFAULT,
+    VALUES_MAX,
+    Kin,
+    RunGroup,
+    Values,
+)
+from stepwell_server.model.runs import KEY_RUNS_MAX, ViewType
+from stepwell_server.search.expressions import Field, FieldKind, ValueType
+from stepwell_server.search.parser import parse_field, parse_filter_aside
+from stepwell_server.search.subjects import RUNS
+from stepwell_server.services.search import check_experiments, pointing_at_patterns
+from stepwell_server.store.ports.exploring import ExploringStore
+
+CONTAINS_CHARS_MAX = 500
+
+
+class ExploringService:
+    """Raises what `ports.ExploringStore` raises, and InvalidArgumentError for what cannot be asked."""
+
+    def __init__(self, store: ExploringStore) -> None:
+        self._store = store
+
+    async def values(
+        self, experiment_ids: Sequence[int] | None, view: ViewType, field: str, contains: str, limit: int
+    ) -> Values:
+        """Return values of a text field in the latest runs."""
+        check_experiments(experiment_ids)
+        if len(contains) > CONTAINS_CHARS_MAX or "\0" in contains:
+            raise InvalidArgumentError(
+                f"values are searched by at most {CONTAINS_CHARS_MAX} characters, none of them NUL"
+            )
+        (wanted,) = _texts([field])
+        count = _limit(limit, VALUES_DEFAULT, VALUES_MAX)
+        return await self._store.values(experiment_ids, view, wanted, contains, count, KEY_RUNS_MAX)
+
+    async def groups(
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        filter_: str,
+        by: Sequence[str],
+        metrics: Sequence[str],
+        limit: int,
+    ) -> tuple[Sequence[RunGroup], bool]:
+        """Return groups of runs, those of most runs first, and whether these are all."""
+        check_experiments(experiment_ids)
+        if not 1 <= len(by) <= GROUP_FIELDS_MAX:
+            raise InvalidArgumentError(f"group by 1 to {GROUP_FIELDS_MAX} fields, not by {len(by)}")
+        if len(metrics) > GROUP_METRICS_MAX:
+            raise InvalidArgumentError(
+                f"{len(metrics)} metrics are asked for; groups tell mean and spread of at most {GROUP_METRICS_MAX}"
+            )
+        count = _limit(limit, GROUPS_MAX, GROUPS_MAX)
+        with pointing_at_patterns(filter_):
+            wanted = await parse_filter_aside(filter_, RUNS)
+            groups = await self._store.groups(
+                experiment_ids, view, wanted, _texts(by), _metrics(metrics), count + 1
+            )
+        return groups[:count], len(groups) <= count
+
+    async def kin(self, run_ids: Sequence[UUID], view: ViewType) -> Sequence[Kin]:
+        """Return where runs stand among those that were started inside each other."""
+        if len(run_ids) > KIN_RUNS_MAX:
+            raise InvalidArgumentError(
+                f"{len(run_ids)} runs are asked about; ask about {KIN_RUNS_MAX} at once"
+            )
+        return await self._store.kin(run_ids, view)
+
+
+def _limit(given: int, usual: int, most: int) -> int:
+    if not 0 <= given <= most:
+        raise InvalidArgumentError(f"the limit is {given}; it has to be from 1 to {most:,}, or 0")
+    return given or usual
+
+
+def _texts(texts: Sequence[str]) -> list[Field]:
+    fields = [parse_field(text, RUNS) for text in texts]
+    for field in fields:
+        if field.value_type is not ValueType.TEXT:
+            raise InvalidArgumentError(f"{field} is a number; name a param, a tag, or another text")
+    return fields
+
+
+def _metrics(texts: Sequence[str]) -> list[Field]:
+    fields = [parse_field(text, RUNS) for text in texts]
+    for field in fields:
+        if field.kind is not FieldKind.METRIC:
+            raise InvalidArgumentError(f"{field} is no metric; mean and spread are of metrics")
+    return fields

@@ -1,0 +1,35 @@
+-- Queries of store/tracking/exploring.py.
+
+-- kin: of runs $1, the runs that they were started in (tag $2), and how many of stages $3 were started in them
+WITH RECURSIVE up AS (
+    SELECT place, given.run_id, given.run_id AS at, ARRAY[]::uuid[] AS ancestors
+    FROM unnest($1::uuid[]) WITH ORDINALITY AS given (run_id, place)
+    JOIN run USING (run_id)
+    UNION ALL
+    SELECT up.place, up.run_id, parent.run_id, up.ancestors || parent.run_id
+    FROM up
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN value ~ '^[0-9a-f]{32}$' THEN value::uuid END AS parent_id
+        FROM tag
+        WHERE tag.run_id = up.at AND tag.key = $2
+        OFFSET 0
+    ) AS named
+    JOIN run AS parent ON parent.run_id = named.parent_id
+    WHERE cardinality(up.ancestors) < $4 AND parent.run_id <> ALL (up.ancestors || up.run_id)
+), line AS (
+    SELECT DISTINCT ON (place) place, run_id, ancestors FROM up ORDER BY place, cardinality(ancestors) DESC
+)
+SELECT line.run_id, line.ancestors, counted.children
+FROM line
+CROSS JOIN LATERAL (
+    SELECT count(*) AS children
+    FROM (
+        SELECT
+        FROM tag
+        JOIN run USING (run_id)
+        WHERE tag.key = $2 AND tag.value COLLATE "C" = encode(uuid_send(line.run_id), 'hex')
+            AND length(tag.value) <= 200 AND run.lifecycle_stage = ANY ($3::text[])
+        LIMIT $5
+    ) AS child
+) AS counted
+ORDER BY line.place;

@@ -1,0 +1,90 @@
+"""What a page of runs asks beside the runs, in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.exploring import (
+    ANCESTORS_MAX,
+    CHILDREN_COUNTED_MAX,
+    GROUPED_RUNS_MAX,
+    Kin,
+    RunGroup,
+    Spread,
+    Values,
+)
+from stepwell_server.model.runs import PARENT_RUN_TAG, ViewType
+from stepwell_server.search.expressions import Expression, Field
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.search.group_query import FoundQuery, GroupQuery, values_query
+from stepwell_server.store.sql import load
+from stepwell_server.store.tracking.experiments import STAGES
+from stepwell_server.store.tracking.searches import searching
+
+_KEYS = load("keys")
+_SQL = load("exploring")
+
+
+class PostgresExploringStore:
+    """Implements `ports.ExploringStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def values(
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        field: Field,
+        contains: str,
+        limit: int,
+        runs_max: int,
+    ) -> Values:
+        """See `ports.ExploringStore`."""
+        async with searching(self._pool, None) as connection:
+            latest = await connection.fetch(_KEYS["latest_runs"], experiment_ids, STAGES[view], runs_max)
+            text, parameters = values_query([row["run_id"] for row in latest], field, contains, limit)
+            rows = await connection.fetch(text, *parameters)
+        return Values([(row["value"], row["runs"]) for row in rows], len(latest))
+
+    async def groups(
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        filter_: Expression | None,
+        by: Sequence[Field],
+        metrics: Sequence[Field],
+        limit: int,
+    ) -> Sequence[RunGroup]:
+        """See `ports.ExploringStore`."""
+        found = FoundQuery(experiment_ids, STAGES[view], filter_, GROUPED_RUNS_MAX + 1)
+        async with searching(self._pool, filter_) as connection:
+            ids = [row["run_id"] for row in await connection.fetch(found.text, *found.parameters.values)]
+            if len(ids) > GROUPED_RUNS_MAX:
+                raise InvalidArgumentError(
+                    f"the filter finds more than {GROUPED_RUNS_MAX:,} runs; find fewer to put them into groups"
+                )
+            query = GroupQuery(ids, by, metrics, limit)
+            rows = await connection.fetch(query.text, *query.parameters.values)
+        return [
+            RunGroup(
+                [row[f"k{number}"] for number in range(len(by))],
+                row["runs"],
+                [_spread(row, number) for number in range(len(metrics))],
+            )
+            for row in rows
+        ]
+
+    async def kin(self, run_ids: Sequence[UUID], view: ViewType) -> Sequence[Kin]:
+        """See `ports.ExploringStore`."""
+        async with searching(self._pool, None) as connection:
+            rows = await connection.fetch(
+                _SQL["kin"], run_ids, PARENT_RUN_TAG, STAGES[view], ANCESTORS_MAX, CHILDREN_COUNTED_MAX
+            )
+        return [Kin(row["run_id"], row["ancestors"], row["children"]) for row in rows]
+
+
+def _spread(row: Any, number: int) -> Spread:
+    names = ("mean", "deviation", "minimum", "maximum")
+    return Spread(row[f"count{number}"], *(row[f"{name}{number}"] or 0.0 for name in names))

@@ -1,0 +1,78 @@
+import { useMemo, useState } from "react";
+
+import { Empty } from "../parts/Notice";
+import { METRICS_PER_CHART_MAX } from "../queries/samples";
+import { chartLook, type ChartsView } from "../url/chartsView";
+import type { ChartRuns } from "./ChartBody";
+import { ChartControls } from "./ChartControls";
+import { ChartGrid } from "./ChartGrid";
+import styles from "./Charts.module.css";
+import { OwnChartDialog } from "./OwnChartDialog";
+import { matching } from "./sections";
+import { ownSpecs, specsOf, type OwnChart } from "./specs";
+
+interface Props {
+  metrics: string[];
+  runs: ChartRuns;
+  view: ChartsView;
+  change: (part: Partial<ChartsView>) => void;
+  syncKey: string;
+}
+
+const NOTHING: never[] = [];
+/** A chart that is moved is a pair in the address, which stays short. */
+const MOVED_MAX = 100;
+
+/** Charts of metrics of runs with what controls them. All that is chosen stands in the view. */
+export function Charts({ metrics, runs, view, change, syncKey }: Props) {
+  const look = useMemo(() => chartLook(view), [view]);
+  const found = matching(metrics, view.metrics ?? "");
+  const shown = found ?? metrics;
+  const own = view.own ?? NOTHING;
+  const moved = view.moved ?? NOTHING;
+  const charts = useMemo(() => specsOf(shown, view.together ?? false), [shown.join("\n"), view.together]);
+  const ownCharts = useMemo(() => ownSpecs(own, metrics, METRICS_PER_CHART_MAX), [own, metrics.join("\n")]);
+  const [edited, setEdited] = useState<number | null>(null);
+  const keep = (charts: OwnChart[]) => change({ own: charts.length ? charts : undefined });
+  return (
+    <>
+      <ChartControls
+        view={view}
+        change={change}
+        metrics={metrics}
+        patternIsBad={found === null}
+        onNewChart={() => setEdited(own.length)}
+      />
+      {metrics.length === 0 ? (
+        <Empty title="These runs have logged no metrics" />
+      ) : runs.ids.length === 0 ? (
+        <Empty title="All runs are hidden">Click the marks in the table to show them.</Empty>
+      ) : found?.length === 0 && own.length === 0 ? (
+        <Empty title="No metric is called so" />
+      ) : (
+        <div className={styles.grid}>
+          <ChartGrid
+            own={ownCharts}
+            charts={charts}
+            moved={moved}
+            size={view.size ?? "small"}
+            runs={runs}
+            look={look}
+            syncKey={syncKey}
+            onMove={(id, before) => change({ moved: [...moved, [id, before] as [string, string]].slice(-MOVED_MAX) })}
+            onEdit={setEdited}
+            onRemove={(number) => keep(own.filter((_, place) => place !== number))}
+          />
+        </div>
+      )}
+      {edited !== null && (
+        <OwnChartDialog
+          chart={own[edited] ?? {}}
+          metrics={metrics}
+          onClose={() => setEdited(null)}
+          onChart={(chart) => keep([...own.slice(0, edited), chart, ...own.slice(edited + 1)])}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,54 @@
+import { fullNumber, shortNumber } from "../format/numbers";
+import { duration } from "../format/times";
+import type { Run } from "../gen/stepwell_api/v1/runs_pb";
+import { Status } from "../parts/Status";
+import { Time } from "../parts/Time";
+import { cell, type Column } from "./columns";
+import { runIdOf } from "./rows";
+import styles from "./RunsTable.module.css";
+
+const LOST_TAG = "stepwell.lost";
+
+interface Props {
+  run: Run;
+  column: Column;
+  baseline: Run | undefined;
+}
+
+/** What a run has in a column; beside a baseline, how that differs. */
+export function Cell({ run, column, baseline }: Props) {
+  if (column.id === "status" && run.info) {
+    return <Status status={run.info.status} lost={run.tags.find((tag) => tag.key === LOST_TAG)?.value} />;
+  }
+  const value = cell(run, column);
+  if (value === undefined) return <span className={styles.nothing}>–</span>;
+  if (column.id === "start_time" || column.id === "end_time") return <Time ms={value as number} />;
+  if (column.id === "duration") return <>{duration(value as number)}</>;
+  const compared = baseline && column.kind !== "attribute" && runIdOf(baseline) !== runIdOf(run);
+  const base = compared ? cell(baseline, column) : undefined;
+  if (typeof value === "number") {
+    return (
+      <span title={fullNumber(value)}>
+        {typeof base === "number" && <Difference value={value} base={base} />}
+        {shortNumber(value)}
+      </span>
+    );
+  }
+  return (
+    <span title={value} className={compared && base !== value ? styles.different : undefined}>
+      {value}
+    </span>
+  );
+}
+
+function Difference({ value, base }: { value: number; base: number }) {
+  const difference = value - base;
+  if (Number.isNaN(difference)) return null;
+  const sign = difference > 0 ? "+" : difference < 0 ? "−" : "±";
+  const text = sign + shortNumber(Math.abs(difference), 2);
+  return (
+    <small className={styles.difference} title={`${sign}${fullNumber(Math.abs(difference))} beside the baseline`}>
+      {text}{" "}
+    </small>
+  );
+}

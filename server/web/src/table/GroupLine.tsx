@@ -1,0 +1,80 @@
+import { memo } from "react";
+
+import { fullNumber, shortNumber, wholeNumber } from "../format/numbers";
+import type { Spread } from "../gen/stepwell_api/v1/search_pb";
+import { ariaColumn, COLUMN_WIDTH, leftOf, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { Opener } from "./Opener";
+import { groupValues, type GroupRow } from "./rows";
+import styles from "./RunsTable.module.css";
+
+interface Props {
+  row: GroupRow;
+  by: string[];
+  placed: Placed[];
+  actions: TableActions;
+  top: number;
+  index: number;
+}
+
+/** A group: what its runs have in common, how many they are, mean and spread of its metrics. */
+export const GroupLine = memo(function GroupLine({ row, by, placed, actions, top, index }: Props) {
+  const values = groupValues(row.group);
+  const name = values.map((value) => value ?? "none").join(", ");
+  const title = values.map((value, number) => `${by[number]}: ${value ?? "none"}`).join("\n");
+  return (
+    <div
+      className={`${styles.row} ${styles.group}`}
+      style={{ height: ROW_HEIGHT, transform: `translateY(${top}px)` }}
+      role="row"
+      aria-rowindex={index}
+      aria-level={1}
+    >
+      <div className={styles.start}>
+        <div className={styles.marks} role="cell" />
+        <div className={styles.name} role="rowheader" title={title}>
+          <Opener isOpen={row.isOpen} name={name} onOpen={(open) => actions.open(row.key, open)} />
+          <span>
+            {values.map((value, number) => (
+              <span key={number}>
+                {number > 0 && ", "}
+                {value ?? <i>none</i>}
+              </span>
+            ))}
+          </span>
+        </div>
+        <div className={styles.more}>
+          <small>
+            {wholeNumber(row.group.runs)} {row.group.runs === 1n ? "run" : "runs"}
+          </small>
+        </div>
+      </div>
+      {placed.map(({ column, number }) => (
+        <div
+          key={column.id}
+          role="cell"
+          aria-colindex={ariaColumn(number)}
+          className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
+          style={{ left: leftOf(number), width: COLUMN_WIDTH }}
+        >
+          {column.kind === "metrics" && <Mean spread={row.spreads.get(column.id)} />}
+        </div>
+      ))}
+    </div>
+  );
+});
+
+function Mean({ spread }: { spread: Spread | undefined }) {
+  if (!spread || spread.count === 0n) return <span className={styles.nothing}>–</span>;
+  const full = [
+    `mean ${fullNumber(spread.mean)}`,
+    `standard deviation ${fullNumber(spread.deviation)}`,
+    `from ${fullNumber(spread.min)} to ${fullNumber(spread.max)}`,
+    `over ${wholeNumber(spread.count)} runs`,
+  ];
+  return (
+    <span title={full.join("\n")}>
+      {shortNumber(spread.mean)}
+      {spread.count > 1n && <small> ± {shortNumber(spread.deviation, 2)}</small>}
+    </span>
+  );
+}

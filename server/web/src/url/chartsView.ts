@@ -1,0 +1,75 @@
+import type { ChartLook } from "../charts/Chart";
+import type { ChartSize } from "../charts/ChartGrid";
+import type { OwnChart } from "../charts/specs";
+import type { Axis } from "../charts/ticks";
+import { flag, oneOf, text, texts } from "./search";
+
+/** How charts are shown, as it stands in the address; what is left out is the usual. */
+export interface ChartsView {
+  /** A regular expression of metrics. */
+  metrics?: string;
+  axis?: Exclude<Axis, "step">;
+  smoothing?: number;
+  logY?: true;
+  logX?: true;
+  outliers?: "ignored";
+  band?: "off";
+  /** Charts of train, val, test and the like are one. */
+  together?: true;
+  size?: Exclude<ChartSize, "small">;
+  own?: OwnChart[];
+  /** Pairs of charts: the first stands before the second. */
+  moved?: [string, string][];
+}
+
+export function readChartsView(given: Record<string, unknown>): ChartsView {
+  const smoothing = Number(given.smoothing);
+  return {
+    metrics: text(given.metrics),
+    axis: oneOf(given.axis, ["time", "relative"]) ?? metricAxis(given.axis),
+    smoothing: smoothing > 0 && smoothing < 1 ? smoothing : undefined,
+    logY: flag(given.logY),
+    logX: flag(given.logX),
+    outliers: oneOf(given.outliers, ["ignored"]),
+    band: oneOf(given.band, ["off"]),
+    together: flag(given.together),
+    size: oneOf(given.size, ["large", "huge"]),
+    own: ownCharts(given.own),
+    moved: pairs(given.moved),
+  };
+}
+
+/** How charts are drawn in a view. */
+export function chartLook(view: ChartsView): ChartLook {
+  return {
+    axis: view.axis ?? "step",
+    logX: view.logX ?? false,
+    logY: view.logY ?? false,
+    band: view.band !== "off",
+    ignoreOutliers: view.outliers === "ignored",
+    smoothing: view.smoothing ?? 0,
+  };
+}
+
+function metricAxis(given: unknown): `metric:${string}` | undefined {
+  return typeof given === "string" && /^metric:./.test(given) ? (given as `metric:${string}`) : undefined;
+}
+
+function ownCharts(given: unknown): OwnChart[] | undefined {
+  if (!Array.isArray(given)) return undefined;
+  const charts = given
+    .filter((one): one is Record<string, unknown> => typeof one === "object" && one !== null)
+    .map((one) => defined({ title: text(one.title), keys: texts(one.keys), pattern: text(one.pattern) }))
+    .filter((one) => one.keys || one.pattern);
+  return charts.length ? charts : undefined;
+}
+
+function pairs(given: unknown): [string, string][] | undefined {
+  if (!Array.isArray(given)) return undefined;
+  const found = given.map(texts).filter((one): one is [string, string] => one?.length === 2);
+  return found.length ? found : undefined;
+}
+
+function defined(chart: OwnChart): OwnChart {
+  return Object.fromEntries(Object.entries(chart).filter(([, value]) => value !== undefined));
+}
