@@ -4,6 +4,7 @@ import { distance } from "../live/LiveLines";
 import { useLiveLines } from "../live/useLiveLines";
 import { Button } from "../parts/Button";
 import { Failure } from "../parts/Notice";
+import type { PlotSource } from "../plots/PlotPane";
 import type { Bounds } from "../queries/samples";
 import { Chart, type ChartLook, type RunLook } from "./Chart";
 import styles from "./ChartCard.module.css";
@@ -19,6 +20,8 @@ export interface ChartRuns {
   looks: Map<string, RunLook>;
   /** Some of them still log. */
   live: boolean;
+  /** What plots over runs show; where it is left out there are none. */
+  plots?: PlotSource;
 }
 
 interface Props {

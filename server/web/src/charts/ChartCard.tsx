@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState, type DragEvent } from "react";
+import { lazy, Suspense, useMemo, useRef, useState, type DragEvent } from "react";
 
 import { Button } from "../parts/Button";
 import { Dialog } from "../parts/Dialog";
@@ -11,6 +11,9 @@ import styles from "./ChartCard.module.css";
 import { saveCsv, savePng, saveSvg } from "./download";
 import type { ChartSpec } from "./specs";
 import { useVisible } from "./useVisible";
+
+// Plots are for some; they come with the first of them.
+const PlotPane = lazy(() => import("../plots/PlotPane").then(({ PlotPane }) => ({ default: PlotPane })));
 
 const FULL_SCREEN_PART = 0.7;
 const DRAGGED = "application/x-stepwell-chart";
@@ -41,7 +44,20 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
   const [logY, setLogY] = useState<boolean | null>(null);
   const own = useMemo(() => ({ ...look, logY: logY ?? look.logY }), [look, logY]);
   const starts = useMemo(() => new Map([...runs.looks].map(([id, { startMs }]) => [id, startMs])), [runs.looks]);
-  const body = { metrics: spec.metrics, runs, starts, look: own, syncKey };
+  const body = (height: number, key: string) =>
+    spec.plot && runs.plots ? (
+      <Suspense>
+        <PlotPane
+          kind={spec.plot.kind}
+          columnIds={spec.plot.columns}
+          title={spec.title}
+          source={runs.plots}
+          height={height}
+        />
+      </Suspense>
+    ) : (
+      <ChartBody metrics={spec.metrics} runs={runs} starts={starts} look={own} syncKey={key} height={height} />
+    );
   const [over, setOver] = useState(false);
   const drop = (event: DragEvent) => {
     setOver(false);
@@ -68,20 +84,22 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
           trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${spec.title}`} />}
           items={[
             { label: "Full screen", act: () => setFull(true) },
-            { label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => setLogY(!own.logY) },
+            ...(spec.plot
+              ? []
+              : [{ label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => setLogY(!own.logY) }]),
             ...moves(spec.id, acts),
             ...(acts.onEdit ? [{ label: "Edit", act: acts.onEdit }] : []),
-            { label: "Download PNG", act: () => place.current && savePng(place.current, spec.title) },
+            { label: "Download PNG", act: () => place.current && void savePng(place.current, spec.title) },
             { label: "Download SVG", act: () => place.current && saveSvg(place.current, spec.title) },
-            { label: "Download CSV", act: () => void saveCsv(spec, runs, own).catch(complain) },
+            ...(spec.plot ? [] : [{ label: "Download CSV", act: () => void saveCsv(spec, runs, own).catch(complain) }]),
             ...(acts.onRemove ? [{ label: "Remove", act: acts.onRemove, danger: true }] : []),
           ]}
         />
       </header>
-      {visible ? <ChartBody {...body} height={height} /> : <div style={{ height }} />}
+      {visible ? body(height, syncKey) : <div style={{ height }} />}
       {full && (
         <Dialog open full title={spec.title} onClose={() => setFull(false)}>
-          <ChartBody {...body} syncKey={`${syncKey}-full`} height={Math.round(window.innerHeight * FULL_SCREEN_PART)} />
+          {body(Math.round(window.innerHeight * FULL_SCREEN_PART), `${syncKey}-full`)}
         </Dialog>
       )}
     </section>

@@ -69,6 +69,7 @@ export function Charts({ metrics, runs, view, change, syncKey }: Props) {
         <OwnChartDialog
           chart={own[edited] ?? {}}
           metrics={metrics}
+          columnIds={runs.plots?.columns.map(({ id }) => id) ?? NOTHING}
           onClose={() => setEdited(null)}
           onChart={(chart) => keep([...own.slice(0, edited), chart, ...own.slice(edited + 1)])}
         />

@@ -7,16 +7,48 @@ import type { ChartSpec } from "./specs";
 import { svgOf } from "./svg";
 
 const CSV_BUCKETS = 10_000;
+const STYLES = ["fill", "stroke", "stroke-width", "opacity", "font-size", "font-weight", "paint-order"];
 
-/** Save the canvas of a chart as a picture. */
-export function savePng(card: Element, metric: string): void {
-  card.querySelector("canvas")?.toBlob((blob) => blob && save(blob, `${fileName(metric)}.png`), "image/png");
+/** Save a chart as a picture. */
+export async function savePng(card: Element, title: string): Promise<void> {
+  const canvas = card.querySelector("canvas") ?? (await painted(card));
+  canvas?.toBlob((blob) => blob && save(blob, `${fileName(title)}.png`), "image/png");
 }
 
 /** Save a chart as SVG, with the names of its lines. */
 export function saveSvg(card: Element, title: string): void {
-  const document = svgOf(card);
+  const document = svgOf(card) ?? plotSvg(card);
   if (document) save(new Blob([document], { type: "image/svg+xml" }), `${fileName(title)}.svg`);
+}
+
+/** A plot that is an SVG in the page as a document of its own, in the colours that it has now. */
+function plotSvg(card: Element): string | null {
+  const shown = card.querySelector("svg[role=img]");
+  if (!shown) return null;
+  const copy = shown.cloneNode(true) as SVGElement;
+  const [from, to] = [shown, copy].map((svg) => [...svg.querySelectorAll<SVGElement>("*")]) as SVGElement[][];
+  for (const [place, element] of (from ?? []).entries()) {
+    const style = getComputedStyle(element);
+    for (const name of STYLES) to?.[place]?.style.setProperty(name, style.getPropertyValue(name));
+    to?.[place]?.removeAttribute("class");
+  }
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.style.background = getComputedStyle(document.documentElement).getPropertyValue("--surface");
+  copy.style.fontFamily = "system-ui, sans-serif";
+  return new XMLSerializer().serializeToString(copy);
+}
+
+async function painted(card: Element): Promise<HTMLCanvasElement | null> {
+  const source = plotSvg(card);
+  if (!source) return null;
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width * devicePixelRatio;
+  canvas.height = image.height * devicePixelRatio;
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }
 
 /** Save the lines of a chart as CSV, a row a bucket; at most 10,000 buckets a line. */

@@ -1,3 +1,5 @@
+import { PLOTS, type PlotKind } from "../plots/kinds";
+import { column, label } from "../table/columns";
 import { matching } from "./sections";
 
 /** What one chart draws. */
@@ -7,13 +9,17 @@ export interface ChartSpec {
   metrics: string[];
   /** Its place among the charts that a person made; undefined for those that are there by themselves. */
   own?: number;
+  /** It shows runs by their values in columns, and not lines of metrics. */
+  plot?: { kind: PlotKind; columns: string[] };
 }
 
-/** A chart that a person made: of chosen metrics, or of all that a regular expression finds. */
+/** A chart that a person made: of chosen metrics, of all that a regular expression finds, or a plot over columns. */
 export interface OwnChart {
   title?: string;
   keys?: string[];
   pattern?: string;
+  kind?: PlotKind;
+  columns?: string[];
 }
 
 /** Words that say which part of the data a metric is of, as a part of its name. */
@@ -36,7 +42,12 @@ export function specsOf(metrics: string[], together: boolean): ChartSpec[] {
 /** The charts that a person made, over the metrics that there are. */
 export function ownSpecs(own: OwnChart[], metrics: string[], metricsMax: number): ChartSpec[] {
   const known = new Set(metrics);
-  return own.map(({ title, keys, pattern }, place) => {
+  return own.map(({ title, keys, pattern, kind, columns = [] }, place) => {
+    if (kind) {
+      const names = columns.map((id) => column(id)).filter((one) => one !== null);
+      const named = title || `${PLOTS[kind].label}: ${names.map(label).join(", ")}`;
+      return { id: `own ${place}`, title: named, metrics: [], own: place, plot: { kind, columns } };
+    }
     const found = pattern ? (matching(metrics, pattern) ?? []) : (keys ?? []).filter((key) => known.has(key));
     const chosen = found.slice(0, metricsMax);
     return { id: `own ${place}`, title: title || pattern || (keys ?? []).join(", "), metrics: chosen, own: place };

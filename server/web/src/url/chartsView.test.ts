@@ -8,7 +8,7 @@ it("reads what it wrote, and nothing else", () => {
     smoothing: 0.6,
     logY: true,
     size: "huge",
-    own: [{ keys: ["a", "b"] }, { title: "all", pattern: "loss" }],
+    own: [{ keys: ["a", "b"] }, { title: "all", pattern: "loss" }, { kind: "box", columns: ["params.lr"] }],
     moved: [["b", "a"]],
   } as const;
   expect(readChartsView({ ...view })).toMatchObject(view);

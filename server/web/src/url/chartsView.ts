@@ -2,6 +2,7 @@ import type { ChartLook } from "../charts/Chart";
 import type { ChartSize } from "../charts/ChartGrid";
 import type { OwnChart } from "../charts/specs";
 import type { Axis } from "../charts/ticks";
+import { PLOT_KINDS } from "../plots/kinds";
 import { flag, oneOf, text, texts } from "./search";
 
 /** How charts are shown, as it stands in the address; what is left out is the usual. */
@@ -59,8 +60,16 @@ function ownCharts(given: unknown): OwnChart[] | undefined {
   if (!Array.isArray(given)) return undefined;
   const charts = given
     .filter((one): one is Record<string, unknown> => typeof one === "object" && one !== null)
-    .map((one) => defined({ title: text(one.title), keys: texts(one.keys), pattern: text(one.pattern) }))
-    .filter((one) => one.keys || one.pattern);
+    .map((one) =>
+      defined({
+        title: text(one.title),
+        keys: texts(one.keys),
+        pattern: text(one.pattern),
+        kind: oneOf(one.kind, PLOT_KINDS),
+        columns: texts(one.columns),
+      }),
+    )
+    .filter((one) => one.keys || one.pattern || one.kind);
   return charts.length ? charts : undefined;
 }
 

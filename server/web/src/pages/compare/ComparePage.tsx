@@ -57,6 +57,7 @@ export function ComparePage() {
           runs={runs}
           colors={colors}
           hidden={NOBODY}
+          fixed
           metrics={metrics}
           view={view}
           change={(part) => void navigate({ search: (now) => ({ ...now, ...part }), replace: true })}

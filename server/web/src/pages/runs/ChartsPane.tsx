@@ -2,6 +2,7 @@ import { useMemo } from "react";
 
 import { Charts } from "../../charts/Charts";
 import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { usePlotSource } from "./usePlotSource";
 import type { RunsView } from "../../url/runsView";
 import styles from "./RunsPage.module.css";
 
@@ -15,10 +16,13 @@ interface Props {
   metrics: string[];
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
+  /** These runs are all there are to show, and not the first of a search. */
+  fixed?: boolean;
 }
 
 /** Charts of all metrics, of the first runs in the table that are not hidden. */
-export function ChartsPane({ runs, colors, hidden, metrics, view, change }: Props) {
+export function ChartsPane({ runs, colors, hidden, metrics, view, change, fixed }: Props) {
+  const plots = usePlotSource({ runs, colors, hidden, view, fixed });
   const shown = useMemo(() => {
     const visible = runs
       .flatMap(({ info }) => (info && !hidden.has(info.runId) ? [info] : []))
@@ -30,8 +34,9 @@ export function ChartsPane({ runs, colors, hidden, metrics, view, change }: Prop
       ids: visible.map(({ runId }) => runId),
       looks: new Map(looks),
       live: visible.some(({ status }) => status === RunStatus.RUNNING),
+      plots,
     };
-  }, [runs, hidden, colors]);
+  }, [runs, hidden, colors, plots]);
   return (
     <div className={styles.charts}>
       <Charts metrics={metrics} runs={shown} view={view} change={change} syncKey="runs" />
