@@ -29,8 +29,8 @@ UNORDERED = {
     "bulk.metrics": ("run_id", "step", "timestamp", "value"),
 }
 HEADERS = ("content-type", "content-disposition", "content-range", "accept-ranges", "x-content-type-options")
-# What a server calls a run that got no name: MLflow by words, ours by letters.
-RUN_NAME = re.compile(r"[a-z]+-[a-z]+-\d+|run-[0-9a-f]{8}")
+# What a server calls a run or a model that got no name: MLflow by words, ours by letters.
+RUN_NAME = re.compile(r"[a-z]+-[a-z]+-\d+|(run|model)-[0-9a-f]{8}")
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 TEXT_CHARS_MAX = 100
 

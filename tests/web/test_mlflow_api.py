@@ -94,8 +94,6 @@ async def test_data_sets_of_runs_are_shown_and_found(rest: Rest) -> None:
     assert (await rest.get("runs/get", run_id=run_id))["run"]["inputs"] == inputs
     wanted = {"experiment_ids": ["0"], "filter": "datasets.name = 'digits'"}
     assert [run["inputs"] for run in (await rest.post("runs/search", wanted))["runs"]] == [inputs]
-    models = {"run_id": run_id, "models": [{"model_id": "m-1"}]}
-    assert (await rest.refused("POST", "runs/log-inputs", models))[:2] == (501, "NOT_IMPLEMENTED")
 
 
 async def test_models_that_mlflow_2_logs_are_noted(rest: Rest) -> None:
@@ -244,7 +242,7 @@ async def test_messages_are_coerced_as_protobuf_does_it(rest: Rest) -> None:
         ("GET", "runs/create", {}, 405, "BAD_REQUEST"),
         ("POST", "runs/nothing", {}, 404, "ENDPOINT_NOT_FOUND"),
         ("POST", "registered-models/create", {"name": "a"}, 501, "NOT_IMPLEMENTED"),
-        ("PATCH", "logged-models/m-1/tags", {}, 501, "NOT_IMPLEMENTED"),
+        ("PATCH", "logged-models/m-1/tags", {}, *RESOURCE_GONE),
     ],
 )
 async def test_what_is_wrong_is_refused(
@@ -255,7 +253,6 @@ async def test_what_is_wrong_is_refused(
 
 async def test_searches_of_models_find_none(rest: Rest) -> None:
     # mlflow 3 makes the first one wherever it lists artifacts.
-    assert await rest.post("logged-models/search", {"experiment_ids": ["0"]}) == {}
     assert await rest.get("registered-models/search", max_results=5) == {}
     assert await rest.get("model-versions/search", filter="x") == {}
 

@@ -21,6 +21,8 @@ PAGE_SIZE_MAX = 1_000
 METRICS_SHOWN_MAX = 10_000
 
 MODEL_ID_PREFIX = "m-"
+# What makes a folder a model.
+MODEL_FILE = "MLmodel"
 # The models that a run logged, as MLflow 2 keeps them: a JSON list.
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
 

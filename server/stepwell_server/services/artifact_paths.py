@@ -38,6 +38,15 @@ def check_folder(path: str) -> None:
         check_path(path)
 
 
+def is_plain_folder(path: str) -> bool:
+    """Tell whether a path can be that of a folder of artifacts, and is not the root."""
+    try:
+        check_path(path)
+    except InvalidArgumentError:
+        return False
+    return True
+
+
 def check_together(paths: Sequence[str]) -> None:
     """Check that paths go together.
 

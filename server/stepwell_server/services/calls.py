@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -27,6 +27,7 @@ from stepwell_server.model.ingest import (
     Call,
     Committed,
     Entry,
+    ModelPointEntry,
     Outcome,
     ParamEntry,
     Points,
@@ -35,7 +36,12 @@ from stepwell_server.model.ingest import (
     WriterIdentity,
 )
 from stepwell_server.model.runs import LifecycleStage
-from stepwell_server.services.validation import check_key, check_param_value, check_run_tag
+from stepwell_server.services.validation import (
+    check_dataset_name,
+    check_key,
+    check_param_value,
+    check_run_tag,
+)
 from stepwell_server.store.ports.ingest import BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
 
@@ -53,9 +59,10 @@ class Logged:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    model_points: Sequence[ModelPointEntry] = ()  # those of the points that say something of models
 
     def __len__(self) -> int:
-        return len(self.points) + len(self.params) + len(self.tags)
+        return len(self.points) + len(self.params) + len(self.tags) + len(self.model_points)
 
 
 @dataclass(slots=True)
@@ -187,12 +194,15 @@ def check_logged(logged: Logged) -> None:
         check_param_value(key, value)
     for key, value in logged.tags.items():
         check_run_tag(key, value)
+    for point in logged.model_points:
+        check_dataset_name(point.dataset_name, point.dataset_digest)
 
 
 def entries_of(logged: Logged, position: int) -> list[Entry]:
-    """Return params and tags as entries of a batch."""
+    """Return params, tags and what is said of models as entries of a batch."""
     params = [ParamEntry(position, key, value) for key, value in logged.params.items()]
-    return [*params, *(TagEntry(position, key, value) for key, value in logged.tags.items())]
+    tags = [TagEntry(position, key, value) for key, value in logged.tags.items()]
+    return [*params, *tags, *(replace(point, position=position) for point in logged.model_points)]
 
 
 def _raise_first(rejections: Sequence[Rejection]) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError
 from stepwell_server.model.logged_models import (
+    MODEL_FILE,
     PAIRS_MAX,
     LoggedModel,
     LoggedModelSpec,
@@ -40,6 +41,8 @@ class PostgresLoggedModelStore:
     async def create(self, spec: LoggedModelSpec, adopted_folder: str | None = None) -> bool:
         """See `ports.models.LoggedModelStore`."""
         async with self._pool.transaction() as connection:
+            if adopted_folder is not None and not await _is_model(connection, spec, adopted_folder):
+                return False
             created = await _create(connection, spec)
             if created:
                 await _add_params(connection, spec.model_id, spec.params)
@@ -148,6 +151,12 @@ class PostgresLoggedModelStore:
                 raise _no_such_model(model_id)
             await connection.execute(_QUERIES["touch"], model_id)
             yield connection
+
+
+async def _is_model(connection: Connection, spec: LoggedModelSpec, folder: str) -> bool:
+    """Tell whether the source run has a model in a folder."""
+    path = f"{folder}/{MODEL_FILE}"
+    return bool(await connection.fetchval(_QUERIES["has_file"], spec.source_run_id, path))
 
 
 async def _create(connection: Connection, spec: LoggedModelSpec) -> bool:

@@ -24,7 +24,8 @@ class LoggedModelStore(Protocol):
     async def create(self, spec: LoggedModelSpec, adopted_folder: str | None = None) -> bool:
         """Create a model, PENDING, and tell whether it was created: a repeat changes nothing.
 
-        With `adopted_folder`, it is READY, and its files are those that its source run has in that folder.
+        With `adopted_folder`, it is READY, and its files are those that its source run has in that folder; nothing is
+        created where there is no model in it.
 
         Raises:
             NotFoundError: there is no such experiment; or none is named, and there is no such run.

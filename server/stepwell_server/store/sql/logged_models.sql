@@ -8,6 +8,9 @@ WHERE experiment_id = $1 OR ($1::bigint IS NULL AND experiment_id = (SELECT expe
 -- is_run: tells whether an id is that of a run.
 SELECT EXISTS (SELECT FROM run WHERE run_id = $1);
 
+-- has_file: tells whether a run shows a file.
+SELECT EXISTS (SELECT FROM artifact WHERE run_id = $1 AND path = $2);
+
 -- create: adds a model; no row when it is there, or its experiment is deleted. A creation time of 0 means now.
 WITH parent AS (
     SELECT experiment_id

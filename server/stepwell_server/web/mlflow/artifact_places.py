@@ -1,6 +1,7 @@
 """Which artifact an address of the proxy means: `<experiment_id>/<run_id>/artifacts[/<path>]`.
 
-That is what stands behind mlflow-artifacts:/ in the URI of a run. What is before the run's id is for people.
+That is what stands behind mlflow-artifacts:/ in the URI of a run; of a logged model it is
+`<experiment_id>/models/m-<id>/artifacts[/<path>]`. What is before the id is for people.
 """
 
 import re
@@ -10,12 +11,12 @@ from uuid import UUID
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.services.artifact_paths import check_folder
 
-_PLACE = re.compile(r"(?:.+/)?(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?", re.DOTALL)
+_PLACE = re.compile(r"(?:.+/)?(?:models/m-)?(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """A path of a run's artifacts, a file or a folder; empty for the root."""
+    """A path of the artifacts of a run, or a logged model; a file or a folder, empty for the root."""
 
     run_id: UUID
     path: str

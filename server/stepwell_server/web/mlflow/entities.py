@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.logged_models import model_name
 from stepwell_server.model.runs import (
     DatasetInput,
     DatasetSummary,
@@ -91,8 +92,14 @@ def run_json(run: Run) -> dict[str, Any]:
         data["params"] = pairs_json(run.params)
     if run.tags:
         data["tags"] = pairs_json(run.tags)
-    inputs = {"dataset_inputs": [input_json(it) for it in run.inputs]} if run.inputs else {}
-    return {"info": run_info_json(run.info), "data": data, "inputs": inputs}
+    inputs: dict[str, Any] = {"dataset_inputs": [input_json(it) for it in run.inputs]} if run.inputs else {}
+    if run.models.inputs:
+        inputs["model_inputs"] = [{"model_id": model_name(it)} for it in run.models.inputs]
+    found = {"info": run_info_json(run.info), "data": data, "inputs": inputs}
+    if run.models.outputs:
+        made = [{"model_id": model_name(it.model_id), "step": it.step} for it in run.models.outputs]
+        found["outputs"] = {"model_outputs": made}
+    return found
 
 
 def input_json(used: DatasetInput) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """What runs log: each call is committed, whole, before it is answered."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model.ingest import NO_POINTS, Points
+from stepwell_server.model.ingest import NO_POINTS, ModelPointEntry, Points
 from stepwell_server.model.runs import PARAM_VALUE_CHARS_MAX, RUN_TAG_VALUE_CHARS_MAX
 from stepwell_server.services.calls import CallService, Logged, points_of
 from stepwell_server.web.mlflow.answers import answer
+from stepwell_server.web.mlflow.logged_models.entities import model_point
 from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.runs import run_id_of
 
@@ -29,7 +31,10 @@ class Logging:
     async def log_metric(self, message: Message) -> Response:
         """Log a point."""
         run_id = run_id_of(message)
-        return await self._log(message, run_id, Logged(_columns([_point_of(message)])))
+        key, step, time, value = point = _point_of(message)
+        of_model = model_point(message, key, value, step, time)
+        logged = Logged(_columns([point]), model_points=[of_model] if of_model else ())
+        return await self._log(message, run_id, logged)
 
     async def log_parameter(self, message: Message) -> Response:
         """Log a param."""
@@ -52,11 +57,12 @@ class Logging:
         _check_count("params", len(params), PARAMS_MAX)
         _check_count("tags", len(tags), TAGS_MAX)
         _check_count("metrics, params, and tags", len(metrics) + len(params) + len(tags), ALL_MAX)
-        logged = Logged(batch_points(message, metrics), _params(params), _tags(tags))
+        points, of_models = batch_points(message, metrics), _model_points(message, metrics)
+        logged = Logged(points, _params(params), _tags(tags), model_points=of_models)
         return await self._log(message, run_id, logged)
 
     async def _log(self, message: Message, run_id: Any, logged: Logged) -> Response:
-        named = Logged(logged.points, logged.params, logged.tags, message.idempotency_key)
+        named = replace(logged, name=message.idempotency_key)
         await self._calls.log(run_id, named)
         return answer({})
 
@@ -85,6 +91,17 @@ def batch_points(message: Message, metrics: Sequence[Any]) -> Points:
                 pass  # what comes next says where
     points = [_point_of(message.element("metrics", number, it)) for number, it in enumerate(metrics)]
     return _columns(points)
+
+
+def _model_points(message: Message, metrics: Sequence[Any]) -> Sequence[ModelPointEntry]:
+    """Return what points of a batch say of models; the points are checked."""
+    found = []
+    for number, fields in enumerate(metrics):
+        if "model_id" in fields or "modelId" in fields:
+            point = message.element("metrics", number, fields)
+            key, step, time, value = _point_of(point)
+            found.append(model_point(point, key, value, step, time))
+    return [point for point in found if point is not None]
 
 
 def _columns(points: Sequence[tuple[str, int, int, float]]) -> Points:

@@ -15,6 +15,7 @@ from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.artifact_routes import artifact_routes
 from stepwell_server.web.mlflow.experiments import Experiments
+from stepwell_server.web.mlflow.logged_models.routes import logged_model_routes
 from stepwell_server.web.mlflow.logging import Logging
 from stepwell_server.web.mlflow.metrics import Metrics
 from stepwell_server.web.mlflow.requests import Message, read_message
@@ -30,18 +31,17 @@ PREFIXES_3 = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
 
 # They come with models. Searches find none until then: mlflow 3 looks for models wherever it lists or loads artifacts.
 SEARCHES_OF_MODELS = (
-    (POST, "logged-models/search"),
     (GET, "registered-models/search"),
     (GET, "model-versions/search"),
 )
-LATER = ("logged-models", "registered-models", "model-versions", "runs/outputs")
+LATER = ("registered-models", "model-versions")
 EVERY_METHOD = ("GET", "POST", "PATCH", "DELETE", "PUT")
 
 
 def mlflow_routes(services: Services) -> list[BaseRoute]:
     """Return the routes of experiments, runs, metrics and artifacts, the busiest first."""
     experiments = Experiments(services.experiments, services.search)
-    runs = Runs(services.runs, services.calls)
+    runs = Runs(services.runs, services.calls, services.models)
     logging = Logging(services.calls)
     metrics = Metrics(services.series)
     table: list[tuple[Sequence[str], str, Answering]] = [
@@ -80,6 +80,7 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
             for methods, path, answering in table
         ),
         *artifact_routes(services),
+        *logged_model_routes(services, PREFIXES),
         *(_route(f"{prefix}/server-info", GET, _server_info) for prefix in PREFIXES_3),
         *(route for prefix in PREFIXES for path in LATER for route in _later(f"{prefix}/{path}")),
     ]
@@ -100,7 +101,7 @@ def _later(path: str) -> list[BaseRoute]:
     async def endpoint(request: Request) -> Response:
         return error_response(
             "NOT_IMPLEMENTED",
-            f"{path} is not there yet: logged models and the registry come with models",
+            f"{path} is not there yet: the registry of models comes later",
             501,
         )
 

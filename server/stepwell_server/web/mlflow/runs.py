@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from uuid import UUID, uuid4
+from collections.abc import Mapping
+from uuid import UUID, uuid4, uuid5
 
 from starlette.responses import Response
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.logged_models import MODEL_HISTORY_TAG, LoggedModelSpec
 from stepwell_server.model.runs import (
     RUN_TAG_VALUE_CHARS_MAX,
     Dataset,
     DatasetInput,
     RunSpec,
 )
+from stepwell_server.services.artifact_paths import is_plain_folder
 from stepwell_server.services.calls import CallService, Logged
+from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.runs import RunService
-from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.entities import (
     STATUSES,
@@ -25,19 +28,19 @@ from stepwell_server.web.mlflow.entities import (
     run_json,
     summary_json,
 )
+from stepwell_server.web.mlflow.logged_models.entities import parse_model_id
 from stepwell_server.web.mlflow.requests import Message
 
-# The models that a run logged, as MLflow 2 keeps them: a JSON list.
-MODEL_HISTORY_TAG = "mlflow.log-model.history"
 _MODEL_FIELDS = ("run_id", "artifact_path", "utc_time_created", "flavors")
 
 
 class Runs:
     """Answers `runs/…`, but for searches and what is logged."""
 
-    def __init__(self, runs: RunService, calls: CallService) -> None:
+    def __init__(self, runs: RunService, calls: CallService, models: LoggedModelService) -> None:
         self._runs = runs
         self._calls = calls
+        self._models = models
 
     async def create(self, message: Message) -> Response:
         """Create a run; with a key for the call, once, however often it comes."""
@@ -88,17 +91,19 @@ class Runs:
         return answer({})
 
     async def log_inputs(self, message: Message) -> Response:
-        """Note data sets that a run used."""
-        if message.objects("models"):
-            return error_response(
-                "NOT_IMPLEMENTED", "models as inputs of runs come with the registry of models", 501
-            )
+        """Note data sets and models that a run used."""
         inputs = [_input_of(it) for it in message.messages("datasets")]
+        models = [parse_model_id(it.required_text("model_id")) for it in message.messages("models")]
         await self._runs.log_inputs(run_id_of(message), inputs)
+        if models:
+            await self._models.link(run_id_of(message), [], models)
         return answer({})
 
     async def log_model(self, message: Message) -> Response:
-        """Note a model that MLflow 2 logged; where the tag is full, the oldest ones go."""
+        """Note a model that MLflow 2 logged; where the tag is full, the oldest ones go.
+
+        Its files, which are in the run, become those of a logged model, too.
+        """
         run_id = run_id_of(message)
         model = _model_of(message.required_text("model_json"))
         run = await self._runs.get(run_id)
@@ -106,6 +111,12 @@ class Runs:
         while len(json.dumps(models)) > RUN_TAG_VALUE_CHARS_MAX and len(models) > 1:
             del models[0]
         await self._calls.log(run_id, Logged(tags={MODEL_HISTORY_TAG: json.dumps(models)}))
+        folder = str(model["artifact_path"])
+        if is_plain_folder(folder):
+            spec = LoggedModelSpec(
+                _model_id_of(run_id, model), name=folder, source_run_id=run_id, params=run.params
+            )
+            await self._models.adopt(spec, folder, step=0)
         return answer({})
 
 
@@ -145,6 +156,14 @@ def _model_of(text: str) -> dict[str, object]:
     if missing or not isinstance(model, dict):
         raise InvalidArgumentError(f"model_json lacks {', '.join(missing) or 'everything'}")
     return model
+
+
+def _model_id_of(run_id: UUID, model: Mapping[str, object]) -> UUID:
+    """Return an id for a model of MLflow 2, the same for the same model: its own, if it has one."""
+    try:
+        return UUID(hex=str(model.get("model_uuid")))
+    except ValueError:
+        return uuid5(run_id, json.dumps(model, sort_keys=True))
 
 
 def _models_in(text: str) -> list[object]:

@@ -1,0 +1,1 @@
+"""Logged models in MLflow's REST API."""
