@@ -7,7 +7,7 @@ PAGE := server/stepwell_server/web/static/index.html
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page pictures page-tools help install serve serving dist test check format chaos bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -52,6 +52,9 @@ test: .venv/installed $(PAGE)  ## run all tests
 
 test-clients: .venv/installed  ## run other programs' clients of MLflow against us, in environments of some gigabytes
 	STEPWELL_TEST_CLIENTS=1 $(BIN)/python -m pytest --timeout 1800 tests/conformance/clients
+
+test-flavors: .venv/installed  ## test models of every library, and with MLflow's of three versions, in environments of some gigabytes
+	STEPWELL_TEST_FLAVORS=1 $(BIN)/python -m pytest --timeout 3600 tests/flavors
 
 check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)
@@ -105,4 +108,4 @@ server/web/node_modules/.package-lock.json: server/web/package-lock.json | .venv
 	touch $@
 
 clean:           ## remove what the other targets made
-	rm -rf .venv .venv-protos .venv-compare .venv-clients
+	rm -rf .venv .venv-protos .venv-compare .venv-clients .venv-flavors

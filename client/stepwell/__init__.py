@@ -247,14 +247,26 @@ _MLFLOWS = frozenset(
         "autolog",
         "evaluate",
         "projects",
-        "pytorch",
         "register_model",
         "set_registry_uri",
     }
 )
 
 # Modules for models, imported with the first use: most runs log none.
-_MODULES = frozenset({"models", "pyfunc", "sklearn", "types"})
+_MODULES = frozenset(
+    {
+        "fastai",
+        "keras",
+        "lightgbm",
+        "models",
+        "pyfunc",
+        "pytorch",
+        "sklearn",
+        "tensorflow",
+        "types",
+        "xgboost",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,22 @@ def load(module: str, purpose: str, extra: str) -> Any:
         ) from None
 
 
+def library(module: str, purpose: str, distribution: str) -> Any:
+    """Import a library that is the user's business, and in no extra of ours.
+
+    Raises:
+        StepwellException: NOT_IMPLEMENTED when it is missing; the message says how it is installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        wanted = distribution if missing.name == module else missing.name
+        raise StepwellException(
+            f"{purpose} needs {missing.name}, which is not installed: pip install {wanted}.",
+            "NOT_IMPLEMENTED",
+        ) from None
+
+
 def install_hint(extra: str) -> str:
     """Return the command that adds an extra to this installation, from where it came: checkout, wheel or index."""
     origin = _origin()

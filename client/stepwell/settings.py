@@ -23,8 +23,10 @@ STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a p
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
 STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, are loaded (true) or refused (false);
                                  default MLFLOW_ALLOW_PICKLE_DESERIALIZATION, then true
+STEPWELL_DEFAULT_PREDICTION_DEVICE              where models of PyTorch predict, such as cpu or cuda:1; default the
+                                                first GPU if there is one
 
-Where one of the first six or of the system metrics is not set, the variable of MLflow's name is read:
+Where one of the first six, of the system metrics or the last is not set, the variable of MLflow's name is read:
 MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
 imported from. They are read when they are needed, not at import: scripts set them after importing.
 """
@@ -242,7 +244,7 @@ def exit_timeout_s() -> float:
 
 
 def set_system_metrics(name: str, value: object) -> None:
-    """Set one of the last four above, here and for processes that are started from here; None is the default."""
+    """Set one of those of system metrics above, here and for processes started from here; None is the default."""
     os.environ.pop(f"MLFLOW_{name}", None)
     os.environ[f"STEPWELL_{name}"] = "" if value is None else str(value)
 
@@ -271,6 +273,11 @@ def allow_pickle() -> bool:
     """Tell whether models that are pickles, which execute code, may be loaded."""
     text = os.environ.get("STEPWELL_ALLOW_PICKLE") or os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
     return (text or "true").lower() not in _FALSE_WORDS
+
+
+def prediction_device() -> str | None:
+    """Return the device that models of PyTorch predict on, if somebody chose one."""
+    return _first("DEFAULT_PREDICTION_DEVICE")
 
 
 def tls_roots() -> bytes | None:

@@ -36,7 +36,7 @@ class Flavor(ABC):
     # What it needs in any case, by distribution.
     distributions: ClassVar[Sequence[str]] = ()
     # Whether it makes no sense without a signature.
-    needs_signature: ClassVar[bool] = False
+    needs_signature: bool = False
 
     @abstractmethod
     def write(self, folder: Path) -> Written:

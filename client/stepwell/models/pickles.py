@@ -9,7 +9,8 @@ import gzip
 import lzma
 import pickle
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from logging import getLogger
 from pathlib import Path
@@ -81,22 +82,31 @@ def load(file: Path, compression: str | None = None) -> Any:
     """Return the object of a pickle, which may be compressed by "gzip", "bzip2" or "lzma".
 
     Raises:
-        StepwellException: PERMISSION_DENIED as in `check_allowed`; INVALID_PARAMETER_VALUE when it needs a module that
-            is missing, or is damaged.
+        StepwellException: PERMISSION_DENIED as in `check_allowed`; INVALID_PARAMETER_VALUE as in `explained`.
     """
     check_allowed(file)
     if compression not in _OPEN:
         raise invalid(f"{file.name} of the model is compressed by {compression!r}, which is not known here.")
-    with _OPEN[compression](file, "rb") as stream:
-        try:
-            return _Unpickler(stream).load()
-        except ModuleNotFoundError as missing:
-            raise invalid(
-                f"{file.name} of the model needs the module {missing.name!r}, which is not installed here; the model's "
-                "requirements.txt says what it needs, and code_paths take modules of your own along."
-            ) from missing
-        except (pickle.UnpicklingError, EOFError) as damage:
-            raise invalid(f"{file} is no pickle, or damaged: {damage}") from damage
+    with _OPEN[compression](file, "rb") as stream, explained(file):
+        return _Unpickler(stream).load()
+
+
+@contextmanager
+def explained(file: Path) -> Iterator[None]:
+    """Say what is wrong with a pickle that cannot be read in the block.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE when it needs a module that is missing, or is damaged.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise invalid(
+            f"{file.name} of the model needs the module {missing.name!r}, which is not installed here; the model's "
+            "requirements.txt says what it needs, and code_paths take modules of your own along."
+        ) from missing
+    except (pickle.UnpicklingError, EOFError) as damage:
+        raise invalid(f"{file} is no pickle, or damaged: {damage}") from damage
 
 
 class _Unpickler(pickle.Unpickler):

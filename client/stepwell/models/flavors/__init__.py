@@ -6,9 +6,15 @@ from stepwell.models.flavor import Flavor
 
 # By loader_module in MLmodel: module below `stepwell.models`, and class.
 _LOADERS = {
+    "mlflow.fastai": ("flavors.fastai", "FastAI"),
+    "mlflow.keras": ("flavors.keras", "Keras"),
+    "mlflow.lightgbm": ("flavors.lightgbm", "LightGBM"),
     "mlflow.pyfunc.loaders.code_model": ("pyfunc.flavors", "CodeFlavor"),
     "mlflow.pyfunc.model": ("pyfunc.flavors", "PythonFlavor"),
+    "mlflow.pytorch": ("flavors.pytorch", "PyTorch"),
     "mlflow.sklearn": ("flavors.sklearn", "Sklearn"),
+    "mlflow.tensorflow": ("flavors.tensorflow", "TensorFlow"),
+    "mlflow.xgboost": ("flavors.xgboost", "XGBoost"),
 }
 
 

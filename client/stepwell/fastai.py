@@ -1,0 +1,5 @@
+"""Models of fastai: what scripts import as mlflow.fastai."""
+
+from stepwell.models.flavors.fastai import load_model, log_model, save_model
+
+__all__ = ["load_model", "log_model", "save_model"]
