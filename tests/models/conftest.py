@@ -1,5 +1,6 @@
 """What tests of models share."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import stepwell
 from stepwell.models import pickles
+from tests.harness.processes import ServerProcess
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +30,12 @@ def iris() -> tuple[Any, Any]:
 def pipeline(iris: tuple[Any, Any]) -> Any:
     """A real estimator that knows them."""
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(*iris)
+
+
+@pytest.fixture
+def tracking_uri(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The server that models are logged to, with an experiment of the test's own."""
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
+    monkeypatch.setenv("STEPWELL_EXPERIMENT_NAME", "")
+    stepwell.set_experiment(f"test-{uuid.uuid4().hex}")
+    return shared_server.tracking_uri

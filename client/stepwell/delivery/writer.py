@@ -167,6 +167,10 @@ class RunWriter:
         self._append_entries(messages.param_entry(key, value) for key, value in new.items())
         self.know_params(new)
 
+    def known_params(self) -> dict[str, str]:
+        """Return params that the run has, as far as this process knows them."""
+        return dict(self._params)
+
     def know_params(self, params: Mapping[str, str]) -> None:
         """Note params that the run has already: a change is refused at the call, the same again is not sent."""
         self._params.update(islice(params.items(), max(PARAMS_KNOWN_MAX - len(self._params), 0)))
