@@ -30,6 +30,10 @@ T = TypeVar("T")
 # Sent by the server behind every status it makes on purpose; finer than the status.
 ERROR_CODE_METADATA = "stepwell-error-code"
 
+# gRPC's own word for when to come again, in milliseconds.
+RETRY_AFTER_METADATA = "grpc-retry-pushback-ms"
+RETRY_AFTER_MAX_S = 30.0
+
 # By name of the gRPC status, so that reading the table needs no gRPC.
 _CODE_OF_STATUS = {
     "NOT_FOUND": "RESOURCE_DOES_NOT_EXIST",
@@ -68,6 +72,8 @@ class StepwellException(Exception):  # noqa: N818 - the name follows MlflowExcep
         super().__init__(message)
         self.message = message
         self.error_code = error_code
+        # When the server said that it may be tried again: in so many seconds.
+        self.retry_after_s: float | None = None
 
     def __reduce__(self) -> tuple[type["StepwellException"], tuple[str, str]]:
         return type(self), (self.message, self.error_code)
@@ -107,7 +113,20 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
     details = failure.details() or f"The call failed with the status {status}."
     if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
         details = f"{details} (server {target})"
-    return StepwellException(details, code)
+    failed = StepwellException(details, code)
+    failed.retry_after_s = retry_after_s(failure)
+    return failed
+
+
+def retry_after_s(failure: RpcFailure) -> float | None:
+    """Return when the server wants to be asked again, if it refused because a limit of its own is reached."""
+    for key, value in failure.trailing_metadata() or ():
+        if key == RETRY_AFTER_METADATA:
+            try:
+                return min(max(float(value) / 1000, 0.0), RETRY_AFTER_MAX_S)
+            except ValueError:
+                return None
+    return None
 
 
 def short(function: Callable[P, T]) -> Callable[P, T]:

@@ -22,6 +22,7 @@ from stepwell_server.config import (
 )
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.watchdog import watched_loop
@@ -146,12 +147,15 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 servicers,
                 draining,
                 deadline,
+                services.holding,
                 shares_port=config.shares_port,
             )
         )
         if http is not None:
             names = [*await own_names(config.http_host or config.host), *config.allowed_hosts]
-            policy = DoorPolicy(config.http_limits, names, config.allowed_origins, config.static_prefix)
+            policy = DoorPolicy(
+                config.http_limits, names, config.allowed_origins, config.static_prefix, services.holding
+            )
             await http.start(door(_routes(config, server.port, services, servicers), policy))
         spare_what_stays()
         if config.log_level == "debug":
@@ -185,7 +189,7 @@ def _routes(
     """Join all that is answered over HTTP."""
     return [
         *pages(_facts(config, grpc_port)),
-        *connect_routes(collect(servicers)),
+        *connect_routes(collect(servicers, services.holding)),
         *artifact_routes(services.artifacts),
         *mlflow_routes(services),
     ]
@@ -257,6 +261,7 @@ async def _build(
         multipart=multipart,
         verification=verification,
         draining=draining,
+        holding=Holding(config.holding_limits),
     )
 
 

@@ -100,6 +100,25 @@ class HttpLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingLimits:
+    """What the server holds for callers; docs/limits.md names them for users."""
+
+    # Of all callers together, and of one address.
+    bytes_max: int = 256 * 2**20
+    peer_bytes_max: int = 192 * 2**20
+    # In line, and for how long.
+    waiting_max: int = 1_000
+    wait_s: float = 10.0
+    # Calls under way, of all callers and of one address.
+    calls_max: int = 4_000
+    peer_calls_max: int = 3_000
+
+    def __post_init__(self) -> None:
+        assert self.peer_bytes_max <= self.bytes_max
+        assert self.peer_calls_max <= self.calls_max
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """How one server runs. `store` is a PostgreSQL URL, or None for the embedded PostgreSQL in `data`."""
 
@@ -128,6 +147,7 @@ class Config:
     allowed_origins: Sequence[str] = ()
     static_prefix: str = ""
     http_limits: HttpLimits = field(default_factory=HttpLimits)
+    holding_limits: HoldingLimits = field(default_factory=HoldingLimits)
     workers: int = 1
     # Whether other processes of ours may listen on the same port: that of a worker.
     shares_port: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from stepwell_server.app import running_server
-from stepwell_server.config import Config, HttpLimits
+from stepwell_server.config import Config, HoldingLimits, HttpLimits
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -34,7 +34,11 @@ def main() -> None:
 
 def config_of(fields: dict[str, Any]) -> Config:
     """Return what `asdict` took apart and JSON carried here."""
-    rebuilt = {"data": Path(fields["data"]), "http_limits": HttpLimits(**fields["http_limits"])}
+    rebuilt = {
+        "data": Path(fields["data"]),
+        "http_limits": HttpLimits(**fields["http_limits"]),
+        "holding_limits": HoldingLimits(**fields["holding_limits"]),
+    }
     return Config(**{**fields, **rebuilt})
 
 

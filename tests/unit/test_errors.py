@@ -8,6 +8,7 @@ import pytest
 
 from stepwell_server import errors
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
+from stepwell_server.process.holding import Holding
 from stepwell_server.transport.interceptors import (
     DETAILS_CHARS_MAX,
     ERROR_CODE_KEY,
@@ -64,7 +65,7 @@ CARDINALITIES = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
 
 
 async def outcome(error: Exception, cardinality: str) -> grpc.aio.AioRpcError:
-    server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+    server = grpc.aio.server(interceptors=[ErrorInterceptor(Holding())])
     server.add_generic_rpc_handlers((Raising(error),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

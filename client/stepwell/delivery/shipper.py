@@ -110,7 +110,7 @@ class Shipper:
         except grpc.aio.AioRpcError as failure:
             if errors.is_final(failure):
                 raise
-            await self._back_off(failure.details() or failure.code().name)
+            await self._back_off(failure.details() or failure.code().name, errors.retry_after_s(failure))
         except _UnbelievableError as claim:
             if not self._shipment.begin_anew():
                 raise
@@ -255,13 +255,13 @@ class Shipper:
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
-    async def _back_off(self, reason: str) -> None:
+    async def _back_off(self, reason: str, at_least_s: float | None = None) -> None:
         self._delivery.unreachable()
         await self._shipment.breathe()
         target = self._connection.address.target
         away.say_away(target, f"The server {target} is away ({reason}).")
         self._due.clear()
-        await self._pause(self._next_pause_s())
+        await self._pause(max(self._next_pause_s(), at_least_s or 0.0))
 
     def _next_pause_s(self) -> float:
         longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import grpc
 import grpc.aio
 
-from stepwell import errors, settings
+from stepwell import errors, jitter, settings
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
 from stepwell.wire import background
@@ -34,6 +34,8 @@ Message = TypeVar("Message", covariant=True)
 
 # How long one call may take, once the server is reached.
 CALL_TIMEOUT_S = 60.0
+# A call that the server refuses because a limit of its own is reached, with a time, is made so often in all.
+REFUSED_TRIES_MAX = 6
 MESSAGE_BYTES_MAX = 8 * 2**20
 # A connection of which nothing was heard for 20 s is asked for a sign of life and given up 10 s later, so that a
 # half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s. gRPC also pings to
@@ -140,6 +142,22 @@ class Connection:
         Raises:
             StepwellException: as `call`; each message may take `message_timeout_s`, asked anew for each.
         """
+        for tries_left in range(REFUSED_TRIES_MAX - 1, -1, -1):
+            came = False
+            try:
+                for message in self._stream_once(make_call, message_timeout_s):
+                    came = True
+                    yield message
+                return
+            except StepwellException as refused:
+                if came or refused.retry_after_s is None or not tries_left:
+                    raise
+                pause_s = refused.retry_after_s
+            time.sleep(jitter.between(pause_s, 2 * pause_s))
+
+    def _stream_once(
+        self, make_call: Callable[["Connection"], AsyncIterable[T]], message_timeout_s: Callable[[], float]
+    ) -> Iterator[T]:
         call = background.run(lambda: self._start(make_call))
         try:
             while (message := background.run(lambda: self._next(call, message_timeout_s()))) is not None:
@@ -157,6 +175,14 @@ class Connection:
 
     async def _call(self, make_call: Callable[["Connection"], Awaitable[T]], timeout_s: float | None) -> T:
         await self.reach(settings.reach_timeout_s())
+        for _ in range(REFUSED_TRIES_MAX - 1):
+            try:
+                return await self.answer(make_call(self), timeout_s)
+            except StepwellException as refused:
+                if refused.retry_after_s is None:
+                    raise
+                pause_s = refused.retry_after_s
+            await asyncio.sleep(jitter.between(pause_s, 2 * pause_s))
         return await self.answer(make_call(self), timeout_s)
 
     async def answer(self, answer: Awaitable[T], timeout_s: float | None) -> T:

@@ -49,7 +49,11 @@ class SeriesService:
         self._store = store
 
     async def history(
-        self, series: Sequence[SeriesName], selection: Selection, cursor: str
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        cursor: str,
+        page_points: int | None = None,
     ) -> AsyncGenerator[SeriesPiece, None]:
         """Yield the points of series in pieces, after `cursor` (the empty one begins); see `SeriesStore.history`.
 
@@ -58,7 +62,7 @@ class SeriesService:
         """
         after = read_cursor(cursor, len(series))
         await self._check(series, selection)
-        async for piece in self._store.history(series, selection, after):
+        async for piece in self._store.history(series, selection, after, page_points):
             yield piece
 
     async def last_points(

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from stepwell_server.process.holding import Holding
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
@@ -21,7 +22,10 @@ from stepwell_server.services.watching import WatchService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What gRPC and HTTP call. `draining` is set when the server begins to stop; long streams watch it."""
+    """What gRPC and HTTP call. `draining` is set when the server begins to stop; long streams watch it.
+
+    `holding` counts what the doors hold for their callers.
+    """
 
     experiments: ExperimentService
     runs: RunService
@@ -38,3 +42,4 @@ class Services:
     multipart: MultipartService
     verification: VerificationService
     draining: asyncio.Event
+    holding: Holding

@@ -1,5 +1,6 @@
 """ArtifactService on the wire: check, call, map, answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -8,7 +9,7 @@ import grpc
 
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import artifacts_pb2_grpc
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError
 from stepwell_server.model.artifacts import (
     Addition,
     AlreadyThere,
@@ -23,11 +24,16 @@ from stepwell_server.model.artifacts import (
     UploadPlan,
     VerificationProgress,
 )
+from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.uploads import UploadService, check_piece
 from stepwell_server.services.verification import VerificationService
 from stepwell_server.transport.mapping import parse_owner, parse_uuid
 from stepwell_server.transport.pieces import encode_download, parse_upload
+
+# What an upload holds on its way (messages, a buffer, two parts for a bucket), and a download.
+UPLOAD_HELD_BYTES = 8 * 2**20
+DOWNLOAD_HELD_BYTES = 2 * 2**20
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ArtifactService"].full_name
 
@@ -36,8 +42,13 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
     """Answers the calls of `ArtifactService` in artifacts.proto."""
 
     def __init__(
-        self, artifacts: ArtifactService, uploads: UploadService, verification: VerificationService
+        self,
+        artifacts: ArtifactService,
+        uploads: UploadService,
+        verification: VerificationService,
+        holding: Holding,
     ) -> None:
+        self._holding = holding
         self._artifacts = artifacts
         self._uploads = uploads
         self._verification = verification
@@ -61,15 +72,17 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadRequest | memoryview], context: Any
     ) -> pb.UploadResponse:
         """Take the bytes of one file, in messages as `parse_upload` gives them."""
-        first = await anext(request_iterator, None)
-        if not isinstance(first, pb.UploadRequest):
-            raise InvalidArgumentError("the first message of an upload names it; there was none")
-        await self._uploads.write(
-            parse_owner(first.run_id, "run_id"),
-            parse_uuid(first.upload_id, "upload_id"),
-            first.offset_bytes,
-            pieces(first, request_iterator),
-        )
+        async with self._holding.hold(peer_of(context.peer()), UPLOAD_HELD_BYTES):
+            arriving = unless_idle(request_iterator)
+            first = await anext(arriving, None)
+            if not isinstance(first, pb.UploadRequest):
+                raise InvalidArgumentError("the first message of an upload names it; there was none")
+            await self._uploads.write(
+                parse_owner(first.run_id, "run_id"),
+                parse_uuid(first.upload_id, "upload_id"),
+                first.offset_bytes,
+                pieces(first, arriving),
+            )
         return pb.UploadResponse()
 
     async def UploadSmall(  # noqa: N802
@@ -143,7 +156,8 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         """Send the bytes of one artifact, for `encode_download`."""
         run_id = parse_owner(request.run_id, "run_id")
         read = self._artifacts.read(run_id, request.path, request.offset_bytes, request.sha256)
-        async with aclosing(read) as found:  # type: ignore[type-var]  # it is a generator
+        holding = self._holding.hold(peer_of(context.peer()), DOWNLOAD_HELD_BYTES)
+        async with holding, aclosing(read) as found:  # type: ignore[type-var]  # it is a generator
             async for piece in found:
                 yield piece
 
@@ -178,6 +192,23 @@ def add_artifact_service(servicer: ArtifactServicer, server: Any) -> None:
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, streams),))
     artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(servicer, server)
     server.add_registered_method_handlers(SERVICE, streams)
+
+
+async def unless_idle(
+    messages: AsyncIterator[pb.UploadRequest | memoryview],
+) -> AsyncIterator[pb.UploadRequest | memoryview]:
+    """Yield messages; a sender who brings none for STALL_S has to come again, and goes on where he was."""
+    while True:
+        try:
+            async with asyncio.timeout(STALL_S):
+                message = await anext(messages, None)
+        except TimeoutError:
+            raise ExhaustedError(
+                f"nothing came for {STALL_S:g} s; begin the call again, it goes on behind what is here"
+            ) from None
+        if message is None:
+            return
+        yield message
 
 
 async def pieces(

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from stepwell_server.config import RECEIVE_BYTES_MAX
+from stepwell_server.errors import ExhaustedError
 from stepwell_server.transport.handlers import Handler
 
 UNARY_TYPE = "application/proto"
@@ -98,6 +99,8 @@ class _Checked:
             except HTTPException as error:  # of the door's guards
                 code = _CODES_OF_GUARDS.get(error.status_code, Code.UNKNOWN)
                 raise ConnectError(code, error.detail) from None
+            except ExhaustedError as error:
+                raise ConnectError(Code.RESOURCE_EXHAUSTED, str(error)) from None
 
         await self._application({**scope, "headers": headers}, receive_guarded, send)
 
@@ -112,6 +115,10 @@ class CallContext:
     def invocation_metadata(self) -> Sequence[tuple[str, str]]:
         """Return the headers."""
         return list(self._request.request_headers.allitems())
+
+    def peer(self) -> str:
+        """Return who calls: everybody who comes through the door is one, because proxies are."""
+        return "http"
 
     def code(self) -> grpc.StatusCode | None:
         """Return what the call was ended with, if it was."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepwell_server.process.holding import Holding
 from stepwell_server.transport.interceptors import translated
 from stepwell_server.transport.server import Registration
 
@@ -33,9 +34,9 @@ class Handler:
         return f"/{self.service}/{self.method}"
 
 
-def collect(registrations: Sequence[Registration]) -> Mapping[str, Handler]:
+def collect(registrations: Sequence[Registration], holding: Holding) -> Mapping[str, Handler]:
     """Return the handlers of all services by their path."""
-    recorder = _Recorder()
+    recorder = _Recorder(holding)
     for register in registrations:
         register(recorder)
     return {handler.path: handler for handler in recorder.handlers}
@@ -44,7 +45,8 @@ def collect(registrations: Sequence[Registration]) -> Mapping[str, Handler]:
 class _Recorder:
     """A server, as far as registrations are concerned."""
 
-    def __init__(self) -> None:
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
         self.handlers: list[Handler] = []
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
@@ -53,7 +55,7 @@ class _Recorder:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Take the handlers of a service; those that come later replace earlier ones, as in gRPC."""
         for method, handler in handlers.items():
-            rebuilt = translated(handler, f"/{service}/{method}")
+            rebuilt = translated(handler, f"/{service}/{method}", self._holding)
             self.handlers.append(
                 Handler(
                     service,

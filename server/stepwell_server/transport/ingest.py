@@ -6,10 +6,11 @@ are there.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from stepwell_server.model.ingest import (
     WriterIdentity,
 )
 from stepwell_server.model.runs import RunStatus
+from stepwell_server.process.holding import Held, Holding, peer_of
 from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.transport.mapping import (
@@ -46,6 +48,10 @@ from stepwell_server.transport.mapping import (
 BATCHES_UNDER_WAY_MAX = 16
 # Distinct metric names in one stream, at most.
 STREAM_KEYS_MAX = 100_000
+# Their names together, and what one takes beside its text; they are counted in the server's budget in such blocks.
+STREAM_KEYS_BYTES_MAX = 32 * 2**20
+STREAM_KEY_BYTES = 64
+STREAM_KEYS_BLOCK_BYTES = 2**14
 # Refusals in one acknowledgement, encoded: 1 MiB; clients take messages of 8 MiB. More follow in another one.
 ACKNOWLEDGEMENT_BYTES_MAX = 2**20
 # What is sent of the name of something that was refused, and of the reason; names that are stored have 250 characters.
@@ -58,9 +64,10 @@ Requests = AsyncIterator[ingest_pb2.StreamRequest]
 class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
     """Check, call, map, answer. `draining` is set when the server begins to stop."""
 
-    def __init__(self, ingest: IngestService, draining: asyncio.Event) -> None:
+    def __init__(self, ingest: IngestService, draining: asyncio.Event, holding: Holding) -> None:
         self._ingest = ingest
         self._draining = draining
+        self._holding = holding
 
     async def Stream(  # noqa: N802
         self, request_iterator: Requests, context: Any
@@ -79,8 +86,9 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             secret_checked=session.secret_checked,
         )
         yield ingest_pb2.StreamResponse(opened=opened)
-        stream = WriterStream(self._ingest, identity, session.position, self._draining)
-        with STREAMS_OPEN.track_inprogress():
+        keys = StreamKeys(self._holding, peer_of(context.peer()))
+        stream = WriterStream(self._ingest, identity, session.position, self._draining, keys)
+        with STREAMS_OPEN.track_inprogress(), keys:
             async for answer in stream.serve(request_iterator):
                 yield answer
         if stream.closed:
@@ -99,12 +107,17 @@ class WriterStream:
     """One open stream: reads batches in a task of its own, and yields answers."""
 
     def __init__(
-        self, ingest: IngestService, identity: WriterIdentity, position: int, draining: asyncio.Event
+        self,
+        ingest: IngestService,
+        identity: WriterIdentity,
+        position: int,
+        draining: asyncio.Event,
+        keys: "StreamKeys",
     ) -> None:
         self._ingest = ingest
         self._identity = identity
         self._draining = draining
-        self._keys: list[str] = []
+        self._keys = keys
         self._room = asyncio.Semaphore(BATCHES_UNDER_WAY_MAX)
         self._under_way: asyncio.Queue[UnderWay | None] = asyncio.Queue()  # bounded by _room
         # After a batch that did not join: where the client has to go on; what was on its way is dropped.
@@ -154,22 +167,15 @@ class WriterStream:
             raise InvalidArgumentError(
                 "after `open`, the messages of a stream must be `batch`, and at the end one `close`"
             )
-        self._learn_keys(request.batch)
+        self._keys.learn(request.batch.new_keys)
         if self._resume_at is not None:
             if request.batch.first_position != self._resume_at:
                 return
             self._resume_at = None
             self._generation += 1
         await self._room.acquire()
-        outcome = await self._ingest.submit(batch_from_proto(request.batch, self._keys, self._identity))
+        outcome = await self._ingest.submit(batch_from_proto(request.batch, self._keys.names, self._identity))
         self._under_way.put_nowait(UnderWay(self._generation, outcome))
-
-    def _learn_keys(self, batch: ingest_pb2.Batch) -> None:
-        self._keys.extend(batch.new_keys)
-        if len(self._keys) > STREAM_KEYS_MAX:
-            raise InvalidArgumentError(
-                f"one stream may use {STREAM_KEYS_MAX} metric names at most; use fewer names, or several runs"
-            )
 
     async def _answers(self) -> AsyncIterator[ingest_pb2.StreamResponse]:
         """Acknowledge in order until there is nothing more to wait for."""
@@ -203,6 +209,58 @@ class WriterStream:
             if isinstance(outcome, NotJoined) and not stale:
                 self._resume_at = outcome.position
                 yield ingest_pb2.StreamResponse(resume=ingest_pb2.Resume(committed_position=outcome.position))
+
+
+class StreamKeys:
+    """The names that one stream has given numbers to, as long as the stream is open. Use as `with`."""
+
+    def __init__(self, holding: Holding, peer: str) -> None:
+        self.names: list[str] = []
+        self._holding = holding
+        self._peer = peer
+        self._held: list[Held] = []
+        self._bytes = 0  # of the names
+        self._room = 0  # held and not used yet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for held in self._held:
+            held.give_back()
+
+    def learn(self, names: Sequence[str]) -> None:
+        """Take further names.
+
+        Of one that is too long the beginning is kept, which is refused with what is logged under it.
+
+        Raises:
+            InvalidArgumentError: the stream uses too many names.
+            ExhaustedError: the server holds too much already.
+        """
+        if not names:
+            return
+        if len(self.names) + len(names) > STREAM_KEYS_MAX:
+            raise InvalidArgumentError(
+                f"one stream may use {STREAM_KEYS_MAX} metric names at most; use fewer names, or several runs"
+            )
+        kept = [
+            name if len(name) <= REJECTED_KEY_CHARS_MAX else name[:REJECTED_KEY_CHARS_MAX] for name in names
+        ]
+        size = sum(map(len, kept)) + STREAM_KEY_BYTES * len(kept)
+        self._bytes += size
+        if self._bytes > STREAM_KEYS_BYTES_MAX:
+            raise InvalidArgumentError(
+                f"the metric names of one stream may have {STREAM_KEYS_BYTES_MAX:,} bytes together; use shorter ones"
+            )
+        if size > self._room:
+            block = max(size, STREAM_KEYS_BLOCK_BYTES)
+            self._held.append(self._holding.hold_now(self._peer, block))
+            self._room += block
+        self._room -= size
+        self.names.extend(kept)
 
 
 def writer_identity(message: ingest_pb2.OpenWriter) -> WriterIdentity:

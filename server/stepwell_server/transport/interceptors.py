@@ -3,11 +3,12 @@
 It also counts and times the calls, and puts the caller's trace on every line that is logged during one.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -26,6 +27,7 @@ from stepwell_server.errors import (
     TooMuchError,
     UnavailableError,
 )
+from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
 
@@ -36,6 +38,8 @@ RETRY_AFTER_KEY = "grpc-retry-pushback-ms"
 OUR_SERVICES = "/stepwell_api."
 # Details travel percent-encoded, up to 12 bytes a character, in metadata of which gRPC takes 8 KiB.
 DETAILS_CHARS_MAX = 500
+
+T = TypeVar("T")
 
 STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
@@ -63,6 +67,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     stream. Services of others (health, reflection) speak gRPC themselves and pass untouched.
     """
 
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
@@ -73,47 +80,69 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(OUR_SERVICES):
             return handler
-        return translated(handler, method)
+        return translated(handler, method, self._holding)
 
 
-def translated(handler: Any, method: str) -> Any:
-    """Return a handler of the same cardinality that ends calls with the status of their error."""
+def translated(handler: Any, method: str, holding: Holding) -> Any:
+    """Return a handler of the same cardinality that ends calls with the status of their error, and counts them."""
     coders = {
         "request_deserializer": handler.request_deserializer,
         "response_serializer": handler.response_serializer,
     }
     match bool(handler.request_streaming), bool(handler.response_streaming):
         case False, False:
-            return grpc.unary_unary_rpc_method_handler(_answer(handler.unary_unary, method), **coders)
+            return grpc.unary_unary_rpc_method_handler(
+                _answer(handler.unary_unary, method, holding), **coders
+            )
         case True, False:
-            return grpc.stream_unary_rpc_method_handler(_answer(handler.stream_unary, method), **coders)
+            return grpc.stream_unary_rpc_method_handler(
+                _answer(handler.stream_unary, method, holding), **coders
+            )
         case False, True:
-            return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream, method), **coders)
+            return grpc.unary_stream_rpc_method_handler(
+                _stream(handler.unary_stream, method, holding), **coders
+            )
         case _:
-            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, method), **coders)
+            return grpc.stream_stream_rpc_method_handler(
+                _stream(handler.stream_stream, method, holding), **coders
+            )
 
 
-def _answer(behavior: Any, method: str) -> Any:
+def _answer(behavior: Any, method: str, holding: Holding) -> Any:
     async def answer(request: Any, context: Any) -> Any:
         with _observed(context, method):
             try:
-                return await behavior(request, context)
+                with holding.call(peer_of(context.peer())):
+                    return await behavior(request, context)
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 return await _abort(context, error, method)
 
     return answer
 
 
-def _stream(behavior: Any, method: str) -> Any:
+def _stream(behavior: Any, method: str, holding: Holding) -> Any:
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         with _observed(context, method):
             try:
-                async for message in behavior(request, context):
-                    yield message
+                with holding.call(peer_of(context.peer())):
+                    async for message in unless_stalled(behavior(request, context)):
+                        yield message
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 await _abort(context, error, method)
 
     return stream
+
+
+async def unless_stalled(messages: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Yield messages; a caller who does not take one for STALL_S ends the call, and what is held for it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    async for message in messages:
+        timer = loop.call_later(STALL_S, task.cancel)
+        try:
+            yield message
+        finally:
+            timer.cancel()
 
 
 @contextmanager

@@ -19,10 +19,12 @@ def registrations(services: Services) -> Sequence[Registration]:
     experiments = ExperimentServicer(services.experiments)
     runs = RunServicer(services.runs)
     models = LoggedModelServicer(services.models)
-    ingest = IngestServicer(services.ingest, services.draining)
+    ingest = IngestServicer(services.ingest, services.draining, services.holding)
     search = SearchServicer(services.search, services.keys, services.exploring)
-    series = SeriesServicer(services.series, services.watching)
-    artifacts = ArtifactServicer(services.artifacts, services.uploads, services.verification)
+    series = SeriesServicer(services.series, services.watching, services.holding)
+    artifacts = ArtifactServicer(
+        services.artifacts, services.uploads, services.verification, services.holding
+    )
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from stepwell_api.v1 import series_pb2 as pb
 from stepwell_api.v1 import series_pb2_grpc
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError
 from stepwell_server.model.series import (
     EVERYTHING,
     Changes,
@@ -20,6 +21,7 @@ from stepwell_server.model.series import (
     WatchStart,
     XAxis,
 )
+from stepwell_server.process.holding import Holding, peer_of
 from stepwell_server.services.history_cursors import make_cursor
 from stepwell_server.services.series import (
     LATEST_RUNS_MAX,
@@ -35,6 +37,13 @@ from stepwell_server.transport.packed import SAMPLE_COLUMNS, sampled_series, ser
 # Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
 ANSWER_POINTS_MAX = 65_536
 ANSWER_SERIES_MAX = 1_000
+# What a usual page of a history takes on its way, and a small one, for when there is no room: 28 bytes a point.
+PAGE_HELD_BYTES = 28 * 2**20
+SMALL_PAGE_POINTS = 65_536
+SMALL_PAGE_HELD_BYTES = 28 * SMALL_PAGE_POINTS
+# What a bucket of a sample takes; of a large sample, what is under way at once.
+BUCKET_BYTES = 96
+SAMPLE_HELD_BYTES_MAX = 48 * 2**20
 # Writers and ranks that a selection names, and positions that a watch begins at, at most: a hundred runs of a thousand.
 WRITERS_MAX = 10_000
 WATCHED_POSITIONS_MAX = 100_000
@@ -60,7 +69,8 @@ _STARTS: dict[int, WatchStart] = {
 class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
     """Check, call, map, answer."""
 
-    def __init__(self, series: SeriesService, watching: WatchService) -> None:
+    def __init__(self, series: SeriesService, watching: WatchService, holding: Holding) -> None:
+        self._holding = holding
         self._series = series
         self._watching = watching
 
@@ -75,11 +85,27 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
             async for number, points in self._series.last_points(series, selection, request.last):
                 yield pb.GetHistoryResponse(series=[series_points(number, points)])
             return
-        async for pieces in gathered(self._series.history(series, selection, request.cursor)):
-            yield pb.GetHistoryResponse(
-                series=[series_points(piece.number, piece.points) for piece in pieces],
-                cursor=make_cursor(pieces[-1].end),
-            )
+        async with self._page(peer_of(context.peer())) as page_points:
+            history = self._series.history(series, selection, request.cursor, page_points)
+            async for pieces in gathered(history):
+                yield pb.GetHistoryResponse(
+                    series=[series_points(piece.number, piece.points) for piece in pieces],
+                    cursor=make_cursor(pieces[-1].end),
+                )
+
+    @asynccontextmanager
+    async def _page(self, peer: str) -> AsyncIterator[int | None]:
+        """Hold the memory of a page of a history; yields its points where there is room for a small one alone."""
+        try:
+            held = self._holding.hold_now(peer, PAGE_HELD_BYTES)
+        except ExhaustedError:
+            async with self._holding.hold(peer, SMALL_PAGE_HELD_BYTES):
+                yield SMALL_PAGE_POINTS
+            return
+        try:
+            yield None
+        finally:
+            held.give_back()
 
     async def GetLatestMetrics(  # noqa: N802
         self, request: pb.GetLatestMetricsRequest, context: Any
@@ -96,8 +122,11 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         run_ids = parse_uuids(request.run_ids, "run_ids", SAMPLE_RUNS_MAX)
         check_count("columns", len(request.columns), len(SAMPLE_COLUMNS))
         keys, columns = list(request.keys), parse_columns(request.columns)
-        async for number, sample in self._series.sample(run_ids, keys, parse_sample_request(request)):
-            yield sampled_series(*divmod(number, len(keys)), sample, columns)
+        wanted = parse_sample_request(request)
+        size = min(SAMPLE_HELD_BYTES_MAX, 2**16 + len(run_ids) * len(keys) * wanted.buckets * BUCKET_BYTES)
+        async with self._holding.hold(peer_of(context.peer()), size):
+            async for number, sample in self._series.sample(run_ids, keys, wanted):
+                yield sampled_series(*divmod(number, len(keys)), sample, columns)
 
     async def Watch(  # noqa: N802
         self, request: pb.WatchRequest, context: Any

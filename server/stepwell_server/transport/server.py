@@ -15,6 +15,7 @@ from stepwell_api.v1 import artifacts_pb2, ingest_pb2, models_pb2, runs_pb2, sea
 from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, host_and_port
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.holding import Holding
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.transport.interceptors import ErrorInterceptor
 
@@ -28,8 +29,8 @@ STREAMS_PER_CONNECTION_MAX = 1_000
 CALLS_SHARE = 0.7
 
 # What a stream may send before it is read. gRPC's own estimate of what the way holds grows to tens of megabytes where
-# machines are busy, for each stream; 4 MiB are 80 MB/s at 50 ms to the other side.
-STREAM_WINDOW_BYTES = 4 * 2**20
+# machines are busy, for each stream; 2 MiB are 40 MB/s at 50 ms to the other side.
+STREAM_WINDOW_BYTES = 2 * 2**20
 
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
@@ -77,6 +78,7 @@ async def listening(
     registrations: Sequence[Registration],
     draining: asyncio.Event,
     deadline: Deadline,
+    holding: Holding,
     *,
     shares_port: bool = False,
 ) -> AsyncIterator[ListeningServer]:
@@ -89,7 +91,7 @@ async def listening(
         StartupError: the address cannot be listened on.
     """
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor()], options=[("grpc.so_reuseport", int(shares_port)), *OPTIONS]
+        interceptors=[ErrorInterceptor(holding)], options=[("grpc.so_reuseport", int(shares_port)), *OPTIONS]
     )
     for register in registrations:
         register(server)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
+from stepwell_server.process.holding import Holding
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.guards import SECURITY_HEADERS, Answered, Bodies, Crowded, Hosts, path_below
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
@@ -24,12 +25,13 @@ class DoorPolicy:
     hosts: Sequence[str] = ("localhost",)
     origins: Sequence[str] = ()
     prefix: str = ""
+    holding: Holding = field(default_factory=Holding)
 
 
 def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
     """Return the application: the routes behind all guards."""
     app: ASGIApp = Routes(routes)
-    app = Bodies(app, policy.limits)
+    app = Bodies(app, policy.limits, policy.holding)
     app = Crowded(app, policy.limits.requests_max)
     if policy.origins:
         app = CORSMiddleware(app, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])

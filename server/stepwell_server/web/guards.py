@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
+from stepwell_server.process.holding import Held, Holding
 from stepwell_server.process.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 from stepwell_server.process.trace_context import TRACEPARENT, trace_fields
 from stepwell_server.web.errors import RefusedError, answer_to
@@ -34,6 +35,13 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Whoever looks whether the server lives names it by whatever it has. So does Stepwell's client, which is no browser,
 # and only asks where gRPC is.
 OPEN_PATHS = frozenset({"/health", "/api/stepwell/v1/server"})
+
+# Everybody who comes through the door is one peer, because proxies are.
+PEER = "http"
+# Of each body: not counted, as most have no more; counted at a time; and held of one that streams.
+FREE_BODY_BYTES = 64 * 2**10
+BODY_BLOCK_BYTES = 2**20
+STREAMED_BODY_BYTES = 4 * 2**20
 
 log = structlog.get_logger(__name__)
 
@@ -152,22 +160,33 @@ class Crowded:
 
 
 class Bodies:
-    """Refuses bodies that are too large, and those that come too slowly. Only waiting counts as slow."""
+    """Refuses bodies that are too large, and those that come too slowly. Only waiting counts as slow.
 
-    def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
+    What they hold together is counted in the server's budget.
+    """
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits, holding: Holding) -> None:
         self._app = app
         self._limits = limits
+        self._holding = holding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, with a guarded body."""
         scope[_BODY_LIMIT] = self._limits.body_bytes_max
-        await self._app(scope, Body(scope, receive, self._limits), send)
+        body = Body(scope, receive, self._limits, self._holding)
+        try:
+            await self._app(scope, body, send)
+        finally:
+            body.give_back()
 
 
 class Body:
     """The `receive` of one request."""
 
-    def __init__(self, scope: Scope, receive: Receive, limits: HttpLimits) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limits: HttpLimits, holding: Holding) -> None:
+        self._holding = holding
+        self._held: list[Held] = []
+        self._room = FREE_BODY_BYTES
         self._scope = scope
         self._receive = receive
         self._limits = limits
@@ -184,8 +203,22 @@ class Body:
         message = await self._next()
         self._bytes += len(message.get("body", b""))
         self._require_room(self._bytes)
+        self._hold()
         self._ended = not message.get("more_body", False)
         return message
+
+    def give_back(self) -> None:
+        """End what the request holds."""
+        for held in self._held:
+            held.give_back()
+
+    def _hold(self) -> None:
+        """Count what was received; raises ExhaustedError. A body that streams holds some pieces of it."""
+        streams = self._scope[_BODY_LIMIT] is None
+        wanted = min(self._bytes, STREAMED_BODY_BYTES) if streams else self._bytes
+        while wanted > self._room:
+            self._held.append(self._holding.hold_now(PEER, BODY_BLOCK_BYTES))
+            self._room += BODY_BLOCK_BYTES
 
     def _require_room(self, size: int) -> None:
         bytes_max: int | None = self._scope[_BODY_LIMIT]

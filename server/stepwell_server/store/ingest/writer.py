@@ -6,16 +6,16 @@ are spread over lanes (`lane.py`), which commit side by side; what one run logs 
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from stepwell_server.errors import UnavailableError
+from stepwell_server.errors import ExhaustedError, UnavailableError
 from stepwell_server.model.ingest import Batch, Outcome
+from stepwell_server.process.byte_budget import ByteBudget
 from stepwell_server.process.telemetry import BATCH_POINTS, QUEUE_BATCHES, QUEUE_BYTES
-from stepwell_server.store.ingest.budget import ByteBudget
 from stepwell_server.store.ingest.lane import GroupStore, Lane
 from stepwell_server.store.ingest.waiting import Waiting, batch_bytes
 
@@ -23,6 +23,13 @@ from stepwell_server.store.ingest.waiting import Waiting, batch_bytes
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 # What one run may have of that: 24 MiB, a million points, so that two greedy runs leave room for the others.
 RUN_QUEUE_BYTES_MAX = 24 * 1024 * 1024
+# Batches that wait for the queue, at most, with what may stand behind each in its stream's window: 320 MiB. Beyond that
+# streams are refused for a moment, and their clients send again what is in their spools.
+WAITING_BYTES_MAX = 320 * 1024 * 1024
+WAITING_STREAM_BYTES = 2 * 1024 * 1024
+# Who logs little is not refused for those who log much: 2,700 points; they have as much again.
+SMALL_BATCH_BYTES = 64 * 1024
+RETRY_AFTER_S = 1.0
 # One transaction waits for the disk while the other's points go to the database.
 LANES = 2
 
@@ -39,6 +46,7 @@ class GroupCommitWriter:
     ) -> None:
         self._budget = ByteBudget(queue_bytes_max)
         self._run_bytes_max = run_bytes_max
+        self._waiting_bytes = 0
         self._run_budgets: dict[UUID, ByteBudget] = {}
         self._lanes = [Lane(store, self._release) for _ in range(lanes)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,15 +89,34 @@ class GroupCommitWriter:
         """Wait for room, first in the run's share and then in the whole queue."""
         size = batch_bytes(batch)
         of_run = self._run_budgets.setdefault(batch.run_id, ByteBudget(self._run_bytes_max))
-        await of_run.take(size)
+        if not of_run.take_now(size):
+            with self._waiting(size):
+                await of_run.take(size)
         try:
-            await self._budget.take(size)
+            if not self._budget.take_now(size):
+                with self._waiting(size):
+                    await self._budget.take(size)
         except BaseException:
             self._give_back_of_run(batch.run_id, size)
             raise
         QUEUE_BYTES.inc(size)
         QUEUE_BATCHES.inc()
         return Waiting(batch, size)
+
+    @contextmanager
+    def _waiting(self, size: int) -> Iterator[None]:
+        """Count a batch that waits; raises ExhaustedError when too much does already."""
+        weight = 2 * size + WAITING_STREAM_BYTES  # as a message and as columns
+        limit = WAITING_BYTES_MAX * (2 if size <= SMALL_BATCH_BYTES else 1)
+        if self._waiting_bytes + weight > limit and self._waiting_bytes:
+            raise ExhaustedError(
+                "the database cannot keep up with what is logged; send it again", RETRY_AFTER_S
+            )
+        self._waiting_bytes += weight
+        try:
+            yield
+        finally:
+            self._waiting_bytes -= weight
 
     def _release(self, group: Sequence[Waiting]) -> None:
         for waiting in group:

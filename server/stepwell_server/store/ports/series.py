@@ -30,12 +30,18 @@ class SeriesStore(Protocol):
         ...
 
     def history(
-        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        after: HistoryCursor | None,
+        page_points: int | None = None,
     ) -> AsyncIterator[SeriesPiece]:
         """Yield the points of one series after the other, each in order of (step, timestamp, value), in pieces.
 
         Every point that was committed before the call comes exactly once, whatever is committed or compacted
         meanwhile; of points that are committed meanwhile those that sort behind what was yielded may come.
+
+        `page_points` is how many may wait in memory for a slow reader, about; None for the usual number.
         """
         ...
 

@@ -41,6 +41,7 @@ PIECE_POINTS_MAX = 65_536
 PAGE_POINTS = 1_000_000
 # Chunks that are fetched together: 64 times 3,987 points are 6 MB.
 FETCHED_CHUNKS = 64
+CHUNK_POINTS = 4_096
 # Series that are sampled in one transaction, and how many of these are under way for one call.
 SAMPLED_SERIES = 50
 SAMPLING_GROUPS = 2
@@ -61,12 +62,16 @@ class PostgresSeriesStore:
         return {row["run_id"]: row["start_time_ms"] for row in rows}
 
     async def history(
-        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        after: HistoryCursor | None,
+        page_points: int | None = None,
     ) -> AsyncGenerator[SeriesPiece, None]:
         """See `ports.SeriesStore`."""
         complete = False
         while not complete:
-            page = _Page(series, selection, after)
+            page = _Page(series, selection, after, page_points or PAGE_POINTS)
             async with self._snapshots.snapshot() as connection:
                 async for piece in page.overflow(connection):
                     yield piece
@@ -194,11 +199,16 @@ def _bounds(selection: Selection, step_from: int) -> tuple[Any, ...]:
 
 
 class _Page:
-    """What one transaction reads of several histories: about PAGE_POINTS points, or all that is left."""
+    """What one transaction reads of several histories: about `points_max` points, or all that is left."""
 
     def __init__(
-        self, series: Sequence[SeriesName], selection: Selection, after: HistoryCursor | None
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        after: HistoryCursor | None,
+        points_max: int,
     ) -> None:
+        self._points_max = points_max
         self._series = series
         self._selection = selection
         self._after = after
@@ -213,7 +223,7 @@ class _Page:
         sorted_by_database = False
         async for number, points, sorted_by_database in self._merged(connection):
             self._take(number, points)
-            if self._points < PAGE_POINTS:
+            if self._points < self._points_max:
                 continue
             if not sorted_by_database:
                 return
@@ -253,7 +263,7 @@ class _Page:
             [name.key for _, name, _ in wanted],
             [step for _, _, step in wanted],
             *_bounds(self._selection, 0)[1:],
-            prefetch=FETCHED_CHUNKS,
+            prefetch=max(2, min(FETCHED_CHUNKS, self._points_max // CHUNK_POINTS)),
         )
         sweep, current, left_to_database = Sweep(), -1, False
         async for row in rows:

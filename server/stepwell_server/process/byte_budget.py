@@ -25,10 +25,23 @@ class ByteBudget:
         """Tell whether nothing is out and nobody waits."""
         return self._out == 0 and not self._waiting
 
+    def take_now(self, size: int) -> bool:
+        """Take `size` bytes if they are there; tells whether."""
+        if self._waiting or not self._fits(size):
+            return False
+        self._out += size
+        return True
+
+    def overdraw(self, size: int, share: float) -> bool:
+        """Take `size` bytes past those who wait, as long as no more than `share` of the budget is out."""
+        if self._out + size > self._bytes_max * share:
+            return False
+        self._out += size
+        return True
+
     async def take(self, size: int) -> None:
         """Wait for `size` bytes."""
-        if not self._waiting and self._fits(size):
-            self._out += size
+        if self.take_now(size):
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
