@@ -30,9 +30,10 @@ from stepwell_server.services.artifact_sweeper import ArtifactSweeper
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
-from stepwell_server.services.exploring import ExploringService
+from stepwell_server.services.exploring.keys import KeyService
+from stepwell_server.services.exploring.tables import ExploringService
+from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.ingest import IngestService
-from stepwell_server.services.keys import KeyService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
@@ -69,6 +70,7 @@ from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.keys import PostgresKeyStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
+from stepwell_server.store.tracking.views import PostgresViewStore
 from stepwell_server.store.upkeep.compactor import Compactor
 from stepwell_server.transport.connect import connect_routes
 from stepwell_server.transport.handlers import collect
@@ -252,6 +254,7 @@ async def _build(
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
         exploring=ExploringService(PostgresExploringStore(pool)),
+        views=ViewService(PostgresViewStore(pool)),
         ingest=IngestService(written_runs, writers, leases, writer),
         calls=CallService(written_runs, writers, writer),
         series=SeriesService(series),

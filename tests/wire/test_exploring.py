@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import grpc.aio
@@ -15,7 +15,7 @@ from stepwell_api.v1 import runs_pb2, search_pb2
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_server.app import RunningServer
 from stepwell_server.store.search import group_query
-from tests.harness.calls import invalid
+from tests.harness.calls import already_exists, invalid, not_found
 from tests.harness.processes import ServerProcess
 
 
@@ -187,3 +187,97 @@ async def test_kin_of_runs_of_any_depth(
     client.delete_run(ids[0])
     roots = await found(search, experiment_id, roots_only=True, order_by=["run_name"])
     assert [run.info.name for run in roots] == ["1", "x"]  # its parent is not there to be shown below
+
+
+async def test_whoever_looks_is_told_which_runs_changed(
+    server: RunningServer, channel: grpc.aio.Channel
+) -> None:
+    search = SearchServiceStub(channel)
+    client = StepwellClient(server.tracking_uri)
+
+    async def changed(since_ms: int) -> list[str]:
+        request = search_pb2.ListChangedRunsRequest(experiment_ids=[0], since_ms=since_ms)
+        answer = await search.ListChangedRuns(request)
+        assert answer.complete
+        return [change.run_id for change in answer.changes]
+
+    async def grow_old() -> int:
+        async with server.pool.connection() as connection:
+            await connection.execute("UPDATE run SET changed_time_ms = 1000")
+        return (await search.ListChangedRuns(search_pb2.ListChangedRunsRequest(experiment_ids=[0]))).now_ms
+
+    run_id = await asyncio.to_thread(add_run, client, 0, "run", [], {})
+    assert await changed(await grow_old()) == []
+    assert await changed(1) == [run_id]
+    acts: list[Callable[[], object]] = [
+        lambda: client.update_run(run_id, name="again"),
+        lambda: client.set_tag(run_id, "mlflow.runName", "renamed", synchronous=True),
+        lambda: client.set_terminated(run_id),
+        lambda: client.delete_run(run_id),
+        lambda: client.restore_run(run_id),
+    ]
+    for act in acts:
+        now_ms = await grow_old()
+        await asyncio.to_thread(act)
+        await asyncio.to_thread(client.flush)
+        assert await changed(now_ms) == [run_id]
+    for change in ({"delete": search_pb2.DeleteRuns()}, {"restore": search_pb2.RestoreRuns()}):
+        now_ms = await grow_old()
+        by_filter = search_pb2.ChangeRunsRequest(experiment_ids=[0], filter="run_id IS NOT NULL", **change)
+        await search.ChangeRuns(by_filter)
+        assert await changed(now_ms) == [run_id]
+    now_ms = await grow_old()
+    new = await asyncio.to_thread(add_run, client, 0, "new", [], {})
+    assert await changed(now_ms) == [new]
+    async with invalid("milliseconds"):
+        await changed(-1)
+
+
+async def test_experiments_are_told_with_the_numbers_of_their_runs(
+    client: StepwellClient, search: SearchServiceStub, experiment_id: int
+) -> None:
+    empty = int(client.create_experiment(f"empty {uuid4().hex}"))
+    ids = [add_run(client, experiment_id, str(number), [], {}) for number in range(3)]
+    client.set_terminated(ids[0])
+    client.flush()
+    client.delete_run(ids[1])
+    request = search_pb2.SummarizeExperimentsRequest(experiment_ids=[empty, experiment_id, 2**40])
+    one, other = sorted((await search.SummarizeExperiments(request)).experiments, key=lambda it: it.runs)
+    assert (one.experiment_id, one.runs, one.running, one.last_change_ms) == (empty, 0, 0, 0)
+    assert (other.experiment_id, other.runs, other.running) == (experiment_id, 2, 1)
+    assert other.last_change_ms > 1_700_000_000_000
+
+
+async def test_views_are_kept_under_names(
+    client: StepwellClient, search: SearchServiceStub, experiment_id: int
+) -> None:
+    other = int(client.create_experiment(f"other {uuid4().hex}"))
+
+    async def save(name: str, address: str, *ids: int, replace: bool = False) -> search_pb2.View:
+        request = search_pb2.SaveViewRequest(
+            experiment_ids=ids or [experiment_id], name=name, address=address, replace=replace
+        )
+        return (await search.SaveView(request)).view
+
+    async def views(*ids: int) -> list[tuple[str, str]]:
+        answer = await search.ListViews(search_pb2.ListViewsRequest(experiment_ids=ids or [experiment_id]))
+        return [(view.name, view.address) for view in answer.views]
+
+    kept = await save("<b>losses", "q=1")
+    assert await views() == [("<b>losses", "q=1")]
+    async with already_exists("<b>losses"):
+        await save("<b>losses", "q=2")
+    assert (await save("<b>losses", "q=2", replace=True)).view_id == kept.view_id
+    assert (await save("both", "x", other, experiment_id)).experiment_ids == sorted([experiment_id, other])
+    assert await views(experiment_id, other) == [("both", "x")]
+    await search.DeleteView(search_pb2.DeleteViewRequest(view_id=kept.view_id))
+    assert await views() == []
+    async with not_found(str(kept.view_id)):
+        await search.DeleteView(search_pb2.DeleteViewRequest(view_id=kept.view_id))
+    for name, address in (("", "x"), ("x" * 201, "x"), ("a\0", "x"), ("x", "x" * 16_385)):
+        async with invalid():
+            await save(name, address)
+    for number in range(200):
+        await save(str(number), "x")
+    async with invalid("200 views"):
+        await save("one more", "x")

@@ -10,8 +10,8 @@ from stepwell_api.v1 import search_pb2
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_server.app import RunningServer
-from stepwell_server.services import keys as keys_module
 from stepwell_server.services import search as search_module
+from stepwell_server.services.exploring import keys as keys_module
 from tests.harness.calls import invalid
 
 

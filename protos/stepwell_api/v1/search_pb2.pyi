@@ -773,3 +773,312 @@ class ListKinResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["kin", b"kin"]) -> None: ...
 
 Global___ListKinResponse: typing_extensions.TypeAlias = ListKinResponse
+
+@typing.final
+class ListChangedRunsRequest(google.protobuf.message.Message):
+    """Asks which runs changed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    SINCE_MS_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """In all experiments."""
+    since_ms: builtins.int
+    """From the answer before, in milliseconds; 0 at first."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """In which experiments."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        since_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_experiments", b"all_experiments", "experiment_ids", b"experiment_ids", "since_ms", b"since_ms"]) -> None: ...
+
+Global___ListChangedRunsRequest: typing_extensions.TypeAlias = ListChangedRunsRequest
+
+@typing.final
+class RunChange(google.protobuf.message.Message):
+    """A run that changed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: builtins.int
+    CHANGED_TIME_MS_FIELD_NUMBER: builtins.int
+    run_id: builtins.str
+    """Which run."""
+    changed_time_ms: builtins.int
+    """When, in milliseconds by the database's clock."""
+    def __init__(
+        self,
+        *,
+        run_id: builtins.str = ...,
+        changed_time_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changed_time_ms", b"changed_time_ms", "run_id", b"run_id"]) -> None: ...
+
+Global___RunChange: typing_extensions.TypeAlias = RunChange
+
+@typing.final
+class ListChangedRunsResponse(google.protobuf.message.Message):
+    """The runs that changed, the first change first."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: builtins.int
+    NOW_MS_FIELD_NUMBER: builtins.int
+    COMPLETE_FIELD_NUMBER: builtins.int
+    now_ms: builtins.int
+    """What to ask for next, in milliseconds."""
+    complete: builtins.bool
+    """False when more than 1,000 runs changed: look at all of them again."""
+    @property
+    def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RunChange]:
+        """Also some from shortly before the time that was asked for: a change is seen only once it is committed."""
+
+    def __init__(
+        self,
+        *,
+        changes: collections.abc.Iterable[Global___RunChange] | None = ...,
+        now_ms: builtins.int = ...,
+        complete: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "complete", b"complete", "now_ms", b"now_ms"]) -> None: ...
+
+Global___ListChangedRunsResponse: typing_extensions.TypeAlias = ListChangedRunsResponse
+
+@typing.final
+class SummarizeExperimentsRequest(google.protobuf.message.Message):
+    """Asks about experiments."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """At most 1,000; those that do not exist are passed over."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_ids", b"experiment_ids"]) -> None: ...
+
+Global___SummarizeExperimentsRequest: typing_extensions.TypeAlias = SummarizeExperimentsRequest
+
+@typing.final
+class ExperimentSummary(google.protobuf.message.Message):
+    """How many runs an experiment has."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    RUNNING_FIELD_NUMBER: builtins.int
+    LAST_CHANGE_MS_FIELD_NUMBER: builtins.int
+    experiment_id: builtins.int
+    """Which one."""
+    runs: builtins.int
+    """Active runs."""
+    running: builtins.int
+    """Those of them that are RUNNING."""
+    last_change_ms: builtins.int
+    """When a run was created or changed last, in milliseconds; 0 when there is none."""
+    def __init__(
+        self,
+        *,
+        experiment_id: builtins.int = ...,
+        runs: builtins.int = ...,
+        running: builtins.int = ...,
+        last_change_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_id", b"experiment_id", "last_change_ms", b"last_change_ms", "running", b"running", "runs", b"runs"]) -> None: ...
+
+Global___ExperimentSummary: typing_extensions.TypeAlias = ExperimentSummary
+
+@typing.final
+class SummarizeExperimentsResponse(google.protobuf.message.Message):
+    """Experiments with the numbers of their runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENTS_FIELD_NUMBER: builtins.int
+    @property
+    def experiments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ExperimentSummary]:
+        """In the order of their ids."""
+
+    def __init__(
+        self,
+        *,
+        experiments: collections.abc.Iterable[Global___ExperimentSummary] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiments", b"experiments"]) -> None: ...
+
+Global___SummarizeExperimentsResponse: typing_extensions.TypeAlias = SummarizeExperimentsResponse
+
+@typing.final
+class View(google.protobuf.message.Message):
+    """A view of a table of runs: filter, columns, order, charts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VIEW_ID_FIELD_NUMBER: builtins.int
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    SAVED_TIME_MS_FIELD_NUMBER: builtins.int
+    view_id: builtins.int
+    """Given by the server."""
+    name: builtins.str
+    """1 to 200 characters."""
+    address: builtins.str
+    """What stands in the page's address behind the question mark, at most 16,384 characters; the page reads it as
+    carefully as any address.
+    """
+    saved_time_ms: builtins.int
+    """When it was saved, in milliseconds."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Of which experiments."""
+
+    def __init__(
+        self,
+        *,
+        view_id: builtins.int = ...,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        name: builtins.str = ...,
+        address: builtins.str = ...,
+        saved_time_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["address", b"address", "experiment_ids", b"experiment_ids", "name", b"name", "saved_time_ms", b"saved_time_ms", "view_id", b"view_id"]) -> None: ...
+
+Global___View: typing_extensions.TypeAlias = View
+
+@typing.final
+class SaveViewRequest(google.protobuf.message.Message):
+    """Keeps a view."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    REPLACE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """How it is called."""
+    address: builtins.str
+    """What it shows."""
+    replace: builtins.bool
+    """A view of this name is overwritten."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Of which experiments, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        name: builtins.str = ...,
+        address: builtins.str = ...,
+        replace: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["address", b"address", "experiment_ids", b"experiment_ids", "name", b"name", "replace", b"replace"]) -> None: ...
+
+Global___SaveViewRequest: typing_extensions.TypeAlias = SaveViewRequest
+
+@typing.final
+class SaveViewResponse(google.protobuf.message.Message):
+    """The view is kept."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VIEW_FIELD_NUMBER: builtins.int
+    @property
+    def view(self) -> Global___View:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        view: Global___View | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["view", b"view"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["view", b"view"]) -> None: ...
+
+Global___SaveViewResponse: typing_extensions.TypeAlias = SaveViewResponse
+
+@typing.final
+class ListViewsRequest(google.protobuf.message.Message):
+    """Asks for views."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Of exactly these experiments."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiment_ids", b"experiment_ids"]) -> None: ...
+
+Global___ListViewsRequest: typing_extensions.TypeAlias = ListViewsRequest
+
+@typing.final
+class ListViewsResponse(google.protobuf.message.Message):
+    """Views."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VIEWS_FIELD_NUMBER: builtins.int
+    @property
+    def views(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___View]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        views: collections.abc.Iterable[Global___View] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["views", b"views"]) -> None: ...
+
+Global___ListViewsResponse: typing_extensions.TypeAlias = ListViewsResponse
+
+@typing.final
+class DeleteViewRequest(google.protobuf.message.Message):
+    """Removes a view."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VIEW_ID_FIELD_NUMBER: builtins.int
+    view_id: builtins.int
+    """Which one."""
+    def __init__(
+        self,
+        *,
+        view_id: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["view_id", b"view_id"]) -> None: ...
+
+Global___DeleteViewRequest: typing_extensions.TypeAlias = DeleteViewRequest
+
+@typing.final
+class DeleteViewResponse(google.protobuf.message.Message):
+    """The view is gone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___DeleteViewResponse: typing_extensions.TypeAlias = DeleteViewResponse

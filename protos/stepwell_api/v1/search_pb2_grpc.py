@@ -75,6 +75,31 @@ class SearchServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.FromString,
                 _registered_method=True)
+        self.ListChangedRuns = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/ListChangedRuns',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsResponse.FromString,
+                _registered_method=True)
+        self.SummarizeExperiments = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/SummarizeExperiments',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsResponse.FromString,
+                _registered_method=True)
+        self.SaveView = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/SaveView',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.SaveViewRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.SaveViewResponse.FromString,
+                _registered_method=True)
+        self.ListViews = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/ListViews',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.ListViewsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListViewsResponse.FromString,
+                _registered_method=True)
+        self.DeleteView = channel.unary_unary(
+                '/stepwell_api.v1.SearchService/DeleteView',
+                request_serializer=stepwell__api_dot_v1_dot_search__pb2.DeleteViewRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_search__pb2.DeleteViewResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer(object):
@@ -138,6 +163,42 @@ class SearchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChangedRuns(self, request, context):
+        """Tells which runs are new or have another name, status, end or stage since a time; with time 0, what time it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SummarizeExperiments(self, request, context):
+        """Tells how many runs experiments have, and when the last of them changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveView(self, request, context):
+        """Keeps a view of the runs of some experiments under a name. ALREADY_EXISTS when there is one, unless it is to be
+        replaced; INVALID_ARGUMENT when there are 200 already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListViews(self, request, context):
+        """Lists the views of some experiments, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteView(self, request, context):
+        """Removes a view. NOT_FOUND when there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -180,6 +241,31 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.ListKin,
                     request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.SerializeToString,
+            ),
+            'ListChangedRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChangedRuns,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsResponse.SerializeToString,
+            ),
+            'SummarizeExperiments': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeExperiments,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsResponse.SerializeToString,
+            ),
+            'SaveView': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveView,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.SaveViewRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.SaveViewResponse.SerializeToString,
+            ),
+            'ListViews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListViews,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.ListViewsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.ListViewsResponse.SerializeToString,
+            ),
+            'DeleteView': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteView,
+                    request_deserializer=stepwell__api_dot_v1_dot_search__pb2.DeleteViewRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_search__pb2.DeleteViewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -399,6 +485,141 @@ class SearchService(object):
             '/stepwell_api.v1.SearchService/ListKin',
             stepwell__api_dot_v1_dot_search__pb2.ListKinRequest.SerializeToString,
             stepwell__api_dot_v1_dot_search__pb2.ListKinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChangedRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/ListChangedRuns',
+            stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.ListChangedRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeExperiments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/SummarizeExperiments',
+            stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.SummarizeExperimentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveView(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/SaveView',
+            stepwell__api_dot_v1_dot_search__pb2.SaveViewRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.SaveViewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListViews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/ListViews',
+            stepwell__api_dot_v1_dot_search__pb2.ListViewsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.ListViewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteView(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.SearchService/DeleteView',
+            stepwell__api_dot_v1_dot_search__pb2.DeleteViewRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_search__pb2.DeleteViewResponse.FromString,
             options,
             channel_credentials,
             insecure,

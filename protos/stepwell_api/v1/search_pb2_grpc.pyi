@@ -157,7 +157,87 @@ _SearchServiceListKinType = typing_extensions.TypeVar(
     ],
 )
 
-class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType, _SearchServiceCountRunsType, _SearchServiceListKeysType, _SearchServiceListValuesType, _SearchServiceGroupRunsType, _SearchServiceListKinType]):
+_SearchServiceListChangedRunsType = typing_extensions.TypeVar(
+    '_SearchServiceListChangedRunsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+        stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+        stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+        stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+    ],
+)
+
+_SearchServiceSummarizeExperimentsType = typing_extensions.TypeVar(
+    '_SearchServiceSummarizeExperimentsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+        stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+        stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+        stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+    ],
+)
+
+_SearchServiceSaveViewType = typing_extensions.TypeVar(
+    '_SearchServiceSaveViewType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SaveViewRequest,
+        stepwell_api.v1.search_pb2.SaveViewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SaveViewRequest,
+        stepwell_api.v1.search_pb2.SaveViewResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SaveViewRequest,
+        stepwell_api.v1.search_pb2.SaveViewResponse,
+    ],
+)
+
+_SearchServiceListViewsType = typing_extensions.TypeVar(
+    '_SearchServiceListViewsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListViewsRequest,
+        stepwell_api.v1.search_pb2.ListViewsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListViewsRequest,
+        stepwell_api.v1.search_pb2.ListViewsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListViewsRequest,
+        stepwell_api.v1.search_pb2.ListViewsResponse,
+    ],
+)
+
+_SearchServiceDeleteViewType = typing_extensions.TypeVar(
+    '_SearchServiceDeleteViewType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.DeleteViewRequest,
+        stepwell_api.v1.search_pb2.DeleteViewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.DeleteViewRequest,
+        stepwell_api.v1.search_pb2.DeleteViewResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.DeleteViewRequest,
+        stepwell_api.v1.search_pb2.DeleteViewResponse,
+    ],
+)
+
+class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServiceSearchExperimentsType, _SearchServiceChangeRunsType, _SearchServiceCountRunsType, _SearchServiceListKeysType, _SearchServiceListValuesType, _SearchServiceGroupRunsType, _SearchServiceListKinType, _SearchServiceListChangedRunsType, _SearchServiceSummarizeExperimentsType, _SearchServiceSaveViewType, _SearchServiceListViewsType, _SearchServiceDeleteViewType]):
     """Searches."""
 
     @typing.overload
@@ -193,6 +273,26 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.search_pb2.ListKinRequest,
             stepwell_api.v1.search_pb2.ListKinResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+            stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+            stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.SaveViewRequest,
+            stepwell_api.v1.search_pb2.SaveViewResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListViewsRequest,
+            stepwell_api.v1.search_pb2.ListViewsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.DeleteViewRequest,
+            stepwell_api.v1.search_pb2.DeleteViewResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -230,6 +330,26 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
             stepwell_api.v1.search_pb2.ListKinRequest,
             stepwell_api.v1.search_pb2.ListKinResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+            stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+            stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.SaveViewRequest,
+            stepwell_api.v1.search_pb2.SaveViewResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.ListViewsRequest,
+            stepwell_api.v1.search_pb2.ListViewsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.search_pb2.DeleteViewRequest,
+            stepwell_api.v1.search_pb2.DeleteViewResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     SearchRuns: _SearchServiceSearchRunsType
@@ -257,6 +377,23 @@ class SearchServiceStub(typing.Generic[_SearchServiceSearchRunsType, _SearchServ
 
     ListKin: _SearchServiceListKinType
     """Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them."""
+
+    ListChangedRuns: _SearchServiceListChangedRunsType
+    """Tells which runs are new or have another name, status, end or stage since a time; with time 0, what time it is."""
+
+    SummarizeExperiments: _SearchServiceSummarizeExperimentsType
+    """Tells how many runs experiments have, and when the last of them changed."""
+
+    SaveView: _SearchServiceSaveViewType
+    """Keeps a view of the runs of some experiments under a name. ALREADY_EXISTS when there is one, unless it is to be
+    replaced; INVALID_ARGUMENT when there are 200 already.
+    """
+
+    ListViews: _SearchServiceListViewsType
+    """Lists the views of some experiments, by name."""
+
+    DeleteView: _SearchServiceDeleteViewType
+    """Removes a view. NOT_FOUND when there is none."""
 
 SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -290,6 +427,26 @@ SearchServiceAsyncStub: typing_extensions.TypeAlias = SearchServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.search_pb2.ListKinRequest,
         stepwell_api.v1.search_pb2.ListKinResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+        stepwell_api.v1.search_pb2.ListChangedRunsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+        stepwell_api.v1.search_pb2.SummarizeExperimentsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.SaveViewRequest,
+        stepwell_api.v1.search_pb2.SaveViewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.ListViewsRequest,
+        stepwell_api.v1.search_pb2.ListViewsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.search_pb2.DeleteViewRequest,
+        stepwell_api.v1.search_pb2.DeleteViewResponse,
     ],
 ]
 
@@ -361,5 +518,47 @@ class SearchServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.search_pb2.ListKinResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListKinResponse]]:
         """Tells in which runs others were started (tag mlflow.parentRunId), and how many were started in them."""
+
+    @abc.abstractmethod
+    def ListChangedRuns(
+        self,
+        request: stepwell_api.v1.search_pb2.ListChangedRunsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.ListChangedRunsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListChangedRunsResponse]]:
+        """Tells which runs are new or have another name, status, end or stage since a time; with time 0, what time it is."""
+
+    @abc.abstractmethod
+    def SummarizeExperiments(
+        self,
+        request: stepwell_api.v1.search_pb2.SummarizeExperimentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.SummarizeExperimentsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.SummarizeExperimentsResponse]]:
+        """Tells how many runs experiments have, and when the last of them changed."""
+
+    @abc.abstractmethod
+    def SaveView(
+        self,
+        request: stepwell_api.v1.search_pb2.SaveViewRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.SaveViewResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.SaveViewResponse]]:
+        """Keeps a view of the runs of some experiments under a name. ALREADY_EXISTS when there is one, unless it is to be
+        replaced; INVALID_ARGUMENT when there are 200 already.
+        """
+
+    @abc.abstractmethod
+    def ListViews(
+        self,
+        request: stepwell_api.v1.search_pb2.ListViewsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.ListViewsResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.ListViewsResponse]]:
+        """Lists the views of some experiments, by name."""
+
+    @abc.abstractmethod
+    def DeleteView(
+        self,
+        request: stepwell_api.v1.search_pb2.DeleteViewRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.search_pb2.DeleteViewResponse, collections.abc.Awaitable[stepwell_api.v1.search_pb2.DeleteViewResponse]]:
+        """Removes a view. NOT_FOUND when there is none."""
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -17,6 +17,44 @@ KIN_RUNS_MAX = 1_000
 # A loop of parents ends here, too.
 ANCESTORS_MAX = 32
 CHILDREN_COUNTED_MAX = 1_000
+# Changes of one answer. It also looks back a little: a change is seen only once its transaction is committed.
+CHANGES_MAX = 1_000
+CHANGES_OVERLAP_MS = 10_000
+SUMMARIZED_EXPERIMENTS_MAX = 1_000
+VIEWS_MAX = 200
+VIEW_EXPERIMENTS_MAX = 100
+VIEW_NAME_CHARS_MAX = 200
+VIEW_ADDRESS_CHARS_MAX = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Runs that changed, with times, the first first; `now_ms` is what to ask from next. Not `complete`: too many."""
+
+    runs: Sequence[tuple[UUID, int]]
+    now_ms: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSummary:
+    """How many active runs there are, how many of them run, and when one changed last (0: never)."""
+
+    experiment_id: int
+    runs: int
+    running: int
+    last_change_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table of runs as somebody looked at it; `address` is what the page reads."""
+
+    view_id: int
+    experiment_ids: Sequence[int]
+    name: str
+    address: str
+    saved_time_ms: int
 
 
 @dataclass(frozen=True, slots=True)

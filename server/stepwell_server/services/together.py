@@ -7,9 +7,10 @@ from stepwell_server.process.holding import Holding
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.experiments import ExperimentService
-from stepwell_server.services.exploring import ExploringService
+from stepwell_server.services.exploring.keys import KeyService
+from stepwell_server.services.exploring.tables import ExploringService
+from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.ingest import IngestService
-from stepwell_server.services.keys import KeyService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.runs import RunService
@@ -33,6 +34,7 @@ class Services:
     search: SearchService
     keys: KeyService
     exploring: ExploringService
+    views: ViewService
     ingest: IngestService
     calls: CallService
     series: SeriesService

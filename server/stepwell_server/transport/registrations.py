@@ -20,7 +20,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     runs = RunServicer(services.runs)
     models = LoggedModelServicer(services.models)
     ingest = IngestServicer(services.ingest, services.draining, services.holding)
-    search = SearchServicer(services.search, services.keys, services.exploring)
+    search = SearchServicer(services.search, services.keys, services.exploring, services.views)
     series = SeriesServicer(services.series, services.watching, services.holding)
     artifacts = ArtifactServicer(
         services.artifacts, services.uploads, services.verification, services.holding

@@ -1,6 +1,7 @@
 """SearchService on the wire: check, call, map, answer."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from stepwell_api.v1 import search_pb2 as pb
@@ -9,8 +10,9 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.exploring import Kin, RunGroup
 from stepwell_server.process.turns import mapped
 from stepwell_server.search.queries import Projection
-from stepwell_server.services.exploring import ExploringService
-from stepwell_server.services.keys import KeyService
+from stepwell_server.services.exploring.keys import KeyService
+from stepwell_server.services.exploring.tables import ExploringService
+from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.search import RunsWanted, SearchService
 from stepwell_server.transport.mapping import (
     experiment_to_proto,
@@ -27,16 +29,20 @@ _OfExperiments = (
     | pb.ListKeysRequest
     | pb.ListValuesRequest
     | pb.GroupRunsRequest
+    | pb.ListChangedRunsRequest
 )
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """Answers the calls of `SearchService` in search.proto."""
 
-    def __init__(self, service: SearchService, keys: KeyService, exploring: ExploringService) -> None:
+    def __init__(
+        self, service: SearchService, keys: KeyService, exploring: ExploringService, views: ViewService
+    ) -> None:
         self._service = service
         self._keys = keys
         self._exploring = exploring
+        self._views = views
 
     async def SearchRuns(self, request: pb.SearchRunsRequest, context: Any) -> pb.SearchRunsResponse:  # noqa: N802
         """Return a page of runs."""
@@ -132,6 +138,40 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         run_ids = [parse_uuid(run_id, "run_ids") for run_id in request.run_ids]
         kin = await self._exploring.kin(run_ids, parse_view_type(request.view_type))
         return pb.ListKinResponse(kin=map(_kin_to_proto, kin))
+
+    async def ListChangedRuns(  # noqa: N802
+        self, request: pb.ListChangedRunsRequest, context: Any
+    ) -> pb.ListChangedRunsResponse:
+        """Tell which runs changed."""
+        changes = await self._exploring.changes(_experiment_ids(request), request.since_ms)
+        runs = [pb.RunChange(run_id=run_id.hex, changed_time_ms=at_ms) for run_id, at_ms in changes.runs]
+        return pb.ListChangedRunsResponse(changes=runs, now_ms=changes.now_ms, complete=changes.complete)
+
+    async def SummarizeExperiments(  # noqa: N802
+        self, request: pb.SummarizeExperimentsRequest, context: Any
+    ) -> pb.SummarizeExperimentsResponse:
+        """Tell how many runs experiments have."""
+        found = await self._exploring.summaries(list(request.experiment_ids))
+        return pb.SummarizeExperimentsResponse(
+            experiments=(pb.ExperimentSummary(**asdict(summary)) for summary in found)
+        )
+
+    async def SaveView(self, request: pb.SaveViewRequest, context: Any) -> pb.SaveViewResponse:  # noqa: N802
+        """Keep a view."""
+        view = await self._views.save(
+            list(request.experiment_ids), request.name, request.address, replace=request.replace
+        )
+        return pb.SaveViewResponse(view=pb.View(**asdict(view)))
+
+    async def ListViews(self, request: pb.ListViewsRequest, context: Any) -> pb.ListViewsResponse:  # noqa: N802
+        """List views."""
+        views = await self._views.views(list(request.experiment_ids))
+        return pb.ListViewsResponse(views=(pb.View(**asdict(view)) for view in views))
+
+    async def DeleteView(self, request: pb.DeleteViewRequest, context: Any) -> pb.DeleteViewResponse:  # noqa: N802
+        """Remove a view."""
+        await self._views.delete(request.view_id)
+        return pb.DeleteViewResponse()
 
 
 def _group_to_proto(group: RunGroup) -> pb.RunGroup:

@@ -12,11 +12,13 @@ from stepwell_server.store.search.tables import RUN_TABLES
 
 _DELETE = """
     UPDATE run SET lifecycle_stage = 'deleted', deleted_with_experiment = false,
-                   deleted_time_ms = (extract(epoch FROM now()) * 1000)::bigint
+                   deleted_time_ms = (extract(epoch FROM now()) * 1000)::bigint,
+                   changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
     FROM found WHERE run.run_id = found.run_id RETURNING run.run_id
 """
 _RESTORE = """
-    UPDATE run SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL
+    UPDATE run SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL,
+                   changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
     FROM found WHERE run.run_id = found.run_id RETURNING run.run_id
 """
 _OF_ACTIVE_EXPERIMENTS = """

@@ -131,7 +131,8 @@ WITH active AS (
     UPDATE run
     SET lifecycle_stage         = 'deleted',
         deleted_with_experiment = true,
-        deleted_time_ms         = (extract(epoch FROM now()) * 1000)::bigint
+        deleted_time_ms         = (extract(epoch FROM now()) * 1000)::bigint,
+        changed_time_ms         = (extract(epoch FROM now()) * 1000)::bigint
     FROM active
     WHERE run.run_id = active.run_id
     RETURNING run.run_id
@@ -148,7 +149,8 @@ WITH gone AS (
     FOR NO KEY UPDATE
 ), restored AS (
     UPDATE run
-    SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL
+    SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL,
+        changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
     FROM gone
     WHERE run.run_id = gone.run_id
     RETURNING run.run_id

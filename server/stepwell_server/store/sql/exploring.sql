@@ -33,3 +33,31 @@ CROSS JOIN LATERAL (
     ) AS child
 ) AS counted
 ORDER BY line.place;
+
+-- now: what time it is, in milliseconds
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
+-- changes: runs of experiments $1, or (NULL) of all, that changed since $2, the first change first; at most $3
+SELECT run_id, changed_time_ms
+FROM run
+WHERE ($1::bigint[] IS NULL OR experiment_id = ANY ($1)) AND changed_time_ms >= $2
+ORDER BY changed_time_ms, run_id
+LIMIT $3;
+
+-- summaries: how many active runs experiments $1 have, how many of these run (status $2), and when one changed last
+SELECT experiment_id, counted.runs, counted.running, coalesce(latest.changed_time_ms, 0) AS last_change_ms
+FROM experiment
+CROSS JOIN LATERAL (
+    SELECT count(*) AS runs, count(*) FILTER (WHERE status = $2) AS running
+    FROM run
+    WHERE run.experiment_id = experiment.experiment_id AND lifecycle_stage = 'active'
+) AS counted
+LEFT JOIN LATERAL (
+    SELECT changed_time_ms
+    FROM run
+    WHERE run.experiment_id = experiment.experiment_id
+    ORDER BY changed_time_ms DESC
+    LIMIT 1
+) AS latest ON true
+WHERE experiment_id = ANY ($1::bigint[])
+ORDER BY experiment_id;

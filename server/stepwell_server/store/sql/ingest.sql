@@ -111,7 +111,7 @@ WHERE tag.run_id = given.run_id AND tag.key = given.key;
 SELECT FROM run WHERE run_id = ANY ($1::uuid[]) ORDER BY run_id FOR NO KEY UPDATE;
 
 -- rename_runs: names runs after their tag mlflow.runName
-UPDATE run SET name = given.name
+UPDATE run SET name = given.name, changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM unnest($1::uuid[], $2::text[]) AS given (run_id, name)
 WHERE run.run_id = given.run_id;
 
@@ -120,6 +120,7 @@ WHERE run.run_id = given.run_id;
 WITH untagged AS (
     DELETE FROM tag WHERE run_id = ANY ($1::uuid[]) AND key = $4
 )
-UPDATE run SET status = given.status, end_time_ms = coalesce(given.end_time_ms, run.end_time_ms)
+UPDATE run SET status = given.status, end_time_ms = coalesce(given.end_time_ms, run.end_time_ms),
+    changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS given (run_id, status, end_time_ms)
 WHERE run.run_id = given.run_id;

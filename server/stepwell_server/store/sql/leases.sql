@@ -27,7 +27,7 @@ WITH untagged AS (
     RETURNING tag.run_id
 )
 UPDATE run
-SET status = 1, end_time_ms = NULL
+SET status = 1, end_time_ms = NULL, changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM untagged
 WHERE run.run_id = untagged.run_id AND run.status = 4
 RETURNING run.run_id;
@@ -67,7 +67,8 @@ ORDER BY run.run_id;
 -- fail: ends running runs as FAILED, at the times $2, with the tag $4 that says why.
 WITH failed AS (
     UPDATE run
-    SET status = 4, end_time_ms = given.end_time_ms
+    SET status = 4, end_time_ms = given.end_time_ms,
+        changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
     FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS given (run_id, end_time_ms, reason)
     WHERE run.run_id = given.run_id AND run.status = 1
     RETURNING run.run_id, given.reason

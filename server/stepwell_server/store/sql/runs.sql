@@ -85,7 +85,8 @@ WHERE tag.run_id = $1 AND tag.key = $2 AND run.run_id = tag.run_id AND run.lifec
 UPDATE run
 SET status      = coalesce($2, status),
     end_time_ms = coalesce($3, end_time_ms),
-    name        = coalesce($4, name)
+    name        = coalesce($4, name),
+    changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 WHERE run_id = $1 AND lifecycle_stage = 'active'
 RETURNING *;
 
@@ -99,13 +100,15 @@ RETURNING tag.key;
 UPDATE run
 SET lifecycle_stage         = 'deleted',
     deleted_with_experiment = false,
-    deleted_time_ms         = coalesce(deleted_time_ms, (extract(epoch FROM now()) * 1000)::bigint)
+    deleted_time_ms         = coalesce(deleted_time_ms, (extract(epoch FROM now()) * 1000)::bigint),
+    changed_time_ms         = (extract(epoch FROM now()) * 1000)::bigint
 WHERE run_id = $1
 RETURNING run_id;
 
 -- restore: makes a run active whose experiment is; returns its id.
 UPDATE run
-SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL
+SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL,
+    changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM experiment
 WHERE run.run_id = $1
   AND experiment.experiment_id = run.experiment_id

@@ -7,14 +7,17 @@ from uuid import UUID
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.exploring import (
     ANCESTORS_MAX,
+    CHANGES_OVERLAP_MS,
     CHILDREN_COUNTED_MAX,
     GROUPED_RUNS_MAX,
+    Changes,
+    ExperimentSummary,
     Kin,
     RunGroup,
     Spread,
     Values,
 )
-from stepwell_server.model.runs import PARENT_RUN_TAG, ViewType
+from stepwell_server.model.runs import PARENT_RUN_TAG, RunStatus, ViewType
 from stepwell_server.search.expressions import Expression, Field
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.search.group_query import FoundQuery, GroupQuery, values_query
@@ -83,6 +86,23 @@ class PostgresExploringStore:
                 _SQL["kin"], run_ids, PARENT_RUN_TAG, STAGES[view], ANCESTORS_MAX, CHILDREN_COUNTED_MAX
             )
         return [Kin(row["run_id"], row["ancestors"], row["children"]) for row in rows]
+
+    async def changes(self, experiment_ids: Sequence[int] | None, since_ms: int, limit: int) -> Changes:
+        """See `ports.ExploringStore`."""
+        async with searching(self._pool, None) as connection:
+            now_ms = await connection.fetchval(_SQL["now"])
+            if since_ms == 0:
+                return Changes((), now_ms, complete=True)
+            since_ms -= CHANGES_OVERLAP_MS
+            rows = await connection.fetch(_SQL["changes"], experiment_ids, since_ms, limit + 1)
+        changed = [(UUID(int=row["run_id"].int), row["changed_time_ms"]) for row in rows[:limit]]
+        return Changes(changed, now_ms, complete=len(rows) <= limit)
+
+    async def summaries(self, experiment_ids: Sequence[int]) -> Sequence[ExperimentSummary]:
+        """See `ports.ExploringStore`."""
+        async with searching(self._pool, None) as connection:
+            rows = await connection.fetch(_SQL["summaries"], experiment_ids, RunStatus.RUNNING)
+        return [ExperimentSummary(*row.values()) for row in rows]
 
 
 def _spread(row: Any, number: int) -> Spread:

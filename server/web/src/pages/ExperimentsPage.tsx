@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue, useState } from "react";
 
 import { Button } from "../parts/Button";
@@ -13,6 +13,8 @@ import { ExperimentsTable } from "./ExperimentsTable";
 import { NewExperiment } from "./NewExperiment";
 
 const route = getRouteApi("/");
+// An address holds the numbers of as many.
+const TOGETHER_MAX = 50;
 
 /** All experiments: search, create, rename, describe, delete, restore. */
 export function ExperimentsPage() {
@@ -21,6 +23,9 @@ export function ExperimentsPage() {
   const filter = useDeferredValue(experimentFilter(q));
   const found = useInfiniteQuery(experimentsQuery(filter, deleted));
   const [creating, setCreating] = useState(false);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const select = (id: string, on: boolean) =>
+    setSelected((now) => new Set(on ? [...now, id].slice(-TOGETHER_MAX) : [...now].filter((one) => one !== id)));
   const experiments = found.data?.pages.flatMap((page) => page.experiments) ?? [];
   return (
     <div className={styles.page}>
@@ -54,6 +59,11 @@ export function ExperimentsPage() {
           />
           Deleted
         </label>
+        {selected.size > 0 && (
+          <Link to="/experiments/$experimentId" params={{ experimentId: [...selected].join(",") }}>
+            {selected.size === 1 ? "Open 1 experiment" : `Open ${selected.size} experiments together`}
+          </Link>
+        )}
       </div>
       {found.isPending ? (
         <Loading what="experiments" />
@@ -62,7 +72,7 @@ export function ExperimentsPage() {
       ) : experiments.length === 0 ? (
         <Empty title={q ? "No experiment matches" : deleted ? "No experiment is deleted" : "No experiments yet"} />
       ) : (
-        <ExperimentsTable experiments={experiments} deleted={deleted} />
+        <ExperimentsTable experiments={experiments} deleted={deleted} selected={selected} onSelect={select} />
       )}
       {found.hasNextPage && (
         <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={styles.more}>

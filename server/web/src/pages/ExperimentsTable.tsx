@@ -1,28 +1,48 @@
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
 
 import type { Experiment } from "../gen/stepwell_api/v1/runs_pb";
+import { wholeNumber } from "../format/numbers";
+import type { ExperimentSummary } from "../gen/stepwell_api/v1/search_pb";
 import { Button } from "../parts/Button";
 import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
 import { Time } from "../parts/Time";
 import { complain, say } from "../parts/toast";
-import { NOTE_TAG, useExperimentChanges } from "../queries/experiments";
+import { NOTE_TAG, summariesOfExperimentsQuery, useExperimentChanges } from "../queries/experiments";
 import styles from "./ExperimentsTable.module.css";
 import { RenameExperiment } from "./RenameExperiment";
 
 const DEFAULT_ID = 0n;
+// The server tells the numbers of as many at once.
+const SUMMARIES_MAX = 1_000;
 
-export function ExperimentsTable({ experiments, deleted }: { experiments: Experiment[]; deleted: boolean }) {
+const latest = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+interface Props {
+  experiments: Experiment[];
+  deleted: boolean;
+  selected: ReadonlySet<string>;
+  onSelect: (id: string, selected: boolean) => void;
+}
+
+export function ExperimentsTable({ experiments, deleted, selected, onSelect }: Props) {
+  const ids = useMemo(() => experiments.map((one) => one.experimentId).slice(0, SUMMARIES_MAX), [experiments]);
+  const { data: summaries } = useQuery(summariesOfExperimentsQuery(ids));
   return (
     <table className={styles.table}>
       <thead>
         <tr>
+          <th aria-label="Selected" className={styles.check} />
           <th scope="col">Name</th>
           <th scope="col" className={styles.wide}>
             Tags
           </th>
-          <th scope="col">Last change</th>
+          <th scope="col" className={styles.figure}>
+            Runs
+          </th>
+          <th scope="col">Last activity</th>
           <th scope="col" className={styles.wide}>
             Created
           </th>
@@ -31,14 +51,29 @@ export function ExperimentsTable({ experiments, deleted }: { experiments: Experi
       </thead>
       <tbody>
         {experiments.map((experiment) => (
-          <Row key={String(experiment.experimentId)} experiment={experiment} deleted={deleted} />
+          <Row
+            key={String(experiment.experimentId)}
+            experiment={experiment}
+            deleted={deleted}
+            summary={summaries?.get(experiment.experimentId)}
+            isSelected={selected.has(String(experiment.experimentId))}
+            onSelect={onSelect}
+          />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ experiment, deleted }: { experiment: Experiment; deleted: boolean }) {
+interface RowProps {
+  experiment: Experiment;
+  deleted: boolean;
+  summary: ExperimentSummary | undefined;
+  isSelected: boolean;
+  onSelect: Props["onSelect"];
+}
+
+function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
   const { remove, restore } = useExperimentChanges();
   const [renaming, setRenaming] = useState(false);
   const id = experiment.experimentId;
@@ -48,6 +83,14 @@ function Row({ experiment, deleted }: { experiment: Experiment; deleted: boolean
   const note = experiment.tags.find((tag) => tag.key === NOTE_TAG)?.value;
   return (
     <tr>
+      <td className={styles.check}>
+        <input
+          type="checkbox"
+          aria-label={`Select ${experiment.name}`}
+          checked={isSelected}
+          onChange={(event) => onSelect(String(id), event.target.checked)}
+        />
+      </td>
       <td>
         <Link to="/experiments/$experimentId" params={{ experimentId: String(id) }} className={styles.name}>
           {experiment.name}
@@ -63,8 +106,12 @@ function Row({ experiment, deleted }: { experiment: Experiment; deleted: boolean
             </span>
           ))}
       </td>
+      <td className={styles.figure}>
+        {summary && wholeNumber(summary.runs)}
+        {summary && summary.running > 0n && <small title="At work">{wholeNumber(summary.running)} running</small>}
+      </td>
       <td>
-        <Time ms={experiment.lastUpdateTimeMs} />
+        <Time ms={latest(experiment.lastUpdateTimeMs, summary?.lastChangeMs ?? 0n)} />
       </td>
       <td className={styles.wide}>
         <Time ms={experiment.creationTimeMs} />

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 
 import { experimentService, searchService } from "../api/clients";
 import { ViewType } from "../gen/stepwell_api/v1/runs_pb";
@@ -42,6 +42,33 @@ export function experimentQuery(experimentId: bigint) {
       experimentService.getExperiment({ selector: { case: "experimentId", value: experimentId } }, { signal }),
     select: (answer) => answer.experiment,
     staleTime: FRESH_MS,
+  });
+}
+
+/** Several experiments, as far as they are there. */
+export function useExperiments(experimentIds: bigint[]) {
+  return useQueries({
+    queries: experimentIds.map(experimentQuery),
+    combine: (answers) => {
+      const found = answers.map(({ data }) => data).filter((one) => one !== undefined);
+      return {
+        found,
+        names: new Map(found.map((one) => [String(one.experimentId), one.name])),
+        error: answers.find((answer) => answer.isError)?.error ?? null,
+      };
+    },
+  });
+}
+
+/** How many runs experiments have, how many are at work, and when one changed last; by number. */
+export function summariesOfExperimentsQuery(experimentIds: bigint[]) {
+  return queryOptions({
+    queryKey: ["experiments", "summaries", experimentIds.map(String)],
+    queryFn: ({ signal }) => searchService.summarizeExperiments({ experimentIds }, { signal }),
+    select: (answer) => new Map(answer.experiments.map((one) => [one.experimentId, one])),
+    enabled: experimentIds.length > 0,
+    refetchInterval: FRESH_MS,
+    placeholderData: (before) => before,
   });
 }
 

@@ -20,16 +20,13 @@ export interface Keys {
 
 export const NO_KEYS: Keys = { params: [], metrics: [], tags: [] };
 
-/** Keys of the latest runs of an experiment: what may be a column, a chart, or named in a filter. */
-export function keysQuery(experimentId: bigint, deleted: boolean) {
+/** Keys of the latest runs of experiments: what may be a column, a chart, or named in a filter. */
+export function keysQuery(experimentIds: bigint[], deleted: boolean) {
   return queryOptions({
-    queryKey: ["keys", String(experimentId), deleted],
+    queryKey: ["keys", experimentIds.map(String), deleted],
     queryFn: async ({ signal }): Promise<Keys> => {
       const viewType = deleted ? ViewType.DELETED_ONLY : ViewType.ACTIVE_ONLY;
-      const found = await searchService.listKeys(
-        { experimentIds: [experimentId], viewType, limit: KEYS_MAX },
-        { signal },
-      );
+      const found = await searchService.listKeys({ experimentIds, viewType, limit: KEYS_MAX }, { signal });
       return {
         params: inOrder(found.params),
         metrics: inOrder(found.metrics, SYSTEM_METRIC),
@@ -42,13 +39,13 @@ export function keysQuery(experimentId: bigint, deleted: boolean) {
 }
 
 /** How many runs a filter finds. */
-export function countQuery(experimentId: bigint, filter: string, deleted: boolean) {
+export function countQuery(experimentIds: bigint[], filter: string, deleted: boolean) {
   return queryOptions({
-    queryKey: ["count", String(experimentId), filter, deleted],
+    queryKey: ["count", experimentIds.map(String), filter, deleted],
     queryFn: ({ signal }) =>
       searchService.countRuns(
         {
-          experimentIds: [experimentId],
+          experimentIds,
           filter,
           viewType: deleted ? ViewType.DELETED_ONLY : ViewType.ACTIVE_ONLY,
         },

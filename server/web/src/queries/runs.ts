@@ -8,6 +8,7 @@ import type { ChangeRunsRequestSchema } from "../gen/stepwell_api/v1/search_pb";
 const PAGE_SIZE = 100;
 const LISTED_PAGE_SIZE = 500;
 const FRESH_MS = 5_000;
+const PAGES_FRESH_MS = 30_000;
 // As many may be named in one filter.
 const IDS_AT_ONCE = 500;
 
@@ -50,7 +51,9 @@ export function runsQuery(search: RunSearch) {
     queryFn: ({ pageParam, signal }) => page(search, PAGE_SIZE, pageParam, signal),
     initialPageParam: "",
     getNextPageParam: (found) => found.nextPageToken || undefined,
-    refetchInterval: FRESH_MS,
+    // What changes comes by `useLiveRuns`: to ask for all pages again would ask for what has not changed.
+    refetchOnWindowFocus: false,
+    staleTime: PAGES_FRESH_MS,
     placeholderData: (before) => before,
   });
 }
@@ -84,6 +87,13 @@ export function namedRunsQuery(runIds: string[], projection: Projection) {
     refetchInterval: FRESH_MS,
     placeholderData: (before) => before,
   });
+}
+
+/** Those of some runs that a search finds, with what it wants of them. */
+export function foundAmong(search: RunSearch, runIds: string[], signal: AbortSignal): Promise<RunsFound> {
+  const among = idFilter(runIds);
+  const filter = search.filter ? `(${search.filter}) AND ${among}` : among;
+  return page({ ...search, filter }, runIds.length, "", signal);
 }
 
 async function page(search: RunSearch, pageSize: number, pageToken: string, signal: AbortSignal): Promise<RunsFound> {

@@ -1,9 +1,12 @@
+import { useContext } from "react";
+
 import { fullNumber, shortNumber } from "../format/numbers";
 import { duration } from "../format/times";
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 import { Status } from "../parts/Status";
 import { Time } from "../parts/Time";
 import { cell, type Column } from "./columns";
+import { ExperimentNames } from "./ExperimentNames";
 import { runIdOf } from "./rows";
 import styles from "./RunsTable.module.css";
 
@@ -23,6 +26,7 @@ export function Cell({ run, column, baseline }: Props) {
   const value = cell(run, column);
   if (value === undefined) return <span className={styles.nothing}>–</span>;
   if (column.id === "start_time" || column.id === "end_time") return <Time ms={value as number} />;
+  if (column.id === "experiment_id") return <ExperimentName id={value as string} />;
   if (column.id === "duration") return <>{duration(value as number)}</>;
   const compared = baseline && column.kind !== "attribute" && runIdOf(baseline) !== runIdOf(run);
   const base = compared ? cell(baseline, column) : undefined;
@@ -39,6 +43,11 @@ export function Cell({ run, column, baseline }: Props) {
       {value}
     </span>
   );
+}
+
+function ExperimentName({ id }: { id: string }) {
+  const name = useContext(ExperimentNames).get(id) ?? id;
+  return <span title={name}>{name}</span>;
 }
 
 function Difference({ value, base }: { value: number; base: number }) {

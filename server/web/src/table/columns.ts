@@ -15,7 +15,7 @@ export interface Column {
   of?: MetricFunction;
 }
 
-const ATTRIBUTES = ["status", "start_time", "duration", "user_id", "end_time", "run_id"] as const;
+const ATTRIBUTES = ["status", "start_time", "duration", "user_id", "end_time", "experiment_id", "run_id"] as const;
 export const ATTRIBUTE_LABELS: Record<string, string> = {
   run_name: "Run",
   status: "Status",
@@ -23,6 +23,7 @@ export const ATTRIBUTE_LABELS: Record<string, string> = {
   end_time: "Ended",
   duration: "Duration",
   user_id: "User",
+  experiment_id: "Experiment",
   run_id: "Id",
 };
 
@@ -91,6 +92,8 @@ function attribute({ info }: Run, key: string): string | number | undefined {
       return Number((info.endTimeMs ?? BigInt(Date.now())) - info.startTimeMs);
     case "user_id":
       return info.user;
+    case "experiment_id":
+      return String(info.experimentId);
     case "run_id":
       return info.runId;
     default:

@@ -7,5 +7,7 @@ it.each([
   ["  iris ", "name ILIKE '%iris%'"],
   ["it's", "name ILIKE '%it''s%'"],
   ["tags.team = 'a'", "tags.team = 'a'"],
+  ["a <b> = 1", "name ILIKE '%a <b> = 1%'"],
+  ["NOT (name = 'a')", "NOT (name = 'a')"],
   ["name LIKE 'a%'", "name LIKE 'a%'"],
 ])("reads %j as %j", (text, filter) => expect(experimentFilter(text)).toBe(filter));

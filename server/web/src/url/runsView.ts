@@ -23,6 +23,10 @@ export interface RunsView extends ChartsView {
   selected?: string[];
   everything?: true;
   except?: string[];
+  /** What the experiment is, above its runs. */
+  about?: true;
+  /** The view with a name that this began as. */
+  saved?: string;
 }
 
 // What an address holds of each; more are chosen by a filter, or not at all.
@@ -51,5 +55,7 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     selected: texts(given.selected)?.filter(isRunId).slice(0, SELECTED_MAX),
     everything: flag(given.everything),
     except: texts(given.except)?.filter(isRunId).slice(0, SELECTED_MAX),
+    about: flag(given.about),
+    saved: text(given.saved),
   };
 }

@@ -21,3 +21,9 @@ export function whole(given: string): bigint | undefined {
 export function oneOf<T extends string>(given: unknown, known: readonly T[]): T | undefined {
   return known.find((one) => one === given);
 }
+
+/** Numbers of experiments from an address: "3", or several with commas between them, each once. */
+export function wholes(given: string): bigint[] | undefined {
+  const numbers = given.split(",").map(whole);
+  return numbers.includes(undefined) ? undefined : [...new Set(numbers as bigint[])];
+}

@@ -12,7 +12,7 @@ const SHOWN_MAX = 200;
 interface Props {
   keys: Keys;
   columns: Column[];
-  onColumns: (ids: string[]) => void;
+  onColumns: (ids: string[] | undefined) => void;
 }
 
 /** Chooses the columns of the table; with thousands of keys, by searching. */
@@ -58,6 +58,9 @@ export function ColumnPicker({ keys, columns, onColumns }: Props) {
             ))}
             {found.length > SHOWN_MAX && <p>{found.length - SHOWN_MAX} more: search for them.</p>}
             {found.length === 0 && <p>Nothing is called so.</p>}
+          </div>
+          <div className={styles.tools}>
+            <Button onClick={() => onColumns(undefined)}>The usual ones</Button>
           </div>
         </Popover.Content>
       </Popover.Portal>

@@ -1,21 +1,26 @@
 import { Link } from "@tanstack/react-router";
 
 import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
+import { Button } from "../../parts/Button";
 import { wholeNumber } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
 import type { RunsView } from "../../url/runsView";
 import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
 import type { Asked } from "./asked";
+import { About } from "./About";
 import { ColumnPicker } from "./ColumnPicker";
 import { GroupPicker } from "./GroupPicker";
 import styles from "./RunsPage.module.css";
+import { Views } from "./Views";
 
 interface Props {
-  experiment: Experiment | undefined;
+  experiments: Experiment[];
   asked: Asked;
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
+  show: (view: RunsView) => void;
+  onColumns: (ids: string[] | undefined) => void;
   error: unknown;
   keys: Keys;
   /** How many runs the filter finds; unknown until the server has counted them. */
@@ -29,19 +34,30 @@ const VIEWS = [
   ["charts", "Charts"],
 ] as const;
 
-export function Header({ experiment, asked, view, change, error, keys, count }: Props) {
+export function Header({ experiments, asked, view, change, show, onColumns, error, keys, count }: Props) {
+  const names = experiments.map((one) => one.name).join(", ");
   return (
     <header className={styles.header}>
       <div className={styles.title}>
         <Link to="/">Experiments</Link>
         <span aria-hidden="true">/</span>
-        <h1>{experiment?.name ?? " "}</h1>
+        <h1 title={names}>{names || " "}</h1>
         {count !== undefined && (
           <small>
             {wholeNumber(count)} {count === 1n ? "run" : "runs"}
           </small>
         )}
+        {experiments.length === 1 && experiments[0] && (
+          <Button
+            kind="quiet"
+            aria-pressed={view.about ?? false}
+            onClick={() => change({ about: !view.about || undefined })}
+          >
+            About
+          </Button>
+        )}
       </div>
+      {view.about && experiments.length === 1 && experiments[0] && <About experiment={experiments[0]} />}
       <div className={styles.tools}>
         <FilterBar
           filter={view.q ?? ""}
@@ -70,7 +86,8 @@ export function Header({ experiment, asked, view, change, error, keys, count }: 
           </label>
         )}
         <GroupPicker keys={keys} by={asked.by} onBy={(group) => change({ group, open: undefined })} />
-        <ColumnPicker keys={keys} columns={asked.columns} onColumns={(ids) => change({ columns: ids })} />
+        <ColumnPicker keys={keys} columns={asked.columns} onColumns={onColumns} />
+        <Views experimentIds={asked.scope.experimentIds} view={view} show={show} />
         <div className={styles.views} role="group" aria-label="Show">
           {VIEWS.map(([name, text]) => (
             <button

@@ -3,12 +3,15 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 
 import { Failure } from "../../parts/Notice";
-import { experimentQuery } from "../../queries/experiments";
+import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
+import { useLiveRuns } from "../../queries/live";
+import { keepColumns } from "../../table/kept";
 import type { TableActions } from "../../table/layout";
+import { ExperimentNames } from "../../table/ExperimentNames";
 import { RunsTable } from "../../table/RunsTable";
 import { OPEN_MAX, type RunsView } from "../../url/runsView";
-import { whole } from "../../url/search";
+import { wholes } from "../../url/search";
 import { Missing } from "../Missing";
 import { useAsked } from "./asked";
 import { ChartsPane } from "./ChartsPane";
@@ -19,18 +22,19 @@ import { useRunColors } from "./runs";
 import styles from "./RunsPage.module.css";
 import { Selection } from "./Selection";
 import { useRows } from "./useRows";
+import { useSavedView } from "./useSavedView";
 import { useSelection } from "./useSelection";
 
 const route = getRouteApi("/experiments/$experimentId");
 
-/** The runs of an experiment: a table and charts, side by side or one of them alone. */
+/** The runs of an experiment, or of several at once: a table and charts, side by side or one of them alone. */
 export function RunsPage() {
   const { experimentId } = route.useParams();
-  const id = whole(experimentId);
-  return id === undefined ? <Missing /> : <Runs experimentId={id} key={experimentId} />;
+  const ids = useMemo(() => wholes(experimentId), [experimentId]);
+  return ids ? <Runs experimentIds={ids} key={experimentId} /> : <Missing />;
 }
 
-function Runs({ experimentId }: { experimentId: bigint }) {
+function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const view = route.useSearch();
   const navigate = route.useNavigate();
   const change = useCallback(
@@ -38,12 +42,11 @@ function Runs({ experimentId }: { experimentId: bigint }) {
     [navigate],
   );
   const deleted = view.deleted ?? false;
-  const experimentIds = useMemo(() => [experimentId], [experimentId]);
-  const experiment = useQuery(experimentQuery(experimentId));
-  const known = useQuery(keysQuery(experimentId, deleted));
+  const experiments = useExperiments(experimentIds);
+  const known = useQuery(keysQuery(experimentIds, deleted));
   const keys = known.data ?? NO_KEYS;
   const asked = useAsked(experimentIds, view, keys);
-  const count = useQuery(countQuery(experimentId, asked.filter, deleted));
+  const count = useQuery(countQuery(experimentIds, asked.filter, deleted));
   const found = useRows(asked, view, !known.isPending);
   const colors = useRunColors(found.runs);
   const hidden = useMemo(() => new Set(view.hidden), [view.hidden]);
@@ -51,53 +54,70 @@ function Runs({ experimentId }: { experimentId: bigint }) {
   const [menu, setMenu] = useState<MenuPlace | null>(null);
   const actions = useActions(selection.select, found.moreOf, setMenu);
 
-  if (experiment.isError) return <Failure error={experiment.error} />;
+  const live = useLiveRuns(asked.search, found.isListed);
+  const show = useCallback((next: RunsView) => void navigate({ search: next }), [navigate]);
+  useSavedView(experimentIds, view, show);
+  const columnsTo = (ids: string[] | undefined) => {
+    keepColumns(experimentIds.join(), ids);
+    change({ columns: ids });
+  };
+
+  if (experiments.error) return <Failure error={experiments.error} />;
   return (
     <div className={styles.page}>
       <Header
-        experiment={experiment.data}
+        experiments={experiments.found}
         asked={asked}
         view={view}
         change={change}
+        show={show}
+        onColumns={columnsTo}
         error={found.error}
         keys={keys}
         count={count.data}
       />
+      {live.fresh > 0 && (
+        <button type="button" className={styles.fresh} onClick={live.show}>
+          {live.fresh} new {live.fresh === 1 ? "run" : "runs"}: show
+        </button>
+      )}
       <Selection selection={selection} view={view} change={change} />
       {found.rows.length === 0 ? (
-        <Nothing found={found} view={view} name={experiment.data?.name ?? ""} />
+        <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} />
       ) : (
-        <div className={`${styles.panes} ${view.view ? styles.alone : ""}`}>
-          {view.view !== "charts" && (
-            <RunsTable
-              rows={found.rows}
-              columns={asked.columns}
-              by={asked.by}
-              order={asked.order}
-              onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
-              onColumns={(ids) => change({ columns: ids })}
-              colors={colors}
-              hidden={hidden}
-              isSelected={selection.has}
-              isAllSelected={selection.isEverything}
-              onSelectAll={selection.selectAll}
-              baseline={found.baseline}
-              actions={actions}
-              hasMore={found.hasMore}
-              onMore={found.more}
-            />
-          )}
-          {view.view !== "table" && (
-            <ChartsPane
-              runs={found.runs}
-              colors={colors}
-              hidden={hidden}
-              metrics={keys.metrics}
-              view={view}
-              change={change}
-            />
-          )}
-        </div>
+        <ExperimentNames value={experiments.names}>
+          <div className={`${styles.panes} ${view.view ? styles.alone : ""}`}>
+            {view.view !== "charts" && (
+              <RunsTable
+                rows={found.rows}
+                columns={asked.columns}
+                by={asked.by}
+                order={asked.order}
+                onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
+                onColumns={columnsTo}
+                colors={colors}
+                hidden={hidden}
+                isSelected={selection.has}
+                isAllSelected={selection.isEverything}
+                onSelectAll={selection.selectAll}
+                baseline={found.baseline}
+                actions={actions}
+                hasMore={found.hasMore}
+                onMore={found.more}
+              />
+            )}
+            {view.view !== "table" && (
+              <ChartsPane
+                runs={found.runs}
+                colors={colors}
+                hidden={hidden}
+                metrics={keys.metrics}
+                view={view}
+                change={change}
+              />
+            )}
+          </div>
+        </ExperimentNames>
       )}
       <RowMenu place={menu} onClose={() => setMenu(null)} view={view} change={change} />
     </div>

@@ -7,8 +7,9 @@ import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
+import { NewTag } from "./NewTag";
 import styles from "./RunsPage.module.css";
-import { TagRuns } from "./TagRuns";
+
 import type { Selection as Selected } from "./useSelection";
 
 interface Props {
@@ -22,7 +23,7 @@ type Asking = "tag" | "rename" | "delete";
 /** What can be done with the runs that are selected. */
 export function Selection({ selection, view, change }: Props) {
   const { runIds, count, isEverything, chosen, clear } = selection;
-  const { remove, restore, rename } = useRunChanges();
+  const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
   if (count === 0 || (count === undefined && !isEverything)) return null;
   const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
@@ -40,6 +41,10 @@ export function Selection({ selection, view, change }: Props) {
         clear()
       ),
     });
+  const tagAll = async (key: string, value: string) => {
+    const { runs } = await tag.mutateAsync({ chosen, key, value });
+    say(`${runs} ${runs === 1n ? "run" : "runs"} tagged`);
+  };
   const pinned = view.pinned ?? [];
   const pin = () => {
     const next = [...new Set([...pinned, ...runIds])];
@@ -69,7 +74,7 @@ export function Selection({ selection, view, change }: Props) {
       <Button kind="quiet" onClick={clear}>
         Clear
       </Button>
-      {asking === "tag" && <TagRuns chosen={chosen} those={those} onClose={() => setAsking(null)} />}
+      {asking === "tag" && <NewTag title={`Tag ${those}`} answer={tagAll} onClose={() => setAsking(null)} />}
       {asking === "rename" && (
         <AskText
           title="Rename run"

@@ -5,6 +5,7 @@ import type { Projection, RunSearch } from "../../queries/runs";
 import type { Scope } from "../../queries/values";
 import { PARENT_TAG } from "../../queries/run";
 import { column, keyId, type Column } from "../../table/columns";
+import { keptColumns } from "../../table/kept";
 import type { Order } from "../../table/Header";
 import type { RunsView } from "../../url/runsView";
 import { COLOR_TAG } from "./runs";
@@ -33,7 +34,7 @@ export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys): A
     const deleted = view.deleted ?? false;
     const filter = view.q ?? "";
     const order: Order = view.order ? { id: view.order, descending: view.descending ?? false } : NEWEST;
-    const columns = chosen(view.columns) ?? usual(keys);
+    const columns = chosen(view.columns ?? keptColumns(experimentIds.join())) ?? usual(keys, experimentIds.length > 1);
     const by = view.group ?? [];
     const nested = view.nested !== "off" && keys.tags.includes(PARENT_TAG);
     const shape: Shape = by.length ? "groups" : !nested ? "flat" : filter ? "hits" : "roots";
@@ -64,8 +65,9 @@ function chosen(ids: string[] | undefined): Column[] | null {
 }
 
 /** The columns of somebody who has not chosen any. */
-function usual({ params, metrics }: Keys): Column[] {
+function usual({ params, metrics }: Keys, isOfSeveral: boolean): Column[] {
   const ids = [
+    ...(isOfSeveral ? ["experiment_id"] : []),
     "status",
     "start_time",
     "duration",

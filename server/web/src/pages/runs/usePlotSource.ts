@@ -20,9 +20,10 @@ const OWN_TAG = /^(mlflow|stepwell)\./;
 
 /** What plots show beside a table of runs: what its filter finds, or the given runs alone. */
 export function usePlotSource({ runs, colors, hidden, view, fixed }: Given): PlotSource {
-  const experimentId = runs[0]?.info?.experimentId ?? 0n;
+  const named = [...new Set(runs.map((run) => String(run.info?.experimentId ?? 0n)))].sort().join();
+  const experimentIds = useMemo(() => named.split(",").filter(Boolean).map(BigInt), [named]);
   const deleted = view.deleted ?? false;
-  const known = useQuery({ ...keysQuery(experimentId, deleted), enabled: !fixed && runs.length > 0 });
+  const known = useQuery({ ...keysQuery(experimentIds, deleted), enabled: !fixed && runs.length > 0 });
   return useMemo(() => {
     const keys = known.data ?? (fixed ? keysOf(runs) : { params: [], metrics: [], tags: [] });
     const columns: Column[] = KINDS.flatMap((kind) => keys[kind].map((key) => ({ id: keyId(kind, key), kind, key })));
@@ -30,7 +31,7 @@ export function usePlotSource({ runs, colors, hidden, view, fixed }: Given): Plo
     return {
       runs: fixed ? runs : null,
       search: {
-        experimentIds: [experimentId],
+        experimentIds,
         filter: view.q ?? "",
         deleted,
         orderBy: [`${order} ${view.order === undefined || view.descending ? "DESC" : "ASC"}`],
@@ -39,7 +40,7 @@ export function usePlotSource({ runs, colors, hidden, view, fixed }: Given): Plo
       colors,
       columns: [...columns, ...attributeColumns],
     };
-  }, [known.data, fixed, runs, experimentId, view.q, deleted, view.order, view.descending, hidden, colors]);
+  }, [known.data, fixed, runs, experimentIds, view.q, deleted, view.order, view.descending, hidden, colors]);
 }
 
 function keysOf(runs: Run[]) {

@@ -23,6 +23,8 @@ export interface Rows {
   runs: Run[];
   baseline: Run | undefined;
   isPending: boolean;
+  /** The keys of the pages are known, and the first was asked for. */
+  isListed: boolean;
   error: unknown;
   refetch: () => void;
   hasMore: boolean;
@@ -73,6 +75,7 @@ export function useRows(asked: Asked, view: RunsView, enabled: boolean): Rows {
     runs,
     baseline: named.data?.find((run) => runIdOf(run) === view.baseline),
     isPending: about.isPending,
+    isListed: enabled && !about.isPending,
     error: about.isError ? about.error : null,
     refetch: () => void refetch(),
     hasMore: shape !== "groups" && paged.hasNextPage,

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/search.proto.
  */
 export const file_stepwell_api_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAki3QIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMSGAoQbWV0cmljX3N1bW1hcmllcxgLIAEoCBISCgpyb290c19vbmx5GAwgASgIIlEKElNlYXJjaFJ1bnNSZXNwb25zZRIiCgRydW5zGAEgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkikQEKGFNlYXJjaEV4cGVyaW1lbnRzUmVxdWVzdBIOCgZmaWx0ZXIYASABKAkSLAoJdmlld190eXBlGAIgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAMgAygJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJImYKGVNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USMAoLZXhwZXJpbWVudHMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki5wEKEUNoYW5nZVJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLQoGZGVsZXRlGAQgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1bnNIABIvCgdyZXN0b3JlGAUgASgLMhwuc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVSdW5zSAASJwoDdGFnGAYgASgLMhguc3RlcHdlbGxfYXBpLnYxLlRhZ1J1bnNIAEIICgZjaGFuZ2UiDAoKRGVsZXRlUnVucyINCgtSZXN0b3JlUnVucyItCgdUYWdSdW5zEiIKBHRhZ3MYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIiIKEkNoYW5nZVJ1bnNSZXNwb25zZRIMCgRydW5zGAEgASgDIoEBChBDb3VudFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlIiEKEUNvdW50UnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMikAEKD0xpc3RLZXlzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSLAoJdmlld190eXBlGAMgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEg8KB3BhdHRlcm4YBCABKAkSDQoFbGltaXQYBSABKAUiJAoHS2V5UnVucxILCgNrZXkYASABKAkSDAoEcnVucxgCIAEoAyKvAQoQTGlzdEtleXNSZXNwb25zZRIoCgZwYXJhbXMYASADKAsyGC5zdGVwd2VsbF9hcGkudjEuS2V5UnVucxIpCgdtZXRyaWNzGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLktleVJ1bnMSJgoEdGFncxgDIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5LZXlSdW5zEgwKBHJ1bnMYBCABKAMSEAoIY29tcGxldGUYBSABKAgiogEKEUxpc3RWYWx1ZXNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIsCgl2aWV3X3R5cGUYAyABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSDQoFZmllbGQYBCABKAkSEAoIY29udGFpbnMYBSABKAkSDQoFbGltaXQYBiABKAUiKAoJVmFsdWVSdW5zEg0KBXZhbHVlGAEgASgJEgwKBHJ1bnMYAiABKAMiTgoSTGlzdFZhbHVlc1Jlc3BvbnNlEioKBnZhbHVlcxgBIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5WYWx1ZVJ1bnMSDAoEcnVucxgCIAEoAyKtAQoQR3JvdXBSdW5zUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSDgoGZmlsdGVyGAMgASgJEiwKCXZpZXdfdHlwZRgEIAEoDjIZLnN0ZXB3ZWxsX2FwaS52MS5WaWV3VHlwZRIKCgJieRgFIAMoCRIPCgdtZXRyaWNzGAYgAygJEg0KBWxpbWl0GAcgASgFIioKCkdyb3VwVmFsdWUSEgoFdmFsdWUYASABKAlIAIgBAUIICgZfdmFsdWUiUgoGU3ByZWFkEg0KBWNvdW50GAEgASgDEgwKBG1lYW4YAiABKAESEQoJZGV2aWF0aW9uGAMgASgBEgsKA21pbhgEIAEoARILCgNtYXgYBSABKAEibwoIUnVuR3JvdXASKwoGdmFsdWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkdyb3VwVmFsdWUSDAoEcnVucxgCIAEoAxIoCgdtZXRyaWNzGAMgAygLMhcuc3RlcHdlbGxfYXBpLnYxLlNwcmVhZCJQChFHcm91cFJ1bnNSZXNwb25zZRIpCgZncm91cHMYASADKAsyGS5zdGVwd2VsbF9hcGkudjEuUnVuR3JvdXASEAoIY29tcGxldGUYAiABKAgiTwoOTGlzdEtpblJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUiPQoDS2luEg4KBnJ1bl9pZBgBIAEoCRIUCgxhbmNlc3Rvcl9pZHMYAiADKAkSEAoIY2hpbGRyZW4YAyABKAMiNAoPTGlzdEtpblJlc3BvbnNlEiEKA2tpbhgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5LaW4yxwUKDVNlYXJjaFNlcnZpY2USVQoKU2VhcmNoUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hSdW5zUmVzcG9uc2USagoRU2VhcmNoRXhwZXJpbWVudHMSKS5zdGVwd2VsbF9hcGkudjEuU2VhcmNoRXhwZXJpbWVudHNSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USVQoKQ2hhbmdlUnVucxIiLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VSdW5zUmVzcG9uc2USUgoJQ291bnRSdW5zEiEuc3RlcHdlbGxfYXBpLnYxLkNvdW50UnVuc1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuQ291bnRSdW5zUmVzcG9uc2USTwoITGlzdEtleXMSIC5zdGVwd2VsbF9hcGkudjEuTGlzdEtleXNSZXF1ZXN0GiEuc3RlcHdlbGxfYXBpLnYxLkxpc3RLZXlzUmVzcG9uc2USVQoKTGlzdFZhbHVlcxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VmFsdWVzUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VmFsdWVzUmVzcG9uc2USUgoJR3JvdXBSdW5zEiEuc3RlcHdlbGxfYXBpLnYxLkdyb3VwUnVuc1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuR3JvdXBSdW5zUmVzcG9uc2USTAoHTGlzdEtpbhIfLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2luUmVxdWVzdBogLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2luUmVzcG9uc2ViBnByb3RvMw", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VhcmNoLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiEwoES2V5cxILCgNrZXkYASADKAki3QIKEVNlYXJjaFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAUgAygJEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJEiUKBnBhcmFtcxgIIAEoCzIVLnN0ZXB3ZWxsX2FwaS52MS5LZXlzEiYKB21ldHJpY3MYCSABKAsyFS5zdGVwd2VsbF9hcGkudjEuS2V5cxIjCgR0YWdzGAogASgLMhUuc3RlcHdlbGxfYXBpLnYxLktleXMSGAoQbWV0cmljX3N1bW1hcmllcxgLIAEoCBISCgpyb290c19vbmx5GAwgASgIIlEKElNlYXJjaFJ1bnNSZXNwb25zZRIiCgRydW5zGAEgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkikQEKGFNlYXJjaEV4cGVyaW1lbnRzUmVxdWVzdBIOCgZmaWx0ZXIYASABKAkSLAoJdmlld190eXBlGAIgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhAKCG9yZGVyX2J5GAMgAygJEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJImYKGVNlYXJjaEV4cGVyaW1lbnRzUmVzcG9uc2USMAoLZXhwZXJpbWVudHMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki5wEKEUNoYW5nZVJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLQoGZGVsZXRlGAQgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1bnNIABIvCgdyZXN0b3JlGAUgASgLMhwuc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVSdW5zSAASJwoDdGFnGAYgASgLMhguc3RlcHdlbGxfYXBpLnYxLlRhZ1J1bnNIAEIICgZjaGFuZ2UiDAoKRGVsZXRlUnVucyINCgtSZXN0b3JlUnVucyItCgdUYWdSdW5zEiIKBHRhZ3MYASADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIiIKEkNoYW5nZVJ1bnNSZXNwb25zZRIMCgRydW5zGAEgASgDIoEBChBDb3VudFJ1bnNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSLAoJdmlld190eXBlGAQgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlIiEKEUNvdW50UnVuc1Jlc3BvbnNlEgwKBHJ1bnMYASABKAMikAEKD0xpc3RLZXlzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSLAoJdmlld190eXBlGAMgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEg8KB3BhdHRlcm4YBCABKAkSDQoFbGltaXQYBSABKAUiJAoHS2V5UnVucxILCgNrZXkYASABKAkSDAoEcnVucxgCIAEoAyKvAQoQTGlzdEtleXNSZXNwb25zZRIoCgZwYXJhbXMYASADKAsyGC5zdGVwd2VsbF9hcGkudjEuS2V5UnVucxIpCgdtZXRyaWNzGAIgAygLMhguc3RlcHdlbGxfYXBpLnYxLktleVJ1bnMSJgoEdGFncxgDIAMoCzIYLnN0ZXB3ZWxsX2FwaS52MS5LZXlSdW5zEgwKBHJ1bnMYBCABKAMSEAoIY29tcGxldGUYBSABKAgiogEKEUxpc3RWYWx1ZXNSZXF1ZXN0EhYKDmV4cGVyaW1lbnRfaWRzGAEgAygDEhcKD2FsbF9leHBlcmltZW50cxgCIAEoCBIsCgl2aWV3X3R5cGUYAyABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUSDQoFZmllbGQYBCABKAkSEAoIY29udGFpbnMYBSABKAkSDQoFbGltaXQYBiABKAUiKAoJVmFsdWVSdW5zEg0KBXZhbHVlGAEgASgJEgwKBHJ1bnMYAiABKAMiTgoSTGlzdFZhbHVlc1Jlc3BvbnNlEioKBnZhbHVlcxgBIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5WYWx1ZVJ1bnMSDAoEcnVucxgCIAEoAyKtAQoQR3JvdXBSdW5zUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSDgoGZmlsdGVyGAMgASgJEiwKCXZpZXdfdHlwZRgEIAEoDjIZLnN0ZXB3ZWxsX2FwaS52MS5WaWV3VHlwZRIKCgJieRgFIAMoCRIPCgdtZXRyaWNzGAYgAygJEg0KBWxpbWl0GAcgASgFIioKCkdyb3VwVmFsdWUSEgoFdmFsdWUYASABKAlIAIgBAUIICgZfdmFsdWUiUgoGU3ByZWFkEg0KBWNvdW50GAEgASgDEgwKBG1lYW4YAiABKAESEQoJZGV2aWF0aW9uGAMgASgBEgsKA21pbhgEIAEoARILCgNtYXgYBSABKAEibwoIUnVuR3JvdXASKwoGdmFsdWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkdyb3VwVmFsdWUSDAoEcnVucxgCIAEoAxIoCgdtZXRyaWNzGAMgAygLMhcuc3RlcHdlbGxfYXBpLnYxLlNwcmVhZCJQChFHcm91cFJ1bnNSZXNwb25zZRIpCgZncm91cHMYASADKAsyGS5zdGVwd2VsbF9hcGkudjEuUnVuR3JvdXASEAoIY29tcGxldGUYAiABKAgiTwoOTGlzdEtpblJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIsCgl2aWV3X3R5cGUYAiABKA4yGS5zdGVwd2VsbF9hcGkudjEuVmlld1R5cGUiPQoDS2luEg4KBnJ1bl9pZBgBIAEoCRIUCgxhbmNlc3Rvcl9pZHMYAiADKAkSEAoIY2hpbGRyZW4YAyABKAMiNAoPTGlzdEtpblJlc3BvbnNlEiEKA2tpbhgBIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5LaW4iWwoWTGlzdENoYW5nZWRSdW5zUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSEAoIc2luY2VfbXMYAyABKAMiNAoJUnVuQ2hhbmdlEg4KBnJ1bl9pZBgBIAEoCRIXCg9jaGFuZ2VkX3RpbWVfbXMYAiABKAMiaAoXTGlzdENoYW5nZWRSdW5zUmVzcG9uc2USKwoHY2hhbmdlcxgBIAMoCzIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5DaGFuZ2USDgoGbm93X21zGAIgASgDEhAKCGNvbXBsZXRlGAMgASgIIjUKG1N1bW1hcml6ZUV4cGVyaW1lbnRzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAyJhChFFeHBlcmltZW50U3VtbWFyeRIVCg1leHBlcmltZW50X2lkGAEgASgDEgwKBHJ1bnMYAiABKAMSDwoHcnVubmluZxgDIAEoAxIWCg5sYXN0X2NoYW5nZV9tcxgEIAEoAyJXChxTdW1tYXJpemVFeHBlcmltZW50c1Jlc3BvbnNlEjcKC2V4cGVyaW1lbnRzGAEgAygLMiIuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnRTdW1tYXJ5ImUKBFZpZXcSDwoHdmlld19pZBgBIAEoAxIWCg5leHBlcmltZW50X2lkcxgCIAMoAxIMCgRuYW1lGAMgASgJEg8KB2FkZHJlc3MYBCABKAkSFQoNc2F2ZWRfdGltZV9tcxgFIAEoAyJZCg9TYXZlVmlld1JlcXVlc3QSFgoOZXhwZXJpbWVudF9pZHMYASADKAMSDAoEbmFtZRgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEg8KB3JlcGxhY2UYBCABKAgiNwoQU2F2ZVZpZXdSZXNwb25zZRIjCgR2aWV3GAEgASgLMhUuc3RlcHdlbGxfYXBpLnYxLlZpZXciKgoQTGlzdFZpZXdzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAyI5ChFMaXN0Vmlld3NSZXNwb25zZRIkCgV2aWV3cxgBIAMoCzIVLnN0ZXB3ZWxsX2FwaS52MS5WaWV3IiQKEURlbGV0ZVZpZXdSZXF1ZXN0Eg8KB3ZpZXdfaWQYASABKAMiFAoSRGVsZXRlVmlld1Jlc3BvbnNlMp4JCg1TZWFyY2hTZXJ2aWNlElUKClNlYXJjaFJ1bnMSIi5zdGVwd2VsbF9hcGkudjEuU2VhcmNoUnVuc1JlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuU2VhcmNoUnVuc1Jlc3BvbnNlEmoKEVNlYXJjaEV4cGVyaW1lbnRzEikuc3RlcHdlbGxfYXBpLnYxLlNlYXJjaEV4cGVyaW1lbnRzUmVxdWVzdBoqLnN0ZXB3ZWxsX2FwaS52MS5TZWFyY2hFeHBlcmltZW50c1Jlc3BvbnNlElUKCkNoYW5nZVJ1bnMSIi5zdGVwd2VsbF9hcGkudjEuQ2hhbmdlUnVuc1JlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuQ2hhbmdlUnVuc1Jlc3BvbnNlElIKCUNvdW50UnVucxIhLnN0ZXB3ZWxsX2FwaS52MS5Db3VudFJ1bnNSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLkNvdW50UnVuc1Jlc3BvbnNlEk8KCExpc3RLZXlzEiAuc3RlcHdlbGxfYXBpLnYxLkxpc3RLZXlzUmVxdWVzdBohLnN0ZXB3ZWxsX2FwaS52MS5MaXN0S2V5c1Jlc3BvbnNlElUKCkxpc3RWYWx1ZXMSIi5zdGVwd2VsbF9hcGkudjEuTGlzdFZhbHVlc1JlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuTGlzdFZhbHVlc1Jlc3BvbnNlElIKCUdyb3VwUnVucxIhLnN0ZXB3ZWxsX2FwaS52MS5Hcm91cFJ1bnNSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLkdyb3VwUnVuc1Jlc3BvbnNlEkwKB0xpc3RLaW4SHy5zdGVwd2VsbF9hcGkudjEuTGlzdEtpblJlcXVlc3QaIC5zdGVwd2VsbF9hcGkudjEuTGlzdEtpblJlc3BvbnNlEmQKD0xpc3RDaGFuZ2VkUnVucxInLnN0ZXB3ZWxsX2FwaS52MS5MaXN0Q2hhbmdlZFJ1bnNSZXF1ZXN0Giguc3RlcHdlbGxfYXBpLnYxLkxpc3RDaGFuZ2VkUnVuc1Jlc3BvbnNlEnMKFFN1bW1hcml6ZUV4cGVyaW1lbnRzEiwuc3RlcHdlbGxfYXBpLnYxLlN1bW1hcml6ZUV4cGVyaW1lbnRzUmVxdWVzdBotLnN0ZXB3ZWxsX2FwaS52MS5TdW1tYXJpemVFeHBlcmltZW50c1Jlc3BvbnNlEk8KCFNhdmVWaWV3EiAuc3RlcHdlbGxfYXBpLnYxLlNhdmVWaWV3UmVxdWVzdBohLnN0ZXB3ZWxsX2FwaS52MS5TYXZlVmlld1Jlc3BvbnNlElIKCUxpc3RWaWV3cxIhLnN0ZXB3ZWxsX2FwaS52MS5MaXN0Vmlld3NSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLkxpc3RWaWV3c1Jlc3BvbnNlElUKCkRlbGV0ZVZpZXcSIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVmlld1JlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVmlld1Jlc3BvbnNlYgZwcm90bzM", [file_stepwell_api_v1_runs]);
 
 /**
  * Some or all keys.
@@ -964,6 +964,379 @@ export const ListKinResponseSchema: GenMessage<ListKinResponse> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_search, 25);
 
 /**
+ * Asks which runs changed.
+ *
+ * @generated from message stepwell_api.v1.ListChangedRunsRequest
+ */
+export type ListChangedRunsRequest = Message<"stepwell_api.v1.ListChangedRunsRequest"> & {
+  /**
+   * In which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * In all experiments.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * From the answer before, in milliseconds; 0 at first.
+   *
+   * @generated from field: int64 since_ms = 3;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListChangedRunsRequest.
+ * Use `create(ListChangedRunsRequestSchema)` to create a new message.
+ */
+export const ListChangedRunsRequestSchema: GenMessage<ListChangedRunsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 26);
+
+/**
+ * A run that changed.
+ *
+ * @generated from message stepwell_api.v1.RunChange
+ */
+export type RunChange = Message<"stepwell_api.v1.RunChange"> & {
+  /**
+   * Which run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * When, in milliseconds by the database's clock.
+   *
+   * @generated from field: int64 changed_time_ms = 2;
+   */
+  changedTimeMs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.RunChange.
+ * Use `create(RunChangeSchema)` to create a new message.
+ */
+export const RunChangeSchema: GenMessage<RunChange> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 27);
+
+/**
+ * The runs that changed, the first change first.
+ *
+ * @generated from message stepwell_api.v1.ListChangedRunsResponse
+ */
+export type ListChangedRunsResponse = Message<"stepwell_api.v1.ListChangedRunsResponse"> & {
+  /**
+   * Also some from shortly before the time that was asked for: a change is seen only once it is committed.
+   *
+   * @generated from field: repeated stepwell_api.v1.RunChange changes = 1;
+   */
+  changes: RunChange[];
+
+  /**
+   * What to ask for next, in milliseconds.
+   *
+   * @generated from field: int64 now_ms = 2;
+   */
+  nowMs: bigint;
+
+  /**
+   * False when more than 1,000 runs changed: look at all of them again.
+   *
+   * @generated from field: bool complete = 3;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListChangedRunsResponse.
+ * Use `create(ListChangedRunsResponseSchema)` to create a new message.
+ */
+export const ListChangedRunsResponseSchema: GenMessage<ListChangedRunsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 28);
+
+/**
+ * Asks about experiments.
+ *
+ * @generated from message stepwell_api.v1.SummarizeExperimentsRequest
+ */
+export type SummarizeExperimentsRequest = Message<"stepwell_api.v1.SummarizeExperimentsRequest"> & {
+  /**
+   * At most 1,000; those that do not exist are passed over.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.SummarizeExperimentsRequest.
+ * Use `create(SummarizeExperimentsRequestSchema)` to create a new message.
+ */
+export const SummarizeExperimentsRequestSchema: GenMessage<SummarizeExperimentsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 29);
+
+/**
+ * How many runs an experiment has.
+ *
+ * @generated from message stepwell_api.v1.ExperimentSummary
+ */
+export type ExperimentSummary = Message<"stepwell_api.v1.ExperimentSummary"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 experiment_id = 1;
+   */
+  experimentId: bigint;
+
+  /**
+   * Active runs.
+   *
+   * @generated from field: int64 runs = 2;
+   */
+  runs: bigint;
+
+  /**
+   * Those of them that are RUNNING.
+   *
+   * @generated from field: int64 running = 3;
+   */
+  running: bigint;
+
+  /**
+   * When a run was created or changed last, in milliseconds; 0 when there is none.
+   *
+   * @generated from field: int64 last_change_ms = 4;
+   */
+  lastChangeMs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ExperimentSummary.
+ * Use `create(ExperimentSummarySchema)` to create a new message.
+ */
+export const ExperimentSummarySchema: GenMessage<ExperimentSummary> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 30);
+
+/**
+ * Experiments with the numbers of their runs.
+ *
+ * @generated from message stepwell_api.v1.SummarizeExperimentsResponse
+ */
+export type SummarizeExperimentsResponse = Message<"stepwell_api.v1.SummarizeExperimentsResponse"> & {
+  /**
+   * In the order of their ids.
+   *
+   * @generated from field: repeated stepwell_api.v1.ExperimentSummary experiments = 1;
+   */
+  experiments: ExperimentSummary[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.SummarizeExperimentsResponse.
+ * Use `create(SummarizeExperimentsResponseSchema)` to create a new message.
+ */
+export const SummarizeExperimentsResponseSchema: GenMessage<SummarizeExperimentsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 31);
+
+/**
+ * A view of a table of runs: filter, columns, order, charts.
+ *
+ * @generated from message stepwell_api.v1.View
+ */
+export type View = Message<"stepwell_api.v1.View"> & {
+  /**
+   * Given by the server.
+   *
+   * @generated from field: int64 view_id = 1;
+   */
+  viewId: bigint;
+
+  /**
+   * Of which experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 2;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * 1 to 200 characters.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * What stands in the page's address behind the question mark, at most 16,384 characters; the page reads it as
+   * carefully as any address.
+   *
+   * @generated from field: string address = 4;
+   */
+  address: string;
+
+  /**
+   * When it was saved, in milliseconds.
+   *
+   * @generated from field: int64 saved_time_ms = 5;
+   */
+  savedTimeMs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.View.
+ * Use `create(ViewSchema)` to create a new message.
+ */
+export const ViewSchema: GenMessage<View> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 32);
+
+/**
+ * Keeps a view.
+ *
+ * @generated from message stepwell_api.v1.SaveViewRequest
+ */
+export type SaveViewRequest = Message<"stepwell_api.v1.SaveViewRequest"> & {
+  /**
+   * Of which experiments, at most 100.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * How it is called.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * What it shows.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * A view of this name is overwritten.
+   *
+   * @generated from field: bool replace = 4;
+   */
+  replace: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.SaveViewRequest.
+ * Use `create(SaveViewRequestSchema)` to create a new message.
+ */
+export const SaveViewRequestSchema: GenMessage<SaveViewRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 33);
+
+/**
+ * The view is kept.
+ *
+ * @generated from message stepwell_api.v1.SaveViewResponse
+ */
+export type SaveViewResponse = Message<"stepwell_api.v1.SaveViewResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: stepwell_api.v1.View view = 1;
+   */
+  view?: View | undefined;
+};
+
+/**
+ * Describes the message stepwell_api.v1.SaveViewResponse.
+ * Use `create(SaveViewResponseSchema)` to create a new message.
+ */
+export const SaveViewResponseSchema: GenMessage<SaveViewResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 34);
+
+/**
+ * Asks for views.
+ *
+ * @generated from message stepwell_api.v1.ListViewsRequest
+ */
+export type ListViewsRequest = Message<"stepwell_api.v1.ListViewsRequest"> & {
+  /**
+   * Of exactly these experiments.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListViewsRequest.
+ * Use `create(ListViewsRequestSchema)` to create a new message.
+ */
+export const ListViewsRequestSchema: GenMessage<ListViewsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 35);
+
+/**
+ * Views.
+ *
+ * @generated from message stepwell_api.v1.ListViewsResponse
+ */
+export type ListViewsResponse = Message<"stepwell_api.v1.ListViewsResponse"> & {
+  /**
+   * By name.
+   *
+   * @generated from field: repeated stepwell_api.v1.View views = 1;
+   */
+  views: View[];
+};
+
+/**
+ * Describes the message stepwell_api.v1.ListViewsResponse.
+ * Use `create(ListViewsResponseSchema)` to create a new message.
+ */
+export const ListViewsResponseSchema: GenMessage<ListViewsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 36);
+
+/**
+ * Removes a view.
+ *
+ * @generated from message stepwell_api.v1.DeleteViewRequest
+ */
+export type DeleteViewRequest = Message<"stepwell_api.v1.DeleteViewRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 view_id = 1;
+   */
+  viewId: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.DeleteViewRequest.
+ * Use `create(DeleteViewRequestSchema)` to create a new message.
+ */
+export const DeleteViewRequestSchema: GenMessage<DeleteViewRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 37);
+
+/**
+ * The view is gone.
+ *
+ * @generated from message stepwell_api.v1.DeleteViewResponse
+ */
+export type DeleteViewResponse = Message<"stepwell_api.v1.DeleteViewResponse"> & {
+};
+
+/**
+ * Describes the message stepwell_api.v1.DeleteViewResponse.
+ * Use `create(DeleteViewResponseSchema)` to create a new message.
+ */
+export const DeleteViewResponseSchema: GenMessage<DeleteViewResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_search, 38);
+
+/**
  * Searches.
  *
  * @generated from service stepwell_api.v1.SearchService
@@ -1049,6 +1422,57 @@ export const SearchService: GenService<{
     methodKind: "unary";
     input: typeof ListKinRequestSchema;
     output: typeof ListKinResponseSchema;
+  },
+  /**
+   * Tells which runs are new or have another name, status, end or stage since a time; with time 0, what time it is.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.ListChangedRuns
+   */
+  listChangedRuns: {
+    methodKind: "unary";
+    input: typeof ListChangedRunsRequestSchema;
+    output: typeof ListChangedRunsResponseSchema;
+  },
+  /**
+   * Tells how many runs experiments have, and when the last of them changed.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.SummarizeExperiments
+   */
+  summarizeExperiments: {
+    methodKind: "unary";
+    input: typeof SummarizeExperimentsRequestSchema;
+    output: typeof SummarizeExperimentsResponseSchema;
+  },
+  /**
+   * Keeps a view of the runs of some experiments under a name. ALREADY_EXISTS when there is one, unless it is to be
+   * replaced; INVALID_ARGUMENT when there are 200 already.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.SaveView
+   */
+  saveView: {
+    methodKind: "unary";
+    input: typeof SaveViewRequestSchema;
+    output: typeof SaveViewResponseSchema;
+  },
+  /**
+   * Lists the views of some experiments, by name.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.ListViews
+   */
+  listViews: {
+    methodKind: "unary";
+    input: typeof ListViewsRequestSchema;
+    output: typeof ListViewsResponseSchema;
+  },
+  /**
+   * Removes a view. NOT_FOUND when there is none.
+   *
+   * @generated from rpc stepwell_api.v1.SearchService.DeleteView
+   */
+  deleteView: {
+    methodKind: "unary";
+    input: typeof DeleteViewRequestSchema;
+    output: typeof DeleteViewResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_search, 0);

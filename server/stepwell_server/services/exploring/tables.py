@@ -5,12 +5,16 @@ from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.exploring import (
+    CHANGES_MAX,
     GROUP_FIELDS_MAX,
     GROUP_METRICS_MAX,
     GROUPS_MAX,
     KIN_RUNS_MAX,
+    SUMMARIZED_EXPERIMENTS_MAX,
     VALUES_DEFAULT,
     VALUES_MAX,
+    Changes,
+    ExperimentSummary,
     Kin,
     RunGroup,
     Values,
@@ -76,6 +80,21 @@ class ExploringService:
                 f"{len(run_ids)} runs are asked about; ask about {KIN_RUNS_MAX} at once"
             )
         return await self._store.kin(run_ids, view)
+
+    async def changes(self, experiment_ids: Sequence[int] | None, since_ms: int) -> Changes:
+        """Return the runs that are new or changed since a time in milliseconds."""
+        check_experiments(experiment_ids)
+        if since_ms < 0:
+            raise InvalidArgumentError(f"runs have not changed since {since_ms}; give milliseconds, or 0")
+        return await self._store.changes(experiment_ids, since_ms, CHANGES_MAX)
+
+    async def summaries(self, experiment_ids: Sequence[int]) -> Sequence[ExperimentSummary]:
+        """Return how many runs experiments have."""
+        if len(experiment_ids) > SUMMARIZED_EXPERIMENTS_MAX:
+            raise InvalidArgumentError(
+                f"{len(experiment_ids):,} experiments are asked about; ask about {SUMMARIZED_EXPERIMENTS_MAX:,} at once"
+            )
+        return await self._store.summaries(experiment_ids)
 
 
 def _limit(given: int, usual: int, most: int) -> int:

@@ -1,0 +1,1 @@
+"""What pages ask beside experiments and runs: keys, values, groups, kin, changes, views."""

@@ -1,0 +1,98 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+
+import { searchService } from "../api/clients";
+import { RunStatus } from "../gen/stepwell_api/v1/runs_pb";
+import { patched, type Pages } from "../table/patching";
+import { runIdOf } from "../table/rows";
+import { foundAmong, runsQuery, type RunSearch } from "./runs";
+
+const LIVE_MS = 2_000;
+const LOOK_MAX_MS = 30_000;
+// Runs at work are read again as long as they are not more than these; the first ones in the table go first.
+const RUNNING_MAX = 200;
+const REMEMBERED_MAX = 5_000;
+// So few pages are asked for again as a whole when a run may belong anywhere in them.
+const PAGES_ASKED_AGAIN = 2;
+
+/** Keeps the pages of a search up to date without asking for them again: of what changed, and of what is at work. */
+export function useLiveRuns(search: RunSearch, enabled: boolean): { fresh: number; show: () => void } {
+  const client = useQueryClient();
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  const changes = useChanges(search.experimentIds, enabled);
+  useEffect(() => setFresh(new Set()), [search]);
+  useEffect(() => {
+    if (!changes) return;
+    const { queryKey } = runsQuery(search);
+    const pages = client.getQueryData<Pages>(queryKey);
+    if (!changes.complete) {
+      void client.invalidateQueries({ queryKey: ["runs"] });
+      return;
+    }
+    if (changes.runIds.length > 0) {
+      for (const key of [["runs", "listed"], ["runs", "named"], ["groups"], ["count"]])
+        void client.invalidateQueries({ queryKey: key });
+    }
+    const ids = [...new Set([...changes.runIds, ...running(pages)])];
+    if (ids.length === 0) return;
+    if (!pages) {
+      // The answer that is on its way may have been given before.
+      void client.invalidateQueries({ queryKey });
+      return;
+    }
+    foundAmong(search, ids, AbortSignal.timeout(LOOK_MAX_MS)).then(
+      (found) => {
+        const [sortedBy = ""] = search.orderBy;
+        const next = patched(client.getQueryData<Pages>(queryKey) ?? pages, found, changes.runIds, sortedBy);
+        client.setQueryData(queryKey, next.pages);
+        // In a tree, others' numbers of children may have changed too.
+        const isUnsure =
+          next.elsewhere.length > 0 || next.isMoved || (search.as !== "flat" && changes.runIds.length > 0);
+        if (!isUnsure) return;
+        if (pages.pages.length <= PAGES_ASKED_AGAIN) void client.invalidateQueries({ queryKey });
+        else setFresh((now) => new Set([...now, ...next.elsewhere]));
+      },
+      () => undefined, // the next look sees it
+    );
+  }, [changes, client, search]);
+  const show = useCallback(() => {
+    setFresh(new Set());
+    void client.resetQueries({ queryKey: runsQuery(search).queryKey });
+  }, [client, search]);
+  return { fresh: fresh.size, show };
+}
+
+interface Changed {
+  runIds: string[];
+  complete: boolean;
+}
+
+function useChanges(experimentIds: bigint[], enabled: boolean): Changed | undefined {
+  const since = useRef(0n);
+  const seen = useRef(new Map<string, bigint>());
+  const { data } = useQuery({
+    queryKey: ["changes", experimentIds.map(String)],
+    queryFn: async ({ signal }): Promise<Changed> => {
+      const answer = await searchService.listChangedRuns({ experimentIds, sinceMs: since.current }, { signal });
+      since.current = answer.nowMs;
+      // The server also looks back a little.
+      const fresh = answer.changes.filter((it) => seen.current.get(it.runId) !== it.changedTimeMs);
+      if (seen.current.size > REMEMBERED_MAX) seen.current.clear();
+      for (const it of fresh) seen.current.set(it.runId, it.changedTimeMs);
+      return { runIds: fresh.map((it) => it.runId), complete: answer.complete };
+    },
+    enabled,
+    refetchInterval: LIVE_MS,
+    structuralSharing: false,
+    gcTime: 0,
+  });
+  return data;
+}
+
+function running(pages: Pages | undefined): string[] {
+  const runs = pages?.pages.flatMap((page) => page.runs) ?? [];
+  return runs
+    .filter((run) => run.info?.status === RunStatus.RUNNING)
+    .slice(0, RUNNING_MAX)
+    .map(runIdOf);
+}
