@@ -266,8 +266,12 @@ def keras_exported(module: Any, folder: str) -> Any:
     import keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
-    module.keras.save_model(model, folder, save_exported_model=True, pip_requirements=PINS)
-    return ROWS.astype("float32")
+    rows = ROWS.astype("float32")
+    signature = module.models.infer_signature(rows, model.predict(rows, verbose=0))
+    module.keras.save_model(
+        model, folder, save_exported_model=True, signature=signature, pip_requirements=PINS
+    )
+    return rows
 
 
 @case("fastai", last=(2, 22))

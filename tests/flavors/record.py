@@ -37,10 +37,18 @@ def main() -> None:
         python = python_of(environment)
         version = _output(python, "-c", "import mlflow; print(mlflow.__version__)").strip()
         with tempfile.TemporaryDirectory() as folder:
-            _output(python, "-m", "tests.flavors.write", "mlflow", folder, tracking=folder)
+            _output(
+                python, "-m", "tests.flavors.write", "mlflow", folder, *_names(environment), tracking=folder
+            )
             for file in sorted(Path(folder).glob("*.json")):
                 if CASES[file.stem].library in RECORDINGS[environment]:
                     _keep(file.with_suffix(""), RECORDED / version.rpartition(".")[0])
+
+
+def _names(environment: str) -> list[str]:
+    """Return the cases of an environment that is made for one library; of the others all that they know."""
+    libraries = RECORDINGS[environment]
+    return [case.name for case in CASES.values() if case.library in libraries] if len(libraries) == 1 else []
 
 
 def _keep(place: Path, target: Path) -> None:

@@ -54,7 +54,7 @@ def test_heavy_libraries_both_ways(tmp_path: Path, library: str, writer: str, re
 def test_flavor_of_a_heavy_library(library: str) -> None:
     """The tests of the flavor itself, in the Python that has its library."""
     tests = [f"tests/flavors/test_{library}.py", "tests/flavors/test_recorded.py"]
-    call([python_of(library), "-m", "pytest", "-q", "-p", "no:xdist", *tests])
+    call([python_of(library), "-m", "pytest", "-q", "--noconftest", *tests])
 
 
 def run(python: Path, program: str, *arguments: str) -> str:

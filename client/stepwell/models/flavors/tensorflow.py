@@ -75,9 +75,12 @@ class TensorFlow(Flavor):
         self.model.save(data / f"{MODEL}{'.h5' if save_format == 'h5' else '.keras'}", **keywords)
         (data / MODULE_FILE).write_text(KERAS_MODULE, encoding="utf-8")
         (data / FORMAT_FILE).write_text(save_format, encoding="utf-8")
-        if self.custom_objects:
-            with (data / CUSTOM_OBJECTS_FILES[0]).open("wb") as stream:
-                pickles.dump(self.custom_objects, stream)
+        # Those of this call, and those that are registered with Keras in this process.
+        found = (self.custom_objects, library().keras.utils.get_custom_objects())
+        for name, objects in zip(CUSTOM_OBJECTS_FILES, found, strict=True):
+            if objects:
+                with (data / name).open("wb") as stream:
+                    pickles.dump(dict(objects), stream)
         config = {
             "data": DATA_FOLDER,
             "model_type": KERAS,
