@@ -37,6 +37,7 @@ from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
+from stepwell_server.services.quotas import Quotas
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -279,12 +280,15 @@ async def _build_artifacts(
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
-        OpenContentStores(config.data, locations, round(config.artifact_address_s))
+        OpenContentStores(
+            config.data, locations, round(config.artifact_address_s), round(config.disk_reserve_gib * 2**30)
+        )
     )
+    quotas = Quotas(round(config.artifact_run_quota_gib * 2**30), round(config.artifact_quota_gib * 2**30))
     sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
     return (
         ArtifactService(store, contents, sweeper),
-        UploadService(store, contents),
+        UploadService(store, contents, quotas),
         MultipartService(store, contents),
         VerificationService(PostgresVerificationStore(pool), contents),
     )

@@ -132,6 +132,27 @@ log = structlog.get_logger(__name__)
     help="Seconds without progress after which an unfinished upload is given up and removed.",
 )
 @click.option(
+    "--artifact-quota",
+    envvar="STEPWELL_ARTIFACT_QUOTA",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="GiB that all artifacts may have together; 0 is no limit.",
+)
+@click.option(
+    "--artifact-run-quota",
+    envvar="STEPWELL_ARTIFACT_RUN_QUOTA",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="GiB that the artifacts of one run may have; 0 is no limit.",
+)
+@click.option(
+    "--disk-reserve",
+    envvar="STEPWELL_DISK_RESERVE",
+    default=defaults.DISK_RESERVE_GIB_DEFAULT,
+    type=click.FloatRange(min=0),
+    help="GiB that artifacts leave free on their disk, for the database; of a small disk a twentieth.",
+)
+@click.option(
     "--log-format",
     envvar="STEPWELL_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
@@ -196,6 +217,9 @@ def server(
     artifact_buckets: tuple[str, ...],
     artifact_address: float,
     artifact_idle: float,
+    artifact_quota: float,
+    artifact_run_quota: float,
+    disk_reserve: float,
     log_format: LogFormat | None,
     log_level: str,
     shutdown_grace: float,
@@ -238,6 +262,9 @@ def server(
         artifact_buckets=artifact_buckets,
         artifact_address_s=artifact_address,
         artifact_upload_idle_s=artifact_idle,
+        artifact_quota_gib=artifact_quota,
+        artifact_run_quota_gib=artifact_run_quota,
+        disk_reserve_gib=disk_reserve,
     )
     try:
         artifact_locations(config)  # what is wrong with them is told before anything starts

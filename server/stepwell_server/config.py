@@ -25,6 +25,9 @@
 | `--allowed-origins`   | STEPWELL_ALLOWED_ORIGINS  | (none)          | pages of others, with commas         |
 | `--static-prefix`     | STEPWELL_STATIC_PREFIX    | (none)          | /path below which all is served      |
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
+| `--artifact-quota`    | STEPWELL_ARTIFACT_QUOTA   | 0 (no limit)    | GiB of all artifacts together        |
+| `--artifact-run-quota`| STEPWELL_ARTIFACT_RUN_QUOTA| 0 (no limit)   | GiB of one run's artifacts           |
+| `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 """
 
@@ -50,6 +53,10 @@ ARTIFACT_ADDRESS_S_DEFAULT = 600.0
 ARTIFACT_ADDRESS_S_MAX = 3_600.0
 # An upload for which nothing happens that long is given up. A day lets people repair a network overnight.
 ARTIFACT_UPLOAD_IDLE_S_DEFAULT = 24 * 3_600.0
+
+# What artifacts leave free on the disk that they are on, as the database may be there too: of a small disk a twentieth.
+DISK_RESERVE_GIB_DEFAULT = 1.0
+DISK_RESERVE_SHARE_MAX = 0.05
 
 # A full batch of points fits with room to spare: 8 MiB / 24 bytes = 350,000 points in fixed width.
 RECEIVE_BYTES_MAX = 8 * 1024 * 1024
@@ -134,6 +141,10 @@ class Config:
     artifact_buckets: Sequence[str] = ()  # the same on S3: s3://bucket/prefix
     artifact_address_s: float = ARTIFACT_ADDRESS_S_DEFAULT
     artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
+    # In GiB; 0 is no limit.
+    artifact_quota_gib: float = 0.0
+    artifact_run_quota_gib: float = 0.0
+    disk_reserve_gib: float = DISK_RESERVE_GIB_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.
     embedded_fsync: bool = True
     # The page for Prometheus (docs/metrics.md); None for none.
@@ -164,6 +175,7 @@ class Config:
         assert 0 < self.statement_timeout_s <= COMMAND_TIMEOUT_S
         assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
         assert self.artifact_upload_idle_s > 0
+        assert min(self.artifact_quota_gib, self.artifact_run_quota_gib, self.disk_reserve_gib) >= 0
 
 
 def url_host(host: str) -> str:

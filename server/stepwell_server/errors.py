@@ -76,11 +76,14 @@ class TooMuchError(StepwellError):
 
 
 class ExhaustedError(StepwellError):
-    """A limit of what the server keeps for callers is reached; the same call may succeed after `retry_after_s`."""
+    """A limit of what the server keeps for callers is reached; the same call may succeed later.
+
+    After `retry_after_s`, or None where somebody has to make room first.
+    """
 
     error_code = "RESOURCE_EXHAUSTED"
 
-    def __init__(self, text: str, retry_after_s: float = 1.0) -> None:
+    def __init__(self, text: str, retry_after_s: float | None = 1.0) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
 

@@ -48,6 +48,28 @@ class FileSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that are free on a disk, beyond its reserve, and bytes of unfinished uploads that are there already."""
+
+    free_bytes: int
+    held_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What there is, in bytes: of one run and of all, and what open uploads have announced, of these and below a root.
+
+    `same_announced_bytes` are those of the same files of the run, which go on.
+    """
+
+    run_bytes: int
+    total_bytes: int
+    announced_bytes: int
+    root_announced_bytes: int
+    same_announced_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where bytes are: `key` is a name below `root`; see `store/content/roots.py` for the forms of roots."""
 

@@ -37,6 +37,7 @@ from stepwell_server.model.artifacts import (
 )
 from stepwell_server.services.artifact_paths import check_path, check_together
 from stepwell_server.services.lost_content import doubt_lost
+from stepwell_server.services.quotas import Quotas
 from stepwell_server.store.ports.artifacts import (
     ArtifactStore,
     ContentStore,
@@ -56,9 +57,10 @@ BUCKET_CALLS_AT_ONCE = 16
 class UploadService:
     """Takes files. Raises what `artifact_ports` says, and InvalidArgumentError."""
 
-    def __init__(self, store: ArtifactStore, contents: ContentStores) -> None:
+    def __init__(self, store: ArtifactStore, contents: ContentStores, quotas: Quotas | None = None) -> None:
         self._store = store
         self._contents = contents
+        self._quotas = quotas or Quotas()
 
     async def begin(
         self,
@@ -79,6 +81,7 @@ class UploadService:
         content = await self._contents.open(root)
         linked = set() if hidden else await self._link(run_id, root, files)
         missing = [file for file in files if file.path not in linked]
+        await self._quotas.require_room(self._store, content, run_id, root, missing)
         uploads = await self._store.open_uploads(run_id, root, missing)
         bucket = content.direct if direct else None
         plans = await _at_once([self._plan(upload, bucket, sends_checksums) for upload in uploads])
@@ -156,6 +159,9 @@ class UploadService:
         check_size(path, size_bytes or 0)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
+        await self._quotas.require_room(
+            self._store, content, run_id, root, [FileSpec(path, size_bytes or 0, b"")]
+        )
         arrival = await self._store.open_arrival(run_id, root, path)
 
         async def note() -> None:

@@ -52,7 +52,7 @@ def error_response(
 
 def answer_to(error: Exception, path: str) -> Response:
     """Return what a client is told of any error; what nobody raised on purpose is logged, with a number."""
-    if isinstance(error, ExhaustedError):
+    if isinstance(error, ExhaustedError) and error.retry_after_s is not None:
         retry_after = {"retry-after": str(math.ceil(error.retry_after_s))}
         return error_response(error.error_code, str(error), headers=retry_after)
     if isinstance(error, StepwellError):

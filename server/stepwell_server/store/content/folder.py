@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import MIB, FileSpec, Piece
+from stepwell_server.model.artifacts import MIB, FileSpec, Piece, Room
+from stepwell_server.store.content.disk import Disk
 from stepwell_server.store.content.sequential_file import SequentialFile
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ T = TypeVar("T")
 READ_BYTES_MAX = MIB // 2
 # The disk reads so far ahead; by itself Linux takes steps of 128 KiB, at less than half the speed.
 AHEAD_BYTES = 2 * MIB
+# How often a file on its way looks whether the disk has room for more.
+LOOK_BYTES = MIB
 # Disks flush many files at once better than one after the other.
 FLUSHES_AT_ONCE = 32
 CONTENT, UNFINISHED = "content", "unfinished"
@@ -40,7 +43,8 @@ class FolderContentStore:
 
     direct = None
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, disk_reserve_bytes: int = 0) -> None:
+        self._disk = Disk(root, disk_reserve_bytes)
         self._content = root / CONTENT
         self._unfinished = root / UNFINISHED
         self._threads = ThreadPoolExecutor(FLUSHES_AT_ONCE, "stepwell-artifacts")
@@ -53,6 +57,10 @@ class FolderContentStore:
     def close(self) -> None:
         """Wait for what is under way."""
         self._threads.shutdown()
+
+    async def room(self) -> Room | None:
+        """See `artifact_ports.ContentStore`."""
+        return await self._run(lambda: Room(self._disk.free_bytes(), _bytes_in(self._unfinished)))
 
     async def held_bytes(self, key: str, file: FileSpec) -> int:
         """See `artifact_ports.ContentStore`."""
@@ -69,7 +77,7 @@ class FolderContentStore:
         self, key: str, pieces: AsyncIterator[Piece], size_bytes: int | None
     ) -> tuple[int, bytes]:
         """See `artifact_ports.ContentStore`."""
-        writing = await self._run(lambda: _Writing(self._temporary(key), None, 0))
+        writing = await self._run(lambda: _Writing(self._temporary(key), None, 0, self._disk))
         try:
             await self._fill(writing, key, pieces)
         except BaseException:
@@ -78,7 +86,7 @@ class FolderContentStore:
         return writing.written
 
     async def _write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
-        writing = await self._run(lambda: _Writing(self._temporary(key), file, offset))
+        writing = await self._run(lambda: _Writing(self._temporary(key), file, offset, self._disk))
         await self._fill(writing, key, pieces)
 
     async def _fill(self, writing: "_Writing", key: str, pieces: AsyncIterator[Piece]) -> None:
@@ -179,6 +187,7 @@ class FolderContentStore:
         return self._unfinished / key.replace("/", "-")
 
     def _write_one(self, key: str, data: bytes) -> None:
+        self._disk.require(len(data))
         temporary = self._temporary(key)
         with _opened_alone(temporary) as descriptor:
             os.ftruncate(descriptor, 0)
@@ -198,7 +207,9 @@ class FolderContentStore:
 class _Writing:
     """One file on its way, at an offset; for threads, one at a time. Without a `file`, nothing is checked."""
 
-    def __init__(self, path: Path, file: FileSpec | None, offset: int) -> None:
+    def __init__(self, path: Path, file: FileSpec | None, offset: int, disk: Disk) -> None:
+        self._disk = disk
+        self._looked_at = -LOOK_BYTES
         self._path = path
         self._file = file
         self._lock = _opened_alone(path)
@@ -232,6 +243,9 @@ class _Writing:
             raise InvalidArgumentError(
                 f"{self._file.path!r} was announced with {self._file.size_bytes} bytes, but more were sent"
             )
+        if self._offset - self._looked_at >= LOOK_BYTES:
+            self._disk.require(len(piece) + LOOK_BYTES)
+            self._looked_at = self._offset
         assert self._target is not None
         self._target.write(piece)
         self._hash.update(piece)
@@ -333,6 +347,13 @@ def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
     if offset % AHEAD_BYTES < len(buffer) and hasattr(os, "posix_fadvise"):  # macOS has it not
         os.posix_fadvise(descriptor, offset + len(buffer), 2 * AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
     return os.preadv(descriptor, [buffer], offset)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return how many bytes the files of a folder have on the disk."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in entries)
+    return 0
 
 
 def _size(path: Path) -> int | None:

@@ -27,11 +27,17 @@ class OpenContentStores:
         data: the server's data folder.
         locations: which places there are.
         address_lifetime_s: how long a presigned address is valid.
+        disk_reserve_bytes: what is left free on the disks of folders.
     """
 
     def __init__(
-        self, data: Path, locations: Locations, address_lifetime_s: int = int(ARTIFACT_ADDRESS_S_DEFAULT)
+        self,
+        data: Path,
+        locations: Locations,
+        address_lifetime_s: int = int(ARTIFACT_ADDRESS_S_DEFAULT),
+        disk_reserve_bytes: int = 0,
     ) -> None:
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._data = data
         self._locations = locations
         self._address_lifetime_s = address_lifetime_s
@@ -64,7 +70,7 @@ class OpenContentStores:
         if root.startswith("s3://"):
             return await self._open_bucket(root)
         folder = self._data / "artifacts" if root == DATA_ROOT else Path(unquote(urlsplit(root).path))
-        store = FolderContentStore(folder)
+        store = FolderContentStore(folder, self._disk_reserve_bytes)
         self._stack.callback(store.close)
         return store
 

@@ -22,7 +22,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import MIB, PARTS_MAX, FileSpec, PartTag, Piece
+from stepwell_server.model.artifacts import MIB, PARTS_MAX, FileSpec, PartTag, Piece, Room
 from stepwell_server.store.content.folder import wrong_hash
 from stepwell_server.store.content.s3_models import LeanFileLoader
 from stepwell_server.store.content.s3_parts import InParts
@@ -89,6 +89,10 @@ class S3ContentStore:
         if size is None and file.size_bytes > THROUGH_PART_BYTES_MIN:
             return (await self._unfinished(key, file)).held_bytes
         return size or 0
+
+    async def room(self) -> Room | None:
+        """See `artifact_ports.ContentStore`."""
+        return None
 
     async def write(self, key: str, offset: int, pieces: AsyncIterator[Piece], file: FileSpec) -> None:
         """See `artifact_ports.ContentStore`."""

@@ -18,8 +18,10 @@ from stepwell_server.model.artifacts import (
     OpenUpload,
     PartTag,
     Piece,
+    Room,
     StoredContent,
     StoredFile,
+    Usage,
 )
 
 
@@ -44,6 +46,10 @@ class ArtifactStore(Protocol):
 
     async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
         """Make the files visible whose verified content is below the root already, and return their paths."""
+        ...
+
+    async def usage(self, run_id: UUID, root: str, files: Sequence[FileSpec], *, stored: bool) -> Usage:
+        """Return what artifacts have of the disk; what is stored of the run and of all only if that is asked for."""
         ...
 
     async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:
@@ -172,7 +178,14 @@ class VerificationStore(Protocol):
 
 
 class ContentStore(Protocol):
-    """Bytes below one root, by keys that are never used twice. What is stored is never changed."""
+    """Bytes below one root, by keys that are never used twice. What is stored is never changed.
+
+    What would leave less of the disk than its reserve raises ExhaustedError.
+    """
+
+    async def room(self) -> Room | None:
+        """Return how much more may come; None where that has no end that anybody knows."""
+        ...
 
     async def held_bytes(self, key: str, file: FileSpec) -> int:
         """Return how many bytes of an unfinished `write` are kept, from which it can go on."""

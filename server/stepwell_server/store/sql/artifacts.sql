@@ -130,6 +130,22 @@ INSERT INTO artifact_garbage (root, key, multipart_id)
 SELECT *
 FROM unnest($1::text[], $2::text[], $3::text[]);
 
+-- announced: bytes that open uploads announced: of all, below the root $1 as far as they have not come, and of the run's ($2) files $3 with the hashes $4.
+SELECT coalesce(sum(size_bytes), 0)::bigint AS announced_bytes,
+       coalesce(sum(size_bytes) FILTER (WHERE root = $1 AND NOT is_checked), 0)::bigint AS root_announced_bytes,
+       coalesce(sum(size_bytes) FILTER (
+           WHERE root = $1 AND run_id = $2 AND (path, sha256) IN (SELECT * FROM unnest($3::text[], $4::bytea[]))
+       ), 0)::bigint AS same_announced_bytes
+FROM artifact_upload
+WHERE sha256 IS NOT NULL;
+
+-- stored: bytes of the artifacts of a run with what it has announced, and of all contents.
+SELECT (SELECT coalesce(sum(artifact_content.size_bytes), 0)
+        FROM artifact JOIN artifact_content USING (content_id) WHERE artifact.run_id = $1)::bigint
+     + (SELECT coalesce(sum(size_bytes), 0)
+        FROM artifact_upload WHERE run_id = $1 AND sha256 IS NOT NULL)::bigint AS run_bytes,
+       (SELECT coalesce(sum(size_bytes), 0) FROM artifact_content)::bigint AS total_bytes;
+
 -- open_uploads: notes new uploads; one of the same file that is open already is returned instead. None without the run or
 -- model, which is not removed for good meanwhile.
 WITH of_run AS (
