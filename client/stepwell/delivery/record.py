@@ -5,7 +5,7 @@ INVALID_PARAMETER_VALUE before anything of the call is logged.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import time_ns
 from typing import Any
 
@@ -92,14 +92,21 @@ def log_batch(
     tag_texts = values.to_run_tags({tag.key: tag.value for tag in tags})
     # First what can still be refused.
     model_points = [
-        replace(point, value=value, timestamp=at, step=step, model_id=values.to_model_id(point.model_id))
-        for point, (_, step, at, value) in zip(metrics, points, strict=True)
-        if point.model_id is not None
+        _model_point(point, *checked)
+        for point, checked in zip(metrics, points, strict=True)
+        if getattr(point, "model_id", None) is not None  # those of mlflow 2 have none
     ]
     log_params(writer, _by_key(params))
     writer.log_points(points)
     writer.log_model_points(model_points)
     set_tags(writer, tag_texts)
+
+
+def _model_point(point: Metric, key: str, step: int, timestamp_ms: int, value: float) -> Metric:
+    """Return a point that says something of a model, checked."""
+    name, digest = values.check_dataset_name(point.dataset_name or "", point.dataset_digest or "")
+    model_id = values.to_model_id(point.model_id)
+    return Metric(key, value, timestamp_ms, step, model_id=model_id, dataset_name=name, dataset_digest=digest)
 
 
 def _checked_point(known: Mapping[str, int], point: Metric) -> tuple[str, int, int, float]:

@@ -36,6 +36,11 @@ class LoggedModelCalls:
         request = models_pb2.CreateLoggedModelRequest(spec=spec)
         return to_entity(self._connection.call(lambda server: server.models.CreateLoggedModel(request)).model)
 
+    def adopt(self, spec: models_pb2.LoggedModelSpec, folder: str) -> None:
+        """Make a READY model of files that its source run has in a folder, if there is a model in it; once."""
+        request = models_pb2.CreateLoggedModelRequest(spec=spec, files_of_run=folder)
+        self._connection.call(lambda server: server.models.CreateLoggedModel(request))
+
     def get(self, model_id: str) -> LoggedModel:
         """Return a model."""
         request = models_pb2.GetLoggedModelRequest(model_id=model_id)

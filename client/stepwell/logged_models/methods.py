@@ -153,6 +153,19 @@ class LoggedModelMethods:
         """Return what is directly in a folder of a model's files, in order."""
         return self._list_artifacts(values.to_model_id(model_id), path)  # type: ignore[attr-defined,no-any-return]
 
+    def download_logged_model_artifacts(self, model_id: str, path: str, dst_path: str | None = None) -> str:
+        """Fetch a file or a folder ("" is everything) of a model's files and return its local path."""
+        return self._download_artifacts(values.to_model_id(model_id), path, dst_path)  # type: ignore[attr-defined,no-any-return]
+
+    def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
+        """Note a model that was logged as files of a run, as MLflow 2 does it: these become a logged model, too.
+
+        `mlflow_model` has artifact_path, model_uuid and get_tags_dict().
+        """
+        from stepwell.logged_models import noting
+
+        noting.note(self, run_id, mlflow_model)
+
     def _delivered_model(self, model_id: str) -> str:
         """Return the id of a model after delivering what waits of it, so that reading sees it."""
         from stepwell.files import outbox

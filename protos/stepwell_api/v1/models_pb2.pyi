@@ -231,6 +231,11 @@ class CreateLoggedModelRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SPEC_FIELD_NUMBER: builtins.int
+    FILES_OF_RUN_FIELD_NUMBER: builtins.int
+    files_of_run: builtins.str
+    """A folder of the source run: the model is READY, has the files that are there now, and is an output of the run. Nothing is
+    created where there is no MLmodel in it. For models that were logged as files of a run; then its name may be any path.
+    """
     @property
     def spec(self) -> Global___LoggedModelSpec:
         """All there is to know about it."""
@@ -239,9 +244,10 @@ class CreateLoggedModelRequest(google.protobuf.message.Message):
         self,
         *,
         spec: Global___LoggedModelSpec | None = ...,
+        files_of_run: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["spec", b"spec"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["spec", b"spec"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["files_of_run", b"files_of_run", "spec", b"spec"]) -> None: ...
 
 Global___CreateLoggedModelRequest: typing_extensions.TypeAlias = CreateLoggedModelRequest
 
@@ -257,7 +263,7 @@ class CreateLoggedModelResponse(google.protobuf.message.Message):
     """False when a model with this id was there already."""
     @property
     def model(self) -> Global___LoggedModel:
-        """As it is now."""
+        """As it is now; not set when nothing was created for `files_of_run`."""
 
     def __init__(
         self,

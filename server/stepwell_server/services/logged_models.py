@@ -27,6 +27,7 @@ from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import LoggedModelSearch
 from stepwell_server.search.subjects import LOGGED_MODELS
 from stepwell_server.services import validation
+from stepwell_server.services.artifact_paths import check_path
 from stepwell_server.services.search import check_experiments, pointing_at_patterns
 from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
 from stepwell_server.services.sizes import ANSWER_BYTES_MAX, ITEM_BYTES, ROW_BYTES, pairs_bytes, text_bytes
@@ -71,11 +72,17 @@ class LoggedModelService:
         created = await self._store.create(_checked(spec))
         return await self._store.get(spec.model_id), created
 
-    async def adopt(self, spec: LoggedModelSpec, folder: str, step: int) -> None:
-        """Make a READY model of files that its source run has in a folder, and note that the run made it; once."""
+    async def adopt(self, spec: LoggedModelSpec, folder: str, step: int) -> bool:
+        """Make a READY model of files that its source run has in a folder, and note that the run made it.
+
+        Tells whether it was created: not so when it is there, or there is no model in the folder.
+        """
+        check_path(folder)
         run_id = spec.source_run_id
-        if run_id is not None and await self._store.create(_checked(spec), folder):
-            await self._store.link(run_id, [ModelOutput(spec.model_id, step)], [])
+        if run_id is None or not await self._store.create(_checked(spec), folder):
+            return False
+        await self._store.link(run_id, [ModelOutput(spec.model_id, step)], [])
+        return True
 
     async def get(self, model_id: UUID) -> LoggedModel:
         """Return a model with its params, tags and metrics."""

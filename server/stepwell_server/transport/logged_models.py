@@ -36,7 +36,14 @@ class LoggedModelServicer(models_pb2_grpc.LoggedModelServiceServicer):
         self, request: pb.CreateLoggedModelRequest, context: Any
     ) -> pb.CreateLoggedModelResponse:
         """Create a model, once."""
-        model, created = await self._service.create(spec_from_proto(request.spec))
+        spec = spec_from_proto(request.spec)
+        if request.files_of_run:
+            adopted = await self._service.adopt(spec, request.files_of_run, step=0)
+            return pb.CreateLoggedModelResponse(
+                model=model_to_proto(await self._service.get(spec.model_id)) if adopted else None,
+                created=adopted,
+            )
+        model, created = await self._service.create(spec)
         return pb.CreateLoggedModelResponse(model=model_to_proto(model), created=created)
 
     async def GetLoggedModel(  # noqa: N802

@@ -4,6 +4,7 @@ grpc://HOST:PORT, grpcs://HOST:PORT            the server's gRPC address
 stepwell://HOST:PORT, stepwells://HOST:PORT    the server's one address, http:// or https:// for our own client: for
                                                MLflow these two mean REST
 <tracking URI>/<run id>/artifacts/<path>       an artifact
+<tracking URI>/models/m-<id>/artifacts/<path>  a file of a logged model
 stepwell-artifacts:/…/<run id>/artifacts/<path>  the same on the server of the tracking URI, as our own client writes it
 """
 
@@ -19,16 +20,21 @@ OUR_ARTIFACTS = "stepwell-artifacts:"
 _CLIENT_SCHEMES = {"stepwell": "http", "stepwells": "https"}
 SCHEMES = ("grpc", "grpcs", *_CLIENT_SCHEMES)
 # What MLflow puts behind it for a run's artifacts: <experiment id>/<run id>/artifacts, or ours without the first part.
-_BELOW_SERVER = re.compile(r"(/\d+)?/[0-9a-f]{32}/artifacts(/.*)?$")
-_RUN_PART = re.compile(r"/(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
+_BELOW_SERVER = re.compile(r"(/\d+)?/(models/m-)?[0-9a-f]{32}/artifacts(/.*)?$")
+_RUN_PART = re.compile(r"/(?:models/)?(?P<run_id>(?:m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactPlace:
-    """A file or folder of a run; `path` is "" for all of it."""
+    """A file or folder of a run, or of a logged model, whose id is m-…; `path` is "" for all of it."""
 
     run_id: str
     path: str
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether it is a logged model's."""
+        return self.run_id.startswith("m-")
 
 
 def client_uri(uri: str) -> str:
@@ -48,6 +54,11 @@ def client_uri(uri: str) -> str:
 def artifact_uri(tracking_uri: str, run_id: str) -> str:
     """Return where a run's artifacts are, for MLflow: an address that says the server as well."""
     return f"{tracking_uri.rstrip('/')}/{run_id}/artifacts"
+
+
+def model_uri(tracking_uri: str, model_id: str) -> str:
+    """Return where a logged model's files are, for MLflow."""
+    return f"{tracking_uri.rstrip('/')}/models/{model_id}/artifacts"
 
 
 def artifact_place(uri: str, path: str | None) -> ArtifactPlace:

@@ -13,7 +13,9 @@ from stepwell.integrations.mlflow_plugin.errors import in_mlflows_words
 
 
 class RunArtifacts(ArtifactRepository):
-    """Artifacts below a URI: of a run, or of all runs of a server (`mlflow server --artifacts-destination grpc://…`).
+    """Artifacts below a URI: of a run, of a logged model, or of all runs of a server.
+
+    The last is `mlflow server --artifacts-destination grpc://…`.
 
     They travel as `stepwell.log_artifact` sends them: in parallel, resumed where they were cut, straight to and from
     a bucket where there is one, and later when the server is away.
@@ -37,21 +39,25 @@ class RunArtifacts(ArtifactRepository):
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Log a local file under its name into a folder."""
         place = self._place(artifact_path)
-        self._client.log_artifact(place.run_id, local_file, place.path or None)
+        log = self._client.log_model_artifact if place.is_of_model else self._client.log_artifact
+        log(place.run_id, local_file, place.path or None)
 
     @in_mlflows_words
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
         """Log all files below a local folder into a folder."""
         place = self._place(artifact_path)
-        self._client.log_artifacts(place.run_id, local_dir, place.path or None)
+        log = self._client.log_model_artifacts if place.is_of_model else self._client.log_artifacts
+        log(place.run_id, local_dir, place.path or None)
 
     @in_mlflows_words
     def list_artifacts(self, path: str | None = None) -> list[Any]:
         """Return what is directly in a folder; nothing for a file."""
         place = self._place(path)
+        client = self._client
+        listing = client.list_logged_model_artifacts if place.is_of_model else client.list_artifacts
         return [
             entities.file_info(info, posixpath.join(path or "", posixpath.basename(info.path)))
-            for info in self._client.list_artifacts(place.run_id, place.path or None)
+            for info in listing(place.run_id, place.path or None)
         ]
 
     @in_mlflows_words
@@ -65,7 +71,12 @@ class RunArtifacts(ArtifactRepository):
         place = self._place(remote_file_path)
         target = Path(local_path)
         with tempfile.TemporaryDirectory(prefix=".stepwell-", dir=target.parent) as folder:
-            Path(self._client.download_artifacts(place.run_id, place.path, folder)).replace(target)
+            fetch = (
+                self._client.download_logged_model_artifacts
+                if place.is_of_model
+                else self._client.download_artifacts
+            )
+            Path(fetch(place.run_id, place.path, folder)).replace(target)
 
     def _place(self, path: str | None) -> addresses.ArtifactPlace:
         return addresses.artifact_place(self.artifact_uri, path)

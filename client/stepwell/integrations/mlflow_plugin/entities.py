@@ -13,6 +13,7 @@ from stepwell.entities import (
     Experiment,
     FileInfo,
     InputTag,
+    LoggedModel,
     Metric,
     Run,
     RunInfo,
@@ -20,6 +21,8 @@ from stepwell.entities import (
 )
 from stepwell.integrations.mlflow_plugin import addresses
 
+# mlflow 3 has models of their own.
+KNOWS_LOGGED_MODELS = hasattr(mlflow, "LoggedModelOutput")
 CONTEXT_TAG = "mlflow.data.context"
 # mlflow 2 wants a run's id twice.
 _NAMES_RUN_TWICE = "run_uuid" in inspect.signature(mlflow.RunInfo.__init__).parameters
@@ -45,8 +48,43 @@ def run(it: Run, tracking_uri: str) -> mlflow.Run:
         params=[mlflow.Param(key, value) for key, value in it.data.params.items()],
         tags=[mlflow.RunTag(key, value) for key, value in it.data.tags.items()],
     )
-    inputs = mlflow.RunInputs(dataset_inputs=[_dataset_input(each) for each in it.inputs.dataset_inputs])
-    return mlflow.Run(run_info(it.info, tracking_uri), data, inputs)
+    datasets = [_dataset_input(each) for each in it.inputs.dataset_inputs]
+    if not KNOWS_LOGGED_MODELS:
+        return mlflow.Run(run_info(it.info, tracking_uri), data, mlflow.RunInputs(dataset_inputs=datasets))
+    inputs = mlflow.RunInputs(
+        dataset_inputs=datasets,
+        model_inputs=[mlflow.LoggedModelInput(each.model_id) for each in it.inputs.model_inputs],
+    )
+    made = [mlflow.LoggedModelOutput(each.model_id, each.step) for each in it.outputs.model_outputs]
+    return mlflow.Run(run_info(it.info, tracking_uri), data, inputs, mlflow.RunOutputs(model_outputs=made))
+
+
+def logged_model(it: LoggedModel, tracking_uri: str) -> Any:
+    """Return a logged model whose files are found below `tracking_uri`."""
+    return mlflow.LoggedModel(
+        experiment_id=it.experiment_id,
+        model_id=it.model_id,
+        name=it.name,
+        artifact_location=addresses.model_uri(tracking_uri, it.model_id),
+        creation_timestamp=it.creation_timestamp,
+        last_updated_timestamp=it.last_updated_timestamp,
+        model_type=it.model_type,
+        source_run_id=it.source_run_id,
+        status=mlflow.LoggedModelStatus(str(it.status)),
+        status_message=it.status_message,
+        tags=it.tags,
+        params=it.params,
+        metrics=[
+            mlflow.Metric(
+                *(each.key, each.value, each.timestamp, each.step),
+                model_id=each.model_id,
+                dataset_name=each.dataset_name,
+                dataset_digest=each.dataset_digest,
+                run_id=each.run_id,
+            )
+            for each in it.metrics
+        ],
+    )
 
 
 def run_info(it: RunInfo, tracking_uri: str) -> mlflow.RunInfo:

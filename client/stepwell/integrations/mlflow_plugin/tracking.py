@@ -1,6 +1,5 @@
 """MLflow's tracking store on a Stepwell server: what `mlflow` calls when the tracking URI is ours."""
 
-import json
 import os
 import threading
 from collections.abc import Sequence
@@ -16,23 +15,19 @@ from stepwell.delivery import offline
 from stepwell.entities import RunStatus
 from stepwell.errors import StepwellException
 from stepwell.integrations.mlflow_plugin import addresses, entities, histories
-from stepwell.integrations.mlflow_plugin.errors import in_mlflows_words, not_kept_yet
+from stepwell.integrations.mlflow_plugin.errors import in_mlflows_words
+from stepwell.integrations.mlflow_plugin.logged_models import LoggedModelStore
 from stepwell.integrations.mlflow_plugin.run_logs import Operation, RunLogs
 from stepwell.runs import active, new
 from stepwell.spool.records import NS_PER_MS
 
-MODEL_HISTORY_TAG = "mlflow.log-model.history"
 # MLflow's menu of data sets shows those of so many runs of an experiment, the latest.
 RUNS_OF_MENU_MAX = 1_000
 # Set by `mlflow server` for its own processes: where it keeps the artifacts that it hands on.
 _DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
-_NO_LOGGED_MODELS = (
-    "Logged models are how mlflow 3 stores what log_model() is given. Log without them: autolog(log_models=False), or "
-    "save_model() and log_artifacts(); mlflow 2.22 logs models as artifacts of the run."
-)
 
 
-class TrackingStore(AbstractStore):
+class TrackingStore(LoggedModelStore, AbstractStore):
     """One server. Log calls do not wait; reads first deliver what this process has logged to the run."""
 
     def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
@@ -178,6 +173,7 @@ class TrackingStore(AbstractStore):
                 and step.__class__ is int
                 and timestamp.__class__ is int
                 and timestamp >= 0
+                and (not entities.KNOWS_LOGGED_MODELS or metric.model_id is None)
             ):
                 try:
                     spool.append_point(number, step, timestamp * NS_PER_MS, value)
@@ -240,16 +236,13 @@ class TrackingStore(AbstractStore):
 
     @in_mlflows_words
     def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> None:
-        """Note data sets that a run used."""
-        if models:
-            raise not_kept_yet("which models a run used", _NO_LOGGED_MODELS)
-        self._client.log_inputs(run_id, [entities.to_dataset_input(each) for each in datasets or ()])
+        """Note data sets and models that a run used."""
+        self._client.log_inputs(run_id, [entities.to_dataset_input(each) for each in datasets or ()], models)
 
     @in_mlflows_words
     def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
-        """Note a model that was logged as artifacts, in the run's tag for that, as mlflow 2 does."""
-        noted = json.loads(self._client.get_run(run_id).data.tags.get(MODEL_HISTORY_TAG, "[]"))
-        self._client.set_tag(run_id, MODEL_HISTORY_TAG, json.dumps([*noted, mlflow_model.get_tags_dict()]))
+        """Note a model that was logged as artifacts, as mlflow 2 does; it becomes a logged model of these files."""
+        self._client.record_logged_model(run_id, mlflow_model)
 
     # Points.
 
@@ -290,27 +283,6 @@ class TrackingStore(AbstractStore):
     def search_traces(self, *arguments: Any, **keywords: Any) -> tuple[list[Any], None]:
         """Find none: traces are not kept."""
         return [], None
-
-    # Logged models, of mlflow 3.
-
-    def search_logged_models(self, *arguments: Any, **keywords: Any) -> Any:
-        """Find none: there are none."""
-        return entities.page([], None)
-
-    def create_logged_model(self, *arguments: Any, **keywords: Any) -> Any:
-        """Say what is missing."""
-        raise not_kept_yet("logged models", _NO_LOGGED_MODELS)
-
-    def get_logged_model(self, *arguments: Any, **keywords: Any) -> Any:
-        """Say what is missing; the same for all that changes one."""
-        raise not_kept_yet("logged models", _NO_LOGGED_MODELS)
-
-    finalize_logged_model = get_logged_model
-    delete_logged_model = get_logged_model
-    set_logged_model_tags = get_logged_model
-    delete_logged_model_tag = get_logged_model
-    log_logged_model_params = get_logged_model
-    log_outputs = get_logged_model
 
     def _operation(self, run_id: str, *logged: Any) -> RunOperations:
         return RunOperations([Operation(self._logs.writer(run_id), frozenset(it.key for it in logged))])
