@@ -149,12 +149,12 @@ class ArtifactMethods:
         """Return what is directly in a folder of the run, in order; nothing for a file or what is not there."""
         return self._list_artifacts(values.to_run_id(run_id), path)
 
-    def _list_artifacts(self, owner: str, path: str | None) -> list[FileInfo]:
-        """Return what is in a folder of a run, or of a logged model."""
+    def _list_artifacts(self, owner: str, path: str | None, *, own_only: bool = False) -> list[FileInfo]:
+        """Return what is in a folder of a run, or of a logged model; `own_only`: without what the run's models have."""
         folder = paths.check_folder(path)
         found = [
             FileInfo(it.path, it.is_folder, None if it.is_folder else it.size_bytes)
-            for it in self._artifact_calls(owner).list(owner, folder, recursive=False)
+            for it in self._artifact_calls(owner).list(owner, folder, recursive=False, own_only=own_only)
         ]
         return sorted(found, key=lambda info: info.path)
 

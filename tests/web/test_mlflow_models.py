@@ -40,8 +40,8 @@ async def change(rest: Rest, method: str, path: str, fields: Any = None) -> Any:
     return answer.json
 
 
-async def listed(rest: Rest, run_id: str, path: str = "") -> list[str]:
-    found = await rest.send("GET", "artifacts/list", {"run_id": run_id, "path": path})
+async def listed(rest: Rest, run_id: str, path: str = "", **headers: str) -> list[str]:
+    found = await rest.send("GET", "artifacts/list", {"run_id": run_id, "path": path}, **headers)
     return [it["path"] for it in found.json.get("files", [])]
 
 
@@ -59,6 +59,11 @@ async def test_the_life_of_a_model_as_a_client_of_mlflow_3_leads_it(rest: Rest) 
     answer = await change(rest, "PATCH", f"logged-models/{model_id}", ready)
     assert answer["model"]["info"]["status"] == "LOGGED_MODEL_READY"
     assert await listed(rest, run_id, "m") == ["m/MLmodel", "m/data"]
+    await put(rest, f"0/{run_id}/artifacts/m/own", b"1")
+    newer = {"user_agent": "mlflow-python-client/3.17.2"}
+    assert await listed(rest, run_id, "m", **newer) == ["m/own"]
+    proxied = await rest.send("GET", PROXY, {"path": f"0/{run_id}/artifacts/m"}, **newer)
+    assert [it["path"] for it in proxied.json["files"]] == ["own"]
     run = (await rest.get("runs/get", run_id=run_id))["run"]
     assert run["outputs"] == {"model_outputs": [{"model_id": model_id, "step": 3}]}
     found = await rest.get(f"logged-models/{model_id}/artifacts/directories")
@@ -87,7 +92,7 @@ async def test_the_life_of_a_model_as_a_client_of_mlflow_3_leads_it(rest: Rest) 
     assert (await rest.refused("DELETE", f"logged-models/{model_id}/tags/a"))[:2] == RESOURCE_GONE
     assert await change(rest, "DELETE", f"logged-models/{model_id}") == {}
     assert (await rest.refused("GET", f"logged-models/{model_id}"))[:2] == RESOURCE_GONE
-    assert await listed(rest, run_id) == []
+    assert await listed(rest, run_id, "m") == ["m/own"]
 
 
 async def test_metrics_of_models(rest: Rest) -> None:

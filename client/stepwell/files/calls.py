@@ -99,10 +99,15 @@ class ArtifactCalls:
         request = artifacts_pb2.AbandonUploadsRequest(run_id=run_id, upload_ids=upload_ids)
         self._connection.call(lambda server: server.artifacts.AbandonUploads(request))
 
-    def list(self, run_id: str, folder: str, *, recursive: bool) -> Iterator[artifacts_pb2.Artifact]:
-        """Yield what is in a folder, or all files below it, page by page."""
+    def list(
+        self, run_id: str, folder: str, *, recursive: bool, own_only: bool = False
+    ) -> Iterator[artifacts_pb2.Artifact]:
+        """Yield what is in a folder, or all files below it, page by page.
+
+        `own_only` leaves out what the run shows because a logged model has it.
+        """
         request = artifacts_pb2.ListArtifactsRequest(
-            run_id=run_id, path=folder, recursive=recursive, page_size=LIST_PAGE_SIZE
+            run_id=run_id, path=folder, recursive=recursive, page_size=LIST_PAGE_SIZE, own_only=own_only
         )
         while True:
             page = self._connection.call(lambda server: server.artifacts.ListArtifacts(request))

@@ -641,6 +641,7 @@ class ListArtifactsRequest(google.protobuf.message.Message):
     RECURSIVE_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    OWN_ONLY_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """Run whose artifacts are listed."""
     path: builtins.str
@@ -651,6 +652,8 @@ class ListArtifactsRequest(google.protobuf.message.Message):
     """At most this many, 1 to 10,000; 0 means 1,000."""
     page_token: builtins.str
     """From the page before; empty for the first page."""
+    own_only: builtins.bool
+    """Leave out the files that the run shows because a logged model has them: for those who look for models by themselves."""
     def __init__(
         self,
         *,
@@ -659,8 +662,9 @@ class ListArtifactsRequest(google.protobuf.message.Message):
         recursive: builtins.bool = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        own_only: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "path", b"path", "recursive", b"recursive", "run_id", b"run_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["own_only", b"own_only", "page_size", b"page_size", "page_token", b"page_token", "path", b"path", "recursive", b"recursive", "run_id", b"run_id"]) -> None: ...
 
 Global___ListArtifactsRequest: typing_extensions.TypeAlias = ListArtifactsRequest
 

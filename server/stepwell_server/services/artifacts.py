@@ -29,9 +29,19 @@ class ArtifactService:
         self._sweeper = sweeper
 
     async def list(
-        self, run_id: UUID, folder: str, page_size: int, page_token: str, *, recursive: bool
+        self,
+        run_id: UUID,
+        folder: str,
+        page_size: int,
+        page_token: str,
+        *,
+        recursive: bool,
+        own_only: bool = False,
     ) -> tuple[Sequence[Listed], str]:
-        """Return a page of a folder, or of all files below it, and the token of the next one, empty after the last."""
+        """Return a page of a folder, or of all files below it, and the token of the next one, empty after the last.
+
+        `own_only` leaves out what a run shows because a logged model has it.
+        """
         check_folder(folder)
         if not 0 <= page_size <= LIST_PAGE_SIZE_MAX:
             raise InvalidArgumentError(
@@ -40,7 +50,9 @@ class ArtifactService:
         size = page_size or LIST_PAGE_SIZE_DEFAULT
         start = read_path_token(page_token)
         # One more than asked for tells whether, and where, there is another page.
-        found = await self._store.list_folder(run_id, folder, start, size + 1, recursive=recursive)
+        found = await self._store.list_folder(
+            run_id, folder, start, size + 1, recursive=recursive, own_only=own_only
+        )
         return found[:size], make_path_token(found[size]) if len(found) > size else ""
 
     async def get(self, run_id: UUID, path: str, *, direct: bool) -> tuple[StoredFile, str]:

@@ -138,6 +138,7 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
             request.page_size,
             request.page_token,
             recursive=request.recursive,
+            own_only=request.own_only,
         )
         return pb.ListArtifactsResponse(
             artifacts=map(listed_to_proto, listed), next_page_token=next_page_token

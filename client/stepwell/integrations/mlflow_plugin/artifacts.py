@@ -53,11 +53,13 @@ class RunArtifacts(ArtifactRepository):
     def list_artifacts(self, path: str | None = None) -> list[Any]:
         """Return what is directly in a folder; nothing for a file."""
         place = self._place(path)
-        client = self._client
-        listing = client.list_logged_model_artifacts if place.is_of_model else client.list_artifacts
+        # mlflow 3 looks for models by itself, beside what a run has.
+        found = self._client._list_artifacts(
+            place.run_id, place.path or None, own_only=entities.KNOWS_LOGGED_MODELS
+        )
         return [
             entities.file_info(info, posixpath.join(path or "", posixpath.basename(info.path)))
-            for info in listing(place.run_id, place.path or None)
+            for info in found
         ]
 
     @in_mlflows_words

@@ -220,7 +220,14 @@ class PostgresArtifactStore:
         )
 
     async def list_folder(
-        self, run_id: UUID, folder: str, start: str, count_max: int, *, recursive: bool
+        self,
+        run_id: UUID,
+        folder: str,
+        start: str,
+        count_max: int,
+        *,
+        recursive: bool,
+        own_only: bool = False,
     ) -> Sequence[Listed]:
         """See `artifact_ports.ArtifactStore`."""
         first, behind = below(folder)
@@ -228,9 +235,9 @@ class PostgresArtifactStore:
         async with self._pool.connection() as connection:
             await _owner(connection, run_id)
             if recursive:
-                rows = await connection.fetch(_QUERIES["list_below"], *bounds)
+                rows = await connection.fetch(_QUERIES["list_below"], *bounds, own_only)
             else:
-                rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first))
+                rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first), own_only)
         return [_listed(row) for row in rows]
 
     async def hide(self, run_id: UUID, path: str, count_max: int) -> int:

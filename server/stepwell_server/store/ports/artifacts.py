@@ -131,9 +131,18 @@ class ArtifactStore(Protocol):
         ...
 
     async def list_folder(
-        self, run_id: UUID, folder: str, start: str, count_max: int, *, recursive: bool
+        self,
+        run_id: UUID,
+        folder: str,
+        start: str,
+        count_max: int,
+        *,
+        recursive: bool,
+        own_only: bool = False,
     ) -> Sequence[Listed]:
         """Return what is in a folder ("" is the root) from the path `start` on, in order of the paths' bytes.
+
+        `own_only` leaves out what a run shows because a logged model has it.
 
         Raises:
             NotFoundError: there is no such run.

@@ -264,16 +264,17 @@ FROM artifact
 JOIN artifact_content AS content USING (content_id)
 WHERE artifact.run_id = $1 AND artifact.path = $2;
 
--- list_below: files from the path $2 on, as long as they come before $3.
+-- list_below: files from the path $2 on, as long as they come before $3; with $5 those of models are left out.
 SELECT artifact.path, false AS is_folder, artifact.size_bytes, artifact.logged_time_ms, content.sha256
 FROM artifact
 JOIN artifact_content AS content USING (content_id)
-WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3
+WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3 AND NOT ($5 AND is_of_model(linked_model_id))
 ORDER BY artifact.path
 LIMIT $4;
 
 -- list_folder: files and folders from the path $2 on and before $3, of the folder whose name, with its slash, has $5
--- characters. Each step looks up one path in the index and jumps over all that is below a folder.
+-- characters; with $6 those of models are left out. Each step looks up one path in the index and jumps over all that is
+-- below a folder.
 WITH RECURSIVE entry (path, is_folder, number) AS (
     (
         SELECT CASE WHEN below.slash = 0 THEN first.path ELSE left(first.path, $5 + below.slash - 1) END COLLATE "C",
@@ -281,7 +282,7 @@ WITH RECURSIVE entry (path, is_folder, number) AS (
         FROM (
             SELECT path
             FROM artifact
-            WHERE run_id = $1 AND path >= $2 AND path < $3
+            WHERE run_id = $1 AND path >= $2 AND path < $3 AND NOT ($6 AND is_of_model(linked_model_id))
             ORDER BY path
             LIMIT 1
         ) AS first
@@ -299,6 +300,7 @@ WITH RECURSIVE entry (path, is_folder, number) AS (
           -- '0' comes right after '/', and no path has a NUL, so U+0001 is the next that may follow.
           AND artifact.path >= entry.path || CASE WHEN entry.is_folder THEN '0' ELSE E'\x01' END
           AND artifact.path < $3
+          AND NOT ($6 AND is_of_model(linked_model_id))
         ORDER BY artifact.path
         LIMIT 1
     ) AS following

@@ -17,15 +17,18 @@ from stepwell_server.web.mlflow.requests import JSON_TYPE
 _HEADERS = {"content-type": JSON_TYPE}
 
 
-def listing_of_run(artifacts: ArtifactService, run_id: UUID, folder: str, root_uri: str) -> ASGIApp:
-    """Return what `artifacts/list` answers: paths from the root of the run."""
-    return Streamed(200, _HEADERS, _json(_pages(artifacts, run_id, folder), 0, {"root_uri": root_uri}))
+def listing_of_run(
+    artifacts: ArtifactService, run_id: UUID, folder: str, root_uri: str, *, own_only: bool = False
+) -> ASGIApp:
+    """Return what `artifacts/list` answers: paths from the root of the run. `own_only`: see `ArtifactService.list`."""
+    pages = _pages(artifacts, run_id, folder, own_only)
+    return Streamed(200, _HEADERS, _json(pages, 0, {"root_uri": root_uri}))
 
 
-def listing_of_proxy(artifacts: ArtifactService, address: str) -> ASGIApp:
+def listing_of_proxy(artifacts: ArtifactService, address: str, *, own_only: bool) -> ASGIApp:
     """Return what the proxy answers: names in the folder. What is above the artifacts of runs is not listed."""
     place = find_place(address)
-    pages = _pages_or_nothing(artifacts, place)
+    pages = _pages_or_nothing(artifacts, place, own_only)
     skipped = len(place.path) + 1 if place and place.path else 0
     return Streamed(200, _HEADERS, _json(pages, skipped, {}))
 
@@ -43,23 +46,27 @@ async def _json(
     yield b"]}" if before == b"," else empty
 
 
-async def _pages(artifacts: ArtifactService, run_id: UUID, folder: str) -> AsyncGenerator[Sequence[Listed]]:
+async def _pages(
+    artifacts: ArtifactService, run_id: UUID, folder: str, own_only: bool
+) -> AsyncGenerator[Sequence[Listed]]:
     token = ""
     while True:
-        page, token = await artifacts.list(run_id, folder, LIST_PAGE_SIZE_MAX, token, recursive=False)
+        page, token = await artifacts.list(
+            run_id, folder, LIST_PAGE_SIZE_MAX, token, recursive=False, own_only=own_only
+        )
         yield page
         if not token:
             return
 
 
 async def _pages_or_nothing(
-    artifacts: ArtifactService, place: RunPlace | None
+    artifacts: ArtifactService, place: RunPlace | None, own_only: bool
 ) -> AsyncGenerator[Sequence[Listed]]:
     """Yield pages, or nothing where nothing is, as MLflow's clients expect it before a first upload."""
     if place is None:
         return
     try:
-        async for page in _pages(artifacts, place.run_id, place.path):
+        async for page in _pages(artifacts, place.run_id, place.path, own_only):
             yield page
     except NotFoundError:
         return

@@ -41,11 +41,13 @@ class Artifacts:
         run_id = parse_run_id(message.required_text("run_id", "run_uuid"))
         folder = folder_of(message)
         info = await self._runs.get_info(run_id)
-        return listing_of_run(self._artifacts, run_id, folder, run_info_json(info)["artifact_uri"])
+        root_uri = run_info_json(info)["artifact_uri"]
+        return listing_of_run(self._artifacts, run_id, folder, root_uri, own_only=looks_for_models(request))
 
     async def list_proxy(self, request: Request) -> Response | ASGIApp:
         """List a folder of the proxy."""
-        return listing_of_proxy(self._artifacts, folder_of(await read_message(request)))
+        folder = folder_of(await read_message(request))
+        return listing_of_proxy(self._artifacts, folder, own_only=looks_for_models(request))
 
     async def download(self, request: Request) -> Response | ASGIApp:
         """Send a file, or a part of it."""
@@ -109,6 +111,15 @@ class Artifacts:
             await body.hear_out()
             raise
         return Response()
+
+
+def looks_for_models(request: Request) -> bool:
+    """Tell whether a client is MLflow 3's: beside a run's files it lists those of the logged models by itself.
+
+    So it would find them twice, and register a model by a path of its run, where the next model of that name takes its
+    place, instead of by the model's id.
+    """
+    return request.headers.get("user-agent", "").startswith("mlflow-python-client/3")
 
 
 def address_of(request: Request) -> str:

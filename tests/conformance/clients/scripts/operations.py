@@ -97,12 +97,11 @@ assert "registered models" in refused.message
 assert "MLFLOW_REGISTRY_URI" in refused.message
 assert list(client.search_registered_models()) == [] == list(client.search_model_versions())
 if hasattr(client, "create_logged_model"):
-    refused = failure(client.create_logged_model, run.info.experiment_id, name="model")
-    assert refused.error_code == "NOT_IMPLEMENTED", refused
-    assert "logged models" in refused.message
-    assert list(client.search_logged_models([run.info.experiment_id])) == []
-else:
-    mlflow.set_tag("mlflow", "2")
+    model = client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run_id)
+    assert [it.model_id for it in client.search_logged_models([run.info.experiment_id])] == [model.model_id]
+    assert str(client.finalize_logged_model(model.model_id, "READY").status) == "READY"
+    client.delete_logged_model(model.model_id)
+    assert failure(client.get_logged_model, model.model_id).error_code == "RESOURCE_DOES_NOT_EXIST"
 
 refused = failure(MlflowClient, "grpc://127.0.0.1:port")
 assert refused.error_code == "INVALID_PARAMETER_VALUE", refused
