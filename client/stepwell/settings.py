@@ -21,6 +21,8 @@ STEPWELL_ENABLE_SYSTEM_METRICS_LOGGING          runs log system metrics (true) o
 STEPWELL_SYSTEM_METRICS_SAMPLING_INTERVAL       seconds between two samples; default 10
 STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a point; default 1
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
+STEPWELL_LOG_CONSOLE             runs log what the process prints (true) or not (false); default false
+STEPWELL_CONSOLE_BYTES_MAX       how much of it one run takes of one process, in bytes; default 16777216, 16 MiB
 STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, are loaded (true) or refused (false);
                                  default MLFLOW_ALLOW_PICKLE_DESERIALIZATION, then true
 STEPWELL_DEFAULT_PREDICTION_DEVICE              where models of PyTorch predict, such as cpu or cuda:1; default the
@@ -54,6 +56,8 @@ DEFAULT_EXPERIMENT_ID = "0"
 REACH_TIMEOUT_S_DEFAULT = 10.0
 FLUSH_TIMEOUT_S_DEFAULT = 60.0
 EXIT_TIMEOUT_S_DEFAULT = 60.0
+# Of what a process prints: 16 MiB a run, some 200,000 lines.
+CONSOLE_BYTES_MAX_DEFAULT = 2**24
 SYSTEM_METRICS_INTERVAL_S_DEFAULT = 10.0
 
 SPOOL_DIR_DEFAULT = Path(".stepwell")
@@ -247,6 +251,19 @@ def set_system_metrics(name: str, value: object) -> None:
     """Set one of those of system metrics above, here and for processes started from here; None is the default."""
     os.environ.pop(f"MLFLOW_{name}", None)
     os.environ[f"STEPWELL_{name}"] = "" if value is None else str(value)
+
+
+def log_console() -> bool:
+    """Tell whether runs log what the process writes to its console, unless start_run() says something else."""
+    return (_first("LOG_CONSOLE") or "false").lower() not in _FALSE_WORDS
+
+
+def console_bytes_max() -> int:
+    """How many bytes of a console one run takes of this process; what comes then is counted, and left out."""
+    text = os.environ.get("STEPWELL_CONSOLE_BYTES_MAX") or str(CONSOLE_BYTES_MAX_DEFAULT)
+    if not text.isdigit():
+        raise invalid(f"STEPWELL_CONSOLE_BYTES_MAX is {text!r}; it must be bytes, as 16777216.")
+    return int(text)
 
 
 def system_metrics_enabled() -> bool:

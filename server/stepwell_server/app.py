@@ -45,6 +45,7 @@ from stepwell_server.services.together import Services
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
+from stepwell_server.services.writers import WriterService
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
@@ -72,6 +73,7 @@ from stepwell_server.store.tracking.keys import PostgresKeyStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
 from stepwell_server.store.tracking.views import PostgresViewStore
+from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore
 from stepwell_server.store.upkeep.compactor import Compactor
 from stepwell_server.transport.connect import connect_routes
 from stepwell_server.transport.handlers import collect
@@ -259,6 +261,7 @@ async def _build(
         ingest=IngestService(written_runs, writers, leases, writer),
         calls=CallService(written_runs, writers, writer),
         series=SeriesService(series),
+        writers=WriterService(PostgresWriterStateStore(pool), series),
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),
         artifacts=artifacts,
         uploads=uploads,

@@ -212,6 +212,12 @@ class RunWriter:
 
         self._append_entries(map(messages.model_point_entry, points))
 
+    def log_console(self, stream: int, timestamp_ms: int, text: str, left_out: int) -> None:
+        """Log lines that the process wrote (1: output, 2: error), at most 65,536 bytes."""
+        from stepwell.wire import messages
+
+        self._append_entries([messages.console_entry(stream, timestamp_ms, text, left_out)])
+
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""
         from stepwell.wire import messages

@@ -25,7 +25,8 @@ from stepwell.entities import (
     RunStatus,
 )
 from stepwell.errors import StepwellException, invalid, short
-from stepwell.runs import new, signals, system_metrics
+from stepwell.runs import console, new, signals, system_metrics
+from stepwell.runs.console import ConsoleCapture
 from stepwell.runs.system_metrics import SystemMonitor
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class ActiveRun(Run):
         self.owned = owned
         self.ended = False
         self.monitor: SystemMonitor | None = None
+        self.console: ConsoleCapture | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +97,7 @@ def start_run(
     log_system_metrics: bool | None = None,
     resume_from_step: int | None = None,
     rank: int | None = None,
+    log_console: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with an old one, and make it the active run.
 
@@ -117,12 +120,15 @@ def start_run(
             job one process gives it, before the others start.
         rank: number of this process in a distributed job, from 0; the default is STEPWELL_RANK, RANK, SLURM_PROCID or
             OMPI_COMM_WORLD_RANK.
+        log_console: whether to log what this process writes to sys.stdout and sys.stderr (docs/console.md); the
+            default is what STEPWELL_LOG_CONSOLE says, which is not to.
 
     Raises:
         StepwellException: INVALID_STATE when a run is active and `nested` is not given, or the run or experiment is
             deleted; RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE; TEMPORARILY_UNAVAILABLE when the server cannot
             be reached and STEPWELL_ON_UNREACHABLE=raise.
     """
+    captures = console.is_wanted(log_console)
     enclosing = _enclosing_run(nested, parent_run_id)
     own_tags = values.to_run_tags({**(tags or {}), **({NOTE_TAG: description} if description else {})})
     rank = settings.rank() if rank is None else rank
@@ -152,6 +158,7 @@ def start_run(
     writer.log()
     active = _activate(ActiveRun(run, writer, enclosing, owned=owned))
     active.monitor = system_metrics.start(active, active.writer, log_system_metrics)
+    active.console = ConsoleCapture(active.writer.log_console) if captures else None
     return active
 
 
@@ -177,6 +184,7 @@ def end_open_runs(status: str) -> None:
         _, run = _open.popitem()
         run.ended = True
         _stop_monitor(run)
+        _stop_console(run)
         if run.owned:
             _log_end(run, RunStatus.from_string(status))
         run.writer.rest()
@@ -328,7 +336,9 @@ def _activate(run: ActiveRun) -> ActiveRun:
 
 
 def _end(run: ActiveRun, status: str) -> Receipt:
-    _log_end(run, RunStatus.from_string(status))
+    wanted = RunStatus.from_string(status)
+    _stop_console(run)
+    _log_end(run, wanted)
     return _leave(run)
 
 
@@ -389,9 +399,16 @@ def _stop_monitor(run: ActiveRun) -> None:
         run.monitor = None
 
 
+def _stop_console(run: ActiveRun) -> None:
+    if run.console is not None:
+        run.console.stop()
+        run.console = None
+
+
 def _deactivate(run: ActiveRun) -> None:
     run.ended = True
     _stop_monitor(run)
+    _stop_console(run)
     _open.pop(id(run), None)
     current.set(active_run())
 

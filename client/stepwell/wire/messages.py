@@ -83,6 +83,17 @@ def model_point_entry(point: Metric) -> ingest_pb2.Entry:
     return ingest_pb2.Entry(model_point=message)
 
 
+def console_entry(stream: int, timestamp_ms: int, text: str, left_out: int) -> ingest_pb2.Entry:
+    """Return lines that the process wrote (1: output, 2: error) as an entry of a log."""
+    lines = ingest_pb2.ConsoleLines(
+        stream=ingest_pb2.ConsoleStream.ValueType(stream),
+        timestamp_ms=timestamp_ms,
+        text=text,
+        left_out=left_out,
+    )
+    return ingest_pb2.Entry(console=lines)
+
+
 def status_entry(status: int, end_time_ms: int | None) -> ingest_pb2.Entry:
     """Return a change of status as an entry of a log."""
     change = ingest_pb2.StatusChange(status=runs_pb2.RunStatus.ValueType(status), end_time_ms=end_time_ms)

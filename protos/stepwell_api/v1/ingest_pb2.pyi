@@ -15,6 +15,7 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import stepwell_api.v1.runs_pb2
 import sys
@@ -26,6 +27,30 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _ConsoleStream:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ConsoleStreamEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ConsoleStream.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CONSOLE_STREAM_UNSPECIFIED: _ConsoleStream.ValueType  # 0
+    """Refused."""
+    CONSOLE_STREAM_OUTPUT: _ConsoleStream.ValueType  # 1
+    """Standard output."""
+    CONSOLE_STREAM_ERROR: _ConsoleStream.ValueType  # 2
+    """Standard error."""
+
+class ConsoleStream(_ConsoleStream, metaclass=_ConsoleStreamEnumTypeWrapper):
+    """Where a process writes lines."""
+
+CONSOLE_STREAM_UNSPECIFIED: ConsoleStream.ValueType  # 0
+"""Refused."""
+CONSOLE_STREAM_OUTPUT: ConsoleStream.ValueType  # 1
+"""Standard output."""
+CONSOLE_STREAM_ERROR: ConsoleStream.ValueType  # 2
+"""Standard error."""
+Global___ConsoleStream: typing_extensions.TypeAlias = ConsoleStream
 
 @typing.final
 class StreamRequest(google.protobuf.message.Message):
@@ -344,6 +369,7 @@ class Entry(google.protobuf.message.Message):
     INPUT_FIELD_NUMBER: builtins.int
     TAG_REMOVAL_FIELD_NUMBER: builtins.int
     MODEL_POINT_FIELD_NUMBER: builtins.int
+    CONSOLE_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Where it stands in the writer's log."""
     @property
@@ -370,6 +396,10 @@ class Entry(google.protobuf.message.Message):
     def model_point(self) -> Global___ModelPoint:
         """A point is also of a model."""
 
+    @property
+    def console(self) -> Global___ConsoleLines:
+        """The process wrote lines."""
+
     def __init__(
         self,
         *,
@@ -380,10 +410,11 @@ class Entry(google.protobuf.message.Message):
         input: stepwell_api.v1.runs_pb2.DatasetInput | None = ...,
         tag_removal: Global___TagRemoval | None = ...,
         model_point: Global___ModelPoint | None = ...,
+        console: Global___ConsoleLines | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal", "model_point"] | None: ...
+    def HasField(self, field_name: typing.Literal["console", b"console", "event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["console", b"console", "event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal", "model_point", "console"] | None: ...
 
 Global___Entry: typing_extensions.TypeAlias = Entry
 
@@ -430,6 +461,36 @@ class ModelPoint(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["dataset_digest", b"dataset_digest", "dataset_name", b"dataset_name", "key", b"key", "model_id", b"model_id", "step", b"step", "timestamp_ms", b"timestamp_ms", "value", b"value"]) -> None: ...
 
 Global___ModelPoint: typing_extensions.TypeAlias = ModelPoint
+
+@typing.final
+class ConsoleLines(google.protobuf.message.Message):
+    """Lines that a process wrote. They are text, whatever they look like."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: builtins.int
+    TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    stream: Global___ConsoleStream.ValueType
+    """Where they were written."""
+    timestamp_ms: builtins.int
+    """When the first of them was written, in milliseconds since the epoch."""
+    text: builtins.str
+    """Lines with "\\n" between them and none at the end; at most 65,536 bytes, without NUL."""
+    left_out: builtins.int
+    """How many lines before them were left out, because they were too many."""
+    def __init__(
+        self,
+        *,
+        stream: Global___ConsoleStream.ValueType = ...,
+        timestamp_ms: builtins.int = ...,
+        text: builtins.str = ...,
+        left_out: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["left_out", b"left_out", "stream", b"stream", "text", b"text", "timestamp_ms", b"timestamp_ms"]) -> None: ...
+
+Global___ConsoleLines: typing_extensions.TypeAlias = ConsoleLines
 
 @typing.final
 class TagRemoval(google.protobuf.message.Message):

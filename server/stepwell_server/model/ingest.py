@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from uuid import UUID
 
 import numpy as np
@@ -125,7 +126,25 @@ class ModelPointEntry:
     dataset_digest: str = ""
 
 
-Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry | ModelPointEntry
+class ConsoleStream(IntEnum):
+    """Where a process writes lines."""
+
+    OUTPUT = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleEntry:
+    """Lines that the process wrote, at a position of the writer's log; `left_out` before them were too many."""
+
+    position: int
+    stream: ConsoleStream
+    timestamp_ms: int
+    text: str
+    left_out: int
+
+
+Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry | ModelPointEntry | ConsoleEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import structlog
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model.ingest import (
     Batch,
+    ConsoleEntry,
     Entry,
     InputEntry,
     ModelPointEntry,
@@ -28,6 +29,7 @@ from stepwell_server.model.ingest import (
 from stepwell_server.model.runs import RunInfo, RunSpec
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import (
+    check_console,
     check_dataset_name,
     check_inputs,
     check_key,
@@ -216,6 +218,8 @@ def _check_entry(entry: Entry) -> None:
             check_key("tag", key)
         case InputEntry(_, used):
             check_inputs([used])
+        case ConsoleEntry(_, _, _, text, left_out):
+            check_console(text, left_out)
         case ModelPointEntry(_, _, key, dataset_name=dataset_name, dataset_digest=dataset_digest):
             check_key("metric", key)
             check_dataset_name(dataset_name, dataset_digest)
@@ -224,4 +228,4 @@ def _check_entry(entry: Entry) -> None:
 def _name_of(entry: Entry) -> str:
     if isinstance(entry, InputEntry):
         return entry.used.dataset.name
-    return "" if isinstance(entry, StatusEntry) else entry.key
+    return "" if isinstance(entry, StatusEntry | ConsoleEntry) else entry.key

@@ -19,6 +19,7 @@ from stepwell_server.services.series import SeriesService
 from stepwell_server.services.uploads import UploadService
 from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
+from stepwell_server.services.writers import WriterService
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Services:
     calls: CallService
     series: SeriesService
     watching: WatchService
+    writers: WriterService
     artifacts: ArtifactService
     uploads: UploadService
     multipart: MultipartService

@@ -30,6 +30,8 @@ from stepwell_server.model.runs import (
     RunSpec,
 )
 
+# Lines of a console that come together, in bytes of UTF-8.
+CONSOLE_BYTES_MAX = 65_536
 USER_CHARS_MAX = 256
 SHOWN_CHARS_MAX = 60  # of what was wrong, in a message
 
@@ -178,3 +180,13 @@ def _check_length(what: str, text: str, chars_max: int) -> None:
 def _shown(text: str) -> str:
     """Return a text in quotes, escaped and cut to a readable length."""
     return repr(text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…")
+
+
+def check_console(text: str, left_out: int) -> None:
+    """Check lines of a console. Raises InvalidArgumentError."""
+    size = len(text.encode())
+    if size > CONSOLE_BYTES_MAX or "\0" in text or left_out < 0:
+        raise InvalidArgumentError(
+            f"lines of a console are at most {CONSOLE_BYTES_MAX} bytes at once, without NUL, behind 0 or more that "
+            f"were left out; these are {size} behind {left_out}"
+        )

@@ -19,6 +19,8 @@ from stepwell_server.errors import InvalidArgumentError, UnavailableError
 from stepwell_server.model.ingest import (
     Batch,
     Committed,
+    ConsoleEntry,
+    ConsoleStream,
     Entry,
     InputEntry,
     ModelPointEntry,
@@ -313,6 +315,8 @@ def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
             return TagRemovalEntry(message.position, message.tag_removal.key)
         case "status":
             return status_from_proto(message)
+        case "console":
+            return console_from_proto(message)
         case "model_point":
             point = message.model_point
             return ModelPointEntry(
@@ -330,6 +334,16 @@ def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
                 f"the entry at position {message.position} is of a kind that this server does not know; "
                 "update the server, or use an older client"
             )
+
+
+def console_from_proto(message: ingest_pb2.Entry) -> ConsoleEntry:
+    """Lines of a console."""
+    lines = message.console
+    try:
+        stream = ConsoleStream(lines.stream)
+    except ValueError:
+        raise InvalidArgumentError(f"console stream {lines.stream} is unknown; use 1 or 2") from None
+    return ConsoleEntry(message.position, stream, lines.timestamp_ms, lines.text, lines.left_out)
 
 
 def status_from_proto(message: ingest_pb2.Entry) -> StatusEntry:

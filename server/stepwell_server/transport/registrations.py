@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from stepwell_api.v1 import ingest_pb2_grpc, models_pb2_grpc, runs_pb2_grpc, search_pb2_grpc, series_pb2_grpc
+from stepwell_api.v1 import (
+    ingest_pb2_grpc,
+    models_pb2_grpc,
+    runs_pb2_grpc,
+    search_pb2_grpc,
+    series_pb2_grpc,
+    writers_pb2_grpc,
+)
 from stepwell_server.services.together import Services
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
@@ -12,6 +19,7 @@ from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
 from stepwell_server.transport.server import Registration
+from stepwell_server.transport.writers import WriterServicer
 
 
 def registrations(services: Services) -> Sequence[Registration]:
@@ -25,6 +33,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     artifacts = ArtifactServicer(
         services.artifacts, services.uploads, services.verification, services.holding
     )
+    writers = WriterServicer(services.writers)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
@@ -32,5 +41,6 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: ingest_pb2_grpc.add_IngestServiceServicer_to_server(ingest, server),
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series, server),
+        lambda server: writers_pb2_grpc.add_WriterServiceServicer_to_server(writers, server),
         lambda server: add_artifact_service(artifacts, server),
     ]

@@ -6,6 +6,7 @@ import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
+import { SettingsPage } from "./pages/settings/SettingsPage";
 import { Shell } from "./pages/Shell";
 import { readChartsView, type ChartsView } from "./url/chartsView";
 import { readRunsView, type RunsView } from "./url/runsView";
@@ -64,8 +65,10 @@ const compare = createRoute({
   }),
 });
 
+const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: SettingsPage });
+
 export const router = createRouter({
-  routeTree: root.addChildren([experiments, runs, run, compare]),
+  routeTree: root.addChildren([experiments, runs, run, compare, settings]),
   history: createHashHistory(),
   defaultErrorComponent: ({ error }) => <Failure error={error} />,
 });

@@ -6,6 +6,7 @@ from uuid import UUID
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.ingest import (
     Batch,
+    ConsoleEntry,
     InputEntry,
     ModelPointEntry,
     ParamEntry,
@@ -15,6 +16,7 @@ from stepwell_server.model.ingest import (
     TagRemovalEntry,
 )
 from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
+from stepwell_server.store.ingest.console import write_console
 from stepwell_server.store.ingest.inputs import note_inputs
 from stepwell_server.store.ingest.model_points import note_model_points
 from stepwell_server.store.postgres.pool import Connection
@@ -57,6 +59,14 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
     model_points = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, ModelPointEntry)]
     if model_points:
         await note_model_points(connection, model_points)
+    console = [
+        (batch.run_id, batch.writer_id, entry)
+        for batch in batches.values()
+        for entry in batch.entries
+        if isinstance(entry, ConsoleEntry)
+    ]
+    if console:
+        await write_console(connection, console)
     return rejections
 
 

@@ -5,6 +5,7 @@ import { ArtifactService } from "../gen/stepwell_api/v1/artifacts_pb";
 import { ExperimentService, RunService } from "../gen/stepwell_api/v1/runs_pb";
 import { SearchService } from "../gen/stepwell_api/v1/search_pb";
 import { SeriesService } from "../gen/stepwell_api/v1/series_pb";
+import { WriterService } from "../gen/stepwell_api/v1/writers_pb";
 
 /** The folder in which the page lies, with a slash at its end: the server may be below any path. */
 export const HOME = new URL(".", window.location.href.split("#")[0]).href;
@@ -17,3 +18,4 @@ export const runService = createClient(RunService, transport);
 export const searchService = createClient(SearchService, transport);
 export const seriesService = createClient(SeriesService, transport);
 export const artifactService = createClient(ArtifactService, transport);
+export const writerService = createClient(WriterService, transport);

@@ -14,6 +14,7 @@ const SHORTCUTS: [keys: string, what: string][] = [
   ["?", "show this sheet"],
   ["/", "go to the search field"],
   ["g e", "go to the experiments"],
+  ["g s", "go to the settings"],
   ["[", "narrow or widen the navigation"],
   ["Esc", "close what is open"],
 ];
@@ -30,6 +31,7 @@ export function Shortcuts({ open, setOpen, toggleSide }: Props) {
       if (keys === "?") setOpen(true);
       else if (keys === "/") focusSearch(event);
       else if (keys === "g e") void navigate({ to: "/" });
+      else if (keys === "g s") void navigate({ to: "/settings" });
       else if (keys === "[") toggleSide();
     };
     window.addEventListener("keydown", press);

@@ -14,6 +14,7 @@ import { MetricsTable } from "./MetricsTable";
 import { ParamsTable } from "./ParamsTable";
 import styles from "./RunPage.module.css";
 import { Tags } from "./Tags";
+import { Writers } from "./Writers";
 
 /** What the run is, and what went in and came out. */
 export function Overview({ run }: { run: Run }) {
@@ -29,6 +30,7 @@ export function Overview({ run }: { run: Run }) {
         <Details run={run} />
         <Tags run={run} />
         {run.inputs.length > 0 && <Datasets inputs={run.inputs} />}
+        <Writers run={run} />
       </div>
     </div>
   );

@@ -7,6 +7,7 @@ import { Tabs } from "../../parts/Tabs";
 import { isRunning, runQuery } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
 import { Artifacts } from "./Artifacts";
+import { Console } from "./Console";
 import { Overview } from "./Overview";
 import { RunCharts } from "./RunCharts";
 import { RunHeader } from "./RunHeader";
@@ -36,6 +37,7 @@ function Shown({ run }: { run: Run }) {
     { id: "overview", label: "Overview" },
     { id: "charts", label: "Charts", count: own.length },
     { id: "artifacts", label: "Artifacts" },
+    { id: "console", label: "Console" },
     ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
   ];
   return (
@@ -50,6 +52,8 @@ function Shown({ run }: { run: Run }) {
         <RunCharts run={run} metrics={own} live={isRunning(run)} view={view} change={change} />
       ) : tab === "system" ? (
         <RunCharts run={run} metrics={system} live={isRunning(run)} view={view} change={change} />
+      ) : tab === "console" ? (
+        <Console key={run.info?.runId} runId={run.info?.runId ?? ""} live={isRunning(run)} />
       ) : tab === "artifacts" ? (
         <Artifacts
           runId={run.info?.runId ?? ""}

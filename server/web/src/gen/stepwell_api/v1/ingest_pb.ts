@@ -11,8 +11,8 @@
 // @generated from file stepwell_api/v1/ingest.proto (package stepwell_api.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { DatasetInput, Param, RunInfo, RunSpec, RunStatus, Tag } from "./runs_pb";
 import { file_stepwell_api_v1_runs } from "./runs_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/ingest.proto.
  */
 export const file_stepwell_api_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwiuQIKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSAASMgoLbW9kZWxfcG9pbnQYByABKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxQb2ludEgAQgcKBWV2ZW50IowBCgpNb2RlbFBvaW50EhAKCG1vZGVsX2lkGAEgASgJEgsKA2tleRgCIAEoCRINCgV2YWx1ZRgDIAEoARIMCgRzdGVwGAQgASgSEhQKDHRpbWVzdGFtcF9tcxgFIAEoEhIUCgxkYXRhc2V0X25hbWUYBiABKAkSFgoOZGF0YXNldF9kaWdlc3QYByABKAkiGQoKVGFnUmVtb3ZhbBILCgNrZXkYASABKAkiZAoMU3RhdHVzQ2hhbmdlEioKBnN0YXR1cxgBIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAiABKANIAIgBAUIOCgxfZW5kX3RpbWVfbXMiawoJQ29tbWl0dGVkEhAKCHBvc2l0aW9uGAEgASgDEisKCHJlamVjdGVkGAIgAygLMhkuc3RlcHdlbGxfYXBpLnYxLlJlamVjdGVkEg4KBnBvaW50cxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDIlwKCFJlamVjdGVkEhAKCHBvc2l0aW9uGAEgASgDEg0KBWNvdW50GAIgASgDEgsKA2tleRgDIAEoCRISCgplcnJvcl9jb2RlGAQgASgJEg4KBnJlYXNvbhgFIAEoCSIkCgZSZXN1bWUSGgoSY29tbWl0dGVkX3Bvc2l0aW9uGAEgASgDMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwi6wIKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSAASMgoLbW9kZWxfcG9pbnQYByABKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxQb2ludEgAEjAKB2NvbnNvbGUYCCABKAsyHS5zdGVwd2VsbF9hcGkudjEuQ29uc29sZUxpbmVzSABCBwoFZXZlbnQijAEKCk1vZGVsUG9pbnQSEAoIbW9kZWxfaWQYASABKAkSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgBEgwKBHN0ZXAYBCABKBISFAoMdGltZXN0YW1wX21zGAUgASgSEhQKDGRhdGFzZXRfbmFtZRgGIAEoCRIWCg5kYXRhc2V0X2RpZ2VzdBgHIAEoCSJ0CgxDb25zb2xlTGluZXMSLgoGc3RyZWFtGAEgASgOMh4uc3RlcHdlbGxfYXBpLnYxLkNvbnNvbGVTdHJlYW0SFAoMdGltZXN0YW1wX21zGAIgASgDEgwKBHRleHQYAyABKAkSEAoIbGVmdF9vdXQYBCABKAMiGQoKVGFnUmVtb3ZhbBILCgNrZXkYASABKAkiZAoMU3RhdHVzQ2hhbmdlEioKBnN0YXR1cxgBIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAiABKANIAIgBAUIOCgxfZW5kX3RpbWVfbXMiawoJQ29tbWl0dGVkEhAKCHBvc2l0aW9uGAEgASgDEisKCHJlamVjdGVkGAIgAygLMhkuc3RlcHdlbGxfYXBpLnYxLlJlamVjdGVkEg4KBnBvaW50cxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDIlwKCFJlamVjdGVkEhAKCHBvc2l0aW9uGAEgASgDEg0KBWNvdW50GAIgASgDEgsKA2tleRgDIAEoCRISCgplcnJvcl9jb2RlGAQgASgJEg4KBnJlYXNvbhgFIAEoCSIkCgZSZXN1bWUSGgoSY29tbWl0dGVkX3Bvc2l0aW9uGAEgASgDKmQKDUNvbnNvbGVTdHJlYW0SHgoaQ09OU09MRV9TVFJFQU1fVU5TUEVDSUZJRUQQABIZChVDT05TT0xFX1NUUkVBTV9PVVRQVVQQARIYChRDT05TT0xFX1NUUkVBTV9FUlJPUhACMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
 
 /**
  * What a client sends; at most 8 MiB encoded.
@@ -463,6 +463,14 @@ export type Entry = Message<"stepwell_api.v1.Entry"> & {
      */
     value: ModelPoint;
     case: "modelPoint";
+  } | {
+    /**
+     * The process wrote lines.
+     *
+     * @generated from field: stepwell_api.v1.ConsoleLines console = 8;
+     */
+    value: ConsoleLines;
+    case: "console";
   } | { case: undefined; value?: undefined };
 };
 
@@ -538,6 +546,48 @@ export const ModelPointSchema: GenMessage<ModelPoint> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_ingest, 9);
 
 /**
+ * Lines that a process wrote. They are text, whatever they look like.
+ *
+ * @generated from message stepwell_api.v1.ConsoleLines
+ */
+export type ConsoleLines = Message<"stepwell_api.v1.ConsoleLines"> & {
+  /**
+   * Where they were written.
+   *
+   * @generated from field: stepwell_api.v1.ConsoleStream stream = 1;
+   */
+  stream: ConsoleStream;
+
+  /**
+   * When the first of them was written, in milliseconds since the epoch.
+   *
+   * @generated from field: int64 timestamp_ms = 2;
+   */
+  timestampMs: bigint;
+
+  /**
+   * Lines with "\n" between them and none at the end; at most 65,536 bytes, without NUL.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * How many lines before them were left out, because they were too many.
+   *
+   * @generated from field: int64 left_out = 4;
+   */
+  leftOut: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.ConsoleLines.
+ * Use `create(ConsoleLinesSchema)` to create a new message.
+ */
+export const ConsoleLinesSchema: GenMessage<ConsoleLines> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_ingest, 10);
+
+/**
  * A tag of the run is removed.
  *
  * @generated from message stepwell_api.v1.TagRemoval
@@ -556,7 +606,7 @@ export type TagRemoval = Message<"stepwell_api.v1.TagRemoval"> & {
  * Use `create(TagRemovalSchema)` to create a new message.
  */
 export const TagRemovalSchema: GenMessage<TagRemoval> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 10);
+  messageDesc(file_stepwell_api_v1_ingest, 11);
 
 /**
  * A new status of the run.
@@ -584,7 +634,7 @@ export type StatusChange = Message<"stepwell_api.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 11);
+  messageDesc(file_stepwell_api_v1_ingest, 12);
 
 /**
  * An acknowledgement.
@@ -628,7 +678,7 @@ export type Committed = Message<"stepwell_api.v1.Committed"> & {
  * Use `create(CommittedSchema)` to create a new message.
  */
 export const CommittedSchema: GenMessage<Committed> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 12);
+  messageDesc(file_stepwell_api_v1_ingest, 13);
 
 /**
  * Entries that the server refused.
@@ -677,7 +727,7 @@ export type Rejected = Message<"stepwell_api.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 13);
+  messageDesc(file_stepwell_api_v1_ingest, 14);
 
 /**
  * Where the client has to go on.
@@ -698,7 +748,41 @@ export type Resume = Message<"stepwell_api.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 14);
+  messageDesc(file_stepwell_api_v1_ingest, 15);
+
+/**
+ * Where a process writes lines.
+ *
+ * @generated from enum stepwell_api.v1.ConsoleStream
+ */
+export enum ConsoleStream {
+  /**
+   * Refused.
+   *
+   * @generated from enum value: CONSOLE_STREAM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Standard output.
+   *
+   * @generated from enum value: CONSOLE_STREAM_OUTPUT = 1;
+   */
+  OUTPUT = 1,
+
+  /**
+   * Standard error.
+   *
+   * @generated from enum value: CONSOLE_STREAM_ERROR = 2;
+   */
+  ERROR = 2,
+}
+
+/**
+ * Describes the enum stepwell_api.v1.ConsoleStream.
+ */
+export const ConsoleStreamSchema: GenEnum<ConsoleStream> = /*@__PURE__*/
+  enumDesc(file_stepwell_api_v1_ingest, 0);
 
 /**
  * Takes what runs log.

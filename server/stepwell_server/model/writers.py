@@ -1,0 +1,41 @@
+"""Who writes to a run, and what these processes printed."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from stepwell_server.model.ingest import ConsoleEntry
+
+
+@dataclass(frozen=True, slots=True)
+class WriterState:
+    """How a process that logs, or logged, to a run stands; times in milliseconds since the epoch."""
+
+    writer_id: UUID
+    rank: int | None
+    host: str
+    process_id: int
+    opened_time_ms: int
+    committed_time_ms: int
+    position: int
+    is_alive: bool
+    seen_time_ms: int | None
+    hidden_from_step: int | None
+    hidden_points_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePlace:
+    """Where a piece of a console stands among those of its run: they are in this order."""
+
+    timestamp_ms: int
+    writer_id: UUID
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePiece:
+    """Lines of one writer."""
+
+    writer_id: UUID
+    rank: int | None
+    lines: ConsoleEntry

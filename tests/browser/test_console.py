@@ -1,0 +1,73 @@
+"""What processes print, who they are, and how the server is."""
+
+import uuid
+
+from playwright.async_api import Page, expect
+
+import stepwell
+from stepwell.runs import console
+from tests.harness.processes import ServerProcess
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m\x1b]8;;javascript:alert(1)\x1b\\<img src=x onerror=\"document.title='taken'\">\u202e"
+)
+
+
+async def test_lines_come_as_they_are_printed(page: Page, shared_server: ServerProcess) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"console {uuid.uuid4().hex}")
+    with stepwell.start_run(rank=1) as run:
+        run.writer.log_console(console.OUTPUT, 1, "\n".join(f"line {number}" for number in range(500)), 0)
+        run.writer.log_console(console.ERROR, 2, HOSTILE, 7)
+        stepwell.flush()
+        await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab=console")
+        lines = page.get_by_role("log", name="Lines")
+        await expect(lines.get_by_text("red<img src=x onerror=")).to_be_visible()
+        await expect(lines.get_by_text("7 lines were too many, and left out")).to_be_visible()
+        run.writer.log_console(console.OUTPUT, 3, "and it goes on", 0)
+        await expect(lines.get_by_text("and it goes on")).to_be_visible()
+        await page.get_by_label("Search the lines").fill("line 499")
+        await expect(page.get_by_text("1 lines")).to_be_visible()
+        await expect(lines).to_have_text("line 499")
+    assert await page.locator("main img").count() == 0
+    assert await page.title() == "Stepwell"
+
+
+async def test_a_run_without_a_console_says_how(page: Page, shared_server: ServerProcess) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"console {uuid.uuid4().hex}")
+    with stepwell.start_run() as run:
+        pass
+    await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab=console")
+    await expect(page.get_by_text("start_run(log_console=True)")).to_be_visible()
+
+
+async def test_processes_and_what_a_resume_hides(page: Page, shared_server: ServerProcess) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"processes {uuid.uuid4().hex}")
+    with stepwell.start_run() as run:
+        for step in range(10):
+            stepwell.log_metric("loss", 1.0, step=step)
+    with stepwell.start_run(run_id=run.info.run_id, resume_from_step=4):
+        await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+        processes = page.get_by_role("region", name="Processes")
+        await expect(processes.get_by_text("connected")).to_be_visible()
+        await expect(processes.get_by_text("left", exact=True)).to_be_visible()
+        await expect(processes).to_contain_text("resumed from step 4: up to 10 points")
+
+
+async def test_settings_tell_how_the_server_is(page: Page, shared_server: ServerProcess) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    await page.keyboard.press("g")
+    await page.keyboard.press("s")
+    await expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    await expect(page.get_by_text("answers")).to_be_visible()
+    await expect(page.get_by_text("Points per second")).to_be_visible()
+    await page.get_by_role("radio", name="Dark").check()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    await page.route("**/metrics", lambda route: route.abort())
+    await page.route("**/health", lambda route: route.abort())
+    await expect(page.get_by_text("away", exact=True)).to_be_visible()
+    await page.unroute("**/metrics")
+    await page.unroute("**/health")
+    await expect(page.get_by_text("answers")).to_be_visible()
