@@ -41,12 +41,18 @@ def library(module: str, purpose: str, distribution: str) -> Any:
 
 def install_hint(extra: str) -> str:
     """Return the command that adds an extra to this installation, from where it came: checkout, wheel or index."""
+    place, editable = place_of_installation()
+    if place is None:
+        return f"pip install 'stepwell[{extra}]'"
+    return f"pip install {'-e ' if editable else ''}'{place}[{extra}]'"
+
+
+def place_of_installation() -> tuple[str | None, bool]:
+    """Return the checkout or wheel that this was installed from, None for an index; and whether it is editable."""
     origin = _origin()
     if origin is None:
-        return f"pip install 'stepwell[{extra}]'"
-    place = unquote(urlsplit(str(origin["url"])).path)
-    editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
-    return f"pip install {editable}'{place}[{extra}]'"
+        return None, False
+    return unquote(urlsplit(str(origin["url"])).path), bool(origin.get("dir_info", {}).get("editable"))
 
 
 def _origin() -> dict[str, Any] | None:

@@ -93,4 +93,4 @@ def wrap(python_model: Any, context: PythonModelContext) -> Wrapper:
 def hints_of(python_model: Any) -> TypeHints:
     """Return the type hints of the data and of the result of a model's predict."""
     found = getattr(python_model, "predict_type_hints", None)
-    return TypeHints(*found[:2]) if isinstance(found, tuple) else TypeHints()
+    return found if isinstance(found, TypeHints) else TypeHints()

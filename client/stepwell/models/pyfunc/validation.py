@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from stepwell.models.pyfunc import hints
 
 
-class TypeHints(NamedTuple):
-    """What a predict says of its input and output; None where it says nothing."""
+class TypeHints:
+    """What a predict says of its input and output; None where it says nothing. Pickles of MLflow fill it by name."""
 
-    input: Any = None
-    output: Any = None
+    def __init__(self, input: Any = None, output: Any = None) -> None:  # noqa: A002
+        self.input = input
+        self.output = output
 
 
 class FuncInfo(NamedTuple):
