@@ -246,7 +246,6 @@ _MLFLOWS = frozenset(
     {
         "autolog",
         "evaluate",
-        "projects",
         "register_model",
         "set_registry_uri",
     }
@@ -276,6 +275,9 @@ def __getattr__(name: str) -> Any:
         return getattr(columns, name)
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name in ("projects", "run"):
+        projects = import_module("stepwell.projects")
+        return projects.run if name == "run" else projects
     if name in _MLFLOWS:
         raise AttributeError(
             f"Stepwell has no {name} yet. With `import mlflow` and Stepwell's plugin for it, MLflow's own works: see "

@@ -1,7 +1,8 @@
 """The command `stepwell`. Its commands come from the entry points of the group `stepwell.commands`."""
 
 import sys
-from importlib.metadata import entry_points
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from stepwell import __version__, settings
@@ -19,7 +20,6 @@ ELSEWHERE = {
     "deployments": "Stepwell deploys nothing",
     "gateway": "Stepwell has no gateway to language models",
     "ui": "the address that `stepwell server` prints is the one to open",
-    "run": "Stepwell runs no projects; start the script itself",
     "recipes": "Stepwell has no recipes",
 }
 
@@ -35,23 +35,26 @@ def main() -> None:
         sys.exit(
             f"The command line needs more than the client: {install_hint('cli')} (or [server] for the server)."
         )
-    from stepwell.commands.groups import tracking_uri_option
+    from stepwell.commands.groups import LazyCommands, tracking_uri_option
 
-    group = click.Group(
-        "stepwell",
+    there = {command.name: partial(_loaded, command) for command in entry_points(group=COMMANDS_GROUP)}
+    elsewhere = {name: partial(_elsewhere, name, instead) for name, instead in ELSEWHERE.items()}
+    group = LazyCommands(
+        {**elsewhere, **there},
+        name="stepwell",
         help="Stepwell, an experiment tracker whose log calls never wait.",
         context_settings={"help_option_names": ["-h", "--help"]},
         params=[tracking_uri_option()],
     )
-    for command in entry_points(group=COMMANDS_GROUP):
-        try:
-            group.add_command(command.load(), command.name)
-        except ModuleNotFoundError as missing:
-            group.add_command(_unavailable(command.name, missing.name or "a module"))
-    for name, instead in ELSEWHERE.items():
-        if name not in group.commands:
-            group.add_command(_elsewhere(name, instead))
     click.version_option(__version__, prog_name="stepwell")(group)()
+
+
+def _loaded(command: "EntryPoint") -> "click.Command":
+    try:
+        loaded: click.Command = command.load()
+    except ModuleNotFoundError as missing:
+        return _unavailable(command.name, missing.name or "a module")
+    return loaded
 
 
 def _unavailable(name: str, module: str) -> "click.Command":

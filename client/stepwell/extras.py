@@ -55,6 +55,12 @@ def place_of_installation() -> tuple[str | None, bool]:
     return unquote(urlsplit(str(origin["url"])).path), bool(origin.get("dir_info", {}).get("editable"))
 
 
+def origin_url() -> str | None:
+    """Return the file:// address that this installation came from, a checkout or a wheel; None for an index."""
+    origin = _origin()
+    return None if origin is None else str(origin["url"])
+
+
 def _origin() -> dict[str, Any] | None:
     """Return where the distribution was installed from, as PEP 610 records it; None for an index."""
     from importlib.metadata import (  # takes longer than the rest of the package

@@ -23,6 +23,7 @@ STEPWELL_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING  samples that are averaged to a p
 STEPWELL_SYSTEM_METRICS_NODE_ID                 what tells this machine from others; default none
 STEPWELL_LOG_CONSOLE             runs log what the process prints (true) or not (false); default false
 STEPWELL_CONSOLE_BYTES_MAX       how much of it one run takes of one process, in bytes; default 16777216, 16 MiB
+STEPWELL_ENVIRONMENTS_DIR        folder where environments of projects are kept; default ~/.cache/stepwell/environments
 STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, are loaded (true) or refused (false);
                                  default MLFLOW_ALLOW_PICKLE_DESERIALIZATION, then true
 STEPWELL_DEFAULT_PREDICTION_DEVICE              where models of PyTorch predict, such as cpu or cuda:1; default the
@@ -73,6 +74,8 @@ _RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RAN
 _FORMS = "Use http://HOST:PORT or https://HOST, which `stepwell server` prints, or grpc://HOST:PORT."
 # What set_tracking_uri was given in this process: the variable that it leaves to children is not where it comes from.
 _chosen: set[str] = set()
+# The mode of the environment, of a process that left it.
+_left_mode: str | None = None
 _FALSE_WORDS = ("0", "false", "no", "off")
 
 
@@ -175,7 +178,14 @@ def is_offline() -> bool:
 
 def leave_offline_mode() -> None:
     """Send and ask, whatever the environment says, here and in processes that are started from here."""
-    os.environ.pop("STEPWELL_MODE", None)
+    global _left_mode
+    _left_mode = os.environ.pop("STEPWELL_MODE", None)
+
+
+def return_to_mode() -> None:
+    """Do again what the environment says of it: this process logs."""
+    if _left_mode is not None:
+        os.environ["STEPWELL_MODE"] = _left_mode
 
 
 def raises_when_unreachable() -> bool:
@@ -284,6 +294,15 @@ def system_metrics_samples() -> int:
 def system_metrics_node_id() -> str | None:
     """Return what tells this machine from others in the names of system metrics, if anything does."""
     return _first("SYSTEM_METRICS_NODE_ID")
+
+
+def environments_dir() -> Path:
+    """Return the folder where environments of projects are kept."""
+    chosen = os.environ.get("STEPWELL_ENVIRONMENTS_DIR")
+    if chosen:
+        return local_folder(chosen, "STEPWELL_ENVIRONMENTS_DIR").absolute()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "stepwell" / "environments"
 
 
 def allow_pickle() -> bool:

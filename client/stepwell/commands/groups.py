@@ -1,5 +1,6 @@
 """Groups of commands that all take -h and --tracking-uri, and show what went wrong in one line."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -30,6 +31,22 @@ class Commands(click.Group):
             return super().invoke(context)
         except StepwellException as failure:
             raise click.ClickException(failure.message) from failure
+
+
+class LazyCommands(click.Group):
+    """A group whose commands are loaded when they are called, or listed with what they do."""
+
+    def __init__(self, lazy: Mapping[str, Callable[[], click.Command]], **options: Any) -> None:
+        super().__init__(**options)
+        self._lazy = lazy
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(self._lazy)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command, None if there is none of the name."""
+        return self._lazy[name]() if name in self._lazy else None
 
 
 def tracking_uri_option() -> click.Option:

@@ -9,6 +9,7 @@ from stepwell.delivery.record import now_ms
 from stepwell.entities import RUN_NAME_TAG, USER_TAG
 from stepwell.errors import invalid
 from stepwell.runs import context, names
+from stepwell.runs.context import SOURCE_NAME_TAG
 
 if TYPE_CHECKING:
     from stepwell_api.v1 import runs_pb2
@@ -30,6 +31,9 @@ def spec(
     from stepwell.wire import messages
 
     tags = {**values.to_run_tags(settings.run_context()), **tags}
+    own = context.system_tags()
+    if SOURCE_NAME_TAG in tags:  # then the commit is not that of this process's script either
+        own = {USER_TAG: own[USER_TAG]}
     experiment_id, experiment_name = _experiment(experiment_id)
     return messages.run_spec(
         run_id=run_id,
@@ -38,7 +42,7 @@ def spec(
         name=chosen_name(run_name, tags),
         start_time_ms=now_ms(),
         user=context.user(),
-        tags={**context.system_tags(), **tags},
+        tags={**own, **tags},
     )
 
 
