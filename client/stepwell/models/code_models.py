@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 
 # Of MLflow, when it is in the process: what its scripts set, and what it looks for in ours.
 _MLFLOWS_MODULE, _MLFLOWS_NAME = "mlflow.models.model", "__mlflow_model__"
@@ -18,6 +18,7 @@ _set: ContextVar[list[Any] | None] = ContextVar("stepwell_code_model", default=N
 _config: ContextVar[dict[str, Any] | None] = ContextVar("stepwell_code_model_config", default=None)
 
 
+@short
 def set_model(model: Any) -> None:
     """Say, in a script that is saved as a model, which object is the model.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.models import examples, json_values
 from stepwell.models.enforcement import casts
 from stepwell.types.schema import Schema
@@ -107,6 +107,7 @@ def _json_type(value: Any) -> str:
     return words.get(type(value), "null")
 
 
+@short
 def convert_input_example_to_serving_input(input_example: Any) -> str | None:
     """Return the JSON of a request with an example; None for none."""
     if input_example is None:
@@ -114,6 +115,7 @@ def convert_input_example_to_serving_input(input_example: Any) -> str | None:
     return json_values.dumps(examples.example_of(input_example).serving, indent=2)
 
 
+@short
 def validate_serving_input(model_uri: Any, serving_input: Any) -> Any:
     """Load a model, and return what it makes of a request.
 

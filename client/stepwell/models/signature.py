@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.types.schema import ParamSchema, Schema
 
 __all__ = ["ModelSignature", "infer_signature", "set_signature"]
@@ -63,6 +63,7 @@ class ModelSignature:
         return f"inputs: \n  {self.inputs!r}\noutputs: \n  {self.outputs!r}\nparams: \n  {self.params!r}\n"
 
 
+@short
 def infer_signature(
     model_input: Any = None, model_output: Any = None, params: Mapping[str, Any] | None = None
 ) -> ModelSignature:
@@ -86,6 +87,7 @@ def infer_signature(
     )
 
 
+@short
 def set_signature(model_uri: str, signature: ModelSignature) -> None:
     """Give a model that was logged or saved another signature.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import extras
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, pickles, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.info import ModelInfo
@@ -87,6 +87,7 @@ class LearnerModel:
         return self.learner
 
 
+@short
 def save_model(fastai_learner: Any, path: Any, **options: Unpack[SaveOptions]) -> None:
     """Save a learner, without its data, to a local folder.
 
@@ -101,6 +102,7 @@ def save_model(fastai_learner: Any, path: Any, **options: Unpack[SaveOptions]) -
     saving.save(FastAI(fastai_learner), path, options)
 
 
+@short
 def log_model(
     fastai_learner: Any, artifact_path: str | None = None, **options: Unpack[LogOptions]
 ) -> ModelInfo:
@@ -108,6 +110,7 @@ def log_model(
     return logged.log(FastAI(fastai_learner), artifact_path, options)
 
 
+@short
 def load_model(model_uri: Any, dst_path: str | None = None) -> Any:
     """Return the learner of a model URI, or of a local folder.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import extras
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.info import ModelInfo
@@ -126,6 +126,7 @@ def check_data(data: Any) -> None:
         )
 
 
+@short
 def save_model(
     model: Any,
     path: Any,
@@ -150,6 +151,7 @@ def save_model(
     saving.save(flavor, path, options)
 
 
+@short
 def log_model(
     model: Any,
     artifact_path: str | None = None,
@@ -163,6 +165,7 @@ def log_model(
     return logged.log(flavor, artifact_path, options)
 
 
+@short
 def load_model(
     model_uri: Any,
     dst_path: str | None = None,

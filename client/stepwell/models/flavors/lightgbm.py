@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import extras
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.flavors.sklearn import CLOUDPICKLE, Sklearn
@@ -100,6 +100,7 @@ class LightTrees:
         return self.model
 
 
+@short
 def save_model(
     lgb_model: Any,
     path: Any,
@@ -126,6 +127,7 @@ def save_model(
     saving.save(flavor, path, options)
 
 
+@short
 def log_model(
     lgb_model: Any,
     artifact_path: str | None = None,
@@ -140,6 +142,7 @@ def log_model(
     return logged.log(flavor, artifact_path, options)
 
 
+@short
 def load_model(model_uri: Any, dst_path: str | None = None) -> Any:
     """Return the booster or the estimator of a model URI, or of a local folder.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import settings
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.flavors import checkpoints
@@ -144,6 +144,7 @@ class Network:
         return self.model
 
 
+@short
 def save_model(
     pytorch_model: Any,
     path: Any,
@@ -174,6 +175,7 @@ def save_model(
     saving.save(PyTorch(pytorch_model, chosen, pickle_module, pickle_protocol, example), path, options)
 
 
+@short
 def log_model(
     pytorch_model: Any,
     artifact_path: str | None = None,
@@ -192,6 +194,7 @@ def log_model(
     )
 
 
+@short
 def load_model(
     model_uri: Any, dst_path: str | None = None, device: str | None = None, **keywords: Any
 ) -> Any:
@@ -210,6 +213,7 @@ def load_model(
     return loading.load_native(PyTorch, model_uri, dst_path, device=device, **keywords)
 
 
+@short
 def load_checkpoint(
     model_class: Any,
     run_id: str | None = None,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import extras
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, pickles, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.info import ModelInfo
@@ -108,6 +108,7 @@ class Estimator:
         return self.model
 
 
+@short
 def save_model(
     sk_model: Any,
     path: Any,
@@ -134,6 +135,7 @@ def save_model(
     saving.save(flavor, path, options)
 
 
+@short
 def log_model(
     sk_model: Any,
     artifact_path: str | None = None,
@@ -148,6 +150,7 @@ def log_model(
     return logged.log(flavor, artifact_path, options)
 
 
+@short
 def load_model(model_uri: Any, dst_path: str | None = None) -> Any:
     """Return the estimator of a model URI, or of a local folder.
 

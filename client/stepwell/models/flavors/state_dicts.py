@@ -36,6 +36,7 @@ def log_state_dict(state_dict: Any, artifact_path: str, **keywords: Any) -> None
         StepwellClient().log_artifacts(run.info.run_id, folder, artifact_path)
 
 
+@short
 def load_state_dict(state_dict_uri: Any, **keywords: Any) -> Any:
     """Return the state dict of a local folder or a URI of artifacts; keywords go to torch.load.
 

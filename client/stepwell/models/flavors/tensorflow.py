@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
 
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.models import loading, logged, pickles, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.flavors.keras import DATA_FOLDER, MODEL, MODULE_FILE, check_data
@@ -151,6 +151,7 @@ class ModulePredictor:
         return self.model
 
 
+@short
 def save_model(
     model: Any,
     path: Any,
@@ -176,6 +177,7 @@ def save_model(
     saving.save(TensorFlow(model, custom_objects, keras_model_kwargs, saved_model_kwargs), path, options)
 
 
+@short
 def log_model(
     model: Any,
     artifact_path: str | None = None,
@@ -190,6 +192,7 @@ def log_model(
     return logged.log(flavor, artifact_path, options)
 
 
+@short
 def load_model(
     model_uri: Any,
     dst_path: str | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stepwell import extras
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, saving
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.info import ModelInfo
@@ -102,6 +102,7 @@ class Trees:
         return self.model
 
 
+@short
 def save_model(
     xgb_model: Any, path: Any, *, model_format: str = "ubj", **options: Unpack[SaveOptions]
 ) -> None:
@@ -119,6 +120,7 @@ def save_model(
     saving.save(XGBoost(xgb_model, model_format), path, options)
 
 
+@short
 def log_model(
     xgb_model: Any,
     artifact_path: str | None = None,
@@ -130,6 +132,7 @@ def log_model(
     return logged.log(XGBoost(xgb_model, model_format), artifact_path, options)
 
 
+@short
 def load_model(model_uri: Any, dst_path: str | None = None) -> Any:
     """Return the booster or the estimator of a model URI, or of a local folder.
 

@@ -6,7 +6,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from stepwell.errors import StepwellException, invalid
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.models import flavors, inside, loading, mlmodel
 from stepwell.models.mlmodel import PYFUNC, Model
 from stepwell.models.pyfunc.loaded import PyFuncModel
@@ -14,6 +14,7 @@ from stepwell.models.pyfunc.loaded import PyFuncModel
 _log = getLogger("stepwell")
 
 
+@short
 def load_model(
     model_uri: Any,
     suppress_warnings: bool = False,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from stepwell.errors import invalid
+from stepwell.errors import invalid, short
 from stepwell.models import logged, saving
 from stepwell.models.flavor import Flavor
 from stepwell.models.info import ModelInfo
@@ -40,6 +40,7 @@ class LogFunction(LogOptions, FunctionOptions, total=False):
     """Keywords of pyfunc.log_model."""
 
 
+@short
 def save_model(path: Any, **options: Unpack[SaveFunction]) -> None:
     """Save a function as a model to a local folder.
 
@@ -54,6 +55,7 @@ def save_model(path: Any, **options: Unpack[SaveFunction]) -> None:
     saving.save(flavor, path, rest)
 
 
+@short
 def log_model(artifact_path: str | None = None, **options: Unpack[LogFunction]) -> ModelInfo:
     """Log a function as a model; see `FunctionOptions` and `LogOptions`."""
     flavor, rest = _flavor(options)
