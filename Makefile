@@ -7,7 +7,7 @@ PAGE := server/stepwell_server/web/static/index.html
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos fuzz bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -86,6 +86,10 @@ SEED ?=
 ROUNDS ?= 10
 chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
 	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) --rounds $(ROUNDS)
+
+SECONDS ?= 600
+fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600
+	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS)
 
 protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 	.venv-protos/bin/python protos/generate.py

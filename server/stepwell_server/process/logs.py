@@ -11,6 +11,8 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
+from stepwell_server.process.quieting import QuietLibrary
+
 LogFormat = Literal["text", "json"]
 
 _SHARED: list[Processor] = [
@@ -36,6 +38,9 @@ def set_up_logs(log_format: LogFormat | None, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(chosen)],
         )
     )
+    handler.addFilter(
+        QuietLibrary("grpc")
+    )  # callers cause its errors, a traceback for each call that breaks off
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

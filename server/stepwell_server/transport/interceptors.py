@@ -8,11 +8,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
 from stepwell_server.errors import (
     AlreadyExistsError,
@@ -28,6 +30,7 @@ from stepwell_server.errors import (
     UnavailableError,
 )
 from stepwell_server.process.holding import STALL_S, Holding, peer_of
+from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
 
@@ -59,6 +62,8 @@ _NAMES_BY_NUMBER: dict[int, str] = {code.value[0]: code.name for code in grpc.St
 
 log = structlog.get_logger(__name__)
 
+_unexpected = Quieter()
+
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Ends a call that raised with the status of its error.
@@ -86,7 +91,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 def translated(handler: Any, method: str, holding: Holding) -> Any:
     """Return a handler of the same cardinality that ends calls with the status of their error, and counts them."""
     coders = {
-        "request_deserializer": handler.request_deserializer,
+        "request_deserializer": _parser(handler.request_deserializer),
         "response_serializer": handler.response_serializer,
     }
     match bool(handler.request_streaming), bool(handler.response_streaming):
@@ -113,7 +118,7 @@ def _answer(behavior: Any, method: str, holding: Holding) -> Any:
         with _observed(context, method):
             try:
                 with holding.call(peer_of(context.peer())):
-                    return await behavior(request, context)
+                    return await behavior(_well_formed(request), context)
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 return await _abort(context, error, method)
 
@@ -125,12 +130,45 @@ def _stream(behavior: Any, method: str, holding: Holding) -> Any:
         with _observed(context, method):
             try:
                 with holding.call(peer_of(context.peer())):
-                    async for message in unless_stalled(behavior(request, context)):
+                    async for message in unless_stalled(behavior(_well_formed(request), context)):
                         yield message
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 await _abort(context, error, method)
 
     return stream
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Stands for a message that could not be parsed."""
+
+    reason: str
+
+
+def _parser(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Return a parser that does not raise: gRPC would log each time, and answer with an internal error."""
+
+    def parsed(message: bytes) -> Any:
+        try:
+            return parse(message)
+        except (DecodeError, ValueError, TypeError) as error:
+            return Malformed(f"the message cannot be read: {str(error)[:100]}")
+
+    return parsed
+
+
+def _well_formed(request: Any) -> Any:
+    """Return a request, or the requests of a stream. Raises InvalidArgumentError for what is malformed."""
+    if isinstance(request, Malformed):
+        raise InvalidArgumentError(request.reason)
+    return _all_well_formed(request) if isinstance(request, AsyncIterator) else request
+
+
+async def _all_well_formed(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        if isinstance(request, Malformed):
+            raise InvalidArgumentError(request.reason)
+        yield request
 
 
 async def unless_stalled(messages: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -174,7 +212,9 @@ async def _abort(context: Any, error: Exception, method: str) -> None:
         status, error_code, text = status_of(error), error.error_code, str(error)
     else:
         error_id = secrets.token_hex(4)
-        log.error("unexpected error", error_id=error_id, method=method, exc_info=error)
+        left_out = _unexpected.left_out(f"{method} {type(error).__name__}")
+        if left_out is not None:
+            log.error("unexpected error", error_id=error_id, method=method, left_out=left_out, exc_info=error)
         status, error_code = grpc.StatusCode.INTERNAL, StepwellError.error_code
         text = f"internal error {error_id}; the server's log says more"
     trailing = [(ERROR_CODE_KEY, error_code)]

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from stepwell_server.errors import ExhaustedError, StepwellError
+from stepwell_server.process.quieting import Quieter
 
 STATUSES: dict[str, int] = {
     "INVALID_PARAMETER_VALUE": 400,
@@ -33,6 +34,8 @@ _CODES = {403: "PERMISSION_DENIED", 404: "ENDPOINT_NOT_FOUND", 503: "TEMPORARILY
 RETRY_AFTER_S = 1
 
 log = structlog.get_logger(__name__)
+
+_unexpected = Quieter()
 
 
 class RefusedError(HTTPException):
@@ -63,7 +66,9 @@ def answer_to(error: Exception, path: str) -> Response:
             _CODES.get(error.status_code, "BAD_REQUEST"), _text(error, path), error.status_code, headers
         )
     error_id = secrets.token_hex(4)
-    log.error("unexpected error", error_id=error_id, path=path, exc_info=error)
+    left_out = _unexpected.left_out(type(error).__name__)
+    if left_out is not None:
+        log.error("unexpected error", error_id=error_id, path=path[:200], left_out=left_out, exc_info=error)
     return error_response("INTERNAL_ERROR", f"internal error {error_id}; the server's log says more")
 
 

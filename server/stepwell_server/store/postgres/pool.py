@@ -1,8 +1,8 @@
 """Connections to PostgreSQL: a bounded pool, and the one place that knows how PostgreSQL goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -15,7 +15,7 @@ from stepwell_server.config import (
     POOL_CONNECTIONS_MIN,
     without_password,
 )
-from stepwell_server.errors import StartupError, TooMuchError, UnavailableError
+from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
@@ -70,6 +70,22 @@ def describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+@contextmanager
+def refused_values() -> Iterator[None]:
+    """Turn what the database says of values that it cannot take into InvalidArgumentError: they come of callers."""
+    try:
+        yield
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+        raise InvalidArgumentError(
+            "a text of the call has a NUL character, which can be neither stored nor searched for; remove it"
+        ) from None
+    except asyncpg.DataError as error:
+        log.info("the database refused a value", error=str(error)[:200])
+        raise InvalidArgumentError(
+            f"the call has a value that the database cannot take: {str(error)[:200]}"
+        ) from None
+
+
 class LentConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that is handed on as it is: nothing outlives a transaction but the lock of compaction.
 
@@ -89,8 +105,12 @@ class Pool:
     A connection that PostgreSQL dropped is replaced when it is asked for.
     """
 
-    def __init__(self, connections: Any) -> None:
+    def __init__(
+        self, connections: Any, refusals: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """`refusals` is around all that is done with a connection."""
         self._connections = connections
+        self._refusals = refusals
         # Searches, of whatever kind, hold this while they use a connection.
         self.searches = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
@@ -102,7 +122,7 @@ class Pool:
             UnavailableError: the database cannot be reached, or went away inside the context.
             TooMuchError: a statement took longer than the pool allows.
         """
-        with translated():
+        with self._refusals(), translated():
             async with self._connections.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
 
@@ -123,7 +143,8 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
 
-    A statement that takes longer than `statement_timeout_s` raises TooMuchError.
+    With `statement_timeout_s`, a statement that takes longer raises TooMuchError, and one with values that the database
+    refuses InvalidArgumentError. Without, for commits, such values raise what asyncpg says of them.
 
     Raises:
         StartupError: the database cannot be reached; the message says why, without the password.
@@ -139,7 +160,7 @@ async def open_pool(
             server_settings=SESSION_SETTINGS | _time_limit(statement_timeout_s),
         )
     try:
-        yield Pool(connections)
+        yield Pool(connections, refused_values if statement_timeout_s is not None else nullcontext)
     finally:
         await _close(connections, deadline)
 

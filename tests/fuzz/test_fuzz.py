@@ -1,0 +1,19 @@
+"""A short campaign of `make fuzz`, with a seed that stays the same."""
+
+from tests.fuzz.campaign import run
+from tests.fuzz.contract import all_rpcs
+
+SECONDS = 20.0
+
+
+def test_all_services_are_found() -> None:
+    paths = [rpc.path for rpc in all_rpcs()]
+    assert "/stepwell_api.v1.IngestService/Stream" in paths
+    assert len(paths) == len(set(paths)) > 40
+
+
+async def test_a_short_campaign() -> None:
+    found = await run(7, SECONDS, timed=False)
+    assert not found.problems, found.problems[:5]
+    assert found.statuses["OK"] > 20  # or the messages never come far
+    assert found.calls > 100
