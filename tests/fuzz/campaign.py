@@ -43,7 +43,7 @@ CALL_S = 20.0
 ANSWERS_READ = 20
 # What a server may grow by beyond what it holds for callers.
 GROWTH_BYTES_MAX = HoldingLimits().bytes_max + 64 * 2**20
-NEVER = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DATA_LOSS"})
+NEVER = frozenset({"INTERNAL", "UNKNOWN", "DATA_LOSS"})
 P99_GROWTH_MAX = 5
 IDLE_S = 10.0
 
