@@ -114,6 +114,7 @@ from stepwell.runs.system_metrics import (
     set_system_metrics_sampling_interval,
 )
 from stepwell.searching import search_runs
+from stepwell.showing import show
 
 if TYPE_CHECKING:
     from stepwell import models, pyfunc, sklearn, types
@@ -230,6 +231,7 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
+    "show",
     "sklearn",
     "start_run",
     "tracking",

@@ -19,7 +19,6 @@ ELSEWHERE = {
     "doctor": "`stepwell --version` shows the version; `stepwell sync` shows what waits here",
     "deployments": "Stepwell deploys nothing",
     "gateway": "Stepwell has no gateway to language models",
-    "ui": "the address that `stepwell server` prints is the one to open",
     "recipes": "Stepwell has no recipes",
 }
 

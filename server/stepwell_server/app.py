@@ -86,6 +86,7 @@ from stepwell_server.web.listening import HttpServer, http_listening
 from stepwell_server.web.metrics import metrics_page
 from stepwell_server.web.mlflow.routes import mlflow_routes
 from stepwell_server.web.pages import ServerFacts, pages
+from stepwell_server.web.runs_csv import runs_csv_routes
 
 # What clients may ask the HTTP address for, besides the pages.
 FEATURES = ("connect", "mlflow", "artifacts")
@@ -193,9 +194,10 @@ def _routes(
 ) -> Sequence[BaseRoute]:
     """Join all that is answered over HTTP."""
     return [
-        *pages(_facts(config, grpc_port)),
+        *pages(_facts(config, grpc_port), config.allowed_origins),
         *connect_routes(collect(servicers, services.holding)),
         *artifact_routes(services.artifacts),
+        *runs_csv_routes(services.search),
         *mlflow_routes(services),
     ]
 

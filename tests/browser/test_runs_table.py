@@ -1,8 +1,11 @@
 """The table of runs: what columns show, filters that are completed, nested runs, groups, baselines, many at once."""
 
+import asyncio
+import csv
 import re
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -205,3 +208,21 @@ async def test_many_runs_are_chosen_tagged_and_deleted(page: Page, experiment: s
     await page.get_by_role("toolbar").get_by_role("button", name="Restore").click()
     await expect(page.get_by_text("3 runs restored")).to_be_visible()
     assert "tags.seen" in unquote(page.url)
+
+
+async def test_what_a_filter_finds_is_a_file_with_the_columns_of_the_table(
+    page: Page, experiment: str
+) -> None:
+    await open_table(page, experiment, "&columns=%5B%22min(metrics.loss)%22%2C%22params.lr%22%5D")
+    await page.get_by_label("Filter runs").fill("params.opt IS NOT NULL")
+    await page.keyboard.press("Enter")
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="CSV").click()
+    text = await asyncio.to_thread(Path.read_text, await (await started.value).path(), "utf-8")
+    titles, *rows = csv.reader(text.splitlines())
+    assert titles == ["run_id", "run_name", "min(metrics.loss)", "params.lr"]
+    assert [row[1:] for row in rows] == [
+        ["alone", "2.0", "0.2"],
+        ["deeper", "2.0", HOSTILE],
+        ["deep", "1.0", "0.1"],
+    ]

@@ -1,6 +1,6 @@
 """The page that people look at: static files, built from server/web/, compressed and named by their content."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,10 @@ CONTENT_TYPES = {
 # Scripts are ours alone. Styles stand in elements too (positions of rows and menus); pictures may be made in the page.
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+    "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self' "
 )
+# Pages of this machine may show ours in a frame: notebooks, whatever their port.
+NOTEBOOKS = ("http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*")
 # Names of files below assets/ say what is in them, so they never change; the rest is asked for again.
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -44,10 +46,14 @@ class StaticFile:
         return Response(self.content, headers=dict(self.headers))
 
 
-def read_page(folder: Path = BUILT) -> Mapping[str, StaticFile]:
-    """Read the built files by their paths; none when the page was not built."""
+def read_page(folder: Path = BUILT, *, framed_by: Sequence[str] = ()) -> Mapping[str, StaticFile]:
+    """Read the built files by their paths; none when the page was not built.
+
+    `framed_by` are the origins whose pages may show ours in a frame, beside those of this machine.
+    """
+    policy = POLICY + " ".join((*NOTEBOOKS, *framed_by))
     return {
-        path.relative_to(folder).as_posix(): _read(path, folder)
+        path.relative_to(folder).as_posix(): _read(path, folder, policy)
         for path in sorted(folder.rglob("*"))
         if path.suffix in CONTENT_TYPES
     }
@@ -65,13 +71,13 @@ def _route(path: str, file: StaticFile) -> Route:
     return Route(f"/{path}", answer)
 
 
-def _read(path: Path, folder: Path) -> StaticFile:
+def _read(path: Path, folder: Path, policy: str) -> StaticFile:
     gzipped = path.with_name(path.name + ".gz")
     lasts = path.relative_to(folder).parts[0] == "assets"
     headers = {
         "content-type": CONTENT_TYPES[path.suffix],
         "cache-control": FOR_EVER if lasts else ASK_AGAIN,
         "vary": "accept-encoding",
-        "content-security-policy": POLICY,
+        "content-security-policy": policy,
     }
     return StaticFile(path.read_bytes(), gzipped.read_bytes() if gzipped.exists() else None, headers)

@@ -1,5 +1,6 @@
 """The routes that are about the server itself: what it is, whether it lives, its figures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from prometheus_client.exposition import choose_encoder
@@ -34,9 +35,12 @@ class ServerFacts:
     features: tuple[str, ...] = ()
 
 
-def pages(facts: ServerFacts) -> list[BaseRoute]:
-    """Return the routes; `/` is the page for browsers, and a few words for other programs."""
-    files = read_page()
+def pages(facts: ServerFacts, framed_by: Sequence[str] = ()) -> list[BaseRoute]:
+    """Return the routes; `/` is the page for browsers, and a few words for other programs.
+
+    `framed_by` are the origins whose pages may show ours in a frame.
+    """
+    files = read_page(framed_by=framed_by)
     described = {
         "name": "stepwell",
         "version": facts.version,

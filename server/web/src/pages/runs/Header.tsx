@@ -1,13 +1,14 @@
 import { Link } from "@tanstack/react-router";
 
 import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
+import { runsCsvAddress } from "../../api/runsCsv";
 import { Button } from "../../parts/Button";
 import { wholeNumber } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
 import type { RunsView } from "../../url/runsView";
 import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
-import type { Asked } from "./asked";
+import { csvColumns, type Asked } from "./asked";
 import { About } from "./About";
 import { ColumnPicker } from "./ColumnPicker";
 import { GroupPicker } from "./GroupPicker";
@@ -87,6 +88,14 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         )}
         <GroupPicker keys={keys} by={asked.by} onBy={(group) => change({ group, open: undefined })} />
         <ColumnPicker keys={keys} columns={asked.columns} onColumns={onColumns} />
+        <a
+          className={styles.csv}
+          download
+          title="All runs that the filter finds, with these columns, as a file"
+          href={runsCsvAddress({ ...asked.search, columns: csvColumns(asked) })}
+        >
+          CSV
+        </a>
         <Views experimentIds={asked.scope.experimentIds} view={view} show={show} />
         <div className={styles.views} role="group" aria-label="Show">
           {VIEWS.map(([name, text]) => (

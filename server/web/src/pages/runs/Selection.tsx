@@ -1,18 +1,21 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { runsCsvAddress } from "../../api/runsCsv";
 import { AskText } from "../../parts/AskText";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
+import { csvColumns, type Asked } from "./asked";
 import { NewTag } from "./NewTag";
 import styles from "./RunsPage.module.css";
 
 import type { Selection as Selected } from "./useSelection";
 
 interface Props {
+  asked: Asked;
   selection: Selected;
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
@@ -21,7 +24,7 @@ interface Props {
 type Asking = "tag" | "rename" | "delete";
 
 /** What can be done with the runs that are selected. */
-export function Selection({ selection, view, change }: Props) {
+export function Selection({ asked, selection, view, change }: Props) {
   const { runIds, count, isEverything, chosen, clear } = selection;
   const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
@@ -60,6 +63,13 @@ export function Selection({ selection, view, change }: Props) {
           Compare
         </Link>
       )}
+      <a
+        className={styles.action}
+        download
+        href={runsCsvAddress({ ...asked.search, ...chosen, columns: csvColumns(asked) })}
+      >
+        CSV
+      </a>
       {!view.deleted && <Button onClick={() => setAsking("tag")}>Tag</Button>}
       {!view.deleted && runIds.length === 1 && <Button onClick={() => setAsking("rename")}>Rename</Button>}
       {runIds.length > 0 && <Button onClick={pin}>Pin</Button>}

@@ -50,6 +50,11 @@ export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys): A
   }, [experimentIds, view, keys]);
 }
 
+/** The columns of a table as a file has them: id and name of the runs first. */
+export function csvColumns({ columns }: Asked): string[] {
+  return [...new Set(["run_id", "run_name", ...columns.map((it) => it.id)])];
+}
+
 function projectionOf(columns: Column[]): Projection {
   const of = (kind: Column["kind"]) => [...new Set(columns.filter((it) => it.kind === kind).map((it) => it.key))];
   return {
