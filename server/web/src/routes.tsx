@@ -1,17 +1,21 @@
-import { createHashHistory, createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+import {
+  createHashHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from "@tanstack/react-router";
 
 import { Failure } from "./parts/Notice";
-import { ComparePage } from "./pages/compare/ComparePage";
 import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
-import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
-import { SettingsPage } from "./pages/settings/SettingsPage";
 import { Shell } from "./pages/Shell";
 import { readChartsView, type ChartsView } from "./url/chartsView";
 import { readRunsView, type RunsView } from "./url/runsView";
 import { flag, text, texts } from "./url/search";
 
+// Whoever opens the list or a table need not wait for the other pages; they come when they are wanted.
 // The hash keeps addresses whole below any path of a proxy, and is where MLflow's links have theirs:
 // /#/experiments/3 and /#/experiments/3/runs/<id> mean the same here.
 interface Compared extends RunsView {
@@ -49,14 +53,14 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$experimentId/runs/$runId",
-  component: RunPage,
+  component: lazyRouteComponent(() => import("./pages/run/RunPage"), "RunPage"),
   validateSearch: (given): Opened => ({ ...readChartsView(given), tab: text(given.tab), path: text(given.path) }),
 });
 
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  component: ComparePage,
+  component: lazyRouteComponent(() => import("./pages/compare/ComparePage"), "ComparePage"),
   validateSearch: (given): Compared => ({
     ...readRunsView(given),
     runs: texts(given.runs),
@@ -65,7 +69,11 @@ const compare = createRoute({
   }),
 });
 
-const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: SettingsPage });
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([experiments, runs, run, compare, settings]),
