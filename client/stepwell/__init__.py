@@ -246,7 +246,6 @@ _COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
 # What scripts for MLflow also use, and is not here.
 _MLFLOWS = frozenset(
     {
-        "autolog",
         "evaluate",
         "register_model",
         "set_registry_uri",
@@ -275,6 +274,10 @@ def __getattr__(name: str) -> Any:
         from stepwell.reading import columns
 
         return getattr(columns, name)
+    if name == "autolog":
+        from stepwell.autologging.flavors import autolog
+
+        return autolog
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in ("projects", "run"):

@@ -28,7 +28,8 @@ def main() -> None:
     for place in sorted(folder.glob("*.json")):
         if CASES[place.stem].is_known_to(module):
             difference = read(module, place.with_suffix(""))
-            sys.stdout.write(f"{place.stem}: {difference or 'same'}\n")
+            # Keras draws on the line that it is on.
+            sys.stdout.write(f"\n{place.stem}: {difference or 'same'}\n")
 
 
 if __name__ == "__main__":

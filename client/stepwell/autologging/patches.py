@@ -1,0 +1,77 @@
+"""Attributes of classes and modules that are replaced, and put back exactly."""
+
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from types import FunctionType
+from typing import Any
+
+_ABSENT = object()
+
+# original, the object that the method is called on, its arguments -> what the caller gets
+Around = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Patches:
+    """What one library's autologging has replaced; `revert` undoes all of it."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._undo: list[tuple[Any, str, Any]] = []
+        self._done: set[tuple[int, str]] = set()
+
+    def replace(self, owner: Any, name: str, value: Any) -> None:
+        """Set an attribute; once for each owner and name."""
+        with self._lock:
+            if (id(owner), name) in self._done:
+                return
+            self._undo.append((owner, name, vars(owner).get(name, _ABSENT)))
+            self._done.add((id(owner), name))
+            setattr(owner, name, value)
+
+    def around_method(self, owner: type, name: str, around: Around) -> None:
+        """Let calls of a method that a class defines go through `around`, also where it is there only sometimes."""
+        original = vars(owner)[name]
+        if isinstance(original, FunctionType):
+            self.replace(owner, name, _wrapped(original, around))
+        elif hasattr(original, "__get__") and not isinstance(original, (staticmethod, classmethod, property)):
+            self.replace(owner, name, _Conditional(original, around))
+
+    def revert(self) -> None:
+        """Put everything back, the last first."""
+        with self._lock:
+            while self._undo:
+                owner, name, value = self._undo.pop()
+                if value is _ABSENT:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, value)
+            self._done.clear()
+
+
+def _wrapped(original: Callable[..., Any], around: Around) -> Callable[..., Any]:
+    @wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return around(original, self, args, kwargs)
+
+    return method
+
+
+class _Conditional:
+    """Stands for a descriptor that gives a method, or AttributeError where the object has none."""
+
+    def __init__(self, original: Any, around: Around) -> None:
+        self._original = original
+        self._around = around
+        self.__doc__ = getattr(original, "__doc__", None)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        found = self._original.__get__(instance, owner)
+        if instance is None:
+            return found
+
+        @wraps(found)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return self._around(lambda _, *given, **named: found(*given, **named), instance, args, kwargs)
+
+        return method

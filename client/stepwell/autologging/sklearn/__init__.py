@@ -1,0 +1,162 @@
+"""Autologging of scikit-learn: which methods are followed, and the function that turns it on."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from types import FunctionType
+from typing import Any
+
+from stepwell import extras
+from stepwell.autologging import guard, options
+from stepwell.autologging.options import Options
+from stepwell.autologging.patches import Patches
+from stepwell.models.flavors.sklearn import CLOUDPICKLE
+
+LIBRARY = "sklearn"
+TRAINING = ("fit", "fit_transform", "fit_predict")
+PREDICTION = ("predict", "predict_proba", "transform")
+# They call what they are given again and again, on parts of the data.
+VALIDATION = (
+    "cross_validate",
+    "cross_val_predict",
+    "cross_val_score",
+    "learning_curve",
+    "permutation_test_score",
+    "validation_curve",
+)
+
+_patches = Patches()
+
+
+@dataclass(frozen=True)
+class SklearnOptions(Options):
+    """Beside the keywords of all: see `autolog`."""
+
+    max_tuning_runs: int | None = 5
+    log_post_training_metrics: bool = True
+    serialization_format: str = CLOUDPICKLE
+    pos_label: Any = None
+
+
+def autolog(
+    *,
+    disable: bool = False,
+    disable_for_unsupported_versions: bool = False,
+    **keywords: Any,
+) -> None:
+    """Log every fit of scikit-learn's estimators: params, metrics on the training data, plots, the model.
+
+    Args:
+        disable: turn it off again; every method is what it was.
+        disable_for_unsupported_versions: taken for MLflow's sake; the versions that we are for are those that work.
+        keywords: those of `Options`, and max_tuning_runs (children of a search that are kept, None for all),
+            log_post_training_metrics (score and sklearn.metrics after the fit), serialization_format, pos_label.
+
+    Raises:
+        StepwellException: NOT_IMPLEMENTED when scikit-learn is not installed.
+    """
+    _patches.revert()
+    options.forget(LIBRARY)
+    if disable:
+        return
+    chosen = SklearnOptions(**keywords)
+    base = extras.library("sklearn.base", "Autologging of scikit-learn", "scikit-learn").BaseEstimator
+    options.choose(LIBRARY, chosen)
+    _follow_later_classes(base)
+    for kind in _below(base):
+        _follow(kind)
+    _keep_out_of_parallel_work()
+    if chosen.log_post_training_metrics:
+        _follow_metrics()
+
+
+def _below(kind: Any) -> set[Any]:
+    found: set[Any] = {kind}
+    for each in kind.__subclasses__():
+        found |= _below(each)
+    return found
+
+
+def _follow(kind: type) -> None:
+    """Follow the methods of a class, where they are defined: in itself, or in what it is made of."""
+    from stepwell.autologging.sklearn import after, fitting
+
+    for definer in kind.__mro__:
+        if definer.__module__.partition(".")[0] != LIBRARY:
+            continue
+        for name in TRAINING:
+            if name in vars(definer):
+                _patches.around_method(definer, name, fitting.around_fit)
+        for name in PREDICTION:
+            if name in vars(definer):
+                _patches.around_method(definer, name, after.around_prediction)
+        if "score" in vars(definer):
+            _patches.around_method(definer, "score", after.around_score)
+
+
+def _follow_later_classes(base: type) -> None:
+    """Follow classes of modules that are imported later."""
+    before = base.__init_subclass__.__func__  # type: ignore[attr-defined]
+
+    def init_subclass(cls: type[Any], /, **keywords: Any) -> None:
+        before(cls, **keywords)
+        _follow(cls)
+
+    _patches.replace(base, "__init_subclass__", classmethod(init_subclass))
+
+
+def _keep_out_of_parallel_work() -> None:
+    """Let nothing log that scikit-learn does in parts, in whatever thread; the whole does."""
+    parallel = import_module("sklearn.utils.parallel")
+    wrapper = getattr(parallel, "_FuncWrapper", None)
+    if wrapper is not None:
+        _patches.around_method(wrapper, "__call__", _unlogged)
+    selection = import_module("sklearn.model_selection")
+    for name in VALIDATION:
+        _replace_everywhere(selection, name, _unlogged)
+
+
+def _unlogged(original: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    with guard.inside():
+        return original(instance, *args, **kwargs)
+
+
+def _follow_metrics() -> None:
+    from stepwell.autologging.sklearn import after
+
+    metrics = import_module("sklearn.metrics")
+    for name in metrics.__all__:
+        if isinstance(getattr(metrics, name), FunctionType):
+            _replace_everywhere(metrics, name, after.around_metric)
+
+
+def _replace_everywhere(module: Any, name: str, around: Any) -> None:
+    """Replace a function where it is found by name: in its modules, and where the user's modules imported it before.
+
+    In the module that defines it, too, so that pickles of it find it by name.
+    """
+    from functools import wraps
+
+    original = getattr(module, name)
+
+    @wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return around(lambda _, *given, **named: original(*given, **named), original, args, kwargs)
+
+    for place in (module, sys.modules[original.__module__]):
+        if vars(place).get(name) is original:
+            _patches.replace(place, name, function)
+    for other in list(sys.modules.values()):
+        if _is_the_users(other):
+            for key in [key for key, value in list(vars(other).items()) if value is original]:
+                _patches.replace(other, key, function)
+
+
+def _is_the_users(module: Any) -> bool:
+    """Tell a script or module of the user's from an installed one."""
+    if getattr(module, "__name__", "") == "__main__":
+        return True
+    file = str(getattr(module, "__file__", None) or "site-packages")
+    return (
+        "site-packages" not in file and "dist-packages" not in file and not file.startswith(sys.base_prefix)
+    )
