@@ -31,12 +31,13 @@
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authentication
 PORT_DEFAULT = 50051  # what gRPC examples use, so people guess it
@@ -75,7 +76,7 @@ COMMAND_TIMEOUT_S = 60.0
 # What a statement other than a commit may take; a page of a search takes milliseconds, of millions of runs a second.
 STATEMENT_TIMEOUT_S_DEFAULT = 30.0
 
-SECRET_QUERY_KEYS = frozenset({"password", "sslpassword"})
+_PASSWORD = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
 assert POOL_CONNECTIONS_MIN <= POOL_CONNECTIONS_MAX
 assert POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
@@ -205,10 +206,20 @@ def is_loopback(host: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return a store URL that may be shown: the password is replaced by `***`, also in the query."""
-    parts = urlsplit(url)
-    user, at, address = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    shown = name + (":***" if colon else "") + at + address
-    query = [(key, "***" if key in SECRET_QUERY_KEYS else value) for key, value in parse_qsl(parts.query)]
-    return urlunsplit((parts.scheme, shown, parts.path, urlencode(query, safe="*/"), ""))
+    """Return a store URL that may be shown: the password is replaced by `***`, also in the query.
+
+    Of a URL that is none, because its password has characters that had to be encoded, rather too much is replaced.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***"
+    login, at, address = rest.rpartition("@")
+    name, colon, _ = login.partition(":")
+    address, mark, query = address.partition("?")
+    pairs = [(key, "***" if _is_secret(key) else value) for key, value in parse_qsl(query)]
+    shown = f"{scheme}://{name}{':***' if colon else ''}{at}{address}{mark}{urlencode(pairs, safe='*/')}"
+    return _PASSWORD.sub(r"\1***", shown)
+
+
+def _is_secret(key: str) -> bool:
+    return "password" in key.lower()

@@ -2,17 +2,22 @@
 
 import json
 import re
+import socket
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import grpc
+import psutil
 import pytest
 from prometheus_client import REGISTRY
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, runs_pb2_grpc
 from stepwell_server.process import telemetry
+from stepwell_server.web.metrics import THREADS_MAX
 from tests.harness.processes import ServerFailedError, ServerProcess
 
 StartServer = Callable[..., ServerProcess]
@@ -94,3 +99,16 @@ def test_a_trace_is_on_the_lines_of_its_call(database_url: str, start_server: St
     assert (ingest["trace_id"], ingest["span_id"], ingest["status"]) == (TRACE, SPAN, "OK")
     assert "trace_id" not in read
     assert read["status"] == "NOT_FOUND"
+
+
+def test_slow_readers_of_the_page_take_no_thread_each(database_url: str, start_server: StartServer) -> None:
+    server = start_server("--store", database_url, "--metrics-port", "0")
+    port = urlsplit(page_url(server)).port
+    process = psutil.Process(server.process.pid)
+    before = process.num_threads()
+    with ExitStack() as stack:
+        for _ in range(200):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            connection.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert process.num_threads() <= before + THREADS_MAX
+    assert figures(server)["process_open_fds"] > 0

@@ -135,3 +135,23 @@ def test_wrong_options_are_refused(options: list[str]) -> None:
     result = CliRunner().invoke(cli.server, options)
     assert result.exit_code == 2
     assert options[0] in result.output
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "postgresql://me:se/cret@127.0.0.1:1/runs",
+        "postgresql://me:se[cret@127.0.0.1:1/runs",
+        "postgresql://me@127.0.0.1:1/runs?PASSWORD=se/cret",
+        "host=127.0.0.1 password=se/cret",
+    ],
+)
+def test_a_bad_address_is_one_line_without_the_password(
+    store: str, start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    with pytest.raises(ServerFailedError) as caught:
+        start_server("--store", store, "--data", str(tmp_path / "data"))
+    assert "cret" not in caught.value.log
+    assert "Traceback" not in caught.value.log
+    told = [line for line in caught.value.log.splitlines() if line.startswith("Error: ")]
+    assert len(told) == 1, caught.value.log

@@ -54,9 +54,10 @@ def store_url(context: click.Context, parameter: click.Parameter, text: str | No
         return None
     url = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)
     if not url.startswith(("postgresql://", "postgres://")):
-        shown = text.partition("://")[0] if "://" in text else text
+        # Not what was given: it may hold a password.
+        shown = f"{text.partition('://')[0]!r}" if "://" in text else "this"
         raise click.BadParameter(
-            f"{shown!r} is no PostgreSQL: it has to start with postgresql://. Leave it out for the embedded one; "
+            f"{shown} is no PostgreSQL: it has to start with postgresql://. Leave it out for the embedded one; "
             "`stepwell import mlflow` takes over what is in a folder, SQLite or a server of MLflow"
         )
     return url

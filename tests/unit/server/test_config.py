@@ -11,6 +11,13 @@ from stepwell_server.config import is_loopback, without_password
         ("postgresql://me:a@b@db/runs", "postgresql://me:***@db/runs"),
         ("postgresql://db/runs?user=me&password=secret", "postgresql://db/runs?user=me&password=***"),
         ("postgresql://me@/runs?host=%2Ftmp%2Fx", "postgresql://me@/runs?host=/tmp/x"),
+        ("postgresql://me:sec/ret@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://me:sec?ret#x@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://me:[secret@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://me:s@e:c/r@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://db/runs?user=me&PASSWORD=secret", "postgresql://db/runs?user=me&PASSWORD=***"),
+        ("postgresql://db/runs?user=a@b&sslpassword=secret", "postgresql://db/runs?user=a@b&sslpassword=***"),
+        ("host=db password=secret", "***"),
     ],
 )
 def test_a_shown_url_has_no_password(url: str, shown: str) -> None:

@@ -176,7 +176,12 @@ def explained(url: str) -> Iterator[None]:
     """Turn what goes wrong with a first connection into StartupError."""
     try:
         yield
-    except (OSError, EOFError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ValueError:  # its text may have a part of the password
+        raise StartupError(
+            f"the address {without_password(url)} in --store cannot be read; write special characters of user and "
+            "password (/ ? # @ : [ ] %) encoded, as in %2F for /"
+        ) from None
+    except (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(
             f"PostgreSQL at {without_password(url)} cannot be reached: {describe(error)};"
             " check that it runs, and the address, user and password in --store"
