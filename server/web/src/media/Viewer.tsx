@@ -12,6 +12,7 @@ import styles from "./Viewer.module.css";
 // Highlighting is larger than the rest of the page; it comes with the first file of code.
 const Code = lazy(() => import("./Code"));
 const Csv = lazy(() => import("./Csv"));
+const Parquet = lazy(() => import("./Parquet"));
 
 interface Props {
   runId: string;
@@ -41,6 +42,12 @@ export function Viewer({ runId, path }: Props) {
         <Empty title={name}>
           <a href={artifactUrl(runId, path, "download")}>Download the document</a>
         </Empty>
+      );
+    case "parquet":
+      return (
+        <Suspense fallback={<Loading what={path} />}>
+          <Parquet runId={runId} path={path} key={path} />
+        </Suspense>
       );
     case "none":
       return (

@@ -1,5 +1,6 @@
 /** How a file is shown. */
-export type Kind = "image" | "audio" | "video" | "html" | "pdf" | "markdown" | "table" | "json" | "text" | "none";
+export type Kind =
+  "image" | "audio" | "video" | "html" | "pdf" | "markdown" | "table" | "parquet" | "json" | "text" | "none";
 
 const SUFFIXES: Record<Exclude<Kind, "none">, string> = {
   image: "png jpg jpeg gif bmp webp svg avif ico",
@@ -9,6 +10,7 @@ const SUFFIXES: Record<Exclude<Kind, "none">, string> = {
   pdf: "pdf",
   markdown: "md markdown",
   table: "csv tsv",
+  parquet: "parquet",
   json: "json geojson ipynb",
   text:
     "txt log cfg conf ini toml yaml yml xml py pyi js ts tsx jsx css sh bash sql r java c h cc cpp hpp cu go rs rb " +

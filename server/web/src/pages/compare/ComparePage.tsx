@@ -2,7 +2,8 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { compared } from "../../compare/rows";
-import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { ImageSteps } from "../../media/ImageSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { useCompared } from "../../queries/compared";
@@ -12,6 +13,7 @@ import styles from "./ComparePage.module.css";
 import { CompareTable } from "./CompareTable";
 
 const route = getRouteApi("/compare");
+const TABS = ["charts", "images"] as const;
 const NOBODY: ReadonlySet<string> = new Set();
 
 /** Chosen runs side by side: what they have in common, what differs, and their charts over each other. */
@@ -25,7 +27,7 @@ export function ComparePage() {
   if ((view.runs ?? []).length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
   if (isPending) return <Loading what="the runs" />;
   if (error) return <Failure error={error} />;
-  const tab = view.tab === "charts" ? "charts" : "values";
+  const tab = TABS.find((one) => one === view.tab) ?? "values";
   return (
     <div className={styles.page}>
       <header className={styles.header}>
@@ -47,9 +49,10 @@ export function ComparePage() {
         tabs={[
           { id: "values", label: "Values", count: rows.filter((row) => row.differs).length },
           { id: "charts", label: "Charts", count: metrics.length },
+          { id: "images", label: "Images" },
         ]}
         chosen={tab}
-        onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "charts" ? id : undefined }) })}
+        onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "values" ? undefined : id }) })}
       />
       {tab === "charts" && <Legend runs={runs} colors={colors} />}
       {tab === "charts" ? (
@@ -61,6 +64,12 @@ export function ComparePage() {
           metrics={metrics}
           view={view}
           change={(part) => void navigate({ search: (now) => ({ ...now, ...part }), replace: true })}
+        />
+      ) : tab === "images" ? (
+        <ImageSteps
+          runs={runs.flatMap(({ info }) =>
+            info ? [{ runId: info.runId, name: info.name, live: info.status === RunStatus.RUNNING }] : [],
+          )}
         />
       ) : (
         <CompareTable runs={runs} rows={view.all ? rows : rows.filter((row) => row.differs)} colors={colors} />

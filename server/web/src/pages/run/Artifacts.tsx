@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
+import { useVisible } from "../../charts/useVisible";
 import { bytes } from "../../format/numbers";
 import type { Artifact } from "../../gen/stepwell_api/v1/artifacts_pb";
 import { Viewer } from "../../media/Viewer";
@@ -72,12 +73,28 @@ function Folder({ runId, path, live, chosen, onPath, depth }: FolderProps) {
       )}
       {found.hasNextPage && (
         <li>
-          <button type="button" className={styles.more} onClick={() => void found.fetchNextPage()}>
-            Show more
-          </button>
+          <More
+            key={artifacts.length}
+            isFetching={found.isFetchingNextPage}
+            onMore={() => void found.fetchNextPage()}
+          />
         </li>
       )}
     </ul>
+  );
+}
+
+/** Asks for the next files of a folder when it comes into view. */
+function More({ isFetching, onMore }: { isFetching: boolean; onMore: () => void }) {
+  const place = useRef<HTMLButtonElement>(null);
+  const visible = useVisible(place);
+  useEffect(() => {
+    if (visible && !isFetching) onMore();
+  }, [visible]);
+  return (
+    <button ref={place} type="button" className={styles.more} onClick={onMore}>
+      {isFetching ? "Loading …" : "Show more"}
+    </button>
   );
 }
 

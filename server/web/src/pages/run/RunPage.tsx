@@ -4,6 +4,8 @@ import { getRouteApi } from "@tanstack/react-router";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
+import { ImageSteps } from "../../media/ImageSteps";
+import { imagesQuery } from "../../queries/images";
 import { isRunning, runQuery } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
 import { Artifacts } from "./Artifacts";
@@ -33,10 +35,12 @@ function Shown({ run }: { run: Run }) {
   const keys = run.metrics.map((metric) => metric.key);
   const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
   const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
+  const images = useQuery(imagesQuery(run.info?.runId ?? "", isRunning(run)));
   const tabs = [
     { id: "overview", label: "Overview" },
     { id: "charts", label: "Charts", count: own.length },
     { id: "artifacts", label: "Artifacts" },
+    ...(images.data?.length ? [{ id: "images", label: "Images", count: images.data.length }] : []),
     { id: "console", label: "Console" },
     ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
   ];
@@ -52,6 +56,8 @@ function Shown({ run }: { run: Run }) {
         <RunCharts run={run} metrics={own} live={isRunning(run)} view={view} change={change} />
       ) : tab === "system" ? (
         <RunCharts run={run} metrics={system} live={isRunning(run)} view={view} change={change} />
+      ) : tab === "images" ? (
+        <ImageSteps runs={[{ runId: run.info?.runId ?? "", name: run.info?.name ?? "", live: isRunning(run) }]} />
       ) : tab === "console" ? (
         <Console key={run.info?.runId} runId={run.info?.runId ?? ""} live={isRunning(run)} />
       ) : tab === "artifacts" ? (
