@@ -5,15 +5,23 @@ import binascii
 from typing import Any
 
 from stepwell.errors import StepwellException, invalid
-from stepwell.types.kinds import DataType
+from stepwell.types.kinds import AnyType, DataType, Kind
 from stepwell.types.schema import ColSpec, Schema, TensorSpec
 
 _BYTES = {DataType.integer: 4, DataType.long: 8, DataType.float: 4, DataType.double: 8}
+_DTYPES = {it: it.to_numpy() for it in (DataType.boolean, *_BYTES, DataType.datetime)}
 _WHOLE = (DataType.integer, DataType.long)
 _GAPS = (
     " Hint: missing values are likely the cause. Whole numbers with gaps are floats in Python: make the column one of "
     "floats where the signature is inferred, or of pandas' Int64."
 )
+
+
+def is_of(dtype: Any, kind: Kind) -> bool:
+    """Tell whether columns of a dtype are of a kind as they are; of texts and nested values it does not say."""
+    if isinstance(kind, AnyType):
+        return True
+    return isinstance(kind, DataType) and kind in _DTYPES and dtype == _DTYPES[kind]
 
 
 def cast(name: Any, column: Any, kind: DataType) -> Any:
@@ -136,13 +144,16 @@ def cast_loosely(frame: Any, schema: Schema | None) -> Any:
     """Return a data frame of JSON's values with the types of a schema: texts become times, bytes and numbers."""
     if schema is None or schema.is_tensor_spec():
         return frame
+    dtypes = dict(zip(frame.columns.tolist(), frame.dtypes.tolist(), strict=True))
+    names = list(dtypes)
     for position, spec in enumerate(schema.inputs):
-        column = (
-            spec.name
-            if spec.name is not None
-            else (frame.columns[position] if position < frame.shape[1] else None)
-        )
-        if isinstance(spec, ColSpec) and isinstance(spec.type, DataType) and column in frame.columns:
+        column = spec.name if spec.name is not None else (names[position] if position < len(names) else None)
+        if (
+            isinstance(spec, ColSpec)
+            and isinstance(spec.type, DataType)
+            and column in dtypes
+            and not is_of(dtypes[column], spec.type)
+        ):
             frame[column] = _loose(column, frame[column], spec)
     return frame
 

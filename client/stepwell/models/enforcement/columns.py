@@ -19,9 +19,20 @@ def enforce(data: Any, schema: Schema) -> Any:
     if len(specs) == 1 and specs[0].name is None and isinstance(specs[0].type, AnyType):
         return data
     frame = to_frame(data, specs)
+    if _is_as_wanted(frame, specs):
+        return frame
     if specs[0].name is None:
         return _by_position(frame, specs)
     return _by_name(frame, schema, {it.name: it for it in specs})
+
+
+def _is_as_wanted(frame: Any, specs: list[ColSpec]) -> bool:
+    """Tell whether a frame has the schema's columns and types already: then nothing of it is touched."""
+    return (
+        len(specs) == frame.shape[1]
+        and (specs[0].name is None or [it.name for it in specs] == frame.columns.tolist())
+        and all(casts.is_of(dtype, it.type) for dtype, it in zip(frame.dtypes.tolist(), specs, strict=True))
+    )
 
 
 def _by_name(frame: Any, schema: Schema, specs: Mapping[Any, ColSpec]) -> Any:
