@@ -54,22 +54,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as around:
         folder = str(Path(around, "model"))
         subprocess.run([sys.executable, "-W", "ignore", "-c", SAVE, folder], check=True)
-        ours = [sys.executable, "-c", "from stepwell.cli import main; main()"]
+        ours = [sys.executable, "-c", "from stepwell.commands.models import models; models()"]
         sides = {"stepwell": (ours, sys.executable)}
         if chosen.mlflow:
-            sides["mlflow"] = ([chosen.mlflow, "-m", "mlflow"], chosen.mlflow)
+            sides["mlflow"] = ([chosen.mlflow, "-m", "mlflow", "models"], chosen.mlflow)
         for side, (command, python) in sides.items():
-            with _serving(command, python, folder) as port:
-                result[side] = _measured(port, chosen.requests, chosen.clients)
+            with _serving(command, python, folder) as (process_id, port):
+                result[side] = _measured(process_id, port, chosen.requests, chosen.clients)
     print(json.dumps(result, indent=2))
 
 
 @contextmanager
-def _serving(command: list[str], python: str, folder: str) -> Iterator[int]:
+def _serving(command: list[str], python: str, folder: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
-        [*command, "models", "serve", "-m", folder, "-p", str(port), "-w", "1", "--env-manager", "local"],
+        [*command, "serve", "-m", folder, "-p", str(port), "-w", "1", "--env-manager", "local"],
         env={**os.environ, "PATH": path},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -81,7 +81,7 @@ def _serving(command: list[str], python: str, folder: str) -> Iterator[int]:
             if process.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"{command[0]} did not start a server")
             time.sleep(0.2)
-        yield port
+        yield process.pid, port
     finally:
         os.killpg(process.pid, 15)
         process.wait(60)
@@ -101,18 +101,24 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, body: b
     return answer.status
 
 
-def _measured(port: int, requests: int, clients: int) -> dict[str, float]:
+def _measured(process_id: int, port: int, requests: int, clients: int) -> dict[str, float]:
     taken = _requests(port, requests)
+    family = surroundings.family(process_id)
+    used = surroundings.cpu_seconds(family)
     began = time.perf_counter()
     threads = [threading.Thread(target=_requests, args=(port, requests)) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    seconds = time.perf_counter() - began
     return {
         "p50_ms": round(statistics.median(taken), 2),
         "p99_ms": round(sorted(taken)[int(len(taken) * 0.99) - 1], 2),
-        "requests_per_s": round(requests * clients / (time.perf_counter() - began), 1),
+        "requests_per_s": round(requests * clients / seconds, 1),
+        "server_cpu_ms_per_request": round(
+            1e3 * (surroundings.cpu_seconds(family) - used) / (requests * clients), 2
+        ),
     }
 
 
