@@ -104,6 +104,14 @@ from stepwell.fluent_models import (
 from stepwell.logged_models.active import ActiveModel
 from stepwell.reading.series import get_latest_metrics, get_metric_series, sample_series
 from stepwell.reading.watching import MetricNews, watch
+from stepwell.registering import (
+    get_registry_uri,
+    register_model,
+    search_model_versions,
+    search_registered_models,
+    set_model_version_tag,
+    set_registry_uri,
+)
 from stepwell.runs import shutdown as _shutdown  # noqa: F401 - registers what happens at the end of the process
 from stepwell.runs.active import ActiveRun, active_run, end_run, start_run
 from stepwell.runs.system_metrics import (
@@ -186,6 +194,7 @@ __all__ = [
     "get_metric_history",
     "get_metric_series",
     "get_parent_run",
+    "get_registry_uri",
     "get_run",
     "get_tracking_uri",
     "health",
@@ -214,17 +223,22 @@ __all__ = [
     "log_text",
     "models",
     "pyfunc",
+    "register_model",
     "restore_experiment",
     "restore_run",
     "sample_series",
     "search_experiments",
     "search_logged_models",
+    "search_model_versions",
+    "search_registered_models",
     "search_runs",
     "set_active_model",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
     "set_logged_model_tags",
+    "set_model_version_tag",
+    "set_registry_uri",
     "set_system_metrics_node_id",
     "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
@@ -247,8 +261,6 @@ _COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
 _MLFLOWS = frozenset(
     {
         "evaluate",
-        "register_model",
-        "set_registry_uri",
     }
 )
 

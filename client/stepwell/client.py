@@ -23,6 +23,7 @@ from stepwell.entities import (
 )
 from stepwell.errors import StepwellException, with_short_errors
 from stepwell.logged_models.methods import LoggedModelMethods
+from stepwell.registry.methods import RegistryMethods
 from stepwell.runs import new
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
 @with_short_errors
-class StepwellClient(ArtifactMethods, LoggedModelMethods):
+class StepwellClient(ArtifactMethods, LoggedModelMethods, RegistryMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 
     Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what
@@ -43,6 +44,7 @@ class StepwellClient(ArtifactMethods, LoggedModelMethods):
     def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
         self.tracking_uri = str(tracking_uri) if tracking_uri is not None else settings.tracking_uri()
         settings.parse_uri(self.tracking_uri)
+        self._registry_uri = None if registry_uri is None else str(registry_uri)
 
     @property
     def _calls(self) -> "Calls":

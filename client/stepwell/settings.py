@@ -1,6 +1,7 @@
 """The client's settings: the only reader (and writer) of the environment.
 
 STEPWELL_TRACKING_URI            where the server is; default http://127.0.0.1:5000
+STEPWELL_REGISTRY_URI            where registered models are, if not there
 STEPWELL_EXPERIMENT_NAME         experiment of new runs, made if missing; default: see the next
 STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0, the experiment "Default"
 STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
@@ -29,7 +30,7 @@ STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, ar
 STEPWELL_DEFAULT_PREDICTION_DEVICE              where models of PyTorch predict, such as cpu or cuda:1; default the
                                                 first GPU if there is one
 
-Where one of the first six, of the system metrics or the last is not set, the variable of MLflow's name is read:
+Where one of the first seven, of the system metrics or the last is not set, the variable of MLflow's name is read:
 MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
 imported from. They are read when they are needed, not at import: scripts set them after importing.
 """
@@ -106,6 +107,20 @@ def set_tracking_uri(uri: str) -> None:
     parse_uri(uri)
     os.environ["STEPWELL_TRACKING_URI"] = uri
     _chosen.add(uri)
+
+
+def registry_uri() -> str | None:
+    """Return the URI of the server with the registered models; None where it is that of the tracking URI."""
+    return _first("REGISTRY_URI")
+
+
+def set_registry_uri(uri: str | None) -> None:
+    """Name the server with the registered models, here and for processes that are started from here; None: no other."""
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
+    os.environ.pop("STEPWELL_REGISTRY_URI", None)
+    if uri:
+        parse_uri(uri)
+        os.environ["STEPWELL_REGISTRY_URI"] = uri
 
 
 def source_of(uri: str) -> str:

@@ -38,6 +38,8 @@ from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.quotas import Quotas
+from stepwell_server.services.registry.models import RegisteredModelService
+from stepwell_server.services.registry.versions import ModelVersionService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -64,6 +66,8 @@ from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.registry.models import PostgresRegisteredModelStore
+from stepwell_server.store.registry.versions import PostgresModelVersionStore
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
@@ -250,6 +254,7 @@ async def _build(
     )
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
     written_runs = PostgresRunStore(ingest_pool)
+    registered = PostgresRegisteredModelStore(pool)
     locations = artifact_locations(config)
     artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
     return Services(
@@ -269,6 +274,8 @@ async def _build(
         uploads=uploads,
         multipart=multipart,
         verification=verification,
+        registered_models=RegisteredModelService(registered),
+        model_versions=ModelVersionService(PostgresModelVersionStore(pool), registered, runs, models),
         draining=draining,
         holding=Holding(config.holding_limits),
     )

@@ -241,8 +241,15 @@ async def test_messages_are_coerced_as_protobuf_does_it(rest: Rest) -> None:
         ),
         ("GET", "runs/create", {}, 405, "BAD_REQUEST"),
         ("POST", "runs/nothing", {}, 404, "ENDPOINT_NOT_FOUND"),
-        ("POST", "registered-models/create", {"name": "a"}, 501, "NOT_IMPLEMENTED"),
         ("PATCH", "logged-models/m-1/tags", {}, *RESOURCE_GONE),
+        ("POST", "registered-models/create", {"name": "a/b"}, 400, "INVALID_PARAMETER_VALUE"),
+        (
+            "POST",
+            "model-versions/create",
+            {"name": "none", "source": "s3://a"},
+            404,
+            "RESOURCE_DOES_NOT_EXIST",
+        ),
     ],
 )
 async def test_what_is_wrong_is_refused(
@@ -254,7 +261,7 @@ async def test_what_is_wrong_is_refused(
 async def test_searches_of_models_find_none(rest: Rest) -> None:
     # mlflow 3 makes the first one wherever it lists artifacts.
     assert await rest.get("registered-models/search", max_results=5) == {}
-    assert await rest.get("model-versions/search", filter="x") == {}
+    assert await rest.get("model-versions/search", filter="name = 'x'") == {}
 
 
 async def test_a_page_of_others_cannot_send_a_form(rest: Rest) -> None:

@@ -47,7 +47,7 @@ def search_runs(
         metrics=_keys(metrics),
         tags=_keys(tags),
     )
-    return _page(request, _checked_size(max_results), calls.search_runs)
+    return page(request, max_results, calls.search_runs)
 
 
 def search_experiments(
@@ -62,7 +62,7 @@ def search_experiments(
     request = search_pb2.SearchExperimentsRequest(
         filter=filter_string, view_type=_view_type(view_type), order_by=order_by, page_token=page_token
     )
-    return _page(request, _checked_size(max_results), calls.search_experiments)
+    return page(request, max_results, calls.search_experiments)
 
 
 def change(
@@ -77,8 +77,11 @@ def change(
     )
 
 
-def _page(request: Request, size: int, ask: Callable[[Request], PagedList[Found]]) -> PagedList[Found]:
-    """Ask until the page is full or there is nothing more."""
+def page(
+    request: Request, max_results: object, ask: Callable[[Request], PagedList[Found]]
+) -> PagedList[Found]:
+    """Ask until the page is full or there is nothing more. Raises StepwellException for a size that no page has."""
+    size = _checked_size(max_results)
     found: list[Found] = []
     while True:
         request.page_size = size - len(found)

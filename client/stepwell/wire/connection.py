@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceAsyncStub
+    from stepwell_api.v1.registry_pb2_grpc import (
+        ModelVersionServiceAsyncStub,
+        RegisteredModelServiceAsyncStub,
+    )
     from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
     from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
@@ -94,6 +98,9 @@ class Connection:
     series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
     search: "SearchServiceAsyncStub" = _service("search", "SearchService")
     models: "LoggedModelServiceAsyncStub" = _service("models", "LoggedModelService")
+    # Registered models.
+    registered_models: "RegisteredModelServiceAsyncStub" = _service("registry", "RegisteredModelService")
+    model_versions: "ModelVersionServiceAsyncStub" = _service("registry", "ModelVersionService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
 

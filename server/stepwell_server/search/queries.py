@@ -74,3 +74,13 @@ class LoggedModelSearch:
     order: tuple[OrderKey, ...]
     limit: int
     after: RowPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySearch:
+    """A page of registered models or of versions: the first `limit` after `after`."""
+
+    filter: Expression | None
+    order: tuple[OrderKey, ...]
+    limit: int
+    after: RowPosition | None = None

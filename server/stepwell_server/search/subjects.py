@@ -144,3 +144,47 @@ LOGGED_MODELS = Subject(
     },
     {"status": tuple(status.name for status in LoggedModelStatus)},
 )
+
+_OF_REGISTRY = {
+    "creation_timestamp": NUMBER,
+    "last_updated_timestamp": NUMBER,
+    "description": TEXT,
+}
+_OF_REGISTRY_ALIASES = {
+    "created": "creation_timestamp",
+    "creation_time": "creation_timestamp",
+    "timestamp": "last_updated_timestamp",
+    "last_updated": "last_updated_timestamp",
+    "last_update_time": "last_updated_timestamp",
+}
+
+REGISTERED_MODELS = Subject(
+    "registered model",
+    frozenset({FieldKind.TAG, FieldKind.ATTRIBUTE}),
+    {"name": TEXT, **_OF_REGISTRY},
+    _OF_REGISTRY_ALIASES,
+    {},
+)
+
+MODEL_VERSIONS = Subject(
+    "model version",
+    frozenset({FieldKind.TAG, FieldKind.ATTRIBUTE}),
+    {
+        "name": TEXT,
+        "version_number": NUMBER,
+        "stage": TEXT,
+        "run_id": TEXT,
+        "model_id": TEXT,
+        "source_path": TEXT,
+        "user_id": TEXT,
+        **_OF_REGISTRY,
+    },
+    {
+        **_OF_REGISTRY_ALIASES,
+        "version": "version_number",
+        "current_stage": "stage",
+        "source": "source_path",
+        "user": "user_id",
+    },
+    {},
+)

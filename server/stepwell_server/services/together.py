@@ -13,6 +13,8 @@ from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
+from stepwell_server.services.registry.models import RegisteredModelService
+from stepwell_server.services.registry.versions import ModelVersionService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -45,5 +47,7 @@ class Services:
     uploads: UploadService
     multipart: MultipartService
     verification: VerificationService
+    registered_models: RegisteredModelService
+    model_versions: ModelVersionService
     draining: asyncio.Event
     holding: Holding

@@ -51,12 +51,12 @@ def check_key(kind: str, key: str) -> None:
     _check_length(f"the name of a {kind}", key, KEY_CHARS_MAX)
     if not _KEY.fullmatch(key):
         raise InvalidArgumentError(
-            f"{kind} name {_shown(key)} may only have letters, digits, underscores (_), dashes (-),"
+            f"{kind} name {shown(key)} may only have letters, digits, underscores (_), dashes (-),"
             " periods (.), spaces, colons (:) and slashes (/)"
         )
     if key != posixpath.normpath(key) or key.startswith("/") or key.split("/")[0] in {".", ".."}:
         raise InvalidArgumentError(
-            f"{kind} name {_shown(key)} may not start or end with a slash, or have empty, '.' or '..' parts"
+            f"{kind} name {shown(key)} may not start or end with a slash, or have empty, '.' or '..' parts"
         )
 
 
@@ -67,13 +67,13 @@ def check_model_key(kind: str, key: str) -> None:
 
 def check_param_value(key: str, value: str) -> None:
     """Check the value of a param. Raises InvalidArgumentError when it is too long or has a NUL character."""
-    check_text(f"the value of param {_shown(key)}", value, PARAM_VALUE_CHARS_MAX)
+    check_text(f"the value of param {shown(key)}", value, PARAM_VALUE_CHARS_MAX)
 
 
 def check_run_tag(key: str, value: str) -> None:
     """Check a tag of a run. Raises InvalidArgumentError as `check_key`, or when the value cannot be stored."""
     check_key("tag", key)
-    check_text(f"the value of tag {_shown(key)}", value, RUN_TAG_VALUE_CHARS_MAX)
+    check_text(f"the value of tag {shown(key)}", value, RUN_TAG_VALUE_CHARS_MAX)
     if key == RUN_NAME_TAG:
         check_run_name(value)
 
@@ -103,7 +103,7 @@ def check_experiment_tags(tags: Mapping[str, str]) -> None:
     """Check the tags of an experiment. Raises InvalidArgumentError for the first that is wrong."""
     for key, value in tags.items():
         check_key("tag", key)
-        check_text(f"the value of tag {_shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
+        check_text(f"the value of tag {shown(key)}", value, EXPERIMENT_TAG_VALUE_CHARS_MAX)
 
 
 def check_inputs(inputs: Sequence[DatasetInput]) -> None:
@@ -117,20 +117,20 @@ def check_inputs(inputs: Sequence[DatasetInput]) -> None:
         if not dataset.name or not dataset.digest:
             raise InvalidArgumentError("a data set needs a name and a digest")
         check_dataset_name(dataset.name, dataset.digest)
-        what = f"of data set {_shown(dataset.name)}"
+        what = f"of data set {shown(dataset.name)}"
         check_text(f"the source type {what}", dataset.source_type, DATASET_SOURCE_TYPE_CHARS_MAX)
         check_text(f"the source {what}", dataset.source, DATASET_SOURCE_CHARS_MAX)
         check_text(f"the schema {what}", dataset.schema, DATASET_SCHEMA_CHARS_MAX)
         check_text(f"the profile {what}", dataset.profile, DATASET_PROFILE_CHARS_MAX)
         for key, value in it.tags.items():
             check_key("tag", key)
-            check_text(f"the value of tag {_shown(key)}", value, INPUT_TAG_VALUE_CHARS_MAX)
+            check_text(f"the value of tag {shown(key)}", value, INPUT_TAG_VALUE_CHARS_MAX)
 
 
 def check_dataset_name(name: str, digest: str) -> None:
     """Check what a data set is called. Raises InvalidArgumentError when it cannot be stored."""
     check_text("the name of a data set", name, DATASET_NAME_CHARS_MAX)
-    check_text(f"the digest of data set {_shown(name)}", digest, DATASET_DIGEST_CHARS_MAX)
+    check_text(f"the digest of data set {shown(name)}", digest, DATASET_DIGEST_CHARS_MAX)
 
 
 def check_time(what: str, time_ms: int) -> None:
@@ -156,7 +156,7 @@ def checked_run_spec(spec: RunSpec) -> RunSpec:
     tagged = spec.tags.get(RUN_NAME_TAG, spec.name)
     if spec.name and tagged != spec.name:
         raise InvalidArgumentError(
-            f"the run's name {_shown(spec.name)} and its tag {RUN_NAME_TAG} {_shown(tagged)} differ; give one"
+            f"the run's name {shown(spec.name)} and its tag {RUN_NAME_TAG} {shown(tagged)} differ; give one"
         )
     name = tagged or f"run-{spec.run_id.hex[:8]}"
     check_run_name(name)
@@ -173,11 +173,11 @@ def check_text(what: str, text: str, chars_max: int) -> None:
 def _check_length(what: str, text: str, chars_max: int) -> None:
     if len(text) > chars_max:
         raise InvalidArgumentError(
-            f"{what} has {len(text):,} characters, at most {chars_max:,} are allowed: {_shown(text)}"
+            f"{what} has {len(text):,} characters, at most {chars_max:,} are allowed: {shown(text)}"
         )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return a text in quotes, escaped and cut to a readable length."""
     return repr(text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…")
 

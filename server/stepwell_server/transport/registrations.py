@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stepwell_api.v1 import (
     ingest_pb2_grpc,
     models_pb2_grpc,
+    registry_pb2_grpc,
     runs_pb2_grpc,
     search_pb2_grpc,
     series_pb2_grpc,
@@ -15,6 +16,7 @@ from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_s
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.logged_models import LoggedModelServicer
+from stepwell_server.transport.registry.servicer import ModelVersionServicer, RegisteredModelServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
@@ -34,6 +36,8 @@ def registrations(services: Services) -> Sequence[Registration]:
         services.artifacts, services.uploads, services.verification, services.holding
     )
     writers = WriterServicer(services.writers)
+    registered = RegisteredModelServicer(services.registered_models)
+    versions = ModelVersionServicer(services.model_versions)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
@@ -43,4 +47,6 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series, server),
         lambda server: writers_pb2_grpc.add_WriterServiceServicer_to_server(writers, server),
         lambda server: add_artifact_service(artifacts, server),
+        lambda server: registry_pb2_grpc.add_RegisteredModelServiceServicer_to_server(registered, server),
+        lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),
     ]

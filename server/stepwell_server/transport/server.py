@@ -11,7 +11,15 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from stepwell_api.v1 import artifacts_pb2, ingest_pb2, models_pb2, runs_pb2, search_pb2, series_pb2
+from stepwell_api.v1 import (
+    artifacts_pb2,
+    ingest_pb2,
+    models_pb2,
+    registry_pb2,
+    runs_pb2,
+    search_pb2,
+    series_pb2,
+)
 from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, host_and_port
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
@@ -54,6 +62,7 @@ SERVICE_NAMES = tuple(
         ingest_pb2.DESCRIPTOR,
         runs_pb2.DESCRIPTOR,
         models_pb2.DESCRIPTOR,
+        registry_pb2.DESCRIPTOR,
         search_pb2.DESCRIPTOR,
         series_pb2.DESCRIPTOR,
         artifacts_pb2.DESCRIPTOR,

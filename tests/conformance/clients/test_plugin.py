@@ -39,6 +39,12 @@ def test_operations_pages_and_refusals(run: Run, shared_server: ServerProcess, e
     succeeded(run(shared_server.tracking_uri, "operations.py", experiment, shared_server.url))
 
 
+@pytest.mark.parametrize("door", ["grpc", "rest"])
+def test_the_registry_of_models(run: Run, shared_server: ServerProcess, experiment: str, door: str) -> None:
+    uri = shared_server.tracking_uri if door == "grpc" else shared_server.url
+    succeeded(run(uri, "registry.py", experiment))
+
+
 def test_offline_mode_asks_nobody(run: Run, grpc_uri: str, tmp_path: Path) -> None:
     run_id = succeeded(run(grpc_uri, "train.py", "normally", STEPWELL_MODE="offline", **spool(tmp_path)))
     sync(tmp_path / "spool", grpc_uri)

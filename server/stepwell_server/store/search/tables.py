@@ -129,3 +129,34 @@ EXPERIMENT_TABLES = Tables(
     },
     tag="experiment_tag",
 )
+
+REGISTERED_MODEL_TABLES = Tables(
+    table="registered_model",
+    id="model_number",
+    attributes={
+        "name": "registered_model.name",
+        "description": "registered_model.description",
+        "creation_timestamp": "registered_model.creation_time_ms",
+        "last_updated_timestamp": "registered_model.last_update_time_ms",
+    },
+    tag="registered_model_tag",
+)
+
+# The name is that of the registered model, which is joined.
+MODEL_VERSION_TABLES = Tables(
+    table="model_version",
+    id="version_id",
+    attributes={
+        "name": "registered_model.name",
+        "version_number": "model_version.version",
+        "stage": "model_version.stage",
+        "run_id": "model_version.run_id",
+        "model_id": "model_version.model_id",
+        "source_path": "model_version.source",
+        "user_id": "model_version.user_name",
+        "description": "model_version.description",
+        "creation_timestamp": "model_version.creation_time_ms",
+        "last_updated_timestamp": "model_version.last_update_time_ms",
+    },
+    tag="model_version_tag",
+)

@@ -11,13 +11,13 @@ from starlette.routing import BaseRoute, Route
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.services.together import Services
-from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.artifact_routes import artifact_routes
 from stepwell_server.web.mlflow.experiments import Experiments
 from stepwell_server.web.mlflow.logged_models.routes import logged_model_routes
 from stepwell_server.web.mlflow.logging import Logging
 from stepwell_server.web.mlflow.metrics import Metrics
+from stepwell_server.web.mlflow.registry.routes import registry_table
 from stepwell_server.web.mlflow.requests import Message, read_message
 from stepwell_server.web.mlflow.runs import Runs
 from stepwell_server.web.mlflow.search import Searches
@@ -28,14 +28,6 @@ GET, POST = ("GET",), ("POST",)
 # Clients use the first, MLflow's page the second.
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
 PREFIXES_3 = ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
-
-# They come with models. Searches find none until then: mlflow 3 looks for models wherever it lists or loads artifacts.
-SEARCHES_OF_MODELS = (
-    (GET, "registered-models/search"),
-    (GET, "model-versions/search"),
-)
-LATER = ("registered-models", "model-versions")
-EVERY_METHOD = ("GET", "POST", "PATCH", "DELETE", "PUT")
 
 
 def mlflow_routes(services: Services) -> list[BaseRoute]:
@@ -70,8 +62,8 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
         (POST, "experiments/delete-experiment-tag", experiments.delete_tag),
         (POST, "experiments/delete", experiments.delete),
         (POST, "experiments/restore", experiments.restore),
-        *((methods, path, _none) for methods, path in SEARCHES_OF_MODELS),
         (POST, "experiments/search-datasets", runs.search_datasets),
+        *registry_table(services),
     ]
     return [
         *(
@@ -82,7 +74,6 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
         *artifact_routes(services),
         *logged_model_routes(services, PREFIXES),
         *(_route(f"{prefix}/server-info", GET, _server_info) for prefix in PREFIXES_3),
-        *(route for prefix in PREFIXES for path in LATER for route in _later(f"{prefix}/{path}")),
     ]
 
 
@@ -95,22 +86,6 @@ def _route(path: str, methods: Sequence[str], answering: Answering) -> BaseRoute
             raise InvalidArgumentError(str(error)) from error
 
     return Route(path, endpoint, methods=methods)
-
-
-def _later(path: str) -> list[BaseRoute]:
-    async def endpoint(request: Request) -> Response:
-        return error_response(
-            "NOT_IMPLEMENTED",
-            f"{path} is not there yet: the registry of models comes later",
-            501,
-        )
-
-    return [Route(below, endpoint, methods=EVERY_METHOD) for below in (path, path + "/{rest:path}")]
-
-
-async def _none(message: Message) -> Response:
-    """Find nothing."""
-    return answer({})
 
 
 async def _server_info(message: Message) -> Response:

@@ -1,0 +1,129 @@
+"""What the services ask of the store of the registry.
+
+All methods that take a name raise `NotFoundError` when there is no such registered model or version, and all raise
+`UnavailableError` when the database cannot be reached. Every change is one transaction together with what the history
+says of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from stepwell_server.model.registry import (
+    Author,
+    ChangesWanted,
+    ModelChange,
+    ModelVersion,
+    RegisteredModel,
+    RegistryChange,
+    StageMove,
+    VersionSpec,
+)
+from stepwell_server.search.queries import RegistrySearch, RowPosition
+
+
+class RegisteredModelStore(Protocol):
+    """Registered models and their aliases."""
+
+    async def create_model(
+        self,
+        name: str,
+        description: str,
+        tags: Mapping[str, str],
+        custom_stages: Sequence[str],
+        author: Author,
+    ) -> RegisteredModel:
+        """Create a registered model. Raises AlreadyExistsError."""
+        ...
+
+    async def get_model(self, name: str) -> RegisteredModel:
+        """Return a registered model."""
+        ...
+
+    async def custom_stages(self, name: str) -> Sequence[str]:
+        """Return the stages that a model has beside those that all have."""
+        ...
+
+    async def update_model(self, name: str, change: ModelChange, author: Author) -> RegisteredModel:
+        """Change what is set.
+
+        Raises:
+            AlreadyExistsError: another model has the new name.
+            InvalidStateError: versions are in a stage that is to go.
+        """
+        ...
+
+    async def delete_model_tag(self, name: str, key: str, author: Author) -> None:
+        """Remove a tag; none is no error."""
+        ...
+
+    async def delete_model(self, name: str, author: Author) -> None:
+        """Delete a registered model with all its versions."""
+        ...
+
+    async def search_models(self, search: RegistrySearch) -> Sequence[tuple[RegisteredModel, RowPosition]]:
+        """Return a page of registered models. Raises BadPatternError."""
+        ...
+
+    async def set_alias(
+        self, name: str, alias: str, version: int, expected: int | None, author: Author
+    ) -> None:
+        """Let an alias stand for a version. Raises InvalidStateError when it does not stand for what was expected."""
+        ...
+
+    async def delete_alias(self, name: str, alias: str, author: Author) -> None:
+        """Remove an alias; none is no error."""
+        ...
+
+    async def changes(self, wanted: ChangesWanted) -> tuple[Sequence[RegistryChange], int]:
+        """Return changes, also of a model that is deleted, and the number of the latest change of all."""
+        ...
+
+
+class ModelVersionStore(Protocol):
+    """Versions of registered models."""
+
+    async def create_version(self, spec: VersionSpec, author: Author) -> ModelVersion:
+        """Create the next version; two calls at once get two numbers."""
+        ...
+
+    async def get_version(self, name: str, version: int) -> ModelVersion:
+        """Return a version."""
+        ...
+
+    async def latest_version(self, name: str) -> ModelVersion:
+        """Return the version with the greatest number."""
+        ...
+
+    async def version_by_alias(self, name: str, alias: str) -> ModelVersion | None:
+        """Return what an alias stands for; None when there is no such alias."""
+        ...
+
+    async def latest_versions(self, name: str, stages: Sequence[str] | None) -> Sequence[ModelVersion]:
+        """Return the version with the greatest number of each stage (None: of all stages that the model has)."""
+        ...
+
+    async def update_version(
+        self, name: str, version: int, description: str | None, tags: Mapping[str, str], author: Author
+    ) -> ModelVersion:
+        """Set a description, if one is given, and tags over what is there."""
+        ...
+
+    async def delete_version_tag(self, name: str, version: int, key: str, author: Author) -> None:
+        """Remove a tag; none is no error."""
+        ...
+
+    async def delete_version(self, name: str, version: int, author: Author) -> None:
+        """Delete a version with its tags and the aliases that stand for it."""
+        ...
+
+    async def move(self, move: StageMove, author: Author) -> ModelVersion:
+        """Move a version to a stage, and the others that are there to Archived, if they are to go.
+
+        Raises:
+            InvalidStateError: another version is in the stage than was expected, or the model has no such stage now.
+        """
+        ...
+
+    async def search_versions(self, search: RegistrySearch) -> Sequence[tuple[ModelVersion, RowPosition]]:
+        """Return a page of versions. Raises BadPatternError."""
+        ...

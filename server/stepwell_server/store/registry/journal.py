@@ -1,0 +1,80 @@
+"""Changes of a registered model: one transaction each, with what the history says of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepwell_server.errors import NotFoundError
+from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind
+from stepwell_server.store import sql
+from stepwell_server.store.postgres.pool import Connection, Pool
+
+# Held by who writes to the history, from then to the commit.
+JOURNAL_LOCK_KEY = int.from_bytes(b"registry")
+
+_QUERIES = sql.load("registry")
+
+
+@dataclass(slots=True)
+class Change:
+    """A transaction that has locked a registered model, and what it will tell the history. `model` is the row."""
+
+    connection: Connection
+    model: Any
+    entries: list[tuple[str, str, int, str, str, str]] = field(default_factory=list)
+
+    @property
+    def model_number(self) -> int:
+        """The key of the model."""
+        number: int = self.model["model_number"]
+        return number
+
+    @property
+    def time_ms(self) -> int:
+        """When the change is."""
+        time_ms: int = self.model["last_update_time_ms"]
+        return time_ms
+
+    def note(
+        self, kind: ChangeKind, version: int = 0, key: str = "", before: object = "", after: object = ""
+    ) -> None:
+        """Tell the history of something that changed."""
+        texts = (str(before)[:CHANGE_VALUE_CHARS_MAX], str(after)[:CHANGE_VALUE_CHARS_MAX])
+        self.entries.append((kind.value, self.model["name"], version, key, *texts))
+
+
+@asynccontextmanager
+async def changing(pool: Pool, name: str, author: Author, touch: str = "touch") -> AsyncIterator[Change]:
+    """Lend a transaction that has locked a registered model by the query `touch`; at its end it writes the history.
+
+    Raises:
+        NotFoundError: there is no registered model of this name.
+    """
+    async with pool.transaction() as connection:
+        model = await connection.fetchrow(_QUERIES[touch], name)
+        if model is None:
+            raise no_such_model(name)
+        change = Change(connection, model)
+        yield change
+        await write(change, author)
+
+
+async def write(change: Change, author: Author) -> None:
+    """Add to the history what a change has noted."""
+    if change.entries:
+        columns = map(list, zip(*change.entries, strict=True))
+        await change.connection.execute(
+            _QUERIES["note_changes"],
+            JOURNAL_LOCK_KEY,
+            change.time_ms,
+            change.model_number,
+            author.user,
+            author.comment,
+            *columns,
+        )
+
+
+def no_such_model(name: str) -> NotFoundError:
+    """Return the error for a name that no registered model has."""
+    return NotFoundError(f"Registered Model with name={name!r} not found")

@@ -1,0 +1,1 @@
+"""The registry of models as MLflow's REST API has it."""
