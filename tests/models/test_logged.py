@@ -40,6 +40,14 @@ def test_a_model_of_a_run_is_found_both_ways(tracking_uri: str, pipeline: Any, i
     assert {"model/MLmodel", "model/model.pkl", "model/requirements.txt"} <= names
 
 
+def test_what_a_logged_model_needs(tracking_uri: str, pipeline: Any) -> None:
+    info = stepwell.sklearn.log_model(pipeline, "model", pip_requirements=["scikit-learn"])
+    assert Path(stepwell.pyfunc.get_model_dependencies(info.model_uri)).read_text() == "scikit-learn"
+    assert "conda-forge" in Path(stepwell.pyfunc.get_model_dependencies(info.model_uri, "conda")).read_text()
+    with pytest.raises(StepwellException, match="'pip' or 'conda'"):
+        stepwell.pyfunc.get_model_dependencies(info.model_uri, "apt")
+
+
 def test_without_a_run_no_run_is_made(tracking_uri: str, pipeline: Any) -> None:
     info = stepwell.sklearn.log_model(pipeline, name="alone")
     assert stepwell.active_run() is None

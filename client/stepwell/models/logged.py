@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stepwell.models.flavor import Flavor
 from stepwell.models.info import ModelInfo, info_of
 from stepwell.models.mlmodel import FILE, Model
 from stepwell.models.options import Logging, Saving
+from stepwell.registering import register_model
 from stepwell.runs import active
 
 NAME_DEFAULT = "model"
@@ -123,11 +124,9 @@ def _info(model: Model, logged: LoggedModel) -> ModelInfo:
 
 
 def _registered(info: ModelInfo, chosen: Logging) -> ModelInfo:
-    from dataclasses import replace
-
-    version = import_module("stepwell").register_model(
+    version = register_model(
         info.model_uri,
-        chosen.registered_model_name,
+        str(chosen.registered_model_name),
         await_registration_for=chosen.await_registration_for,
     )
     return replace(info, registered_model_version=int(version.version))

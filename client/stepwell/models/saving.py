@@ -1,14 +1,13 @@
 """From a model in memory to a folder: everything that flavors share. The folder appears whole, or not at all."""
 
-import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from logging import getLogger
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from stepwell import settings
 from stepwell.errors import StepwellException, invalid
@@ -71,20 +70,14 @@ def new_folder(path: Any) -> Iterator[Path]:
             "RESOURCE_ALREADY_EXISTS",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}-", dir=target.parent))
+    folder = target.with_name(f".{target.name[:100]}-{uuid4().hex}")
+    folder.mkdir()
     try:
-        folder.chmod(0o777 & ~_umask())
         yield folder
         folder.rename(target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _signature(flavor: Flavor, chosen: Saving, example: Example | None) -> ModelSignature | None:

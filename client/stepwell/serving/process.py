@@ -28,6 +28,7 @@ def serve(config: ServingConfig, host: str, port: int, workers: int) -> None:
         "server_header": False,
         "timeout_graceful_shutdown": STOP_S,
     }
+    print(f"Serving {config.source or config.model_uri} at http://{host}:{port}", flush=True)  # noqa: T201
     config.to_environment()
     if workers == 1:
         from stepwell.serving import app

@@ -62,11 +62,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
+def serving(model: object, *options: str) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-c", "from stepwell.cli import main; main()", "models", "serve"]
     process = subprocess.Popen(
-        [*command, "-m", str(folder), "-p", str(port), *options], start_new_session=True
+        [*command, "-m", str(model), "-p", str(port), *options], start_new_session=True
     )
     server = Server(process, port)
     try:
