@@ -82,24 +82,26 @@ def run(
     try:
         with ExitStack() as resources:
             wanted = Wanted(
-                uri, entry_point, version, _parameters(parameters), backend, backend_config, storage_dir,
+                uri, entry_point, version, parameters_of(parameters), backend, backend_config, storage_dir,
                 LOCAL if no_conda else env_manager,
             )  # fmt: skip
             prepared = prepare(wanted, resources)
             if dry_run:
-                click.echo(f"in        {prepared.project.folder}")
-                click.echo(f"with      {prepared.plan.manager}")
+                click.echo(f"in        {prepared.fetched.project.folder}")
+                click.echo(f"with      {prepared.fetched.plan.manager}")
                 click.echo(f"run       {prepared.command}")
                 return
             if experiment_name is not None or experiment_id is not None:
                 set_experiment(experiment_name, experiment_id)
             submitted = prepared.start(resources.pop_all(), None, run_id, run_name, capture=not no_capture)
     except StepwellException as failure:
-        raise _Refusal(failure.message) from failure
+        raise Refusal(failure.message) from failure
     except OSError as failure:
-        raise _Refusal(str(failure)) from failure
-    click.echo(f"Run {submitted.run_id}: {shlex.quote(entry_point)} of {prepared.source.name}", err=True)
-    signal.signal(signal.SIGTERM, _interrupted)
+        raise Refusal(str(failure)) from failure
+    click.echo(
+        f"Run {submitted.run_id}: {shlex.quote(entry_point)} of {prepared.fetched.source.name}", err=True
+    )
+    signal.signal(signal.SIGTERM, interrupted)
     try:
         went_well = submitted.wait()
     except KeyboardInterrupt:
@@ -112,11 +114,16 @@ def run(
         raise click.ClickException(f"Run (ID '{submitted.run_id}') failed: its command ended with {how}.")
 
 
-class _Refusal(click.ClickException):
-    exit_code = 2
+class Refusal(click.ClickException):
+    """What cannot be started, or went wrong, in one line and with an exit code."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click documents it so
 
 
-def _parameters(given: Sequence[str]) -> dict[str, str]:
+def parameters_of(given: Sequence[str]) -> dict[str, str]:
+    """Return what -P gives. Raises click.UsageError."""
     values: dict[str, str] = {}
     for one in given:
         name, separator, value = one.partition("=")
@@ -128,5 +135,6 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
+def interrupted(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal as Ctrl-C."""
     raise KeyboardInterrupt

@@ -111,10 +111,7 @@ def _wait(submitted: SubmittedRun) -> None:
 class Prepared:
     """A command that can be run: all that the caller gave has been checked."""
 
-    entry_point: str
-    source: Source
-    project: Project
-    plan: Plan
+    fetched: "Fetched"
     values: Mapping[str, str]
     command: str
     folder: Path  # of this run alone
@@ -126,6 +123,7 @@ class Prepared:
         run_id: str | None = None,
         run_name: str | None = None,
         *,
+        tags: Mapping[str, str] | None = None,
         capture: bool = True,
     ) -> SubmittedRun:
         """Make the environment, begin the run, and start the command.
@@ -135,35 +133,37 @@ class Prepared:
             experiment_id: where a new run goes.
             run_id: a run to go on with.
             run_name: name of a new one.
+            tags: more tags.
             capture: as for `run`.
         """
         with resources:
-            environment = self.plan.environment()
+            environment = self.fetched.plan.environment()
             # The run is active in a context of its own: the caller goes on in the one that it has.
             # A run to go on with may be the caller's active one, which is no parent of itself.
             context = contextvars.copy_context() if run_id is None else contextvars.Context()
-            run = context.run(self._begin, experiment_id, run_id, run_name)
+            run = context.run(self._begin, experiment_id, run_id, run_name, tags or {})
             try:
                 output = self.folder / OUTPUT_FILE if capture else None
                 variables = {**os.environ, **environment.variables, **_variables(run)}
-                child = Child(self.command, self.project.folder, variables, output)
+                child = Child(self.command, self.fetched.project.folder, variables, output)
             except BaseException:
                 context.run(run.__exit__, Exception, Exception(), None)
                 raise
             return SubmittedRun(run, context, child, output, resources.pop_all())
 
-    def _begin(self, experiment_id: str | None, run_id: str | None, run_name: str | None) -> ActiveRun:
-        tags = {
-            SOURCE_NAME_TAG: self.source.name,
-            SOURCE_TYPE_TAG: "PROJECT",
-            ENTRY_POINT_TAG: self.entry_point,
-            BACKEND_TAG: LOCAL,
-            **self.source.tags,
-            **({} if self.plan.manager == LOCAL else {ENVIRONMENT_TAG: self.plan.manager}),
-        }
+    def _begin(
+        self, experiment_id: str | None, run_id: str | None, run_name: str | None, tags: Mapping[str, str]
+    ) -> ActiveRun:
         # Inside of another project's command, that one's run is the parent.
         around = settings.run_id() if active_run() is None and run_id is None else None
-        run = start_run(run_id, experiment_id, run_name, nested=True, parent_run_id=around, tags=tags)
+        run = start_run(
+            run_id,
+            experiment_id,
+            run_name,
+            nested=True,
+            parent_run_id=around,
+            tags={**self.fetched.tags, **tags},
+        )
         log_params(dict(self.values))
         return run
 
@@ -192,21 +192,68 @@ def prepare(wanted: Wanted, resources: ExitStack) -> Prepared:
     Raises:
         StepwellException: as `run`.
     """
+    config = _config(wanted.backend_config)
+    storage = _storage(wanted.storage_dir or config.get("storage_dir"))
     if wanted.backend != LOCAL:
         raise invalid(f"The backend is 'local', not {wanted.backend!r}: others are not there.")
-    config = _config(wanted.backend_config)
-    storage_dir = wanted.storage_dir or config.get("storage_dir")
-    storage = None if storage_dir is None else settings.local_folder(storage_dir, "storage_dir").absolute()
-    if storage is not None:
-        storage.mkdir(parents=True, exist_ok=True)
     source = resources.enter_context(source_of(wanted.uri, wanted.version, storage))
     project = read_project(source.folder)
-    point = project.entry_point(wanted.entry_point)
+    project.entry_point(wanted.entry_point)
     planned = plan(project, wanted.env_manager or config.get("env_manager"))
-    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-run-", dir=storage)))
-    given = {str(name): str(value) for name, value in (wanted.parameters or {}).items()}
-    values = point.values(given, _Fetch(folder), Path.cwd(), project.folder)
-    return Prepared(wanted.entry_point, source, project, planned, values, point.command_line(values), folder)
+    return prepare_again(
+        Fetched(wanted.entry_point, source, project, planned, storage), wanted.parameters or {}, resources
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A project that is here, and the entry point that is wanted of it."""
+
+    entry_point: str
+    source: Source
+    project: Project
+    plan: Plan
+    storage: Path | None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a run of it says of where it comes from."""
+        return {
+            SOURCE_NAME_TAG: self.source.name,
+            SOURCE_TYPE_TAG: "PROJECT",
+            ENTRY_POINT_TAG: self.entry_point,
+            BACKEND_TAG: LOCAL,
+            **self.source.tags,
+            **({} if self.plan.manager == LOCAL else {ENVIRONMENT_TAG: self.plan.manager}),
+        }
+
+
+def prepare_again(fetched: Fetched, parameters: Mapping[str, Any], resources: ExitStack) -> Prepared:
+    """Check parameters for a project that is here.
+
+    Args:
+        fetched: the project.
+        parameters: values by name.
+        resources: gets what has to be given back.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE.
+    """
+    folder = Path(
+        resources.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-run-", dir=fetched.storage))
+    )
+    given = {str(name): str(value) for name, value in parameters.items()}
+    point = fetched.project.entry_point(fetched.entry_point)
+    values = point.values(given, _Fetch(folder), Path.cwd(), fetched.project.folder)
+    return Prepared(fetched, values, point.command_line(values), folder)
+
+
+def _storage(given: str | None) -> Path | None:
+    if given is None:
+        return None
+    storage = settings.local_folder(given, "storage_dir").absolute()
+    storage.mkdir(parents=True, exist_ok=True)
+    return storage
 
 
 class _Fetch:
