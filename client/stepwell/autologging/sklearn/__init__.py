@@ -10,6 +10,7 @@ from stepwell import extras
 from stepwell.autologging import guard, options
 from stepwell.autologging.options import Options
 from stepwell.autologging.patches import Patches
+from stepwell.errors import short
 from stepwell.models.flavors.sklearn import CLOUDPICKLE
 
 LIBRARY = "sklearn"
@@ -38,6 +39,7 @@ class SklearnOptions(Options):
     pos_label: Any = None
 
 
+@short
 def autolog(
     *,
     disable: bool = False,
