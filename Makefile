@@ -7,7 +7,7 @@ PAGE := server/stepwell_server/web/static/index.html
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos fuzz bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos fuzz mutants audit bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -65,6 +65,7 @@ check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types
 	$(BIN)/buf lint protos
 	$(NPM) run check
 	$(NPM) run check-generated
+	@.ci/audit --if-possible
 
 format: .venv/installed  ## format the code and sort the imports
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -90,6 +91,12 @@ chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
 SECONDS ?= 600
 fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600
 	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS)
+
+mutants: .venv/installed  ## break the stations of the trip one after the other and list what no test notices (half an hour)
+	$(BIN)/python -m tests.mutants
+
+audit: .venv/installed  ## name packages with known faults
+	.ci/audit
 
 protos: .venv-protos/installed page-tools  ## make the stubs from the contract
 	.venv-protos/bin/python protos/generate.py

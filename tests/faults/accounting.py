@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.faults.patience import PATIENCE_S, until
-from tests.faults.script import PROGRESS_TAG, Ledger
+from tests.faults.script import PROGRESS_TAG, Ledger, Point
 from tests.faults.training import Training
 
 POLL_S = 0.1
@@ -75,12 +75,14 @@ async def _stored(database_url: str, run_id: UUID) -> Ledger:
 
 
 async def _read(connection: asyncpg.Connection, run_id: UUID) -> Ledger:
-    points = await connection.fetch("SELECT key, step, value FROM metric_points WHERE run_id = $1", run_id)
+    points = await connection.fetch(
+        "SELECT key, step, value, timestamp_ms FROM metric_points WHERE run_id = $1", run_id
+    )
     counts = await connection.fetch(
         "SELECT name, count FROM metric_latest JOIN metric USING (metric_id) WHERE run_id = $1", run_id
     )
     ledger = Ledger(
-        points=Counter((key, step, value.hex()) for key, step, value in points),
+        points=Counter((key, step, value.hex(), time_ms) for key, step, value, time_ms in points),
         params=dict(await connection.fetch("SELECT key, value FROM param WHERE run_id = $1", run_id)),
         tags=dict(await connection.fetch("SELECT key, value FROM tag WHERE run_id = $1", run_id)),
     )
@@ -91,7 +93,7 @@ async def _read(connection: asyncpg.Connection, run_id: UUID) -> Ledger:
 def _check_summaries(ledger: Ledger, counts: dict[str, int]) -> None:
     """The counts that the commits summed up are those of the points."""
     found: dict[str, int] = {}
-    for (key, _, _), count in ledger.points.items():
+    for (key, *_), count in ledger.points.items():
         found[key] = found.get(key, 0) + count
     assert found == counts
 
@@ -105,10 +107,11 @@ def differences(found: Ledger, trainings: Sequence[Training]) -> list[str]:
     for training in trainings:
         promised = _merged(promised, training.promised())
         perhaps = _merged(perhaps, training.perhaps())
+    lost, too_many = points_astray(found.points, promised.points, perhaps.points)
     tags = {key: value for key, value in found.tags.items() if key.startswith(("tag ", PROGRESS_TAG))}
     return [
-        *_named("lost points", (promised.points - found.points).elements()),
-        *_named("points too many", (found.points - promised.points - perhaps.points).elements()),
+        *_named("lost points", lost.elements()),
+        *_named("points too many", too_many.elements()),
         *_named("lost params", promised.params.items() - found.params.items()),
         *_named("params too many", found.params.items() - promised.params.items() - perhaps.params.items()),
         *_named(
@@ -116,6 +119,24 @@ def differences(found: Ledger, trainings: Sequence[Training]) -> list[str]:
         ),
         *_named("tags too many", tags.items() - promised.tags.items() - perhaps.tags.items()),
     ]
+
+
+def points_astray(
+    found: Counter[Point], promised: Counter[Point], perhaps: Counter[Point]
+) -> tuple[Counter[Point], Counter[Point]]:
+    """Return the points that are lost, and those that are too many.
+
+    First those whose time is known are set against each other; then those of the client's clock, without their times.
+    """
+    timed = Counter({point: count for point, count in promised.items() if point[3] is not None})
+    timed_perhaps = Counter({point: count for point, count in perhaps.items() if point[3] is not None})
+    lost, rest = timed - found, found - timed - timed_perhaps
+    untimed: Counter[Point] = Counter()
+    for (key, step, value, _), count in rest.items():
+        untimed[key, step, value, None] += count
+    lost += (promised - timed) - untimed
+    too_many = untimed - (promised - timed) - (perhaps - timed_perhaps)
+    return lost, too_many
 
 
 def _merged(one: Ledger, other: Ledger) -> Ledger:

@@ -8,6 +8,7 @@ The seed decides what happens; how it meets the processes depends on the machine
 """
 
 import argparse
+import asyncio
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
 
+import asyncpg
+
 from tests.faults.accounting import AWAY, assert_exact, rows
 from tests.faults.clocks import DAY_MS, set_database_clock_back
 from tests.faults.patience import until
@@ -33,6 +36,7 @@ EVENTS_MIN, EVENTS_MAX = 5, 12
 TRAININGS_MAX = 4
 CALLS_MAX = 20_000
 PAUSE_MAX_S = 0.6
+STANDSTILL_S = 0.6
 # Of a server that is away, trainings that end wait so long.
 TIMEOUTS = {"STEPWELL_FLUSH_TIMEOUT_S": "2", "STEPWELL_EXIT_TIMEOUT_S": "2"}
 FINISHED = 3
@@ -194,6 +198,24 @@ def lose_network(world: World) -> None:
     world.proxy.heal()
 
 
+def commit_late(world: World) -> None:
+    """The database stands still, batches queue, and the network is cut: trainings send again what is queued."""
+    with suppress(*AWAY):
+        asyncio.run(_commit_late(world))
+
+
+async def _commit_late(world: World) -> None:
+    connection = await asyncpg.connect(world.server.store)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE metric_chunk IN ACCESS EXCLUSIVE MODE")
+            await asyncio.sleep(STANDSTILL_S)
+            world.proxy.cut()
+            await asyncio.sleep(STANDSTILL_S)
+    finally:
+        await connection.close()
+
+
 def slow_network(world: World) -> None:
     """Slow until the next repair."""
     world.proxy.slow(world.random.choice((50_000, 500_000)))
@@ -227,7 +249,7 @@ EVENTS: tuple[Callable[[World], None], ...] = (
     *(train, train, train, join, join, kill_training, kill_training, end_training),
     *(kill_server, stop_server, crash_database, set_clock_back),
     *(cut_network, hold_network, lose_network, slow_network, refuse_network, heal_network),
-    *(sync_beside, copy_spool),
+    *(sync_beside, copy_spool, commit_late),
 )
 
 
@@ -240,6 +262,7 @@ def play_round(world: World) -> str:
     """Let things happen, repair everything, and check the accounts; returns what happened."""
     world.start_training()
     world.trainings[0].wait_for_calls(1)
+    commit_late(world)  # in every round: what it is for shows nowhere else so often
     for _ in range(world.random.randint(EVENTS_MIN, EVENTS_MAX)):
         event = world.random.choice(EVENTS)
         world.events.append(event.__name__)

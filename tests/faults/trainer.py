@@ -83,22 +83,23 @@ def log(options: argparse.Namespace, record: Record, told: threading.Event | Non
         if told and told.is_set():
             return
         call = log_call(options.seed, options.rank, number)
-        if not insist(partial(make, call), told):
+        if not insist(partial(make, call, own_times=not options.clock_back_at), told):
             return
         record.write_calls(done + 1)
         if options.pace and done % PACE_EVERY_CALLS == 0:
             time.sleep(max(0.0, started + done / options.pace - time.monotonic()))
 
 
-def make(call: LogCall) -> None:
-    """Make one call of the script."""
+def make(call: LogCall, *, own_times: bool) -> None:
+    """Make one call of the script, with its time or that of the clock."""
     import stepwell
 
+    time_ms = call.time_ms if own_times else None
     if len(call.metrics) == 1:
         ((key, value),) = call.metrics.items()
-        stepwell.log_metric(key, value, step=call.step)
+        stepwell.log_metric(key, value, step=call.step, timestamp=time_ms)
     elif call.metrics:
-        stepwell.log_metrics(call.metrics, step=call.step)
+        stepwell.log_metrics(call.metrics, step=call.step, timestamp=time_ms)
     if call.params:
         stepwell.log_params(call.params)
     if call.tags:

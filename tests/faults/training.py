@@ -74,6 +74,7 @@ class Training:
         first: int = 0,
     ) -> None:
         self.seed, self.rank, self.first = seed, rank, first
+        self.own_times = "--clock-back-at" not in options
         self._path = Path(tempfile.mkdtemp(prefix=f"rank-{rank}-", dir=folder)) / "record"
         self._log = (self._path.parent / "log").open("w+")
         numbers = {"--seed": seed, "--rank": rank, "--first": first, "--calls": calls}
@@ -150,9 +151,10 @@ class Training:
 
     def promised(self) -> Ledger:
         """What the calls that returned logged; of a process that has ended."""
-        return Ledger().add(log_calls(self.seed, self.rank, self.first, self.first + self.record.calls))
+        calls = log_calls(self.seed, self.rank, self.first, self.first + self.record.calls)
+        return Ledger().add(calls, own_times=self.own_times)
 
     def perhaps(self) -> Ledger:
         """What the call logs during which it may have been killed."""
         end = self.first + self.record.calls
-        return Ledger().add(log_calls(self.seed, self.rank, end, end + 1))
+        return Ledger().add(log_calls(self.seed, self.rank, end, end + 1), own_times=self.own_times)

@@ -1,0 +1,174 @@
+"""Mutants of the trip of one point: `make mutants` breaks one station after the other and lists what no test notices.
+
+Each mutant is a text of one file and what it becomes; the tests that guard the station run in a copy of the tree. In
+nobody's CI: it takes half an hour.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("client", "server", "protos", "tests", "pyproject.toml", "README.md", "docs", "examples")
+NOT_COPIED = shutil.ignore_patterns("node_modules", "__pycache__", ".chromium")
+TESTS_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`before` stands in `file` once; `tests` are those that ought to notice."""
+
+    file: str
+    before: str
+    after: str
+    tests: Sequence[str]
+
+
+FAIR = ("tests/wire/test_many_writers.py", "tests/store/ingest/test_commit.py")
+HELD = ("tests/wire/test_holding.py",)
+CLIENT = ("tests/client/test_refusals.py", "tests/client/test_waiting.py")
+COMMIT = ("tests/store/ingest/test_commit.py", "tests/wire/test_ingest.py")
+CHAOS = ("tests/faults/test_chaos.py",)
+INGEST, STREAM = "server/stepwell_server/store/ingest", "server/stepwell_server/transport/ingest.py"
+SQL, CHUNKS = "server/stepwell_server/store/sql", "server/stepwell_server/store/chunks"
+SERVICE, SPOOL = "server/stepwell_server/services/ingest.py", "client/stepwell/spool"
+
+MUTANTS = (
+    Mutant(f"{SQL}/ingest.sql", "AND writer.position = given.first_position", "", COMMIT),
+    Mutant(f"{SQL}/ingest.sql", "AND writer.position = given.first_position", "", CHAOS),
+    Mutant(
+        f"{SQL}/ingest.sql",
+        "AND writer.position = given.first_position",
+        "AND writer.position <= given.first_position",
+        COMMIT,
+    ),
+    Mutant(
+        f"{SQL}/ingest.sql",
+        "SET position = given.end_position,",
+        "SET position = given.end_position - 1,",
+        COMMIT,
+    ),
+    Mutant(SERVICE, "if not 0 <= first < end:", "if not 0 <= first <= end:", COMMIT),
+    Mutant(SERVICE, "if skipped > POSITIONS_SKIPPED_MAX:", "if False:", COMMIT),
+    Mutant(SERVICE, "chosen = np.repeat(good, points.counts)", "chosen = np.repeat(good, 1)", COMMIT),
+    Mutant(
+        SERVICE,
+        "entries = [entry for entry in batch.entries if",
+        "entries = [entry for entry in () if",
+        COMMIT,
+    ),
+    Mutant(STREAM, "if request.batch.first_position != self._resume_at:", "if False:", COMMIT),
+    Mutant(STREAM, "self._generation += 1", "pass", COMMIT),
+    Mutant(STREAM, "piece.position = outcomes[-1].position", "piece.position = outcomes[0].position", COMMIT),
+    Mutant(STREAM, "if size > ACKNOWLEDGEMENT_BYTES_MAX and piece.rejected:", "if False:", COMMIT),
+    Mutant(
+        f"{INGEST}/lane.py", "await committing\n                group", "pass\n                group", COMMIT
+    ),
+    Mutant(f"{INGEST}/lane.py", "if len(group) > 1:", "if False:", COMMIT),
+    Mutant(f"{INGEST}/points.py", "if stages.get(chain.key) is LifecycleStage.ACTIVE", "if True", COMMIT),
+    Mutant(f"{INGEST}/points.py", "if settled:", "if False:", ("tests/store/search", *COMMIT)),
+    Mutant(
+        f"{INGEST}/fair_queue.py",
+        "self._runs.move_to_end(run_id)",
+        "pass",
+        FAIR,
+    ),
+    Mutant(
+        f"{INGEST}/preparing.py",
+        "summaries.value_last, summaries.time_last_ms",
+        "summaries.time_last_ms",
+        COMMIT,
+    ),
+    Mutant(f"{INGEST}/preparing.py", "np.minimum.reduceat", "np.maximum.reduceat", COMMIT),
+    Mutant(
+        f"{INGEST}/writer.py",
+        "await self._budget.take(size)",
+        "pass",
+        HELD,
+    ),
+    Mutant(
+        "client/stepwell/errors.py",
+        '"NOT_FOUND",\n        "INVALID',
+        '"INVALID',
+        ("tests/client/test_runs.py",),
+    ),
+    Mutant(
+        "client/stepwell/delivery/shipper.py",
+        "if errors.is_final(failure):",
+        "if False:",
+        ("tests/client/test_refusals.py", "tests/client/test_waiting.py"),
+    ),
+    Mutant(
+        "server/stepwell_server/process/holding.py",
+        "self._forget(peer, size)\n        self._budget",
+        "self._budget",
+        ("tests/wire/test_holding.py",),
+    ),
+)
+
+
+def survivors(mutants: Sequence[Mutant]) -> list[str]:
+    """Try mutants; returns which no test noticed, and which are none any more."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="stepwell-mutants-") as folder:
+        copy = Path(folder) / "tree"
+        copy.mkdir()
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=NOT_COPIED)
+            elif source.exists():
+                shutil.copy(source, copy / name)
+        for number, mutant in enumerate(mutants, 1):
+            problem = _tried(copy, mutant)
+            print(f"{number}/{len(mutants)} {mutant.file}: {problem or 'noticed'}", flush=True)  # noqa: T201
+            if problem:
+                found.append(f"{mutant.file}: {mutant.before!r} -> {mutant.after!r}: {problem}")
+    return found
+
+
+def _tried(copy: Path, mutant: Mutant) -> str:
+    """Return what is wrong with the tests, or with the mutant; nothing when a test fails."""
+    file = copy / mutant.file
+    original = file.read_text("utf-8")
+    if original.count(mutant.before) < 1:
+        return "there is no such text any more; mend the list"
+    file.write_text(original.replace(mutant.before, mutant.after), "utf-8")
+    path = os.pathsep.join(str(copy / name) for name in ("protos", "client", "server"))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider", *mutant.tests]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            timeout=TESTS_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return ""  # it hangs, which is noticed
+    finally:
+        file.write_text(original, "utf-8")
+    if done.returncode == 0:
+        return f"survives {' '.join(mutant.tests)}"
+    return "" if b" failed" in done.stdout else f"the tests did not run: {done.stdout[-500:]!r}"
+
+
+def main() -> None:
+    """Try all mutants, or those whose file contains a text; ends with 1 when one survives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="a part of a file's name")
+    only = parser.parse_args().only
+    found = survivors([mutant for mutant in MUTANTS if only in mutant.file])
+    print("\n".join(found) or "every mutant was noticed")  # noqa: T201
+    raise SystemExit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
