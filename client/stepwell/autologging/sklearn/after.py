@@ -136,7 +136,7 @@ def _remember_prediction(fit: Fit, result: Any, rows: Any, frame: Any) -> None:
         return  # a list or a sparse matrix, which cannot be followed
     chosen = options.chosen(LIBRARY)
     if chosen is not None and chosen.log_datasets:
-        datasets.log(StepwellClient(), fit.run_id, rows, None, "eval")
+        datasets.log_evaluation(fit.run_id, rows)
 
 
 def _rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,23 +2,35 @@
 
 from typing import Any
 
-from stepwell import data
+from stepwell import data, fluent
 from stepwell.client import StepwellClient
 
 EXAMPLE_ROWS = 5
 
 
-def log(client: StepwellClient, run_id: str, rows: Any, labels: Any, context: str) -> None:
-    """Note data as one that a run used; what is neither a data frame nor an array is left out."""
+def log_training(rows: Any, labels: Any) -> None:
+    """Note data as what the active run trained on; nobody waits for it."""
+    found = _described(rows, labels)
+    if found is not None:
+        fluent.log_input(found, "train")
+
+
+def log_evaluation(run_id: str, rows: Any) -> None:
+    """Note data as what a run, which may have ended, was evaluated with."""
+    found = _described(rows, None)
+    if found is not None:
+        StepwellClient().log_inputs(run_id, [data.to_input(found, "eval", None)])
+
+
+def _described(rows: Any, labels: Any) -> data.Dataset | None:
+    """Return what can be said of data; None for what is neither a data frame nor an array."""
     import numpy as np
 
     if _is_frame(rows):
-        found = data.from_pandas(rows)
-    elif isinstance(rows, np.ndarray):
-        found = data.from_numpy(rows, targets=None if labels is None else np.asarray(labels))
-    else:
-        return
-    client.log_inputs(run_id, [data.to_input(found, context, None)])
+        return data.from_pandas(rows)
+    if isinstance(rows, np.ndarray):
+        return data.from_numpy(rows, targets=None if labels is None else np.asarray(labels))
+    return None
 
 
 def first_rows(rows: Any) -> Any:

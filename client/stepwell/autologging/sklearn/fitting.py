@@ -8,7 +8,6 @@ from stepwell import fluent
 from stepwell.autologging import calls, guard, options
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.sklearn import after, datasets, pictures, searches, training_metrics
-from stepwell.client import StepwellClient
 from stepwell.models.flavors import sklearn as flavor
 from stepwell.models.signature import infer_signature
 
@@ -71,7 +70,7 @@ def _log_after(
 ) -> None:
     rows, labels, weights = _data(estimator, original, args, kwargs)
     if call.options.log_datasets:
-        call.attempt(datasets.log, StepwellClient(), call.run_id, rows, labels, "train")
+        call.attempt(datasets.log_training, rows, labels)
     model_id = None
     if call.options.log_models:
         model_id = call.attempt(_log_model, call, estimator, rows, MODEL_NAME)
