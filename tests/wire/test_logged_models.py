@@ -202,6 +202,31 @@ async def test_params_and_tags_change_as_those_of_runs(models: Models) -> None:
         await models.stub.DeleteLoggedModelTag(removal)
 
 
+async def test_a_model_never_grows_too_large_to_be_read(models: Models) -> None:
+    model_id = (await models.create()).model_id
+    text = "ä" * 6_000
+
+    async def params(first: int, count: int, value: str) -> None:
+        pairs = [runs_pb2.Param(key=f"p{number}", value=value) for number in range(first, first + count)]
+        await models.stub.LogLoggedModelParams(
+            models_pb2.LogLoggedModelParamsRequest(model_id=model_id, params=pairs)
+        )
+
+    await params(0, 250, text)
+    async with invalid("3,145,728 bytes in all"):
+        await params(250, 50, text)
+    await params(300, 700, "x")
+    async with invalid("a model may have 1,000 params"):
+        await params(1_000, 51, "x")
+    tags = [runs_pb2.Tag(key=f"t{number}", value="x" * 8_000) for number in range(50)]
+    async with invalid("bytes in all"):
+        await models.stub.SetLoggedModelTags(
+            models_pb2.SetLoggedModelTagsRequest(model_id=model_id, tags=tags)
+        )
+    found = await models.get(model_id)
+    assert (len(found.params), len(found.tags)) == (950, 0)
+
+
 async def test_what_is_wrong_is_named(models: Models) -> None:
     run_id = await models.run()
     for name in ("a/b", "a:b", "a.b", "a%b", "a'b", 'a"b', "a\\b", "a\nb", "x" * 251):

@@ -12,11 +12,15 @@ TYPE_CHARS_MAX = 500
 STATUS_MESSAGE_CHARS_MAX = 8_000
 PARAM_VALUE_CHARS_MAX = 6_000
 TAG_VALUE_CHARS_MAX = 8_000
-# Of one call: params, tags, models that are linked; and params that a model has.
+# Params of a model, and tags; and all of them together in bytes, so that a model fits into a message of 8 MiB.
 PAIRS_MAX = 1_000
+TEXT_BYTES_MAX = 3 * 1024 * 1024
+# Models that one call links.
 LINKS_MAX = 1_000
 PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 1_000
+# Models of runs that an answer shows, of each kind; of each run as many as that leaves, those of the latest steps.
+RUN_MODELS_SHOWN_MAX = 10_000
 # Metrics of a model that an answer shows, those of the latest times: some 100 bytes each.
 METRICS_SHOWN_MAX = 10_000
 

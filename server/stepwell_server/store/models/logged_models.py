@@ -11,6 +11,8 @@ from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotF
 from stepwell_server.model.logged_models import (
     MODEL_FILE,
     PAIRS_MAX,
+    RUN_MODELS_SHOWN_MAX,
+    TEXT_BYTES_MAX,
     LoggedModel,
     LoggedModelSpec,
     LoggedModelStatus,
@@ -46,9 +48,7 @@ class PostgresLoggedModelStore:
             created = await _create(connection, spec)
             if created:
                 await _add_params(connection, spec.model_id, spec.params)
-                await connection.execute(
-                    _QUERIES["set_tags"], spec.model_id, list(spec.tags), list(spec.tags.values())
-                )
+                await _set_tags(connection, spec.model_id, spec.tags)
             if created and adopted_folder is not None and spec.source_run_id is not None:
                 await lock(connection, spec.model_id)
                 await adopt_from_run(connection, spec.model_id, spec.source_run_id, adopted_folder)
@@ -78,7 +78,7 @@ class PostgresLoggedModelStore:
     async def set_tags(self, model_id: UUID, tags: Mapping[str, str]) -> None:
         """See `ports.models.LoggedModelStore`."""
         async with self._changing(model_id) as connection:
-            await connection.execute(_QUERIES["set_tags"], model_id, list(tags), list(tags.values()))
+            await _set_tags(connection, model_id, tags)
 
     async def delete_tag(self, model_id: UUID, key: str) -> None:
         """See `ports.models.LoggedModelStore`."""
@@ -130,8 +130,9 @@ class PostgresLoggedModelStore:
     async def models_of_runs(self, run_ids: Sequence[UUID]) -> Mapping[UUID, RunModels]:
         """See `ports.models.LoggedModelStore`."""
         async with self._pool.connection() as connection:
-            outputs = await connection.fetch(_QUERIES["outputs_of"], list(run_ids))
-            inputs = await connection.fetch(_QUERIES["inputs_of"], list(run_ids))
+            of_each = max(1, RUN_MODELS_SHOWN_MAX // max(1, len(run_ids)))
+            outputs = await connection.fetch(_QUERIES["outputs_of"], list(run_ids), of_each)
+            inputs = await connection.fetch(_QUERIES["inputs_of"], list(run_ids), of_each)
         made: dict[UUID, list[ModelOutput]] = {}
         used: dict[UUID, list[UUID]] = {}
         for row in outputs:
@@ -208,9 +209,27 @@ async def _add_params(connection: Connection, model_id: UUID, params: Mapping[st
             f"{changed['value'][:100]!r} and cannot change; params are written once, use a tag"
         )
     await connection.execute(_QUERIES["add_params"], *columns)
-    count = await connection.fetchval(_QUERIES["count_params"], model_id)
-    if count > PAIRS_MAX:
-        raise InvalidArgumentError(f"a model may have {PAIRS_MAX:,} params; these would make it {count:,}")
+    await _check_extent(connection, model_id)
+
+
+async def _set_tags(connection: Connection, model_id: UUID, tags: Mapping[str, str]) -> None:
+    await connection.execute(_QUERIES["set_tags"], model_id, list(tags), list(tags.values()))
+    await _check_extent(connection, model_id)
+
+
+async def _check_extent(connection: Connection, model_id: UUID) -> None:
+    """Refuse what would make a model too large to be read."""
+    row = await connection.fetchrow(_QUERIES["extent"], model_id)
+    for kind in ("params", "tags"):
+        if row[kind] > PAIRS_MAX:
+            raise InvalidArgumentError(
+                f"a model may have {PAIRS_MAX:,} {kind}; these would make it {row[kind]:,}"
+            )
+    if row["bytes"] > TEXT_BYTES_MAX:
+        raise InvalidArgumentError(
+            f"the params and tags of a model may have {TEXT_BYTES_MAX:,} bytes in all; these would make it "
+            f"{row['bytes']:,}. Log what is that long as an artifact of the model"
+        )
 
 
 async def _require_active_run(connection: Connection, run_id: UUID) -> None:

@@ -88,8 +88,17 @@ JOIN logged_model_param AS param USING (key)
 WHERE param.model_id = $1 AND param.value <> given.value
 ORDER BY key COLLATE "C";
 
--- count_params: how many params a model has.
-SELECT count(*) FROM logged_model_param WHERE model_id = $1;
+-- extent: how many params and tags a model has, and how many bytes these are.
+SELECT (SELECT count(*) FROM logged_model_param WHERE model_id = $1) AS params,
+       (SELECT count(*) FROM logged_model_tag WHERE model_id = $1) AS tags,
+       (
+           SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0)::bigint
+           FROM (
+               SELECT key, value FROM logged_model_param WHERE model_id = $1
+               UNION ALL
+               SELECT key, value FROM logged_model_tag WHERE model_id = $1
+           ) AS texts
+       ) AS bytes;
 
 -- set_tags: writes tags over what is there.
 INSERT INTO logged_model_tag (model_id, key, value)
@@ -132,14 +141,18 @@ FROM unnest($2::uuid[]) AS given (model_id)
 ORDER BY model_id
 ON CONFLICT (run_id, model_id) DO NOTHING;
 
--- outputs_of: which models runs made.
-SELECT run_id, model_id, step
-FROM model_output
-WHERE run_id = ANY ($1::uuid[])
+-- outputs_of: which models the runs $1 made, of each at most $2, the latest.
+SELECT output.*
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT run_id, model_id, step FROM model_output WHERE run_id = wanted.id ORDER BY step DESC, model_id DESC LIMIT $2
+) AS output
 ORDER BY run_id, step, model_id;
 
--- inputs_of: which models runs used.
-SELECT run_id, model_id
-FROM model_input
-WHERE run_id = ANY ($1::uuid[])
+-- inputs_of: which models the runs $1 used, of each at most $2.
+SELECT input.*
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT run_id, model_id FROM model_input WHERE run_id = wanted.id ORDER BY model_id LIMIT $2
+) AS input
 ORDER BY run_id, model_id;
