@@ -73,5 +73,8 @@ def read_all(source: Source) -> int:
         for read in (run.points, lambda run=run: run.artifacts({})):  # type: ignore[misc]
             with suppress(SourceError):
                 list(read())
+    for model in source.models():
+        with suppress(SourceError):
+            list(model.artifacts({}))
     list(source.not_taken())
     return runs

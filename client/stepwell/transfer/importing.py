@@ -14,6 +14,7 @@ from stepwell import settings
 from stepwell.transfer.imported_experiments import Experiments
 from stepwell.transfer.imported_runs import RunImporter
 from stepwell.transfer.left import Left
+from stepwell.transfer.models.imported import ModelImporter
 from stepwell.transfer.sources import Source
 from stepwell.wire.calls import Calls
 
@@ -23,6 +24,7 @@ class ImportReport:
     """What an import brought, and what it left; `points`, `artifacts` (files) and `data_sets` were new here."""
 
     runs: int = 0
+    models: int = 0
     points: int = 0
     artifacts: int = 0
     data_sets: int = 0
@@ -60,6 +62,13 @@ def import_runs(
         report.runs += came
         report.points, report.artifacts, report.data_sets = runs.points, runs.artifacts, runs.data_sets
         progress(report)
+    models = ModelImporter(uri, report.left)
+    for model in source.models():
+        experiment_id = experiments.id_for_run(model.experiment)
+        if experiment_id is not None:
+            models.bring(model, experiment_id)
+            report.models, report.artifacts = models.models, runs.artifacts + models.artifacts
+            progress(report)
     experiments.tell()
     for what in source.not_taken():
         report.left.add(what)

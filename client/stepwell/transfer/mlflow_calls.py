@@ -67,6 +67,16 @@ class MlflowCalls:
 
         self._tried(f"get-artifact?{query}", None, write)
 
+    def fetch_of_model(self, model_id: str, path: str, file: Path) -> None:
+        """Fetch a file of a logged model. Raises as `ask`."""
+        query = urllib.parse.urlencode({"artifact_file_path": path}, errors="surrogatepass")
+
+        def write(answer: Any) -> None:
+            with file.open("wb") as target:
+                shutil.copyfileobj(answer, target)
+
+        self._tried(f"ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files?{query}", None, write)
+
     @staticmethod
     def is_unknown(failure: SourceError) -> bool:
         """Tell whether the server does not know what was asked for."""

@@ -1,7 +1,8 @@
 """Runs of MLflow's folder `mlruns`, read without MLflow.
 
-<experiment>/meta.yaml, tags/<key>, datasets/<id>/meta.yaml, models/<id>/meta.yaml
+<experiment>/meta.yaml, tags/<key>, datasets/<id>/meta.yaml
 <experiment>/<run>/meta.yaml, params/<key>, tags/<key>, metrics/<key>, artifacts/, inputs/<id>/meta.yaml
+<experiment>/models/<id>/…: see models/folder.py
 models/<name>/meta.yaml, version-<n>/meta.yaml, aliases/<alias>
 """
 
@@ -19,10 +20,12 @@ from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_metric_files import points_of
 from stepwell.transfer.mlflow_sqlite import registered_model, traces
 from stepwell.transfer.mlflow_values import status_of, time_of
+from stepwell.transfer.models.folder import model_of
 from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import (
     ArtifactFiles,
     ImportedExperiment,
+    ImportedModel,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -117,12 +120,12 @@ class MlflowFolder:
             params=self._texts(folder / "params", tell),
             tags=tags,
             inputs=list(self._inputs(folder, experiment, tell)),
-            artifacts=self._artifacts_of(folder, _text(meta, "artifact_uri")),
+            artifacts=self._artifacts_of(folder, _text(meta, "artifact_uri"), f"run {folder.name}"),
         )
 
-    def _artifacts_of(self, folder: Path, uri: str) -> ArtifactFiles:
-        """Artifacts beside the run, also when the folder was moved; else where the run says."""
-        beside, whose = folder / "artifacts", f"run {folder.name}"
+    def _artifacts_of(self, folder: Path, uri: str, whose: str) -> ArtifactFiles:
+        """Artifacts beside the run or model, also when the folder was moved; else where it says."""
+        beside = folder / "artifacts"
         place = local_place(uri, self._folder.parent, None) if uri else beside
         # MLflow makes the folder even when the artifacts go elsewhere. Where nothing is at a place that is called like
         # this one, all of it was moved here.
@@ -222,13 +225,31 @@ class MlflowFolder:
             tell(f"{path} is empty" if not found else f"{path} holds no names with values")
         return {}
 
+    def models(self) -> Iterator[ImportedModel]:
+        """See `Source`."""
+        for experiment, meta in self._experiments(lambda _: None):
+            for folder in self._folders(experiment / "models", self.left.add):
+                whose = f"logged model {folder.name}"
+
+                def tell(problem: str, whose: str = whose) -> None:
+                    self.left.add(f"{whose}: {problem}")
+
+                found = self._meta(folder, tell)
+                if found and found.get("lifecycle_stage", "active") == "active":
+                    yield model_of(
+                        folder,
+                        _name(experiment, meta),
+                        found,
+                        texts=self._texts,
+                        meta_of=self._meta,
+                        artifacts=self._artifacts_of(folder, _text(found, "artifact_location"), whose),
+                        tell=tell,
+                    )
+
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: models and traces, which Stepwell does not keep yet."""
+        """See `Source`: registered models and traces, which Stepwell does not keep yet."""
         for experiment, _ in self._experiments(lambda _: None):
             yield from traces(len(list(self._folders(experiment / "traces", self.left.add))))
-            for folder in self._folders(experiment / "models", self.left.add):
-                meta = self._meta(folder, self.left.add)
-                yield f"logged model {folder.name} ({_text(meta, 'name')}): models are not imported yet"
         for folder in self._folders(self._folder / "models", self.left.add):
             below = list(self._folders(folder, self.left.add))
             versions = [

@@ -17,8 +17,10 @@ from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_calls import ODD_ANSWER, MlflowCalls
 from stepwell.transfer.mlflow_sqlite import registered_model
 from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.models.server import model_of
 from stepwell.transfer.sources import (
     ImportedExperiment,
+    ImportedModel,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -156,16 +158,27 @@ class MlflowServer:
             if token == last:
                 raise SourceError(f"its pages of {path} have no end")
 
+    def models(self) -> Iterator[ImportedModel]:
+        """See `Source`. Older servers, and others, have none."""
+        for experiment_id, name in self._found:
+            request = {"experiment_ids": [experiment_id], "max_results": MODELS_PAGE // 2}
+            found = self._pages("logged-models/search", request, "models")
+            while True:
+                try:
+                    one = next(found, None)
+                    if one is None:
+                        break
+                    model = model_of(self._calls, one, name, self._source_of, self.left)
+                except (SourceError, *ODD_ANSWER) as failure:
+                    self._tell_of_models(f"logged models of experiment {name!r}", failure)
+                    break
+                yield model
+
+    def _source_of(self, run_id: str) -> str:
+        return as_run_id(run_id) or f"mlflow {self._uri} {run_id}"
+
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: models, which Stepwell does not keep yet. Older servers, and others, have none."""
-        try:
-            ids = [experiment_id for experiment_id, _ in self._found]
-            request = {"experiment_ids": ids, "max_results": MODELS_PAGE // 2}
-            for model in self._pages("logged-models/search", request, "models") if ids else ():
-                info = model["info"]
-                yield f"logged model {info['model_id']} ({info.get('name', '')}): models are not imported yet"
-        except (SourceError, *ODD_ANSWER) as failure:
-            self._tell_of_models("logged models", failure)
+        """See `Source`: registered models. Older servers, and others, have none."""
         try:
             yield from self._registered_models()
         except (SourceError, *ODD_ANSWER) as failure:

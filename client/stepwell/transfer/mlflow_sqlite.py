@@ -13,9 +13,12 @@ from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.models import sqlite
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (
+    ArtifactFiles,
     ImportedExperiment,
+    ImportedModel,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -167,16 +170,30 @@ class MlflowSqlite:
             self.left.add(f"{what} in {self._path} cannot be read: {failure}")
             return []
 
+    def models(self) -> Iterator[ImportedModel]:
+        """See `Source`."""
+        with connected(self._path) as database:
+            if not _has(database, "inputs", *sqlite.TABLES):
+                return
+
+            def artifacts_at(uri: str, whose: str) -> ArtifactFiles:
+                return mlflow_uri_artifacts(
+                    uri, self._path.parent, self._artifacts, self._reach, self.left, whose
+                )
+
+            yield from sqlite.models_of(
+                partial(self._some, database),
+                partial(sqlite.source_id_of, f"mlflow {self._path}"),
+                artifacts_at,
+                self.left.add,
+            )
+
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: models and traces, which Stepwell does not keep yet."""
+        """See `Source`: registered models and traces, which Stepwell does not keep yet."""
         with connected(self._path) as database:
             if _has(database, "trace_info"):
                 for (count,) in self._some(database, "traces", "SELECT count(*) FROM trace_info"):
                     yield from traces(count)
-            if _has(database, "logged_models"):
-                query = "SELECT model_id, name FROM logged_models WHERE lifecycle_stage = 'active' ORDER BY model_id"
-                for model_id, name in self._some(database, "logged models", query):
-                    yield f"logged model {model_id} ({name}): models are not imported yet"
             if _has(database, "registered_models", "model_versions", "registered_model_aliases"):
                 for (name,) in self._some(
                     database, "models", "SELECT name FROM registered_models ORDER BY name"

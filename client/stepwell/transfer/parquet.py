@@ -17,6 +17,7 @@ from stepwell.transfer.mlflow_values import status_of, time_of
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (
     ImportedExperiment,
+    ImportedModel,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -75,6 +76,10 @@ class ParquetFolder:
                     self._folder / "artifacts" / run_id, self._reach, self.left, f"run {run_id}"
                 ),
             )
+
+    def models(self) -> Iterator[ImportedModel]:
+        """See `Source`: there are none."""
+        return iter(())
 
     def not_taken(self) -> Iterator[str]:
         """See `Source`."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.entities import DatasetInput
+from stepwell.entities import DatasetInput, Metric
 from stepwell.files.local import LocalFile
 from stepwell.transfer.left import Left
 
@@ -79,6 +79,37 @@ class ImportedRun:
     known_as: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ModelOfRun:
+    """That a run, by its source id, made a model, at a step."""
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedModel:
+    """A logged model of a source. Runs are named by their source ids; `source_run` is "" for none.
+
+    `metrics` have the source id of their run, in any order.
+    """
+
+    source_id: str
+    experiment: str
+    name: str
+    model_type: str
+    source_run: str
+    status: str
+    created_ms: int
+    status_message: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Sequence[Metric] = ()
+    outputs: Sequence[ModelOfRun] = ()
+    inputs: Sequence[str] = ()
+    artifacts: ArtifactFiles = no_artifacts
+
+
 class Source(Protocol):
     """Where runs come from; `left` is what could not be read so far."""
 
@@ -90,6 +121,10 @@ class Source(Protocol):
 
     def runs(self) -> Iterator[ImportedRun]:
         """Yield the runs."""
+        ...
+
+    def models(self) -> Iterator[ImportedModel]:
+        """Yield the logged models, behind the runs."""
         ...
 
     def not_taken(self) -> Iterator[str]:

@@ -13,7 +13,7 @@ from stepwell.errors import invalid
 from stepwell.transfer.event_run import EventRun
 from stepwell.transfer.imported_runs import SOURCE_TAG
 from stepwell.transfer.left import Left
-from stepwell.transfer.sources import ImportedExperiment, ImportedRun
+from stepwell.transfer.sources import ImportedExperiment, ImportedModel, ImportedRun
 
 EVENTS = "tfevents"
 
@@ -56,6 +56,10 @@ class TensorBoardFolder:
                 params=run.params,
                 tags={SOURCE_TAG: f"tensorboard {folder}"},
             )
+
+    def models(self) -> Iterator[ImportedModel]:
+        """See `Source`: there are none."""
+        return iter(())
 
     def not_taken(self) -> Iterator[str]:
         """See `Source`; each run tells its own."""

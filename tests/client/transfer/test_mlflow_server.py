@@ -28,6 +28,7 @@ class MlflowStub:
 
     def __init__(self) -> None:
         self.ids = [uuid.uuid4().hex for _ in range(3)]
+        self.model_id = f"m-{uuid.uuid4().hex}"
         self.failing: Callable[[str], bool] = lambda _: False
         self.runs = [self._run(run_id, number) for number, run_id in enumerate(self.ids)]
         self.asked: list[str] = []
@@ -42,6 +43,18 @@ class MlflowStub:
         toy = {"name": "toy", "digest": "d", "source_type": "local", "source": "{}"}
         inputs = [{"dataset": toy, "tags": [{"key": "mlflow.data.context", "value": "training"}]}]
         return {"info": {**info, "user_id": "ada"}, "data": data, "inputs": {"dataset_inputs": inputs}}
+
+    def _model(self) -> dict[str, Any]:
+        point = {"key": "loss", "value": 0.5, "timestamp": 104, "step": 4, "run_id": self.ids[0]}
+        info = {
+            "model_id": self.model_id,
+            "name": "logged",
+            "status": "LOGGED_MODEL_READY",
+            "source_run_id": self.ids[0],
+            "creation_timestamp_ms": 5,
+            "tags": [{"key": "team", "value": "a"}],
+        }
+        return {"info": info, "data": {"params": [{"key": "lr", "value": "1"}], "metrics": [point]}}
 
     def answer(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> object:
         token = query.get("page_token", [""])[0] or body.get("page_token", "")
@@ -67,7 +80,11 @@ class MlflowStub:
                 bad = [{"path": path, "is_dir": False, "file_size": "1"} for path in ("c:d", "../../x")]
                 return {"files": [{"path": "model", "is_dir": True}, {"path": "", "is_dir": True}, *bad]}
             case "logged-models/search":
-                return {"models": [{"info": {"model_id": "m-1", "name": "logged"}}]}
+                return {"models": [self._model()]}
+            case "runs/get":
+                return {"run": {"outputs": {"model_outputs": [{"model_id": self.model_id, "step": 4}]}}}
+            case listing if listing.endswith("/artifacts/directories"):
+                return {"files": [{"path": "MLmodel", "is_dir": False, "file_size": "7"}]}
             case "model-versions/search":
                 return {"model_versions": [{"name": "churn", "version": "2"}]}
             case "registered-models/search":
@@ -97,7 +114,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, MlflowStub]]:
             parts = urlsplit(self.path)
             if mlflow.failing(self.path):
                 return self.send(500, b"oh dear")
-            if parts.path == "/get-artifact":
+            if parts.path == "/get-artifact" or parts.path.endswith("/artifacts/files"):
                 return self.send(200, b"weights")
             found = mlflow.answer(parts.path, parse_qs(parts.query), body)
             return self.send(404 if found is None else 200, json.dumps(found).encode())
@@ -121,23 +138,32 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, MlflowStub]]:
 
 
 POINTS = [(step, 100 + step, step / 3) for step in range(5)]
-# Two artifacts of each run that no artifact can be called, a logged and a registered model.
-ALWAYS_LEFT = 3 * 2 + 2
+# Two artifacts of each run that no artifact can be called, and a registered model.
+ALWAYS_LEFT = 3 * 2 + 1
 
 
 def test_a_server_of_mlflow(client: StepwellClient, stub: tuple[str, MlflowStub], tmp_path: Path) -> None:
     location, mlflow = stub
     report = imported("mlflow", location)
-    assert (report["runs"], report["points"], report["artifacts"], report["data_sets"]) == (3, 30, 3, 3)
+    assert (report["runs"], report["points"], report["artifacts"], report["data_sets"]) == (3, 30, 4, 3)
+    assert report["models"] == 1
     assert (report["rejected"], len(report["reasons"])) == (ALWAYS_LEFT, ALWAYS_LEFT)
-    assert report["reasons"][-2:] == [
-        "logged model m-1 (logged): models are not imported yet",
+    assert report["reasons"][-1:] == [
         "registered model 'churn' (versions 2, alias champion is version 2): models are not imported yet",
     ]
     again = imported("mlflow", location)
     assert (again["runs"], again["points"], again["artifacts"], again["data_sets"]) == (3, 0, 0, 0)
+    model = client.get_logged_model(mlflow.model_id)
+    assert (model.name, model.status, model.source_run_id) == ("logged", "READY", mlflow.ids[0])
+    assert (model.params, model.tags, model.creation_timestamp) == ({"lr": "1"}, {"team": "a"}, 5)
+    assert [(it.key, it.value, it.step, it.run_id) for it in model.metrics] == [
+        ("loss", 0.5, 4, mlflow.ids[0])
+    ]
+    (output,) = client.get_run(mlflow.ids[0]).outputs.model_outputs
+    assert (output.model_id, output.step) == (mlflow.model_id, 4)
     for run_id in mlflow.ids:
-        assert artifacts_of(client, run_id, tmp_path / "back") == {"model/a.txt": "weights"}
+        of_models = {"logged/MLmodel": "weights"} if run_id == mlflow.ids[0] else {}
+        assert artifacts_of(client, run_id, tmp_path / "back") == {"model/a.txt": "weights", **of_models}
         assert points_of(run_id, "loss") == POINTS
         run = client.get_run(run_id)
         assert (run.info.status, run.data.params) == ("FINISHED", {"lr": "1"})
@@ -157,20 +183,21 @@ def test_a_server_that_stumbles_once_at_every_call(
 
     mlflow.failing = fails_once
     report = imported("mlflow", location)
-    assert (report["runs"], report["points"], report["artifacts"]) == (3, 30, 3)
+    assert (report["runs"], report["points"], report["artifacts"]) == (3, 30, 4)
     assert report["rejected"] == ALWAYS_LEFT
 
 
 @pytest.mark.parametrize(
     ("failing", "runs", "points", "artifacts", "said"),
     [
-        ("get-history?run_id={run}&metric_key=loss", 3, 25, 3, "points of metric 'loss'"),
-        ("page_token=more", 3, 18, 3, "points of metric 'acc'"),
-        ("artifacts/list?run_id={run}", 3, 30, 2, "artifacts in 'its root'"),
-        ("get-artifact?path=model%2Fa.txt&run_uuid={run}", 3, 30, 2, "artifact 'model/a.txt'"),
-        ("logged-models/search", 3, 30, 3, "which logged models there are"),
-        ("model-versions", 3, 30, 3, "which registered models there are"),
-        ("runs/search", 0, 0, 0, "experiment 'birds', what is left of its runs"),
+        ("get-history?run_id={run}&metric_key=loss", 3, 25, 4, "points of metric 'loss'"),
+        ("page_token=more", 3, 18, 4, "points of metric 'acc'"),
+        ("artifacts/list?run_id={run}", 3, 30, 3, "artifacts in 'its root'"),
+        ("get-artifact?path=model%2Fa.txt&run_uuid={run}", 3, 30, 3, "artifact 'model/a.txt'"),
+        ("logged-models/search", 3, 30, 3, "which logged models of experiment 'birds' there are"),
+        ("artifacts/files", 3, 30, 3, "artifact 'MLmodel'"),
+        ("model-versions", 3, 30, 4, "which registered models there are"),
+        ("runs/search", 0, 0, 1, "experiment 'birds', what is left of its runs"),
     ],
 )
 def test_a_call_that_never_answers_keeps_nothing_else_back(
@@ -243,7 +270,8 @@ def test_answers_with_anything_in_them_are_read_as_far_as_they_go(monkeypatch: p
         return answer
 
     monkeypatch.setattr(MlflowCalls, "ask", ask)
-    monkeypatch.setattr(MlflowCalls, "fetch", lambda _, run_id, path, file: file.write_bytes(b"weights"))
+    for fetch in ("fetch", "fetch_of_model"):
+        monkeypatch.setattr(MlflowCalls, fetch, lambda _, run_id, path, file: file.write_bytes(b"weights"))
     read = 0
     for _ in range(500):
         with suppress(StepwellException):

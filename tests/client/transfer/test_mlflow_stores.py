@@ -172,7 +172,6 @@ def test_data_sets_of_mlflow(client: StepwellClient, store: Store, tmp_path: Pat
 def test_models_that_do_not_come_are_named(client: StepwellClient, store: Store, tmp_path: Path) -> None:
     for path, text in {
         store.experiment / "traces" / "tr-1" / "trace_info.yaml": "trace_id: tr-1\n",
-        store.experiment / "models" / "m-1" / "meta.yaml": "model_id: m-1\nname: logged\n",
         store.folder / "models" / "churn" / "meta.yaml": "name: churn\n",
         store.folder / "models" / "churn" / "version-2" / "meta.yaml": "version: 2\n",
         store.folder / "models" / "churn" / "aliases" / "champion": "2",
@@ -182,8 +181,7 @@ def test_models_that_do_not_come_are_named(client: StepwellClient, store: Store,
     report = imported("mlflow", str(store.folder))
     churn = "registered model 'churn' (versions 2, alias champion is version 2): models are not imported yet"
     traces = "1 traces: they are not imported yet"
-    logged = "logged model m-1 (logged): models are not imported yet"
-    assert report["reasons"] == [traces, logged, churn]
+    assert report["reasons"] == [traces, churn]
 
     database_of(tmp_path / "mlflow.db", [])
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
@@ -191,14 +189,106 @@ def test_models_that_do_not_come_are_named(client: StepwellClient, store: Store,
             """
             CREATE TABLE trace_info (request_id TEXT);
             INSERT INTO trace_info VALUES ('tr-1');
-            CREATE TABLE logged_models (model_id TEXT, name TEXT, lifecycle_stage TEXT);
             CREATE TABLE registered_models (name TEXT);
             CREATE TABLE model_versions (name TEXT, version INTEGER);
             CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER);
-            INSERT INTO logged_models VALUES ('m-1', 'logged', 'active');
             INSERT INTO registered_models VALUES ('churn');
             INSERT INTO model_versions VALUES ('churn', 2);
             INSERT INTO registered_model_aliases VALUES ('churn', 'champion', 2);
             """
         )
-    assert imported("mlflow", str(tmp_path / "mlflow.db"))["reasons"] == [traces, logged, churn]
+    assert imported("mlflow", str(tmp_path / "mlflow.db"))["reasons"] == [traces, churn]
+
+
+def test_logged_models_of_a_folder(client: StepwellClient, store: Store, tmp_path: Path) -> None:
+    run_id, model_id = store.runs[0].name, f"m-{uuid.uuid4().hex}"
+    model = store.experiment / "models" / model_id
+    for path, text in {
+        model / "meta.yaml": (
+            f"artifact_location: {model}/artifacts\ncreation_timestamp: 1700000000000\nmodel_id: {model_id}\n"
+            f"model_type: tt\nname: forest\nsource_run_id: {run_id}\nstatus: 2\nstatus_message: null\n"
+        ),
+        model / "params" / "depth": "3",
+        model / "tags" / "team": "a",
+        model / "metrics" / "acc": f"5 0.5 3 {run_id}\n6 0.75 4 {run_id} my set d1\n6 0.75\n",
+        model / "artifacts" / "MLmodel": "flavors: {}",
+        model / "artifacts" / "data" / "weights": "1 2 3",
+        store.runs[0] / "outputs" / model_id / "meta.yaml": f"destination_id: {model_id}\nstep: 4\n",
+        store.experiment / "models" / f"m-{uuid.uuid4().hex}" / "meta.yaml": "name: a/b\nstatus: 2\n",
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    report = imported("mlflow", str(store.folder))
+    assert (report["models"], report["artifacts"], report["rejected"]) == (1, 5, 2)
+    said = " ".join(report["reasons"])
+    assert "a line of metric 'acc' is none" in said
+    assert "Invalid model name" in said
+    _check_model(client, run_id, model_id, tmp_path)
+    again = imported("mlflow", str(store.folder))
+    assert (again["models"], again["artifacts"]) == (1, 0)
+    _check_model(client, run_id, model_id, tmp_path)
+
+
+def test_logged_models_of_a_database(client: StepwellClient, tmp_path: Path) -> None:
+    run_id, model_id = uuid.uuid4().hex, f"m-{uuid.uuid4().hex}"
+    database_of(tmp_path / "mlflow.db", [(run_id, "")])
+    files = tmp_path / "mlruns" / "3" / "models" / model_id / "artifacts"
+    for path, text in {"MLmodel": "flavors: {}", "data/weights": "1 2 3"}.items():
+        (files / path).parent.mkdir(parents=True, exist_ok=True)
+        (files / path).write_text(text)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.executescript(LOGGED_MODEL_TABLES)
+        database.execute(
+            "INSERT INTO logged_models VALUES (?, 3, 'forest', ?, 1700000000000, 0, 2, 'active', 'tt', ?, NULL)",
+            (model_id, str(files), run_id),
+        )
+        database.execute("INSERT INTO logged_model_params VALUES (?, 3, 'depth', '3')", (model_id,))
+        database.execute("INSERT INTO logged_model_tags VALUES (?, 3, 'team', 'a')", (model_id,))
+        for time, step, value, *dataset in ((5, 3, 0.5, None, None), (6, 4, 0.75, "my set", "d1")):
+            row = (model_id, "acc", time, step, value, 3, run_id, None, *dataset)
+            database.execute("INSERT INTO logged_model_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        tie = ("u", "RUN_OUTPUT", run_id, "MODEL_OUTPUT", model_id, 4)
+        database.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)", tie)
+        database.commit()
+    report = imported("mlflow", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert (report["models"], report["artifacts"], report["rejected"]) == (1, 2, 0), report
+    _check_model(client, run_id, model_id, tmp_path)
+
+
+LOGGED_MODEL_TABLES = """
+CREATE TABLE logged_models (model_id TEXT, experiment_id INTEGER, name TEXT, artifact_location TEXT,
+    creation_timestamp_ms BIGINT, last_updated_timestamp_ms BIGINT, status INTEGER, lifecycle_stage TEXT,
+    model_type TEXT, source_run_id TEXT, status_message TEXT);
+CREATE TABLE logged_model_params (model_id TEXT, experiment_id INTEGER, param_key TEXT, param_value TEXT);
+CREATE TABLE logged_model_tags (model_id TEXT, experiment_id INTEGER, tag_key TEXT, tag_value TEXT);
+CREATE TABLE logged_model_metrics (model_id TEXT, metric_name TEXT, metric_timestamp_ms BIGINT, metric_step BIGINT,
+    metric_value DOUBLE, experiment_id INTEGER, run_id TEXT, dataset_uuid TEXT, dataset_name TEXT, dataset_digest TEXT);
+CREATE TABLE inputs (input_uuid TEXT, source_type TEXT, source_id TEXT, destination_type TEXT, destination_id TEXT,
+    step BIGINT);
+"""
+
+
+def _check_model(client: StepwellClient, run_id: str, model_id: str, folder: Path) -> None:
+    """Look whether the model of these tests is here, whole."""
+    model = client.get_logged_model(model_id)
+    assert (model.name, model.status, model.model_type, model.source_run_id) == (
+        "forest",
+        "READY",
+        "tt",
+        run_id,
+    )
+    assert (model.params, model.tags, model.creation_timestamp) == (
+        {"depth": "3"},
+        {"team": "a"},
+        1700000000000,
+    )
+    found = {
+        (it.key, it.dataset_name, it.dataset_digest): (it.value, it.step, it.run_id) for it in model.metrics
+    }
+    assert found == {("acc", None, None): (0.5, 3, run_id), ("acc", "my set", "d1"): (0.75, 4, run_id)}
+    assert [it.step for it in client.get_run(run_id).outputs.model_outputs] == [4]
+    files = artifacts_of(client, run_id, folder / "back")
+    assert {path: text for path, text in files.items() if path.startswith("forest/")} == {
+        "forest/MLmodel": "flavors: {}",
+        "forest/data/weights": "1 2 3",
+    }
