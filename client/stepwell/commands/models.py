@@ -1,4 +1,4 @@
-"""The command `stepwell models`: serve, predict and build-env."""
+"""The command `stepwell models`: serve, predict and build-env; the registry's are in the room beside it."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from stepwell.commands.groups import Commands
+from stepwell.commands.registry.listed import COMMANDS
 from stepwell.errors import invalid
 from stepwell.models import places
 from stepwell.serving import config as serving_config
@@ -32,7 +33,11 @@ _env_manager = click.option(
 
 @click.group(cls=Commands)
 def models() -> None:
-    """Models: as a service, for a file, with an environment."""
+    """Models: registered ones; a model as a service, for a file, with an environment."""
+
+
+for registry_command in COMMANDS:
+    models.add_command(registry_command)
 
 
 @models.command(context_settings={"help_option_names": ["--help"]})

@@ -1167,7 +1167,7 @@ class ListChangesRequest(google.protobuf.message.Message):
     OLDEST_FIRST_FIELD_NUMBER: builtins.int
     LIMIT_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Of which registered model, also of one that is deleted; empty for all of them."""
+    """Of which registered model, also of one that is deleted, or had this name before; empty for all of them."""
     version: builtins.int
     """Only those of this version, when set."""
     position: builtins.int

@@ -44,6 +44,14 @@ def test_a_model_of_a_run_becomes_a_version(client: StepwellClient, name: str) -
     uri = client.get_model_version_download_uri(name, 2)
     assert uri == client.get_model_version_download_uri(name, 1)
     assert mlflow.artifacts.load_text(f"{uri}/data/weights.txt") == "x"
+    client.set_registered_model_alias(name, "champion", 1)
+    for place in (
+        f"models:/{name}/2",
+        f"models:/{name}/none",
+        f"models:/{name}/latest",
+        f"models:/{name}@champion",
+    ):
+        assert mlflow.artifacts.load_text(f"{place}/data/weights.txt") == "x"
     model = client.get_registered_model(name)
     assert [(it.version, it.current_stage) for it in model.latest_versions] == [(2, "None")]
 

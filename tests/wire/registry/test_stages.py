@@ -158,6 +158,7 @@ async def test_the_history_says_who_when_and_why(registry: Registry) -> None:
         (kind.CHANGE_KIND_MODEL_DELETED, "n", 0, "", "", "", "ada"),
     ]
     history = await registry.changes("n")  # also of what is gone
+    assert history == await registry.changes("m")  # nobody else has that name now
     told = [(it.kind, it.name, it.version, it.key, it.before, it.after, it.user) for it in history]
     assert told == expected
     assert history[0].comment == "it is better"

@@ -220,10 +220,10 @@ FROM locked, unnest($6::text[], $7::text[], $8::integer[], $9::text[], $10::text
     WITH ORDINALITY AS change (kind, name, version, key, value_before, value_after, place)
 ORDER BY change.place;
 
--- model_of_history: the number of the model of a name, else of the one that was deleted last under it.
+-- model_of_history: the number of the model of a name, else of the one that had it last.
 SELECT coalesce(
     (SELECT model_number FROM registered_model WHERE name = $1),
-    (SELECT model_number FROM registry_change WHERE model_name = $1 AND kind = 'model_deleted'
+    (SELECT model_number FROM registry_change WHERE model_name = $1
      ORDER BY change_number DESC LIMIT 1)
 );
 

@@ -1365,7 +1365,7 @@ export const RegistryChangeSchema: GenMessage<RegistryChange> = /*@__PURE__*/
  */
 export type ListChangesRequest = Message<"stepwell_api.v1.ListChangesRequest"> & {
   /**
-   * Of which registered model, also of one that is deleted; empty for all of them.
+   * Of which registered model, also of one that is deleted, or had this name before; empty for all of them.
    *
    * @generated from field: string name = 1;
    */

@@ -1,0 +1,1 @@
+"""The commands of `stepwell models` that are about the registry."""

@@ -1,0 +1,20 @@
+"""All commands of the room, for the group that they belong to."""
+
+from collections.abc import Sequence
+
+import click
+
+from stepwell.commands.registry import changing, showing, watching
+
+COMMANDS: Sequence[click.Command] = (
+    showing.list_,
+    showing.show,
+    showing.versions,
+    showing.history,
+    changing.register,
+    changing.stage,
+    changing.alias,
+    changing.describe,
+    changing.delete,
+    watching.watch,
+)
