@@ -1,11 +1,13 @@
 """Chosen runs side by side."""
 
+import json
 import uuid
 
 from playwright.async_api import Page, expect
 
 import stepwell
 from stepwell import StepwellClient
+from stepwell.entities import Dataset, DatasetInput
 from tests.harness.processes import ServerProcess
 
 
@@ -39,3 +41,32 @@ async def test_selected_runs_are_compared(page: Page, shared_server: ServerProce
     await expect(page.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_text(
         ["run 0", "run 2"]
     )
+
+
+async def test_runs_are_compared_with_a_baseline_and_their_data_sets(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"baseline {uuid.uuid4().hex}")
+    ids = []
+    for number in range(12):
+        run_id = client.create_run(experiment_id, run_name=f"run {number}").info.run_id
+        client.log_batch(run_id, metrics=[stepwell.Metric("loss", 1.0 + number / 4, 0, 0)])
+        client.log_inputs(run_id, [DatasetInput(Dataset("<b>digits", f"d{number % 2}", "local", "{}"))])
+        client.set_terminated(run_id)
+        ids.append(run_id)
+    client.flush()
+    await page.goto(f"/#/compare?runs={json.dumps(ids)}")
+    await expect(page.get_by_role("heading", name="12 runs compared")).to_be_visible()
+    loss = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="loss"))
+    await expect(loss.get_by_role("cell").nth(2)).to_have_text("1.5 +0.5")
+    await page.get_by_role("button", name="Use run 2 as baseline").click()
+    await expect(loss.get_by_role("cell").nth(3)).to_have_text("1.75 +0.25")
+    digits = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="<b>digits"))
+    await expect(digits.get_by_role("cell").first).to_have_text("d0")
+    await page.get_by_label("Search keys").fill("digi")
+    await expect(loss).to_have_count(0)
+    await page.get_by_role("button", name="Take run 0 out").click()
+    await expect(page.get_by_role("heading", name="11 runs compared")).to_be_visible()
+    await page.goto(f"/#/compare?runs={json.dumps(['f' * 32])}")
+    await expect(page.get_by_text("None of these runs exists")).to_be_visible()

@@ -1,36 +1,45 @@
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 
-/** A param, metric or tag of the compared runs; undefined where a run has none. */
+export type RowKind = "params" | "metrics" | "tags" | "datasets";
+
+/** A param, metric, tag or data set of the compared runs; undefined where a run has none. */
 export interface Row {
-  kind: "params" | "metrics" | "tags";
+  kind: RowKind;
   key: string;
   values: (string | number | undefined)[];
   differs: boolean;
 }
 
 const OWN_TAG = /^(mlflow|stepwell)\./;
+const CONTEXT_TAG = "mlflow.data.context";
 
-/** All params, metrics and tags of runs, side by side, in natural order. */
+/** All params, metrics, tags and data sets of runs, side by side, in natural order. */
 export function compared(runs: Run[]): Row[] {
+  const of = (kind: RowKind, values: (run: Run) => [string, string | number][]) =>
+    rows(
+      kind,
+      runs.map((run) => new Map(values(run))),
+    );
   return [
-    ...rows(
-      "params",
-      runs.map((run) => new Map(run.params.map(({ key, value }) => [key, value]))),
-    ),
-    ...rows(
-      "metrics",
-      runs.map((run) => new Map(run.metrics.map(({ key, value }) => [key, value]))),
-    ),
-    ...rows(
-      "tags",
-      runs.map(
-        (run) => new Map(run.tags.filter(({ key }) => !OWN_TAG.test(key)).map(({ key, value }) => [key, value])),
-      ),
-    ),
+    ...of("params", (run) => run.params.map(({ key, value }) => [key, value])),
+    ...of("metrics", (run) => run.metrics.map(({ key, value }) => [key, value])),
+    ...of("tags", (run) => run.tags.filter(({ key }) => !OWN_TAG.test(key)).map(({ key, value }) => [key, value])),
+    ...of("datasets", datasets),
   ];
 }
 
-function rows(kind: Row["kind"], of: Map<string, string | number>[]): Row[] {
+/** Data sets by name and what they were for; what is compared is their content, by its digest. */
+function datasets(run: Run): [string, string][] {
+  const found = new Map<string, string[]>();
+  for (const { dataset, tags } of run.inputs) {
+    const context = tags.find((tag) => tag.key === CONTEXT_TAG)?.value;
+    const key = `${dataset?.name ?? ""}${context ? ` (${context})` : ""}`;
+    found.set(key, [...(found.get(key) ?? []), dataset?.digest ?? ""].sort());
+  }
+  return [...found].map(([key, digests]) => [key, digests.join(", ")]);
+}
+
+function rows(kind: RowKind, of: Map<string, string | number>[]): Row[] {
   const order = new Intl.Collator("en", { numeric: true }).compare;
   const keys = [...new Set(of.flatMap((values) => [...values.keys()]))].sort(order);
   return keys.map((key) => {

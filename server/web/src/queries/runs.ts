@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { runService, searchService } from "../api/clients";
-import { ViewType, type Run } from "../gen/stepwell_api/v1/runs_pb";
+import { RunStatus, ViewType, type Run } from "../gen/stepwell_api/v1/runs_pb";
 import type { ChangeRunsRequestSchema } from "../gen/stepwell_api/v1/search_pb";
 
 const PAGE_SIZE = 100;
@@ -96,6 +96,22 @@ export function foundAmong(search: RunSearch, runIds: string[], signal: AbortSig
   return page({ ...search, filter }, runIds.length, "", signal);
 }
 
+/** Runs by their ids with all that they logged, in the order of the ids; those that do not exist are left out. */
+export function wholeRunsQuery(runIds: string[]) {
+  return queryOptions({
+    queryKey: ["runs", "whole", runIds],
+    queryFn: async ({ signal }) => {
+      const found = new Map((await named(runIds, null, signal)).map((run) => [run.info?.runId ?? "", run]));
+      return runIds.map((id) => found.get(id)).filter((run) => run !== undefined);
+    },
+    enabled: runIds.length > 0,
+    refetchInterval: (query) => (query.state.data?.some(isAtWork) ? FRESH_MS : false),
+    placeholderData: (before) => before,
+  });
+}
+
+const isAtWork = (run: Run): boolean => run.info?.status === RunStatus.RUNNING;
+
 async function page(search: RunSearch, pageSize: number, pageToken: string, signal: AbortSignal): Promise<RunsFound> {
   const viewType = search.deleted ? ViewType.DELETED_ONLY : ViewType.ACTIVE_ONLY;
   const { experimentIds, filter, orderBy } = search;
@@ -123,15 +139,18 @@ async function kinOf(runIds: string[], viewType: ViewType, signal: AbortSignal):
   return new Map(kin.map((one) => [one.runId, { ancestors: one.ancestorIds, children: Number(one.children) }]));
 }
 
-async function named(runIds: string[], projection: Projection, signal: AbortSignal): Promise<Run[]> {
+async function named(runIds: string[], projection: Projection | null, signal: AbortSignal): Promise<Run[]> {
   const found: Run[] = [];
   for (let at = 0; at < runIds.length; at += IDS_AT_ONCE) {
     const filter = idFilter(runIds.slice(at, at + IDS_AT_ONCE));
-    const answer = await searchService.searchRuns(
-      { allExperiments: true, filter, viewType: ViewType.ALL, pageSize: IDS_AT_ONCE, ...wanted(projection) },
-      { signal },
-    );
-    found.push(...answer.runs);
+    const asked = { allExperiments: true, filter, viewType: ViewType.ALL, pageSize: IDS_AT_ONCE };
+    let pageToken = "";
+    do {
+      // An answer holds fewer than there are when these are large.
+      const answer = await searchService.searchRuns({ ...asked, pageToken, ...wanted(projection) }, { signal });
+      found.push(...answer.runs);
+      pageToken = answer.nextPageToken;
+    } while (pageToken);
   }
   return found;
 }
@@ -141,7 +160,10 @@ export function idFilter(runIds: string[]): string {
   return `run_id IN (${runIds.map((id) => `'${id}'`).join(", ")})`;
 }
 
-function wanted({ params, metrics, tags, summaries }: Projection) {
+/** What of a run is asked for; all of it without a projection. */
+function wanted(projection: Projection | null) {
+  if (!projection) return {};
+  const { params, metrics, tags, summaries } = projection;
   return { params: { key: params }, metrics: { key: metrics }, tags: { key: tags }, metricSummaries: summaries };
 }
 

@@ -1,12 +1,15 @@
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 
 import { compared } from "../../compare/rows";
 import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { ImageSteps } from "../../media/ImageSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Field } from "../../parts/Field";
 import { Tabs } from "../../parts/Tabs";
-import { useCompared } from "../../queries/compared";
+import { wholeRunsQuery } from "../../queries/runs";
+import { SELECTED_MAX } from "../../url/runsView";
 import { ChartsPane } from "../runs/ChartsPane";
 import { useRunColors } from "../runs/runs";
 import styles from "./ComparePage.module.css";
@@ -14,24 +17,46 @@ import { CompareTable } from "./CompareTable";
 
 const route = getRouteApi("/compare");
 const TABS = ["charts", "images"] as const;
+const NO_RUNS: Run[] = [];
 const NOBODY: ReadonlySet<string> = new Set();
 
 /** Chosen runs side by side: what they have in common, what differs, and their charts over each other. */
 export function ComparePage() {
   const view = route.useSearch();
   const navigate = route.useNavigate();
-  const { runs, isPending, error } = useCompared(view.runs ?? []);
+  const wanted = useMemo(() => (view.runs ?? []).slice(0, SELECTED_MAX), [view.runs]);
+  const { data: runs = NO_RUNS, isPending, error } = useQuery(wholeRunsQuery(wanted));
   const colors = useRunColors(runs);
   const rows = useMemo(() => compared(runs), [runs]);
   const metrics = useMemo(() => rows.filter((row) => row.kind === "metrics").map((row) => row.key), [rows]);
-  if ((view.runs ?? []).length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
+  const [text, setText] = useState("");
+  const shown = useMemo(() => {
+    const part = text.toLowerCase();
+    return rows.filter((row) => (view.all || row.differs) && row.key.toLowerCase().includes(part));
+  }, [rows, view.all, text]);
+  if (wanted.length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
   if (isPending) return <Loading what="the runs" />;
   if (error) return <Failure error={error} />;
+  if (runs.length === 0) return <Empty title="None of these runs exists" />;
   const tab = TABS.find((one) => one === view.tab) ?? "values";
   return (
     <div className={styles.page}>
       <header className={styles.header}>
         <h1>{runs.length} runs compared</h1>
+        {runs.length < (view.runs ?? []).length && (
+          <small>{(view.runs ?? []).length - runs.length} more are not there, or more than are compared at once</small>
+        )}
+        {tab === "values" && (
+          <Field
+            label="Search keys"
+            hideLabel
+            type="search"
+            data-search
+            placeholder="Search params, metrics, tags"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
         {tab === "values" && (
           <label>
             <input
@@ -72,7 +97,19 @@ export function ComparePage() {
           )}
         />
       ) : (
-        <CompareTable runs={runs} rows={view.all ? rows : rows.filter((row) => row.differs)} colors={colors} />
+        <CompareTable
+          runs={runs}
+          rows={shown}
+          colors={colors}
+          baseline={Math.max(
+            0,
+            runs.findIndex((run) => run.info?.runId === view.baseline),
+          )}
+          onBaseline={(baseline) => void navigate({ search: (now) => ({ ...now, baseline }), replace: true })}
+          onRemove={(id) =>
+            void navigate({ search: (now) => ({ ...now, runs: now.runs?.filter((one) => one !== id) }) })
+          }
+        />
       )}
     </div>
   );

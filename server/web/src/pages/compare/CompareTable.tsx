@@ -13,18 +13,29 @@ const KINDS = [
   ["params", "Params"],
   ["metrics", "Metrics"],
   ["tags", "Tags"],
+  ["datasets", "Data sets"],
 ] as const;
 const ROWS_SHOWN = 1_000;
 
-/** Runs as columns, what they logged as rows; values that differ from the first run's stand out. */
-export function CompareTable({ runs, rows, colors }: { runs: Run[]; rows: Row[]; colors: Map<string, string> }) {
+interface Props {
+  runs: Run[];
+  rows: Row[];
+  colors: Map<string, string>;
+  /** The place of the run beside which the others show how they differ. */
+  baseline: number;
+  onBaseline: (runId: string) => void;
+  onRemove: (runId: string) => void;
+}
+
+/** Runs as columns, what they logged as rows; values that differ from the baseline's stand out. */
+export function CompareTable({ runs, rows, colors, baseline, onBaseline, onRemove }: Props) {
   return (
     <div className={styles.scroll}>
       <table className={styles.table}>
         <thead>
           <tr>
             <th scope="col">Run</th>
-            {runs.map(({ info }) => (
+            {runs.map(({ info }, place) => (
               <th key={info?.runId} scope="col">
                 <i style={{ background: colors.get(info?.runId ?? "") }} />
                 <Link
@@ -33,6 +44,23 @@ export function CompareTable({ runs, rows, colors }: { runs: Run[]; rows: Row[];
                 >
                   {info?.name}
                 </Link>
+                <div className={styles.acts}>
+                  <button
+                    type="button"
+                    aria-pressed={place === baseline}
+                    aria-label={`Use ${info?.name} as baseline`}
+                    onClick={() => onBaseline(info?.runId ?? "")}
+                  >
+                    baseline
+                  </button>
+                  <button
+                    type="button"
+                    aria-label={`Take ${info?.name} out`}
+                    onClick={() => onRemove(info?.runId ?? "")}
+                  >
+                    ×
+                  </button>
+                </div>
               </th>
             ))}
           </tr>
@@ -59,16 +87,25 @@ export function CompareTable({ runs, rows, colors }: { runs: Run[]; rows: Row[];
             ))}
           </tr>
           {KINDS.map(([kind, title]) => (
-            <Group key={kind} title={title} columns={runs.length} rows={rows.filter((row) => row.kind === kind)} />
+            <Group
+              key={kind}
+              title={title}
+              columns={runs.length}
+              rows={rows.filter((row) => row.kind === kind)}
+              baseline={baseline}
+            />
           ))}
         </tbody>
       </table>
-      {rows.length === 0 && <p className={styles.same}>Params, metrics and tags are all the same.</p>}
+      {rows.length === 0 && (
+        <p className={styles.same}>Nothing to show: it is the same in all runs, or nothing is called so.</p>
+      )}
     </div>
   );
 }
 
-function Group({ title, columns, rows }: { title: string; columns: number; rows: Row[] }) {
+function Group(props: { title: string; columns: number; rows: Row[]; baseline: number }) {
+  const { title, columns, rows, baseline } = props;
   if (rows.length === 0) return null;
   return (
     <Fragment>
@@ -81,14 +118,30 @@ function Group({ title, columns, rows }: { title: string; columns: number; rows:
         <tr key={row.key}>
           <th scope="row">{row.key}</th>
           {row.values.map((value, place) => (
-            <td key={place} className={Object.is(value, row.values[0]) ? "" : styles.different} title={full(value)}>
+            <td
+              key={place}
+              className={Object.is(value, row.values[baseline]) ? "" : styles.different}
+              title={full(value)}
+            >
               {short(value)}
+              {place !== baseline && <small> {difference(value, row.values[baseline])}</small>}
             </td>
           ))}
         </tr>
       ))}
+      {rows.length > ROWS_SHOWN && (
+        <tr>
+          <td colSpan={columns + 1}>{(rows.length - ROWS_SHOWN).toLocaleString("en-US")} more: search for them.</td>
+        </tr>
+      )}
     </Fragment>
   );
+}
+
+function difference(value: string | number | undefined, base: string | number | undefined): string {
+  if (typeof value !== "number" || typeof base !== "number" || Object.is(value, base)) return "";
+  const between = value - base;
+  return Number.isNaN(between) ? "" : `${between > 0 ? "+" : "−"}${shortNumber(Math.abs(between), 2)}`;
 }
 
 function short(value: string | number | undefined): string {
