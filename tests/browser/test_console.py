@@ -54,6 +54,12 @@ async def test_processes_and_what_a_resume_hides(page: Page, shared_server: Serv
         await expect(processes.get_by_text("connected")).to_be_visible()
         await expect(processes.get_by_text("left", exact=True)).to_be_visible()
         await expect(processes).to_contain_text("resumed from step 4: up to 10 points")
+        await processes.get_by_role("link", name="Show them in the charts").click()
+        drawn = page.get_by_role("region", name="Chart of loss").locator(".uplot")
+        await expect(drawn).to_have_attribute("data-drawn-to", "9")
+        await page.get_by_role("button", name="Axes").click()
+        await page.get_by_label("Points hidden by resumes").uncheck()
+        await expect(drawn).to_have_attribute("data-drawn-to", "3")
 
 
 async def test_settings_tell_how_the_server_is(page: Page, shared_server: ServerProcess) -> None:

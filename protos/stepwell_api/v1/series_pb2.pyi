@@ -438,6 +438,7 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     X_KEY_FIELD_NUMBER: builtins.int
     X_VALUE_FROM_FIELD_NUMBER: builtins.int
     X_VALUE_TO_FIELD_NUMBER: builtins.int
+    WITH_HIDDEN_FIELD_NUMBER: builtins.int
     axis: Global___XAxis.ValueType
     """What x is."""
     x_from: builtins.int
@@ -452,6 +453,8 @@ class SampleSeriesRequest(google.protobuf.message.Message):
     """With X_AXIS_METRIC, instead of `x_from`: least x."""
     x_value_to: builtins.float
     """With X_AXIS_METRIC, instead of `x_to`: greatest x."""
+    with_hidden: builtins.bool
+    """Points that a rewind of the run hides count, too; not with X_AXIS_METRIC."""
     @property
     def run_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """UUIDs as 32 hexadecimal digits, at most 100."""
@@ -487,9 +490,10 @@ class SampleSeriesRequest(google.protobuf.message.Message):
         x_key: builtins.str = ...,
         x_value_from: builtins.float | None = ...,
         x_value_to: builtins.float | None = ...,
+        with_hidden: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "x_from", b"x_from", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "axis", b"axis", "buckets", b"buckets", "columns", b"columns", "keys", b"keys", "ranks", b"ranks", "run_ids", b"run_ids", "writer_ids", b"writer_ids", "x_from", b"x_from", "x_key", b"x_key", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "axis", b"axis", "buckets", b"buckets", "columns", b"columns", "keys", b"keys", "ranks", b"ranks", "run_ids", b"run_ids", "with_hidden", b"with_hidden", "writer_ids", b"writer_ids", "x_from", b"x_from", "x_key", b"x_key", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_x_from", b"_x_from"]) -> typing.Literal["x_from"] | None: ...
     @typing.overload

@@ -55,7 +55,7 @@ class SeriesName:
 class Selection:
     """Which points of a series count: those inside of all bounds, which are inclusive.
 
-    Of `writer_ids` and `ranks`, None means all.
+    Of `writer_ids` and `ranks`, None means all. `with_hidden`: samples count what rewinds hide, too.
     """
 
     step_from: int = INT64_MIN
@@ -64,6 +64,7 @@ class Selection:
     time_to_ms: int = INT64_MAX
     writer_ids: Sequence[UUID] | None = None
     ranks: Sequence[int] | None = None
+    with_hidden: bool = False
 
 
 EVERYTHING = Selection()
@@ -141,6 +142,7 @@ class SampleRequest:
     writer_ids: Sequence[UUID] | None = None
     ranks: Sequence[int] | None = None
     values: ValueRange | None = None
+    with_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

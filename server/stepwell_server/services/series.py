@@ -182,7 +182,9 @@ def sample_selection(request: SampleRequest, offset: int) -> Selection:
     bounds = {"step_from": low, "step_to": high}
     if request.axis is not XAxis.STEP:
         bounds = {"time_from_ms": low, "time_to_ms": high}
-    return Selection(**bounds, writer_ids=request.writer_ids, ranks=request.ranks)
+    return Selection(
+        **bounds, writer_ids=request.writer_ids, ranks=request.ranks, with_hidden=request.with_hidden
+    )
 
 
 def checked_values(request: SampleRequest) -> ValueRange:
@@ -196,6 +198,8 @@ def checked_values(request: SampleRequest) -> ValueRange:
         )
     if any(bound is not None and not math.isfinite(bound) for bound in (values.low, values.high)):
         raise InvalidArgumentError("x_value_from and x_value_to have to be finite")
+    if request.with_hidden:
+        raise InvalidArgumentError("hidden points are not shown over a metric; leave with_hidden out")
     if values.low is not None and values.high is not None and values.low > values.high:
         raise InvalidArgumentError(
             f"x_value_from {values.low} is above x_value_to {values.high}; give the lesser one first"

@@ -196,6 +196,7 @@ def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
         writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
         ranks=parse_ranks(message.ranks),
         values=parse_value_range(message),
+        with_hidden=message.with_hidden,
     )
 
 

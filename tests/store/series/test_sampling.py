@@ -147,7 +147,7 @@ class Case:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     batches = draw(st.one_of(MIXED, CONSECUTIVE))
-    axis = draw(st.sampled_from(list(XAxis)))
+    axis = draw(st.sampled_from([XAxis.STEP, XAxis.TIME, XAxis.TIME_SINCE_START]))
     points = [point for *_, points in batches for point in points]
     # Errors hide at the ends: many ranges end at a point, or where a batch does.
     ends_of_batches = [x for *_, batch in batches for x in extremes(axis, batch)]

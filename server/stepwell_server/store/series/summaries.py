@@ -120,6 +120,7 @@ async def read_summaries(
         selections[0].writer_ids,
         selections[0].ranks,
         SUMMARIES_MAX + 1,
+        selections[0].with_hidden,
     )
     rows = array_records(wire, _RECORD)
     if len(rows) > SUMMARIES_MAX:

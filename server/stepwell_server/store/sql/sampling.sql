@@ -1,5 +1,5 @@
 -- summaries: the chunks of series without their arrays, at most $9, as one array of rows in wire form; every column is set
--- and has a fixed width
+-- and has a fixed width. With $10 also what rewinds hide.
 SELECT array_send(array_agg(found)) AS rows
 FROM (
     SELECT given.number::integer - 1, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
@@ -8,14 +8,15 @@ FROM (
            chunk.value_first, chunk.value_last,
            coalesce(chunk.value_min, 'Infinity'), coalesce(chunk.value_max, '-Infinity'), coalesce(chunk.value_sum, 0),
            chunk.non_finite_count,
-           coalesce(writer.hidden_from_step - 1, 9223372036854775807) AS visible_to_step,
+           CASE WHEN $10::boolean THEN 9223372036854775807
+                ELSE coalesce(writer.hidden_from_step - 1, 9223372036854775807) END AS visible_to_step,
            coalesce(octet_length(chunk.blocks), 0) AS block_bytes
     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
          AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
     JOIN metric ON metric.name = given.key
     JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-    WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+    WHERE ($10::boolean OR writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
       AND chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
       AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms
       AND ($7::uuid[] IS NULL OR chunk.writer_id = ANY ($7))

@@ -21,6 +21,8 @@ export interface ChartLook {
   ignoreOutliers: boolean;
   /** From 0, which is off, to below 1. */
   smoothing: number;
+  /** Points that a resume hides are drawn, too. */
+  withHidden: boolean;
 }
 
 export interface RunLook {
@@ -95,7 +97,7 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
       aria-label={`${columns.series.length} lines over ${axisName(look.axis)}`}
       onDoubleClick={() => onZoom(null)}
     >
-      {hover?.isOwn && <Tooltip hover={hover} columns={columns} lines={lines} axis={look.axis} width={width} />}
+      {hover && <Tooltip hover={hover} columns={columns} lines={lines} axis={look.axis} width={width} />}
     </div>
   );
 }
@@ -242,8 +244,8 @@ function hovered(plot: uPlot, lines: Line[]): Hover | null {
   const x = plot.posToVal(left, "x");
   // A cursor that another chart leads has no height here.
   const isOwn = plot.cursor.event !== undefined && plot.over.matches(":hover");
-  if (!isOwn) return { left, top, x, isOwn, y: Number.NaN, runId: null };
-  return { left, top, x, isOwn, y: plot.posToVal(top, "y"), runId: runAt(plot, lines, x, top) };
+  // Charts that follow draw the cursor alone: two dozen of them would have no time for more.
+  return isOwn ? { left, top, x, y: plot.posToVal(top, "y"), runId: runAt(plot, lines, x, top) } : null;
 }
 
 function runAt(plot: uPlot, lines: Line[], x: number, top: number): string | null {

@@ -40,7 +40,7 @@ export function ChartBody({ metrics, runs, starts, look, syncKey, height }: Prop
   const [bounds, setBounds] = useState<Bounds | null>(null);
   const buckets = Math.max(BUCKETS_MIN, Math.round(width / PIXELS_PER_BUCKET / BUCKETS_STEP) * BUCKETS_STEP);
   const { columns, error, retry } = useLiveLines(
-    { metrics, runIds: runs.ids, axis: look.axis, bounds, buckets, live: runs.live },
+    { metrics, runIds: runs.ids, axis: look.axis, bounds, buckets, live: runs.live, withHidden: look.withHidden },
     starts,
     width > 0 && runs.ids.length > 0 && metrics.length > 0,
   );

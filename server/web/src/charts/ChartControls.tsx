@@ -67,6 +67,11 @@ export function ChartControls({ view, change, metrics, patternIsBad, onNewChart 
               set={(on) => change({ band: on ? undefined : "off" })}
             />
             <Flag
+              label="Points hidden by resumes"
+              on={!!view.withHidden}
+              set={(on) => change({ withHidden: on || undefined })}
+            />
+            <Flag
               label="Train and validation together"
               on={!!view.together}
               set={(on) => change({ together: on || undefined })}

@@ -9,10 +9,7 @@ export interface Hover {
   left: number;
   top: number;
   x: number;
-  /** NaN where the pointer is not in this chart. */
   y: number;
-  /** The pointer is in this chart, and not in one that leads its cursor. */
-  isOwn: boolean;
   runId: string | null;
 }
 

@@ -1,3 +1,5 @@
+import { useEffect, useRef } from "react";
+
 import styles from "./Tabs.module.css";
 
 interface Tab {
@@ -18,8 +20,12 @@ export function Tabs({ tabs, chosen, onChoose }: Props) {
     const next = tabs[(at + by + tabs.length) % tabs.length];
     if (next) onChoose(next.id);
   };
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    place.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [chosen]);
   return (
-    <div className={styles.tabs} role="tablist">
+    <div ref={place} className={styles.tabs} role="tablist">
       {tabs.map((tab) => (
         <button
           key={tab.id}

@@ -43,14 +43,25 @@ export interface SampleQuestion {
   buckets: number;
   /** Some of the runs still log. */
   live: boolean;
+  /** With the points that a resume hides. */
+  withHidden?: boolean;
 }
 
 /** The lines of one chart: per run, metric and bucket the extremes, the mean and the counts. */
 export function samplesQuery(asked: SampleQuestion) {
-  const { metrics, runIds, axis, bounds, buckets, live } = asked;
+  const { metrics, runIds, axis, bounds, buckets, live, withHidden } = asked;
   const isOverMetric = axis.startsWith("metric:");
   return queryOptions<Columns>({
-    queryKey: ["samples", metrics, runIds, axis, String(bounds?.from), String(bounds?.to), buckets],
+    queryKey: [
+      "samples",
+      metrics,
+      runIds,
+      axis,
+      String(bounds?.from),
+      String(bounds?.to),
+      buckets,
+      withHidden ?? false,
+    ],
     queryFn: ({ signal }) => sample(asked, signal),
     enabled: runIds.length > 0,
     refetchInterval: live && isOverMetric ? ASK_AGAIN_MS : false,
@@ -68,18 +79,18 @@ export async function sample(asked: SampleQuestion, signal: AbortSignal): Promis
   const keys = asked.metrics.slice(0, METRICS_PER_CHART_MAX);
   const samples: Sample[] = [];
   const answers = seriesService.sampleSeries(
-    { runIds, keys, buckets: asked.buckets, columns: COLUMNS, ...over(asked.axis, asked.bounds) },
+    { runIds, keys, buckets: asked.buckets, columns: COLUMNS, ...over(asked) },
     { signal },
   );
   for await (const answer of answers) samples.push(answer);
   return asked.axis.startsWith("metric:") ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
 }
 
-function over(axis: Axis, bounds: Bounds | null) {
+function over({ axis, bounds, withHidden }: SampleQuestion) {
   if (axis.startsWith("metric:")) {
     const between = bounds && { xValueFrom: Number(bounds.from), xValueTo: Number(bounds.to) };
     return { axis: XAxis.METRIC, xKey: axis.slice("metric:".length), ...between };
   }
   const between = bounds && { xFrom: BigInt(bounds.from), xTo: BigInt(bounds.to) };
-  return { axis: AXES[axis as keyof typeof AXES], ...between };
+  return { axis: AXES[axis as keyof typeof AXES], withHidden: withHidden ?? false, ...between };
 }

@@ -25,5 +25,6 @@ it("draws steps with a band, unsmoothed, unless told otherwise", () => {
     band: true,
     ignoreOutliers: false,
     smoothing: 0,
+    withHidden: false,
   });
 });

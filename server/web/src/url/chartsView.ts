@@ -15,6 +15,8 @@ export interface ChartsView {
   logX?: true;
   outliers?: "ignored";
   band?: "off";
+  /** Points that a resume hides are drawn, too. */
+  withHidden?: true;
   /** Charts of train, val, test and the like are one. */
   together?: true;
   size?: Exclude<ChartSize, "small">;
@@ -33,6 +35,7 @@ export function readChartsView(given: Record<string, unknown>): ChartsView {
     logX: flag(given.logX),
     outliers: oneOf(given.outliers, ["ignored"]),
     band: oneOf(given.band, ["off"]),
+    withHidden: flag(given.withHidden),
     together: flag(given.together),
     size: oneOf(given.size, ["large", "huge"]),
     own: ownCharts(given.own),
@@ -49,6 +52,7 @@ export function chartLook(view: ChartsView): ChartLook {
     band: view.band !== "off",
     ignoreOutliers: view.outliers === "ignored",
     smoothing: view.smoothing ?? 0,
+    withHidden: view.withHidden ?? false,
   };
 }
 

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 
 import { wholeNumber } from "../../format/numbers";
 import { duration } from "../../format/times";
@@ -66,7 +67,11 @@ function Resumes({ hidden }: { hidden: Writer[] }) {
   return (
     <p className={styles.lost}>
       The run was resumed from step {wholeNumber(least)}: up to {wholeNumber(points)} points that earlier attempts
-      logged from there on are hidden. <code>StepwellClient().undo_resume(run_id)</code> shows them again.
+      logged from there on are hidden.{" "}
+      <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "charts", withHidden: true }}>
+        Show them in the charts
+      </Link>
+      , or bring them back with <code>StepwellClient().undo_resume(run_id)</code>.
     </p>
   );
 }
