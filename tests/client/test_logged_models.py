@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,34 @@ def test_kill_9_in_mid_save_shows_nothing_and_goes_on(
         assert resumed.status == "READY"
         assert tree(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/m")) == tree(folder)
     assert outcomes & {"PENDING", "absent"}
+
+
+def test_registered_models_are_fetched_by_every_kind_of_uri(
+    tracking_uri: str, folder: Path, tmp_path: Path
+) -> None:
+    client, name = StepwellClient(), f"forest {uuid.uuid4().hex[:8]}"
+    with mlflow.start_run() as run:
+        for number in range(2):
+            (folder / "MLmodel").write_text(f"flavors: {{}}\nnumber: {number}\n")
+            logged = mlflow.log_model_folder(folder, "m")
+            mlflow.register_model(logged.model_uri, name)
+    client.transition_model_version_stage(name, "1", "Production")
+    client.set_registered_model_alias(name, "champ", "2")
+    for suffix, number in (("/1", 0), ("/2", 1), ("/production", 0), ("/Latest", 1), ("@champ", 1)):
+        uri = f"models:/{name}{suffix}"
+        found = tree(mlflow.artifacts.download_artifacts(uri))
+        meta = found.pop("registered_model_meta").decode()
+        assert meta == f"model_name: '{name}'\nmodel_version: '{number + 1}'\n"
+        assert found["MLmodel"].endswith(b"number: %d\n" % number)
+        assert mlflow.artifacts.load_text(f"{uri}/MLmodel").endswith(f"number: {number}\n")
+        assert [info.path for info in mlflow.artifacts.list_artifacts(uri)] == ["MLmodel", "data"]
+    # A version by a path of its run, which shows the newest model.
+    by_run = mlflow.register_model(f"runs:/{run.info.run_id}/m", f"{name} by run")
+    assert mlflow.artifacts.load_text(f"models:/{by_run.name}/1/MLmodel").endswith("number: 1\n")
+    with refused("RESOURCE_DOES_NOT_EXIST", f"name '{name}' and stage 'Staging'"):
+        mlflow.artifacts.download_artifacts(f"models:/{name}/Staging")
+    for suffix in ("/77", "@nobody"):
+        with pytest.raises(mlflow.MlflowException):
+            mlflow.artifacts.download_artifacts(f"models:/{name}{suffix}")
+    with refused("RESOURCE_DOES_NOT_EXIST"):
+        mlflow.artifacts.download_artifacts("models:/nobody/1")
