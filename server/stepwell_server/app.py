@@ -40,6 +40,7 @@ from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.quotas import Quotas
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
+from stepwell_server.services.registry.webhooks import WebhookService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -68,6 +69,7 @@ from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.registry.models import PostgresRegisteredModelStore
 from stepwell_server.store.registry.versions import PostgresModelVersionStore
+from stepwell_server.store.registry.webhooks import PostgresWebhookStore
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
@@ -255,6 +257,8 @@ async def _build(
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
     written_runs = PostgresRunStore(ingest_pool)
     registered = PostgresRegisteredModelStore(pool)
+    webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)
+    await stack.enter_async_context(webhooks)
     locations = artifact_locations(config)
     artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
     return Services(
@@ -275,6 +279,7 @@ async def _build(
         multipart=multipart,
         verification=verification,
         registered_models=RegisteredModelService(registered),
+        webhooks=webhooks,
         model_versions=ModelVersionService(PostgresModelVersionStore(pool), registered, runs, models),
         draining=draining,
         holding=Holding(config.holding_limits),

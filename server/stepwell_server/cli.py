@@ -71,6 +71,13 @@ log = structlog.get_logger(__name__)
     help="Pages of other servers that may call this one, like https://notebooks.example.org, separated by commas.",
 )
 @click.option(
+    "--webhook-hosts",
+    envvar="STEPWELL_WEBHOOK_HOSTS",
+    metavar="HOSTS",
+    callback=server_options.separated,
+    help="Where webhooks may go, separated by commas: HOST, HOST:PORT, *.example.org, or * for anywhere.",
+)
+@click.option(
     "--static-prefix",
     envvar="STEPWELL_STATIC_PREFIX",
     metavar="/PATH",
@@ -232,6 +239,7 @@ def server(
     advertise_grpc: str | None,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
+    webhook_hosts: tuple[str, ...],
     static_prefix: str,
     lost_after: float,
     statement_timeout: float,
@@ -254,6 +262,7 @@ def server(
         advertise_grpc=advertise_grpc,
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
+        webhook_hosts=webhook_hosts,
         static_prefix=static_prefix,
         lost_after_s=lost_after,
         statement_timeout_s=statement_timeout,

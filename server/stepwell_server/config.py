@@ -24,6 +24,7 @@
 | `--allowed-hosts`     | STEPWELL_ALLOWED_HOSTS    | (see the door)  | names of this server, with commas    |
 | `--allowed-origins`   | STEPWELL_ALLOWED_ORIGINS  | (none)          | pages of others, with commas         |
 | `--static-prefix`     | STEPWELL_STATIC_PREFIX    | (none)          | /path below which all is served      |
+| `--webhook-hosts`     | STEPWELL_WEBHOOK_HOSTS    | (none)          | hosts that webhooks may name         |
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
 | `--artifact-quota`    | STEPWELL_ARTIFACT_QUOTA   | 0 (no limit)    | GiB of all artifacts together        |
 | `--artifact-run-quota`| STEPWELL_ARTIFACT_RUN_QUOTA| 0 (no limit)   | GiB of one run's artifacts           |
@@ -158,6 +159,8 @@ class Config:
     allowed_hosts: Sequence[str] = ()
     allowed_origins: Sequence[str] = ()
     static_prefix: str = ""
+    # Where webhooks may go: HOST, HOST:PORT, *.DOMAIN, or * for anywhere.
+    webhook_hosts: Sequence[str] = ()
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     holding_limits: HoldingLimits = field(default_factory=HoldingLimits)
     workers: int = 1

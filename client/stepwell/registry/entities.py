@@ -92,3 +92,23 @@ class RegistryChange(Entity):
     after: str
     user: str
     comment: str
+
+
+@dataclass
+class Webhook(Entity):
+    """Where the server tells changes to; `events` are kinds of changes, none for all, `status` ACTIVE or DISABLED.
+
+    `delivered` and `given_up` count changes, `failed_attempts` those of the change that is next.
+    """
+
+    webhook_id: str
+    name: str
+    url: str
+    events: list[str]
+    model_name: str | None
+    status: str
+    delivered: int
+    given_up: int
+    failed_attempts: int
+    last_error: str
+    creation_timestamp: int

@@ -51,7 +51,7 @@ def change(message: pb.RegistryChange) -> RegistryChange:
     return RegistryChange(
         number=message.number,
         timestamp=message.time_ms,
-        kind=pb.ChangeKind.Name(message.kind).removeprefix(_KIND_PREFIX).lower(),
+        kind=kind_name(message.kind),
         name=message.name,
         version=message.version or None,
         key=message.key,
@@ -60,6 +60,11 @@ def change(message: pb.RegistryChange) -> RegistryChange:
         user=message.user,
         comment=message.comment,
     )
+
+
+def kind_name(number: pb.ChangeKind.ValueType) -> str:
+    """Return what a kind of change is called, such as "stage_changed"."""
+    return pb.ChangeKind.Name(number).removeprefix(_KIND_PREFIX).lower()
 
 
 def models_page(answer: pb.SearchRegisteredModelsResponse) -> PagedList[RegisteredModel]:

@@ -8,6 +8,7 @@ from stepwell.entities import PagedList
 from stepwell.errors import StepwellException, invalid
 from stepwell.registry import checks
 from stepwell.registry.stage_methods import StageMethods
+from stepwell.registry.webhook_methods import WebhookMethods
 
 if TYPE_CHECKING:
     from stepwell.registry.calls import RegistryCalls
@@ -18,7 +19,7 @@ LATEST = "latest"  # stands for the version with the greatest number
 VERSIONS_PAGE_SIZE_DEFAULT = 10_000
 
 
-class RegistryMethods(StageMethods):
+class RegistryMethods(StageMethods, WebhookMethods):
     """Registered models and their versions, by name and number. `version` may be a number or its digits."""
 
     def create_registered_model(
@@ -235,7 +236,11 @@ class RegistryMethods(StageMethods):
     def _registry(self) -> "RegistryCalls":
         from stepwell.registry.calls import RegistryCalls
 
-        return RegistryCalls(self._registry_uri or settings.registry_uri() or self.tracking_uri)
+        return RegistryCalls(self._registry_address)
+
+    @property
+    def _registry_address(self) -> str:
+        return self._registry_uri or settings.registry_uri() or self.tracking_uri
 
 
 def create_if_missing(client: RegistryMethods, name: str) -> bool:

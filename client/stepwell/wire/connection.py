@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceAsyncStub, RunServiceAsyncStub
     from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
+    from stepwell_api.v1.webhooks_pb2_grpc import WebhookServiceAsyncStub
 
 T = TypeVar("T")
 Message = TypeVar("Message", covariant=True)
@@ -101,6 +102,7 @@ class Connection:
     # Registered models.
     registered_models: "RegisteredModelServiceAsyncStub" = _service("registry", "RegisteredModelService")
     model_versions: "ModelVersionServiceAsyncStub" = _service("registry", "ModelVersionService")
+    webhooks: "WebhookServiceAsyncStub" = _service("webhooks", "WebhookService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
 

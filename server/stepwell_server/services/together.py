@@ -15,6 +15,7 @@ from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
+from stepwell_server.services.registry.webhooks import WebhookService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
@@ -49,5 +50,6 @@ class Services:
     verification: VerificationService
     registered_models: RegisteredModelService
     model_versions: ModelVersionService
+    webhooks: WebhookService
     draining: asyncio.Event
     holding: Holding

@@ -9,6 +9,7 @@ from stepwell_api.v1 import (
     runs_pb2_grpc,
     search_pb2_grpc,
     series_pb2_grpc,
+    webhooks_pb2_grpc,
     writers_pb2_grpc,
 )
 from stepwell_server.services.together import Services
@@ -17,6 +18,7 @@ from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.logged_models import LoggedModelServicer
 from stepwell_server.transport.registry.servicer import ModelVersionServicer, RegisteredModelServicer
+from stepwell_server.transport.registry.webhooks import WebhookServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series import SeriesServicer
@@ -38,6 +40,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     writers = WriterServicer(services.writers)
     registered = RegisteredModelServicer(services.registered_models)
     versions = ModelVersionServicer(services.model_versions)
+    webhooks = WebhookServicer(services.webhooks)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
@@ -49,4 +52,5 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: add_artifact_service(artifacts, server),
         lambda server: registry_pb2_grpc.add_RegisteredModelServiceServicer_to_server(registered, server),
         lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),
+        lambda server: webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(webhooks, server),
     ]

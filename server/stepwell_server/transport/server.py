@@ -19,6 +19,7 @@ from stepwell_api.v1 import (
     runs_pb2,
     search_pb2,
     series_pb2,
+    webhooks_pb2,
 )
 from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, host_and_port
 from stepwell_server.errors import StartupError
@@ -63,6 +64,7 @@ SERVICE_NAMES = tuple(
         runs_pb2.DESCRIPTOR,
         models_pb2.DESCRIPTOR,
         registry_pb2.DESCRIPTOR,
+        webhooks_pb2.DESCRIPTOR,
         search_pb2.DESCRIPTOR,
         series_pb2.DESCRIPTOR,
         artifacts_pb2.DESCRIPTOR,

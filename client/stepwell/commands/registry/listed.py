@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from stepwell.commands.registry import changing, showing, watching
+from stepwell.commands.registry.webhooks import webhooks
 
 COMMANDS: Sequence[click.Command] = (
     showing.list_,
@@ -17,4 +18,5 @@ COMMANDS: Sequence[click.Command] = (
     changing.describe,
     changing.delete,
     watching.watch,
+    webhooks,
 )

@@ -7,9 +7,11 @@ says of it.
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from stepwell_server.model.registry import (
     Author,
+    ChangeKind,
     ChangesWanted,
     ModelChange,
     ModelVersion,
@@ -18,6 +20,7 @@ from stepwell_server.model.registry import (
     StageMove,
     VersionSpec,
 )
+from stepwell_server.model.webhooks import Delivery, Webhook, WebhookChange
 from stepwell_server.search.queries import RegistrySearch, RowPosition
 
 
@@ -126,4 +129,42 @@ class ModelVersionStore(Protocol):
 
     async def search_versions(self, search: RegistrySearch) -> Sequence[tuple[ModelVersion, RowPosition]]:
         """Return a page of versions. Raises BadPatternError."""
+        ...
+
+
+class WebhookStore(Protocol):
+    """Webhooks. Those that take an id raise `NotFoundError` when there is none of it."""
+
+    async def create(
+        self, name: str, url: str, secret: str, kinds: Sequence[ChangeKind], model_name: str
+    ) -> Webhook:
+        """Create a webhook for what changes from now on. Raises InvalidStateError: there are too many."""
+        ...
+
+    async def list(self) -> Sequence[Webhook]:
+        """Return all, oldest first."""
+        ...
+
+    async def get(self, webhook_id: UUID) -> Webhook:
+        """Return one."""
+        ...
+
+    async def update(self, webhook_id: UUID, change: WebhookChange) -> Webhook:
+        """Change what is set; attempts in vain are forgotten."""
+        ...
+
+    async def delete(self, webhook_id: UUID) -> None:
+        """Delete one."""
+        ...
+
+    async def claim(self, claim_ms: int) -> Delivery | None:
+        """Return a change that is due at a webhook, which nobody else tries for so long; None if there is none."""
+        ...
+
+    async def settle(self, delivery: Delivery, *, delivered: bool, error: str) -> None:
+        """Note that a change was delivered, or is given up; the next one is due at once."""
+        ...
+
+    async def postpone(self, delivery: Delivery, pause_ms: int, error: str) -> None:
+        """Note an attempt in vain; the next one is due after a pause."""
         ...

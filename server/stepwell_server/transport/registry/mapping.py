@@ -46,6 +46,11 @@ def parse_kinds(numbers: Iterable[int]) -> list[ChangeKind]:
     return [_KINDS_BACK[number] for number in numbers]
 
 
+def kind_to_proto(kind: ChangeKind) -> pb.ChangeKind.ValueType:
+    """Return a kind of change as a message has it."""
+    return _KINDS[kind]
+
+
 def parse_expected(request: Any, field: str) -> int | None:
     """Return which version a caller expects somewhere, 0 for none; None without a condition."""
     return getattr(request, field) if request.HasField(field) else None
