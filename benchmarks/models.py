@@ -1,4 +1,4 @@
-"""log_model of a small estimator, with signature and example, to committed: beside MLflow's, in one run.
+"""log_model of a small estimator, with signature and example, to committed, and load_model of a stage; beside MLflow's.
 
     python -m benchmarks.models [--rounds 5] [--mlflow]
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from benchmarks import surroundings
 from tests.harness.processes import ServerProcess
@@ -28,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 {more}
 features, kinds = load_iris(return_X_y=True, as_frame=True)
 model = LogisticRegression(max_iter=200).fit(features, kinds)
+{before}
 taken = []
 for _ in range(int(sys.argv[1])):
     began = perf_counter()
@@ -38,11 +40,20 @@ print(json.dumps(taken))
 OURS = SCRIPT.format(
     module="stepwell",
     more="run = mlflow.start_run()",
+    before="",
     call="mlflow.sklearn.log_model(model, 'model', input_example=features.head(5))",
+)
+LOAD = SCRIPT.format(
+    module="stepwell",
+    more="",
+    before="mlflow.sklearn.log_model(model, 'model', registered_model_name='flowers')\n"
+    "mlflow.StepwellClient().transition_model_version_stage('flowers', '1', 'Production')",
+    call="mlflow.sklearn.load_model('models:/flowers/Production')",
 )
 THEIRS = SCRIPT.format(
     module="mlflow",
     more="import mlflow.sklearn",
+    before="",
     call="mlflow.sklearn.save_model(model, tempfile.mkdtemp(), input_example=features.head(5), "
     "serialization_format='cloudpickle')",
 )
@@ -53,13 +64,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mlflow", action="store_true")
     chosen = parser.parse_args()
-    result = {"surroundings": surroundings.surroundings(), "log_model_ms": _stepwell(chosen.rounds)}
+    result = {"surroundings": surroundings.surroundings(), **_stepwell(chosen.rounds)}
     if chosen.mlflow:
         result["mlflow_save_model_ms"] = _summary(_run(THEIRS, 2, {}))
     print(json.dumps(result, indent=2))
 
 
-def _stepwell(rounds: int) -> dict[str, float]:
+def _stepwell(rounds: int) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         ServerProcess("--data", str(Path(folder, "data"))) as server,
@@ -68,7 +79,10 @@ def _stepwell(rounds: int) -> dict[str, float]:
             "STEPWELL_TRACKING_URI": server.tracking_uri,
             "STEPWELL_SPOOL_DIR": str(Path(folder, "spool")),
         }
-        return _summary(_run(OURS, rounds, place))
+        return {
+            "log_model_ms": _summary(_run(OURS, rounds, place)),
+            "load_model_of_stage_ms": _summary(_run(LOAD, rounds, place)),
+        }
 
 
 def _run(script: str, rounds: int, place: dict[str, str]) -> list[float]:

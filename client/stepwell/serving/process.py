@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.models import places
+from stepwell.models.pyfunc.loading import load_model
 from stepwell.serving.config import ServingConfig
 
 # How long requests that are under way may take when the server is told to stop.
@@ -28,14 +29,18 @@ def serve(config: ServingConfig, host: str, port: int, workers: int) -> None:
         "server_header": False,
         "timeout_graceful_shutdown": STOP_S,
     }
-    print(f"Serving {config.source or config.model_uri} at http://{host}:{port}", flush=True)  # noqa: T201
     config.to_environment()
     if workers == 1:
         from stepwell.serving import app
 
-        uvicorn.run(app.build(config), **options)
+        built = app.build(config)
+        _tell(config, host, port)
+        uvicorn.run(built, **options)
         return
+    # Once here, because workers that cannot load it would be started again and again.
+    load_model(config.folder)
     with _figures_of_workers():
+        _tell(config, host, port)
         uvicorn.run("stepwell.serving.app:create", factory=True, workers=workers, **options)
 
 
@@ -43,6 +48,10 @@ def fetched(config: ServingConfig) -> ServingConfig:
     """Return the config with the model's files here, and with the version that they are."""
     source = places.source_of(config.model_uri)
     return replace(config, folder=str(places.local_folder(config.model_uri)), source=source)
+
+
+def _tell(config: ServingConfig, host: str, port: int) -> None:
+    print(f"Serving {config.source or config.model_uri} at http://{host}:{port}", flush=True)  # noqa: T201
 
 
 @contextmanager

@@ -194,6 +194,14 @@ def test_predict_answers_for_a_file(folder: Path, tmp_path: Path) -> None:
     assert b"no valid JSON" in refused.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_model_that_does_not_load_is_said_at_once(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {python_function: {loader_module: no_such_loader}}")
+    refused = command("serve", "-m", str(tmp_path), "-w", workers)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert b"no_such_loader" in refused.stderr
+
+
 def test_a_model_that_is_not_there_is_said_at_once() -> None:
     refused = command("serve", "-m", "/nowhere/at/all")
     assert refused.returncode == 1
