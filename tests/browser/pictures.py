@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 SIZE = {"width": 1280, "height": 800}
 STEPS = np.arange(0, 100_000, 5)
 METRICS = ("eval/accuracy", "eval/loss", "train/grad_norm", "train/loss")
-SETTLED_MS = 3_000
+SETTLED_MS = 6_000
 DESCRIPTION = "**Warm-up** of 2,000 steps, then cosine."
 # Not this machine's paths and names.
 SOURCE = {"mlflow.source.name": "train.py", "mlflow.source.git.commit": "4f0c2a9be1", "mlflow.user": "ada"}

@@ -7,7 +7,9 @@ import grpc.aio
 import pytest
 
 from stepwell import Metric, StepwellClient
+from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1 import series_pb2 as pb
+from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from tests.harness.processes import ServerProcess
 
@@ -61,6 +63,22 @@ async def test_x_is_another_metric(shared_server: ServerProcess, logged: tuple[S
     assert (list(answer.mean), list(answer.first_x)) == ([2.5, 5.0], [])
     request.axis = pb.X_AXIS_STEP
     with pytest.raises(grpc.aio.AioRpcError, match="for the axis METRIC"):
+        await sampled(shared_server, request)
+
+
+async def test_points_that_a_resume_hides_count_when_asked_for(
+    shared_server: ServerProcess, logged: tuple[StepwellClient, str]
+) -> None:
+    _, run_id = logged
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{shared_server.port}") as channel:
+        await RunServiceStub(channel).RewindRun(runs_pb2.RewindRunRequest(run_id=run_id, from_step=4))
+    request = pb.SampleSeriesRequest(run_ids=[run_id], keys=["y"], buckets=1)
+    (visible,) = await sampled(shared_server, request)
+    request.with_hidden = True
+    (everything,) = await sampled(shared_server, request)
+    assert (list(visible.count), list(everything.count)) == ([4], [10])
+    request.axis, request.x_key = pb.X_AXIS_METRIC, "x"
+    with pytest.raises(grpc.aio.AioRpcError, match="with_hidden"):
         await sampled(shared_server, request)
 
 

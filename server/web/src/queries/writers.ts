@@ -6,8 +6,8 @@ import type { ConsolePiece, ConsolePlace } from "../gen/stepwell_api/v1/writers_
 const LIVE_MS = 1_000;
 const WRITERS_MS = 2_000;
 const PIECES = 200;
-/** Pieces of a console that a tab keeps, some 20 MB at most; the oldest of a living run go. */
-const KEPT_MAX = 2_000;
+/** Characters of a console that a tab keeps of a run that goes on; the oldest go. */
+const KEPT_CHARS_MAX = 8_000_000;
 
 /** The processes that log, or logged, to a run, and how they stand. */
 export function writersQuery(runId: string, live: boolean) {
@@ -33,7 +33,8 @@ export function consoleQuery(runId: string, live: boolean) {
       const after = [...positionsOf(known.pieces)].map(([writerId, position]) => ({ runId, writerId, position }));
       const fresh = await writerService.readConsole({ runId, after, limit: PIECES }, { signal });
       if (!fresh.pieces.length) return known;
-      return { pieces: [...known.pieces, ...fresh.pieces].sort(inOrder).slice(-KEPT_MAX), hasMore: known.hasMore };
+      const pieces = lastOf([...known.pieces, ...fresh.pieces].sort(inOrder));
+      return { pieces, hasMore: known.hasMore };
     },
     refetchInterval: live ? LIVE_MS : false,
     structuralSharing: false,
@@ -51,6 +52,19 @@ export function olderConsoleQuery(runId: string, first: ConsolePlace | undefined
     enabled: false,
     staleTime: Infinity,
   });
+}
+
+/** The last pieces, as many as a tab keeps; of each writer one at least, since it tells what is known. */
+function lastOf(pieces: ConsolePiece[]): ConsolePiece[] {
+  let room = KEPT_CHARS_MAX;
+  const seen = new Set<string>();
+  const kept = pieces.toReversed().filter(({ place, lines }) => {
+    room -= lines?.text.length ?? 0;
+    const isLast = !seen.has(place?.writerId ?? "");
+    seen.add(place?.writerId ?? "");
+    return room >= 0 || isLast;
+  });
+  return kept.reverse();
 }
 
 /** The last position of each writer. */
