@@ -32,6 +32,7 @@ def measure(uri: str, size: int, rounds: int) -> list[dict[str, float]]:
     stepwell.set_tracking_uri(uri)
     seconds = []
     with stepwell.start_run():
+        _model(_network(10**5))  # what a process does once: imports, connections, the names of distributions
         for number in range(rounds):
             ways = [("bare_s", _bare), ("model_s", _model)]
             found = {name: way(_network(size)) for name, way in (ways if number % 2 else ways[::-1])}

@@ -54,7 +54,7 @@ def test_heavy_libraries_both_ways(tmp_path: Path, library: str, writer: str, re
 def test_flavor_of_a_heavy_library(library: str) -> None:
     """The tests of the flavor itself, in the Python that has its library."""
     tests = [f"tests/flavors/test_{library}.py", "tests/flavors/test_recorded.py"]
-    call([python_of(library), "-m", "pytest", "-q", "--noconftest", *tests])
+    call([python_of(library), "-m", "pytest", "-q", "-W", "ignore", "--noconftest", *tests])
 
 
 def answers(python: Path, reader: str, folder: Path) -> dict[str, str]:
@@ -70,15 +70,16 @@ def run(python: Path, program: str, *arguments: str) -> str:
 
 def call(command: list[object]) -> str:
     """Run a command in the tree; what it printed, or a failure with all of it."""
-    environment = {"KERAS_BACKEND": "torch", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    if "tensorflow" in str(command[0]):
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    environment |= {"CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "torch"}
+    if ".venv-flavors/tensorflow" in str(command[0]):
         del environment["KERAS_BACKEND"]
     with tempfile.TemporaryDirectory() as folder:
         environment["MLFLOW_TRACKING_URI"] = f"file://{folder}/mlruns"  # MLflow 2 makes one, wherever it runs
         process = subprocess.run(
             [str(part) for part in command],
             cwd=ROOT,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **environment},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=PROGRAM_S,
