@@ -47,7 +47,13 @@ _WHERE = {
 }
 
 
+# Modules that scripts reach as attributes, without importing them.
+_MODULES = frozenset({"signature"})
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name in _WHERE:
         return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,8 @@ __all__ = ["ColSpec", "DataType", "ParamSchema", "ParamSpec", "Schema", "TensorS
 
 
 def __getattr__(name: str) -> Any:
+    if name == "schema":
+        return import_module(f"{__name__}.schema")
     if name in __all__:
         return getattr(import_module(f"{__name__}.schema"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
