@@ -26,7 +26,7 @@ from typing import Any
 
 import asyncpg
 import structlog
-from playwright.async_api import Page
+from playwright.async_api import CDPSession, Page
 
 from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
 from benchmarks.surroundings import surroundings
@@ -119,12 +119,9 @@ async def measured(
     return {"median": round(statistics.median(taken)), "most": round(max(taken))}
 
 
-async def busy_s(page: Page) -> dict[str, float]:
-    """Return how long the page has been busy since it was opened, in seconds."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Performance.enable")
+async def busy_s(session: CDPSession) -> dict[str, float]:
+    """Return how long the page has been busy since the session asked for it, in seconds."""
     told = {it["name"]: it["value"] for it in (await session.send("Performance.getMetrics"))["metrics"]}
-    await session.detach()
     return {
         name: told[name]
         for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
@@ -181,9 +178,11 @@ async def look(page: Page, experiment_id: int, arguments: argparse.Namespace) ->
     result["sorted_by_min"] = await measured(rounds, sort, with_minimum)
     await nothing()
     await navigate()
-    before = await busy_s(page)
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    before = await busy_s(session)
     result["scroll"] = await page.evaluate(SCROLL, min(SCROLLED_ROWS, arguments.runs - 100))
-    spent = {name: value - before[name] for name, value in (await busy_s(page)).items()}
+    spent = {name: value - before[name] for name, value in (await busy_s(session)).items()}
     frames = result["scroll"]["frames"]
     # What the page itself takes, also where others use the machine.
     result["scroll"]["busy_ms_a_frame"] = {name: round(it * 1_000 / frames, 1) for name, it in spent.items()}

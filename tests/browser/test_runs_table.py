@@ -210,6 +210,14 @@ async def test_many_runs_are_chosen_tagged_and_deleted(page: Page, experiment: s
     assert "tags.seen" in unquote(page.url)
 
 
+async def test_a_name_leads_to_the_run_and_back_to_what_was_shown(page: Page, experiment: str) -> None:
+    await open_table(page, experiment, "&nested=off")
+    await page.get_by_role("link", name="alone", exact=True).click()
+    await expect(page.get_by_role("heading", name="alone")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("rowheader")).to_have_text(["alone", "deeper", "deep", "sweep"])
+
+
 async def test_what_a_filter_finds_is_a_file_with_the_columns_of_the_table(
     page: Page, experiment: str
 ) -> None:

@@ -13,6 +13,8 @@ interface Props {
 const SHORTCUTS: [keys: string, what: string][] = [
   ["?", "show this sheet"],
   ["/", "go to the search field"],
+  ["↓ Enter", "take what a filter offers"],
+  ["Alt ← →", "move the column whose heading has the focus"],
   ["g e", "go to the experiments"],
   ["g s", "go to the settings"],
   ["[", "narrow or widen the navigation"],

@@ -1,4 +1,3 @@
-import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
@@ -82,13 +81,10 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
       </div>
       <div className={styles.name} role="rowheader" style={{ paddingLeft: 4 + row.depth * 14 }}>
         <Opener isOpen={row.isOpen} name={name} onOpen={(open) => actions.open(id, open)} />
-        <Link
-          to="/experiments/$experimentId/runs/$runId"
-          params={{ experimentId: String(run.info?.experimentId), runId: id }}
-          title={name}
-        >
+        {/* A router's link in each row would listen to every change of the address. */}
+        <a href={`#/experiments/${run.info?.experimentId}/runs/${id}`} title={name}>
           {name}
-        </Link>
+        </a>
       </div>
       <div className={styles.more}>
         {row.children > 0 && (

@@ -64,18 +64,18 @@ export function treeRows(pages: RunsFound[], open: ReadonlySet<string>, inside: 
 
 /** Hits below the runs that they were started in, in the order in which the first hit of each was found. */
 export function hitRows(pages: RunsFound[]): RunRow[] {
-  const known = new Map<string, Run>();
+  const found = new Map<string, Run>();
   const hits = new Set<string>();
   for (const page of pages) {
-    for (const run of page.ancestors) known.set(runIdOf(run), run);
-    for (const run of page.runs) (known.set(runIdOf(run), run), hits.add(runIdOf(run)));
+    for (const run of page.ancestors) found.set(runIdOf(run), run);
+    for (const run of page.runs) (found.set(runIdOf(run), run), hits.add(runIdOf(run)));
   }
   const roots: string[] = [];
   const childrenOf = new Map<string, string[]>();
   const placed = new Set<string>();
   for (const page of pages) {
     for (const run of page.runs) {
-      const line = [...(page.kin.get(runIdOf(run))?.ancestors ?? [])].reverse().filter((id) => known.has(id));
+      const line = [...(page.kin.get(runIdOf(run))?.ancestors ?? [])].reverse().filter((id) => found.has(id));
       let parent: string | undefined;
       for (const id of [...line, runIdOf(run)]) {
         if (!placed.has(id)) {
@@ -88,7 +88,7 @@ export function hitRows(pages: RunsFound[]): RunRow[] {
     }
   }
   const below = (id: string, depth: number): RunRow[] => [
-    { ...row(known.get(id) as Run, depth, ""), isHit: hits.has(id) },
+    { ...row(found.get(id) as Run, depth, ""), isHit: hits.has(id) },
     ...(childrenOf.get(id) ?? []).flatMap((child) => below(child, depth + 1)),
   ];
   return roots.flatMap((id) => below(id, 0));
@@ -122,9 +122,16 @@ export function groupKey(group: RunGroup): string {
   return JSON.stringify(groupValues(group));
 }
 
+// The same run stays the same row, so that rows in view are not drawn anew when a page comes below them.
+const known = new WeakMap<Run, RunRow>();
+
 function row(run: Run, depth: number, prefix: string): RunRow {
   const key = prefix + runIdOf(run);
-  return { kind: "run", key, run, depth, isHit: true, children: 0, isOpen: null, isPinned: false };
+  const before = known.get(run);
+  if (before?.key === key && before.depth === depth) return before;
+  const now: RunRow = { kind: "run", key, run, depth, isHit: true, children: 0, isOpen: null, isPinned: false };
+  known.set(run, now);
+  return now;
 }
 
 function more(of: string, depth: number): MoreRow {
