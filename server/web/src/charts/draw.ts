@@ -54,6 +54,9 @@ const BAND_ALPHA = 0.16;
 const FAINT_ALPHA = 0.35;
 const BACK_ALPHA = 0.25;
 const MARK_PX = 4;
+const SPIKE_ALPHA = 0.6;
+/** An extreme that stands out so far from those beside it is drawn as a line: a band of one pixel is hardly seen. */
+const SPIKE_PX = 8;
 
 /** Draw all lines: bands, raw means, bold lines, and marks at the foot where points are NaN or infinite. */
 export function drawLines(context: Pen, lines: Line[], frame: Frame, look: Look): void {
@@ -69,6 +72,7 @@ export function drawLines(context: Pen, lines: Line[], frame: Frame, look: Look)
     context.setLineDash(line.dash.map((length) => length * frame.pixelRatio));
     if (look.band && !line.isSmoothed) fillBand(context, line.series, frame, BAND_ALPHA * strength);
     context.lineWidth = frame.pixelRatio;
+    if (look.band && !line.isSmoothed) strokeSpikes(context, line.series, frame, SPIKE_ALPHA * strength);
     if (line.isSmoothed) strokeLine(context, line.series, line.series.mean, frame, FAINT_ALPHA * strength);
     context.lineWidth = (look.highlighted === line.series.runId ? 2.5 : 1.5) * frame.pixelRatio;
     strokeLine(context, line.series, line.bold, frame, strength);
@@ -120,6 +124,33 @@ function fillBand(context: Pen, series: Series, frame: Frame, alpha: number): vo
     }
   }
   context.fill();
+}
+
+/** Lines from the mean to extremes that the buckets on both sides do not come near to. */
+function strokeSpikes(context: Pen, series: Series, frame: Frame, alpha: number): void {
+  context.globalAlpha = alpha;
+  context.beginPath();
+  const least = SPIKE_PX * frame.pixelRatio;
+  for (const [column, sign] of [
+    [series.high, 1],
+    [series.low, -1],
+  ] as const) {
+    let [before, at] = [Number.NaN, frame.toY(column[0] as number)];
+    for (let place = 0; place < column.length; place++) {
+      const next = frame.toY(column[place + 1] ?? Number.NaN);
+      // The lesser y is the higher one; what is missing is no neighbour.
+      if (!((at - before) * sign > -least) && !((at - next) * sign > -least)) {
+        const mean = frame.toY(series.mean[place] as number);
+        if ((mean - at) * sign > least) {
+          const x = frame.toX(middle(series, place));
+          context.moveTo(x, mean);
+          context.lineTo(x, at);
+        }
+      }
+      [before, at] = [at, next];
+    }
+  }
+  context.stroke();
 }
 
 function outline(context: Pen, series: Series, frame: Frame, start: number, end: number): void {

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
-import { svg } from "./svg";
+import { drawLines } from "./draw";
+import { svg, SvgPen } from "./svg";
 
 const series = {
   runId: "a",
@@ -39,4 +40,27 @@ it("writes lines as paths, and names as text that is nothing else", () => {
   expect(written).toContain("1 &#60; 2");
   expect(written).not.toContain("<script");
   expect(written).not.toContain("\u0000");
+});
+
+it("draws a line to an extreme that stands out, up or down, and none along an even band", () => {
+  const pen = new SvgPen();
+  const [low, high] = [Float64Array.of(0, 0, 0, -90, 0), Float64Array.of(2, 90, 2, 2, 2)];
+  const x = Float64Array.of(0, 1, 2, 3, 4);
+  const mean = Float64Array.of(1, 1, 1, 1, 1);
+  drawLines(
+    pen,
+    [
+      {
+        series: { ...series, from: x, to: x, low, high, mean, odd: x.map(() => 0), count: x.map(() => 9) },
+        color: "#123456",
+        name: "",
+        bold: mean,
+        isSmoothed: false,
+        dash: [],
+      },
+    ],
+    { toX: (at) => 10 * at, toY: (at) => 100 - at, left: 0, top: 0, width: 50, height: 200, pixelRatio: 1 },
+    { band: true, highlighted: null },
+  );
+  expect(pen.paths.filter((path) => path.includes("M10 99L10 10M30 99L30 190"))).toHaveLength(1);
 });
