@@ -8,6 +8,8 @@
 | inputs.parquet | run_id, name, digest, source_type, source, schema, profile, tags (as JSON) |
 | artifacts.parquet | run_id, path, size, sha256, logged_time |
 | points/part-00000.parquet, ... | run_id, key, step, timestamp, value |
+| models.parquet | what `models.exported` says: a row for each logged model that the runs made |
+| models/<model_id>/<path> | the files of these, when artifacts are asked for |
 | artifacts/<run_id>/<path> | the artifacts themselves, when they are asked for |
 
 Times are milliseconds since the epoch. A file that is not finished is named .partial; runs.parquet comes last.
@@ -27,6 +29,7 @@ from stepwell.files.downloads import Downloader
 from stepwell.reading.reads import Reads
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.left import Left
+from stepwell.transfer.models import exported
 from stepwell.transfer.point_files import PARTIAL, PointFiles
 from stepwell.wire.calls import Calls
 from stepwell.wire.connection import connect
@@ -43,6 +46,7 @@ class ExportReport:
     """How far an export is, and what it left; `artifacts` are files."""
 
     runs: int = 0
+    models: int = 0
     series: int = 0
     points: int = 0
     artifacts: int = 0
@@ -82,6 +86,7 @@ def export_runs(
     (folder / "points").mkdir(parents=True, exist_ok=True)
     export = _Export(uri, folder, ExportReport(runs=len(found)), progress)
     export.write_artifacts(found, with_artifacts=with_artifacts)
+    export.write_models(found, with_artifacts=with_artifacts)
     export.write_points([(run.info.run_id, key) for run in found for key in run.data.metrics])
     export.write_runs(found)  # last: without runs.parquet nobody takes it for a whole export
     return export.report
@@ -188,6 +193,17 @@ class _Export:
             ArtifactCalls(self._uri).reach()
             return failure.message
         return None
+
+    def write_models(self, runs: Sequence[Run], *, with_artifacts: bool) -> None:
+        """Write the logged models that runs made, and fetch their files if they are wanted."""
+        if not any(run.outputs.model_outputs for run in runs):
+            return
+        calls = Calls(self._uri)
+        names = {one: calls.get_experiment(int(one)).name for one in {run.info.experiment_id for run in runs}}
+        folder = self._folder / "models" if with_artifacts else None
+        rows = list(exported.model_rows(self._uri, runs, names, folder, self.report.left))
+        self.report.models = len(rows)
+        self._write("models", dict(exported.COLUMNS), rows)
 
     def write_points(self, names: Sequence[tuple[str, str]]) -> None:
         """Write all points of series, named by run and metric."""

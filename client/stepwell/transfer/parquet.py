@@ -14,8 +14,10 @@ from stepwell.errors import invalid
 from stepwell.transfer.artifact_sources import folder_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_values import status_of, time_of
+from stepwell.transfer.models import exported
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (
+    ArtifactFiles,
     ImportedExperiment,
     ImportedModel,
     ImportedRun,
@@ -78,8 +80,18 @@ class ParquetFolder:
             )
 
     def models(self) -> Iterator[ImportedModel]:
-        """See `Source`: there are none."""
-        return iter(())
+        """See `Source`."""
+        if not (self._folder / "models.parquet").exists():  # of the first versions, or there were none
+            return
+
+        def artifacts(folder: Path, whose: str) -> ArtifactFiles:
+            return folder_artifacts(folder, self._reach, self.left, whose)
+
+        for row in self._rows("models", *exported.COLUMNS):
+            try:
+                yield exported.model_of(row, self._folder, artifacts)
+            except _DAMAGED as failure:
+                self.left.add(f"logged model {str(row['model_id'])[:60]}: {failure}")
 
     def not_taken(self) -> Iterator[str]:
         """See `Source`."""

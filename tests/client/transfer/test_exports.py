@@ -16,6 +16,7 @@ from stepwell import StepwellClient
 from stepwell.commands.export import export
 from stepwell.commands.imports import imports
 from stepwell.entities import Dataset, DatasetInput, InputTag
+from stepwell.logged_models import saving
 from stepwell.transfer import known_points
 from tests.harness.processes import ServerProcess
 from tests.harness.transfers import Points, artifacts_of, imported, points_of, run_export, run_import, same
@@ -317,3 +318,52 @@ def test_an_artifact_that_is_lost_keeps_no_export_back(
     assert f"left out: run {run_id}, artifact 'b.txt'" in out
     found = {path.name: path.read_text() for path in (tmp_path / "out" / "artifacts" / run_id).iterdir()}
     assert found == {"a.txt": "text a", "c.txt": "text c"}
+
+
+@pytest.mark.parametrize("with_artifacts", [True, False])
+def test_logged_models_come_back_with_their_runs(
+    client: StepwellClient, shared_server: ServerProcess, tmp_path: Path, with_artifacts: bool
+) -> None:
+    source = StepwellClient(shared_server.tracking_uri)
+    experiment_id = source.create_experiment(f"exported {uuid.uuid4().hex}")
+    run_id = source.create_run(experiment_id).info.run_id
+    made = tmp_path / "model"
+    (made / "data").mkdir(parents=True)
+    ids = []
+    for number in range(2):
+        (made / "MLmodel").write_text(f"number: {number}")
+        model = saving.save_folder(
+            source.tracking_uri,
+            made,
+            name="m",
+            run_id=run_id,
+            params={"n": number},
+            tags={"t": "x"},
+            step=number,
+        )
+        ids.append(model.model_id)
+    source.log_metric(run_id, "acc", math.nan, timestamp=5, step=1, model_id=ids[0], dataset_name="d")
+    arguments = [str(tmp_path / "out"), "--tracking-uri", shared_server.tracking_uri, "--run-id", run_id]
+    run_export(*arguments, *(["--with-artifacts"] if with_artifacts else []))
+    report = imported("export", str(tmp_path / "out"))
+    assert (report["models"], report["rejected"]) == (2, 0 if with_artifacts else 2)
+    if not with_artifacts:
+        assert "its files were not exported" in report["reasons"][0]
+        assert {client.get_logged_model(model_id).status for model_id in ids} == {"PENDING"}
+        return
+    for number, model_id in enumerate(ids):
+        model = client.get_logged_model(model_id)
+        assert (model.status, model.source_run_id, model.params, model.tags) == (
+            "READY",
+            run_id,
+            {"n": str(number)},
+            {"t": "x"},
+        )
+        file = client.download_logged_model_artifacts(model_id, "MLmodel", str(tmp_path / model_id))
+        assert Path(file).read_text() == f"number: {number}"
+    (point,) = client.get_logged_model(ids[0]).metrics
+    assert (point.key, point.step, point.dataset_name, math.isnan(point.value)) == ("acc", 1, "d", True)
+    made_by = client.get_run(run_id).outputs.model_outputs
+    assert [(it.model_id, it.step) for it in made_by] == [(ids[0], 0), (ids[1], 1)]
+    assert artifacts_of(client, run_id, tmp_path / "back") == {"m/MLmodel": "number: 1"}
+    assert imported("export", str(tmp_path / "out"))["artifacts"] == 0
