@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     with serving(
-        folder, "-t", "3", "--body-bytes-max", "1000", "--requests-max", "2", "--threads", "2"
+        folder, "-t", "4", "--body-bytes-max", "1000", "--requests-max", "2", "--threads", "2"
     ) as started:
         yield started
 
@@ -131,14 +131,14 @@ def test_too_large_a_request(server: Server) -> None:
 
 
 def test_a_model_that_takes_too_long(server: Server) -> None:
-    status, answer = server.predict(3.5)
+    status, answer = server.predict(5)
     assert (status, answer["error_code"]) == (504, "DEADLINE_EXCEEDED")
     assert server.ask("/ping")[0] == 200
 
 
 def test_too_many_requests_at_once_while_health_answers(server: Server) -> None:
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(server.predict(0.7)[0])) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: found.append(server.predict(2)[0])) for _ in range(6)]
     for thread in threads:
         thread.start()
     assert server.ask("/health")[0] == 200
@@ -159,7 +159,8 @@ def test_requests_under_way_are_answered_when_it_is_told_to_stop(folder: Path) -
         found: list[Any] = []
         asking = threading.Thread(target=lambda: found.append(server.predict(1.5)))
         asking.start()
-        time.sleep(0.5)
+        while "stepwell_serving_requests_in_progress 1.0" not in server.ask("/metrics")[2]:
+            time.sleep(0.02)
         server.process.send_signal(signal.SIGTERM)
         asking.join()
         assert found == [(200, {"predictions": [1.5]})]
