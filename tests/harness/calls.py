@@ -38,3 +38,8 @@ def already_exists(text: str = "") -> AbstractAsyncContextManager[None]:
 def invalid_state(text: str = "") -> AbstractAsyncContextManager[None]:
     """Expect INVALID_STATE."""
     return refused(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_STATE", text)
+
+
+def is_exhausted(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether a call was refused; gRPC's own client does not say so while it writes."""
+    return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED or error.details() == "Internal error from Core"

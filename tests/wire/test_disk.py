@@ -16,7 +16,7 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import Config
-from tests.harness.calls import refused
+from tests.harness.calls import is_exhausted, refused
 from tests.harness.disks import small_disk
 
 MIB = 2**20
@@ -79,8 +79,9 @@ async def test_artifacts_leave_the_database_its_room(database_url: str, tmp_path
         # Somebody else takes the disk meanwhile: what goes on stops before the last of it.
         third = await begin(stub, run_id, "third", 10 * MIB)
         (disk / "ballast").write_bytes(os.urandom(19 * MIB))
-        async with refused(*FULL, "but for what the database needs"):
+        with pytest.raises(grpc.aio.AioRpcError) as full:
             await send(stub, run_id, third, os.urandom(10 * MIB))
+        assert is_exhausted(full.value)
         free = os.statvfs(disk)
         assert free.f_bavail * free.f_frsize > 2 * MIB
         await stub.AbandonUploads(pb.AbandonUploadsRequest(run_id=run_id, upload_ids=[first, third]))

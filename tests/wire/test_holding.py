@@ -23,7 +23,7 @@ from stepwell_server.config import Config, HoldingLimits
 from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors
-from tests.harness.calls import refused
+from tests.harness.calls import is_exhausted, refused
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import good_neighbour
 from tests.harness.raw_http import Place, head
@@ -58,11 +58,6 @@ def address(server: RunningServer) -> str:
 async def channel(narrow: RunningServer) -> AsyncIterator[grpc.aio.Channel]:
     async with grpc.aio.insecure_channel(address(narrow)) as opened:
         yield opened
-
-
-def is_exhausted(error: grpc.aio.AioRpcError) -> bool:
-    """Tell whether a call was refused; gRPC's own client does not say so while it writes."""
-    return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED or error.details() == "Internal error from Core"
 
 
 async def opened(channel: grpc.aio.Channel) -> grpc.aio.StreamStreamCall:
