@@ -34,6 +34,19 @@ interface Found {
   deleted?: true;
 }
 
+interface Ordered {
+  q?: string;
+  order?: string;
+  descending?: true;
+}
+
+interface Tabbed {
+  tab?: string;
+  path?: string;
+}
+
+const readTab = (given: Record<string, unknown>): Tabbed => ({ tab: text(given.tab), path: text(given.path) });
+
 const root = createRootRoute({ component: Shell, notFoundComponent: Missing });
 
 const experiments = createRoute({
@@ -69,6 +82,44 @@ const compare = createRoute({
   }),
 });
 
+const modelsOfExperiment = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$experimentId/models",
+  component: lazyRouteComponent(() => import("./pages/models/ExperimentModels"), "ExperimentModels"),
+  validateSearch: (given): Ordered => ({
+    q: text(given.q),
+    order: text(given.order),
+    descending: flag(given.descending),
+  }),
+});
+
+const loggedModel = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$experimentId/models/$modelId",
+  component: lazyRouteComponent(() => import("./pages/models/LoggedModelPage"), "LoggedModelPage"),
+  validateSearch: readTab,
+});
+
+const models = createRoute({
+  getParentRoute: () => root,
+  path: "/models",
+  component: lazyRouteComponent(() => import("./pages/models/ModelsPage"), "ModelsPage"),
+  validateSearch: (given): Found => ({ q: text(given.q) }),
+});
+
+const registeredModel = createRoute({
+  getParentRoute: () => root,
+  path: "/models/$name",
+  component: lazyRouteComponent(() => import("./pages/models/RegisteredModelPage"), "RegisteredModelPage"),
+});
+
+const version = createRoute({
+  getParentRoute: () => root,
+  path: "/models/$name/versions/$version",
+  component: lazyRouteComponent(() => import("./pages/models/VersionPage"), "VersionPage"),
+  validateSearch: readTab,
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -76,7 +127,18 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([experiments, runs, run, compare, settings]),
+  routeTree: root.addChildren([
+    experiments,
+    runs,
+    run,
+    compare,
+    settings,
+    modelsOfExperiment,
+    loggedModel,
+    models,
+    registeredModel,
+    version,
+  ]),
   history: createHashHistory(),
   defaultErrorComponent: ({ error }) => <Failure error={error} />,
 });

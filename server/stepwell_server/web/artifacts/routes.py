@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.logged_models import find_model_id
 from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.web.artifacts.sending import Streamed, file_answer
 from stepwell_server.web.artifacts.types import SECURITY, disposition
@@ -52,7 +53,10 @@ async def _archive(
 
 
 def _run_id(text: str) -> UUID:
+    model_id = find_model_id(text)
+    if model_id:
+        return model_id
     try:
         return UUID(hex=text)
     except ValueError:
-        raise NotFoundError(f"{text[:60]!r} is not the id of a run") from None
+        raise NotFoundError(f"{text[:60]!r} is not the id of a run or of a model") from None

@@ -19,6 +19,10 @@ export function isMissing(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.NotFound;
 }
 
+export function isTaken(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.AlreadyExists;
+}
+
 function sentence(text: string): string {
   const trimmed = text.trim();
   if (!trimmed) return "Something went wrong, and the server did not say what.";

@@ -7,7 +7,7 @@ import { Field } from "../parts/Field";
 import { Empty, Failure, Loading } from "../parts/Notice";
 import { PlusIcon } from "../parts/icons";
 import { experimentsQuery } from "../queries/experiments";
-import { experimentFilter } from "../url/filters";
+import { nameFilter } from "../url/filters";
 import styles from "./ExperimentsPage.module.css";
 import { ExperimentsTable } from "./ExperimentsTable";
 import { NewExperiment } from "./NewExperiment";
@@ -20,7 +20,7 @@ const TOGETHER_MAX = 50;
 export function ExperimentsPage() {
   const { q = "", deleted = false } = route.useSearch();
   const navigate = route.useNavigate();
-  const filter = useDeferredValue(experimentFilter(q));
+  const filter = useDeferredValue(nameFilter(q));
   const found = useInfiniteQuery(experimentsQuery(filter, deleted));
   const [creating, setCreating] = useState(false);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());

@@ -3,7 +3,7 @@ import { Link, Outlet } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 
 import { Button } from "../parts/Button";
-import { FlaskIcon, KeyboardIcon, MoonIcon, PulseIcon, SideIcon, SunIcon } from "../parts/icons";
+import { CubeIcon, FlaskIcon, KeyboardIcon, MoonIcon, PulseIcon, SideIcon, SunIcon } from "../parts/icons";
 import { Toasts } from "../parts/toast";
 import { healthQuery } from "../queries/server";
 import { chooseTheme, useTheme } from "../theme/theme";
@@ -30,6 +30,10 @@ export function Shell() {
         <Link to="/" className={styles.item} activeProps={{ className: styles.active }} title="Experiments">
           <FlaskIcon />
           <span>Experiments</span>
+        </Link>
+        <Link to="/models" className={styles.item} activeProps={{ className: styles.active }} title="Models">
+          <CubeIcon />
+          <span>Models</span>
         </Link>
         <Link to="/settings" className={styles.item} activeProps={{ className: styles.active }} title="Settings">
           <PulseIcon />

@@ -48,3 +48,9 @@ export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
 export const ChevronIcon = icon(<path d="M9 6l6 6-6 6" />);
 export const PinIcon = icon(<path d="M9 3h6l-1 7 3 3v2H7v-2l3-3zM12 15v6" />);
 export const PencilIcon = icon(<path d="M4 20h4L19 9l-4-4L4 16zM13.5 6.5l4 4" />);
+export const CopyIcon = icon(
+  <>
+    <rect x="9" y="9" width="11" height="11" rx="2" />
+    <path d="M5 15H4V4h11v1" />
+  </>,
+);

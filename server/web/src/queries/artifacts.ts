@@ -26,19 +26,21 @@ export function folderQuery(runId: string, path: string, live: boolean) {
 export function textQuery(runId: string, path: string) {
   return queryOptions({
     queryKey: ["text", runId, path],
-    queryFn: async ({ signal }) => {
-      const answer = await fetch(artifactUrl(runId, path), {
-        signal,
-        headers: { range: `bytes=0-${TEXT_BYTES_MAX - 1}` },
-      });
-      // An empty file has no range to give.
-      if (answer.status === 416) return { text: "", whole: true };
-      if (!answer.ok) throw new Error(await reason(answer));
-      const total = Number(answer.headers.get("content-range")?.split("/")[1] ?? 0);
-      return { text: await answer.text(), whole: total <= TEXT_BYTES_MAX };
-    },
+    queryFn: ({ signal }) => readText(runId, path, signal),
     staleTime: FRESH_MS,
   });
+}
+
+export async function readText(runId: string, path: string, signal: AbortSignal) {
+  const answer = await fetch(artifactUrl(runId, path), {
+    signal,
+    headers: { range: `bytes=0-${TEXT_BYTES_MAX - 1}` },
+  });
+  // An empty file has no range to give.
+  if (answer.status === 416) return { text: "", whole: true };
+  if (!answer.ok) throw new Error(await reason(answer));
+  const total = Number(answer.headers.get("content-range")?.split("/")[1] ?? 0);
+  return { text: await answer.text(), whole: total <= TEXT_BYTES_MAX };
 }
 
 /** Where a file of a run is; `zip` gives a folder as an archive. */

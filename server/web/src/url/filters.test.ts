@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { experimentFilter } from "./filters";
+import { nameFilter } from "./filters";
 
 it.each([
   ["", ""],
@@ -10,4 +10,4 @@ it.each([
   ["a <b> = 1", "name ILIKE '%a <b> = 1%'"],
   ["NOT (name = 'a')", "NOT (name = 'a')"],
   ["name LIKE 'a%'", "name LIKE 'a%'"],
-])("reads %j as %j", (text, filter) => expect(experimentFilter(text)).toBe(filter));
+])("reads %j as %j", (text, filter) => expect(nameFilter(text)).toBe(filter));

@@ -11,25 +11,28 @@ import { artifactUrl, folderQuery } from "../../queries/artifacts";
 import styles from "./Artifacts.module.css";
 
 interface Props {
+  /** A run, or a logged model. */
   runId: string;
+  /** What is shown is below this folder; all of it without one. */
+  folder?: string;
   live: boolean;
   path: string;
   onPath: (path: string) => void;
 }
 
-/** The files of a run: a tree that asks for a folder when it is opened, and a view of the chosen file. */
-export function Artifacts({ runId, live, path, onPath }: Props) {
-  const root = useInfiniteQuery(folderQuery(runId, "", live));
+/** The files of a run or a model: a tree that asks for a folder when it is opened, and a view of the chosen file. */
+export function Artifacts({ runId, folder = "", live, path, onPath }: Props) {
+  const root = useInfiniteQuery(folderQuery(runId, folder, live));
   if (root.isError) return <Failure error={root.error} retry={() => void root.refetch()} />;
   const isEmpty = root.data?.pages.every((page) => page.artifacts.length === 0);
   if (isEmpty) return <Empty title="No files yet">log_artifact, log_figure and log_table bring them here.</Empty>;
   return (
     <div className={styles.panes}>
       <nav className={styles.tree} aria-label="Files">
-        <a className={styles.all} href={artifactUrl(runId, "", "zip")}>
+        <a className={styles.all} href={artifactUrl(runId, folder, "zip")}>
           Download all as zip
         </a>
-        <Folder runId={runId} path="" live={live} chosen={path} onPath={onPath} depth={0} />
+        <Folder runId={runId} path={folder} live={live} chosen={path} onPath={onPath} depth={0} />
       </nav>
       <div className={styles.view}>{path ? <File runId={runId} path={path} /> : <Empty title="Choose a file" />}</div>
     </div>

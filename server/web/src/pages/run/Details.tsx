@@ -78,7 +78,8 @@ export function Details({ run }: { run: Run }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+/** One line of a list of details. */
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div>
       <dt>{name}</dt>
@@ -87,7 +88,8 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
-function RunLink({ runId, experimentId }: { runId: string; experimentId: bigint }) {
+/** The name of a run as a link to it. */
+export function RunLink({ runId, experimentId = 0n }: { runId: string; experimentId?: bigint }) {
   const run = useQuery(runQuery(runId));
   const info = run.data?.info;
   return (

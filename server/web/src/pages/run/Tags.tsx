@@ -1,19 +1,27 @@
+import type { UseMutationResult } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 
-import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import type { Tag } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { CloseIcon } from "../../parts/icons";
 import { complain } from "../../parts/toast";
-import { useRunEdits } from "../../queries/run";
 import styles from "./RunPage.module.css";
 
 /** Tags that the system writes are shown among the details, or nowhere. */
 const OWN = /^(mlflow|stepwell)\./;
 
-export function Tags({ run }: { run: Run }) {
-  const { tag, untag } = useRunEdits(run);
+type Edit<T> = Pick<UseMutationResult<unknown, Error, T>, "mutate">;
+
+interface Props {
+  tags: Tag[];
+  tag: Edit<{ key: string; value: string }>;
+  untag: Edit<string>;
+}
+
+/** The tags of a run or a model: a click removes one, typing adds one. */
+export function Tags({ tags, tag, untag }: Props) {
   const [draft, setDraft] = useState("");
-  const shown = run.tags.filter(({ key }) => !OWN.test(key));
+  const shown = tags.filter(({ key }) => !OWN.test(key));
   const add = (event: FormEvent) => {
     event.preventDefault();
     const [key, ...rest] = draft.split(/[:=]/);

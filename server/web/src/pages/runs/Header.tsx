@@ -57,6 +57,15 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
             About
           </Button>
         )}
+        {experiments.length === 1 && experiments[0] && (
+          <Link
+            to="/experiments/$experimentId/models"
+            params={{ experimentId: String(experiments[0].experimentId) }}
+            className={styles.models}
+          >
+            Models
+          </Link>
+        )}
       </div>
       {view.about && experiments.length === 1 && experiments[0] && <About experiment={experiments[0]} />}
       <div className={styles.tools}>

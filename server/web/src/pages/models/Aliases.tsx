@@ -1,0 +1,46 @@
+import { Link } from "@tanstack/react-router";
+
+import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
+import { Button } from "../../parts/Button";
+import { CloseIcon } from "../../parts/icons";
+import { complain, say } from "../../parts/toast";
+import { useRegistryChanges } from "../../queries/registry";
+import run from "../run/RunPage.module.css";
+import styles from "./Models.module.css";
+
+/** What names stand for versions. */
+export function Aliases({ model }: { model: RegisteredModel }) {
+  const { removeAlias, setAlias } = useRegistryChanges(model.name);
+  const remove = (alias: string, version: number) =>
+    removeAlias.mutate(alias, {
+      onError: complain,
+      onSuccess: () =>
+        say(`@${alias} is gone`, () => setAlias.mutate({ alias, version, expectVersion: 0 }, { onError: complain })),
+    });
+  return (
+    <section className={run.box} aria-label="Aliases">
+      <header>
+        <h2>Aliases</h2>
+      </header>
+      {model.aliases.length === 0 && <p className={run.nothing}>None. The menu of a version sets one.</p>}
+      <ul className={styles.list}>
+        {model.aliases.map(({ alias, version }) => (
+          <li key={alias}>
+            <span className={styles.alias}>
+              @{alias}
+              <Button
+                kind="quiet"
+                icon={<CloseIcon size={12} />}
+                aria-label={`Remove the alias ${alias}`}
+                onClick={() => remove(alias, version)}
+              />
+            </span>
+            <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(version) }}>
+              Version {version}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,135 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useDeferredValue, useState } from "react";
+
+import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
+import { Button } from "../../parts/Button";
+import { Field } from "../../parts/Field";
+import { PlusIcon } from "../../parts/icons";
+import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Time } from "../../parts/Time";
+import { registeredModelsQuery } from "../../queries/registry";
+import { nameFilter } from "../../url/filters";
+import page from "../ExperimentsPage.module.css";
+import table from "../ExperimentsTable.module.css";
+import styles from "./Models.module.css";
+import { NewModel } from "./NewModel";
+import { Stage } from "./Stage";
+
+const route = getRouteApi("/models");
+
+/** All registered models: search and create. */
+export function ModelsPage() {
+  const { q = "" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const found = useInfiniteQuery(registeredModelsQuery(useDeferredValue(nameFilter(q))));
+  const [creating, setCreating] = useState(false);
+  const models = found.data?.pages.flatMap((one) => one.registeredModels) ?? [];
+  return (
+    <div className={page.page}>
+      <header className={page.header}>
+        <h1>Models</h1>
+        <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
+          New model
+        </Button>
+      </header>
+      <div className={page.bar}>
+        <Field
+          label="Search models"
+          hideLabel
+          type="search"
+          data-search
+          placeholder="Search by name, or tags.team = 'risk'"
+          className={page.search}
+          value={q}
+          onChange={(event) => void navigate({ search: { q: event.target.value || undefined }, replace: true })}
+        />
+      </div>
+      {found.isPending ? (
+        <Loading what="models" />
+      ) : found.isError ? (
+        <Failure error={found.error} retry={() => void found.refetch()} />
+      ) : models.length === 0 ? (
+        <Empty title={q ? "No model matches" : "No models yet"}>
+          {!q && <p>Register one from the page of a logged model, or by stepwell.register_model.</p>}
+        </Empty>
+      ) : (
+        <Listed models={models} />
+      )}
+      {found.hasNextPage && (
+        <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={page.more}>
+          Show more
+        </Button>
+      )}
+      {creating && <NewModel onClose={() => setCreating(false)} />}
+    </div>
+  );
+}
+
+function Listed({ models }: { models: RegisteredModel[] }) {
+  return (
+    <table className={table.table}>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Newest</th>
+          <th scope="col">Stages</th>
+          <th scope="col" className={table.wide}>
+            Aliases
+          </th>
+          <th scope="col" className={table.wide}>
+            Last change
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {models.map((model) => (
+          <Row key={model.name} model={model} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ model }: { model: RegisteredModel }) {
+  const newest = Math.max(0, ...model.latestVersions.map(({ version }) => version));
+  const staged = model.latestVersions.filter(({ stage }) => stage !== "None");
+  return (
+    <tr>
+      <td>
+        <Link to="/models/$name" params={{ name: model.name }} className={table.name}>
+          {model.name}
+        </Link>
+        {model.description && <p className={table.note}>{model.description.split("\n")[0]}</p>}
+      </td>
+      <td>
+        {newest > 0 ? (
+          <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(newest) }}>
+            Version {newest}
+          </Link>
+        ) : (
+          "–"
+        )}
+      </td>
+      <td>
+        <span className={styles.chips}>
+          {staged.map(({ stage, version }) => (
+            <Stage key={stage} stage={stage} version={version} />
+          ))}
+        </span>
+      </td>
+      <td className={table.wide}>
+        <span className={styles.chips}>
+          {model.aliases.map(({ alias, version }) => (
+            <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+              @{alias} {version}
+            </span>
+          ))}
+        </span>
+      </td>
+      <td className={table.wide}>
+        <Time ms={model.lastUpdateTimeMs} />
+      </td>
+    </tr>
+  );
+}

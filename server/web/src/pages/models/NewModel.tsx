@@ -1,0 +1,73 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState, type FormEvent } from "react";
+
+import { explain } from "../../api/failures";
+import { Button } from "../../parts/Button";
+import { Dialog } from "../../parts/Dialog";
+import { Area, Field } from "../../parts/Field";
+import { useRegistryChanges } from "../../queries/registry";
+
+/** Asks for the name of a new registered model, creates it and goes there. */
+export function NewModel({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [description, setDescription] = useState("");
+  const [stages, setStages] = useState("");
+  const { create } = useRegistryChanges("");
+  const navigate = useNavigate();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const customStages = stages
+      .split(",")
+      .map((one) => one.trim())
+      .filter(Boolean);
+    create.mutate(
+      { name: name.trim(), description, customStages },
+      {
+        onSuccess: ({ registeredModel }) => {
+          onClose();
+          void navigate({ to: "/models/$name", params: { name: registeredModel?.name ?? "" } });
+        },
+      },
+    );
+  };
+  return (
+    <Dialog
+      open
+      title="New model"
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" form="new-model" disabled={!name.trim() || create.isPending}>
+            Create
+          </Button>
+        </>
+      }
+    >
+      <form id="new-model" onSubmit={submit}>
+        <Field
+          label="Name"
+          autoFocus
+          maxLength={500}
+          value={name}
+          problem={create.isError ? explain(create.error) : null}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Area
+          label="Description"
+          rows={4}
+          maxLength={20_000}
+          hint="Markdown"
+          value={description}
+          onChange={(event) => setDescription(event.target.value)}
+        />
+        <Field
+          label="Stages of its own"
+          hint="Beside None, Staging, Production and Archived; with commas between them"
+          value={stages}
+          onChange={(event) => setStages(event.target.value)}
+        />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,55 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useDeferredValue, useId, useState } from "react";
+
+import { Field } from "../../parts/Field";
+import { registeredModelsQuery, useRegistryChanges } from "../../queries/registry";
+import { nameFilter } from "../../url/filters";
+import { Ask } from "./Ask";
+
+interface Props {
+  source: string;
+  modelId: string;
+  suggestion: string;
+  onClose: () => void;
+}
+
+/** Makes a logged model a version of a registered model, an existing one or a new one, and goes there. */
+export function RegisterModel({ source, modelId, suggestion, onClose }: Props) {
+  const list = useId();
+  const navigate = useNavigate();
+  const [draft, setDraft] = useState(suggestion);
+  const name = draft.trim();
+  const { register } = useRegistryChanges(name);
+  const found = useInfiniteQuery(registeredModelsQuery(useDeferredValue(nameFilter(name))));
+  const names = found.data?.pages.flatMap((page) => page.registeredModels.map((one) => one.name)) ?? [];
+  const act = async () => {
+    const { modelVersion } = await register.mutateAsync({ name, source, modelId });
+    const version = String(modelVersion?.version ?? "");
+    await navigate({ to: "/models/$name/versions/$version", params: { name, version } });
+  };
+  return (
+    <Ask title="Register the model" verb="Register" isReady={name !== ""} act={act} onClose={onClose}>
+      <Field
+        label="Registered model"
+        autoFocus
+        maxLength={500}
+        list={list}
+        value={draft}
+        hint={
+          !name || found.isFetching
+            ? "An existing one, or a new name"
+            : names.includes(name)
+              ? "It gets a new version."
+              : "There is none of this name: it is created."
+        }
+        onChange={(event) => setDraft(event.target.value)}
+      />
+      <datalist id={list}>
+        {names.map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
+    </Ask>
+  );
+}

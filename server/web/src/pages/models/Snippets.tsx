@@ -1,0 +1,39 @@
+import { HOME } from "../../api/clients";
+import type { ModelFile } from "../../models/modelFile";
+import { snippets } from "../../models/snippets";
+import { Button } from "../../parts/Button";
+import { CopyIcon } from "../../parts/icons";
+import { complain, say } from "../../parts/toast";
+import run from "../run/RunPage.module.css";
+import styles from "./Models.module.css";
+
+const SERVER = HOME.replace(/\/$/, "");
+
+/** How to use a model, to be copied. */
+export function Snippets({ uri, file }: { uri: string; file: ModelFile | undefined }) {
+  return (
+    <section className={run.box} aria-label="Use it">
+      <header>
+        <h2>Use it</h2>
+        <code title={uri}>{uri}</code>
+      </header>
+      {snippets(uri, SERVER, file).map(({ title, text }) => (
+        <div key={title} className={styles.snippet}>
+          <header>
+            <h3>{title}</h3>
+            <Button kind="quiet" icon={<CopyIcon />} aria-label={`Copy: ${title}`} onClick={() => copy(text)} />
+          </header>
+          <pre>
+            <code>{text}</code>
+          </pre>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+/** A page that came without TLS from another machine has no clipboard; then the reader marks the text. */
+function copy(text: string): void {
+  if (!navigator.clipboard) return complain(new Error("This browser copies on https and localhost alone."));
+  navigator.clipboard.writeText(text).then(() => say("Copied"), complain);
+}

@@ -1,0 +1,166 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { ModelVersion } from "../../gen/stepwell_api/v1/registry_pb";
+import { placeOf } from "../../models/place";
+import { Button } from "../../parts/Button";
+import { DotsIcon } from "../../parts/icons";
+import { Menu } from "../../parts/Menu";
+import { Failure, Loading } from "../../parts/Notice";
+import { Tabs } from "../../parts/Tabs";
+import { Time } from "../../parts/Time";
+import { modelQuery } from "../../queries/models";
+import { registeredModelQuery, useRegistryChanges, versionQuery } from "../../queries/registry";
+import { Artifacts } from "../run/Artifacts";
+import { Description } from "../run/Description";
+import { Fact, RunLink } from "../run/Details";
+import { ParamsTable } from "../run/ParamsTable";
+import run from "../run/RunPage.module.css";
+import { Tags } from "../run/Tags";
+import { About } from "./About";
+import { DeleteModel } from "./DeleteModel";
+import { History } from "./History";
+import { Measured } from "./Measured";
+import styles from "./Models.module.css";
+import { ModelStatus } from "./ModelStatus";
+import { MoveStage } from "./MoveStage";
+import { SetAlias } from "./SetAlias";
+import { Stage } from "./Stage";
+
+const route = getRouteApi("/models/$name/versions/$version");
+
+/** A version of a registered model: how it is used, where it came from, and what became of it. */
+export function VersionPage() {
+  const { name, version } = route.useParams();
+  const found = useQuery(versionQuery(name, Number(version) || 0));
+  if (found.isPending) return <Loading what="the version" />;
+  if (!found.data) return <Failure error={found.error} retry={() => void found.refetch()} />;
+  return <Shown version={found.data} />;
+}
+
+function Shown({ version }: { version: ModelVersion }) {
+  const { tab = "overview", path = "" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const { describe, tag, untag } = useRegistryChanges(version.name, version.version);
+  const model = useQuery({ ...modelQuery(version.modelId), enabled: version.modelId !== "" });
+  const place = placeOf(version);
+  return (
+    <div className={run.page}>
+      <Header version={version} />
+      <Tabs
+        tabs={[{ id: "overview", label: "Overview" }, ...(place ? [{ id: "files", label: "Files" }] : [])]}
+        chosen={tab}
+        onChoose={(id) => void navigate({ search: { tab: id === "overview" ? undefined : id } })}
+      />
+      {tab === "files" && place ? (
+        <Artifacts
+          runId={place.owner}
+          folder={place.folder}
+          live={false}
+          path={path}
+          onPath={(chosen) => void navigate({ search: { tab: "files", path: chosen } })}
+        />
+      ) : (
+        <About
+          uri={`models:/${version.name}/${version.version}`}
+          place={place}
+          above={<Description note={version.description} save={(text) => describe.mutateAsync(text)} />}
+          beside={
+            <>
+              <section className={run.box}>
+                <header>
+                  <h2>Details</h2>
+                </header>
+                <dl className={run.details}>
+                  {model.data && (
+                    <>
+                      <Fact name="Status">
+                        <ModelStatus status={model.data.status} why={model.data.statusMessage} />
+                      </Fact>
+                      <Fact name="Logged model">
+                        <Link
+                          to="/experiments/$experimentId/models/$modelId"
+                          params={{ experimentId: String(model.data.experimentId), modelId: model.data.modelId }}
+                        >
+                          {model.data.name}
+                        </Link>
+                      </Fact>
+                    </>
+                  )}
+                  {version.runId && (
+                    <Fact name="Run">
+                      <RunLink runId={version.runId} />
+                    </Fact>
+                  )}
+                  <Fact name="Registered">
+                    <Time ms={version.creationTimeMs} relative={false} /> {version.user && `by ${version.user}`}
+                  </Fact>
+                  <Fact name="Last change">
+                    <Time ms={version.lastUpdateTimeMs} />
+                  </Fact>
+                  <Fact name="Source">
+                    <code>{version.source}</code>
+                  </Fact>
+                </dl>
+              </section>
+              <Tags tags={version.tags} tag={tag} untag={untag} />
+              <History name={version.name} version={version.version} />
+            </>
+          }
+        >
+          {model.data && (
+            <>
+              <Measured model={model.data} />
+              <ParamsTable params={model.data.params} />
+            </>
+          )}
+        </About>
+      )}
+    </div>
+  );
+}
+
+function Header({ version }: { version: ModelVersion }) {
+  const { name, version: number } = version;
+  const navigate = route.useNavigate();
+  const model = useQuery(registeredModelQuery(name));
+  const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
+  const close = () => setAsking(null);
+  return (
+    <header className={run.header}>
+      <Link to="/models">Models</Link>
+      <span aria-hidden="true">/</span>
+      <Link to="/models/$name" params={{ name }} className={styles.crumb}>
+        {name}
+      </Link>
+      <span aria-hidden="true">/</span>
+      <h1>Version {number}</h1>
+      <Stage stage={version.stage} />
+      {version.aliases.map((alias) => (
+        <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+          @{alias}
+        </span>
+      ))}
+      <span className={run.space} />
+      <Menu
+        trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
+        items={[
+          { label: "Move to a stage", act: () => setAsking("stage") },
+          { label: "Set an alias", act: () => setAsking("alias") },
+          { label: "Delete", act: () => setAsking("delete"), danger: true },
+        ]}
+      />
+      {asking === "stage" && model.data && <MoveStage model={model.data} version={version} onClose={close} />}
+      {asking === "alias" && model.data && <SetAlias model={model.data} version={number} onClose={close} />}
+      {asking === "delete" && (
+        <DeleteModel
+          name={name}
+          version={number}
+          onClose={close}
+          then={() => void navigate({ to: "/models/$name", params: { name } })}
+        />
+      )}
+    </header>
+  );
+}

@@ -1,0 +1,105 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { ModelVersion, RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
+import { Button } from "../../parts/Button";
+import { DotsIcon } from "../../parts/icons";
+import { Menu } from "../../parts/Menu";
+import { Failure, Loading } from "../../parts/Notice";
+import { Time } from "../../parts/Time";
+import run from "../run/RunPage.module.css";
+import { RunLink } from "../run/Details";
+import { DeleteModel } from "./DeleteModel";
+import styles from "./Models.module.css";
+import { MoveStage } from "./MoveStage";
+import { SetAlias } from "./SetAlias";
+import { Stage } from "./Stage";
+
+interface Props {
+  model: RegisteredModel;
+  versions: ModelVersion[];
+  isPending: boolean;
+  error: unknown;
+  more: (() => void) | undefined;
+}
+
+/** The versions of a registered model, the newest first; each is moved, named by an alias and deleted here. */
+export function VersionsTable({ model, versions, isPending, error, more }: Props) {
+  return (
+    <section className={run.box} aria-label="Versions">
+      <header>
+        <h2>Versions</h2>
+      </header>
+      {isPending ? (
+        <Loading what="versions" />
+      ) : error && versions.length === 0 ? (
+        <Failure error={error} />
+      ) : versions.length === 0 ? (
+        <p className={run.nothing}>None yet. Register one from the page of a logged model.</p>
+      ) : (
+        <div className={styles.scroll}>
+          <table className={`${run.values} ${styles.versions}`}>
+            <thead>
+              <tr>
+                {["Version", "Stage", "Aliases", "Run", "Registered"].map((title) => (
+                  <th key={title} scope="col">
+                    {title}
+                  </th>
+                ))}
+                <th aria-label="Actions" />
+              </tr>
+            </thead>
+            <tbody>
+              {versions.map((version) => (
+                <Row key={version.version} model={model} version={version} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {more && <Button onClick={more}>Show more</Button>}
+    </section>
+  );
+}
+
+function Row({ model, version }: { model: RegisteredModel; version: ModelVersion }) {
+  const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
+  const number = version.version;
+  const close = () => setAsking(null);
+  return (
+    <tr>
+      <th scope="row">
+        <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(number) }}>
+          Version {number}
+        </Link>
+      </th>
+      <td>
+        <Stage stage={version.stage} />
+      </td>
+      <td>
+        {version.aliases.map((alias) => (
+          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+            @{alias}
+          </span>
+        ))}
+      </td>
+      <td>{version.runId ? <RunLink runId={version.runId} /> : "–"}</td>
+      <td>
+        <Time ms={version.creationTimeMs} /> {version.user && <small>by {version.user}</small>}
+      </td>
+      <td>
+        <Menu
+          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
+          items={[
+            { label: "Move to a stage", act: () => setAsking("stage") },
+            { label: "Set an alias", act: () => setAsking("alias") },
+            { label: "Delete", act: () => setAsking("delete"), danger: true },
+          ]}
+        />
+        {asking === "stage" && <MoveStage model={model} version={version} onClose={close} />}
+        {asking === "alias" && <SetAlias model={model} version={number} onClose={close} />}
+        {asking === "delete" && <DeleteModel name={model.name} version={number} onClose={close} />}
+      </td>
+    </tr>
+  );
+}

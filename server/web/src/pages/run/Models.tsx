@@ -1,0 +1,68 @@
+import { useQueries } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { wholeNumber } from "../../format/numbers";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Button } from "../../parts/Button";
+import { modelQuery } from "../../queries/models";
+import { ModelStatus } from "../models/ModelStatus";
+import styles from "./RunPage.module.css";
+
+const SHOWN_MAX = 20;
+
+interface Linked {
+  modelId: string;
+  step?: bigint;
+}
+
+/** The models that a run made, the latest step first, and those that it used. */
+export function Models({ run }: { run: Run }) {
+  const made = [...run.modelOutputs].reverse();
+  if (made.length + run.modelInputs.length === 0) return null;
+  return (
+    <section className={styles.box} aria-label="Models">
+      <header>
+        <h2>
+          Models <small>{wholeNumber(made.length + run.modelInputs.length)}</small>
+        </h2>
+      </header>
+      <Listed run={run} linked={made} />
+      {run.modelInputs.length > 0 && <h3>Used</h3>}
+      <Listed run={run} linked={run.modelInputs} />
+    </section>
+  );
+}
+
+function Listed({ run, linked }: { run: Run; linked: Linked[] }) {
+  const [shown, setShown] = useState(SHOWN_MAX);
+  const models = useQueries({ queries: linked.slice(0, shown).map(({ modelId }) => modelQuery(modelId)) });
+  return (
+    <>
+      <ul className={styles.children}>
+        {linked.slice(0, shown).map(({ modelId, step }, place) => {
+          const model = models[place]?.data;
+          return (
+            <li key={modelId}>
+              <Link
+                to="/experiments/$experimentId/models/$modelId"
+                params={{ experimentId: String(model?.experimentId ?? run.info?.experimentId), modelId }}
+              >
+                {model?.name ?? modelId}
+              </Link>{" "}
+              {step !== undefined && <small>step {wholeNumber(step)} </small>}
+              {model ? (
+                <ModelStatus status={model.status} why={model.statusMessage} />
+              ) : (
+                models[place]?.isError && <small>deleted</small>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {linked.length > shown && (
+        <Button onClick={() => setShown(shown + SHOWN_MAX)}>Show more of {wholeNumber(linked.length)}</Button>
+      )}
+    </>
+  );
+}

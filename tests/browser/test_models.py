@@ -1,0 +1,234 @@
+"""Models on the page: of a run and an experiment, registered, staged, named by aliases; names are only text."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import Page, expect
+
+import stepwell
+from stepwell import StepwellClient
+from tests.harness.processes import ServerProcess
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'<%2Fscript>?#&%41'"
+INPUTS = [
+    {"name": "age", "type": "double", "required": True},
+    {"name": HOSTILE, "type": "string", "required": False},
+]
+# JSON is YAML.
+MODEL_FILE = json.dumps(
+    {
+        "flavors": {"python_function": {"loader_module": "mlflow.sklearn"}, "sklearn": {}},
+        "signature": {
+            "inputs": json.dumps(INPUTS),
+            "outputs": json.dumps([{"type": "long", "required": True}]),
+        },
+    }
+)
+
+
+@dataclass
+class Logged:
+    client: StepwellClient
+    experiment_id: str
+    run_id: str
+    model_id: str
+
+    @property
+    def run_address(self) -> str:
+        return f"/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+    @property
+    def address(self) -> str:
+        return f"/#/experiments/{self.experiment_id}/models/{self.model_id}"
+
+    def registered(self, versions: int = 2) -> str:
+        """Return the name of a registered model, as odd as names may be, with so many versions."""
+        name = f"{HOSTILE.replace('/', '')} {uuid.uuid4().hex}".replace(":", "")
+        self.client.create_registered_model(name)
+        for _ in range(versions):
+            self.client.create_model_version(name, f"models:/{self.model_id}", self.run_id)
+        return name
+
+
+@pytest.fixture
+def logged(shared_server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Logged:
+    """A run that made a model at step 7 and measured it."""
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"models {uuid.uuid4().hex}")
+    (tmp_path / "MLmodel").write_text(MODEL_FILE)
+    (tmp_path / "requirements.txt").write_text("scikit-learn==1.5.0\n")
+    run_id = client.create_run(experiment_id, run_name="training").info.run_id
+    model = stepwell.log_model_folder(
+        tmp_path, "best", params={"depth": 3, "bad": HOSTILE}, step=7, run_id=run_id
+    )
+    client.log_metric(run_id, "accuracy", 0.93, step=7, model_id=model.model_id)
+    client.set_terminated(run_id)
+    client.flush()
+    return Logged(client, experiment_id, run_id, model.model_id)
+
+
+async def test_a_runs_model_is_registered_as_a_new_model(page: Page, logged: Logged) -> None:
+    name = f"fraud {uuid.uuid4().hex}"
+    await page.goto(logged.run_address)
+    models = page.get_by_role("region", name="Models")
+    await expect(models).to_contain_text("step 7")
+    await models.get_by_role("link", name="best").click()
+    await expect(page.get_by_role("heading", name="best")).to_be_visible()
+    await expect(page.get_by_text("scikit-learn==1.5.0")).to_be_visible()
+    await expect(page.get_by_role("region", name="Metrics")).to_contain_text("0.93")
+    await expect(page.get_by_role("table", name="Inputs")).to_contain_text("double")
+    await page.get_by_role("button", name="Register").click()
+    await page.get_by_label("Registered model").fill(name)
+    await expect(page.get_by_text("it is created")).to_be_visible()
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_role("button", name="Register").click()
+    await expect(page.get_by_role("heading", name="Version 1")).to_be_visible()
+    await expect(page.get_by_text(f'load_model("models:/{name}/1")').first).to_be_visible()
+    version = logged.client.get_model_version(name, "1")
+    assert (version.run_id, version.source) == (logged.run_id, f"models:/{logged.model_id}")
+    assert logged.client.registry_changes(name)[0].user == "Ada"
+
+    await page.get_by_role("tab", name="Files").click()
+    await page.get_by_role("button", name="requirements.txt").click()
+    await expect(page.get_by_text("scikit-learn==1.5.0")).to_be_visible()
+
+
+async def test_a_stage_change_asks_what_becomes_of_what_is_there(page: Page, logged: Logged) -> None:
+    name = logged.registered()
+    logged.client.transition_model_version_stage(name, "1", "Staging")
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    await page.get_by_role("button", name="Actions for version 2").click()
+    await page.get_by_role("menuitem", name="Move to a stage").click()
+    await page.get_by_label("To the stage").select_option("Production")
+    await expect(page.get_by_label("Archive what is in")).to_have_count(0)
+    await page.get_by_label("To the stage").select_option("Staging")
+    await expect(page.get_by_label("Archive what is in Staging now: version 1")).to_be_checked()
+    await page.get_by_label("Why").fill("better recall")
+    await page.get_by_role("button", name="Move").click()
+    versions = page.get_by_role("region", name="Versions")
+    await expect(versions.get_by_role("row").filter(has_text="Version 2")).to_contain_text("Staging")
+    await expect(versions.get_by_role("row").filter(has_text="Version 1")).to_contain_text("Archived")
+    history = page.get_by_role("region", name="History")
+    await expect(history).to_contain_text("Version 2 went from None to Staging: better recall")
+    assert logged.client.get_model_version(name, "1").current_stage == "Archived"
+
+
+async def test_a_move_that_comes_too_late_is_refused_in_the_window(page: Page, logged: Logged) -> None:
+    name = logged.registered()
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    await page.get_by_role("button", name="Actions for version 2").click()
+    await page.get_by_role("menuitem", name="Move to a stage").click()
+    await page.get_by_label("To the stage").select_option("Production")
+    await page.route("**/GetRegisteredModel", lambda route: route.abort())
+    logged.client.transition_model_version_stage(name, "1", "Production")
+    await page.get_by_role("button", name="Move").click()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
+        "Version 1 is in Production"
+    )
+    assert logged.client.get_model_version(name, "2").current_stage == "None"
+
+
+async def test_aliases_are_set_and_removed(page: Page, logged: Logged) -> None:
+    name = logged.registered()
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    await page.get_by_role("button", name="Actions for version 1").click()
+    await page.get_by_role("menuitem", name="Set an alias").click()
+    await page.get_by_label("Alias", exact=True).fill("latest")
+    await page.get_by_role("button", name="Set", exact=True).click()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("latest")
+    await page.get_by_label("Alias", exact=True).fill("champion")
+    await page.get_by_role("button", name="Set", exact=True).click()
+    aliases = page.get_by_role("region", name="Aliases")
+    await expect(aliases).to_contain_text("@champion")
+    assert logged.client.get_model_version_by_alias(name, "champion").version in (1, "1")
+    await aliases.get_by_role("button", name="Remove the alias champion").click()
+    await expect(aliases).not_to_contain_text("@champion")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(aliases).to_contain_text("@champion")
+
+
+async def test_descriptions_tags_and_names_are_edited(page: Page, logged: Logged) -> None:
+    name = logged.registered(1)
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    await page.get_by_role("button", name="Edit the description").click()
+    await page.get_by_label("Markdown").fill("# What it is for")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="What it is for")).to_be_visible()
+    await page.get_by_label("New tag").fill("team: risk")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Remove the tag team")).to_be_visible()
+    new = f"renamed {uuid.uuid4().hex}"
+    await page.get_by_role("button", name="Actions for the model").click()
+    await page.get_by_role("menuitem", name="Rename").click()
+    await page.get_by_label("Name", exact=True).fill(new)
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("heading", name=new)).to_be_visible()
+    await page.get_by_role("button", name="Actions for the model").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    await page.get_by_label("Search models").fill(new)
+    await expect(page.get_by_text("No model matches")).to_be_visible()
+
+
+async def test_the_list_and_hostile_names(page: Page, logged: Logged) -> None:
+    name = logged.registered(1)
+    logged.client.transition_model_version_stage(name, "1", "Production")
+    logged.client.set_registered_model_alias(name, "champion", "1")
+    logged.client.update_registered_model(name, f"**bold** [link](javascript:alert(1)) {HOSTILE}")
+    await page.get_by_role("navigation").get_by_role("link", name="Models").click()
+    await page.get_by_label("Search models").fill(name[-32:])
+    row = page.get_by_role("row").filter(has_text=name)
+    await expect(row).to_contain_text("Production 1")
+    await expect(row).to_contain_text("@champion")
+    await row.get_by_role("link", name=name).click()
+    await expect(page.get_by_role("heading", name=name)).to_be_visible()
+    await expect(page.get_by_text("bold")).to_be_visible()
+    await page.get_by_role("link", name="Version 1").first.click()
+    await expect(page.get_by_role("table", name="Inputs")).to_contain_text(HOSTILE)
+    await expect(page.locator("main img, main script")).to_have_count(0)
+    assert await page.title() == "Stepwell"
+
+
+async def test_a_new_model_with_stages_of_its_own(page: Page) -> None:
+    name = f"shadowed {uuid.uuid4().hex}"
+    await page.goto("/#/models")
+    await page.get_by_role("button", name="New model").click()
+    await page.get_by_label("Name", exact=True).fill("a/b")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("Stages of its own").fill("Shadow, Canary")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page).to_have_url(re.compile("#/models/shadowed"))
+    await expect(page.get_by_text("Shadow, Canary")).to_be_visible()
+
+
+async def test_the_models_of_an_experiment(page: Page, logged: Logged) -> None:
+    await page.goto(f"/#/experiments/{logged.experiment_id}")
+    await page.get_by_role("main").get_by_role("link", name="Models").click()
+    row = page.get_by_role("row").filter(has_text="best")
+    await expect(row).to_contain_text("0.93")
+    await expect(row.get_by_role("link", name="training")).to_be_visible()
+    await page.get_by_role("button", name="accuracy").click()
+    await expect(page.get_by_role("columnheader", name="accuracy")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    await expect(row).to_contain_text("0.93")
+    await page.get_by_label("Filter models").fill("metrics.accuracy > 0.95")
+    await expect(page.get_by_text("No model matches")).to_be_visible()
+    await page.get_by_label("Filter models").fill("metrics.accuracy >")
+    await expect(page.get_by_role("alert")).to_be_visible()
+
+
+async def test_a_model_that_is_not_there(page: Page) -> None:
+    await page.goto("/#/models/nobody")
+    await expect(page.get_by_role("alert")).to_contain_text("nobody")
+    await page.goto(f"/#/experiments/0/models/m-{'0' * 32}")
+    await expect(page.get_by_role("alert")).to_be_visible()
