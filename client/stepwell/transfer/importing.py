@@ -15,6 +15,7 @@ from stepwell.transfer.imported_experiments import Experiments
 from stepwell.transfer.imported_runs import RunImporter
 from stepwell.transfer.left import Left
 from stepwell.transfer.models.imported import ModelImporter
+from stepwell.transfer.models.registered import RegistryImporter
 from stepwell.transfer.sources import Source
 from stepwell.wire.calls import Calls
 
@@ -69,6 +70,9 @@ def import_runs(
             models.bring(model, experiment_id)
             report.models, report.artifacts = models.models, runs.artifacts + models.artifacts
             progress(report)
+    registry = RegistryImporter(uri, report.left)
+    for registered in source.registered():
+        registry.bring(registered)
     experiments.tell()
     for what in source.not_taken():
         report.left.add(what)

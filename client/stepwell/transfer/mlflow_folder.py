@@ -18,14 +18,16 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.transfer.artifact_sources import folder_artifacts, local_place, mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_metric_files import points_of
-from stepwell.transfer.mlflow_sqlite import registered_model, traces
+from stepwell.transfer.mlflow_sqlite import traces
 from stepwell.transfer.mlflow_values import status_of, time_of
 from stepwell.transfer.models.folder import model_of
+from stepwell.transfer.models.registered_rows import registered_of
 from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import (
     ArtifactFiles,
     ImportedExperiment,
     ImportedModel,
+    ImportedRegistered,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -246,18 +248,36 @@ class MlflowFolder:
                         tell=tell,
                     )
 
+    def registered(self) -> Iterator[ImportedRegistered]:
+        """See `Source`."""
+        for folder in self._folders(self._folder / "models", self.left.add):
+            below = [it for it in self._folders(folder, self.left.add) if it.name.startswith("version-")]
+            tables: dict[str, list[dict[str, Any]]] = {
+                "registered_models": [{**self._meta(folder, self.left.add), "name": folder.name}],
+                "registered_model_tags": _pairs(folder.name, self._texts(folder / "tags", self.left.add)),
+                "registered_model_aliases": [
+                    {"name": folder.name, "alias": alias, "version": version.strip()}
+                    for alias, version in self._texts(folder / "aliases", self.left.add).items()
+                ],
+                "model_versions": [],
+                "model_version_tags": [],
+            }
+            for version in below:
+                number = version.name.removeprefix("version-")
+                meta = {**self._meta(version, self.left.add), "name": folder.name, "version": number}
+                tables["model_versions"].append(meta)
+                tags = _pairs(folder.name, self._texts(version / "tags", self.left.add))
+                tables["model_version_tags"] += [{**tag, "version": number} for tag in tags]
+            yield from registered_of(tables, self.left.add)
+
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: registered models and traces, which Stepwell does not keep yet."""
+        """See `Source`: traces, which Stepwell does not keep yet."""
         for experiment, _ in self._experiments(lambda _: None):
             yield from traces(len(list(self._folders(experiment / "traces", self.left.add))))
-        for folder in self._folders(self._folder / "models", self.left.add):
-            below = list(self._folders(folder, self.left.add))
-            versions = [
-                path.name.removeprefix("version-") for path in below if path.name.startswith("version-")
-            ]
-            yield registered_model(
-                folder.name, sorted(versions), dict(self._texts(folder / "aliases", self.left.add))
-            )
+
+
+def _pairs(name: str, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"name": name, "key": key, "value": value} for key, value in texts.items()]
 
 
 def _name(folder: Path, meta: Mapping[str, Any]) -> str:

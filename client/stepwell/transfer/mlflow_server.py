@@ -4,7 +4,6 @@ MLflow keeps the infinities as plus or minus 1.7976931348623157e308, which are t
 """
 
 import urllib.parse
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -15,12 +14,13 @@ from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import ServerArtifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_calls import ODD_ANSWER, MlflowCalls
-from stepwell.transfer.mlflow_sqlite import registered_model
 from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.models.registered_rows import registered_of_answers
 from stepwell.transfer.models.server import model_of
 from stepwell.transfer.sources import (
     ImportedExperiment,
     ImportedModel,
+    ImportedRegistered,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -177,21 +177,21 @@ class MlflowServer:
     def _source_of(self, run_id: str) -> str:
         return as_run_id(run_id) or f"mlflow {self._uri} {run_id}"
 
-    def not_taken(self) -> Iterator[str]:
-        """See `Source`: registered models. Older servers, and others, have none."""
+    def registered(self) -> Iterator[ImportedRegistered]:
+        """See `Source`. Older servers, and others, have none."""
         try:
-            yield from self._registered_models()
+            request = {"max_results": MODELS_PAGE}
+            versions = list(self._pages("model-versions/search", request, "model_versions", by_query=True))
+            models = list(
+                self._pages("registered-models/search", request, "registered_models", by_query=True)
+            )
+            yield from registered_of_answers(models, versions, self.left.add)
         except (SourceError, *ODD_ANSWER) as failure:
             self._tell_of_models("registered models", failure)
 
-    def _registered_models(self) -> Iterator[str]:
-        request = {"max_results": MODELS_PAGE}
-        versions: dict[str, list[str]] = defaultdict(list)
-        for one in self._pages("model-versions/search", request, "model_versions", by_query=True):
-            versions[one["name"]].append(str(one["version"]))
-        for model in self._pages("registered-models/search", request, "registered_models", by_query=True):
-            aliases = {one["alias"]: one["version"] for one in model.get("aliases", ())}
-            yield registered_model(model["name"], sorted(versions[model["name"]]), aliases)
+    def not_taken(self) -> Iterator[str]:
+        """See `Source`."""
+        return iter(())
 
     def _tell_of_models(self, what: str, failure: Exception) -> None:
         if not isinstance(failure, SourceError) or not self._calls.is_unknown(failure):

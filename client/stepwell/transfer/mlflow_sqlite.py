@@ -14,11 +14,13 @@ from stepwell.transfer.artifact_sources import mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow_values import point, status_of, time_of
 from stepwell.transfer.models import sqlite
+from stepwell.transfer.models.registered_rows import REGISTRY_TABLES, registered_of
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (
     ArtifactFiles,
     ImportedExperiment,
     ImportedModel,
+    ImportedRegistered,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -188,38 +190,39 @@ class MlflowSqlite:
                 self.left.add,
             )
 
+    def registered(self) -> Iterator[ImportedRegistered]:
+        """See `Source`."""
+        with connected(self._path) as database:
+            if not _has(database, "registered_models", "model_versions"):
+                return
+            tables = {
+                table: self._rows(database, table) if _has(database, table) else []
+                for table in REGISTRY_TABLES
+            }
+        yield from registered_of(tables, self.left.add)
+
+    def _rows(self, database: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+        """Return all rows of a table by the names of its columns; none when they cannot be read, which is told."""
+        try:
+            found = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - one of REGISTRY_TABLES
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except UNREADABLE as failure:
+            self.left.add(f"{table} in {self._path} cannot be read: {failure}")
+            return []
+
     def not_taken(self) -> Iterator[str]:
-        """See `Source`: registered models and traces, which Stepwell does not keep yet."""
+        """See `Source`: traces, which Stepwell does not keep yet."""
         with connected(self._path) as database:
             if _has(database, "trace_info"):
                 for (count,) in self._some(database, "traces", "SELECT count(*) FROM trace_info"):
                     yield from traces(count)
-            if _has(database, "registered_models", "model_versions", "registered_model_aliases"):
-                for (name,) in self._some(
-                    database, "models", "SELECT name FROM registered_models ORDER BY name"
-                ):
-                    versions = "SELECT version FROM model_versions WHERE name = ? ORDER BY version"
-                    aliases = (
-                        "SELECT alias, version FROM registered_model_aliases WHERE name = ? ORDER BY alias"
-                    )
-                    yield registered_model(
-                        name,
-                        [version for (version,) in self._some(database, "versions", versions, name)],
-                        dict(self._some(database, "aliases", aliases, name)),
-                    )
 
 
 def traces(count: int) -> Iterator[str]:
     """Yield what is said of traces that are not taken, if there are any."""
     if count:
         yield f"{count:,} traces: they are not imported yet"
-
-
-def registered_model(name: str, versions: Sequence[object], aliases: dict[str, object]) -> str:
-    """Return what is said of a registered model that is not taken."""
-    shown = ", ".join(str(version) for version in versions) or "none"
-    also = "".join(f", alias {alias} is version {version}" for alias, version in aliases.items())
-    return f"registered model {name!r} (versions {shown}{also}): models are not imported yet"
 
 
 def _has(database: sqlite3.Connection, *tables: str) -> bool:

@@ -20,6 +20,7 @@ from stepwell.transfer.sources import (
     ArtifactFiles,
     ImportedExperiment,
     ImportedModel,
+    ImportedRegistered,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -92,6 +93,10 @@ class ParquetFolder:
                 yield exported.model_of(row, self._folder, artifacts)
             except _DAMAGED as failure:
                 self.left.add(f"logged model {str(row['model_id'])[:60]}: {failure}")
+
+    def registered(self) -> Iterator[ImportedRegistered]:
+        """See `Source`: there are none."""
+        return iter(())
 
     def not_taken(self) -> Iterator[str]:
         """See `Source`."""

@@ -110,6 +110,31 @@ class ImportedModel:
     artifacts: ArtifactFiles = no_artifacts
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedVersion:
+    """A version of a registered model. `run` is the source id of its run, "" for none; `source` as it stands there."""
+
+    version: int
+    source: str
+    run: str = ""
+    stage: str = ""
+    description: str = ""
+    run_link: str = ""
+    created_ms: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRegistered:
+    """A registered model of a source, with the versions that are not deleted."""
+
+    name: str
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    versions: Sequence[ImportedVersion] = ()
+
+
 class Source(Protocol):
     """Where runs come from; `left` is what could not be read so far."""
 
@@ -125,6 +150,10 @@ class Source(Protocol):
 
     def models(self) -> Iterator[ImportedModel]:
         """Yield the logged models, behind the runs."""
+        ...
+
+    def registered(self) -> Iterator[ImportedRegistered]:
+        """Yield the registered models, behind the logged ones."""
         ...
 
     def not_taken(self) -> Iterator[str]:

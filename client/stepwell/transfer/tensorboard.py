@@ -13,7 +13,7 @@ from stepwell.errors import invalid
 from stepwell.transfer.event_run import EventRun
 from stepwell.transfer.imported_runs import SOURCE_TAG
 from stepwell.transfer.left import Left
-from stepwell.transfer.sources import ImportedExperiment, ImportedModel, ImportedRun
+from stepwell.transfer.sources import ImportedExperiment, ImportedModel, ImportedRegistered, ImportedRun
 
 EVENTS = "tfevents"
 
@@ -58,6 +58,10 @@ class TensorBoardFolder:
             )
 
     def models(self) -> Iterator[ImportedModel]:
+        """See `Source`: there are none."""
+        return iter(())
+
+    def registered(self) -> Iterator[ImportedRegistered]:
         """See `Source`: there are none."""
         return iter(())
 

@@ -683,6 +683,8 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     DESCRIPTION_FIELD_NUMBER: builtins.int
     TAGS_FIELD_NUMBER: builtins.int
     AUTHOR_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    CREATION_TIME_MS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Of which registered model."""
     source: builtins.str
@@ -695,6 +697,12 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     """An address of the run, for people."""
     description: builtins.str
     """Free text."""
+    version: builtins.int
+    """For imports: the number that it has, greater than all that were given; 0 is the next one. ALREADY_EXISTS when it was
+    given before.
+    """
+    creation_time_ms: builtins.int
+    """For imports: when it was created, in milliseconds; 0 is now."""
     @property
     def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[stepwell_api.v1.runs_pb2.Tag]:
         """Its first tags."""
@@ -714,9 +722,11 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
         description: builtins.str = ...,
         tags: collections.abc.Iterable[stepwell_api.v1.runs_pb2.Tag] | None = ...,
         author: Global___Author | None = ...,
+        version: builtins.int = ...,
+        creation_time_ms: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["author", b"author"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["author", b"author", "description", b"description", "model_id", b"model_id", "name", b"name", "run_id", b"run_id", "run_link", b"run_link", "source", b"source", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["author", b"author", "creation_time_ms", b"creation_time_ms", "description", b"description", "model_id", b"model_id", "name", b"name", "run_id", b"run_id", "run_link", b"run_link", "source", b"source", "tags", b"tags", "version", b"version"]) -> None: ...
 
 Global___CreateModelVersionRequest: typing_extensions.TypeAlias = CreateModelVersionRequest
 

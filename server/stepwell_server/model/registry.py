@@ -46,7 +46,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class VersionSpec:
-    """All that is needed to create a version. `storage_uri` is where the files of `source` are."""
+    """All that is needed to create a version. `storage_uri` is where the files of `source` are.
+
+    `number` and `creation_time_ms` are of imports; 0 is the next one, and now.
+    """
 
     name: str
     source: str
@@ -56,6 +59,8 @@ class VersionSpec:
     run_link: str = ""
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
+    creation_time_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

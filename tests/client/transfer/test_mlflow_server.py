@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import stepwell
 from stepwell import StepwellClient
 from stepwell.errors import StepwellException
 from stepwell.transfer import mlflow_calls
@@ -29,6 +30,7 @@ class MlflowStub:
     def __init__(self) -> None:
         self.ids = [uuid.uuid4().hex for _ in range(3)]
         self.model_id = f"m-{uuid.uuid4().hex}"
+        self.registered = f"churn {uuid.uuid4().hex}"
         self.failing: Callable[[str], bool] = lambda _: False
         self.runs = [self._run(run_id, number) for number, run_id in enumerate(self.ids)]
         self.asked: list[str] = []
@@ -86,10 +88,20 @@ class MlflowStub:
             case listing if listing.endswith("/artifacts/directories"):
                 return {"files": [{"path": "MLmodel", "is_dir": False, "file_size": "7"}]}
             case "model-versions/search":
-                return {"model_versions": [{"name": "churn", "version": "2"}]}
+                version = {
+                    "name": self.registered,
+                    "version": "2",
+                    "source": f"mlflow-artifacts:/3/{self.ids[1]}/artifacts/model",
+                    "run_id": self.ids[1],
+                    "current_stage": "Production",
+                    "creation_timestamp": 5,
+                    "tags": [{"key": "a", "value": "1"}],
+                }
+                return {"model_versions": [version]}
             case "registered-models/search":
                 aliases = [{"alias": "champion", "version": "2"}]
-                return {"registered_models": [{"name": "churn", "aliases": aliases}]}
+                named = {"name": self.registered, "description": "d", "aliases": aliases}
+                return {"registered_models": [named]}
         return None
 
 
@@ -138,8 +150,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, MlflowStub]]:
 
 
 POINTS = [(step, 100 + step, step / 3) for step in range(5)]
-# Two artifacts of each run that no artifact can be called, and a registered model.
-ALWAYS_LEFT = 3 * 2 + 1
+# Two artifacts of each run that no artifact can be called.
+ALWAYS_LEFT = 3 * 2
 
 
 def test_a_server_of_mlflow(client: StepwellClient, stub: tuple[str, MlflowStub], tmp_path: Path) -> None:
@@ -148,11 +160,16 @@ def test_a_server_of_mlflow(client: StepwellClient, stub: tuple[str, MlflowStub]
     assert (report["runs"], report["points"], report["artifacts"], report["data_sets"]) == (3, 30, 4, 3)
     assert report["models"] == 1
     assert (report["rejected"], len(report["reasons"])) == (ALWAYS_LEFT, ALWAYS_LEFT)
-    assert report["reasons"][-1:] == [
-        "registered model 'churn' (versions 2, alias champion is version 2): models are not imported yet",
-    ]
     again = imported("mlflow", location)
     assert (again["runs"], again["points"], again["artifacts"], again["data_sets"]) == (3, 0, 0, 0)
+    registered = client.get_registered_model(mlflow.registered)
+    assert (registered.description, registered.aliases) == ("d", {"champion": 2})
+    (version,) = registered.latest_versions
+    assert (version.version, version.current_stage, version.run_id) == (2, "Production", mlflow.ids[1])
+    assert (version.tags, version.creation_timestamp) == ({"a": "1"}, 5)
+    uri = f"models:/{mlflow.registered}@champion/a.txt"
+    assert stepwell.artifacts.load_text(uri) == "weights"
+    assert client.create_model_version(mlflow.registered, "s3://bucket/m").version == 3
     model = client.get_logged_model(mlflow.model_id)
     assert (model.name, model.status, model.source_run_id) == ("logged", "READY", mlflow.ids[0])
     assert (model.params, model.tags, model.creation_timestamp) == ({"lr": "1"}, {"team": "a"}, 5)

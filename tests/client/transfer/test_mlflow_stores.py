@@ -6,6 +6,8 @@ import sqlite3
 import uuid
 from pathlib import Path
 
+import pytest
+
 import stepwell
 from stepwell import StepwellClient
 from stepwell.entities import Dataset, DatasetInput, InputTag
@@ -169,35 +171,64 @@ def test_data_sets_of_mlflow(client: StepwellClient, store: Store, tmp_path: Pat
     assert client.get_run(run_id).inputs.dataset_inputs == [toy]
 
 
-def test_models_that_do_not_come_are_named(client: StepwellClient, store: Store, tmp_path: Path) -> None:
-    for path, text in {
-        store.experiment / "traces" / "tr-1" / "trace_info.yaml": "trace_id: tr-1\n",
-        store.folder / "models" / "churn" / "meta.yaml": "name: churn\n",
-        store.folder / "models" / "churn" / "version-2" / "meta.yaml": "version: 2\n",
-        store.folder / "models" / "churn" / "aliases" / "champion": "2",
-    }.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    report = imported("mlflow", str(store.folder))
-    churn = "registered model 'churn' (versions 2, alias champion is version 2): models are not imported yet"
-    traces = "1 traces: they are not imported yet"
-    assert report["reasons"] == [traces, churn]
-
-    database_of(tmp_path / "mlflow.db", [])
-    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
-        database.executescript(
-            """
-            CREATE TABLE trace_info (request_id TEXT);
-            INSERT INTO trace_info VALUES ('tr-1');
-            CREATE TABLE registered_models (name TEXT);
-            CREATE TABLE model_versions (name TEXT, version INTEGER);
-            CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER);
-            INSERT INTO registered_models VALUES ('churn');
-            INSERT INTO model_versions VALUES ('churn', 2);
-            INSERT INTO registered_model_aliases VALUES ('churn', 'champion', 2);
-            """
-        )
-    assert imported("mlflow", str(tmp_path / "mlflow.db"))["reasons"] == [traces, churn]
+@pytest.mark.parametrize("where", ["folder", "database"])
+def test_registered_models(client: StepwellClient, store: Store, tmp_path: Path, where: str) -> None:
+    name, run_id = f"it's {uuid.uuid4().hex}", store.runs[0].name
+    source = f"{store.runs[0]}/artifacts/model"
+    if where == "folder":
+        model, location = store.folder / "models" / name, str(store.folder)
+        of_version = f"creation_timestamp: 7\ncurrent_stage: Staging\nrun_id: {run_id}\nsource: {source}\n"
+        for path, text in {
+            store.experiment / "traces" / "tr-1" / "trace_info.yaml": "trace_id: tr-1\n",
+            model / "meta.yaml": "description: d\n",
+            model / "tags" / "team": "red",
+            model / "version-2" / "meta.yaml": of_version,
+            model / "version-2" / "tags" / "a": "1",
+            model
+            / "version-3"
+            / "meta.yaml": "current_stage: Deleted_Internal\nsource: REDACTED-SOURCE-PATH\n",
+            model / "version-5" / "meta.yaml": "source: /elsewhere/model\n",
+            model / "aliases" / "champion": "2",
+        }.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    else:
+        location = str(tmp_path / "mlflow.db")
+        database_of(tmp_path / "mlflow.db", [])
+        with contextlib.closing(sqlite3.connect(location)) as database:
+            database.executescript(
+                """
+                CREATE TABLE trace_info (request_id TEXT);
+                INSERT INTO trace_info VALUES ('tr-1');
+                CREATE TABLE registered_models (name TEXT, description TEXT);
+                CREATE TABLE registered_model_tags (name TEXT, key TEXT, value TEXT);
+                CREATE TABLE model_versions (
+                    name TEXT, version INTEGER, creation_time INTEGER, current_stage TEXT, source TEXT, run_id TEXT
+                );
+                CREATE TABLE model_version_tags (name TEXT, version INTEGER, key TEXT, value TEXT);
+                CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER);
+                """
+            )
+            versions = [(2, 7, "Staging", source, run_id), (3, 8, "Deleted_Internal", "", "")]
+            versions.append((5, 9, "None", "/elsewhere/model", None))
+            for values in versions:
+                database.execute("INSERT INTO model_versions VALUES (?, ?, ?, ?, ?, ?)", (name, *values))
+            database.execute("INSERT INTO registered_models VALUES (?, 'd')", (name,))
+            database.execute("INSERT INTO registered_model_tags VALUES (?, 'team', 'red')", (name,))
+            database.execute("INSERT INTO model_version_tags VALUES (?, 2, 'a', '1')", (name,))
+            database.execute("INSERT INTO registered_model_aliases VALUES (?, 'champion', 2)", (name,))
+            database.commit()
+        imported("mlflow", str(store.folder))
+    for _ in range(2):  # a repeat adds nothing
+        traces, left = imported("mlflow", location)["reasons"][-2:][::-1]
+        assert traces == "1 traces: they are not imported yet"
+        assert left.startswith(f"version 5 of registered model {name!r}: its files are at '/elsewhere/model'")
+        model = client.get_registered_model(name)
+        assert (model.description, model.tags, model.aliases) == ("d", {"team": "red"}, {"champion": 2})
+        (version,) = model.latest_versions
+        assert (version.version, version.current_stage, version.tags) == (2, "Staging", {"a": "1"})
+        assert (version.run_id, version.source) == (run_id, f"runs:/{run_id}/model")
+        assert version.creation_timestamp == 7
 
 
 def test_logged_models_of_a_folder(client: StepwellClient, store: Store, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from stepwell_api.v1 import models_pb2, runs_pb2
 from stepwell_api.v1 import registry_pb2 as pb
 from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
-from tests.harness.calls import invalid, not_found
+from tests.harness.calls import already_exists, invalid, not_found
 from tests.wire.registry.conftest import Registry, tags
 
 
@@ -57,6 +57,19 @@ async def test_numbers_are_never_given_again(registry: Registry) -> None:
         await registry.versions_stub.DeleteModelVersion(pb.DeleteModelVersionRequest(name="m", version=3))
     assert not (await registry.get_model()).aliases
     assert (await registry.version()).version == 4
+
+
+async def test_imports_keep_numbers_and_times(registry: Registry) -> None:
+    await registry.model()
+    imported = await registry.version(version=7, creation_time_ms=5)
+    assert (imported.version, imported.creation_time_ms) == (7, 5)
+    assert (await registry.version()).version == 8
+    for given in (7, 3):
+        async with already_exists("given before"):
+            await registry.version(version=given)
+    assert (await registry.version(version=9)).version == 9
+    async with invalid("is no version"):
+        await registry.version(version=-1)
 
 
 @pytest.mark.parametrize("version", [0, -1])

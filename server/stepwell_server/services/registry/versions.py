@@ -18,7 +18,7 @@ from stepwell_server.services.registry import names
 from stepwell_server.services.registry.pages import Paging, version_bytes
 from stepwell_server.services.registry.sources import Sources, check_spec
 from stepwell_server.services.search import pointing_at_patterns
-from stepwell_server.services.validation import check_key, shown
+from stepwell_server.services.validation import check_key, check_time, shown
 from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.registry import ModelVersionStore, RegisteredModelStore
 from stepwell_server.store.ports.tracking import RunStore
@@ -44,6 +44,9 @@ class ModelVersionService:
         names.check_description(spec.description)
         names.check_model_tags(spec.tags)
         names.check_author(author)
+        if spec.number:
+            names.check_version(spec.number)
+        check_time("the creation time", spec.creation_time_ms)
         check_spec(spec)
         return await self._store.create_version(await self._sources.resolved(spec), author)
 

@@ -45,14 +45,16 @@ class Change:
 
 
 @asynccontextmanager
-async def changing(pool: Pool, name: str, author: Author, touch: str = "touch") -> AsyncIterator[Change]:
+async def changing(
+    pool: Pool, name: str, author: Author, touch: str = "touch", *arguments: object
+) -> AsyncIterator[Change]:
     """Lend a transaction that has locked a registered model by the query `touch`; at its end it writes the history.
 
     Raises:
         NotFoundError: there is no registered model of this name.
     """
     async with pool.transaction() as connection:
-        model = await connection.fetchrow(_QUERIES[touch], name)
+        model = await connection.fetchrow(_QUERIES[touch], name, *arguments)
         if model is None:
             raise no_such_model(name)
         change = Change(connection, model)

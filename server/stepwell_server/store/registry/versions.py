@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from stepwell_server.errors import InvalidStateError, NotFoundError
+from stepwell_server.errors import AlreadyExistsError, InvalidStateError, NotFoundError
 from stepwell_server.model.logged_models import TAG_VALUE_CHARS_MAX
 from stepwell_server.model.registry import (
     ARCHIVED,
@@ -62,8 +62,10 @@ class PostgresModelVersionStore:
 
     async def create_version(self, spec: VersionSpec, author: Author) -> ModelVersion:
         """See `ports.ModelVersionStore`."""
-        async with changing(self._pool, spec.name, author, "take_number") as change:
+        async with changing(self._pool, spec.name, author, "take_number", spec.number) as change:
             number: int = change.model["last_version"]
+            if spec.number not in (0, number):
+                raise AlreadyExistsError(f"version {spec.number} of {spec.name!r} was given before")
             version_id = await change.connection.fetchval(
                 _QUERIES["create_version"],
                 change.model_number,
@@ -76,6 +78,7 @@ class PostgresModelVersionStore:
                 spec.run_link,
                 author.user,
                 change.time_ms,
+                spec.creation_time_ms,
             )
             change.note(ChangeKind.VERSION_CREATED, number, after=spec.source)
             await set_tags(change, spec.tags, number, version_id)

@@ -13,10 +13,10 @@ SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM cloc
 WHERE name = $1
 RETURNING *;
 
--- take_number: the same for a new version, whose number it gives.
+-- take_number: the same for a new version: the next number, or $2 if it was not given yet.
 UPDATE registered_model
 SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
-    last_version = last_version + 1
+    last_version = greatest(last_version + 1, $2)
 WHERE name = $1
 RETURNING *;
 
@@ -96,7 +96,7 @@ RETURNING value;
 -- create_version: adds a version.
 INSERT INTO model_version (model_number, version, description, source, storage_uri, run_id, model_id, run_link,
                            user_name, creation_time_ms, last_update_time_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce(nullif($11::bigint, 0), $10), $10)
 RETURNING version_id;
 
 -- note_on_logged_model: adds a version ($3, JSON) to the list in the tag $2 of a logged model, if it is there. Who wrote

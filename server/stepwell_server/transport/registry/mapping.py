@@ -76,6 +76,8 @@ def version_spec_from_proto(request: pb.CreateModelVersionRequest) -> VersionSpe
         run_link=request.run_link,
         description=request.description,
         tags=parse_tags(request.tags),
+        number=request.version,
+        creation_time_ms=request.creation_time_ms,
     )
 
 

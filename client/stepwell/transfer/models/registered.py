@@ -1,0 +1,116 @@
+"""The registry of a source: registered models and versions, with the numbers that they have there.
+
+What is here already stays as it is; a version that cannot come keeps nothing else back.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stepwell.client import StepwellClient
+from stepwell.errors import StepwellException
+from stepwell.registry.calls import RegistryCalls
+from stepwell.registry.entities import RegisteredModel
+from stepwell.registry.methods import create_if_missing
+from stepwell.transfer.imported_experiments import reason_of
+from stepwell.transfer.imported_runs import run_id_of
+from stepwell.transfer.left import Left
+from stepwell.transfer.models.imported import model_id_of
+from stepwell.transfer.sources import ImportedRegistered, ImportedVersion, SourceError
+from stepwell.wire.messages import to_tags
+from stepwell_api.v1 import registry_pb2
+
+COMMENT = "imported"
+
+_LOGGED = re.compile(r"(?:^models:/+|/)m-(?P<id>[0-9a-f]{32})(?:/artifacts)?(?P<path>/.*)?$")
+_OF_RUN = re.compile(r"(?:^runs:/+|/)(?P<id>[0-9a-f]{32})(?:/artifacts)?(?P<path>/.*)?$")
+_ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+class RegistryImporter:
+    """Brings registered models, behind the runs and logged models that they are of."""
+
+    def __init__(self, uri: str, left: Left) -> None:
+        self._client = StepwellClient(uri, uri)
+        self._calls = RegistryCalls(uri)
+        self._left = left
+        self.versions = 0
+
+    def bring(self, model: ImportedRegistered) -> None:
+        """Bring one registered model.
+
+        Raises:
+            StepwellException: the server cannot be reached, or can take nothing now.
+        """
+        with self._telling(f"registered model {model.name!r}"):
+            if create_if_missing(self._client, model.name):
+                self._calls.update_model(model.name, description=model.description, tags=model.tags)
+            for version in sorted(model.versions, key=lambda it: it.version):
+                with self._telling(f"version {version.version} of registered model {model.name!r}"):
+                    self._bring_version(model.name, version)
+            self._bring_aliases(model, self._client.get_registered_model(model.name))
+
+    def _bring_version(self, name: str, version: ImportedVersion) -> None:
+        if self._is_here(name, version.version):
+            return
+        request = registry_pb2.CreateModelVersionRequest(
+            name=name,
+            version=version.version,
+            source=_source_here(version.source),
+            run_id=self._run_here(version.run),
+            run_link=version.run_link,
+            description=version.description,
+            tags=to_tags(version.tags),
+            creation_time_ms=max(version.created_ms, 0),
+        )
+        self._calls.create_version(request)
+        self.versions += 1
+        if version.stage not in ("", "None"):
+            self._client.transition_model_version_stage(name, version.version, version.stage, comment=COMMENT)
+
+    def _bring_aliases(self, model: ImportedRegistered, here: RegisteredModel) -> None:
+        for alias, version in model.aliases.items():
+            if alias not in here.aliases:
+                with self._telling(f"alias {alias} of registered model {model.name!r}"):
+                    self._client.set_registered_model_alias(model.name, alias, version, comment=COMMENT)
+
+    def _is_here(self, name: str, version: int) -> bool:
+        try:
+            self._client.get_model_version(name, version)
+        except StepwellException as failure:
+            if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+        return True
+
+    def _run_here(self, source_run: str) -> str:
+        """Return the run of a version, if it is here."""
+        if source_run:
+            try:
+                return self._client.get_run(run_id_of(source_run)).info.run_id
+            except StepwellException as failure:
+                if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+        return ""
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Tell of what fails in the context and let the import go on, unless the server is in trouble."""
+        try:
+            yield
+        except SourceError as failure:
+            self._left.add(f"{what}: {failure}")
+        except (StepwellException, ValueError) as failure:
+            self._left.add(f"{what}: {reason_of(failure)}")
+
+
+def _source_here(source: str) -> str:
+    """Return where the files of a version are here. Raises SourceError: they did not come."""
+    logged, of_run = _LOGGED.search(source), _OF_RUN.search(source)
+    if logged:
+        return f"models:/{model_id_of('m-' + logged['id'])}{logged['path'] or ''}"
+    if of_run:
+        return f"runs:/{run_id_of(of_run['id'])}{of_run['path'] or ''}"
+    if source.startswith("models:") or (_ELSEWHERE.match(source) and not source.startswith("file:")):
+        return source
+    raise SourceError(f"its files are at {source!r}, on a machine, and not in a run; they stay there")
