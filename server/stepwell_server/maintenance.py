@@ -109,25 +109,33 @@ async def collect_garbage(
         sums["artifacts"] += files
     async for model_id in garbage.models(selection):
         try:
-            if dry_run:
-                files = await garbage.count_artifacts(model_id)
-            elif await garbage.begin_model(model_id):
-                files = await _remove_artifacts(artifacts, model_id)
-                await garbage.remove_model(model_id)
-            else:  # restored meanwhile
-                continue
+            found = await _collect_model(garbage, artifacts, model_id, dry_run)
         except InvalidStateError as error:
             left.append(f"model m-{model_id.hex}: {error}")
             continue
-        tell(f"model m-{model_id.hex}: {files:,} artifacts")
-        sums["models"] += 1
-        sums["artifacts"] += files
+        if found is not None:
+            tell(f"model m-{model_id.hex}: {found:,} artifacts")
+            sums["models"] += 1
+            sums["artifacts"] += found
     for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
         sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
     if data is not None and not dry_run:
         async with OpenContentStores(data, Locations(DATA_ROOT)) as contents:
             await ArtifactSweeper(artifacts, contents).remove_garbage()
     return {**sums, "files_waiting": await artifacts.count_garbage(), "left": left[:LEFT_MAX]}
+
+
+async def _collect_model(
+    garbage: GarbageStore, artifacts: PostgresArtifactStore, model_id: UUID, dry_run: bool
+) -> int | None:
+    """Remove a logged model, or only look; returns the number of its files, None when it was restored meanwhile."""
+    if dry_run:
+        return await garbage.count_artifacts(model_id)
+    if not await garbage.begin_model(model_id):
+        return None
+    files = await _remove_artifacts(artifacts, model_id)
+    await garbage.remove_model(model_id)
+    return files
 
 
 async def _remove_points(garbage: GarbageStore, run_id: UUID, tell: Callable[[str], None]) -> int:
