@@ -26,7 +26,9 @@ from tests.store.ingest.test_commit import Log, commit, new_run, opened, rows
 ROOT = "file:///artifacts"
 TABLES = """
     SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-    WHERE table_schema = 'public' AND column_name = 'run_id' AND table_type = 'BASE TABLE' ORDER BY table_name
+    WHERE table_schema = 'public' AND column_name = 'run_id' AND table_type = 'BASE TABLE'
+      AND data_type = 'uuid'  -- in the registry it is what a caller wrote
+    ORDER BY table_name
 """
 
 
