@@ -14,11 +14,10 @@ HEAVY = {"tensorflow", "fastai"}
 
 
 def _recorded() -> list[Path]:
-    places = [place.with_suffix("") for place in sorted(RECORDED.glob("*/*.json"))]
-    heavy_here = any(
-        CASES[place.name].has_library() for place in places if CASES[place.name].library in HEAVY
-    )
-    return [place for place in places if (CASES[place.name].library in HEAVY) == heavy_here]
+    """Return what is read in this Python: where it has a heavy library, that one's; else all but theirs."""
+    places = {place.with_suffix(""): CASES[place.stem] for place in sorted(RECORDED.glob("*/*.json"))}
+    heavy = [place for place, case in places.items() if case.library in HEAVY and case.has_library()]
+    return heavy or [place for place, case in places.items() if case.library not in HEAVY]
 
 
 @pytest.mark.parametrize("place", _recorded(), ids=lambda place: f"{place.parent.name}-{place.name}")
