@@ -10,6 +10,8 @@ from stepwell.transfer.importing import import_runs
 from stepwell.transfer.left import REASONS_MAX, Left
 from stepwell.transfer.sources import (
     ImportedExperiment,
+    ImportedModel,
+    ImportedRegistered,
     ImportedRun,
     PointColumns,
     SourceError,
@@ -40,6 +42,12 @@ class BreakingSource:
                 points=lambda name=name: self._points(name),  # type: ignore[misc]
                 params={"lr": "1"},
             )
+
+    def models(self) -> Iterator[ImportedModel]:
+        return iter(())
+
+    def registered(self) -> Iterator[ImportedRegistered]:
+        return iter(())
 
     def not_taken(self) -> Iterator[str]:
         yield "a model"
