@@ -145,8 +145,13 @@ class Malformed:
     reason: str
 
 
-def _parser(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Return a parser that does not raise: gRPC would log each time, and answer with an internal error."""
+def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """Return a parser that does not raise: gRPC would log each time, and answer with an internal error.
+
+    None, of those who take bytes as they are, stays None.
+    """
+    if parse is None:
+        return None
 
     def parsed(message: bytes) -> Any:
         try:
