@@ -196,6 +196,27 @@ async def test_the_list_and_hostile_names(page: Page, logged: Logged) -> None:
     assert await page.title() == "Stepwell"
 
 
+async def test_versions_are_compared(page: Page, logged: Logged, tmp_path: Path) -> None:
+    name = logged.registered(1)
+    file = json.loads(MODEL_FILE)
+    file["signature"]["inputs"] = json.dumps([{"name": "age", "type": "long", "required": True}])
+    (tmp_path / "MLmodel").write_text(json.dumps(file))
+    other = stepwell.log_model_folder(tmp_path, "best", params={"depth": 3, "bad": "x"}, run_id=logged.run_id)
+    logged.client.create_model_version(name, f"models:/{other.model_id}", logged.run_id)
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    await page.get_by_label("Choose version 1").check()
+    await page.get_by_label("Choose version 2").check()
+    await page.get_by_role("link", name="Compare 2 versions").click()
+    age = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="age", exact=True))
+    await expect(age).to_contain_text("double")
+    await expect(age).to_contain_text("long")
+    await expect(page.get_by_role("row").filter(has_text="bad")).to_contain_text(HOSTILE)
+    await expect(page.get_by_role("rowheader", name="depth")).to_have_count(0)
+    await page.get_by_label("Differences only").uncheck()
+    await expect(page.get_by_role("rowheader", name="depth")).to_be_visible()
+    await expect(page.locator("main img, main script")).to_have_count(0)
+
+
 async def test_a_new_model_with_stages_of_its_own(page: Page) -> None:
     name = f"shadowed {uuid.uuid4().hex}"
     await page.goto("/#/models")

@@ -40,6 +40,11 @@ interface Ordered {
   descending?: true;
 }
 
+interface Versions {
+  versions?: string[];
+  all?: true;
+}
+
 interface Tabbed {
   tab?: string;
   path?: string;
@@ -120,6 +125,13 @@ const version = createRoute({
   validateSearch: readTab,
 });
 
+const versions = createRoute({
+  getParentRoute: () => root,
+  path: "/models/$name/compare",
+  component: lazyRouteComponent(() => import("./pages/models/CompareVersions"), "CompareVersions"),
+  validateSearch: (given): Versions => ({ versions: texts(given.versions), all: flag(given.all) }),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -138,6 +150,7 @@ export const router = createRouter({
     models,
     registeredModel,
     version,
+    versions,
   ]),
   history: createHashHistory(),
   defaultErrorComponent: ({ error }) => <Failure error={error} />,

@@ -2,12 +2,16 @@ import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 
 export type RowKind = "params" | "metrics" | "tags" | "datasets";
 
-/** A param, metric, tag or data set of the compared runs; undefined where a run has none. */
-export interface Row {
-  kind: RowKind;
+/** One key of things side by side; undefined where one has none. */
+export interface Beside<T> {
   key: string;
-  values: (string | number | undefined)[];
+  values: (T | undefined)[];
   differs: boolean;
+}
+
+/** A param, metric, tag or data set of the compared runs. */
+export interface Row extends Beside<string | number> {
+  kind: RowKind;
 }
 
 const OWN_TAG = /^(mlflow|stepwell)\./;
@@ -40,10 +44,15 @@ function datasets(run: Run): [string, string][] {
 }
 
 function rows(kind: RowKind, of: Map<string, string | number>[]): Row[] {
+  return sideBySide(of).map((row) => ({ kind, ...row }));
+}
+
+/** What several things have under the same keys, in natural order. */
+export function sideBySide<T extends string | number>(of: Map<string, T>[]): Beside<T>[] {
   const order = new Intl.Collator("en", { numeric: true }).compare;
   const keys = [...new Set(of.flatMap((values) => [...values.keys()]))].sort(order);
   return keys.map((key) => {
     const values = of.map((one) => one.get(key));
-    return { kind, key, values, differs: values.some((value) => !Object.is(value, values[0])) };
+    return { key, values, differs: values.some((value) => !Object.is(value, values[0])) };
   });
 }

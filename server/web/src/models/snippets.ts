@@ -50,7 +50,8 @@ function data(inputs: Column[]): { imports: string; lines: string } {
   const isSimple = inputs.length > 0 && inputs.every(({ name, type }) => name && Object.hasOwn(EXAMPLES, type));
   if (!isSimple || inputs.length > COLUMNS_MAX) return { imports: "", lines: "data = ...  # as its inputs say\n" };
   const cells = inputs.map(({ name, type }) => `${quoted(name)}: [${EXAMPLES[type]}]`);
-  return { imports: "import pandas as pd\n", lines: `data = pd.DataFrame({${cells.join(", ")}})\n` };
+  const inside = cells.length > 2 ? cells.map((cell) => `\n    ${cell},`).join("") + "\n" : cells.join(", ");
+  return { imports: "import pandas as pd\n", lines: `data = pd.DataFrame({${inside}})\n` };
 }
 
 /** A text as Python writes it; JSON's escapes are Python's, too. */

@@ -97,7 +97,7 @@ function Header({ model }: { model: LoggedModel }) {
     });
   return (
     <header className={run.header}>
-      <Link to="/experiments/$experimentId" params={params}>
+      <Link to="/experiments/$experimentId" params={params} className={styles.crumb}>
         {experiment.data?.name ?? "Experiment"}
       </Link>
       <span aria-hidden="true">/</span>
@@ -105,7 +105,9 @@ function Header({ model }: { model: LoggedModel }) {
         Models
       </Link>
       <span aria-hidden="true">/</span>
-      <h1 title={model.name}>{model.name}</h1>
+      <h1 title={model.name} className={styles.main}>
+        {model.name}
+      </h1>
       <ModelStatus status={model.status} why={model.statusMessage} />
       <span className={run.space} />
       <Button kind="primary" disabled={model.status !== LoggedModelStatus.READY} onClick={() => setRegistering(true)}>

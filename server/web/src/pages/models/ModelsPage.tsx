@@ -72,7 +72,9 @@ function Listed({ models }: { models: RegisteredModel[] }) {
       <thead>
         <tr>
           <th scope="col">Name</th>
-          <th scope="col">Newest</th>
+          <th scope="col" className={table.wide}>
+            Newest
+          </th>
           <th scope="col">Stages</th>
           <th scope="col" className={table.wide}>
             Aliases
@@ -102,7 +104,7 @@ function Row({ model }: { model: RegisteredModel }) {
         </Link>
         {model.description && <p className={table.note}>{model.description.split("\n")[0]}</p>}
       </td>
-      <td>
+      <td className={`${table.wide} ${styles.one}`}>
         {newest > 0 ? (
           <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(newest) }}>
             Version {newest}
@@ -127,7 +129,7 @@ function Row({ model }: { model: RegisteredModel }) {
           ))}
         </span>
       </td>
-      <td className={table.wide}>
+      <td className={`${table.wide} ${styles.one}`}>
         <Time ms={model.lastUpdateTimeMs} />
       </td>
     </tr>

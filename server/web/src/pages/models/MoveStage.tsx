@@ -37,7 +37,7 @@ export function MoveStage({ model, version, onClose }: Props) {
     <Ask title={`Move version ${version.version}`} verb="Move" hasComment act={act} onClose={onClose}>
       <label className={styles.choice}>
         To the stage
-        <select value={stage} onChange={(event) => setStage(event.target.value)}>
+        <select autoFocus value={stage} onChange={(event) => setStage(event.target.value)}>
           {stages.map((one) => (
             <option key={one}>{one}</option>
           ))}

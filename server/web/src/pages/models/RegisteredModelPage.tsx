@@ -17,7 +17,6 @@ import { Tags } from "../run/Tags";
 import { Aliases } from "./Aliases";
 import { DeleteModel } from "./DeleteModel";
 import { History } from "./History";
-import styles from "./Models.module.css";
 import { VersionsTable } from "./VersionsTable";
 
 const route = getRouteApi("/models/$name");
@@ -83,7 +82,6 @@ function Header({ model }: { model: RegisteredModel }) {
       <Link to="/models">Models</Link>
       <span aria-hidden="true">/</span>
       <h1 title={model.name}>{model.name}</h1>
-      <span className={styles.chips} />
       <span className={run.space} />
       <Menu
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}

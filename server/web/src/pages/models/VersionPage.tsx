@@ -135,13 +135,15 @@ function Header({ version }: { version: ModelVersion }) {
         {name}
       </Link>
       <span aria-hidden="true">/</span>
-      <h1>Version {number}</h1>
+      <h1 className={styles.one}>Version {number}</h1>
       <Stage stage={version.stage} />
-      {version.aliases.map((alias) => (
-        <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
-          @{alias}
-        </span>
-      ))}
+      <span className={`${styles.chips} ${styles.roomy}`}>
+        {version.aliases.map((alias) => (
+          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+            @{alias}
+          </span>
+        ))}
+      </span>
       <span className={run.space} />
       <Menu
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}

@@ -15,6 +15,9 @@ import { MoveStage } from "./MoveStage";
 import { SetAlias } from "./SetAlias";
 import { Stage } from "./Stage";
 
+/** More beside each other nobody reads. */
+export const COMPARED_MAX = 6;
+
 interface Props {
   model: RegisteredModel;
   versions: ModelVersion[];
@@ -25,10 +28,18 @@ interface Props {
 
 /** The versions of a registered model, the newest first; each is moved, named by an alias and deleted here. */
 export function VersionsTable({ model, versions, isPending, error, more }: Props) {
+  const [chosen, setChosen] = useState<readonly number[]>([]);
+  const choose = (number: number, on: boolean) =>
+    setChosen((now) => [...now.filter((one) => one !== number), ...(on ? [number] : [])].slice(-COMPARED_MAX));
   return (
     <section className={run.box} aria-label="Versions">
       <header>
         <h2>Versions</h2>
+        {chosen.length > 1 && (
+          <Link to="/models/$name/compare" params={{ name: model.name }} search={{ versions: chosen.map(String) }}>
+            Compare {chosen.length} versions
+          </Link>
+        )}
       </header>
       {isPending ? (
         <Loading what="versions" />
@@ -51,7 +62,13 @@ export function VersionsTable({ model, versions, isPending, error, more }: Props
             </thead>
             <tbody>
               {versions.map((version) => (
-                <Row key={version.version} model={model} version={version} />
+                <Row
+                  key={version.version}
+                  model={model}
+                  version={version}
+                  isChosen={chosen.includes(version.version)}
+                  onChoose={choose}
+                />
               ))}
             </tbody>
           </table>
@@ -62,13 +79,26 @@ export function VersionsTable({ model, versions, isPending, error, more }: Props
   );
 }
 
-function Row({ model, version }: { model: RegisteredModel; version: ModelVersion }) {
+interface RowProps {
+  model: RegisteredModel;
+  version: ModelVersion;
+  isChosen: boolean;
+  onChoose: (version: number, chosen: boolean) => void;
+}
+
+function Row({ model, version, isChosen, onChoose }: RowProps) {
   const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
   const number = version.version;
   const close = () => setAsking(null);
   return (
     <tr>
       <th scope="row">
+        <input
+          type="checkbox"
+          aria-label={`Choose version ${number}`}
+          checked={isChosen}
+          onChange={(event) => onChoose(number, event.target.checked)}
+        />{" "}
         <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(number) }}>
           Version {number}
         </Link>

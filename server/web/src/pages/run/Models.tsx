@@ -6,6 +6,7 @@ import { wholeNumber } from "../../format/numbers";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { modelQuery } from "../../queries/models";
+import lists from "../models/Models.module.css";
 import { ModelStatus } from "../models/ModelStatus";
 import styles from "./RunPage.module.css";
 
@@ -39,7 +40,7 @@ function Listed({ run, linked }: { run: Run; linked: Linked[] }) {
   const models = useQueries({ queries: linked.slice(0, shown).map(({ modelId }) => modelQuery(modelId)) });
   return (
     <>
-      <ul className={styles.children}>
+      <ul className={lists.list}>
         {linked.slice(0, shown).map(({ modelId, step }, place) => {
           const model = models[place]?.data;
           return (
@@ -49,8 +50,8 @@ function Listed({ run, linked }: { run: Run; linked: Linked[] }) {
                 params={{ experimentId: String(model?.experimentId ?? run.info?.experimentId), modelId }}
               >
                 {model?.name ?? modelId}
-              </Link>{" "}
-              {step !== undefined && <small>step {wholeNumber(step)} </small>}
+              </Link>
+              {step !== undefined && <small>step {wholeNumber(step)}</small>}
               {model ? (
                 <ModelStatus status={model.status} why={model.statusMessage} />
               ) : (
