@@ -68,6 +68,7 @@ def logged(shared_server: ServerProcess, tmp_path: Path, monkeypatch: pytest.Mon
         tmp_path, "best", params={"depth": 3, "bad": HOSTILE}, step=7, run_id=run_id
     )
     client.log_metric(run_id, "accuracy", 0.93, step=7, model_id=model.model_id)
+    client.log_metric(run_id, "val loss", 0.4, step=7, model_id=model.model_id)
     client.set_terminated(run_id)
     client.flush()
     return Logged(client, experiment_id, run_id, model.model_id)
@@ -93,6 +94,14 @@ async def test_a_runs_model_is_registered_as_a_new_model(page: Page, logged: Log
     version = logged.client.get_model_version(name, "1")
     assert (version.run_id, version.source) == (logged.run_id, f"models:/{logged.model_id}")
     assert logged.client.registry_changes(name)[0].user == "Ada"
+
+    await page.go_back()
+    await page.get_by_role("button", name="Register").click()
+    await page.get_by_label("Registered model").fill(name)
+    await expect(page.get_by_text("It gets a new version")).to_be_visible()
+    await expect(page.get_by_label("Your name")).to_have_value("Ada")
+    await page.get_by_role("dialog").get_by_role("button", name="Register").click()
+    await expect(page.get_by_role("heading", name="Version 2")).to_be_visible()
 
     await page.get_by_role("tab", name="Files").click()
     await page.get_by_role("button", name="requirements.txt").click()
@@ -229,6 +238,11 @@ async def test_a_new_model_with_stages_of_its_own(page: Page) -> None:
     await page.get_by_role("button", name="Create").click()
     await expect(page).to_have_url(re.compile("#/models/shadowed"))
     await expect(page.get_by_text("Shadow, Canary")).to_be_visible()
+    await page.get_by_role("button", name="Actions for the model").click()
+    await page.get_by_role("menuitem", name="Stages of its own").click()
+    await page.get_by_label("Names, with commas").fill("Shadow, Blue")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Shadow, Blue")).to_be_visible()
 
 
 async def test_the_models_of_an_experiment(page: Page, logged: Logged) -> None:
@@ -242,6 +256,11 @@ async def test_the_models_of_an_experiment(page: Page, logged: Logged) -> None:
         "aria-sort", "descending"
     )
     await expect(row).to_contain_text("0.93")
+    await page.get_by_role("button", name="val loss").click()
+    await expect(page.get_by_role("columnheader", name="val loss")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    await expect(page.get_by_role("alert")).to_have_count(0)
     await page.get_by_label("Filter models").fill("metrics.accuracy > 0.95")
     await expect(page.get_by_text("No model matches")).to_be_visible()
     await page.get_by_label("Filter models").fill("metrics.accuracy >")

@@ -126,6 +126,11 @@ export function useRegistryChanges(name: string, version = 0) {
         registeredModelService.updateRegisteredModel({ name, newName, author: author() }),
       onSettled,
     }),
+    stages: useMutation({
+      mutationFn: (own: string[]) =>
+        registeredModelService.updateRegisteredModel({ name, customStages: { name: own }, author: author() }),
+      onSettled,
+    }),
     describe: useMutation({ mutationFn: (description: string) => change({ description }), onSettled }),
     tag: useMutation({ mutationFn: (tag: Message<Tag>) => change({ tags: [tag] }), onSettled }),
     untag: useMutation({

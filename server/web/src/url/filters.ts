@@ -7,5 +7,10 @@ export function nameFilter(text: string): string {
   const wanted = text.trim();
   if (!wanted) return "";
   if (CONDITION.test(wanted)) return wanted;
-  return `name ILIKE '%${wanted.replaceAll("'", "''")}%'`;
+  return nameLike(wanted);
+}
+
+/** What finds those with a text in their name. */
+export function nameLike(text: string): string {
+  return `name ILIKE '%${text.replaceAll("'", "''")}%'`;
 }

@@ -5,6 +5,7 @@ import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Area, Field } from "../../parts/Field";
+import { listed } from "../../models/stages";
 import { useRegistryChanges } from "../../queries/registry";
 
 /** Asks for the name of a new registered model, creates it and goes there. */
@@ -16,12 +17,8 @@ export function NewModel({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const customStages = stages
-      .split(",")
-      .map((one) => one.trim())
-      .filter(Boolean);
     create.mutate(
-      { name: name.trim(), description, customStages },
+      { name: name.trim(), description, customStages: listed(stages) },
       {
         onSuccess: ({ registeredModel }) => {
           onClose();

@@ -1,10 +1,11 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useDeferredValue, useId, useState } from "react";
 
+import { isMissing } from "../../api/failures";
 import { Field } from "../../parts/Field";
-import { registeredModelsQuery, useRegistryChanges } from "../../queries/registry";
-import { nameFilter } from "../../url/filters";
+import { registeredModelQuery, registeredModelsQuery, useRegistryChanges } from "../../queries/registry";
+import { nameLike } from "../../url/filters";
 import { Ask } from "./Ask";
 
 interface Props {
@@ -21,7 +22,9 @@ export function RegisterModel({ source, modelId, suggestion, onClose }: Props) {
   const [draft, setDraft] = useState(suggestion);
   const name = draft.trim();
   const { register } = useRegistryChanges(name);
-  const found = useInfiniteQuery(registeredModelsQuery(useDeferredValue(nameFilter(name))));
+  const looked = useDeferredValue(name);
+  const found = useInfiniteQuery(registeredModelsQuery(nameLike(looked)));
+  const same = useQuery({ ...registeredModelQuery(looked), enabled: looked !== "", refetchInterval: false });
   const names = found.data?.pages.flatMap((page) => page.registeredModels.map((one) => one.name)) ?? [];
   const act = async () => {
     const { modelVersion } = await register.mutateAsync({ name, source, modelId });
@@ -37,11 +40,11 @@ export function RegisterModel({ source, modelId, suggestion, onClose }: Props) {
         list={list}
         value={draft}
         hint={
-          !name || found.isFetching
-            ? "An existing one, or a new name"
-            : names.includes(name)
-              ? "It gets a new version."
-              : "There is none of this name: it is created."
+          same.data
+            ? "It gets a new version."
+            : isMissing(same.error)
+              ? "There is none of this name: it is created."
+              : "An existing one, or a new name"
         }
         onChange={(event) => setDraft(event.target.value)}
       />

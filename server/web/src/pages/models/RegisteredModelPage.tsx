@@ -9,6 +9,7 @@ import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
 import { Failure, Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { listed } from "../../models/stages";
 import { registeredModelQuery, useRegistryChanges, versionsQuery } from "../../queries/registry";
 import { Description } from "../run/Description";
 import { Fact } from "../run/Details";
@@ -75,8 +76,8 @@ function Shown({ model }: { model: RegisteredModel }) {
 
 function Header({ model }: { model: RegisteredModel }) {
   const navigate = route.useNavigate();
-  const { rename } = useRegistryChanges(model.name);
-  const [asking, setAsking] = useState<"name" | "delete" | null>(null);
+  const { rename, stages } = useRegistryChanges(model.name);
+  const [asking, setAsking] = useState<"name" | "stages" | "delete" | null>(null);
   return (
     <header className={run.header}>
       <Link to="/models">Models</Link>
@@ -87,6 +88,7 @@ function Header({ model }: { model: RegisteredModel }) {
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
         items={[
           { label: "Rename", act: () => setAsking("name") },
+          { label: "Stages of its own", act: () => setAsking("stages") },
           { label: "Delete", act: () => setAsking("delete"), danger: true },
         ]}
       />
@@ -100,6 +102,17 @@ function Header({ model }: { model: RegisteredModel }) {
             await rename.mutateAsync(name);
             await navigate({ params: { name }, replace: true });
           }}
+          onClose={() => setAsking(null)}
+        />
+      )}
+      {asking === "stages" && (
+        <AskText
+          title="Stages of its own"
+          label="Names, with commas between them"
+          verb="Save"
+          value={model.customStages.join(", ")}
+          mayBeEmpty
+          answer={(text) => stages.mutateAsync(listed(text))}
           onClose={() => setAsking(null)}
         />
       )}
