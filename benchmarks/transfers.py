@@ -26,7 +26,7 @@ from benchmarks.seeded_series import seed_run
 from benchmarks.surroundings import surroundings
 from stepwell.transfer.exporting import export_runs
 from stepwell.transfer.importing import import_runs
-from stepwell.transfer.mlflow_source import mlflow_source
+from stepwell.transfer.mlflow.source import mlflow_source
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate

@@ -10,9 +10,12 @@ from stepwell.delivery.receipts import PendingWrite
 from stepwell.delivery.record import now_ms
 from stepwell.entities import FileInfo
 from stepwell.errors import StepwellException
-from stepwell.files import formats, log, paths, table_formats, table_images, tables
-from stepwell.files.sending import temporary_file
-from stepwell.files.tables import LOGGED_ARTIFACTS_TAG
+from stepwell.files import formats, log, paths
+from stepwell.files.outgoing.sending import temporary_file
+from stepwell.files.tabular import formats as table_formats
+from stepwell.files.tabular import images as table_images
+from stepwell.files.tabular import tables
+from stepwell.files.tabular.tables import LOGGED_ARTIFACTS_TAG
 
 if TYPE_CHECKING:
     from stepwell.files.downloads import Downloader
@@ -189,8 +192,8 @@ class ArtifactMethods:
 
     def _artifact_calls(self, owner: str) -> Any:
         """Return the way to the artifacts of a run or model, after delivering what waits of them: reading sees it."""
-        from stepwell.files import outbox
         from stepwell.files.calls import ArtifactCalls
+        from stepwell.files.outgoing import outbox
 
         calls = ArtifactCalls(self.tracking_uri)
         calls.reach()

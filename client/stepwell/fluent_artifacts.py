@@ -99,7 +99,7 @@ def get_artifact_uri(artifact_path: str | None = None) -> str:
 @short
 def flush_artifact_async_logging() -> None:
     """Deliver the artifacts that wait, if the server is there: MLflow's name."""
-    from stepwell.files import outbox
+    from stepwell.files.outgoing import outbox
 
     outbox.deliver_outbox()
 

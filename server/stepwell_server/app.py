@@ -26,9 +26,13 @@ from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.watchdog import watched_loop
-from stepwell_server.services.artifact_sweeper import ArtifactSweeper
-from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.multipart import MultipartService
+from stepwell_server.services.content.quotas import Quotas
+from stepwell_server.services.content.sweeper import ArtifactSweeper
+from stepwell_server.services.content.uploads import UploadService
+from stepwell_server.services.content.verification import VerificationService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
@@ -36,8 +40,6 @@ from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.logged_models import LoggedModelService
-from stepwell_server.services.multipart import MultipartService
-from stepwell_server.services.quotas import Quotas
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
 from stepwell_server.services.registry.webhooks import WebhookService
@@ -45,8 +47,6 @@ from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
 from stepwell_server.services.together import Services
-from stepwell_server.services.uploads import UploadService
-from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
 from stepwell_server.store.content.artifacts import PostgresArtifactStore

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from stepwell_server.errors import InvalidStateError, StartupError
 from stepwell_server.process.deadline import Deadline
-from stepwell_server.services.artifact_sweeper import ArtifactSweeper
+from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import DATA_ROOT, Locations
 from stepwell_server.store.content.roots import OpenContentStores

@@ -18,8 +18,9 @@ from PIL import Image
 import stepwell as mlflow
 from stepwell import MlflowClient, settings
 from stepwell.entities import FileInfo
-from stepwell.files import options, outbox, progress, uploads
+from stepwell.files import options, progress, uploads
 from stepwell.files.calls import ArtifactCalls
+from stepwell.files.outgoing import outbox
 from stepwell.wire.connection import Connection
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused

@@ -22,7 +22,7 @@ import stepwell
 from stepwell.delivery import experiment_tags, left_delivery
 from stepwell.delivery.left_delivery import deliver_left
 from stepwell.delivery.left_log import LeftLog
-from stepwell.files import outbox, waiting
+from stepwell.files.outgoing import outbox, waiting
 from stepwell.spool import folders, places, safe_files
 from stepwell.spool.writer_file import read_writer, rewrite_writer
 from stepwell.wire import background

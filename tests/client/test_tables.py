@@ -17,8 +17,8 @@ from PIL import Image
 
 import stepwell as mlflow
 from stepwell import MlflowClient
-from stepwell.files import tables
 from stepwell.files.calls import ArtifactCalls
+from stepwell.files.tabular import tables
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from stepwell import StepwellClient, StepwellException
-from stepwell.files import bucket, outbox, uploads
+from stepwell.files import bucket, uploads
+from stepwell.files.outgoing import outbox
 from tests.harness.client_errors import refused
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess

@@ -19,7 +19,7 @@ from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
-from stepwell_server.services import uploads
+from stepwell_server.services.content import uploads
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
 from tests.harness.raw_http import Answer, Place, head

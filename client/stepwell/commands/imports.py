@@ -59,7 +59,7 @@ def from_mlflow(
     location: str, artifacts: Path | None, outside: Sequence[Path], tracking_uri: str | None, as_json: bool
 ) -> None:
     """Import from MLflow: LOCATION is a server (http://...), a database (sqlite:///mlflow.db) or an mlruns folder."""
-    from stepwell.transfer.mlflow_source import mlflow_source
+    from stepwell.transfer.mlflow.source import mlflow_source
 
     _import(lambda: mlflow_source(location, artifacts, outside), tracking_uri, as_json)
 

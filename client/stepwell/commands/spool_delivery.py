@@ -10,7 +10,7 @@ from stepwell.delivery.addressee import for_another, is_told
 from stepwell.delivery.left_log import LeftLog
 from stepwell.delivery.shipper import Shipper
 from stepwell.errors import StepwellException
-from stepwell.files.outbox import deliver_outbox
+from stepwell.files.outgoing.outbox import deliver_outbox
 from stepwell.spool import folders
 from stepwell.spool.writer_file import read_writer
 from stepwell.wire.connection import connect

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from stepwell import settings
 from stepwell.delivery import offline
 from stepwell.errors import StepwellException, invalid
-from stepwell.files import paths, table_formats, tables
-from stepwell.files.sending import send, temporary_file
+from stepwell.files import paths
+from stepwell.files.outgoing.sending import send, temporary_file
+from stepwell.files.tabular import formats as table_formats
+from stepwell.files.tabular import tables
 
 if TYPE_CHECKING:
     from stepwell.files.local import LocalFile, Problems
@@ -121,7 +123,7 @@ def _now_or_later(
 ) -> None:
     """Send files, or let them wait; with the id of a call, they are rows of tables."""
     # gRPC is imported with the first artifact and not with the package.
-    from stepwell.files import outbox
+    from stepwell.files.outgoing import outbox
 
     if outbox.must_wait(uri, run_id) or offline.is_away(uri):
         outbox.store(uri, run_id, files, call_id=call_id)

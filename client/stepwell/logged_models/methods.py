@@ -168,7 +168,7 @@ class LoggedModelMethods:
 
     def _delivered_model(self, model_id: str) -> str:
         """Return the id of a model after delivering what waits of it, so that reading sees it."""
-        from stepwell.files import outbox
+        from stepwell.files.outgoing import outbox
 
         checked = values.to_model_id(model_id)
         outbox.deliver_run(self.tracking_uri, checked)

@@ -2,7 +2,7 @@
 
 What is sent goes the way of artifacts: deduplicated, in parallel, and again where a transfer was cut. A process that
 dies on the way leaves a PENDING model, of which its run shows nothing; the same call with the same `model_id` goes on.
-Without a server the whole model waits in the outbox (files/model_boxes.py).
+Without a server the whole model waits in the outbox (files/outgoing/model_boxes.py).
 """
 
 from collections.abc import Mapping
@@ -124,7 +124,7 @@ def _link(uri: str, spec: "models_pb2.LoggedModelSpec", step: int) -> None:
 
 
 def _later(uri: str, spec: "models_pb2.LoggedModelSpec", files: "list[LocalFile]", step: int) -> LoggedModel:
-    from stepwell.files import outbox
+    from stepwell.files.outgoing import outbox
 
     outbox.store_model(uri, spec, files, step)
     return specs.model_of_spec(spec)

@@ -12,7 +12,7 @@ from stepwell.errors import StepwellException
 from stepwell.files import paths
 from stepwell.files.local import LocalFile
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_calls import ODD_ANSWER
+from stepwell.transfer.mlflow.calls import ODD_ANSWER
 from stepwell.transfer.reach import Reach, is_folder
 from stepwell.transfer.sources import ArtifactFiles, SourceError, no_artifacts
 

@@ -41,7 +41,7 @@ def import_runs(
     """Bring all runs of a source to the server.
 
     Args:
-        source: where the runs are; see `stepwell.transfer.mlflow_source`, `tensorboard` and `parquet`.
+        source: where the runs are; see `stepwell.transfer.mlflow.source`, `tensorboard` and `parquet`.
         tracking_uri: another server than that of set_tracking_uri.
         progress: is told at the beginning, and then now and then, how far it is; always the same report.
 

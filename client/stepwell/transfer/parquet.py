@@ -13,7 +13,7 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import invalid
 from stepwell.transfer.artifact_sources import folder_artifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_values import status_of, time_of
+from stepwell.transfer.mlflow.values import status_of, time_of
 from stepwell.transfer.models import exported
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from stepwell.errors import invalid
-from stepwell.transfer.event_run import EventRun
 from stepwell.transfer.imported_runs import SOURCE_TAG
 from stepwell.transfer.left import Left
 from stepwell.transfer.sources import ImportedExperiment, ImportedModel, ImportedRegistered, ImportedRun
+from stepwell.transfer.tensorboard_files.run import EventRun
 
 EVENTS = "tfevents"
 

@@ -12,7 +12,7 @@ from stepwell_server.model.runs import (
     ViewType,
 )
 from stepwell_server.services import validation
-from stepwell_server.services.page_tokens import make_token, read_token
+from stepwell_server.services.paging.pages import make_token, read_token
 from stepwell_server.services.sizes import experiment_bytes, fitting_experiment, rows_that_fit
 from stepwell_server.store.ports.tracking import ExperimentStore
 

@@ -27,9 +27,9 @@ from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import LoggedModelSearch
 from stepwell_server.search.subjects import LOGGED_MODELS
 from stepwell_server.services import validation
-from stepwell_server.services.artifact_paths import check_path
+from stepwell_server.services.content.paths import check_path
+from stepwell_server.services.paging.searches import make_search_token, read_search_token, search_digest
 from stepwell_server.services.search import check_experiments, pointing_at_patterns
-from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
 from stepwell_server.services.sizes import ANSWER_BYTES_MAX, ITEM_BYTES, ROW_BYTES, pairs_bytes, text_bytes
 from stepwell_server.store.ports.models import LoggedModelStore
 

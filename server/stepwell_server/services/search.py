@@ -14,7 +14,7 @@ from stepwell_server.search.parser import parse_filter_aside, parse_order, prepa
 from stepwell_server.search.queries import ExperimentSearch, Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import EXPERIMENTS, RUNS
 from stepwell_server.services import validation
-from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.services.paging.searches import make_search_token, read_search_token, search_digest
 from stepwell_server.services.sizes import (
     ANSWER_BYTES_MAX,
     ANSWER_INPUT_BYTES_MAX,

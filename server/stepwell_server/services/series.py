@@ -20,7 +20,7 @@ from stepwell_server.model.series import (
     ValueRange,
     XAxis,
 )
-from stepwell_server.services.history_cursors import read_cursor
+from stepwell_server.services.paging.histories import read_cursor
 from stepwell_server.store.ports.series import SeriesStore
 
 # Series of one call for histories, at most.

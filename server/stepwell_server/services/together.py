@@ -4,23 +4,23 @@ import asyncio
 from dataclasses import dataclass
 
 from stepwell_server.process.holding import Holding
-from stepwell_server.services.artifacts import ArtifactService
 from stepwell_server.services.calls import CallService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.multipart import MultipartService
+from stepwell_server.services.content.uploads import UploadService
+from stepwell_server.services.content.verification import VerificationService
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
 from stepwell_server.services.exploring.views import ViewService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.logged_models import LoggedModelService
-from stepwell_server.services.multipart import MultipartService
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
 from stepwell_server.services.registry.webhooks import WebhookService
 from stepwell_server.services.runs import RunService
 from stepwell_server.services.search import SearchService
 from stepwell_server.services.series import SeriesService
-from stepwell_server.services.uploads import UploadService
-from stepwell_server.services.verification import VerificationService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
 

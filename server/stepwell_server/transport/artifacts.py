@@ -25,9 +25,9 @@ from stepwell_server.model.artifacts import (
     VerificationProgress,
 )
 from stepwell_server.process.holding import STALL_S, Holding, peer_of
-from stepwell_server.services.artifacts import ArtifactService
-from stepwell_server.services.uploads import UploadService, check_piece
-from stepwell_server.services.verification import VerificationService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.uploads import UploadService, check_piece
+from stepwell_server.services.content.verification import VerificationService
 from stepwell_server.transport.mapping import parse_owner, parse_uuid
 from stepwell_server.transport.pieces import encode_download, parse_upload
 

@@ -21,7 +21,7 @@ from stepwell_server.model.runs import (
     RunStatus,
     ViewType,
 )
-from stepwell_server.services.run_tokens import make_rest_token
+from stepwell_server.services.paging.runs import make_rest_token
 
 _UUID = re.compile(r"[0-9a-fA-F]{32}")
 _UUID_SHOWN_CHARS_MAX = 40

@@ -4,7 +4,7 @@ from typing import Any
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1 import runs_pb2_grpc
-from stepwell_server.services.run_tokens import read_rest_token
+from stepwell_server.services.paging.runs import read_rest_token
 from stepwell_server.services.runs import RunService
 from stepwell_server.transport.mapping import (
     input_from_proto,

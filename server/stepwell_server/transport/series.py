@@ -22,7 +22,7 @@ from stepwell_server.model.series import (
     XAxis,
 )
 from stepwell_server.process.holding import Holding, peer_of
-from stepwell_server.services.history_cursors import make_cursor
+from stepwell_server.services.paging.histories import make_cursor
 from stepwell_server.services.series import (
     LATEST_RUNS_MAX,
     SAMPLE_RUNS_MAX,

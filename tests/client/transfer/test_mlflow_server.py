@@ -18,9 +18,9 @@ import pytest
 import stepwell
 from stepwell import StepwellClient
 from stepwell.errors import StepwellException
-from stepwell.transfer import mlflow_calls
-from stepwell.transfer.mlflow_calls import MlflowCalls
-from stepwell.transfer.mlflow_server import MlflowServer
+from stepwell.transfer.mlflow import calls as mlflow_calls
+from stepwell.transfer.mlflow.calls import MlflowCalls
+from stepwell.transfer.mlflow.server import MlflowServer
 from tests.harness.transfers import artifacts_of, imported, points_of, read_all, run_import
 
 

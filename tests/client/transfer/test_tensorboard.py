@@ -12,8 +12,8 @@ from tensorboardX import SummaryWriter
 
 import stepwell
 from stepwell import StepwellClient
-from stepwell.transfer.crc32c import masked_crc32c
 from stepwell.transfer.imported_runs import NAMESPACE
+from stepwell.transfer.tensorboard_files.crc32c import masked_crc32c
 from stepwell.wire.calls import Calls
 from stepwell.wire.messages import run_spec
 from tests.harness.transfers import imported, points_of, run_import, runs_of

@@ -15,7 +15,7 @@ from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import RUNS
-from stepwell_server.services.search_tokens import make_search_token, read_search_token
+from stepwell_server.services.paging.searches import make_search_token, read_search_token
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.value_index import settle

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.model.series import EVERYTHING, HistoryCursor, Selection, SeriesName
-from stepwell_server.services.history_cursors import make_cursor, read_cursor
+from stepwell_server.services.paging.histories import make_cursor, read_cursor
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import histories as series_module
 from stepwell_server.store.series import sweep

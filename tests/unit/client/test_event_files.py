@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.transfer import event_files
-from stepwell.transfer.crc32c import masked_crc32c
-from stepwell.transfer.event_files import EventFile
+from stepwell.transfer.tensorboard_files import events as event_files
+from stepwell.transfer.tensorboard_files.crc32c import masked_crc32c
+from stepwell.transfer.tensorboard_files.events import EventFile
 
 
 def bit_by_bit(data: bytes) -> int:

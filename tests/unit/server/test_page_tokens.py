@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.services.page_tokens import make_token, read_token
+from stepwell_server.services.paging.pages import make_token, read_token
 
 
 def test_a_token_comes_back() -> None:

@@ -8,7 +8,7 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.search.parser import parse_order
 from stepwell_server.search.queries import RowPosition
 from stepwell_server.search.subjects import RUNS
-from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.services.paging.searches import make_search_token, read_search_token, search_digest
 
 ORDER = parse_order(["metrics.a", "params.b DESC", "start_time", "number(params.c)", "max(metrics.d)"], RUNS)
 KEYS = ((0, -math.inf), (0, "ü\U0001f642"), (0, 5), (0, "1E+20"), (1, None))

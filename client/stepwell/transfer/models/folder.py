@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.entities import Metric
-from stepwell.transfer.mlflow_values import point, time_of
+from stepwell.transfer.mlflow.values import point, time_of
 from stepwell.transfer.models.sqlite import STATUSES
 from stepwell.transfer.sources import ArtifactFiles, ImportedModel, ModelOfRun, SourceError
 

@@ -8,8 +8,8 @@ from typing import Any
 from stepwell.entities import Metric
 from stepwell.transfer.artifact_sources import ServerArtifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_calls import MlflowCalls
-from stepwell.transfer.mlflow_values import point, time_of
+from stepwell.transfer.mlflow.calls import MlflowCalls
+from stepwell.transfer.mlflow.values import point, time_of
 from stepwell.transfer.sources import ImportedModel, ModelOfRun
 
 STATUSES = {"LOGGED_MODEL_READY": "READY", "LOGGED_MODEL_UPLOAD_FAILED": "FAILED"}

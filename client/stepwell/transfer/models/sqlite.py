@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from stepwell.entities import Metric
-from stepwell.transfer.mlflow_values import point, time_of
+from stepwell.transfer.mlflow.values import point, time_of
 from stepwell.transfer.sources import ArtifactFiles, ImportedModel, ModelOfRun, as_run_id
 
 STATUSES = {1: "PENDING", 2: "READY", 3: "FAILED"}

@@ -9,7 +9,7 @@ from stepwell_server.search.expressions import OrderKey
 from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import RegistrySearch, RowPosition
 from stepwell_server.search.subjects import Subject
-from stepwell_server.services.search_tokens import make_search_token, read_search_token, search_digest
+from stepwell_server.services.paging.searches import make_search_token, read_search_token, search_digest
 from stepwell_server.services.sizes import ROW_BYTES, pairs_bytes, rows_that_fit
 
 PAGE_SIZE_MAX = 50_000

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.logged_models import find_model_id
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.web.artifacts.sending import Streamed, file_answer
 from stepwell_server.web.artifacts.types import SECURITY, disposition
 from stepwell_server.web.artifacts.zipped import listed_below, zipped

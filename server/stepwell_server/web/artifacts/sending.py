@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.artifacts import Piece, StoredFile
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.web.artifacts.conditions import etag_of, http_date, range_holds, unmet
 from stepwell_server.web.artifacts.ranges import ByteRange, UnsatisfiableError, parse_range
 from stepwell_server.web.artifacts.types import SECURITY, content_type, disposition

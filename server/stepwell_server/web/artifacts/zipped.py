@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from stepwell_server.model.artifacts import Listed, Piece
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
 
 
 class _Gathered:

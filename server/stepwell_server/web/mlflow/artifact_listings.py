@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.artifacts import LIST_PAGE_SIZE_MAX, Listed
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.web.artifacts.sending import Streamed
 from stepwell_server.web.mlflow.artifact_places import RunPlace, find_place
 from stepwell_server.web.mlflow.requests import JSON_TYPE

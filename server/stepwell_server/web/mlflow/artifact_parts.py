@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.artifacts import PartTag
-from stepwell_server.services.artifact_paths import check_path
-from stepwell_server.services.artifacts import ArtifactService
-from stepwell_server.services.multipart import MultipartService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.multipart import MultipartService
+from stepwell_server.services.content.paths import check_path
 from stepwell_server.services.runs import RunService
 from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer

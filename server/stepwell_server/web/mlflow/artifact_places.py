@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
-from stepwell_server.services.artifact_paths import check_folder
+from stepwell_server.services.content.paths import check_folder
 
 _PLACE = re.compile(r"(?:.+/)?(?:models/m-)?(?P<run_id>[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?", re.DOTALL)
 

@@ -8,10 +8,10 @@ from starlette.types import ASGIApp
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, StepwellError
 from stepwell_server.model.artifacts import MIB
-from stepwell_server.services.artifact_paths import check_folder, check_path
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.paths import check_folder, check_path
+from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.services.runs import RunService
-from stepwell_server.services.uploads import UploadService
 from stepwell_server.web.artifacts.sending import file_answer
 from stepwell_server.web.artifacts.taking import Incoming
 from stepwell_server.web.guards import lift_body_limit

@@ -21,7 +21,7 @@ from stepwell_server.model.series import (
     SeriesName,
     thinned_places,
 )
-from stepwell_server.services.history_cursors import make_cursor, read_cursor
+from stepwell_server.services.paging.histories import make_cursor, read_cursor
 from stepwell_server.services.series import SeriesService
 
 # 24 MB when they are sorted: enough for histories of nearly all runs that log by hand.

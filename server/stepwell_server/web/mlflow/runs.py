@@ -15,8 +15,8 @@ from stepwell_server.model.runs import (
     DatasetInput,
     RunSpec,
 )
-from stepwell_server.services.artifact_paths import is_plain_folder
 from stepwell_server.services.calls import CallService, Logged
+from stepwell_server.services.content.paths import is_plain_folder
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.runs import RunService
 from stepwell_server.web.mlflow.answers import answer

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from stepwell_server.services.artifact_paths import check_folder, check_path
-from stepwell_server.services.artifacts import ArtifactService
+from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.paths import check_folder, check_path
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.web.artifacts.sending import file_answer
 from stepwell_server.web.mlflow.artifact_listings import listing_of_run

@@ -35,9 +35,9 @@ from stepwell_server.model.artifacts import (
     UploadPlan,
     part_bytes,
 )
-from stepwell_server.services.artifact_paths import check_path, check_together
-from stepwell_server.services.lost_content import doubt_lost
-from stepwell_server.services.quotas import Quotas
+from stepwell_server.services.content.lost import doubt_lost
+from stepwell_server.services.content.paths import check_path, check_together
+from stepwell_server.services.content.quotas import Quotas
 from stepwell_server.store.ports.artifacts import (
     ArtifactStore,
     ContentStore,

@@ -12,7 +12,7 @@ from typing import Any
 
 from stepwell.errors import StepwellException, invalid
 from stepwell.files.formats import optional
-from stepwell.files.table_images import is_image_array
+from stepwell.files.tabular.images import is_image_array
 
 TABLE_SUFFIXES = (".json", ".parquet")
 _INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}

@@ -11,11 +11,11 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from stepwell.transfer.event_files import EventFile
-from stepwell.transfer.event_messages import message_class
 from stepwell.transfer.known_points import KNOWN_POINTS_MAX
 from stepwell.transfer.left import Left
 from stepwell.transfer.sources import PointColumns
+from stepwell.transfer.tensorboard_files.events import EventFile
+from stepwell.transfer.tensorboard_files.messages import message_class
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -13,11 +13,11 @@ from pathlib import Path
 from stepwell.delivery import offline
 from stepwell.delivery.addressee import for_another, is_told
 from stepwell.errors import StepwellException
-from stepwell.files import model_boxes, waiting
 from stepwell.files.local import LocalFile
-from stepwell.files.tables import add_rows
+from stepwell.files.outgoing import model_boxes, waiting
+from stepwell.files.outgoing.waiting import Entry
+from stepwell.files.tabular.tables import add_rows
 from stepwell.files.uploads import Uploader
-from stepwell.files.waiting import Entry
 from stepwell.spool import safe_files
 from stepwell.wire.connection import connect
 

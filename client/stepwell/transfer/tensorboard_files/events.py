@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepwell.transfer.crc32c import masked_crc32c, masked_crc32c_of_rows
+from stepwell.transfer.tensorboard_files.crc32c import masked_crc32c, masked_crc32c_of_rows
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4

@@ -12,7 +12,7 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import mlflow_uri_artifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.mlflow.values import point, status_of, time_of
 from stepwell.transfer.models import sqlite
 from stepwell.transfer.models.registered_rows import REGISTRY_TABLES, registered_of
 from stepwell.transfer.reach import Reach

@@ -13,8 +13,8 @@ from stepwell_server.model.artifacts import (
     FileSpec,
     PartTag,
 )
-from stepwell_server.services.artifact_paths import check_path
-from stepwell_server.services.lost_content import doubt_lost
+from stepwell_server.services.content.lost import doubt_lost
+from stepwell_server.services.content.paths import check_path
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore, ContentStores
 
 

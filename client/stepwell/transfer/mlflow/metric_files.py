@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_values import INT64_MAX, INT64_MIN, restored
+from stepwell.transfer.mlflow.values import INT64_MAX, INT64_MIN, restored
 from stepwell.transfer.sources import PointColumns, columns
 
 # Points that are read together: 20 MB as Python objects.

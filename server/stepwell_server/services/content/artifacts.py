@@ -15,8 +15,8 @@ from stepwell_server.model.artifacts import (
     Piece,
     StoredFile,
 )
-from stepwell_server.services.artifact_paths import check_folder, check_path
-from stepwell_server.services.artifact_sweeper import ArtifactSweeper
+from stepwell_server.services.content.paths import check_folder, check_path
+from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.errors import invalid
-from stepwell.transfer.mlflow_calls import without_password
-from stepwell.transfer.mlflow_folder import MlflowFolder
-from stepwell.transfer.mlflow_server import MlflowServer
-from stepwell.transfer.mlflow_sqlite import UNREADABLE, MlflowSqlite, connected
+from stepwell.transfer.mlflow.calls import without_password
+from stepwell.transfer.mlflow.folder import MlflowFolder
+from stepwell.transfer.mlflow.server import MlflowServer
+from stepwell.transfer.mlflow.sqlite import UNREADABLE, MlflowSqlite, connected
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import Source
 

@@ -13,8 +13,8 @@ from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import StepwellException
 from stepwell.transfer.artifact_sources import ServerArtifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_calls import ODD_ANSWER, MlflowCalls
-from stepwell.transfer.mlflow_values import point, status_of, time_of
+from stepwell.transfer.mlflow.calls import ODD_ANSWER, MlflowCalls
+from stepwell.transfer.mlflow.values import point, status_of, time_of
 from stepwell.transfer.models.registered_rows import registered_of_answers
 from stepwell.transfer.models.server import model_of
 from stepwell.transfer.sources import (

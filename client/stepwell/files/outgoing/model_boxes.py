@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell.errors import StepwellException
-from stepwell.files import waiting
 from stepwell.files.local import LocalFile
-from stepwell.files.waiting import Entry
+from stepwell.files.outgoing import waiting
+from stepwell.files.outgoing.waiting import Entry
 from stepwell.spool.safe_files import FOLDER_MODE
 from stepwell.wire.connection import connect
 

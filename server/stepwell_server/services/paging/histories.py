@@ -5,7 +5,7 @@ import struct
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.series import HistoryCursor
-from stepwell_server.services.page_tokens import make_token, read_token
+from stepwell_server.services.paging.pages import make_token, read_token
 
 _KIND = "history"
 _FIELDS = 5

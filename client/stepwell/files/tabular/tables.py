@@ -12,8 +12,8 @@ from typing import Any
 from stepwell import jitter
 from stepwell.delivery import writer
 from stepwell.errors import StepwellException
-from stepwell.files import table_formats
-from stepwell.files.sending import temporary_file
+from stepwell.files.outgoing.sending import temporary_file
+from stepwell.files.tabular import formats as table_formats
 
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 # Each time that somebody else was faster, one of those who try has added its rows: so many at once can be served.
@@ -69,7 +69,7 @@ def add_rows(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> None
 def _add_once(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> bool:
     """Read the table, add the rows, and let the server take it; tells whether nobody else was faster."""
     from stepwell.files.local import LocalFile
-    from stepwell.files.row_uploads import RowUploader
+    from stepwell.files.tabular.row_uploads import RowUploader
 
     with tempfile.TemporaryDirectory(prefix="stepwell-") as folder, temporary_file(path) as joined:
         older = _download(uri, run_id, path, Path(folder))

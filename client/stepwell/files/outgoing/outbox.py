@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.errors import StepwellException
-from stepwell.files import model_boxes, options, waiting
+from stepwell.files import options
 from stepwell.files.local import LocalFile
-from stepwell.files.outbox_round import OutboxReport, OutboxRound
+from stepwell.files.outgoing import model_boxes, waiting
+from stepwell.files.outgoing.round import OutboxReport, OutboxRound
 from stepwell.spool import places, safe_files
 from stepwell.wire import background
 

@@ -17,9 +17,9 @@ from stepwell import extras
 from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.transfer.artifact_sources import folder_artifacts, local_place, mlflow_uri_artifacts
 from stepwell.transfer.left import Left
-from stepwell.transfer.mlflow_metric_files import points_of
-from stepwell.transfer.mlflow_sqlite import traces
-from stepwell.transfer.mlflow_values import status_of, time_of
+from stepwell.transfer.mlflow.metric_files import points_of
+from stepwell.transfer.mlflow.sqlite import traces
+from stepwell.transfer.mlflow.values import status_of, time_of
 from stepwell.transfer.models.folder import model_of
 from stepwell.transfer.models.registered_rows import registered_of
 from stepwell.transfer.reach import Reach, is_folder

@@ -1,0 +1,1 @@
+"""Files that wait for the server, and how they get there."""

@@ -1,0 +1,1 @@
+"""What MLflow has stored: its folders, its SQLite databases, its servers."""

@@ -1,0 +1,1 @@
+"""The rules of artifacts: what may be uploaded, read, removed, and what is checked."""

@@ -1,0 +1,1 @@
+"""Tokens that say where a page ended."""
