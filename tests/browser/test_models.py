@@ -199,7 +199,10 @@ async def test_the_list_and_hostile_names(page: Page, logged: Logged) -> None:
     await row.get_by_role("link", name=name).click()
     await expect(page.get_by_role("heading", name=name)).to_be_visible()
     await expect(page.get_by_text("bold")).to_be_visible()
+    assert await page.get_by_text("link", exact=True).get_attribute("href") in (None, "")
     await page.get_by_role("link", name="Version 1").first.click()
+    await page.get_by_label("Named by").select_option(f"models:/{name}@champion")
+    await expect(page.get_by_role("region", name="Use it")).to_contain_text('@champion")')
     await expect(page.get_by_role("table", name="Inputs")).to_contain_text(HOSTILE)
     await expect(page.locator("main img, main script")).to_have_count(0)
     assert await page.title() == "Stepwell"

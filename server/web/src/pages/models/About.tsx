@@ -10,8 +10,8 @@ import { SchemaBox } from "./SchemaBox";
 import { Snippets } from "./Snippets";
 
 interface Props {
-  /** How the model is named in code. */
-  uri: string;
+  /** How the model is named in code, the plainest first. */
+  uris: string[];
   place: Place | null;
   above?: ReactNode;
   children?: ReactNode;
@@ -19,7 +19,7 @@ interface Props {
 }
 
 /** What the files of a model say of it, around what the server knows. */
-export function About({ uri, place, above, children, beside }: Props) {
+export function About({ uris, place, above, children, beside }: Props) {
   const file = useQuery({ ...modelFileQuery(place ?? { owner: "", folder: "" }), enabled: place !== null });
   const problem = place ? file.error && explain(file.error) : "The files are outside of this server.";
   return (
@@ -27,7 +27,7 @@ export function About({ uri, place, above, children, beside }: Props) {
       <div className={run.column}>
         {above}
         <SchemaBox file={file.data} problem={problem} />
-        <Snippets uri={uri} file={file.data} />
+        <Snippets uris={uris} file={file.data} />
         {children}
         {place && <Requirements place={place} />}
       </div>

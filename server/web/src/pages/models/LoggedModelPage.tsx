@@ -61,7 +61,7 @@ function Shown({ model }: { model: LoggedModel }) {
         />
       ) : (
         <About
-          uri={`models:/${model.modelId}`}
+          uris={[`models:/${model.modelId}`]}
           place={place}
           beside={
             <>

@@ -4,6 +4,7 @@ import { useState } from "react";
 
 import type { ModelVersion } from "../../gen/stepwell_api/v1/registry_pb";
 import { placeOf } from "../../models/place";
+import { urisOf } from "../../models/uris";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
@@ -44,6 +45,7 @@ function Shown({ version }: { version: ModelVersion }) {
   const navigate = route.useNavigate();
   const { describe, tag, untag } = useRegistryChanges(version.name, version.version);
   const model = useQuery({ ...modelQuery(version.modelId), enabled: version.modelId !== "" });
+  const registered = useQuery(registeredModelQuery(version.name));
   const place = placeOf(version);
   return (
     <div className={run.page}>
@@ -63,7 +65,7 @@ function Shown({ version }: { version: ModelVersion }) {
         />
       ) : (
         <About
-          uri={`models:/${version.name}/${version.version}`}
+          uris={urisOf(version, registered.data)}
           place={place}
           above={<Description note={version.description} save={(text) => describe.mutateAsync(text)} />}
           beside={
