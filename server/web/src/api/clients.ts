@@ -2,8 +2,6 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 
 import { ArtifactService } from "../gen/stepwell_api/v1/artifacts_pb";
-import { LoggedModelService } from "../gen/stepwell_api/v1/models_pb";
-import { ModelVersionService, RegisteredModelService } from "../gen/stepwell_api/v1/registry_pb";
 import { ExperimentService, RunService } from "../gen/stepwell_api/v1/runs_pb";
 import { SearchService } from "../gen/stepwell_api/v1/search_pb";
 import { SeriesService } from "../gen/stepwell_api/v1/series_pb";
@@ -13,7 +11,7 @@ import { WriterService } from "../gen/stepwell_api/v1/writers_pb";
 export const HOME = new URL(".", window.location.href.split("#")[0]).href;
 
 /** Binary protobuf over the Connect protocol: the same services that gRPC offers. */
-const transport = createConnectTransport({ baseUrl: HOME.replace(/\/$/, ""), useBinaryFormat: true });
+export const transport = createConnectTransport({ baseUrl: HOME.replace(/\/$/, ""), useBinaryFormat: true });
 
 export const experimentService = createClient(ExperimentService, transport);
 export const runService = createClient(RunService, transport);
@@ -21,6 +19,3 @@ export const searchService = createClient(SearchService, transport);
 export const seriesService = createClient(SeriesService, transport);
 export const artifactService = createClient(ArtifactService, transport);
 export const writerService = createClient(WriterService, transport);
-export const loggedModelService = createClient(LoggedModelService, transport);
-export const registeredModelService = createClient(RegisteredModelService, transport);
-export const modelVersionService = createClient(ModelVersionService, transport);

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { loggedModelService, searchService } from "../api/clients";
+import { searchService } from "../api/clients";
+import { loggedModelService } from "../api/modelClients";
 import { LoggedModelStatus } from "../gen/stepwell_api/v1/models_pb";
 import { ViewType } from "../gen/stepwell_api/v1/runs_pb";
 

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { isTaken } from "../api/failures";
-import { modelVersionService, registeredModelService } from "../api/clients";
+import { modelVersionService, registeredModelService } from "../api/modelClients";
 import type { Tag } from "../gen/stepwell_api/v1/runs_pb";
 import { author } from "../models/author";
 import type { Message } from "./experiments";
