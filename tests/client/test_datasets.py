@@ -87,8 +87,8 @@ def test_what_is_wrong_is_refused() -> None:
         for name, digest, source in (("", "d", "s"), ("n", "x" * 37, "s"), ("n", "d", "s" * 70_000)):
             with refused("INVALID_PARAMETER_VALUE", "[Dd]ata set"):
                 client.log_inputs(run.info.run_id, [DatasetInput(Dataset(name, digest, "t", source))])
-        with refused("NOT_IMPLEMENTED", "models"):
-            client.log_inputs(run.info.run_id, [], models=[object()])
+        with refused("INVALID_PARAMETER_VALUE", "model"):
+            client.log_inputs(run.info.run_id, [], models=[object()])  # type: ignore[list-item]
     good = DatasetInput(Dataset("n", "d", "t", "s"), [InputTag("k", "v")])
     with refused("RESOURCE_DOES_NOT_EXIST", "no run"):
         client.log_inputs(uuid4().hex, [good])

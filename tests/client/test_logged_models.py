@@ -242,7 +242,7 @@ def test_offline_kill_9_in_mid_save_leaves_the_model_out_or_whole(  # type: igno
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
     killed = """
 import os, signal
-from stepwell.files import waiting
+from stepwell.files.outgoing import waiting
 store, calls = waiting.store, 0
 
 def store_and_die(*arguments, **keywords):

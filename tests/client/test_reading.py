@@ -174,5 +174,5 @@ async def test_requests_that_make_no_sense_are_refused(server: RunningServer) ->
             await series.GetHistory(pb.GetHistoryRequest(series=[name], last=1, cursor="x")).read()
         async with invalid("the cursor is not one"):
             await series.GetHistory(pb.GetHistoryRequest(series=[name], cursor="x")).read()
-        async with invalid("at most 10000"):
+        async with invalid("at most 10,000"):
             await series.GetHistory(pb.GetHistoryRequest(series=[name] * 10_001)).read()

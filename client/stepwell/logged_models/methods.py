@@ -138,8 +138,7 @@ class LoggedModelMethods:
 
     def log_model_inputs(self, run_id: str, models: Sequence[LoggedModelInput]) -> None:
         """Note models that a run used."""
-        inputs = [LoggedModelInput(values.to_model_id(it.model_id)) for it in models]
-        self._models.link(self._delivered_run(run_id), [], inputs)
+        self._models.link(self._delivered_run(run_id), [], [_checked_input(it) for it in models])
 
     def log_model_artifact(self, model_id: str, local_path: Any, artifact_path: str | None = None) -> None:
         """Log a local file, or a folder, under its name into a folder of the model (its root if not given)."""
@@ -181,5 +180,13 @@ class LoggedModelMethods:
         self._deliver_all()  # type: ignore[attr-defined]
 
 
+def _checked_input(given: LoggedModelInput) -> LoggedModelInput:
+    if not isinstance(given, LoggedModelInput):
+        raise invalid(f"A model that a run used is given as LoggedModelInput, not {type(given).__name__}.")
+    return LoggedModelInput(values.to_model_id(given.model_id))
+
+
 def _checked_output(output: LoggedModelOutput) -> LoggedModelOutput:
+    if not isinstance(output, LoggedModelOutput):
+        raise invalid(f"A model that a run made is given as LoggedModelOutput, not {type(output).__name__}.")
     return LoggedModelOutput(values.to_model_id(output.model_id), values.to_step("step", output.step))
