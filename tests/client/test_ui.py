@@ -12,6 +12,7 @@ import pytest
 
 import stepwell
 from stepwell import settings
+from stepwell.runs import active
 from tests.harness.processes import ServerProcess
 
 WAIT_S = 60
@@ -76,6 +77,7 @@ def test_a_server_is_started_where_none_runs(
 
 def test_a_notebook_shows_the_page_in_a_frame(shared_server: ServerProcess) -> None:
     stepwell.set_tracking_uri(shared_server.url)
+    active._last_run_id.set(None)  # of other tests
     page = shared_server.url
     assert repr(stepwell.show()) == f"{page}/#/"
     with stepwell.start_run() as run:

@@ -1,5 +1,7 @@
 """A short campaign of `make fuzz`, with a seed that stays the same."""
 
+import pytest
+
 from tests.fuzz.campaign import run
 from tests.fuzz.contract import all_rpcs
 
@@ -12,6 +14,7 @@ def test_all_services_are_found() -> None:
     assert len(paths) == len(set(paths)) > 40
 
 
+@pytest.mark.timeout(400)
 async def test_a_short_campaign() -> None:
     found = await run(7, SECONDS, timed=False)
     assert not found.problems, found.problems[:5]

@@ -141,7 +141,7 @@ class Spool:
 
     @property
     def extra_points(self) -> int:
-        """By how much the points in arrays exceed the positions that the arrays take."""
+        """By how much the points in arrays exceed the positions that the arrays, and slots without a record, take."""
         return self._array_points
 
     def number_of(self, name: str) -> int:
@@ -331,6 +331,7 @@ class Spool:
         if offset < len(segment.buffer):
             # The slot is taken, but its record cannot be: leave no gap behind.
             segment.void(offset)
+            self._array_points -= 1  # a position without a point
             self._append_far_time(number, step, time_ms, value)
             return
         try:

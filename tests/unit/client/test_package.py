@@ -1,6 +1,7 @@
 """The package as scripts see it, and the command line around it."""
 
 import importlib.metadata
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -42,7 +43,8 @@ def test_a_command_that_is_not_installed() -> None:
 def test_hints_say_how_this_installation_is_extended(
     origin: str | None, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.metadata.PathDistribution, "read_text", lambda *_: origin)
+    found = SimpleNamespace(read_text=lambda _: origin)
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: found)
     assert extras.install_hint("cli") == hint
 
 
