@@ -10,7 +10,7 @@ interface Toast {
   undo?: () => void;
 }
 
-const SHOWN_MS = 6_000;
+const SHOWN_MS = 10_000;
 const TOASTS_MAX = 4;
 let toasts: Toast[] = [];
 let lastId = 0;
