@@ -77,9 +77,10 @@ function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
   const { remove, restore } = useExperimentChanges();
   const [renaming, setRenaming] = useState(false);
   const id = experiment.experimentId;
-  const putBack = () => restore.mutate(id, { onError: complain, onSuccess: () => say(`${experiment.name} is back`) });
+  // By promises: the row may be gone before the answer is there, and callbacks of its own with it.
+  const putBack = () => void restore.mutateAsync(id).then(() => say(`${experiment.name} is back`), complain);
   const takeAway = () =>
-    remove.mutate(id, { onError: complain, onSuccess: () => say(`${experiment.name} is deleted`, putBack) });
+    void remove.mutateAsync(id).then(() => say(`${experiment.name} is deleted`, putBack), complain);
   const note = experiment.tags.find((tag) => tag.key === NOTE_TAG)?.value;
   return (
     <tr>

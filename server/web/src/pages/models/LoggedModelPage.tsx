@@ -85,8 +85,8 @@ function Header({ model }: { model: LoggedModel }) {
   const { remove, restore } = useModelEdits(model.modelId);
   const [registering, setRegistering] = useState(false);
   const params = { experimentId: String(model.experimentId) };
-  const bringBack = () =>
-    restore.mutate(undefined, { onError: complain, onSuccess: () => say(`${model.name} is back`) });
+  // By promise: the page is gone by then.
+  const bringBack = () => void restore.mutateAsync(undefined).then(() => say(`${model.name} is back`), complain);
   const takeAway = () =>
     remove.mutate(undefined, {
       onError: complain,
