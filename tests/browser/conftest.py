@@ -35,5 +35,6 @@ async def page(shared_server: ServerProcess) -> AsyncIterator[Page]:
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("console", lambda message: is_fault(message) and complaints.append(message.text))
         await tab.goto("/")
+        await expect(tab.get_by_role("heading", name="Experiments")).to_be_visible()
         yield tab
     assert complaints == []

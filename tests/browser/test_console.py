@@ -1,5 +1,6 @@
 """What processes print, who they are, and how the server is."""
 
+import re
 import uuid
 
 from playwright.async_api import Page, expect
@@ -53,7 +54,8 @@ async def test_processes_and_what_a_resume_hides(page: Page, shared_server: Serv
         processes = page.get_by_role("region", name="Processes")
         await expect(processes.get_by_text("connected")).to_be_visible()
         await expect(processes.get_by_text("left", exact=True)).to_be_visible()
-        await expect(processes).to_contain_text("resumed from step 4: up to 10 points")
+        # Six points are hidden; the batches in which they lie, cut as they came, have at most ten.
+        await expect(processes).to_contain_text(re.compile(r"resumed from step 4: up to (?:[6-9]|10) points"))
         await processes.get_by_role("link", name="Show them in the charts").click()
         drawn = page.get_by_role("region", name="Chart of loss").locator(".uplot")
         await expect(drawn).to_have_attribute("data-drawn-to", "9")

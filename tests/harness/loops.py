@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from stepwell_server.process.watchdog import Blocked, watched_loop
 
-# Of work, not of time that passes: far more than LOOP_WORK_MAX_S, because processors that are shared work slowly.
-WORK_MAX_S = 0.5
+# Of work, not of time that passes: five times LOOP_WORK_MAX_S, because processors that are shared work slowly.
+WORK_MAX_S = 0.1
 
 
 @contextmanager

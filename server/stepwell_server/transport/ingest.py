@@ -37,7 +37,7 @@ from stepwell_server.model.ingest import (
 from stepwell_server.model.runs import RunStatus
 from stepwell_server.process.holding import Held, Holding, peer_of
 from stepwell_server.process.telemetry import STREAMS_OPEN
-from stepwell_server.services.ingest import IngestService
+from stepwell_server.services.ingest import CHECKED_ON_LOOP_MAX, IngestService
 from stepwell_server.transport.mapping import (
     input_from_proto,
     parse_model_id,
@@ -176,8 +176,14 @@ class WriterStream:
             self._resume_at = None
             self._generation += 1
         await self._room.acquire()
-        outcome = await self._ingest.submit(batch_from_proto(request.batch, self._keys.names, self._identity))
+        outcome = await self._ingest.submit(await self._batch_of(request.batch))
         self._under_way.put_nowait(UnderWay(self._generation, outcome))
+
+    async def _batch_of(self, message: ingest_pb2.Batch) -> Batch:
+        """Read a batch; one of many entries beside the loop, which others need."""
+        if len(message.entries) + len(message.points.key) <= CHECKED_ON_LOOP_MAX:
+            return batch_from_proto(message, self._keys.names, self._identity)
+        return await asyncio.to_thread(batch_from_proto, message, self._keys.names, self._identity)
 
     async def _answers(self) -> AsyncIterator[ingest_pb2.StreamResponse]:
         """Acknowledge in order until there is nothing more to wait for."""

@@ -55,15 +55,15 @@ async def test_closing_does_not_wait_for_ever(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "complaint"),
     [
-        "postgresql://me:secret@127.0.0.1:1/runs",
-        "postgresql://me:secret@/runs?host=/nowhere",
-        "postgresql://me:secret@no-such-host.invalid/runs",
-        "postgresql://me:secret@127.0.0.1:port/runs",
+        ("postgresql://me:secret@127.0.0.1:1/runs", "cannot be reached"),
+        ("postgresql://me:secret@/runs?host=/nowhere", "cannot be reached"),
+        ("postgresql://me:secret@no-such-host.invalid/runs", "cannot be reached"),
+        ("postgresql://me:secret@127.0.0.1:port/runs", "cannot be read"),
     ],
 )
-async def test_a_wrong_address_is_explained_without_the_password(url: str) -> None:
-    with pytest.raises(StartupError, match=r"cannot be reached|cannot be read") as caught:
+async def test_a_wrong_address_is_explained_without_the_password(url: str, complaint: str) -> None:
+    with pytest.raises(StartupError, match=complaint) as caught:
         await migrate(url)
     assert "secret" not in str(caught.value)
