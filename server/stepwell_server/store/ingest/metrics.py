@@ -30,11 +30,20 @@ class MetricIds:
         return found
 
     async def _add(self, names: list[str]) -> dict[str, int]:
-        """Outside of the commit's transaction, so that no writer waits for another one's new names."""
+        """Outside of the commit's transaction, so that no writer waits for another one's new names.
+
+        Names are looked up before they are added: an INSERT takes a number for each of its rows, also for those that
+        are there, and the numbers end at 2^31.
+        """
+        ids: dict[str, int] = {}
         async with self._pool.connection() as connection:
-            await connection.execute(_SQL["add_metrics"], names)
-            rows = await connection.fetch(_SQL["known_metrics"], names)
-        return {row["name"]: row["metric_id"] for row in rows}
+            # The last look finds what somebody else added meanwhile.
+            for statement in ("known_metrics", "add_metrics", "known_metrics"):
+                rows = await connection.fetch(_SQL[statement], [name for name in names if name not in ids])
+                ids |= {row["name"]: row["metric_id"] for row in rows}
+                if len(ids) == len(names):
+                    break
+        return ids
 
     def _remember(self, ids: dict[str, int]) -> None:
         if len(self._ids) + len(ids) > CACHED_NAMES_MAX:

@@ -48,7 +48,8 @@ SELECT metric_id, name FROM metric WHERE metric_id = ANY ($1::integer[]);
 -- add_metrics: gives ids to new metric names, in name order so that two servers never wait for each other
 INSERT INTO metric (name)
 SELECT name FROM unnest($1::text[]) AS given (name) ORDER BY name
-ON CONFLICT (name) DO NOTHING;
+ON CONFLICT (name) DO NOTHING
+RETURNING name, metric_id;
 
 -- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock;
 -- returns those of the runs $11 that are settled, and are not any more. How many these are is hidden from the planner:
