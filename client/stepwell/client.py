@@ -16,6 +16,7 @@ from stepwell.entities import (
     Metric,
     PagedList,
     Param,
+    Refusal,
     Run,
     RunStatus,
     RunTag,
@@ -247,6 +248,13 @@ class StepwellClient(ArtifactMethods, LoggedModelMethods, RegistryMethods):
             )
         if models:
             self.log_model_inputs(run_id, models)
+
+    def get_refusals(self, run_id: str) -> list[Refusal]:
+        """Return what the server refused of a run, by kind, the last first: how much, since when, and why.
+
+        Of one run 200 kinds (process, key, error code) are told apart; more are counted together, without a key.
+        """
+        return self._calls.get_refusals(self._delivered(run_id))
 
     def undo_resume(self, run_id: str) -> None:
         """Show again what the latest start_run with `resume_from_step` hid; call it again for the one before.

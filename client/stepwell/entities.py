@@ -263,6 +263,23 @@ class Run(Entity):
     outputs: RunOutputs = field(default_factory=RunOutputs)
 
 
+@dataclass
+class Refusal(Entity):
+    """A kind of points or entries that the server refused of one process: how many, and why the last one was.
+
+    Times in milliseconds. Without `key` and `error_code`: kinds that were too many to tell apart.
+    """
+
+    key: str
+    count: int
+    error_code: str
+    reason: str
+    first_time: int
+    last_time: int
+    rank: int | None
+    host: str
+
+
 class PagedList(list[T]):
     """A page of a listing; `token` asks for the next one and is None on the last."""
 

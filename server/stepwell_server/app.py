@@ -81,6 +81,7 @@ from stepwell_server.store.tracking.searches import PostgresSearchStore
 from stepwell_server.store.tracking.views import PostgresViewStore
 from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore
 from stepwell_server.store.upkeep.compactor import Compactor
+from stepwell_server.store.upkeep.room import RoomFigures
 from stepwell_server.transport.connect import connect_routes
 from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
@@ -251,6 +252,7 @@ async def _build(
     await stack.enter_async_context(Compactor(pool))
     await stack.enter_async_context(Settler(pool))
     await stack.enter_async_context(Forgetter(pool))
+    await stack.enter_async_context(RoomFigures(pool, config.data))
     leases = await stack.enter_async_context(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
     )

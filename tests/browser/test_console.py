@@ -55,8 +55,10 @@ async def test_processes_and_what_a_resume_hides(page: Page, shared_server: Serv
         await expect(processes.get_by_text("connected")).to_be_visible()
         await expect(processes.get_by_text("left", exact=True)).to_be_visible()
         # Six points are hidden; the batches in which they lie, cut as they came, have at most ten.
-        await expect(processes).to_contain_text(re.compile(r"resumed from step 4: up to (?:[6-9]|10) points"))
-        await processes.get_by_role("link", name="Show them in the charts").click()
+        await expect(page.locator("main")).to_contain_text(
+            re.compile(r"resumed from step 4: up to (?:[6-9]|10) points")
+        )
+        await page.get_by_role("link", name="Show them in the charts").click()
         drawn = page.get_by_role("region", name="Chart of loss").locator(".uplot")
         await expect(drawn).to_have_attribute("data-drawn-to", "9")
         await page.get_by_role("button", name="Axes").click()
@@ -71,6 +73,8 @@ async def test_settings_tell_how_the_server_is(page: Page, shared_server: Server
     await expect(page.get_by_role("heading", name="Settings")).to_be_visible()
     await expect(page.get_by_text("answers")).to_be_visible()
     await expect(page.get_by_text("Points per second")).to_be_visible()
+    await expect(page.get_by_text("where the server has its data")).to_contain_text("GiB")
+    await expect(page.get_by_text("in the database")).to_contain_text("MiB in the database, ")
     await page.get_by_role("radio", name="Dark").check()
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await page.route("**/metrics", lambda route: route.abort())

@@ -1,6 +1,9 @@
 """The page of one run: what it is, what it logged, its charts; what may be edited is edited."""
 
+import asyncio
 import math
+import os
+import sys
 import uuid
 from dataclasses import dataclass
 
@@ -133,3 +136,19 @@ async def test_a_living_run_grows_on_the_page(page: Page, logged: Logged) -> Non
     logged.client.set_terminated(run_id)
     logged.client.flush()
     await expect(page.get_by_text("Finished").first).to_be_visible()
+
+
+async def test_what_was_lost_and_refused_is_told(page: Page, logged: Logged) -> None:
+    run = logged.client.create_run(logged.experiment_id, tags={"stepwell.lost": "host h was not heard of"})
+    logged.client.log_param(run.info.run_id, "rate", "1")
+    logged.client.flush()
+    script = f"import stepwell; stepwell.MlflowClient().log_param({run.info.run_id!r}, 'rate', '<b>2</b>')"
+    uri = {**os.environ, "STEPWELL_TRACKING_URI": logged.client.tracking_uri}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, env=uri)
+    assert await process.wait() == 0
+    await page.goto(f"/#/experiments/{logged.experiment_id}/runs/{run.info.run_id}")
+    await expect(page.get_by_text("host h was not heard of")).to_be_visible()
+    told = page.get_by_role("group", name="What was refused")
+    await expect(told).to_contain_text("1 entry refused, and not part of the run: rate")
+    await told.locator("summary").click()
+    await expect(told.get_by_role("row", name="rate")).to_contain_text("cannot change to '<b>2</b>'")

@@ -4,9 +4,11 @@ import logging
 import uuid
 
 import pytest
+from click.testing import CliRunner
 
 import stepwell as mlflow
 from stepwell import MlflowClient, MlflowException
+from stepwell.commands.runs import runs
 from tests.harness.client_errors import refused
 
 pytestmark = pytest.mark.usefixtures("tracking_uri")
@@ -81,6 +83,14 @@ def test_a_param_that_only_the_server_knows(caplog: pytest.LogCaptureFixture, sc
     )
     read = mlflow.get_run(run.info.run_id)
     assert (read.data.params, read.data.metrics) == ({"rate": "1"}, {"x": 1})
+    (refusal,) = MlflowClient().get_refusals(run.info.run_id)
+    assert (refusal.key, refusal.count, refusal.error_code) == ("rate", 1, "INVALID_PARAMETER_VALUE")
+    assert "written once" in refusal.reason
+    shown = CliRunner().invoke(runs, ["show", run.info.run_id])
+    assert "refused rate" in shown.output
+    assert "written once" in shown.output
+    with refused("RESOURCE_DOES_NOT_EXIST"):
+        MlflowClient().get_refusals(NO_RUN)
 
 
 def test_waiting_raises_what_the_server_refused(script) -> None:

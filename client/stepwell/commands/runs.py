@@ -80,10 +80,11 @@ def _print_table(found: Sequence[Run], columns: Sequence[str]) -> None:
 @as_json
 @reporting
 def show(run_id: str, as_json: bool) -> None:
-    """Show a run: params, tags, latest metrics, data sets, artifacts and child runs."""
+    """Show a run: params, tags, latest metrics, data sets, artifacts, child runs, and what was refused."""
     client = StepwellClient()
     run = client.get_run(run_id)
     artifacts = client.list_artifacts(run_id)
+    refusals = client.get_refusals(run_id)
     children = list(
         finding.runs_of(
             [run.info.experiment_id], f"tags.`{PARENT_RUN_TAG}` = '{run_id}'", "all", ["start_time"], None
@@ -96,6 +97,7 @@ def show(run_id: str, as_json: bool) -> None:
                 "datasets": [given.to_dictionary() for given in run.inputs.dataset_inputs],
                 "artifacts": [info.to_dictionary() for info in artifacts],
                 "children": [child.info.run_id for child in children],
+                "refusals": [refusal.to_dictionary() for refusal in refusals],
             }
         )
         return
@@ -103,6 +105,10 @@ def show(run_id: str, as_json: bool) -> None:
     fields += [(f"dataset {it.dataset.name}", it.dataset.digest) for it in run.inputs.dataset_inputs]
     fields += [(f"artifact {it.path}{'/' if it.is_dir else ''}", it.file_size) for it in artifacts]
     fields += [(f"child {child.info.run_name}", child.info.run_id) for child in children]
+    fields += [
+        (f"refused {it.key}".strip(), f"{it.count} times, last {output.time_of(it.last_time)}: {it.reason}")
+        for it in refusals
+    ]
     output.print_rows(("field", "value"), fields, json_too=False)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from stepwell.entities import DatasetInput, Experiment, PagedList, Run, RunInfo
+from stepwell.entities import DatasetInput, Experiment, PagedList, Refusal, Run, RunInfo
 from stepwell.wire import messages
 from stepwell.wire.connection import connect
 from stepwell_api.v1 import runs_pb2, search_pb2
@@ -67,6 +67,26 @@ class Calls:
             message.tags.extend(part.tags)
             message.metrics.extend(part.metrics)
         return messages.run(message)
+
+    def get_refusals(self, run_id: str) -> list[Refusal]:
+        """Return what was refused of a run, the last first."""
+        from stepwell_api.v1 import writers_pb2  # few processes ask
+
+        request = writers_pb2.ListRefusalsRequest(run_id=run_id)
+        answer = self._connection.call(lambda server: server.writers.ListRefusals(request))
+        return [
+            Refusal(
+                key=each.key,
+                count=each.count,
+                error_code=each.error_code,
+                reason=each.reason,
+                first_time=each.first_time_ms,
+                last_time=each.last_time_ms,
+                rank=each.rank if each.HasField("rank") else None,
+                host=each.host,
+            )
+            for each in answer.refusals
+        ]
 
     def update_run(
         self, run_id: str, status: str | None = None, end_time_ms: int | None = None, name: str | None = None

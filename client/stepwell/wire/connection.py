@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stepwell_api.v1.search_pb2_grpc import SearchServiceAsyncStub
     from stepwell_api.v1.series_pb2_grpc import SeriesServiceAsyncStub
     from stepwell_api.v1.webhooks_pb2_grpc import WebhookServiceAsyncStub
+    from stepwell_api.v1.writers_pb2_grpc import WriterServiceAsyncStub
 
 T = TypeVar("T")
 Message = TypeVar("Message", covariant=True)
@@ -98,6 +99,7 @@ class Connection:
     # Points.
     series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
     search: "SearchServiceAsyncStub" = _service("search", "SearchService")
+    writers: "WriterServiceAsyncStub" = _service("writers", "WriterService")
     models: "LoggedModelServiceAsyncStub" = _service("models", "LoggedModelService")
     # Registered models.
     registered_models: "RegisteredModelServiceAsyncStub" = _service("registry", "RegisteredModelService")

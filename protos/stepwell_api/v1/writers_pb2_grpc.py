@@ -40,6 +40,11 @@ class WriterServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_writers__pb2.ListWritersRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_writers__pb2.ListWritersResponse.FromString,
                 _registered_method=True)
+        self.ListRefusals = channel.unary_unary(
+                '/stepwell_api.v1.WriterService/ListRefusals',
+                request_serializer=stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsResponse.FromString,
+                _registered_method=True)
         self.ReadConsole = channel.unary_unary(
                 '/stepwell_api.v1.WriterService/ReadConsole',
                 request_serializer=stepwell__api_dot_v1_dot_writers__pb2.ReadConsoleRequest.SerializeToString,
@@ -53,6 +58,13 @@ class WriterServiceServicer(object):
 
     def ListWriters(self, request, context):
         """Returns the writers of a run, by rank and time; NOT_FOUND when there is no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusals(self, request, context):
+        """Returns what was refused of a run, the last first; NOT_FOUND when there is no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,6 +85,11 @@ def add_WriterServiceServicer_to_server(servicer, server):
                     servicer.ListWriters,
                     request_deserializer=stepwell__api_dot_v1_dot_writers__pb2.ListWritersRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_writers__pb2.ListWritersResponse.SerializeToString,
+            ),
+            'ListRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusals,
+                    request_deserializer=stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsResponse.SerializeToString,
             ),
             'ReadConsole': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadConsole,
@@ -108,6 +125,33 @@ class WriterService(object):
             '/stepwell_api.v1.WriterService/ListWriters',
             stepwell__api_dot_v1_dot_writers__pb2.ListWritersRequest.SerializeToString,
             stepwell__api_dot_v1_dot_writers__pb2.ListWritersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.WriterService/ListRefusals',
+            stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_writers__pb2.ListRefusalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

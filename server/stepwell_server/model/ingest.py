@@ -159,19 +159,6 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """A piece [first_position, end_position) of one writer's log. That of a `call` is stored whole or not at all."""
-
-    run_id: UUID
-    writer_id: UUID
-    first_position: int
-    end_position: int
-    points: Points
-    entries: Sequence[Entry]
-    call: Call | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Rejection:
     """Entries that were refused, with the reason; they are not stored and not to be sent again."""
 
@@ -180,6 +167,23 @@ class Rejection:
     key: str
     error_code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A piece [first_position, end_position) of one writer's log. That of a `call` is stored whole or not at all.
+
+    `refused` was taken out of it before.
+    """
+
+    run_id: UUID
+    writer_id: UUID
+    first_position: int
+    end_position: int
+    points: Points
+    entries: Sequence[Entry]
+    call: Call | None = None
+    refused: Sequence[Rejection] = ()
 
 
 @dataclass(frozen=True, slots=True)

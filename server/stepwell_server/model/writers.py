@@ -24,6 +24,24 @@ class WriterState:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A kind of points or entries that were refused of a writer: how many, and why the last one was.
+
+    Without key and code: kinds that were too many to tell apart. Times in milliseconds since the epoch.
+    """
+
+    writer_id: UUID
+    rank: int | None
+    host: str
+    key: str
+    error_code: str
+    reason: str
+    count: int
+    first_time_ms: int
+    last_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConsolePlace:
     """Where a piece of a console stands among those of its run: they are in this order."""
 

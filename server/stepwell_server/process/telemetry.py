@@ -76,3 +76,18 @@ COMPACTION_POINTS = Counter("stepwell_compaction_points_total", "Points in chunk
 COMPACTION_SECONDS = Histogram(
     "stepwell_compaction_seconds", "Time of one transaction of merges.", buckets=_SECONDS_BUCKETS
 )
+
+DISK_BYTES = Gauge(
+    "stepwell_disk_bytes", "The disk of the server's data folder.", multiprocess_mode="mostrecent"
+)
+DISK_FREE_BYTES = Gauge(
+    "stepwell_disk_free_bytes", "What is free on that disk.", multiprocess_mode="mostrecent"
+)
+DATABASE_BYTES = Gauge(
+    "stepwell_database_bytes", "What the database takes on its disk.", multiprocess_mode="mostrecent"
+)
+ARTIFACT_BYTES = Gauge(
+    "stepwell_artifact_bytes",
+    "What artifacts take, equal ones once, wherever they are.",
+    multiprocess_mode="mostrecent",
+)

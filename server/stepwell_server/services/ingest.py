@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +15,6 @@ from stepwell_server.model.ingest import (
     Entry,
     InputEntry,
     ModelPointEntry,
-    NotJoined,
     Outcome,
     ParamEntry,
     Points,
@@ -117,17 +115,8 @@ class IngestService:
             InvalidArgumentError: the batch contradicts itself; it could not be cut out of any log.
         """
         few = len(batch.entries) + len(batch.points.keys) <= CHECKED_ON_LOOP_MAX
-        accepted, rejections = checked(batch) if few else await asyncio.to_thread(checked, batch)
-        outcome = await self._batches.submit(accepted)
-        return asyncio.ensure_future(_with_rejections(outcome, rejections)) if rejections else outcome
-
-
-async def _with_rejections(outcome: asyncio.Future[Outcome], rejections: Sequence[Rejection]) -> Outcome:
-    """Report what was refused here together with what the store refuses."""
-    settled = await outcome
-    if isinstance(settled, NotJoined):
-        return settled
-    return replace(settled, rejections=(*rejections, *settled.rejections))
+        accepted = checked(batch) if few else await asyncio.to_thread(checked, batch)
+        return await self._batches.submit(accepted)
 
 
 def check_identity(identity: WriterIdentity) -> None:
@@ -150,8 +139,8 @@ def checked_secret(secret: bytes) -> bytes | None:
     return hashlib.sha256(secret).digest()
 
 
-def checked(batch: Batch) -> tuple[Batch, list[Rejection]]:
-    """Return what can be stored of a batch, and what cannot, with reasons. Raises as `IngestService.submit`."""
+def checked(batch: Batch) -> Batch:
+    """Return what can be stored of a batch, with what cannot as `refused`. Raises as `IngestService.submit`."""
     check_shape(batch)
     return accept(batch)
 
@@ -181,12 +170,12 @@ def check_shape(batch: Batch) -> None:
         )
 
 
-def accept(batch: Batch) -> tuple[Batch, list[Rejection]]:
+def accept(batch: Batch) -> Batch:
     """Take out what can never be stored, with reasons; the rest of the batch stays."""
     rejections: list[Rejection] = []
     points = _accept_points(batch.points, batch.first_position, rejections)
     entries = [entry for entry in batch.entries if _accept_entry(entry, rejections)]
-    return (replace(batch, points=points, entries=entries) if rejections else batch), rejections
+    return replace(batch, points=points, entries=entries, refused=rejections) if rejections else batch
 
 
 def _accept_points(points: Points, position: int, rejections: list[Rejection]) -> Points:

@@ -1,16 +1,18 @@
-"""Telling of the processes that log to runs: who they are, how they stand, what they printed."""
+"""Telling of the processes that log to runs: who they are, how they stand, what was refused, what they printed."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.series import INT64_MAX
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
 from stepwell_server.store.ports.series import SeriesStore
 from stepwell_server.store.ports.writers import WriterStateStore
 
 # Writers of one answer, at most; of larger jobs the first ones, by rank.
 WRITERS_TOLD_MAX = 1_000
+# Kinds of refusals of one answer, at most; the last ones.
+REFUSALS_TOLD_MAX = 1_000
 # Pieces of consoles of one answer, at most, each of 64 KiB at most; and bytes of text, which end an answer before.
 CONSOLE_PIECES_MAX = 1_000
 CONSOLE_PIECES_DEFAULT = 200
@@ -29,6 +31,11 @@ class WriterService:
         """Return the first writers of a run, by rank and time, and how many there are."""
         await self._check(run_id)
         return await self._store.writers(run_id, WRITERS_TOLD_MAX)
+
+    async def refusals(self, run_id: UUID) -> tuple[Sequence[Refusal], int]:
+        """Return what was refused of a run, the last first, and how many points and entries in all."""
+        await self._check(run_id)
+        return await self._store.refusals(run_id, REFUSALS_TOLD_MAX)
 
     async def console(
         self, run_id: UUID, before: ConsolePlace | None, after: Mapping[UUID, int] | None, limit: int

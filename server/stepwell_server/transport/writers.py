@@ -4,7 +4,7 @@ from typing import Any
 
 from stepwell_api.v1 import ingest_pb2, writers_pb2_grpc
 from stepwell_api.v1 import writers_pb2 as pb
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
 from stepwell_server.services.series import check_count
 from stepwell_server.services.writers import WRITERS_TOLD_MAX, WriterService
 from stepwell_server.transport.mapping import parse_uuid
@@ -22,6 +22,13 @@ class WriterServicer(writers_pb2_grpc.WriterServiceServicer):
         """Return the writers of a run."""
         writers, count = await self._service.writers(parse_uuid(request.run_id, "run_id"))
         return pb.ListWritersResponse(writers=[writer_to_proto(writer) for writer in writers], count=count)
+
+    async def ListRefusals(  # noqa: N802
+        self, request: pb.ListRefusalsRequest, context: Any
+    ) -> pb.ListRefusalsResponse:
+        """Return what was refused of a run."""
+        refusals, count = await self._service.refusals(parse_uuid(request.run_id, "run_id"))
+        return pb.ListRefusalsResponse(refusals=[refusal_to_proto(each) for each in refusals], count=count)
 
     async def ReadConsole(  # noqa: N802
         self, request: pb.ReadConsoleRequest, context: Any
@@ -58,6 +65,21 @@ def writer_to_proto(writer: WriterState) -> pb.Writer:
         seen_time_ms=writer.seen_time_ms,
         hidden_from_step=writer.hidden_from_step,
         hidden_points_max=writer.hidden_points_max,
+    )
+
+
+def refusal_to_proto(refusal: Refusal) -> pb.Refusal:
+    """Return what was refused as a message."""
+    return pb.Refusal(
+        writer_id=refusal.writer_id.hex,
+        rank=refusal.rank,
+        host=refusal.host,
+        key=refusal.key,
+        error_code=refusal.error_code,
+        reason=refusal.reason,
+        count=refusal.count,
+        first_time_ms=refusal.first_time_ms,
+        last_time_ms=refusal.last_time_ms,
     )
 
 

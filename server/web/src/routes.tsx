@@ -13,7 +13,7 @@ import { RunsPage } from "./pages/runs/RunsPage";
 import { Shell } from "./pages/Shell";
 import { readChartsView, type ChartsView } from "./url/chartsView";
 import { readRunsView, type RunsView } from "./url/runsView";
-import { flag, text, texts } from "./url/search";
+import { flag, oneOf, text, texts } from "./url/search";
 
 // Whoever opens the list or a table need not wait for the other pages; they come when they are wanted.
 // The hash keeps addresses whole below any path of a proxy, and is where MLflow's links have theirs:
@@ -27,6 +27,10 @@ interface Compared extends RunsView {
 interface Opened extends ChartsView {
   tab?: string;
   path?: string;
+  /** Processes have lines of their own. */
+  processes?: "apart";
+  /** Machines have charts of their own. */
+  nodes?: "apart";
 }
 
 interface Found {
@@ -72,7 +76,13 @@ const run = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$experimentId/runs/$runId",
   component: lazyRouteComponent(() => import("./pages/run/RunPage"), "RunPage"),
-  validateSearch: (given): Opened => ({ ...readChartsView(given), tab: text(given.tab), path: text(given.path) }),
+  validateSearch: (given): Opened => ({
+    ...readChartsView(given),
+    tab: text(given.tab),
+    path: text(given.path),
+    processes: oneOf(given.processes, ["apart"]),
+    nodes: oneOf(given.nodes, ["apart"]),
+  }),
 });
 
 const compare = createRoute({

@@ -204,17 +204,16 @@ class Lane:
             _log.error("commit failed", run_id=batch.run_id.hex, exc_info=error)
             return StepwellError(f"the batch at position {batch.first_position} could not be committed")
         _log.warning("batch refused by the database", run_id=batch.run_id.hex, error=str(error))
-        try:
-            empty = await self._store.prepare([replace(batch, points=NO_POINTS, entries=())])
-            (outcome,) = await self._commit(empty)
-        except UnavailableError as unavailable:
-            return unavailable
-        if not isinstance(outcome, Committed):
-            return outcome
         count = len(batch.points) + len(batch.entries)
         reason = f"the database cannot store this batch: {error}"
         rejection = Rejection(batch.first_position, count, "", InvalidArgumentError.error_code, reason)
-        return Committed(outcome.position, 0, 0, (rejection,))
+        refused = (*batch.refused, rejection)
+        try:
+            empty = await self._store.prepare([replace(batch, points=NO_POINTS, entries=(), refused=refused)])
+            (outcome,) = await self._commit(empty)
+        except UnavailableError as unavailable:
+            return unavailable
+        return outcome
 
     def _give_up(self) -> None:
         """Cancelled: what is under way may be committed or not; the clients will ask where they stand."""

@@ -20,6 +20,7 @@ from stepwell_server.store.ingest.entries import Rejections, write_entries
 from stepwell_server.store.ingest.lone_calls import commit_lone, is_lone
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.preparing import PreparedPoints, prepare
+from stepwell_server.store.ingest.refusals import note_refusals
 from stepwell_server.store.ingest.rewinds import recompute_latest
 from stepwell_server.store.ingest.value_index import unsettle
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -115,25 +116,27 @@ class PointStore:
             rejections = await write_entries(connection, stored)
             if any(stored[number].call is not None for number in rejections):
                 raise ParamRaceError
+            rejections |= refused
+            joined = {number for chain in chains if chain.key in stages for number in chain.numbers} - hidden
+            outcomes = {
+                number: _settled(
+                    stored.get(number, batches[number]),
+                    stages[batches[number].run_id, batches[number].writer_id],
+                    rejections.get(number, ()),
+                    is_refused=number in refused,
+                )
+                for number in joined
+            }
+            told = [(batches[number], it.rejections) for number, it in outcomes.items() if it.rejections]
+            if told:
+                await note_refusals(connection, told)
             if settled:
                 await unsettle(connection, settled)
         self._tell({run_id for run_id, _ in stages})
-        rejections |= refused
-        joined = {number for chain in chains if chain.key in stages for number in chain.numbers} - hidden
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]
         )
-        return [
-            _settled(
-                stored.get(number, batch),
-                stages[batch.run_id, batch.writer_id],
-                rejections.get(number, ()),
-                is_refused=number in refused,
-            )
-            if number in joined
-            else _refused(batch, positions)
-            for number, batch in enumerate(batches)
-        ]
+        return [outcomes.get(number) or _refused(batch, positions) for number, batch in enumerate(batches)]
 
     async def _prepare(self, chains: Sequence[Chain]) -> PreparedPoints | None:
         batches = [batch for chain in chains for batch in chain.batches if len(batch.points)]
@@ -184,14 +187,16 @@ def _settled(
     batch: Batch, stage: LifecycleStage, rejections: Sequence[Rejection], *, is_refused: bool = False
 ) -> Committed:
     """What became durable of a batch whose position moved; of a deleted run: nothing."""
-    points, entries = len(batch.points), len(batch.entries)
+    points, entries = len(batch.points), len(batch.entries) - len(rejections)
+    rejections = (*batch.refused, *rejections)
     if is_refused:
-        return Committed(batch.end_position, 0, 0, tuple(rejections))
+        return Committed(batch.end_position, 0, 0, rejections)
     if stage is LifecycleStage.DELETED:
         reason = f"run {batch.run_id.hex} is deleted; restore it before logging to it"
         refused = Rejection(batch.first_position, points + entries, "", InvalidStateError.error_code, reason)
-        return Committed(batch.end_position, 0, 0, (refused,) if points + entries else ())
-    return Committed(batch.end_position, points, entries - len(rejections), tuple(rejections))
+        more = (refused,) if points + entries else ()
+        return Committed(batch.end_position, 0, 0, (*rejections, *more))
+    return Committed(batch.end_position, points, entries, rejections)
 
 
 def _refused(batch: Batch, positions: dict[tuple[UUID, UUID], int]) -> NotJoined | NotFoundError:

@@ -59,7 +59,8 @@ class BatchStore(Protocol):
         Waits while the queue before the database is full (back-pressure). The batch and the writer's new
         position are committed in one transaction, with fsync, before the outcome is there. Batches of one
         writer are settled in the order in which they were submitted. Data that cannot be stored comes back as
-        rejections; `NotFoundError` from the outcome: the writer was never opened.
+        rejections, behind those that the batch brings along; all of them are noted with the run, bounded.
+        `NotFoundError` from the outcome: the writer was never opened.
 
         The batch of a call is stored whole or, when there are rejections, not at all; of a call that was stored
         before (in the last hour at least), by this server or another one, not again.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
 
 
 class WriterStateStore(Protocol):
@@ -12,6 +12,10 @@ class WriterStateStore(Protocol):
 
     async def writers(self, run_id: UUID, limit: int) -> tuple[Sequence[WriterState], int]:
         """Return the first writers of a run, by rank and time, and how many there are."""
+        ...
+
+    async def refusals(self, run_id: UUID, limit: int) -> tuple[Sequence[Refusal], int]:
+        """Return what was refused of a run, the last first, and how many points and entries in all."""
         ...
 
     async def console_before(self, run_id: UUID, place: ConsolePlace, limit: int) -> Sequence[ConsolePiece]:

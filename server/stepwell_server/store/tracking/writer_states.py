@@ -1,15 +1,16 @@
-"""Who writes to a run, and the consoles of these processes."""
+"""Who writes to a run, what was refused of it, and the consoles of these processes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from stepwell_server.model.ingest import ConsoleEntry, ConsoleStream
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
 
 _SQL = load("writer_states")
+_REFUSALS = load("refusals")
 
 
 class PostgresWriterStateStore:
@@ -24,6 +25,13 @@ class PostgresWriterStateStore:
             rows = await connection.fetch(_SQL["writers"], run_id, limit)
             count = len(rows) if len(rows) < limit else await connection.fetchval(_SQL["count"], run_id)
         return [WriterState(**row) for row in rows], count
+
+    async def refusals(self, run_id: UUID, limit: int) -> tuple[Sequence[Refusal], int]:
+        """See `ports.WriterStateStore`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_REFUSALS["of_run"], run_id, limit)
+            count = await connection.fetchval(_REFUSALS["count"], run_id) if rows else 0
+        return [Refusal(**row) for row in rows], count
 
     async def console_before(self, run_id: UUID, place: ConsolePlace, limit: int) -> Sequence[ConsolePiece]:
         """See `ports.WriterStateStore`."""

@@ -9,7 +9,7 @@ import { ChartGrid } from "./ChartGrid";
 import styles from "./Charts.module.css";
 import { OwnChartDialog } from "./OwnChartDialog";
 import { matching } from "./sections";
-import { ownSpecs, specsOf, type OwnChart } from "./specs";
+import { ownSpecs, specsOf, type ChartSpec, type OwnChart } from "./specs";
 
 interface Props {
   metrics: string[];
@@ -17,6 +17,8 @@ interface Props {
   view: ChartsView;
   change: (part: Partial<ChartsView>) => void;
   syncKey: string;
+  /** How metrics become charts; the usual way where it is left out. */
+  specs?: (metrics: string[]) => ChartSpec[];
 }
 
 const NOTHING: never[] = [];
@@ -24,13 +26,16 @@ const NOTHING: never[] = [];
 const MOVED_MAX = 100;
 
 /** Charts of metrics of runs with what controls them. All that is chosen stands in the view. */
-export function Charts({ metrics, runs, view, change, syncKey }: Props) {
+export function Charts({ metrics, runs, view, change, syncKey, specs }: Props) {
   const look = useMemo(() => chartLook(view), [view]);
   const found = matching(metrics, view.metrics ?? "");
   const shown = found ?? metrics;
   const own = view.own ?? NOTHING;
   const moved = view.moved ?? NOTHING;
-  const charts = useMemo(() => specsOf(shown, view.together ?? false), [shown.join("\n"), view.together]);
+  const charts = useMemo(
+    () => specs?.(shown) ?? specsOf(shown, view.together ?? false),
+    [shown.join("\n"), view.together, specs],
+  );
   const ownCharts = useMemo(() => ownSpecs(own, metrics, METRICS_PER_CHART_MAX), [own, metrics.join("\n")]);
   const [edited, setEdited] = useState<number | null>(null);
   const keep = (charts: OwnChart[]) => change({ own: charts.length ? charts : undefined });

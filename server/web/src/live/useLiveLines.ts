@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import type { Columns } from "../charts/series";
-import { samplesQuery, type SampleQuestion } from "../queries/samples";
+import { isTold, samplesQuery, type SampleQuestion } from "../queries/samples";
 import { inNextFrame, notInNextFrame } from "./frames";
 import { LiveLines } from "./LiveLines";
 import { follow } from "./watch";
@@ -32,7 +32,7 @@ export function useLiveLines(asked: SampleQuestion, starts: Map<string, number>,
     taken.current = [lines, data];
     lines.answer(data);
   }
-  useNews(lines, asked, asked.live && enabled && !asked.axis.startsWith("metric:"), refetch);
+  useNews(lines, asked, asked.live && enabled && isTold(asked), refetch);
   // Until a new question has an answer, what was shown stays.
   const shown = useRef<Columns | undefined>(undefined);
   shown.current = lines.columns ?? shown.current ?? data;

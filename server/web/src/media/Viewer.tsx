@@ -13,6 +13,7 @@ import styles from "./Viewer.module.css";
 const Code = lazy(() => import("./Code"));
 const Csv = lazy(() => import("./Csv"));
 const Parquet = lazy(() => import("./Parquet"));
+const Pdf = lazy(() => import("./Pdf"));
 
 interface Props {
   runId: string;
@@ -39,9 +40,9 @@ export function Viewer({ runId, path }: Props) {
       return <iframe className={styles.frame} sandbox="" src={url} title={name} />;
     case "pdf":
       return (
-        <Empty title={name}>
-          <a href={artifactUrl(runId, path, "download")}>Download the document</a>
-        </Empty>
+        <Suspense fallback={<Loading what={path} />}>
+          <Pdf url={url} name={name} key={path} />
+        </Suspense>
       );
     case "parquet":
       return (

@@ -36,6 +36,7 @@ export interface Bounds {
 
 export interface SampleQuestion {
   metrics: string[];
+  /** Runs, or single processes of runs; see processId. */
   runIds: string[];
   axis: Axis;
   /** null for all. */
@@ -50,7 +51,6 @@ export interface SampleQuestion {
 /** The lines of one chart: per run, metric and bucket the extremes, the mean and the counts. */
 export function samplesQuery(asked: SampleQuestion) {
   const { metrics, runIds, axis, bounds, buckets, live, withHidden } = asked;
-  const isOverMetric = axis.startsWith("metric:");
   return queryOptions<Columns>({
     queryKey: [
       "samples",
@@ -64,7 +64,7 @@ export function samplesQuery(asked: SampleQuestion) {
     ],
     queryFn: ({ signal }) => sample(asked, signal),
     enabled: runIds.length > 0,
-    refetchInterval: live && isOverMetric ? ASK_AGAIN_MS : false,
+    refetchInterval: live && !isTold(asked) ? ASK_AGAIN_MS : false,
     // What comes is added to the answer; see live/.
     staleTime: live ? 0 : FRESH_MS,
     // An answer that is as it was is not compared number by number.
@@ -73,16 +73,36 @@ export function samplesQuery(asked: SampleQuestion) {
   });
 }
 
+/** One process of a run, where else a run's id stands. */
+export function processId(runId: string, writerId: string): string {
+  return `${runId}@${writerId}`;
+}
+
+/** News come by run, and only over steps and times. */
+export function isTold({ axis, runIds }: SampleQuestion): boolean {
+  return !axis.startsWith("metric:") && !runIds.some((id) => id.includes("@"));
+}
+
 /** Ask the server for the lines of one chart. */
 export async function sample(asked: SampleQuestion, signal: AbortSignal): Promise<Columns> {
   const runIds = asked.runIds.slice(0, RUNS_PER_CHART_MAX);
   const keys = asked.metrics.slice(0, METRICS_PER_CHART_MAX);
-  const samples: Sample[] = [];
-  const answers = seriesService.sampleSeries(
-    { runIds, keys, buckets: asked.buckets, columns: COLUMNS, ...over(asked) },
-    { signal },
-  );
-  for await (const answer of answers) samples.push(answer);
+  const whole = runIds.filter((id) => !id.includes("@"));
+  const ask = async (ids: string[], writerIds: string[], owners: string[]) => {
+    const found: Sample[] = [];
+    const request = { runIds: ids, writerIds, keys, buckets: asked.buckets, columns: COLUMNS, ...over(asked) };
+    for await (const answer of seriesService.sampleSeries(request, { signal }))
+      found.push({ ...answer, run: runIds.indexOf(owners[answer.run] ?? "") });
+    return found;
+  };
+  const questions = runIds
+    .filter((id) => id.includes("@"))
+    .map((id) => {
+      const [runId = "", writerId = ""] = id.split("@");
+      return ask([runId], [writerId], [id]);
+    });
+  if (whole.length) questions.push(ask(whole, [], whole));
+  const samples = (await Promise.all(questions)).flat();
   return asked.axis.startsWith("metric:") ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
 }
 

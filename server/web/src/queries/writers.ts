@@ -18,6 +18,15 @@ export function writersQuery(runId: string, live: boolean) {
   });
 }
 
+/** What was refused of a run, the last first. */
+export function refusalsQuery(runId: string, live: boolean) {
+  return queryOptions({
+    queryKey: ["refusals", runId],
+    queryFn: ({ signal }) => writerService.listRefusals({ runId }, { signal }),
+    refetchInterval: live ? WRITERS_MS : false,
+  });
+}
+
 interface Console {
   pieces: ConsolePiece[];
   hasMore: boolean;

@@ -9,10 +9,9 @@ import { Time } from "../../parts/Time";
 import { childrenQuery, PARENT_TAG, runQuery } from "../../queries/run";
 import styles from "./RunPage.module.css";
 
-const LOST_TAG = "stepwell.lost";
 const CHILDREN_SHOWN = 20;
 
-/** When, who, from where; parents and children; and why it was lost, if it was. */
+/** When, who, from where; parents and children. */
 export function Details({ run }: { run: Run }) {
   const info = run.info;
   const tags = new Map(run.tags.map((tag) => [tag.key, tag.value]));
@@ -27,7 +26,6 @@ export function Details({ run }: { run: Run }) {
       <header>
         <h2>Details</h2>
       </header>
-      {tags.has(LOST_TAG) && <p className={styles.lost}>This run was lost: {tags.get(LOST_TAG)}</p>}
       <dl className={styles.details}>
         <Fact name="Status">
           <Status status={info.status} />

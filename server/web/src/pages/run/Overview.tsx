@@ -11,6 +11,7 @@ import { Models } from "./Models";
 import { ParamsTable } from "./ParamsTable";
 import styles from "./RunPage.module.css";
 import { Tags } from "./Tags";
+import { Troubles } from "./Troubles";
 import { Writers } from "./Writers";
 
 /** What the run is, and what went in and came out. */
@@ -20,6 +21,7 @@ export function Overview({ run }: { run: Run }) {
   const summaries = useQuery(summariesQuery(run.info?.runId ?? "", isRunning(run)));
   return (
     <div className={styles.overview}>
+      <Troubles run={run} />
       <div className={styles.column}>
         <Description note={note} save={(value) => tag.mutateAsync({ key: NOTE_TAG, value })} />
         <MetricsTable run={run} summaries={summaries.data ?? []} />

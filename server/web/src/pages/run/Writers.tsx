@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 
 import { wholeNumber } from "../../format/numbers";
 import { duration } from "../../format/times";
@@ -10,14 +9,13 @@ import { isRunning } from "../../queries/run";
 import { writersQuery } from "../../queries/writers";
 import styles from "./RunPage.module.css";
 
-/** The processes that log to the run: whether they live, how far they are behind, and what a resume has hidden. */
+/** The processes that log to the run: whether they live, and how far they are behind. */
 export function Writers({ run }: { run: Run }) {
   const live = isRunning(run);
   const found = useQuery(writersQuery(run.info?.runId ?? "", live));
   const { writers = [], count = 0n } = found.data ?? {};
   if (writers.length === 0) return null;
   const isRanked = writers.some(({ rank }) => rank !== undefined);
-  const hidden = writers.filter(({ hiddenFromStep }) => hiddenFromStep !== undefined);
   return (
     <section className={styles.box} aria-label="Processes">
       <header>
@@ -25,7 +23,6 @@ export function Writers({ run }: { run: Run }) {
           Processes <small>{wholeNumber(count)}</small>
         </h2>
       </header>
-      {hidden.length > 0 && <Resumes hidden={hidden} />}
       <div className={styles.scroll}>
         <table className={styles.values}>
           <thead>
@@ -56,23 +53,6 @@ export function Writers({ run }: { run: Run }) {
       </div>
       {count > writers.length && <p className={styles.nothing}>The first {writers.length} by rank.</p>}
     </section>
-  );
-}
-
-/** What resumes from a checkpoint have hidden: attempts that were given up. */
-function Resumes({ hidden }: { hidden: Writer[] }) {
-  const from = hidden.map(({ hiddenFromStep }) => hiddenFromStep as bigint);
-  const least = from.reduce((one, other) => (other < one ? other : one));
-  const points = hidden.reduce((sum, { hiddenPointsMax }) => sum + hiddenPointsMax, 0n);
-  return (
-    <p className={styles.lost}>
-      The run was resumed from step {wholeNumber(least)}: up to {wholeNumber(points)} points that earlier attempts
-      logged from there on are hidden.{" "}
-      <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "charts", withHidden: true }}>
-        Show them in the charts
-      </Link>
-      , or bring them back with <code>StepwellClient().undo_resume(run_id)</code>.
-    </p>
   );
 }
 

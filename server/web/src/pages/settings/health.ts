@@ -65,6 +65,7 @@ export function healthOf(looks: Look[]): Fact[] {
       isBad: debt > DEBT_BAD_CHUNKS,
       past: looks.map(({ figures }) => figures.sums.get("stepwell_compaction_debt_chunks") ?? 0),
     },
+    ...room(figure),
     {
       name: "Refused",
       value: wholeNumber(figure("stepwell_rejected_total")),
@@ -81,6 +82,30 @@ export function healthOf(looks: Look[]): Fact[] {
     },
     ...memory(figure("process_resident_memory_bytes"), rate(looks, looks.length - 1, "process_cpu_seconds_total")),
   ];
+}
+
+/** A disk with so little left is about to stop what is logged. */
+const DISK_FREE_BAD = 0.1;
+
+function room(figure: (name: string) => number): Fact[] {
+  const [size, free] = [figure("stepwell_disk_bytes"), figure("stepwell_disk_free_bytes")];
+  const database = figure("stepwell_database_bytes");
+  const artifacts = figure("stepwell_artifact_bytes");
+  const disk = {
+    name: "Disk",
+    value: `${bytes(free)} free`,
+    hint: `of ${bytes(size)}, where the server has its data`,
+    isBad: free < size * DISK_FREE_BAD,
+    past: [],
+  };
+  const stored = {
+    name: "Stored",
+    value: bytes(database + artifacts),
+    hint: `${bytes(database)} in the database, ${bytes(artifacts)} of artifacts`,
+    isBad: false,
+    past: [],
+  };
+  return [...(size ? [disk] : []), ...(database ? [stored] : [])];
 }
 
 function memory(resident: number, cores: number): Fact[] {

@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+
+import { wholeNumber } from "../../format/numbers";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { isRunning } from "../../queries/run";
+import { writersQuery } from "../../queries/writers";
+import { Refusals } from "./Refusals";
+import styles from "./Troubles.module.css";
+
+const LOST_TAG = "stepwell.lost";
+
+/** What does not stand in the figures: why the run was lost, what was refused of it, what a resume hides. */
+export function Troubles({ run }: { run: Run }) {
+  const lost = run.tags.find(({ key }) => key === LOST_TAG)?.value;
+  return (
+    <div className={styles.troubles}>
+      {lost !== undefined && (
+        <p className={`${styles.trouble} ${styles.bad}`}>
+          <b>This run was lost.</b> {lost}
+        </p>
+      )}
+      <Refusals run={run} />
+      <Resumes run={run} />
+    </div>
+  );
+}
+
+/** What resumes from a checkpoint have hidden: attempts that were given up. */
+function Resumes({ run }: { run: Run }) {
+  const found = useQuery(writersQuery(run.info?.runId ?? "", isRunning(run)));
+  const hidden = found.data?.writers.filter(({ hiddenFromStep }) => hiddenFromStep !== undefined) ?? [];
+  if (hidden.length === 0) return null;
+  const from = hidden.map(({ hiddenFromStep }) => hiddenFromStep as bigint);
+  const least = from.reduce((one, other) => (other < one ? other : one));
+  const points = hidden.reduce((sum, { hiddenPointsMax }) => sum + hiddenPointsMax, 0n);
+  return (
+    <p className={styles.trouble}>
+      <b>The run was resumed from step {wholeNumber(least)}</b>: up to {wholeNumber(points)} points that earlier
+      attempts logged from there on are hidden.{" "}
+      <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "charts", withHidden: true }}>
+        Show them in the charts
+      </Link>
+      , or bring them back with <code>StepwellClient().undo_resume(run_id)</code>.
+    </p>
+  );
+}
