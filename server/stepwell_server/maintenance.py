@@ -11,6 +11,7 @@ from stepwell_server.errors import InvalidStateError, StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.content.keeping import versions_needing
 from stepwell_server.store.content.locations import DATA_ROOT, Locations
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
@@ -24,7 +25,7 @@ STOP_S = 10.0
 CONNECTIONS_MAX = 2
 # A long removal says every so often how far it is.
 PROGRESS_POINTS = 10_000_000
-# Reasons of what could not be removed that are told.
+# Reasons of what could not be removed, or is kept, that are told.
 LEFT_MAX = 1_000
 
 
@@ -80,7 +81,8 @@ async def collect_garbage(
     The bytes of artifacts go too where `data`, the folder of the embedded database, says where they are. What is left
     of them (`files_waiting` in the sums) is removed by a server that runs, or by the next one.
 
-    What cannot be removed does not keep the others back: `left` in the sums says what it was, and why.
+    What cannot be removed does not keep the others back: `left` in the sums says what it was, and why. What versions of
+    registered models need stays until they are deleted, and is in `kept`.
 
     Raises:
         NotFoundError: a run or experiment that was named does not exist.
@@ -90,7 +92,10 @@ async def collect_garbage(
     await garbage.check(selection)
     sums = {"dry_run": dry_run, "runs": 0, "points": 0, "artifacts": 0, "models": 0, "experiments": 0}
     left: list[str] = []
+    kept: list[str] = []
     async for run_id in garbage.runs(selection):
+        if await _is_kept(pool, f"run {run_id.hex}", run_id, kept):
+            continue
         try:
             if dry_run:
                 points, files = await garbage.count_points(run_id), await garbage.count_artifacts(run_id)
@@ -98,7 +103,7 @@ async def collect_garbage(
                 points = await _remove_points(garbage, run_id, tell)
                 files = await _remove_artifacts(artifacts, run_id)
                 await garbage.remove_rest(run_id)
-            else:  # restored meanwhile
+            else:  # restored or registered meanwhile
                 continue
         except InvalidStateError as error:
             left.append(f"run {run_id.hex}: {error}")
@@ -108,6 +113,8 @@ async def collect_garbage(
         sums["points"] += points
         sums["artifacts"] += files
     async for model_id in garbage.models(selection):
+        if await _is_kept(pool, f"model m-{model_id.hex}", model_id, kept):
+            continue
         try:
             found = await _collect_model(garbage, artifacts, model_id, dry_run)
         except InvalidStateError as error:
@@ -122,7 +129,17 @@ async def collect_garbage(
     if data is not None and not dry_run:
         async with OpenContentStores(data, Locations(DATA_ROOT)) as contents:
             await ArtifactSweeper(artifacts, contents).remove_garbage()
-    return {**sums, "files_waiting": await artifacts.count_garbage(), "left": left[:LEFT_MAX]}
+    waiting = await artifacts.count_garbage()
+    return {**sums, "files_waiting": waiting, "kept": kept[:LEFT_MAX], "left": left[:LEFT_MAX]}
+
+
+async def _is_kept(pool: Pool, what: str, id_: UUID, kept: list[str]) -> bool:
+    """Tell whether versions of registered models need a run or logged model, and note which."""
+    async with pool.connection() as connection:
+        versions = await versions_needing(connection, id_)
+    if versions:
+        kept.append(f"{what}: the registry needs it for {versions}")
+    return bool(versions)
 
 
 async def _collect_model(

@@ -70,7 +70,8 @@ def gc(
 ) -> None:
     """Remove deleted runs, models and experiments for good, with their points and artifacts.
 
-    It works in short steps beside a server that runs, can be stopped at any time, and goes on where it was.
+    It works in short steps beside a server that runs, can be stopped at any time, and goes on where it was. What
+    versions of registered models need stays as long as these are there.
     """
     selection = Selection(
         parse_age(older_than) if older_than else 0.0,
@@ -91,7 +92,8 @@ def gc(
     if done["files_waiting"]:
         text += f"; the bytes of {done['files_waiting']:,} files wait for a server to remove them"
     click.echo(json.dumps(done) if as_json else text)
-    for reason in () if as_json else done["left"]:
-        click.echo(f"left: {reason}", err=True)
+    for word in () if as_json else ("kept", "left"):
+        for reason in done[word]:
+            click.echo(f"{word}: {reason}", err=True)
     if done["left"]:
         raise SystemExit(1)

@@ -108,6 +108,15 @@ class RunModels:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownModel:
+    """A model of which a run shows files; its artifact URI says where they really are."""
+
+    model_id: UUID
+    name: str
+    artifact_uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetName:
     """A data set by its name and its digest, empty for any."""
 

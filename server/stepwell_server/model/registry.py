@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from uuid import UUID
 
 # Limits of names and values.
 MODEL_NAME_CHARS_MAX = 500
@@ -48,6 +49,7 @@ class Author:
 class VersionSpec:
     """All that is needed to create a version. `storage_uri` is where the files of `source` are.
 
+    `files_of` is the run or logged model here whose files these are, at `files_path`; None: they are elsewhere.
     `number` and `creation_time_ms` are of imports; 0 is the next one, and now.
     """
 
@@ -61,6 +63,8 @@ class VersionSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     creation_time_ms: int = 0
+    files_of: UUID | None = None
+    files_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ async def test_a_deleted_run_goes_entirely_and_its_neighbours_stay(
         "models": 0,
         "experiments": 0,
         "files_waiting": 4,  # its unfinished upload, and what both runs sent
+        "kept": [],
         "left": [],
     }
     assert set((await rows_of(pool, gone)).values()) == {0}
@@ -134,6 +135,7 @@ async def test_a_deleted_experiment_goes_with_its_runs(pool: Pool, writer: Group
         "models": 0,
         "experiments": 1,
         "files_waiting": 0,
+        "kept": [],
         "left": [],
     }
     assert (await rows_of(pool, run_id))["metric_chunk"] == 10
@@ -211,6 +213,7 @@ async def test_the_command(database_url: str, pool: Pool, writer: GroupCommitWri
         "models": 0,
         "experiments": 0,
         "files_waiting": 0,
+        "kept": [],
         "left": [],
     }
     young = await asyncio.to_thread(stepwell_command, "gc", "--older-than", "1h", *options)

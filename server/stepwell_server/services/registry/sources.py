@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.logged_models import model_name
 from stepwell_server.model.registry import (
     MODEL_ID_CHARS_MAX,
     RUN_LINK_CHARS_MAX,
@@ -38,6 +39,12 @@ _VERSION = re.compile(r"models:/+(?:(?P<name>[^/]+)/(?P<which>[^/]+)|(?P<of>[^/]
 # A logged model; it has no name before it.
 _LOGGED = re.compile(r"models:/+m-(?P<model_id>[0-9a-f]{32})(?P<path>/.*)?")
 
+# Where files are in the end: of a logged model, of a run.
+_IN_MODEL = re.compile(r"(?:^models:/+|/)m-(?P<id>[0-9a-f]{32})(?:/artifacts)?(?P<path>/.*)?$")
+_IN_RUN = re.compile(
+    r"(?:^runs:/+(?:[^/]+:\d+/)?(?P<id>[0-9a-f]{32})|/(?P<of>[0-9a-f]{32})/artifacts)(?P<path>/.*)?$"
+)
+
 
 class Sources:
     """Completes what is known of a version from its source. `find` returns the version that a URI names."""
@@ -53,7 +60,7 @@ class Sources:
         self._find = find
 
     async def resolved(self, spec: VersionSpec) -> VersionSpec:
-        """Return a spec with its storage URI, and with run and model as far as the source says them.
+        """Return a spec with its storage URI, whose files these are, and run and model as far as the source says them.
 
         Raises:
             InvalidArgumentError: the source may not be one, or there is no such run.
@@ -70,7 +77,32 @@ class Sources:
                 f"Invalid model version source: {shown(spec.source)}. A path of one machine has to lie in the"
                 " artifacts of the run that made it; log the model to a run and register runs:/<run id>/<path>"
             )
-        return replace(spec, run_id=spec.run_id or (named if artifact_uri else ""))
+        spec = replace(spec, run_id=spec.run_id or (named if artifact_uri else ""))
+        return await self._with_files(spec)
+
+    async def _with_files(self, spec: VersionSpec) -> VersionSpec:
+        """Return a spec that says whose its files are, if they are here.
+
+        What a run shows of a logged model is that model's: the version stays with it when the run shows another one.
+        """
+        logged = _IN_MODEL.search(spec.storage_uri)
+        if logged:
+            return replace(spec, files_of=UUID(hex=logged["id"]), files_path=_path(logged["path"]))
+        found = _IN_RUN.search(spec.storage_uri)
+        if found is None:
+            return spec
+        run_id, path = UUID(hex=found["id"] or found["of"]), _path(found["path"])
+        shown_model = await self._models.shown_in(run_id, path)
+        if shown_model is None:
+            return replace(spec, files_of=run_id, files_path=path)
+        below = path.removeprefix(shown_model.name)
+        return replace(
+            spec,
+            storage_uri=f"{shown_model.artifact_uri}{below}",
+            model_id=spec.model_id or model_name(shown_model.model_id),
+            files_of=shown_model.model_id,
+            files_path=below.removeprefix("/"),
+        )
 
     async def _of_model(self, spec: VersionSpec) -> VersionSpec:
         logged = _LOGGED.fullmatch(spec.source)
@@ -123,6 +155,10 @@ def check_spec(spec: VersionSpec) -> None:
         raise InvalidArgumentError(
             f"Invalid model version source: {shown(spec.source)}. A source has no '..' in its path"
         )
+
+
+def _path(found: str | None) -> str:
+    return (found or "").strip("/")
 
 
 def _is_local(uri: str) -> bool:

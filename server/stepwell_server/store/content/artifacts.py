@@ -27,6 +27,7 @@ from stepwell_server.model.artifacts import (
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.store import sql
 from stepwell_server.store.content import table_rows
+from stepwell_server.store.content.keeping import require_unneeded
 from stepwell_server.store.content.model_files import show_in_run
 from stepwell_server.store.content.references import below, counted, drop_references, lock, uuid_of
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -244,6 +245,7 @@ class PostgresArtifactStore:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
             await lock(connection, run_id)
+            await require_unneeded(connection, run_id, f"artifact {path or '/'!r}", path)
             rows = await connection.fetch(_QUERIES["hide"], run_id, path, *below(path), count_max)
             hidden = counted(rows)
             await drop_references(connection, hidden)

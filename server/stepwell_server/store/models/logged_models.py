@@ -18,11 +18,13 @@ from stepwell_server.model.logged_models import (
     LoggedModelStatus,
     ModelOutput,
     RunModels,
+    ShownModel,
     model_name,
 )
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.search.queries import LoggedModelSearch, RowPosition
 from stepwell_server.store import sql
+from stepwell_server.store.content.keeping import require_unneeded
 from stepwell_server.store.content.model_files import adopt_from_run, show_in_run
 from stepwell_server.store.content.references import lock, uuid_of
 from stepwell_server.store.models.reading import models_of
@@ -100,8 +102,19 @@ class PostgresLoggedModelStore:
                     f"model {model_name(model_id)} is being removed for good; it cannot be restored"
                 )
             if row["lifecycle_stage"] != stage.value:
+                if stage is LifecycleStage.DELETED:
+                    await require_unneeded(connection, model_id, f"model {model_name(model_id)}")
                 await connection.execute(_QUERIES["set_stage"], model_id, stage.value)
                 await show_in_run(connection, model_id)
+
+    async def shown_in(self, run_id: UUID, path: str) -> ShownModel | None:
+        """See `ports.models.LoggedModelStore`."""
+        file = f"{path}/{MODEL_FILE}" if path else MODEL_FILE
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["shown_in"], run_id, file)
+        if row is None or not f"{path}/".startswith(f"{row['name']}/"):
+            return None
+        return ShownModel(uuid_of(row["model_id"]), row["name"], row["artifact_uri"])
 
     async def search(self, search: LoggedModelSearch) -> Sequence[tuple[LoggedModel, RowPosition]]:
         """See `ports.models.LoggedModelStore`."""

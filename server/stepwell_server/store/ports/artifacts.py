@@ -150,7 +150,10 @@ class ArtifactStore(Protocol):
         ...
 
     async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
-        """Remove up to `count_max` artifacts: a file, a folder, or everything (""); returns how many."""
+        """Remove up to `count_max` artifacts: a file, a folder, or everything (""); returns how many.
+
+        Raises InvalidStateError when versions of registered models need some of them.
+        """
         ...
 
     async def garbage(self, count_max: int, after: int) -> Sequence[Garbage]:

@@ -13,6 +13,7 @@ from stepwell_server.model.logged_models import (
     LoggedModelStatus,
     ModelOutput,
     RunModels,
+    ShownModel,
 )
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.search.queries import LoggedModelSearch, RowPosition
@@ -64,8 +65,13 @@ class LoggedModelStore(Protocol):
 
         Raises:
             NotFoundError: there is none, not even a deleted one.
-            InvalidStateError: it is being removed for good.
+            InvalidStateError: it is being removed for good; or it is to be deleted, and versions of registered models
+                need its files.
         """
+        ...
+
+    async def shown_in(self, run_id: UUID, path: str) -> ShownModel | None:
+        """Return the model which a run shows at a path, the model's name or below it; None if there is none."""
         ...
 
     async def search(self, search: LoggedModelSearch) -> Sequence[tuple[LoggedModel, RowPosition]]:

@@ -86,7 +86,14 @@ class ModelVersionStore(Protocol):
     """Versions of registered models."""
 
     async def create_version(self, spec: VersionSpec, author: Author) -> ModelVersion:
-        """Create the next version; two calls at once get two numbers."""
+        """Create the next version; two calls at once get two numbers.
+
+        From then on its files stay: their logged model cannot be deleted, and they cannot be removed from their run.
+
+        Raises:
+            AlreadyExistsError: the number was given before.
+            InvalidStateError: the run or logged model that has the files is deleted, or about to be removed.
+        """
         ...
 
     async def get_version(self, name: str, version: int) -> ModelVersion:

@@ -21,6 +21,7 @@ from stepwell_server.model.registry import (
 )
 from stepwell_server.search.queries import RegistrySearch, RowPosition
 from stepwell_server.store import sql
+from stepwell_server.store.content.references import lock
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.registry.journal import Change, changing, no_such_model
 from stepwell_server.store.registry.rows import version_of
@@ -66,6 +67,7 @@ class PostgresModelVersionStore:
             number: int = change.model["last_version"]
             if spec.number not in (0, number):
                 raise AlreadyExistsError(f"version {spec.number} of {spec.name!r} was given before")
+            files_of = await _claim_files(change.connection, spec)
             version_id = await change.connection.fetchval(
                 _QUERIES["create_version"],
                 change.model_number,
@@ -79,6 +81,8 @@ class PostgresModelVersionStore:
                 author.user,
                 change.time_ms,
                 spec.creation_time_ms,
+                files_of,
+                spec.files_path if files_of is not None else "",
             )
             change.note(ChangeKind.VERSION_CREATED, number, after=spec.source)
             await set_tags(change, spec.tags, number, version_id)
@@ -174,6 +178,19 @@ class PostgresModelVersionStore:
             if row is None:
                 raise no_such_version(name, version)
             yield _Open(change, row)
+
+
+async def _claim_files(connection: Connection, spec: VersionSpec) -> UUID | None:
+    """Make sure that the files of a new version stay; returns whose they are, None when they are elsewhere."""
+    if spec.files_of is None:
+        return None
+    await lock(connection, spec.files_of)
+    keeps = await connection.fetchval(_QUERIES["keeps_files"], spec.files_of)
+    if keeps is False:
+        raise InvalidStateError(
+            f"the files of {spec.source!r} are deleted, or about to be removed; restore their model or run first"
+        )
+    return None if keeps is None else spec.files_of
 
 
 async def _note_on_logged_model(change: Change, spec: VersionSpec, number: int) -> None:

@@ -30,14 +30,23 @@ WHERE lifecycle_stage = 'deleted'
   AND NOT EXISTS (
       SELECT FROM run
       WHERE run.experiment_id = experiment.experiment_id
-        AND NOT ($3 AND run.lifecycle_stage = 'deleted' AND coalesce(run.deleted_time_ms, 0) <= $1)
+        AND NOT (
+            $3 AND run.lifecycle_stage = 'deleted' AND coalesce(run.deleted_time_ms, 0) <= $1
+            AND NOT EXISTS (SELECT FROM model_version WHERE files_of = run.run_id)
+        )
+  )
+  AND NOT EXISTS (
+      SELECT FROM model_version
+      JOIN logged_model ON logged_model.model_id = model_version.files_of
+      WHERE logged_model.experiment_id = experiment.experiment_id
   )
 ORDER BY experiment_id;
 
--- begin_removal: from now on the run cannot be restored; returns nothing when it is not deleted any more
+-- begin_removal: from now on the run cannot be restored; returns nothing when it should stay
 UPDATE run
 SET removal_began_ms = coalesce(removal_began_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 WHERE run_id = $1 AND lifecycle_stage = 'deleted'
+  AND NOT EXISTS (SELECT FROM model_version WHERE files_of = $1)
 RETURNING run_id;
 
 -- remove_chunks: removes some chunks of a run, and returns how many points each had
@@ -126,6 +135,7 @@ SET lifecycle_stage = 'deleted', deleted_time_ms = coalesce(model.deleted_time_m
 FROM experiment
 WHERE model.model_id = $1 AND experiment.experiment_id = model.experiment_id
   AND (model.lifecycle_stage = 'deleted' OR experiment.lifecycle_stage = 'deleted')
+  AND NOT EXISTS (SELECT FROM model_version WHERE files_of = $1)
 RETURNING model.model_id;
 
 -- remove_model_rows: removes what a logged model has beside its files

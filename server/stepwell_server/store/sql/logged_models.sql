@@ -117,6 +117,12 @@ SET lifecycle_stage = $2,
     deleted_time_ms = CASE WHEN $2 = 'deleted' THEN (extract(epoch FROM clock_timestamp()) * 1000)::bigint END
 WHERE model_id = $1;
 
+-- shown_in: the model whose description the run $1 shows at the path $2.
+SELECT model.model_id, model.name, model.artifact_uri
+FROM artifact
+JOIN logged_model AS model ON model.model_id = artifact.linked_model_id
+WHERE artifact.run_id = $1 AND artifact.path = $2;
+
 -- run_stage: whether a run is active or deleted; keeps it so until the end of the transaction.
 SELECT lifecycle_stage FROM run WHERE run_id = $1 FOR SHARE;
 

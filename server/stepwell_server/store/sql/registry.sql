@@ -95,9 +95,28 @@ RETURNING value;
 
 -- create_version: adds a version.
 INSERT INTO model_version (model_number, version, description, source, storage_uri, run_id, model_id, run_link,
-                           user_name, creation_time_ms, last_update_time_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce(nullif($11::bigint, 0), $10), $10)
+                           user_name, creation_time_ms, last_update_time_ms, files_of, files_path)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce(nullif($11::bigint, 0), $10), $10, $12, $13)
 RETURNING version_id;
+
+-- keeps_files: whether the run or logged model $1 will have its files tomorrow; no row when there is none.
+SELECT removal_began_ms IS NULL AS keeps
+FROM run
+WHERE run_id = $1
+UNION ALL
+SELECT lifecycle_stage = 'active' AND NOT removal_began
+FROM logged_model
+WHERE model_id = $1;
+
+-- needing_files: the first $3 versions whose files are of the run or logged model $1, and at the path $2, below or around it
+-- ("": all of its files); of how many.
+SELECT registered_model.name, model_version.version, count(*) OVER () AS number
+FROM model_version
+JOIN registered_model USING (model_number)
+WHERE files_of = $1
+  AND ($2 = '' OR files_path IN ('', $2) OR starts_with(files_path, $2 || '/') OR starts_with($2, files_path || '/'))
+ORDER BY registered_model.name, model_version.version
+LIMIT $3;
 
 -- note_on_logged_model: adds a version ($3, JSON) to the list in the tag $2 of a logged model, if it is there. Who wrote
 -- something else than a list there loses it; a list beyond $4 characters is left as it is.

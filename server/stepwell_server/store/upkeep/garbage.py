@@ -23,6 +23,7 @@ PAGE_RUNS = 500
 REMOVE_TRIES_MAX = 3
 
 _SQL = load("garbage")
+_LOCK_ARTIFACTS = load("artifacts")["lock_run"]
 _PARTS = (
     "remove_latest",
     "remove_params",
@@ -115,9 +116,8 @@ class GarbageStore:
             return int(await connection.fetchval(_SQL["count_artifacts"], run_id))
 
     async def begin(self, run_id: UUID) -> bool:
-        """Make the removal of a run final; False when it was restored meanwhile."""
-        async with self._pool.connection() as connection:
-            return await connection.fetchval(_SQL["begin_removal"], run_id) is not None
+        """Make the removal of a run final; False when it was restored meanwhile, or a version needs its files."""
+        return await self._begin("begin_removal", run_id)
 
     async def remove_points(self, run_id: UUID) -> AsyncIterator[int]:
         """Remove the points of a run step by step, yielding how many each step removed."""
@@ -159,9 +159,14 @@ class GarbageStore:
                 return
 
     async def begin_model(self, model_id: UUID) -> bool:
-        """Make the removal of a logged model final; False when it was restored meanwhile."""
-        async with self._pool.connection() as connection:
-            return await connection.fetchval(_SQL["begin_model_removal"], model_id) is not None
+        """Make the removal of a logged model final; False when it was restored, or a version needs its files."""
+        return await self._begin("begin_model_removal", model_id)
+
+    async def _begin(self, query: str, id_: UUID) -> bool:
+        async with self._pool.transaction() as connection:
+            # Under it versions of registered models are created, which then need the files.
+            await connection.execute(_LOCK_ARTIFACTS, str(id_))
+            return await connection.fetchval(_SQL[query], id_) is not None
 
     async def remove_model(self, model_id: UUID) -> None:
         """Remove all of a logged model but its files, which went before.
