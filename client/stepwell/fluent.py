@@ -1,6 +1,6 @@
 """The log functions for the active run, and reading. Without an active run, the first of them starts one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -13,11 +13,24 @@ from stepwell.delivery.record import Measured
 from stepwell.delivery.writer import RunWriter
 from stepwell.entities import Dataset, Metric, Run
 from stepwell.errors import invalid, short
-from stepwell.logged_models.active import Switch, active_model_id
+from stepwell.logged_models.active import active_model_id, when_first_activated
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun, current
 
 _FLOATS = {float}
+# The active run, for points that say nothing of a model. Nobody pays for models before one is made the active one.
+_run_without_model: Callable[[], ActiveRun | None] = current.get
+
+
+def _run_if_no_model_is_active() -> ActiveRun | None:
+    return current.get() if active_model_id() is None else None
+
+
+@when_first_activated
+def _look_at_active_models() -> None:
+    """From now on, let points take the long way where a model is active."""
+    global _run_without_model
+    _run_without_model = _run_if_no_model_is_active
 
 
 @short
@@ -74,9 +87,8 @@ def log_metric(
         and run_id is None
         and model_id is None
         and key.__class__ is str
-        and not Switch.is_on
     ):
-        run = current.get()
+        run = _run_without_model()
         if run is not None:
             spool = run.writer.spool
             number = spool.numbers.get(key)
@@ -108,9 +120,8 @@ def log_metrics(
         and timestamp is None
         and run_id is None
         and model_id is None
-        and not Switch.is_on
     ):
-        run = current.get()
+        run = _run_without_model()
         if run is not None:
             spool = run.writer.spool
             numbers = spool.groups.get(tuple(metrics))

@@ -16,6 +16,7 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, settings
+from stepwell.delivery import writer
 from stepwell.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
@@ -234,6 +235,9 @@ SAYS_SO: dict[str, Call] = {
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
+    # What earlier tests logged to servers that have stopped since is nothing that these tests wait for.
+    monkeypatch.setattr(writer, "_sealed", [])
+    monkeypatch.setattr(writer, "_with_log", set())
     return tmp_path / "spool"
 
 
@@ -266,10 +270,10 @@ def took_s(call: Call, scene: Scene) -> float:
 def test_all_that_logs_works_at_once_and_is_delivered_once(
     scene: Scene, spool: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Waiting for delivery is what these are for, also of what earlier tests logged to servers that have stopped since.
+    # Waiting for delivery is what these are for.
     waits = {"flush", "flush_async_logging", "client.flush", "end_run", "start_run"}
     slow = {name: seconds for name, call in WORKS.items() if (seconds := took_s(call, scene)) > AT_ONCE_S}
-    assert slow.keys() <= waits, slow
+    assert slow.keys() <= (set() if settings.is_offline() else waits), slow
     name = settings.experiment_name()
     # What is there now, delivered from two copies.
     shutil.copytree(spool, tmp_path / "copy")

@@ -99,6 +99,7 @@ def test_metrics_are_of_the_run_and_of_the_model(tracking_uri: str, folder: Path
         model = mlflow.log_model_folder(folder, "m")
         mlflow.log_metric("acc", 0.5, step=1, model_id=model.model_id)
         mlflow.log_metrics({"acc": 0.75, "f1": 1}, step=2, model_id=model.model_id, dataset=data)
+        mlflow.log_metric("loss", 0.3, step=2)  # from now on a known name, which takes the short way
         with mlflow.set_active_model(model_id=model.model_id) as active:
             assert mlflow.get_active_model_id() == active.model_id
             mlflow.log_metric("loss", 0.1, step=3)

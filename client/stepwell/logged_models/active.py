@@ -1,5 +1,6 @@
 """The model that metrics are also logged for when nobody names one: of this thread or task, as runs are."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
@@ -10,10 +11,14 @@ _current: ContextVar[str | None] = ContextVar("stepwell_active_model", default=N
 _last_id: ContextVar[str | None] = ContextVar("stepwell_last_model", default=None)
 
 
-class Switch:
-    """Whether any thread of this process has set a model; the log functions look at nothing more until then."""
+# What to do before the first model of this process is made the active one.
+_first_time: list[Callable[[], None]] = []
 
-    is_on = False
+
+def when_first_activated(do: Callable[[], None]) -> Callable[[], None]:
+    """Have something done before any thread of this process makes a model the active one, once."""
+    _first_time.append(do)
+    return do
 
 
 class ActiveModel(LoggedModel):
@@ -35,7 +40,8 @@ class ActiveModel(LoggedModel):
 def activate(model: LoggedModel) -> ActiveModel:
     """Make a model the active one of this thread or task."""
     before = _current.get()
-    Switch.is_on = True
+    while _first_time:
+        _first_time.pop()()
     _current.set(model.model_id)
     return ActiveModel(model, before)
 
