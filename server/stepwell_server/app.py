@@ -66,7 +66,7 @@ from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.postgres.pool import Pool, open_pool, open_upkeep_pool
 from stepwell_server.store.registry.models import PostgresRegisteredModelStore
 from stepwell_server.store.registry.versions import PostgresModelVersionStore
 from stepwell_server.store.registry.webhooks import PostgresWebhookStore
@@ -149,7 +149,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         pool = await stack.enter_async_context(open_pool(store, deadline, statement_timeout_s=limit_s))
         # Commits have connections of their own, so that nothing that is read can hold them up.
         ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
-        services = await _build(config, pool, ingest_pool, draining, stack)
+        upkeep_pool = await stack.enter_async_context(open_upkeep_pool(store, deadline))
+        services = await _build(config, pool, ingest_pool, upkeep_pool, draining, stack)
         servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack)
@@ -235,7 +236,12 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
 
 
 async def _build(
-    config: Config, pool: Pool, ingest_pool: Pool, draining: asyncio.Event, stack: AsyncExitStack
+    config: Config,
+    pool: Pool,
+    ingest_pool: Pool,
+    upkeep_pool: Pool,
+    draining: asyncio.Event,
+    stack: AsyncExitStack,
 ) -> Services:
     """Build stores and services.
 
@@ -249,9 +255,9 @@ async def _build(
     news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
     writer = await stack.enter_async_context(GroupCommitWriter(points))
-    await stack.enter_async_context(Compactor(pool))
-    await stack.enter_async_context(Settler(pool))
-    await stack.enter_async_context(Forgetter(pool))
+    await stack.enter_async_context(Compactor(upkeep_pool))
+    await stack.enter_async_context(Settler(upkeep_pool))
+    await stack.enter_async_context(Forgetter(upkeep_pool))
     await stack.enter_async_context(RoomFigures(pool, config.data))
     leases = await stack.enter_async_context(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
@@ -262,7 +268,9 @@ async def _build(
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)
     await stack.enter_async_context(webhooks)
     locations = artifact_locations(config)
-    artifacts, uploads, multipart, verification = await _build_artifacts(config, locations, pool, stack)
+    artifacts, uploads, multipart, verification = await _build_artifacts(
+        config, locations, pool, upkeep_pool, stack
+    )
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool), models),
@@ -294,7 +302,7 @@ def artifact_locations(config: Config) -> Locations:
 
 
 async def _build_artifacts(
-    config: Config, locations: Locations, pool: Pool, stack: AsyncExitStack
+    config: Config, locations: Locations, pool: Pool, upkeep_pool: Pool, stack: AsyncExitStack
 ) -> tuple[ArtifactService, UploadService, MultipartService, VerificationService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
@@ -304,7 +312,8 @@ async def _build_artifacts(
         )
     )
     quotas = Quotas(round(config.artifact_run_quota_gib * 2**30), round(config.artifact_quota_gib * 2**30))
-    sweeper = await stack.enter_async_context(ArtifactSweeper(store, contents, config.artifact_upload_idle_s))
+    sweeper = ArtifactSweeper(PostgresArtifactStore(upkeep_pool), contents, config.artifact_upload_idle_s)
+    await stack.enter_async_context(sweeper)
     return (
         ArtifactService(store, contents, sweeper),
         UploadService(store, contents, quotas),

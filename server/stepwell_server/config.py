@@ -68,6 +68,8 @@ POOL_CONNECTIONS_MAX = 10  # two cores are busy with four; the rest is for slow 
 # Connections that commits and the opening of writers have for themselves: two lanes with one under way and one being
 # made ready each, and two for those that come.
 INGEST_CONNECTIONS_MAX = 6
+# Those of compaction and the removal of what nobody needs: what callers may take does not end them.
+UPKEEP_CONNECTIONS_MAX = 3
 POOL_CONNECTIONS_MIN = 0  # made when needed; an idle server holds none
 EMBEDDED_CONNECTIONS_MIN = 50  # the pool, migrations, and people with psql
 WORKERS_MAX = 64  # more than the cores of most machines
@@ -76,12 +78,14 @@ CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
 # What a statement other than a commit may take; a page of a search takes milliseconds, of millions of runs a second.
 STATEMENT_TIMEOUT_S_DEFAULT = 30.0
+# What a statement of upkeep may take; its steps are bounded, but a slow disk may need long for one.
+UPKEEP_TIMEOUT_S = 600.0
 
 _PASSWORD = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
 assert POOL_CONNECTIONS_MIN <= POOL_CONNECTIONS_MAX
-assert POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
-assert CONNECT_TIMEOUT_S < STATEMENT_TIMEOUT_S_DEFAULT < COMMAND_TIMEOUT_S
+assert POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + UPKEEP_CONNECTIONS_MAX + 10 <= EMBEDDED_CONNECTIONS_MIN
+assert CONNECT_TIMEOUT_S < STATEMENT_TIMEOUT_S_DEFAULT < COMMAND_TIMEOUT_S < UPKEEP_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,8 @@ def host_and_port(host: str, port: int) -> str:
 
 def embedded_connections(workers: int) -> int:
     """Return how many connections the embedded PostgreSQL takes: every worker's pools, and some for people."""
-    return max(EMBEDDED_CONNECTIONS_MIN, workers * (POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX) + 20)
+    of_worker = POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + UPKEEP_CONNECTIONS_MAX
+    return max(EMBEDDED_CONNECTIONS_MIN, workers * of_worker + 20)
 
 
 def is_loopback(host: str) -> bool:

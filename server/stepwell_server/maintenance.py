@@ -17,12 +17,11 @@ from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.postgres.pool import Pool, open_upkeep_pool
 from stepwell_server.store.upkeep.compactor import compact_now, compaction_state, set_paused
 from stepwell_server.store.upkeep.garbage import STEP_ROWS_MAX, GarbageStore, Selection
 
 STOP_S = 10.0
-CONNECTIONS_MAX = 2
 # A long removal says every so often how far it is.
 PROGRESS_POINTS = 10_000_000
 # Reasons of what could not be removed, or is kept, that are told.
@@ -42,7 +41,7 @@ async def maintained_database(store: str | None, data: Path) -> AsyncIterator[Po
     async with AsyncExitStack() as stack:
         url = store or await _embedded(data, deadline, stack)
         await migrate(url)
-        yield await stack.enter_async_context(open_pool(url, deadline, size=CONNECTIONS_MAX))
+        yield await stack.enter_async_context(open_upkeep_pool(url, deadline))
 
 
 async def _embedded(data: Path, deadline: Deadline, stack: AsyncExitStack) -> str:

@@ -2,7 +2,9 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -14,9 +16,11 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
+from stepwell_server import app
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import POOL_CONNECTIONS_MAX, Config
-from stepwell_server.store.postgres.pool import SEARCHES_AT_ONCE
+from stepwell_server.errors import TooMuchError
+from stepwell_server.store.postgres.pool import SEARCHES_AT_ONCE, Pool
 from tests.harness.calls import invalid, refused
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import Neighbour, good_neighbour
@@ -81,6 +85,32 @@ async def test_a_statement_has_a_time_limit(database_url: str, tmp_path: Path) -
             refused(status, "REQUEST_LIMIT_EXCEEDED", "--statement-timeout"),
         ):
             await search.SearchRuns(search_pb2.SearchRunsRequest(experiment_ids=[0]))
+
+
+async def test_upkeep_is_not_bound_by_the_limit_of_calls(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: list[Pool] = []
+
+    def noting(kind: Any, first: Any, *more: Any) -> Any:
+        pools.append(getattr(first, "_pool", first))
+        return kind(first, *more)
+
+    for name in ("Compactor", "Settler", "Forgetter", "ArtifactSweeper"):
+        monkeypatch.setattr(app, name, partial(noting, getattr(app, name)))
+    config = Config(
+        port=0, http_port=0, store=database_url, data=tmp_path, shutdown_grace_s=5, statement_timeout_s=0.1
+    )
+    async with running_server(config) as server:
+        assert server.pool is not None
+        with pytest.raises(TooMuchError):
+            async with server.pool.connection() as connection:
+                await connection.execute("SELECT pg_sleep(0.3)")
+        assert len(pools) == 4
+        for pool in pools:
+            async with pool.connection() as connection:
+                await connection.execute("SELECT pg_sleep(0.3)")
+                assert await connection.fetchval("SHOW statement_timeout") == "10min"
 
 
 async def test_searches_leave_connections_for_others(

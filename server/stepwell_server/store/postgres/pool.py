@@ -2,7 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -13,6 +19,8 @@ from stepwell_server.config import (
     CONNECT_TIMEOUT_S,
     POOL_CONNECTIONS_MAX,
     POOL_CONNECTIONS_MIN,
+    UPKEEP_CONNECTIONS_MAX,
+    UPKEEP_TIMEOUT_S,
     without_password,
 )
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
@@ -55,7 +63,7 @@ def translated() -> Iterator[None]:
         yield
     except asyncpg.QueryCanceledError as error:
         raise TooMuchError(
-            "the database needed too long for this; ask for less at once (the limit is --statement-timeout)"
+            "the database needed too long for this; ask for less at once (the limit of calls is --statement-timeout)"
         ) from error
     except _TRANSIENT as error:
         raise UnavailableError(f"the database cannot do it now: {describe(error)}") from error
@@ -140,11 +148,13 @@ async def open_pool(
     *,
     size: int = POOL_CONNECTIONS_MAX,
     statement_timeout_s: float | None = None,
+    command_timeout_s: float = COMMAND_TIMEOUT_S,
 ) -> AsyncIterator[Pool]:
     """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
 
     With `statement_timeout_s`, a statement that takes longer raises TooMuchError, and one with values that the database
-    refuses InvalidArgumentError. Without, for commits, such values raise what asyncpg says of them.
+    refuses InvalidArgumentError. Without, for commits, such values raise what asyncpg says of them. A
+    database that says nothing for `command_timeout_s` counts as away.
 
     Raises:
         StartupError: the database cannot be reached; the message says why, without the password.
@@ -156,13 +166,24 @@ async def open_pool(
             max_size=size,
             connection_class=LentConnection,
             timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
+            command_timeout=command_timeout_s,
             server_settings=SESSION_SETTINGS | _time_limit(statement_timeout_s),
         )
     try:
         yield Pool(connections, refused_values if statement_timeout_s is not None else nullcontext)
     finally:
         await _close(connections, deadline)
+
+
+def open_upkeep_pool(url: str, deadline: Deadline) -> AbstractAsyncContextManager[Pool]:
+    """Connect as `open_pool`, for work that nobody waits for: the limit of what callers may take does not end it."""
+    return open_pool(
+        url,
+        deadline,
+        size=UPKEEP_CONNECTIONS_MAX,
+        statement_timeout_s=UPKEEP_TIMEOUT_S,
+        command_timeout_s=UPKEEP_TIMEOUT_S + COMMAND_TIMEOUT_S,
+    )
 
 
 def _time_limit(statement_timeout_s: float | None) -> dict[str, str]:
