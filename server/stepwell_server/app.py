@@ -111,6 +111,7 @@ class RunningServer:
     pool: Pool | None = None  # None where workers hold the connections
     metrics_port: int | None = None
     http_url: str | None = None  # the one address that people use; None without the HTTP door
+    holding: Holding | None = None  # None where workers hold it
 
     @property
     def grpc_uri(self) -> str:
@@ -176,7 +177,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             stack.enter_context(watched_loop())
         url = http_url(config, http.port) if http else None
         log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
-        yield RunningServer(config.host, server.port, store, pool, metrics_port, url)
+        yield RunningServer(config.host, server.port, store, pool, metrics_port, url, services.holding)
 
 
 def _require_free_ports(config: Config) -> None:

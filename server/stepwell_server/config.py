@@ -119,8 +119,10 @@ class HoldingLimits:
     # Of all callers together, and of one address.
     bytes_max: int = 256 * 2**20
     peer_bytes_max: int = 192 * 2**20
-    # In line, and for how long.
+    # In line, of all callers, of one address, and of those with messages in their hands; and for how long.
     waiting_max: int = 1_000
+    peer_waiting_max: int = 750
+    waiting_bytes_max: int = 48 * 2**20
     wait_s: float = 10.0
     # Calls under way, of all callers and of one address.
     calls_max: int = 4_000
@@ -129,6 +131,7 @@ class HoldingLimits:
     def __post_init__(self) -> None:
         assert self.peer_bytes_max <= self.bytes_max
         assert self.peer_calls_max <= self.calls_max
+        assert self.peer_waiting_max <= self.waiting_max
 
 
 @dataclass(frozen=True, slots=True)

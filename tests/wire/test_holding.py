@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -14,15 +15,19 @@ import grpc.aio
 import pytest
 
 import stepwell
-from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2
+from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2, series_pb2
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
+from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HoldingLimits
+from stepwell_server.process.holding import SMALL_SHARE, Holding
+from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
-from stepwell_server.transport import interceptors
+from stepwell_server.transport import interceptors, on_the_way
+from stepwell_server.transport.series import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
 from tests.harness.calls import is_exhausted, refused
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import good_neighbour
@@ -218,6 +223,134 @@ async def test_batches_that_wait_are_bounded(
             task.cancel()
     assert 0 < len(ends) < len(streams)
     assert all(map(is_exhausted, ends))
+
+
+def holding_of(server: RunningServer) -> Holding:
+    assert server.holding is not None
+    return server.holding
+
+
+def held_by(server: RunningServer) -> int:
+    return holding_of(server).bytes_held
+
+
+async def until(server: RunningServer, is_so: Callable[[int], bool]) -> None:
+    """Wait until so much is held."""
+    async with asyncio.timeout(30):
+        while not is_so(held_by(server)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+
+
+async def test_small_files_count_while_they_are_written(
+    narrow: RunningServer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    held: list[int] = []
+    peer_held: list[int] = []
+
+    async def write_small(self: object, run_id: object, files: object) -> None:
+        held.append(held_by(narrow))
+        peer_held.append(holding_of(narrow).bytes_held_for("ipv4:127.0.0.1"))
+        await go_on.wait()
+
+    monkeypatch.setattr(UploadService, "write_small", write_small)
+    data = bytes(4 * MIB)
+    file = artifacts_pb2.SmallFile(upload_id=uuid4().hex, data=data)
+    request = artifacts_pb2.UploadSmallRequest(run_id=uuid4().hex, files=[file])
+    calls = [ArtifactServiceStub(channel).UploadSmall(request) for _ in range(5)]
+    # Two have room, with their copies; one waits with its message in its hands, and not for long.
+    async with asyncio.timeout(20):
+        ends = [await call.code() for call in calls[2:]]
+    assert ends == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 3
+    assert held == peer_held
+    assert 8 * MIB <= held[0] < 9 * MIB < 16 * MIB <= held[1]
+    go_on.set()
+    assert [await call.code() for call in calls[:2]] == [grpc.StatusCode.OK] * 2
+    assert held_by(narrow) == 0
+
+
+async def test_refusals_count_until_they_are_read(narrow: RunningServer, channel: grpc.aio.Channel) -> None:
+    """All of a batch is refused: its reasons take ten times its bytes, and wait for who does not read them."""
+    entries = [
+        ingest_pb2.Entry(position=number, param=runs_pb2.Param(key="!", value="v"))
+        for number in range(20_000)
+    ]
+    batch = ingest_pb2.Batch(first_position=0, end_position=20_000, entries=entries)
+    options = [("grpc.http2.lookahead_bytes", 65_535), ("grpc.http2.bdp_probe", 0)]
+    async with good_neighbour(address(narrow)), grpc.aio.insecure_channel(address(narrow), options) as slow:
+        streams = [await opened(slow) for _ in range(6)]
+        for stream in streams:
+            await stream.write(ingest_pb2.StreamRequest(batch=batch))
+        told = []
+        for stream in streams:
+            # Each has refusals to read, or was told to come again.
+            with suppress(grpc.aio.AioRpcError):
+                first = await stream.read()
+                assert len(first.committed.rejected) > 1_000
+                continue
+            told.append(await stream.code())
+        assert set(told) <= {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert held_by(narrow) <= 20 * MIB * SMALL_SHARE
+        for stream in streams:
+            stream.cancel()
+    await until(narrow, lambda held: held == 0)
+
+
+async def params_of(channel: grpc.aio.Channel, count: int) -> str:
+    """Return a run whose params have 6,000 characters each."""
+    run_id = uuid4().hex
+    stream = IngestServiceStub(channel).Stream()
+    spec = runs_pb2.RunSpec(run_id=run_id, experiment_id=0)
+    opening = ingest_pb2.OpenWriter(run=spec, writer_id=uuid4().hex)
+    await stream.write(ingest_pb2.StreamRequest(open=opening))
+    entries = [
+        ingest_pb2.Entry(position=number, param=runs_pb2.Param(key=f"p{number}", value="v" * 6_000))
+        for number in range(count)
+    ]
+    batch = ingest_pb2.Batch(first_position=0, end_position=count, entries=entries)
+    await stream.write(ingest_pb2.StreamRequest(batch=batch))
+    await stream.read()
+    assert (await stream.read()).committed.position == count
+    stream.cancel()
+    return run_id
+
+
+async def test_answers_count_until_they_are_taken(
+    narrow: RunningServer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_the_way, "STALL_S", 2.0)
+    run_id = await params_of(channel, 400)  # 2.4 MB
+    request = runs_pb2.GetRunRequest(run_id=run_id)
+    options = [("grpc.http2.lookahead_bytes", 65_535), ("grpc.http2.bdp_probe", 0)]
+    async with grpc.aio.insecure_channel(address(narrow), options) as slow:
+        # A stream of one message is what the answer to a usual call is; whoever does not read it, lets it wait.
+        get_run = slow.unary_stream("/stepwell_api.v1.RunService/GetRun", lambda it: it.SerializeToString())
+        calls = [get_run(request) for _ in range(6)]
+        await until(narrow, lambda held: held > 12 * MIB)
+        assert held_by(narrow) <= 18 * MIB + MIB // 8
+        # They neither read nor go away; what is held for them ends.
+        await until(narrow, lambda held: held == 0)
+        assert len((await RunServiceStub(channel).GetRun(request)).run.params) == 400
+        del calls
+
+
+async def test_a_watch_counts_with_what_it_sends(narrow: RunningServer, channel: grpc.aio.Channel) -> None:
+    run_id = await params_of(channel, 1)
+    before = held_by(narrow)
+    watch = SeriesServiceStub(channel).Watch(series_pb2.WatchRequest(run_ids=[run_id]))
+    await watch.read()
+    assert held_by(narrow) == before + WATCH_HELD_BYTES
+    positions = [
+        series_pb2.WriterPosition(run_id=run_id, writer_id=uuid4().hex, position=1) for _ in range(1_000)
+    ]
+    start = series_pb2.WATCH_START_POSITIONS
+    many = series_pb2.WatchRequest(run_ids=[run_id], start=start, positions=positions)
+    second = SeriesServiceStub(channel).Watch(many)
+    await second.read()
+    assert held_by(narrow) >= before + 2 * WATCH_HELD_BYTES + 1_000 * WATCHED_POSITION_BYTES
+    for call in (watch, second):
+        call.cancel()
+    await until(narrow, lambda held: held == 0)
 
 
 async def test_bodies_over_http_count_too(narrow: RunningServer) -> None:

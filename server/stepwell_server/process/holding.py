@@ -1,11 +1,12 @@
 """One budget of bytes for all that the server holds for its callers: messages, pages on their way, bodies.
 
-Who wants more than is left waits in line, so that a slow server is felt as a slow one first. Who has waited too long,
-comes when the line itself is too long, or has his share already, is refused with a time after which to try again. What
-is held by somebody who neither reads nor sends ends with his call, see STALL_S.
+Who wants more than is left, or than his share leaves, waits in line, so that a slow server is felt as a slow one first.
+Who has waited too long, or comes when the line itself is too long, is refused with a time after which to try again.
+What is held by somebody who neither reads nor sends ends with his call, see STALL_S.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -20,6 +21,8 @@ RETRY_AFTER_S = 1.0
 # So little is held also for those whose address has its share, and from a quarter more than there is for others.
 SMALL_BYTES = 64 * 2**10
 SMALL_SHARE = 1.25
+# Everybody who comes through the HTTP door is one peer, because proxies are.
+HTTP_PEER = "http"
 
 
 class Holding:
@@ -27,15 +30,22 @@ class Holding:
 
     def __init__(self, limits: HoldingLimits | None = None) -> None:
         self.limits = limits or HoldingLimits()
-        self._budget = ByteBudget(self.limits.bytes_max)
-        self._peers: Counter[str] = Counter()
+        self._total = ByteBudget(self.limits.bytes_max)
+        # Of those who hold something, or wait for it.
+        self._shares: dict[str, ByteBudget] = {}
         self._calls: Counter[str] = Counter()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        # Of those who wait with what they want to hold in their hands already.
+        self._waiting_bytes = 0
 
     @property
     def bytes_held(self) -> int:
         """How much is held now."""
-        return self._budget.bytes_out
+        return self._total.bytes_out
+
+    def bytes_held_for(self, peer: str) -> int:
+        """How much is held now for one address."""
+        return self._shares[peer].bytes_out if peer in self._shares else 0
 
     @contextmanager
     def call(self, peer: str) -> Iterator[None]:
@@ -49,58 +59,80 @@ class Holding:
         try:
             yield
         finally:
-            self._calls[peer] -= 1
-            if not self._calls[peer]:
-                del self._calls[peer]
+            _count_down(self._calls, peer)
 
     @asynccontextmanager
-    async def hold(self, peer: str, size: int) -> AsyncIterator[None]:
+    async def hold(self, peer: str, size: int, *, in_hand: bool = False) -> AsyncIterator[None]:
         """Hold bytes while the context lasts; waits for them. Raises ExhaustedError."""
-        await self._take(peer, size)
+        held = await self.take(peer, size, in_hand=in_hand)
         try:
             yield
         finally:
-            self._give_back(peer, size)
+            held.give_back()
+
+    async def take(self, peer: str, size: int, *, in_hand: bool = False) -> "Held":
+        """Hold bytes until they are given back; waits for them. Raises ExhaustedError.
+
+        `in_hand` says that they are in memory while they wait: few may wait so.
+        """
+        if size <= SMALL_BYTES:
+            return self.hold_now(peer, size)
+        limits, carried = self.limits, size if in_hand else 0
+        if (
+            self._waiting.total() >= limits.waiting_max
+            or self._waiting[peer] >= limits.peer_waiting_max
+            or (self._waiting_bytes and self._waiting_bytes + carried > limits.waiting_bytes_max)
+        ):
+            return self.hold_now(peer, size)
+        self._waiting[peer] += 1
+        self._waiting_bytes += carried
+        try:
+            async with asyncio.timeout(limits.wait_s):
+                await self._take(peer, size)
+        except TimeoutError:
+            held = self.bytes_held_for(peer)
+            raise _exhausted(
+                f"there was no room for this call; calls of {peer} hold {held:,} bytes"
+            ) from None
+        finally:
+            self._waiting_bytes -= carried
+            _count_down(self._waiting, peer)
+            self._forget_if_idle(peer)
+        return Held(self, peer, size)
 
     def hold_now(self, peer: str, size: int) -> "Held":
         """Hold bytes without waiting; raises ExhaustedError. Who wants little is not refused for those with much."""
         is_small = size <= SMALL_BYTES
-        if not is_small:
-            self._require_share(peer, size)
-        if not (self._budget.take_now(size) or (is_small and self._budget.overdraw(size, SMALL_SHARE))):
+        share = self._share(peer)
+        if not (share.take_now(size) or (is_small and share.overdraw(size, math.inf))):
+            raise _exhausted(f"calls of {peer} hold {share.bytes_out:,} bytes already")
+        if not (self._total.take_now(size) or (is_small and self._total.overdraw(size, SMALL_SHARE))):
+            share.give_back(size)
+            self._forget_if_idle(peer)
             raise _exhausted("everything that the server holds for callers is in use")
-        self._peers[peer] += size
         return Held(self, peer, size)
 
     async def _take(self, peer: str, size: int) -> None:
-        self._require_share(peer, size)
-        if self._waiting >= self.limits.waiting_max:
-            raise _exhausted("too many calls wait for room already")
-        self._peers[peer] += size
-        self._waiting += 1
+        share = self._share(peer)
+        await share.take(size)
         try:
-            async with asyncio.timeout(self.limits.wait_s):
-                await self._budget.take(size)
-        except BaseException as error:
-            self._forget(peer, size)
-            if isinstance(error, TimeoutError):
-                raise _exhausted("there was no room for this call") from None
+            await self._total.take(size)
+        except BaseException:
+            share.give_back(size)
             raise
-        finally:
-            self._waiting -= 1
 
-    def _require_share(self, peer: str, size: int) -> None:
-        if self._peers[peer] and self._peers[peer] + size > self.limits.peer_bytes_max:
-            raise _exhausted(f"calls of {peer} hold {self._peers[peer]:,} bytes already")
+    def _share(self, peer: str) -> ByteBudget:
+        return self._shares.setdefault(peer, ByteBudget(self.limits.peer_bytes_max))
 
     def _give_back(self, peer: str, size: int) -> None:
-        self._forget(peer, size)
-        self._budget.give_back(size)
+        self._total.give_back(size)
+        self._shares[peer].give_back(size)
+        self._forget_if_idle(peer)
 
-    def _forget(self, peer: str, size: int) -> None:
-        self._peers[peer] -= size
-        if not self._peers[peer]:
-            del self._peers[peer]
+    def _forget_if_idle(self, peer: str) -> None:
+        share = self._shares.get(peer)
+        if share is not None and share.is_idle:
+            del self._shares[peer]
 
 
 class Held:
@@ -116,6 +148,12 @@ class Held:
         size, self._size = self._size, 0
         if size:
             self._holding._give_back(self._peer, size)
+
+
+def _count_down(counts: Counter[str], peer: str) -> None:
+    counts[peer] -= 1
+    if not counts[peer]:
+        del counts[peer]
 
 
 def _exhausted(reason: str) -> ExhaustedError:

@@ -1,6 +1,6 @@
 """The rules of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -59,8 +59,12 @@ class RunService:
         """Return some more of what a run logged, and where the rest of that begins."""
         return await self._store.rest_of_run(run_id, rest, RUN_BYTES_MAX)
 
-    async def whole(self, run_id: UUID) -> Run:
-        """Return a run with all that it logged. Raises TooMuchError when that is more than WHOLE_RUN_BYTES_MAX."""
+    async def whole(self, run_id: UUID, grow: Callable[[int], Awaitable[None]]) -> Run:
+        """Return a run with all that it logged; `grow` hears how many bytes it has so far.
+
+        Raises:
+            TooMuchError: that is more than WHOLE_RUN_BYTES_MAX.
+        """
         run = await self.get(run_id)
         params, tags = dict(run.params), dict(run.tags)
         metrics = {metric.key: metric for metric in run.metrics}
@@ -71,6 +75,7 @@ class RunService:
             tags |= part.tags
             metrics |= {metric.key: metric for metric in part.metrics}
             rest, size = part.rest, size + run_bytes(part)
+            await grow(size)
             if size > WHOLE_RUN_BYTES_MAX:
                 raise TooMuchError(
                     f"run {run_id.hex} has more params, tags and metrics than {WHOLE_RUN_BYTES_MAX:,} bytes; "

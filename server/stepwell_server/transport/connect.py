@@ -21,6 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from stepwell_server.config import RECEIVE_BYTES_MAX
 from stepwell_server.errors import ExhaustedError
+from stepwell_server.process.holding import HTTP_PEER
 from stepwell_server.transport.handlers import Handler
 
 UNARY_TYPE = "application/proto"
@@ -118,7 +119,7 @@ class CallContext:
 
     def peer(self) -> str:
         """Return who calls: everybody who comes through the door is one, because proxies are."""
-        return "http"
+        return HTTP_PEER
 
     def code(self) -> grpc.StatusCode | None:
         """Return what the call was ended with, if it was."""

@@ -6,11 +6,10 @@ are there.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -45,19 +44,13 @@ from stepwell_server.transport.mapping import (
     run_info_to_proto,
     run_spec_from_proto,
 )
+from stepwell_server.transport.stream_holding import REJECTED_KEY_CHARS_MAX, StreamHolding, StreamKeys
 
 # Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
 BATCHES_UNDER_WAY_MAX = 16
-# Distinct metric names in one stream, at most.
-STREAM_KEYS_MAX = 100_000
-# Their names together, and what one takes beside its text; they are counted in the server's budget in such blocks.
-STREAM_KEYS_BYTES_MAX = 32 * 2**20
-STREAM_KEY_BYTES = 64
-STREAM_KEYS_BLOCK_BYTES = 2**14
 # Refusals in one acknowledgement, encoded: 1 MiB; clients take messages of 8 MiB. More follow in another one.
 ACKNOWLEDGEMENT_BYTES_MAX = 2**20
-# What is sent of the name of something that was refused, and of the reason; names that are stored have 250 characters.
-REJECTED_KEY_CHARS_MAX = 1_000
+# What is sent of the reason why something was refused.
 REJECTED_REASON_CHARS_MAX = 4_000
 
 Requests = AsyncIterator[ingest_pb2.StreamRequest]
@@ -88,9 +81,9 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             secret_checked=session.secret_checked,
         )
         yield ingest_pb2.StreamResponse(opened=opened)
-        keys = StreamKeys(self._holding, peer_of(context.peer()))
-        stream = WriterStream(self._ingest, identity, session.position, self._draining, keys)
-        with STREAMS_OPEN.track_inprogress(), keys:
+        holding = StreamHolding(self._holding, peer_of(context.peer()))
+        stream = WriterStream(self._ingest, identity, session.position, self._draining, holding)
+        with STREAMS_OPEN.track_inprogress(), holding:
             async for answer in stream.serve(request_iterator):
                 yield answer
         if stream.closed:
@@ -99,10 +92,11 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A batch that was queued. Each resumption begins a new generation of batches."""
+    """A batch that was queued, and what is held for it. Each resumption begins a new generation of batches."""
 
     generation: int
     outcome: asyncio.Future[Outcome]
+    held: Held | None
 
 
 class WriterStream:
@@ -114,12 +108,13 @@ class WriterStream:
         identity: WriterIdentity,
         position: int,
         draining: asyncio.Event,
-        keys: "StreamKeys",
+        holding: StreamHolding,
     ) -> None:
         self._ingest = ingest
         self._identity = identity
         self._draining = draining
-        self._keys = keys
+        self._holding = holding
+        self._keys = StreamKeys(holding)
         self._room = asyncio.Semaphore(BATCHES_UNDER_WAY_MAX)
         self._under_way: asyncio.Queue[UnderWay | None] = asyncio.Queue()  # bounded by _room
         # After a batch that did not join: where the client has to go on; what was on its way is dropped.
@@ -176,8 +171,11 @@ class WriterStream:
             self._resume_at = None
             self._generation += 1
         await self._room.acquire()
+        held = await self._holding.room_for_refusals(
+            len(request.batch.entries) + len(request.batch.points.key)
+        )
         outcome = await self._ingest.submit(await self._batch_of(request.batch))
-        self._under_way.put_nowait(UnderWay(self._generation, outcome))
+        self._under_way.put_nowait(UnderWay(self._generation, outcome, held))
 
     async def _batch_of(self, message: ingest_pb2.Batch) -> Batch:
         """Read a batch; one of many entries beside the loop, which others need."""
@@ -194,7 +192,8 @@ class WriterStream:
             held = self._settled_too(settled)
             for answer in self._acknowledge(settled):
                 yield answer
-            for _ in settled:
+            for under_way in settled:
+                self._holding.give_back(under_way.held)
                 self._room.release()
 
     def _settled_too(self, settled: list[UnderWay]) -> list[UnderWay | None]:
@@ -217,58 +216,6 @@ class WriterStream:
             if isinstance(outcome, NotJoined) and not stale:
                 self._resume_at = outcome.position
                 yield ingest_pb2.StreamResponse(resume=ingest_pb2.Resume(committed_position=outcome.position))
-
-
-class StreamKeys:
-    """The names that one stream has given numbers to, as long as the stream is open. Use as `with`."""
-
-    def __init__(self, holding: Holding, peer: str) -> None:
-        self.names: list[str] = []
-        self._holding = holding
-        self._peer = peer
-        self._held: list[Held] = []
-        self._bytes = 0  # of the names
-        self._room = 0  # held and not used yet
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for held in self._held:
-            held.give_back()
-
-    def learn(self, names: Sequence[str]) -> None:
-        """Take further names.
-
-        Of one that is too long the beginning is kept, which is refused with what is logged under it.
-
-        Raises:
-            InvalidArgumentError: the stream uses too many names.
-            ExhaustedError: the server holds too much already.
-        """
-        if not names:
-            return
-        if len(self.names) + len(names) > STREAM_KEYS_MAX:
-            raise InvalidArgumentError(
-                f"one stream may use {STREAM_KEYS_MAX} metric names at most; use fewer names, or several runs"
-            )
-        kept = [
-            name if len(name) <= REJECTED_KEY_CHARS_MAX else name[:REJECTED_KEY_CHARS_MAX] for name in names
-        ]
-        size = sum(map(len, kept)) + STREAM_KEY_BYTES * len(kept)
-        self._bytes += size
-        if self._bytes > STREAM_KEYS_BYTES_MAX:
-            raise InvalidArgumentError(
-                f"the metric names of one stream may have {STREAM_KEYS_BYTES_MAX:,} bytes together; use shorter ones"
-            )
-        if size > self._room:
-            block = max(size, STREAM_KEYS_BLOCK_BYTES)
-            self._held.append(self._holding.hold_now(self._peer, block))
-            self._room += block
-        self._room -= size
-        self.names.extend(kept)
 
 
 def writer_identity(message: ingest_pb2.OpenWriter) -> WriterIdentity:

@@ -33,6 +33,7 @@ from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
+from stepwell_server.transport.on_the_way import hold_until_sent, message_held
 
 # In the trailing metadata. When a call that was refused because a limit is reached may be tried again, says gRPC's own
 # word for it (https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
@@ -117,8 +118,12 @@ def _answer(behavior: Any, method: str, holding: Holding) -> Any:
     async def answer(request: Any, context: Any) -> Any:
         with _observed(context, method):
             try:
-                with holding.call(peer_of(context.peer())):
-                    return await behavior(_well_formed(request), context)
+                peer = peer_of(context.peer())
+                with holding.call(peer):
+                    async with message_held(holding, peer, request):
+                        response = await behavior(_well_formed(request), context)
+                    await hold_until_sent(holding, peer, response)
+                    return response
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 return await _abort(context, error, method)
 
@@ -129,9 +134,11 @@ def _stream(behavior: Any, method: str, holding: Holding) -> Any:
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         with _observed(context, method):
             try:
-                with holding.call(peer_of(context.peer())):
-                    async for message in unless_stalled(behavior(_well_formed(request), context)):
-                        yield message
+                peer = peer_of(context.peer())
+                with holding.call(peer):
+                    async with message_held(holding, peer, request):
+                        async for message in unless_stalled(behavior(_well_formed(request), context)):
+                            yield message
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 await _abort(context, error, method)
 

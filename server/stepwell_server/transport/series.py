@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from stepwell_api.v1 import series_pb2 as pb
@@ -32,6 +32,7 @@ from stepwell_server.services.series import (
 )
 from stepwell_server.services.watching import WATCHED_RUNS_MAX, WatchService
 from stepwell_server.transport.mapping import parse_uuid, parse_uuids
+from stepwell_server.transport.on_the_way import message_held
 from stepwell_server.transport.packed import SAMPLE_COLUMNS, sampled_series, series_points
 
 # Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
@@ -47,6 +48,9 @@ SAMPLE_HELD_BYTES_MAX = 48 * 2**20
 # Writers and ranks that a selection names, and positions that a watch begins at, at most: a hundred runs of a thousand.
 WRITERS_MAX = 10_000
 WATCHED_POSITIONS_MAX = 100_000
+# What a watch takes as long as it is open, beside what it sends; and each position that it begins at.
+WATCH_HELD_BYTES = 2**15
+WATCHED_POSITION_BYTES = 256
 # Half of the pixels of a usual chart: each bucket is drawn as a line from its minimum to its maximum.
 BUCKETS_DEFAULT = 500
 
@@ -78,14 +82,17 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         self, request: pb.GetHistoryRequest, context: Any
     ) -> AsyncIterator[pb.GetHistoryResponse]:
         """Stream histories, or their ends."""
+        peer = peer_of(context.peer())
         series, selection = parse_series(request.series), parse_selection(request.selection)
         if request.last:
             if request.cursor:
                 raise InvalidArgumentError("`last` and `cursor` exclude each other; leave one out")
             async for number, points in self._series.last_points(series, selection, request.last):
-                yield pb.GetHistoryResponse(series=[series_points(number, points)])
+                ends = pb.GetHistoryResponse(series=[series_points(number, points)])
+                async with message_held(self._holding, peer, ends):
+                    yield ends
             return
-        async with self._page(peer_of(context.peer())) as page_points:
+        async with self._page(peer) as page_points:
             history = self._series.history(series, selection, request.cursor, page_points)
             async for pieces in gathered(history):
                 yield pb.GetHistoryResponse(
@@ -113,7 +120,9 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         """Stream latest points."""
         run_ids = parse_uuids(request.run_ids, "run_ids", LATEST_RUNS_MAX)
         async for rows in self._series.latest(run_ids, list(request.keys)):
-            yield latest_to_proto(rows)
+            latest = latest_to_proto(rows)
+            async with message_held(self._holding, peer_of(context.peer()), latest):
+                yield latest
 
     async def SampleSeries(  # noqa: N802
         self, request: pb.SampleSeriesRequest, context: Any
@@ -135,8 +144,14 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         run_ids = parse_uuids(request.run_ids, "run_ids", WATCHED_RUNS_MAX)
         start, positions = parse_watch_start(request.start), parse_positions(request.positions)
         from_now = parse_uuids(request.from_now_run_ids, "from_now_run_ids", WATCHED_RUNS_MAX)
-        async for changes in self._watching.watch(run_ids, list(request.keys), start, positions, from_now):
-            yield changes_to_proto(changes)
+        peer = peer_of(context.peer())
+        size = WATCH_HELD_BYTES + len(positions) * WATCHED_POSITION_BYTES
+        watch = self._watching.watch(run_ids, list(request.keys), start, positions, from_now)
+        async with self._holding.hold(peer, size), aclosing(watch) as news:  # type: ignore[type-var]  # a generator
+            async for changes in news:
+                message = changes_to_proto(changes)
+                async with message_held(self._holding, peer, message):
+                    yield message
 
 
 async def gathered(pieces: AsyncIterator[SeriesPiece]) -> AsyncIterator[Sequence[SeriesPiece]]:

@@ -1,6 +1,6 @@
 """The door: every HTTP request passes the guards, then a route answers it.
 
-connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Bodies -> route
+connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Bodies -> Answers -> route
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from stepwell_server.process.holding import Holding
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.guards import SECURITY_HEADERS, Answered, Bodies, Crowded, Hosts, path_below
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
+from stepwell_server.web.room import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class DoorPolicy:
 
 def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
     """Return the application: the routes behind all guards."""
-    app: ASGIApp = Routes(routes)
+    app: ASGIApp = Answers(Routes(routes), policy.holding)
     app = Bodies(app, policy.limits, policy.holding)
     app = Crowded(app, policy.limits.requests_max)
     if policy.origins:

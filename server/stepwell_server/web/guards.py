@@ -4,6 +4,7 @@ Answered     headers that every answer has; an error that nobody caught becomes 
 Hosts        Host and Origin
 Crowded      so many requests at once
 Bodies       size and pace of what is sent
+Answers      size of what is answered (web/room.py)
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
-from stepwell_server.process.holding import Held, Holding
+from stepwell_server.process.holding import HTTP_PEER, Held, Holding
 from stepwell_server.process.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 from stepwell_server.process.trace_context import TRACEPARENT, trace_fields
 from stepwell_server.web.errors import RefusedError, answer_to
@@ -36,8 +37,6 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # and only asks where gRPC is.
 OPEN_PATHS = frozenset({"/health", "/api/stepwell/v1/server"})
 
-# Everybody who comes through the door is one peer, because proxies are.
-PEER = "http"
 # Of each body: not counted, as most have no more; counted at a time; and held of one that streams.
 FREE_BODY_BYTES = 64 * 2**10
 BODY_BLOCK_BYTES = 2**20
@@ -217,7 +216,7 @@ class Body:
         streams = self._scope[_BODY_LIMIT] is None
         wanted = min(self._bytes, STREAMED_BODY_BYTES) if streams else self._bytes
         while wanted > self._room:
-            self._held.append(self._holding.hold_now(PEER, BODY_BLOCK_BYTES))
+            self._held.append(self._holding.hold_now(HTTP_PEER, BODY_BLOCK_BYTES))
             self._room += BODY_BLOCK_BYTES
 
     def _require_room(self, size: int) -> None:

@@ -7,7 +7,7 @@ from stepwell_server.services.search import SearchService
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.entities import ARTIFACT_ROOT, VIEWS, experiment_json, parse_experiment_id
 from stepwell_server.web.mlflow.requests import Message
-from stepwell_server.web.mlflow.search import page_of, results_wanted
+from stepwell_server.web.mlflow.search import gathered, results_wanted
 
 
 class Experiments:
@@ -40,12 +40,13 @@ class Experiments:
         """Return a page of experiments."""
         view = message.choice("view_type", VIEWS) or VIEWS["ACTIVE_ONLY"]
         filter_, order_by = message.text("filter") or "", message.texts("order_by")
-        found, token = await page_of(
+        found, token = await gathered(
+            message,
             lambda size, token: self._search.experiments(filter_, view, order_by, size, token),
+            experiment_json,
             results_wanted(message),
-            message.text("page_token") or "",
         )
-        return answer({"experiments": [experiment_json(it) for it in found], "next_page_token": token})
+        return answer({"experiments": found, "next_page_token": token})
 
     async def update(self, message: Message) -> Response:
         """Rename an experiment."""

@@ -1,6 +1,7 @@
 """Histories of metrics: whole, in pages, of several runs, and thinned out for charts."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.responses import Response
@@ -19,6 +20,8 @@ HISTORY_POINTS_MAX = 25_000
 # Runs of one call, and points of each that a chart gets; MLflow's.
 RUNS_MAX = 100
 INTERVAL_POINTS_MAX = 2_500
+# What a history takes while it is read and sorted.
+HISTORY_HELD_BYTES = 28 * 2**20
 
 
 class Metrics:
@@ -37,8 +40,10 @@ class Metrics:
             return answer({})
         if is_paged:
             wanted = min(results_wanted(message, HISTORY_POINTS_MAX, INT64_MAX), HISTORY_POINTS_MAX)
-            points, token = await self._histories.page(name, token, wanted)
+            async with _room_for_points(message):
+                points, token = await self._histories.page(name, token, wanted)
             return answer({"metrics": points_json(key, points), "next_page_token": token})
+        await message.room.grow_to(HISTORY_HELD_BYTES, in_hand=False)
 
         async def pieces() -> AsyncIterator[Sequence[Any]]:
             async for points in self._histories.whole(name):
@@ -56,7 +61,8 @@ class Metrics:
             name = _name(run, key)
             if name is None or left <= 0:
                 continue
-            points, _ = await self._histories.page(name, "", left)
+            async with _room_for_points(message):
+                points, _ = await self._histories.page(name, "", left)
             left -= len(points)
             found += points_json(key, points, run)
         return whole_answer({"metrics": found})
@@ -68,13 +74,24 @@ class Metrics:
         wanted = results_wanted(message, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX)
         names = {run: name for run in runs if (name := _name(run, key)) is not None}
         selection = _steps_of(message)
-        thinned = await self._histories.thinned(list(names.values()), selection, wanted)
+        async with _room_for_points(message):
+            thinned = await self._histories.thinned(list(names.values()), selection, wanted)
         found: list[dict[str, Any]] = []
         for run, name in names.items():
             points = thinned.get(name)
             if points is not None:
                 found += points_json(key, points, run)
         return answer({"metrics": found})
+
+
+@asynccontextmanager
+async def _room_for_points(message: Message) -> AsyncIterator[None]:
+    """Hold what reading points takes while the context lasts; the answer, when it is sent, needs less."""
+    await message.room.grow_to(HISTORY_HELD_BYTES, in_hand=False)
+    try:
+        yield
+    finally:
+        message.room.give_back()
 
 
 def run_id_of_reader(message: Message) -> str:

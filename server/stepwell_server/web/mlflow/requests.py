@@ -16,6 +16,7 @@ import orjson
 from starlette.requests import Request
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.web.room import Room, room_of
 
 KEY_HEADER = "idempotency-key"
 KEY_CHARS_MAX = 200
@@ -35,12 +36,25 @@ class Message:
     """The fields of a request, or of an object in it; `path` is where that stands, for messages."""
 
     def __init__(
-        self, fields: Mapping[str, Any], path: str = "", *, is_query: bool = False, key: str = ""
+        self,
+        fields: Mapping[str, Any],
+        path: str = "",
+        *,
+        is_query: bool = False,
+        key: str = "",
+        room: Room | None = None,
     ) -> None:
         self._fields = fields
         self._path = path
         self._is_query = is_query
         self.idempotency_key = key
+        self._room = room
+
+    @property
+    def room(self) -> Room:
+        """What the answer may take; of a whole request."""
+        assert self._room is not None
+        return self._room
 
     def find(self, *names: str) -> Any:
         """Return the first of some fields that is there, else None. For those who check the type themselves."""
@@ -180,13 +194,13 @@ async def read_message(request: Request) -> Message:
         )
     body = b"" if request.method == "GET" and request.query_params else await request.body()
     if not body:
-        return Message(_query(request), is_query=True, key=key)
+        return Message(_query(request), is_query=True, key=key, room=room_of(request.scope))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON_TYPE:
         raise InvalidArgumentError(
             f"Bad Request. Content-Type must be one of ['{JSON_TYPE}'], not {kind[:60]!r}"
         )
-    return Message(parse_object(body), key=key)
+    return Message(parse_object(body), key=key, room=room_of(request.scope))
 
 
 def parse_object(body: bytes) -> Mapping[str, Any]:

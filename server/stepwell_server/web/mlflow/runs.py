@@ -30,6 +30,7 @@ from stepwell_server.web.mlflow.entities import (
 )
 from stepwell_server.web.mlflow.logged_models.entities import parse_model_id
 from stepwell_server.web.mlflow.requests import Message
+from stepwell_server.web.mlflow.search import ANSWER_COPIES
 
 _MODEL_FIELDS = ("run_id", "artifact_path", "utc_time_created", "flavors")
 
@@ -58,7 +59,9 @@ class Runs:
 
     async def get(self, message: Message) -> Response:
         """Return a run."""
-        return answer({"run": run_json(await self._runs.whole(run_id_of(message)))})
+        room = message.room
+        run = await self._runs.whole(run_id_of(message), lambda size: room.grow_to(ANSWER_COPIES * size))
+        return answer({"run": run_json(run)})
 
     async def update(self, message: Message) -> Response:
         """Change status, end time and name; an empty name is none."""

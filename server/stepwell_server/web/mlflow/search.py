@@ -1,7 +1,7 @@
 """Searches: pages as large as MLflow's, made of the service's."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import orjson
 from starlette.responses import Response
@@ -15,6 +15,8 @@ from stepwell_server.web.mlflow.requests import Message
 
 # Of one answer, about; a page that would be larger ends early, and the token says how to go on.
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+# The results, and the answer that is made of them.
+ANSWER_COPIES = 2
 
 T = TypeVar("T")
 Page = tuple[Sequence[T], str]
@@ -28,18 +30,13 @@ class Searches:
 
     async def runs(self, message: Message) -> Response:
         """Return a page of runs."""
-        wanted = results_wanted(message)
-        token = message.text("page_token") or ""
-        found: list[orjson.Fragment] = []
-        size = 0
-        while True:
-            runs, token = await self._search.runs(_runs_wanted(message, wanted - len(found), token))
-            # As bytes they take a tenth of the memory, and are ready.
-            texts = [orjson.dumps(run_json(run)) for run in runs]
-            found += map(orjson.Fragment, texts)
-            size += sum(map(len, texts))
-            if not token or len(found) >= wanted or size > ANSWER_BYTES_MAX:
-                return answer({"runs": found, "next_page_token": token})
+        found, token = await gathered(
+            message,
+            lambda size, token: self._search.runs(_runs_wanted(message, size, token)),
+            run_json,
+            results_wanted(message),
+        )
+        return answer({"runs": found, "next_page_token": token})
 
 
 def _runs_wanted(message: Message, size: int, token: str) -> RunsWanted:
@@ -66,11 +63,21 @@ def results_wanted(message: Message, default: int = PAGE_SIZE_DEFAULT, maximum: 
     return wanted
 
 
-async def page_of(fetch: Callable[[int, str], Awaitable[Page[T]]], wanted: int, token: str) -> Page[T]:
-    """Return as many results as are wanted, from pages of the service that may be smaller."""
-    found: list[T] = []
+async def gathered(
+    message: Message,
+    fetch: Callable[[int, str], Awaitable[Page[T]]],
+    to_json: Callable[[T], Mapping[str, Any]],
+    wanted: int,
+) -> tuple[Sequence[orjson.Fragment], str]:
+    """Return as many results as are wanted, from pages of the service that may be smaller, and the next token."""
+    found: list[orjson.Fragment] = []
+    size, token = 0, message.text("page_token") or ""
     while True:
         page, token = await fetch(wanted - len(found), token)
-        found += page
-        if not token or len(found) >= wanted:
+        # As bytes they take a tenth of the memory, and are ready.
+        texts = [orjson.dumps(to_json(it)) for it in page]
+        found += map(orjson.Fragment, texts)
+        size += sum(map(len, texts))
+        await message.room.grow_to(ANSWER_COPIES * size)
+        if not token or len(found) >= wanted or size > ANSWER_BYTES_MAX:
             return found, token

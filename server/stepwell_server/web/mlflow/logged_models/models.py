@@ -18,7 +18,7 @@ from stepwell_server.web.mlflow.entities import parse_experiment_id, parse_run_i
 from stepwell_server.web.mlflow.logged_models.entities import STATUSES, model_json, parse_model_id
 from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.runs import run_id_of
-from stepwell_server.web.mlflow.search import page_of
+from stepwell_server.web.mlflow.search import gathered
 
 
 class LoggedModels:
@@ -83,14 +83,15 @@ class LoggedModels:
         wanted = message.integer("max_results") or PAGE_SIZE_DEFAULT
         if not 1 <= wanted <= PAGE_SIZE_MAX:
             raise message.refused("max_results", wanted, f"it has to be from 1 to {PAGE_SIZE_MAX}")
-        models, token = await page_of(
+        models, token = await gathered(
+            message,
             lambda size, token: self._models.search(
                 LoggedModelsWanted(ids, filter_, datasets, order, size, token)
             ),
+            model_json,
             wanted,
-            message.text("page_token") or "",
         )
-        return answer({"models": list(map(model_json, models)), "next_page_token": token})
+        return answer({"models": models, "next_page_token": token})
 
     async def log_outputs(self, message: Message) -> Response:
         """Note models that a run made."""

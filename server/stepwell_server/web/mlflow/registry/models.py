@@ -13,7 +13,7 @@ from stepwell_server.web.mlflow.registry.entities import (
     version_json,
 )
 from stepwell_server.web.mlflow.requests import Message
-from stepwell_server.web.mlflow.search import page_of, results_wanted
+from stepwell_server.web.mlflow.search import gathered, results_wanted
 
 PAGE_SIZE_MAX = 1_000  # MLflow's
 
@@ -64,12 +64,13 @@ class RegisteredModels:
     async def search(self, message: Message) -> Response:
         """Return a page of registered models."""
         filter_, order_by = message.text("filter") or "", message.texts("order_by")
-        found, token = await page_of(
+        found, token = await gathered(
+            message,
             lambda size, token: self._models.search(filter_, order_by, size, token),
+            model_json,
             results_wanted(message, MODELS_PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX),
-            message.text("page_token") or "",
         )
-        return answer({"registered_models": list(map(model_json, found)), "next_page_token": token})
+        return answer({"registered_models": found, "next_page_token": token})
 
     async def latest_versions(self, message: Message) -> Response:
         """Return the latest version of each stage."""

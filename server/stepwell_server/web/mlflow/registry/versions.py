@@ -14,7 +14,7 @@ from stepwell_server.web.mlflow.registry.entities import (
 )
 from stepwell_server.web.mlflow.registry.models import NOBODY
 from stepwell_server.web.mlflow.requests import Message
-from stepwell_server.web.mlflow.search import page_of, results_wanted
+from stepwell_server.web.mlflow.search import gathered, results_wanted
 
 # MLflow's; ours would be less, and its clients ask for what MLflow takes.
 PAGE_SIZE_DEFAULT = 10_000
@@ -79,14 +79,15 @@ class ModelVersions:
     async def search(self, message: Message) -> Response:
         """Return a page of versions."""
         filter_, order_by = message.text("filter") or "", message.texts("order_by")
-        found, token = await page_of(
+        found, token = await gathered(
+            message,
             lambda size, token: self._versions.search(
                 filter_, order_by, min(size, SERVICE_PAGE_SIZE_MAX), token
             ),
+            version_json,
             results_wanted(message, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX),
-            message.text("page_token") or "",
         )
-        return answer({"model_versions": list(map(version_json, found)), "next_page_token": token})
+        return answer({"model_versions": found, "next_page_token": token})
 
     async def set_tag(self, message: Message) -> Response:
         """Set a tag."""
