@@ -318,6 +318,6 @@ async def _build_artifacts(
     return (
         ArtifactService(store, contents, sweeper),
         UploadService(store, contents, quotas),
-        MultipartService(store, contents),
+        MultipartService(store, contents, quotas),
         VerificationService(PostgresVerificationStore(pool), contents),
     )

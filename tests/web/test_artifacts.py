@@ -5,10 +5,11 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -446,6 +447,58 @@ async def test_parts_go_straight_to_the_bucket(
         assert await ask_json(store, base.format("abort"), content) == {}
         assert await store.rows("artifact_upload") == 0
         assert len(store.files()) == 1
+
+
+async def test_parts_keep_to_quotas(
+    s3: S3Server, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    prefix = uuid4().hex
+    place = (f"s3://{BUCKET}/{prefix}", s3.folder / BUCKET / prefix)
+    async with opened(database_url, tmp_path / "data", *place, artifact_run_quota_gib=8 / 1024) as store:
+        base = f"/api/2.0/mlflow-artifacts/mpu/{{}}/0/{store.run_id}/artifacts"
+
+        async def status(action: str, **content: object) -> tuple[int, Any]:
+            body = json.dumps(content).encode()
+            found = await store.http.ask("POST", base.format(action), body, content_type="application/json")
+            return found.status, found.json
+
+        async def sent(sizes: Sequence[int]) -> tuple[int, Any]:
+            code, begun = await status("create", path="a", num_parts=len(sizes))
+            assert code == 200
+            # What was begun counts with what its parts have at least.
+            assert (await status("create", path="b", num_parts=2))[0] == 429
+            parts = [
+                {"part_number": it["part_number"], "etag": await put_part(it["url"], bytes(size * MIB))}
+                for it, size in zip(begun["credentials"], sizes, strict=True)
+            ]
+            return await status("complete", path="a", upload_id=begun["upload_id"], parts=parts)
+
+        # Three parts have 10 MiB at least, two may have as much.
+        assert (await status("create", path="a", num_parts=3))[0] == 429
+        code, refusal = await sent([6, 4])
+        assert (code, refusal["error_code"]) == (429, "RESOURCE_EXHAUSTED")
+        assert f"the quota of run {store.run_id}" in refusal["message"]
+        assert (await store.names(), store.files(), await store.rows("artifact_upload")) == ([], [], 0)
+        assert await sent([6, 1]) == (200, {})
+        assert await store.names() == ["a"]
+
+
+async def test_files_that_do_not_say_how_large_they_are_keep_to_quotas(
+    database_url: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    async with opened(database_url, data, None, data / "artifacts", artifact_run_quota_gib=2 / 1024) as store:
+        chunk = b"80000\r\n" + bytes(2**19) + b"\r\n"
+        for path, count, status in (("large", 5, 429), ("small", 3, 200), ("more", 2, 429)):
+            peer = await store.http.connect()
+            request = head("PUT", f"{store.proxy}/{path}", **{"transfer-encoding": "chunked"})
+            request = request.replace(b"content-length: 0\r\n", b"")
+            await peer.send(request + chunk * count + b"0\r\n\r\n")
+            assert (await peer.answer("PUT")).status == status
+        assert await store.names() == ["small"]
+        assert (len(store.files()), await store.rows("artifact_upload")) == (1, 0)
 
 
 async def test_parts_need_a_bucket(folder_store: Store) -> None:

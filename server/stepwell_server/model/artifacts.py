@@ -108,12 +108,16 @@ class OpenUpload:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file on its way of which nobody said before how large it is, nor what its SHA-256 will be."""
+    """A file on its way of which nobody said before what its SHA-256 will be.
+
+    `announced_bytes` is what is known of its size, and counts in quotas.
+    """
 
     run_id: UUID
     upload_id: UUID
     path: str
     place: Place
+    announced_bytes: int = 0
     multipart_id: str | None = None
 
     def arrived(self, size_bytes: int, sha256: bytes) -> OpenUpload:

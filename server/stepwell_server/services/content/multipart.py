@@ -6,16 +6,22 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError
 from stepwell_server.model.artifacts import (
+    MIB,
     PARTS_MAX,
     SIGNED_PARTS_PER_REQUEST_MAX,
+    Arrival,
     FileSpec,
     PartTag,
 )
 from stepwell_server.services.content.lost import doubt_lost
 from stepwell_server.services.content.paths import check_path
+from stepwell_server.services.content.quotas import Quotas
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore, ContentStores
+
+# Buckets take no smaller parts, but for the last one.
+BUCKET_PART_BYTES_MIN = 5 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,10 @@ class BegunParts:
 class MultipartService:
     """Begins, completes and gives up such uploads. Raises what `artifact_ports` says, and InvalidArgumentError."""
 
-    def __init__(self, store: ArtifactStore, contents: ContentStores) -> None:
+    def __init__(self, store: ArtifactStore, contents: ContentStores, quotas: Quotas) -> None:
         self._store = store
         self._contents = contents
+        self._quotas = quotas
 
     async def available(self, run_id: UUID) -> bool:
         """Tell whether a run's content goes to a bucket. Raises NotFoundError."""
@@ -44,10 +51,13 @@ class MultipartService:
         if not 1 <= count <= PARTS_MAX:
             raise InvalidArgumentError(f"an upload has 1 to {PARTS_MAX:,} parts, not {count}")
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
-        bucket = (await self._contents.open(root)).direct
+        content = await self._contents.open(root)
+        bucket = content.direct
         if bucket is None:
             return None
-        arrival = await self._store.open_arrival(run_id, root, path)
+        least = (count - 1) * BUCKET_PART_BYTES_MIN
+        await self._quotas.require_room(self._store, content, run_id, root, [FileSpec(path, least, b"")])
+        arrival = await self._store.open_arrival(run_id, root, path, least)
         multipart_id = await bucket.begin_parts(arrival.place.key)
         await self._store.set_multipart(arrival, multipart_id)
         urls: list[str] = []
@@ -65,10 +75,20 @@ class MultipartService:
         if content.direct is None or arrival.multipart_id is None:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
         await content.direct.complete_parts(arrival.place.key, arrival.multipart_id, parts)
+        await self._require_room(content, arrival)
         upload = arrival.arrived(*await _read_once(content, arrival.place.key))
         await doubt_lost(self._store, self._contents, arrival.place.root, [upload.file])
         await self._store.complete(run_id, [upload])
         return upload.file
+
+    async def _require_room(self, content: ContentStore, arrival: Arrival) -> None:
+        """Give the upload up when it has more than it announced, and quotas have no room for that."""
+        size = await content.size_bytes(arrival.place.key) or 0
+        try:
+            await self._quotas.require_more(self._store, content, arrival, size - arrival.announced_bytes)
+        except ExhaustedError:
+            await self.abandon(arrival.run_id, arrival.upload_id)
+            raise
 
     async def abandon(self, run_id: UUID, upload_id: UUID) -> None:
         """Give an upload up; what it holds is removed at once, or by the next sweep."""

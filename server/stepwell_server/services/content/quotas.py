@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from stepwell_server.errors import ExhaustedError
-from stepwell_server.model.artifacts import FileSpec
+from stepwell_server.model.artifacts import Arrival, FileSpec
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore
 
 
@@ -24,12 +24,29 @@ class Quotas:
         Raises:
             ExhaustedError: the message says what is full.
         """
+        await self._require(store, content, run_id, root, files, sum(file.size_bytes for file in files))
+
+    async def require_more(
+        self, store: ArtifactStore, content: ContentStore, arrival: Arrival, size: int
+    ) -> None:
+        """Refuse bytes of a file on its way that come beside those that it announced. Raises ExhaustedError."""
+        await self._require(store, content, arrival.run_id, arrival.place.root, (), size)
+
+    async def _require(
+        self,
+        store: ArtifactStore,
+        content: ContentStore,
+        run_id: UUID,
+        root: str,
+        files: Sequence[FileSpec],
+        size: int,
+    ) -> None:
         room = await content.room()
         has_quotas = bool(self.run_bytes or self.total_bytes)
-        if not files or (room is None and not has_quotas):
+        if size <= 0 or (room is None and not has_quotas):
             return
         usage = await store.usage(run_id, root, files, stored=has_quotas)
-        new = max(0, sum(file.size_bytes for file in files) - usage.same_announced_bytes)
+        new = max(0, size - usage.same_announced_bytes)
         if not new:
             return
         if room is not None:

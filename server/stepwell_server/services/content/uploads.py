@@ -9,19 +9,21 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError, NotFoundError, StepwellError
 from stepwell_server.model.artifacts import (
     CHECKED_SUFFIX,
     FILE_BYTES_MAX,
     FILES_PER_REQUEST_MAX,
     FINISHED_PARTS_PER_REQUEST_MAX,
     MESSAGE_BYTES_MAX,
+    MIB,
     PART_BYTES_MIN,
     PARTS_MAX,
     SHA256_BYTES,
     SIGNED_PARTS_PER_REQUEST_MAX,
     Addition,
     AlreadyThere,
+    Arrival,
     DirectUpload,
     FileSpec,
     FinishedUpload,
@@ -49,6 +51,9 @@ T = TypeVar("T")
 
 # How often an upload that goes on says so; one that takes hours is not idle.
 NOTE_INTERVAL_S = 10.0
+
+# Of a file that comes without its size, how much is announced at once beside what has come.
+ANNOUNCED_AHEAD_BYTES = 16 * MIB
 
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16
@@ -162,13 +167,14 @@ class UploadService:
         await self._quotas.require_room(
             self._store, content, run_id, root, [FileSpec(path, size_bytes or 0, b"")]
         )
-        arrival = await self._store.open_arrival(run_id, root, path)
+        arrival = await self._store.open_arrival(run_id, root, path, size_bytes or 0)
 
         async def note() -> None:
             await self._store.arrival(run_id, arrival.upload_id)
 
         try:
-            async with aclosing(_noted(pieces, note)) as noted:
+            counted = self._counted(pieces, content, arrival)
+            async with aclosing(counted), aclosing(_noted(counted, note)) as noted:
                 received = await content.receive(arrival.place.key, noted, size_bytes)
             upload = arrival.arrived(*received)
             await doubt_lost(self._store, self._contents, root, [upload.file])
@@ -178,6 +184,27 @@ class UploadService:
                 await self._store.abandon(run_id, [arrival.upload_id])
             raise
         return upload.file
+
+    async def _counted(
+        self, pieces: AsyncIterator[Piece], content: ContentStore, arrival: Arrival
+    ) -> AsyncGenerator[Piece]:
+        """Yield the pieces; what comes beside what was announced has to find room, some of it ahead of time."""
+        left = arrival.announced_bytes
+        async for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                more = await self._room_for(content, arrival, -left)
+                arrival = await self._store.announce(arrival, arrival.announced_bytes + more)
+                left += more
+            yield piece
+
+    async def _room_for(self, content: ContentStore, arrival: Arrival, size: int) -> int:
+        """Return how much more there is room for, at least `size`. Raises ExhaustedError."""
+        with suppress(ExhaustedError):
+            await self._quotas.require_more(self._store, content, arrival, size + ANNOUNCED_AHEAD_BYTES)
+            return size + ANNOUNCED_AHEAD_BYTES
+        await self._quotas.require_more(self._store, content, arrival, size)
+        return size
 
     async def complete(self, run_id: UUID, finished: Sequence[FinishedUpload]) -> None:
         """Check that everything is there and make it visible, all or nothing."""

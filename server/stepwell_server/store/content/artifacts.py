@@ -7,6 +7,7 @@ that show it; when the last one goes, its row becomes garbage, whose bytes someb
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -125,15 +126,23 @@ class PostgresArtifactStore:
         async with self._pool.connection() as connection:
             await connection.execute(_QUERIES["set_checked"], run_id, upload_ids)
 
-    async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
+    async def open_arrival(self, run_id: UUID, root: str, path: str, announced_bytes: int) -> Arrival:
         """See `artifact_ports.ArtifactStore`."""
         upload_id = uuid4()
         # Whose hash nobody knows yet has none in its name.
         place = Place(root, f"{upload_id.hex[:2]}/{upload_id.hex}")
         async with self._pool.transaction() as connection:
             await _lock_owner(connection, run_id, [path])
-            await connection.execute(_QUERIES["open_arrival"], run_id, upload_id, path, root, place.key)
-        return Arrival(run_id, upload_id, path, place)
+            await connection.execute(
+                _QUERIES["open_arrival"], run_id, upload_id, path, root, place.key, announced_bytes
+            )
+        return Arrival(run_id, upload_id, path, place, announced_bytes)
+
+    async def announce(self, arrival: Arrival, announced_bytes: int) -> Arrival:
+        """See `artifact_ports.ArtifactStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_QUERIES["announce"], arrival.run_id, arrival.upload_id, announced_bytes)
+        return replace(arrival, announced_bytes=announced_bytes)
 
     async def arrival(self, run_id: UUID, upload_id: UUID) -> Arrival:
         """See `artifact_ports.ArtifactStore`."""
@@ -141,7 +150,8 @@ class PostgresArtifactStore:
             row = await connection.fetchrow(_QUERIES["arrival"], run_id, upload_id)
         if row is None:
             raise _not_open(upload_id)
-        return Arrival(run_id, upload_id, row["path"], Place(row["root"], row["key"]), row["multipart_id"])
+        place = Place(row["root"], row["key"])
+        return Arrival(run_id, upload_id, row["path"], place, row["announced_bytes"], row["multipart_id"])
 
     async def set_multipart(self, arrival: Arrival, multipart_id: str) -> None:
         """See `artifact_ports.ArtifactStore`."""

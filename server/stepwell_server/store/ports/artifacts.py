@@ -72,8 +72,12 @@ class ArtifactStore(Protocol):
         """Note that all bytes of uploads came through the server, which has hashed them."""
         ...
 
-    async def open_arrival(self, run_id: UUID, root: str, path: str) -> Arrival:
-        """Note a file on its way of which only the path is known."""
+    async def open_arrival(self, run_id: UUID, root: str, path: str, announced_bytes: int) -> Arrival:
+        """Note a file on its way of which only the path is known, and that it has so many bytes at least."""
+        ...
+
+    async def announce(self, arrival: Arrival, announced_bytes: int) -> Arrival:
+        """Note that a file on its way has so many bytes at least."""
         ...
 
     async def arrival(self, run_id: UUID, upload_id: UUID) -> Arrival:

@@ -136,14 +136,13 @@ SELECT coalesce(sum(size_bytes), 0)::bigint AS announced_bytes,
        coalesce(sum(size_bytes) FILTER (
            WHERE root = $1 AND run_id = $2 AND (path, sha256) IN (SELECT * FROM unnest($3::text[], $4::bytea[]))
        ), 0)::bigint AS same_announced_bytes
-FROM artifact_upload
-WHERE sha256 IS NOT NULL;
+FROM artifact_upload;
 
 -- stored: bytes of the artifacts of a run with what it has announced, and of all contents.
 SELECT (SELECT coalesce(sum(artifact_content.size_bytes), 0)
         FROM artifact JOIN artifact_content USING (content_id) WHERE artifact.run_id = $1)::bigint
      + (SELECT coalesce(sum(size_bytes), 0)
-        FROM artifact_upload WHERE run_id = $1 AND sha256 IS NOT NULL)::bigint AS run_bytes,
+        FROM artifact_upload WHERE run_id = $1)::bigint AS run_bytes,
        (SELECT coalesce(sum(size_bytes), 0) FROM artifact_content)::bigint AS total_bytes;
 
 -- open_uploads: notes new uploads; one of the same file that is open already is returned instead. None without the run or
@@ -174,15 +173,19 @@ UPDATE artifact_upload
 SET is_checked = true
 WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]);
 
--- open_arrival: notes a file on its way of which only the path is known.
-INSERT INTO artifact_upload (run_id, upload_id, path, root, key, active_time_ms)
-VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+-- open_arrival: notes a file on its way of which only the path is known, and that it has $6 bytes at least.
+INSERT INTO artifact_upload (run_id, upload_id, path, root, key, size_bytes, active_time_ms)
+VALUES ($1, $2, $3, $4, $5, $6, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+
+-- announce: notes that such a file has $3 bytes at least.
+UPDATE artifact_upload SET size_bytes = $3
+WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL;
 
 -- arrival: such a file by id; also keeps it from being given up.
 UPDATE artifact_upload
 SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL
-RETURNING path, root, key, multipart_id;
+RETURNING path, root, key, coalesce(size_bytes, 0) AS announced_bytes, multipart_id;
 
 -- set_multipart: notes the bucket's name for such a file that goes there in parts.
 UPDATE artifact_upload
