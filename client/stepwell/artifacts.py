@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stepwell import values
+from stepwell import settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
 from stepwell.errors import invalid, short
-from stepwell.files import formats
+from stepwell.files import elsewhere, formats
 from stepwell.files.uris import ArtifactPlace
 from stepwell.logged_models import fetching, uris
 from stepwell.logged_models.uris import Place
@@ -29,8 +29,8 @@ def download_artifacts(
 
     Args:
         artifact_uri: runs:/<run id>/<path>, models:/m-<id>, models:/<name>/<version, stage or latest>,
-            models:/<name>@<alias>, or what get_artifact_uri() returned; a local path is returned as it is, or copied
-            when `dst_path` is given.
+            models:/<name>@<alias>, or what get_artifact_uri() returned; https:// or s3:// (with the extra s3) for
+            files elsewhere; a local path is returned as it is, or copied when `dst_path` is given.
         run_id: the run, instead of a URI.
         artifact_path: the file or folder in the run, beside `run_id`; all of it if not given.
         dst_path: local folder, made if missing; a new temporary one if not given.
@@ -41,6 +41,9 @@ def download_artifacts(
         StepwellException: RESOURCE_DOES_NOT_EXIST; INVALID_PARAMETER_VALUE when not exactly one of `artifact_uri`
             and `run_id` is given.
     """
+    if elsewhere.is_elsewhere(artifact_uri) and run_id is None and artifact_path is None:
+        chosen = None if dst_path is None else settings.local_folder(dst_path, "dst_path")
+        return str(elsewhere.fetch(str(artifact_uri), chosen or Path(tempfile.mkdtemp(prefix="stepwell-"))))
     place, client = _place(artifact_uri, run_id, artifact_path, tracking_uri)
     return fetching.fetch(client, place, dst_path)
 

@@ -183,7 +183,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
 def _require_free_ports(config: Config) -> None:
     require_bindable(config.host, config.port)
     if config.http_port is not None:
-        require_bindable(config.http_host or config.host, config.http_port, "--http-port")
+        require_bindable(config.http_host or config.host, config.http_port, "--port")
 
 
 async def _listen_to_http(

@@ -27,17 +27,19 @@ log = structlog.get_logger(__name__)
     help="Name or address to listen on.",
 )
 @click.option(
-    "--port",
     "--grpc-port",
-    envvar="STEPWELL_PORT",
+    "port",
+    envvar="STEPWELL_GRPC_PORT",
     default=defaults.PORT_DEFAULT,
     type=click.IntRange(0, 65_535),
     help="TCP port of gRPC; 0 takes any free one.",
 )
 @click.option(
-    "--http-port",
+    "--port",
     "-p",
-    envvar="STEPWELL_HTTP_PORT",
+    "--http-port",
+    "http_port",
+    envvar=["STEPWELL_PORT", "STEPWELL_HTTP_PORT"],
     default=defaults.HTTP_PORT_DEFAULT,
     type=click.IntRange(0, 65_535),
     help="TCP port of the one address that people use; 0 takes any free one.",

@@ -3,7 +3,7 @@
 | option                | environment               | default         | unit or form                         |
 |-----------------------|---------------------------|-----------------|--------------------------------------|
 | `--host`              | STEPWELL_HOST             | 127.0.0.1       | name or address to listen on         |
-| `--port`              | STEPWELL_PORT             | 50051           | TCP port; 0 takes any free one       |
+| `--grpc-port`         | STEPWELL_GRPC_PORT        | 50051           | TCP port; 0 takes any free one       |
 | `--data`              | STEPWELL_DATA             | ./stepwell-data | folder of the embedded PostgreSQL    |
 | `--store`             | STEPWELL_STORE            | (embedded)      | postgresql://user:password@host/name |
 | `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, or s3://bucket/prefix        |
@@ -18,7 +18,7 @@
 | `--metrics-port`      | STEPWELL_METRICS_PORT     | (no page)       | TCP port; 0 takes any free one       |
 | `--metrics-host`      | STEPWELL_METRICS_HOST     | 127.0.0.1       | name or address of the metrics page  |
 | `--http-host`         | STEPWELL_HTTP_HOST        | as `--host`     | name or address of the HTTP door     |
-| `--http-port`         | STEPWELL_HTTP_PORT        | 5000            | TCP port; 0 takes any free one       |
+| `--port`              | STEPWELL_PORT             | 5000            | TCP port of HTTP; 0 takes a free one |
 | `--no-http`           | STEPWELL_NO_HTTP          | false           | gRPC alone                           |
 | `--advertise-grpc`    | STEPWELL_ADVERTISE_GRPC   | host and port   | HOST:PORT that clients are told      |
 | `--allowed-hosts`     | STEPWELL_ALLOWED_HOSTS    | (see the door)  | names of this server, with commas    |

@@ -82,7 +82,7 @@ def _reserve_http_port(config: Config, stack: AsyncExitStack) -> int | None:
     if config.http_port is None:
         return None
     host = config.http_host or config.host
-    require_bindable(host, config.http_port, "--http-port")
+    require_bindable(host, config.http_port, "--port")
     return stack.enter_context(reserved_port(host, config.http_port))
 
 

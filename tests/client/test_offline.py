@@ -292,7 +292,7 @@ def test_watch_tries_on_while_the_server_is_away_and_says_once_what_it_cannot_re
     port = free_port()
     with watching("--to", f"grpc://127.0.0.1:{port}", ends_with=1) as receipts:
         time.sleep(AWAY_S + 1)  # a sync that does not watch gives up then
-        start_server("--store", database_url, "--data", str(place.parent / "data"), "--port", str(port))
+        start_server("--store", database_url, "--data", str(place.parent / "data"), "--grpc-port", str(port))
         until(lambda: len(spools(place)) == 1)
         time.sleep(1.5 * LOOK_S)
     assert sorted((receipt["run_id"], receipt["waiting"]) for receipt in receipts) == [

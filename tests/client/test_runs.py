@@ -178,6 +178,18 @@ def test_going_on_with_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mlflow.active_run() is None
 
 
+def test_a_run_of_the_environment_stays_in_its_experiment(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mlflow.start_run() as first:
+        pass
+    monkeypatch.setenv("MLFLOW_RUN_ID", first.info.run_id)
+    with mlflow.start_run(experiment_id="0") as second:
+        assert second.info.run_id == first.info.run_id
+    assert mlflow.get_run(first.info.run_id).info.experiment_id == first.info.experiment_id
+    assert f"goes on in its experiment {first.info.experiment_id}, not in 0" in caplog.text
+
+
 def test_each_thread_has_its_own_run() -> None:
     run_ids: list[str] = []
 

@@ -63,7 +63,7 @@ def test_a_server_is_started_where_none_runs(
     tmp_path: Path, browser: tuple[dict[str, str], Callable[[], str]]
 ) -> None:
     environment, opened = browser
-    options = ("--port", "0", "--http-port", "0", "--data", str(tmp_path / "data"))
+    options = ("--grpc-port", "0", "--http-port", "0", "--data", str(tmp_path / "data"))
     with subprocess.Popen(
         ui(*options), env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as command:

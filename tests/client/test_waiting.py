@@ -44,7 +44,7 @@ def comes_up(
     absent: int, database_url: str, start_server: StartServer, tmp_path: Path
 ) -> Callable[[], ServerProcess]:
     return lambda: start_server(
-        "--store", database_url, "--data", str(tmp_path / "data"), "--port", str(absent)
+        "--store", database_url, "--data", str(tmp_path / "data"), "--grpc-port", str(absent)
     )
 
 

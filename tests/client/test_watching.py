@@ -66,7 +66,7 @@ def test_a_watch_survives_its_server_and_moves_to_another(
             client.flush()
         if step == 150:
             watched.kill()
-            watched = start_server("--store", database_url, "--port", str(watched.port))
+            watched = start_server("--store", database_url, "--grpc-port", str(watched.port))
     client.flush()
     reader.join(WATCH_S)
     assert sorted(found) == list(range(300))

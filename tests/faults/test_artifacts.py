@@ -237,7 +237,14 @@ def test_a_server_that_is_killed_between_bucket_and_database(
     until(passed(bucket_place.proxy, Way.UP, PART))
     bucket_place.server.kill()
     start_server(
-        *("--store", database_url, "--data", str(tmp_path / "data"), "--port", str(bucket_place.server.port)),
+        *(
+            "--store",
+            database_url,
+            "--data",
+            str(tmp_path / "data"),
+            "--grpc-port",
+            str(bucket_place.server.port),
+        ),
         *("--artifacts", f"s3://{BUCKET}/a"),
         environment=s3.environment(f"http://127.0.0.1:{bucket_place.proxy.port}"),
     )

@@ -33,7 +33,7 @@ def test_every_point_arrives_once_whatever_ends_the_server(
             training.wait_for_calls(returned)
             began = time.monotonic()
             end(server)
-            server = servers.enter_context(ServerProcess("--store", database_url, "--port", port))
+            server = servers.enter_context(ServerProcess("--store", database_url, "--grpc-port", port))
             away_s = time.monotonic() - began
         receipt = training.end()
         if receipt["waiting"] and away_s > END_PATIENCE_S:  # a busy machine: then a sync delivers what waits

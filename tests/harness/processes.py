@@ -20,7 +20,7 @@ _READY = re.compile(r"grpc://(?P<host>[\w.\[\]:]+):(?P<port>\d+)")
 
 
 class ServerProcess:
-    """`python -m stepwell_server --port 0` with more options; ready when constructed, killed when left.
+    """`python -m stepwell_server --grpc-port 0` with more options; ready when constructed, killed when left.
 
     Raises:
         ServerFailedError: the process ended before it was ready.
@@ -29,7 +29,7 @@ class ServerProcess:
     def __init__(self, *options: str, environment: dict[str, str] | None = None) -> None:
         self._options = options
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        ports = [it for name in ("--port", "--http-port") if name not in options for it in (name, "0")]
+        ports = [it for name in ("--grpc-port", "--http-port") if name not in options for it in (name, "0")]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stepwell_server", *ports, *options],
             stdin=subprocess.DEVNULL,

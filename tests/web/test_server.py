@@ -96,7 +96,7 @@ def test_a_port_that_is_taken(database_url: str, start_server: StartServer, more
     assert caught.value.exit_code == 1
     (line,) = [line for line in caught.value.log.splitlines() if "Error" in line]
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in line
-    assert "--http-port" in line
+    assert "--port" in line
 
 
 def test_localhost_has_all_its_addresses(database_url: str, start_server: StartServer) -> None:

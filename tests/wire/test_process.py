@@ -75,12 +75,12 @@ def test_a_second_server_on_the_port_is_refused(
     server_process: ServerProcess, database_url: str, start_server: StartServer
 ) -> None:
     with pytest.raises(ServerFailedError) as caught:
-        start_server("--store", database_url, "--port", str(server_process.port))
+        start_server("--store", database_url, "--grpc-port", str(server_process.port))
     assert caught.value.exit_code == 1
     message = caught.value.log.splitlines()
     assert len(message) == 1
     assert f"port {server_process.port}: Address already in use" in message[0]
-    assert "--port" in message[0]
+    assert "--grpc-port" in message[0]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_options_come_from_the_environment(database_url: str, start_server: Star
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
     environment = {"STEPWELL_STORE": database_url, "STEPWELL_LOG_FORMAT": "text"}
-    server = start_server("--port", port, environment=environment)
+    server = start_server("--grpc-port", port, environment=environment)
     assert server.port == int(port)
     assert "[info" in server.log()
 
@@ -129,7 +129,7 @@ def test_a_warning_when_others_can_reach_it(database_url: str, start_server: Sta
 
 @pytest.mark.parametrize(
     "options",
-    [["--port", "70000"], ["--store", "mysql://x"], ["--shutdown-grace", "0"], ["--log-format", "xml"]],
+    [["--grpc-port", "70000"], ["--store", "mysql://x"], ["--shutdown-grace", "0"], ["--log-format", "xml"]],
 )
 def test_wrong_options_are_refused(options: list[str]) -> None:
     result = CliRunner().invoke(cli.server, options)

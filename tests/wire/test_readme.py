@@ -69,7 +69,7 @@ def test_the_digits_example(shared_server: ServerProcess, tmp_path: Path) -> Non
 def test_make_serve_starts_a_server(tmp_path: Path) -> None:
     environment = {
         **os.environ,
-        "STEPWELL_PORT": "0",
+        "STEPWELL_GRPC_PORT": "0",
         "STEPWELL_HTTP_PORT": "0",
         "STEPWELL_DATA": str(tmp_path / "data"),
     }
@@ -90,7 +90,7 @@ def test_the_server_takes_a_store(database_url: str) -> None:
     command = [
         str(Path(sys.executable).parent / "stepwell"),
         "server",
-        "--port",
+        "--grpc-port",
         "0",
         "--http-port",
         "0",

@@ -143,7 +143,7 @@ def test_a_port_of_workers_is_taken_for_others(database_url: str, start_server: 
     server = start_server("--store", database_url, "--workers", "2")
     for more in ([], ["--workers", "2"]):
         with pytest.raises(ServerFailedError, match="Address already in use"):
-            start_server("--store", database_url, "--port", str(server.port), *more)
+            start_server("--store", database_url, "--grpc-port", str(server.port), *more)
 
 
 def test_a_store_that_is_away_is_told_once(start_server: StartServer) -> None:

@@ -22,7 +22,8 @@ MANAGERS = (LOCAL, "uv", "virtualenv", "conda")
 CONDA_PROGRAMS = ("conda", "mamba", "micromamba")
 _READY = "stepwell-ready"
 # A project needs Stepwell's client; the page, which a build from a checkout would make, takes a Node.js and a minute.
-_BUILD_VARIABLES = {"HATCH_BUILD_NO_HOOKS": "true"}
+# Conda and its likes ask before they install, each by a variable of its own.
+_BUILD_VARIABLES = {"HATCH_BUILD_NO_HOOKS": "true", "CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
 
 _log = getLogger("stepwell")
 
@@ -109,7 +110,7 @@ class Plan:
     def _make(self, folder: Path) -> None:
         _log.warning("Making the environment of %s with %s, once ...", self.file.parent.name, self.manager)
         if self.manager == "conda":
-            command = "create --yes" if self.program[0].endswith("micromamba") else "env create"
+            command = "create" if Path(self.program[0]).name == "micromamba" else "env create"
             self._run([*self.program, *command.split(), "--prefix", str(folder), "--file", str(self.file)])
             return
         if self.manager == "uv":

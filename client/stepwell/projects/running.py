@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepwell import artifacts, settings
+from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.errors import invalid, not_supported, short
 from stepwell.fluent import log_params
 from stepwell.projects.child import Child
 from stepwell.projects.environments import LOCAL, Plan, plan
+from stepwell.projects.fetching import Fetching
 from stepwell.projects.project_file import MAIN, Project, read_project
 from stepwell.projects.sources import Source, source_of
 from stepwell.projects.submitted import OUTPUT_FILE, ExecutionException, SubmittedRun
@@ -112,7 +113,7 @@ class Prepared:
     """A command that can be run: all that the caller gave has been checked."""
 
     fetched: "Fetched"
-    values: Mapping[str, str]
+    params: Mapping[str, str]  # what goes on record
     command: str
     folder: Path  # of this run alone
 
@@ -164,7 +165,7 @@ class Prepared:
             parent_run_id=around,
             tags={**self.fetched.tags, **tags},
         )
-        log_params(dict(self.values))
+        log_params(dict(self.params))
         return run
 
 
@@ -244,8 +245,10 @@ def prepare_again(fetched: Fetched, parameters: Mapping[str, Any], resources: Ex
     )
     given = {str(name): str(value) for name, value in parameters.items()}
     point = fetched.project.entry_point(fetched.entry_point)
-    values = point.values(given, _Fetch(folder), Path.cwd(), fetched.project.folder)
-    return Prepared(fetched, values, point.command_line(values), folder)
+    fetching = Fetching(folder)
+    values = point.values(given, fetching, Path.cwd(), fetched.project.folder)
+    params = {name: fetching.origin(value) for name, value in values.items()}
+    return Prepared(fetched, params, point.command_line(values), folder)
 
 
 def _storage(given: str | None) -> Path | None:
@@ -254,20 +257,6 @@ def _storage(given: str | None) -> Path | None:
     storage = settings.local_folder(given, "storage_dir").absolute()
     storage.mkdir(parents=True, exist_ok=True)
     return storage
-
-
-class _Fetch:
-    """Fetches what parameters name elsewhere, each into a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._count = 0
-
-    def __call__(self, address: str) -> str:
-        self._count += 1
-        folder = self._folder / f"param_{self._count}"
-        folder.mkdir()
-        return artifacts.download_artifacts(address, dst_path=str(folder))
 
 
 def _config(given: Any) -> Mapping[str, str]:

@@ -80,7 +80,9 @@ class SubmittedRun:
         return self._status
 
     def cancel(self) -> None:
-        """Stop the command and all that it started, and wait for the end; the run ends as KILLED."""
+        """Stop the command and all that it started, and wait for the end; a run that had not ended is KILLED."""
+        if self._ended.is_set():
+            return  # its number may be that of another process by now
         self._stopped = True
         self._child.stop()
         self.wait()

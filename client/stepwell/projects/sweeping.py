@@ -123,6 +123,7 @@ def plan_sweep(
     """
     if sampler not in SAMPLERS:
         raise invalid(f"The sampler is one of {', '.join(SAMPLERS)}, not {sampler!r}.")
+    extras.load("optuna", "A sweep", "sweeps")  # first of all: its extra brings what projects need, too
     read = read_space(Path(space))
     both = sorted(set(parameters) & set(read.distributions))
     if both:

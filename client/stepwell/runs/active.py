@@ -143,10 +143,10 @@ def start_run(
         run, owned = _create(uri, spec), True
     else:
         spec = _spec(uri, values.to_run_id(old_run_id), experiment_id, run_name, parent, own_tags)
-        run, owned = _resume(
-            uri, spec, experiment_id, rank, may_create=given_id is not None or rank is not None
-        )
+        wanted = experiment_id if given_id is None else None
+        run, owned = _resume(uri, spec, wanted, rank, may_create=given_id is not None or rank is not None)
         _check_identity(run, run_name, parent_run_id)
+        _tell_experiment(run, experiment_id)
     if resume_from_step is not None:
         _rewind(uri, run, values.to_step("resume_from_step", resume_from_step))
     writer = writer_for(uri, spec.run_id, spec, rank)
@@ -248,6 +248,18 @@ def _check_identity(run: Run, run_name: str | None, parent_run_id: str | None) -
         )
     if run_name and run.info.run_name != run_name:
         _log.warning("Run %s goes on under its name %r, not as %r.", run_id, run.info.run_name, run_name)
+
+
+def _tell_experiment(run: Run, experiment_id: str | None) -> None:
+    """Say that a run stays where it is: whoever chose it by the environment also chose its experiment."""
+    own = run.info.experiment_id
+    if experiment_id is not None and own and own != str(experiment_id):
+        _log.warning(
+            "Run %s, which STEPWELL_RUN_ID names, goes on in its experiment %s, not in %s.",
+            run.info.run_id,
+            own,
+            experiment_id,
+        )
 
 
 def _resume(

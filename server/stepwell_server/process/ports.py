@@ -13,7 +13,7 @@ BACKLOG_MAX = 1_024
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def require_bindable(host: str, port: int, option: str = "--port") -> None:
+def require_bindable(host: str, port: int, option: str = "--grpc-port") -> None:
     """Try the address before others do; gRPC does not say why it fails. `option` is what chooses another port.
 
     Raises:

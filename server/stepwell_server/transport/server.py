@@ -137,5 +137,5 @@ def _bind(server: Any, host: str, port: int) -> int:
     except RuntimeError as error:
         raise StartupError(f"cannot listen on {address}: {error}") from error
     if bound == 0:
-        raise StartupError(f"cannot listen on {address}; choose another --host or --port")
+        raise StartupError(f"cannot listen on {address}; choose another --host or --grpc-port")
     return bound

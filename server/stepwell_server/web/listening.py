@@ -95,7 +95,7 @@ async def http_listening(
     Raises:
         StartupError: the address cannot be listened on.
     """
-    server = HttpServer(listening_sockets(host, port, "--http-port", shares_port=shares_port), limits)
+    server = HttpServer(listening_sockets(host, port, "--port", shares_port=shares_port), limits)
     draining_seen = asyncio.create_task(_refuse_when(draining, server))
     try:
         yield server

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,23 +10,32 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from click.testing import CliRunner
 
 import stepwell
+from stepwell.commands.run import run as run_command
 from stepwell.entities import Run
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
 
 pytestmark = pytest.mark.usefixtures("tracking_uri")
 
+NOBODY = "grpc://127.0.0.1:9"
 MAIN = "from stepwell.cli import main; main()"
 TRAIN = """
 import sys
 import stepwell
 with stepwell.start_run() as run:
     stepwell.log_metric("loss", float(sys.argv[1]), step=3)
-    print("trained", run.info.run_id)
+    print("trained", run.info.run_id, *sys.argv[3:])
+"""
+ODD = "a 'b' \"c\" $(exit 9)\nü; {loss}"
+WHERE = """
+import importlib.util, sys
+print(sys.prefix, importlib.util.find_spec("small_package") is not None)
 """
 FILE = """
 name: small
@@ -49,6 +59,18 @@ def project(tmp_path: Path) -> Path:
     (folder / "MLproject").write_text(FILE)
     (folder / "train.py").write_text(TRAIN)
     return folder
+
+
+def small_package(folder: Path) -> Path:
+    """A wheel that is made in no time and needs no index."""
+    wheel = folder / "small_package-1-py3-none-any.whl"
+    about = "small_package-1.dist-info"
+    with ZipFile(wheel, "w") as file:
+        file.writestr("small_package.py", "")
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: small-package\nVersion: 1\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+    return wheel
 
 
 def git(folder: Path, *words: str) -> str:
@@ -83,7 +105,7 @@ def test_a_run_of_a_project(project: Path, script: Script) -> None:
         "-P",
         "loss=0.25",
         "-P",
-        "more=a b",
+        f"more={ODD}",
         "--experiment-name",
         "projects",
         "--run-name",
@@ -91,9 +113,9 @@ def test_a_run_of_a_project(project: Path, script: Script) -> None:
     )
     assert answer.returncode == 0, answer.stderr
     run = the_run("projects")
-    assert answer.stdout == f"trained {run.info.run_id}\n"
+    assert answer.stdout == f"trained {run.info.run_id} {ODD}\n"
     assert (run.info.status, run.info.run_name) == ("FINISHED", "x")
-    assert run.data.params == {"loss": "0.25", "more": "a b"}
+    assert run.data.params == {"loss": "0.25", "more": ODD}
     assert [(it.step, it.value) for it in stepwell.get_metric_history(run.info.run_id, "loss")] == [(3, 0.25)]
     tags = run.data.tags
     assert tags["mlflow.source.type"] == "PROJECT"
@@ -245,17 +267,22 @@ def test_signals_reach_all_that_the_command_started(project: Path, tmp_path: Pat
     until(lambda: not Path(f"/proc/{file.read_text().strip()}").exists())
 
 
-def test_without_a_server(project: Path, script: Script, tmp_path: Path) -> None:
-    answer = script(
-        MAIN, "run", str(project), "-P", "loss=0.125", STEPWELL_MODE="offline", STEPWELL_SPOOL_DIR="waits"
-    )
+@pytest.mark.parametrize(
+    "away",
+    [{"STEPWELL_MODE": "offline"}, {"STEPWELL_TRACKING_URI": NOBODY, "STEPWELL_FLUSH_TIMEOUT_S": "1"}],
+    ids=["offline", "away"],
+)
+def test_without_a_server(project: Path, script: Script, tmp_path: Path, away: dict[str, str]) -> None:
+    words = ["-P", "loss=0.125", "--run-name", "away"]
+    answer = script(MAIN, "run", str(project), *words, STEPWELL_SPOOL_DIR="waits", **away)
     assert answer.returncode == 0, answer.stderr
     run_id = answer.stdout.split()[1]
     with refused("RESOURCE_DOES_NOT_EXIST"):
         stepwell.get_run(run_id)
-    synced = script(MAIN, "sync", "waits")
+    synced = script(MAIN, "sync", "waits", "--to", stepwell.get_tracking_uri())
     assert synced.returncode == 0, synced.stdout + synced.stderr
     run = stepwell.get_run(run_id)
+    assert (run.info.run_name, run.data.tags["mlflow.source.type"]) == ("away", "PROJECT")
     assert (run.info.status, run.data.params, run.data.metrics) == (
         "FINISHED",
         {"loss": "0.125"},
@@ -264,25 +291,74 @@ def test_without_a_server(project: Path, script: Script, tmp_path: Path) -> None
     assert "trained" in stepwell.artifacts.load_text(f"runs:/{run_id}/output.log")
 
 
+def test_a_dry_run_runs_nothing(project: Path) -> None:
+    before = len(running())
+    told = CliRunner().invoke(run_command, [str(project), "-P", "loss=1", "-P", "more=a b", "--dry-run"])
+    assert told.exit_code == 0
+    assert told.stdout.splitlines()[-1].split(maxsplit=1) == ["run", "python train.py 1 --more 'a b'"]
+    assert len(running()) == before
+
+
 def test_environments_are_made_once(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPWELL_ENVIRONMENTS_DIR", str(tmp_path / "environments"))
-    (project / "python_env.yaml").write_text("dependencies: []")
-    (project / "where.py").write_text("import sys; print(sys.prefix)")
+    other = Path(shutil.copytree(project, tmp_path / "other"))
+    for folder, needs in (
+        (project, "dependencies: []"),
+        (other, f"dependencies: ['{small_package(tmp_path)}']"),
+    ):
+        (folder / "python_env.yaml").write_text(needs)
+        (folder / "where.py").write_text(WHERE)
 
-    def prefix(_: int) -> str:
-        run_id = stepwell.run(str(project), "where.py", synchronous=True).run_id
+    def prefix(folder: Path) -> tuple[str, ...]:
+        run_id = stepwell.run(str(folder), "where.py", synchronous=True).run_id
         assert stepwell.get_run(run_id).data.tags["mlflow.project.env"] == "uv"
-        return stepwell.artifacts.load_text(f"runs:/{run_id}/output.log").strip()
+        return tuple(stepwell.artifacts.load_text(f"runs:/{run_id}/output.log").split())
 
-    with ThreadPoolExecutor(4) as threads:
-        (folder,) = set(threads.map(prefix, range(4)))
-    made = Path(folder).stat().st_ctime_ns
-    assert prefix(0) == folder
-    assert Path(folder).parent == tmp_path / "environments"
-    assert Path(folder).stat().st_ctime_ns == made
+    with ThreadPoolExecutor(20) as threads:
+        found = set(threads.map(prefix, 10 * [project, other]))
+    (plain, without), (small, with_it) = sorted(found, key=lambda it: it[1])
+    assert (without, with_it) == ("False", "True")
+    made = Path(plain).stat().st_ctime_ns
+    assert prefix(project) == (plain, "False")
+    assert {Path(plain).parent, Path(small).parent} == {tmp_path / "environments"}
+    assert Path(plain).stat().st_ctime_ns == made
     (project / "python_env.yaml").write_text("pip: []")
     with refused("INVALID_PARAMETER_VALUE", "known are build_dependencies, dependencies, python"):
         stepwell.run(str(project), "where.py")
+
+
+@pytest.mark.parametrize(
+    ("program", "asked"),
+    [("conda", "env create"), ("mamba", "env create"), ("micromamba", "create")],
+)
+def test_conda_and_its_likes(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, asked: str
+) -> None:
+    """By a program that notes how it is called and makes a folder with a Python: the real ones are not at hand."""
+    noted, file = tmp_path / "noted", project / "environment.yml"
+    fake = tmp_path / "bin" / program
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\necho "$CONDA_ALWAYS_YES $MAMBA_ALWAYS_YES $@" >> {noted}\n'
+        'while [ "$1" != --prefix ]; do shift; done\n'
+        f'mkdir -p "$2/bin"; ln -s {sys.executable} "$2/bin/python"; exit $(cat {tmp_path}/code)\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("STEPWELL_ENVIRONMENTS_DIR", str(tmp_path / "environments"))
+    file.write_text("dependencies: [python=3.11, cudatoolkit=11.8]")
+    (project / "MLproject").write_text("conda_env: environment.yml")
+    (project / "where.sh").write_text("command -v python; echo $CONDA_PREFIX")
+    (tmp_path / "code").write_text("4")
+    with refused("INVALID_STATE", f"{program} ended with 4"):
+        stepwell.run(str(project), "where.sh")
+    (tmp_path / "code").write_text("0")
+    run_id = [stepwell.run(str(project), "where.sh").run_id for _ in range(2)][-1]
+    python, folder = stepwell.artifacts.load_text(f"runs:/{run_id}/output.log").split()
+    assert python == f"{folder}/bin/python"
+    assert Path(folder).parent == tmp_path / "environments"
+    assert noted.read_text().splitlines() == 2 * [f"true true {asked} --prefix {folder} --file {file}"]
+    assert stepwell.get_run(run_id).data.tags["mlflow.project.env"] == "conda"
 
 
 def test_what_cannot_be_had_is_named_before_anything_runs(

@@ -106,7 +106,7 @@ def test_a_server_that_goes_stops_nothing(
         alone, errors = script.communicate("gone\n", timeout=90)
         assert script.returncode == 0, errors
     assert "stepwell sync" in errors
-    again = start_server(*options, "--port", str(server.port))
+    again = start_server(*options, "--grpc-port", str(server.port))
     sync(tmp_path / "spool", again.tracking_uri)
     assert_trained(again.tracking_uri, run_id, "FINISHED", 2 * POINTS)
     client = StepwellClient(again.tracking_uri)

@@ -1,0 +1,172 @@
+"""Files that lie outside of Stepwell, at addresses that a user names: https://, http:// and s3://.
+
+Credentials of S3 come by AWS's usual means. Addresses that a server or a registry names are none of these: they are
+fetched by `downloads` alone.
+"""
+
+import base64
+import http.client
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from stepwell import extras
+from stepwell.errors import StepwellException, invalid
+from stepwell.files import options, paths, uris
+
+SCHEMES = ("http", "https", "s3")
+# Objects below a prefix that are fetched; of more, a part would be what is meant.
+OBJECTS_MAX = 100_000
+_PIECE_BYTES = 1 << 20
+
+
+def is_elsewhere(uri: object) -> bool:
+    """Tell whether a URI is such an address, and not that of artifacts of a run which lie on S3."""
+    scheme = urlsplit(str(uri)).scheme
+    return scheme in SCHEMES and (scheme != "s3" or not uris.is_of_server(str(uri)))
+
+
+def fetch(uri: str, folder: Path) -> Path:
+    """Fetch a file, or all objects below a prefix of a bucket, into a local folder; whole or not at all.
+
+    Returns:
+        Where the file, or the folder, is now.
+
+    Raises:
+        StepwellException: RESOURCE_DOES_NOT_EXIST; PERMISSION_DENIED; TEMPORARILY_UNAVAILABLE; NOT_IMPLEMENTED when the
+            library for S3 is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return _from_bucket(uri, folder) if uri.startswith("s3:") else _from_web(uri, folder)
+
+
+def _from_web(uri: str, folder: Path) -> Path:
+    parts = urlsplit(uri)
+    name = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or ""
+    target = paths.target_below(folder, name)
+    try:
+        with (
+            urllib.request.urlopen(_request(parts), timeout=options.timeout_s()) as answer,  # noqa: S310 - see SCHEMES
+            _part_of(target) as file,
+        ):
+            shutil.copyfileobj(answer, file, _PIECE_BYTES)
+            length = answer.headers.get("Content-Length")
+            if length and file.tell() != int(length):
+                raise http.client.IncompleteRead(b"", int(length) - file.tell())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _web_failure(parts, error) from error
+    return target
+
+
+def _request(parts: SplitResult) -> urllib.request.Request:
+    host = parts.netloc.rpartition("@")[2]
+    request = urllib.request.Request(  # noqa: S310 - see SCHEMES
+        parts._replace(netloc=host, fragment="").geturl(), headers={"User-Agent": "stepwell"}
+    )
+    if parts.username is not None:
+        named = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(named).decode()}")
+    return request
+
+
+def _web_failure(parts: SplitResult, error: Exception) -> StepwellException:
+    code = "TEMPORARILY_UNAVAILABLE"
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the connection
+        if error.code < 500:
+            code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}.get(
+                error.code, "RESOURCE_DOES_NOT_EXIST"
+            )
+    # Neither user nor query, in which secrets may be.
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return StepwellException(f"{shown} could not be fetched: {error or type(error).__name__}", code)
+
+
+def _from_bucket(uri: str, folder: Path) -> Path:
+    bucket, _, key = uri.split("://", 1)[-1].partition("/")
+    if not bucket:
+        raise invalid(f"{uri!r} names no bucket; write s3://BUCKET/KEY.")
+    session: Any = extras.load("botocore.session", "Fetching from S3", "s3")
+    library: Any = extras.load("botocore.exceptions", "Fetching from S3", "s3")
+    try:
+        with closing(session.get_session().create_client("s3")) as client:
+            if key and not key.endswith("/") and (found := _object(client, library, bucket, key, folder)):
+                return found
+            return _objects(client, bucket, key.rstrip("/"), folder)
+    except (library.BotoCoreError, library.ClientError) as error:
+        raise _bucket_failure(uri, error) from error
+
+
+def _object(client: Any, library: Any, bucket: str, key: str, folder: Path) -> Path | None:
+    """Fetch one object; None if there is none of this key."""
+    try:
+        body = client.get_object(Bucket=bucket, Key=key)["Body"]
+    except library.ClientError as error:
+        if _code_of(error) not in ("NoSuchKey", "404"):
+            raise
+        return None
+    return _stored(body, paths.target_below(folder, key.rpartition("/")[2]))
+
+
+def _objects(client: Any, bucket: str, prefix: str, folder: Path) -> Path:
+    """Fetch all objects below a prefix, to where they are below it."""
+    below = f"{prefix}/" if prefix else ""
+    target = folder / (prefix.rpartition("/")[2] or bucket)
+    count = 0
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below):
+        for each in page.get("Contents", ()):
+            name = each["Key"][len(below) :]
+            if not name or name.endswith("/"):  # what consoles put there for a folder
+                continue
+            count += 1
+            if count > OBJECTS_MAX:
+                raise invalid(
+                    f"s3://{bucket}/{below} has more than {OBJECTS_MAX:,} objects; name a part of it."
+                )
+            target.mkdir(exist_ok=True)
+            body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"]
+            _stored(body, paths.target_below(target, name))
+    if not count:
+        raise StepwellException(f"There is nothing at s3://{bucket}/{prefix}.", "RESOURCE_DOES_NOT_EXIST")
+    return target
+
+
+def _stored(body: Any, target: Path) -> Path:
+    with closing(body), _part_of(target) as file:
+        for piece in body.iter_chunks(_PIECE_BYTES):
+            file.write(piece)
+    return target
+
+
+def _code_of(error: Any) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def _bucket_failure(uri: str, error: Exception) -> StepwellException:
+    code = {
+        "NoSuchBucket": "RESOURCE_DOES_NOT_EXIST",
+        "AccessDenied": "PERMISSION_DENIED",
+        "403": "PERMISSION_DENIED",
+        "InvalidAccessKeyId": "UNAUTHENTICATED",
+        "SignatureDoesNotMatch": "UNAUTHENTICATED",
+    }.get(_code_of(error), "TEMPORARILY_UNAVAILABLE")
+    if type(error).__name__ == "NoCredentialsError":
+        code = "UNAUTHENTICATED"
+    return StepwellException(f"{uri} could not be fetched: {error}", code)
+
+
+@contextmanager
+def _part_of(target: Path) -> Iterator[Any]:
+    """Open a file that becomes the target when all of it is there."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
