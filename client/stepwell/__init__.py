@@ -18,9 +18,12 @@ from stepwell.client import StepwellClient
 from stepwell.delivery.health import Health, health
 from stepwell.delivery.receipts import PendingWrite, Receipt, Rejection
 from stepwell.entities import (
+    Alert,
+    AlertLevel,
     Experiment,
     ExperimentTag,
     FileInfo,
+    Histogram,
     LifecycleStage,
     LoggedModel,
     LoggedModelInput,
@@ -101,6 +104,7 @@ from stepwell.fluent_models import (
     set_active_model,
     set_logged_model_tags,
 )
+from stepwell.fluent_observations import alert, log_audio, log_histogram, log_video
 from stepwell.logged_models.active import ActiveModel
 from stepwell.reading.series import get_latest_metrics, get_metric_series, sample_series
 from stepwell.reading.watching import MetricNews, watch
@@ -136,10 +140,13 @@ __version__ = "0.1.0"
 __all__ = [
     "ActiveModel",
     "ActiveRun",
+    "Alert",
+    "AlertLevel",
     "Experiment",
     "ExperimentTag",
     "FileInfo",
     "Health",
+    "Histogram",
     "LatestMetrics",
     "LifecycleStage",
     "LoggedModel",
@@ -166,6 +173,7 @@ __all__ = [
     "StepwellException",
     "ViewType",
     "active_run",
+    "alert",
     "artifacts",
     "clear_active_model",
     "create_experiment",
@@ -205,8 +213,10 @@ __all__ = [
     "load_table",
     "log_artifact",
     "log_artifacts",
+    "log_audio",
     "log_dict",
     "log_figure",
+    "log_histogram",
     "log_image",
     "log_input",
     "log_inputs",
@@ -221,6 +231,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "log_video",
     "models",
     "pyfunc",
     "register_model",

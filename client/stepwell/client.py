@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
 from stepwell.client_artifacts import ArtifactMethods
+from stepwell.client_observations import ObservationMethods
 from stepwell.delivery import experiment_tags, offline, record, writer
 from stepwell.delivery.experiment_tags import TagChange
 from stepwell.delivery.receipts import PendingWrite, Receipt
@@ -34,7 +35,7 @@ EXPERIMENTS_PAGE_SIZE_DEFAULT = 1_000
 
 
 @with_short_errors
-class StepwellClient(ArtifactMethods, LoggedModelMethods, RegistryMethods):
+class StepwellClient(ArtifactMethods, ObservationMethods, LoggedModelMethods, RegistryMethods):
     """Logs and reads by run id. Also exported as MlflowClient.
 
     Log calls do not wait and make no call to the server: see `record` for `synchronous`. Reads first deliver what

@@ -131,6 +131,65 @@ class Metric(Entity):
 
 
 @dataclass
+class Histogram(Entity):
+    """How values were distributed at a step: n counts, n + 1 edges, both as lists; `timestamp` in milliseconds.
+
+    The last bin has both its edges, all others the left one. `not_finite` values (NaN, infinite) are in no bin. A log
+    takes two edges for bins of equal width.
+    """
+
+    key: str
+    step: int
+    timestamp: int
+    edges: list[float]
+    counts: list[int]
+    not_finite: int = 0
+
+
+class AlertLevel:
+    """How urgent an alert is."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    _NUMBERS: ClassVar[dict[str, int]] = {"INFO": 1, "WARNING": 2, "WARN": 2, "ERROR": 3}
+
+    @staticmethod
+    def number_of(level: Any) -> int:
+        """Return the number of a level: its name, or what has one as its value.
+
+        Raises:
+            StepwellException: INVALID_PARAMETER_VALUE for something else.
+        """
+        name = str(getattr(level, "value", level)).upper()
+        if name not in AlertLevel._NUMBERS:
+            raise invalid(f"The level of an alert is INFO, WARNING or ERROR, not {level!r}.")
+        return AlertLevel._NUMBERS[name]
+
+    @staticmethod
+    def name_of(number: int) -> str:
+        """Return the name of a level's number."""
+        return {1: AlertLevel.INFO, 2: AlertLevel.WARNING, 3: AlertLevel.ERROR}.get(number, AlertLevel.INFO)
+
+
+@dataclass
+class Alert(Entity):
+    """What people should know: `level` is INFO, WARNING or ERROR, `timestamp` in milliseconds.
+
+    `number` counts up over all runs, in the order in which they arrived.
+    """
+
+    title: str
+    text: str
+    level: str
+    timestamp: int
+    number: int = 0
+    run_id: str = ""
+    run_name: str = ""
+    experiment_id: str = ""
+
+
+@dataclass
 class Param(Entity):
     """An input of a run, written once."""
 

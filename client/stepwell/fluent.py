@@ -200,10 +200,26 @@ def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
 
 @short
 def log_params(
-    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+    params: Mapping[str, Any],
+    synchronous: bool | None = None,
+    run_id: str | None = None,
+    *,
+    flatten: bool | str = False,
 ) -> PendingWrite | None:
-    """Log params; nothing is logged when one of them is bad."""
-    return record.log_params(_writer(run_id), params, synchronous)
+    """Log params; nothing is logged when one of them is bad.
+
+    Args:
+        params: names and values; values become text.
+        synchronous: as in log_metric.
+        run_id: another run than the active one.
+        flatten: dictionaries in it become params of their own: {"adam": {"lr": 0.1}} is adam.lr; with a text, that
+            stands between the names instead of the period.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE, also when two params would get one name.
+    """
+    given = params if flatten is False else values.flattened(params, "." if flatten is True else flatten)
+    return record.log_params(_writer(run_id), given, synchronous)
 
 
 @short

@@ -7,7 +7,7 @@ INVALID_PARAMETER_VALUE with a message that names the key.
 import operator
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from logging import getLogger
 from numbers import Integral, Real
 from typing import Any
@@ -40,6 +40,8 @@ TIMESTAMP_MS_MAX = 2**63 - 1
 _KEY_CHARS = re.compile(r"[/\w.\- :]+")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+# How deep dictionaries of params are opened; what lies deeper, or holds itself, becomes text.
+PARAM_DEPTH_MAX = 20
 # How many wrappers (a size-1 array of tensors, say) are opened before giving up.
 _UNWRAP_DEPTH_MAX = 4
 
@@ -128,6 +130,34 @@ def check_key(kind: str, key: object) -> str:
 def to_param_value(key: str, value: object) -> str:
     """Return a param's value as text; too long values are cut or refused as the settings say."""
     return _text(f"Param {key!r}: the value", str(value), PARAM_VALUE_CHARS_MAX, truncate=True)
+
+
+def flattened(params: object, separator: object) -> dict[str, Any]:
+    """Return nested dictionaries as one, whose names are joined; one that is empty is a value."""
+    if not isinstance(params, Mapping):
+        raise invalid(
+            f"params must be a dictionary of names and values, not of type {type(params).__name__}."
+        )
+    if not isinstance(separator, str) or not separator:
+        raise invalid(f"flatten is True, False or the text between names, not {_shown(separator)}.")
+    flat: dict[str, Any] = {}
+    for path, value in _leaves(params, (), PARAM_DEPTH_MAX):
+        name = separator.join(path)
+        if name in flat:
+            raise invalid(f"Two of the nested params get the name {name!r}; rename one.")
+        flat[name] = value
+    return flat
+
+
+def _leaves(
+    params: Mapping[Any, Any], above: tuple[str, ...], depth: int
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in params.items():
+        path = (*above, str(key))
+        if isinstance(value, Mapping) and value and depth:
+            yield from _leaves(value, path, depth - 1)
+        else:
+            yield path, value
 
 
 def to_tag_value(key: str, value: object) -> str:

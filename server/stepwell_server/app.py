@@ -26,6 +26,7 @@ from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.watchdog import watched_loop
+from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.services.content.multipart import MultipartService
@@ -37,6 +38,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
 from stepwell_server.services.exploring.views import ViewService
+from stepwell_server.services.histograms import HistogramService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.logged_models import LoggedModelService
@@ -70,8 +72,10 @@ from stepwell_server.store.postgres.pool import Pool, open_pool, open_upkeep_poo
 from stepwell_server.store.registry.models import PostgresRegisteredModelStore
 from stepwell_server.store.registry.versions import PostgresModelVersionStore
 from stepwell_server.store.registry.webhooks import PostgresWebhookStore
+from stepwell_server.store.series.histograms import PostgresHistogramStore
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
+from stepwell_server.store.tracking.alerts import PostgresAlertStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
 from stepwell_server.store.tracking.exploring import PostgresExploringStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
@@ -289,6 +293,8 @@ async def _build(
         uploads=uploads,
         multipart=multipart,
         verification=verification,
+        histograms=HistogramService(PostgresHistogramStore(pool), series),
+        alerts=AlertService(PostgresAlertStore(pool), series),
         registered_models=RegisteredModelService(registered),
         webhooks=webhooks,
         model_versions=ModelVersionService(PostgresModelVersionStore(pool), registered, runs, models),

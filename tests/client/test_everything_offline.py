@@ -35,7 +35,8 @@ IGNORED = {
     "StepwellException", "ViewType", "artifacts", "data", "entities", "exceptions", "tracking", "tracking_uri",
     "set_tracking_uri", "get_tracking_uri", "is_tracking_uri_set", "disable_system_metrics_logging",
     "enable_system_metrics_logging", "set_system_metrics_node_id", "set_system_metrics_samples_before_logging",
-    "set_system_metrics_sampling_interval", "ActiveModel", "LoggedModel", "LoggedModelInput", "LoggedModelOutput",
+    "set_system_metrics_sampling_interval", "ActiveModel", "Alert", "AlertLevel", "Histogram",
+    "LoggedModel", "LoggedModelInput", "LoggedModelOutput",
     "LoggedModelStatus", "models", "pyfunc", "sklearn", "types", "get_registry_uri", "set_registry_uri", "show",
     "clear_active_model", "get_active_model_id", "last_logged_model",
 }  # fmt: skip
@@ -85,6 +86,10 @@ WORKS: dict[str, Call] = {
     "delete_tag": lambda it: stepwell.delete_tag("gone"),
     "log_input": lambda it: stepwell.log_input(Dataset("fluent", "abc", "local", "{}"), "training"),
     "log_inputs": lambda it: stepwell.log_inputs([Dataset("fluents", "abc", "local", "{}")]),
+    "log_histogram": lambda it: stepwell.log_histogram("h", [1.0, 2.0]),
+    "alert": lambda it: stepwell.alert("fluent"),
+    "log_audio": lambda it: stepwell.log_audio([0.0, 1.0], "audio"),
+    "log_video": lambda it: stepwell.log_video(image()[None], "video"),
     "log_artifact": lambda it: stepwell.log_artifact(it.folder / "files" / "f.txt"),
     "log_artifacts": lambda it: stepwell.log_artifacts(it.folder / "files", "all"),
     "log_dict": lambda it: stepwell.log_dict({"a": 1}, "d.json"),
@@ -104,6 +109,10 @@ WORKS: dict[str, Call] = {
     "client.log_batch": lambda it: it.client.log_batch(
         it.run_id, [Metric("b", 1.0, 1, 1)], [Param("b", "1")], [RunTag("b", "1")]
     ),
+    "client.log_histogram": lambda it: it.client.log_histogram(it.run_id, "c", [1.0]),
+    "client.alert": lambda it: it.client.alert(it.run_id, "client"),
+    "client.log_audio": lambda it: it.client.log_audio(it.run_id, [0.0], "client"),
+    "client.log_video": lambda it: it.client.log_video(it.run_id, image()[None], "client"),
     "client.set_tag": lambda it: it.client.set_tag(it.run_id, "c-gone", 1),
     "client.delete_tag": lambda it: it.client.delete_tag(it.run_id, "c-gone"),
     "client.log_inputs": lambda it: it.client.log_inputs(it.run_id, [DATASET]),
@@ -168,6 +177,9 @@ SAYS_SO: dict[str, Call] = {
     "client.tag_runs": lambda it: it.client.tag_runs(["0"], "metrics.m > 1", {"a": 1}),
     "client.undo_resume": lambda it: it.client.undo_resume(it.run_id),
     "client.get_metric_history": lambda it: it.client.get_metric_history(it.run_id, "m"),
+    "client.histogram_keys": lambda it: it.client.histogram_keys(it.run_id),
+    "client.get_histograms": lambda it: it.client.get_histograms(it.run_id, "h"),
+    "client.list_alerts": lambda it: it.client.list_alerts(),
     "client.list_artifacts": lambda it: it.client.list_artifacts(it.run_id),
     "client.download_artifacts": lambda it: it.client.download_artifacts(it.run_id, ""),
     "client.delete_artifacts": lambda it: it.client.delete_artifacts(it.run_id),
@@ -292,6 +304,8 @@ def test_all_that_logs_works_at_once_and_is_delivered_once(
         series.key: len(series.steps) for series in stepwell.get_metric_series(scene.run_id, list("mnscb"))
     }
     assert points == {"m": 2, "n": 1, "s": 3, "c": 1, "b": 1}
+    assert [it.title for it in StepwellClient().list_alerts(scene.run_id)] == ["client", "fluent"]
+    assert StepwellClient().histogram_keys(scene.run_id) == ["c", "h"]
     experiment = stepwell.get_experiment_by_name(name or "")
     assert experiment is not None
     assert experiment.tags == {"fluent": "1"}
@@ -299,7 +313,18 @@ def test_all_that_logs_works_at_once_and_is_delivered_once(
     files = {
         info.path for folder in ("", "c") for info in StepwellClient().list_artifacts(scene.run_id, folder)
     }
-    assert files >= {"f.txt", "all", "d.json", "figure.png", "images", "s.bin", "t.json", "t.txt"}
+    assert files >= {
+        "f.txt",
+        "all",
+        "d.json",
+        "figure.png",
+        "images",
+        "s.bin",
+        "t.json",
+        "t.txt",
+        "audio",
+        "video",
+    }
     assert files >= {"c/f.txt", "c/all", "c/d.json", "c/f.png", "c/i.png", "c/s.bin", "c/t.json", "c/t.txt"}
     created = stepwell.search_runs(
         experiment_names=["Default"],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell import settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
-from stepwell.entities import DatasetInput, LifecycleStage, Metric
+from stepwell.entities import Alert, DatasetInput, Histogram, LifecycleStage, Metric
 from stepwell.errors import StepwellException, invalid
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool
@@ -217,6 +217,18 @@ class RunWriter:
         from stepwell.wire import messages
 
         self._append_entries([messages.console_entry(stream, timestamp_ms, text, left_out)])
+
+    def log_histogram(self, histogram: Histogram) -> None:
+        """Log how values are distributed at a step; it is checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries([messages.histogram_entry(histogram)])
+
+    def log_alert(self, alert: Alert) -> None:
+        """Log what people should know; it is checked already."""
+        from stepwell.wire import messages
+
+        self._append_entries([messages.alert_entry(alert)])
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""

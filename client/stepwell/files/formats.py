@@ -133,6 +133,12 @@ def image_paths(key: str, step: int, timestamp_ms: int) -> tuple[str, str]:
     Raises:
         ValueError: the key has other characters than letters, digits, `_`, `-`, `.`, `/` and spaces.
     """
+    stem = series_stem("images", key, step, timestamp_ms)
+    return f"{stem}.png", f"{stem}%compressed.webp"
+
+
+def series_stem(folder: str, key: str, step: int, timestamp_ms: int) -> str:
+    """Return the path of a file of a series without its suffix, as MLflow names images. Raises as `image_paths`."""
     if not IMAGE_KEY_CHARS.fullmatch(key):
         raise ValueError(
             "The `key` parameter may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
@@ -141,8 +147,7 @@ def image_paths(key: str, step: int, timestamp_ms: int) -> tuple[str, str]:
     identity = uuid.uuid4()
     # Not a hexadecimal digit at first: pages take "%64..." for an escape.
     unique = string.ascii_lowercase[6 + identity.int % 20] + str(identity)[1:]
-    stem = f"images/{key.replace('/', '#')}%step%{step}%timestamp%{timestamp_ms}%{unique}"
-    return f"{stem}.png", f"{stem}%compressed.webp"
+    return f"{folder}/{key.replace('/', '#')}%step%{step}%timestamp%{timestamp_ms}%{unique}"
 
 
 def thumbnail(image: Any) -> Any:

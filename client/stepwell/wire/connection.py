@@ -22,7 +22,9 @@ from stepwell.wire.diagnosis import listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask_until
 
 if TYPE_CHECKING:
+    from stepwell_api.v1.alerts_pb2_grpc import AlertServiceAsyncStub
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
+    from stepwell_api.v1.histograms_pb2_grpc import HistogramServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceAsyncStub
     from stepwell_api.v1.registry_pb2_grpc import (
@@ -98,6 +100,8 @@ class Connection:
     ingest: "IngestServiceAsyncStub" = _service("ingest", "IngestService")
     # Points.
     series: "SeriesServiceAsyncStub" = _service("series", "SeriesService")
+    histograms: "HistogramServiceAsyncStub" = _service("histograms", "HistogramService")
+    alerts: "AlertServiceAsyncStub" = _service("alerts", "AlertService")
     search: "SearchServiceAsyncStub" = _service("search", "SearchService")
     writers: "WriterServiceAsyncStub" = _service("writers", "WriterService")
     models: "LoggedModelServiceAsyncStub" = _service("models", "LoggedModelService")

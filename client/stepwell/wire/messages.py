@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwell.entities import (
+    Alert,
+    AlertLevel,
     Dataset,
     DatasetInput,
     Experiment,
+    Histogram,
     InputTag,
     LifecycleStage,
     LoggedModelInput,
@@ -24,7 +27,7 @@ from stepwell.entities import (
     RunOutputs,
     RunStatus,
 )
-from stepwell_api.v1 import ingest_pb2, runs_pb2
+from stepwell_api.v1 import alerts_pb2, ingest_pb2, runs_pb2
 
 Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
@@ -92,6 +95,55 @@ def console_entry(stream: int, timestamp_ms: int, text: str, left_out: int) -> i
         left_out=left_out,
     )
     return ingest_pb2.Entry(console=lines)
+
+
+def histogram_entry(histogram: Histogram) -> ingest_pb2.Entry:
+    """Return how values are distributed as an entry of a log."""
+    message = ingest_pb2.Histogram(
+        key=histogram.key,
+        step=histogram.step,
+        timestamp_ms=histogram.timestamp,
+        edges=histogram.edges,
+        counts=histogram.counts,
+        not_finite=histogram.not_finite,
+    )
+    return ingest_pb2.Entry(histogram=message)
+
+
+def histogram(message: ingest_pb2.Histogram) -> Histogram:
+    """Return a histogram with all its edges."""
+    bins, ends = len(message.counts), list(message.edges)
+    if len(ends) == 2:
+        ends = [ends[0] + (ends[1] - ends[0]) * number / bins for number in range(bins)] + ends[1:]
+    return Histogram(
+        message.key, message.step, message.timestamp_ms, ends, list(message.counts), message.not_finite
+    )
+
+
+def alert_entry(alert: Alert) -> ingest_pb2.Entry:
+    """Return what people should know as an entry of a log."""
+    level = to_level(AlertLevel.number_of(alert.level))
+    message = ingest_pb2.Alert(title=alert.title, text=alert.text, level=level, timestamp_ms=alert.timestamp)
+    return ingest_pb2.Entry(alert=message)
+
+
+def to_level(number: int) -> ingest_pb2.AlertLevel.ValueType:
+    """Return a level of alerts as messages have it."""
+    return ingest_pb2.AlertLevel.ValueType(number)
+
+
+def alert(message: alerts_pb2.StoredAlert) -> Alert:
+    """Return an alert with its run."""
+    return Alert(
+        message.alert.title,
+        message.alert.text,
+        AlertLevel.name_of(message.alert.level),
+        message.alert.timestamp_ms,
+        number=message.number,
+        run_id=message.run_id,
+        run_name=message.run_name,
+        experiment_id=str(message.experiment_id),
+    )
 
 
 def status_entry(status: int, end_time_ms: int | None) -> ingest_pb2.Entry:

@@ -52,6 +52,34 @@ CONSOLE_STREAM_ERROR: ConsoleStream.ValueType  # 2
 """Standard error."""
 Global___ConsoleStream: typing_extensions.TypeAlias = ConsoleStream
 
+class _AlertLevel:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _AlertLevelEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_AlertLevel.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ALERT_LEVEL_UNSPECIFIED: _AlertLevel.ValueType  # 0
+    """Refused."""
+    ALERT_LEVEL_INFO: _AlertLevel.ValueType  # 1
+    """Good to know."""
+    ALERT_LEVEL_WARNING: _AlertLevel.ValueType  # 2
+    """Somebody should look."""
+    ALERT_LEVEL_ERROR: _AlertLevel.ValueType  # 3
+    """Something is broken."""
+
+class AlertLevel(_AlertLevel, metaclass=_AlertLevelEnumTypeWrapper):
+    """How urgent an alert is."""
+
+ALERT_LEVEL_UNSPECIFIED: AlertLevel.ValueType  # 0
+"""Refused."""
+ALERT_LEVEL_INFO: AlertLevel.ValueType  # 1
+"""Good to know."""
+ALERT_LEVEL_WARNING: AlertLevel.ValueType  # 2
+"""Somebody should look."""
+ALERT_LEVEL_ERROR: AlertLevel.ValueType  # 3
+"""Something is broken."""
+Global___AlertLevel: typing_extensions.TypeAlias = AlertLevel
+
 @typing.final
 class StreamRequest(google.protobuf.message.Message):
     """What a client sends; at most 8 MiB encoded."""
@@ -370,6 +398,8 @@ class Entry(google.protobuf.message.Message):
     TAG_REMOVAL_FIELD_NUMBER: builtins.int
     MODEL_POINT_FIELD_NUMBER: builtins.int
     CONSOLE_FIELD_NUMBER: builtins.int
+    HISTOGRAM_FIELD_NUMBER: builtins.int
+    ALERT_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Where it stands in the writer's log."""
     @property
@@ -400,6 +430,14 @@ class Entry(google.protobuf.message.Message):
     def console(self) -> Global___ConsoleLines:
         """The process wrote lines."""
 
+    @property
+    def histogram(self) -> Global___Histogram:
+        """Values were distributed like this."""
+
+    @property
+    def alert(self) -> Global___Alert:
+        """People should know something."""
+
     def __init__(
         self,
         *,
@@ -411,10 +449,12 @@ class Entry(google.protobuf.message.Message):
         tag_removal: Global___TagRemoval | None = ...,
         model_point: Global___ModelPoint | None = ...,
         console: Global___ConsoleLines | None = ...,
+        histogram: Global___Histogram | None = ...,
+        alert: Global___Alert | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["console", b"console", "event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["console", b"console", "event", b"event", "input", b"input", "model_point", b"model_point", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal", "model_point", "console"] | None: ...
+    def HasField(self, field_name: typing.Literal["alert", b"alert", "console", b"console", "event", b"event", "histogram", b"histogram", "input", b"input", "model_point", b"model_point", "param", b"param", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alert", b"alert", "console", b"console", "event", b"event", "histogram", b"histogram", "input", b"input", "model_point", b"model_point", "param", b"param", "position", b"position", "status", b"status", "tag", b"tag", "tag_removal", b"tag_removal"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["param", "tag", "status", "input", "tag_removal", "model_point", "console", "histogram", "alert"] | None: ...
 
 Global___Entry: typing_extensions.TypeAlias = Entry
 
@@ -491,6 +531,80 @@ class ConsoleLines(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["left_out", b"left_out", "stream", b"stream", "text", b"text", "timestamp_ms", b"timestamp_ms"]) -> None: ...
 
 Global___ConsoleLines: typing_extensions.TypeAlias = ConsoleLines
+
+@typing.final
+class Histogram(google.protobuf.message.Message):
+    """How the values of something are distributed at a step."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    EDGES_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
+    NOT_FINITE_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """What it is of, as the name of a metric."""
+    step: builtins.int
+    """Any 64-bit integer."""
+    timestamp_ms: builtins.int
+    """Milliseconds since the epoch."""
+    not_finite: builtins.int
+    """How many values were NaN or infinite, and are in no bin."""
+    @property
+    def edges(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Finite, ascending: two, the ends of bins of equal width; or one more than there are bins, the ends of each. The last bin
+        has both its ends, all others the left one.
+        """
+
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """How many values each bin has; 1 to 512 bins."""
+
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        step: builtins.int = ...,
+        timestamp_ms: builtins.int = ...,
+        edges: collections.abc.Iterable[builtins.float] | None = ...,
+        counts: collections.abc.Iterable[builtins.int] | None = ...,
+        not_finite: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["counts", b"counts", "edges", b"edges", "key", b"key", "not_finite", b"not_finite", "step", b"step", "timestamp_ms", b"timestamp_ms"]) -> None: ...
+
+Global___Histogram: typing_extensions.TypeAlias = Histogram
+
+@typing.final
+class Alert(google.protobuf.message.Message):
+    """Something that people should know at once. It is text, whatever it looks like. A run may have 1,000."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
+    TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    title: builtins.str
+    """In one line, 1 to 250 characters."""
+    text: builtins.str
+    """At most 10,000 characters."""
+    level: Global___AlertLevel.ValueType
+    """How urgent it is."""
+    timestamp_ms: builtins.int
+    """When it was raised, in milliseconds since the epoch."""
+    def __init__(
+        self,
+        *,
+        title: builtins.str = ...,
+        text: builtins.str = ...,
+        level: Global___AlertLevel.ValueType = ...,
+        timestamp_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["level", b"level", "text", b"text", "timestamp_ms", b"timestamp_ms", "title", b"title"]) -> None: ...
+
+Global___Alert: typing_extensions.TypeAlias = Alert
 
 @typing.final
 class TagRemoval(google.protobuf.message.Message):

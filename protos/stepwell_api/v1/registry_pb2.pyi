@@ -53,6 +53,8 @@ class _ChangeKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """A tag (key) of a version, or of the model if the version is 0, was set."""
     CHANGE_KIND_TAG_REMOVED: _ChangeKind.ValueType  # 10
     """A tag (key) of a version, or of the model if the version is 0, was removed."""
+    CHANGE_KIND_ALERT: _ChangeKind.ValueType  # 11
+    """A run has raised an alert (ingest.proto): webhooks are told; it is no part of the registry's history."""
 
 class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
     """What happened in a change."""
@@ -79,6 +81,8 @@ CHANGE_KIND_TAG_SET: ChangeKind.ValueType  # 9
 """A tag (key) of a version, or of the model if the version is 0, was set."""
 CHANGE_KIND_TAG_REMOVED: ChangeKind.ValueType  # 10
 """A tag (key) of a version, or of the model if the version is 0, was removed."""
+CHANGE_KIND_ALERT: ChangeKind.ValueType  # 11
+"""A run has raised an alert (ingest.proto): webhooks are told; it is no part of the registry's history."""
 Global___ChangeKind: typing_extensions.TypeAlias = ChangeKind
 
 @typing.final

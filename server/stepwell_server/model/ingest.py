@@ -7,7 +7,9 @@ from uuid import UUID
 
 import numpy as np
 
+from stepwell_server.model.alerts import AlertEntry
 from stepwell_server.model.columns import Float64s, Int64s
+from stepwell_server.model.histograms import HistogramEntry
 from stepwell_server.model.runs import DatasetInput, RunStatus
 
 
@@ -144,7 +146,17 @@ class ConsoleEntry:
     left_out: int
 
 
-Entry = ParamEntry | TagEntry | TagRemovalEntry | InputEntry | StatusEntry | ModelPointEntry | ConsoleEntry
+Entry = (
+    ParamEntry
+    | TagEntry
+    | TagRemovalEntry
+    | InputEntry
+    | StatusEntry
+    | ModelPointEntry
+    | ConsoleEntry
+    | HistogramEntry
+    | AlertEntry
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ class ChangeKind(Enum):
     ALIAS_REMOVED = "alias_removed"
     TAG_SET = "tag_set"
     TAG_REMOVED = "tag_removed"
+    ALERT = "alert"  # of a run: for webhooks, and no part of the history
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from stepwell_server.model.alerts import Alert
 from stepwell_server.model.registry import ChangeKind, RegistryChange
 
 WEBHOOKS_MAX = 100
@@ -54,10 +55,10 @@ class WebhookChange:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A change that is due at a webhook, for one process at a time."""
+    """A change, or an alert, that is due at a webhook, for one process at a time."""
 
     webhook: Webhook
-    change: RegistryChange
+    event: RegistryChange | Alert
 
 
 @dataclass(frozen=True, slots=True)

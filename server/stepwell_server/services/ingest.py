@@ -9,6 +9,8 @@ import numpy as np
 import structlog
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
+from stepwell_server.model.alerts import AlertEntry
+from stepwell_server.model.histograms import HistogramEntry
 from stepwell_server.model.ingest import (
     Batch,
     ConsoleEntry,
@@ -27,8 +29,10 @@ from stepwell_server.model.ingest import (
 from stepwell_server.model.runs import RunInfo, RunSpec
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import (
+    check_alert,
     check_console,
     check_dataset_name,
+    check_histogram,
     check_inputs,
     check_key,
     check_param_value,
@@ -228,6 +232,10 @@ def _check_entry(entry: Entry) -> None:
             check_inputs([used])
         case ConsoleEntry(_, _, _, text, left_out):
             check_console(text, left_out)
+        case HistogramEntry():
+            check_histogram(entry)
+        case AlertEntry(_, title, text):
+            check_alert(title, text)
         case ModelPointEntry(_, _, key, dataset_name=dataset_name, dataset_digest=dataset_digest):
             check_key("metric", key)
             check_dataset_name(dataset_name, dataset_digest)
@@ -236,4 +244,4 @@ def _check_entry(entry: Entry) -> None:
 def _name_of(entry: Entry) -> str:
     if isinstance(entry, InputEntry):
         return entry.used.dataset.name
-    return "" if isinstance(entry, StatusEntry | ConsoleEntry) else entry.key
+    return "" if isinstance(entry, StatusEntry | ConsoleEntry | AlertEntry) else entry.key

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from stepwell_server.process.holding import Holding
+from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.services.content.multipart import MultipartService
@@ -13,6 +14,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
 from stepwell_server.services.exploring.views import ViewService
+from stepwell_server.services.histograms import HistogramService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.logged_models import LoggedModelService
 from stepwell_server.services.registry.models import RegisteredModelService
@@ -44,6 +46,8 @@ class Services:
     series: SeriesService
     watching: WatchService
     writers: WriterService
+    histograms: HistogramService
+    alerts: AlertService
     artifacts: ArtifactService
     uploads: UploadService
     multipart: MultipartService

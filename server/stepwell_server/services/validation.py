@@ -3,12 +3,16 @@
 The rules are MLflow's (mlflow/utils/validation.py), and one of PostgreSQL's: text holds no NUL character.
 """
 
+import itertools
+import math
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.alerts import ALERT_TEXT_CHARS_MAX, ALERT_TITLE_CHARS_MAX
+from stepwell_server.model.histograms import HISTOGRAM_BINS_MAX, HistogramEntry
 from stepwell_server.model.runs import (
     ARTIFACT_LOCATION_CHARS_MAX,
     DATASET_DIGEST_CHARS_MAX,
@@ -190,3 +194,27 @@ def check_console(text: str, left_out: int) -> None:
             f"lines of a console are at most {CONSOLE_BYTES_MAX} bytes at once, without NUL, behind 0 or more that "
             f"were left out; these are {size} behind {left_out}"
         )
+
+
+def check_alert(title: str, text: str) -> None:
+    """Check what an alert says. Raises InvalidArgumentError."""
+    if not title.strip():
+        raise InvalidArgumentError("an alert needs a title; it is blank")
+    check_text("the title of an alert", title, ALERT_TITLE_CHARS_MAX)
+    check_text("the text of an alert", text, ALERT_TEXT_CHARS_MAX)
+
+
+def check_histogram(entry: HistogramEntry) -> None:
+    """Check a histogram. Raises InvalidArgumentError."""
+    check_key("histogram", entry.key)
+    check_time(f"the time of histogram {shown(entry.key)}", entry.timestamp_ms)
+    bins, edges = len(entry.counts), entry.edges
+    if not 1 <= bins <= HISTOGRAM_BINS_MAX or len(edges) not in (2, bins + 1):
+        raise InvalidArgumentError(
+            f"histogram {shown(entry.key)} has {bins} counts and {len(edges)} edges; it has 1 to {HISTOGRAM_BINS_MAX}"
+            " counts and two edges, or one more than counts"
+        )
+    if not all(map(math.isfinite, edges)) or any(a >= b for a, b in itertools.pairwise(edges)):
+        raise InvalidArgumentError(f"the edges of histogram {shown(entry.key)} are not finite and ascending")
+    if min(entry.counts) < 0 or entry.not_finite < 0:
+        raise InvalidArgumentError(f"histogram {shown(entry.key)} has negative counts")

@@ -37,6 +37,8 @@ from stepwell_server.model.runs import RunStatus
 from stepwell_server.process.holding import Held, Holding, peer_of
 from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import CHECKED_ON_LOOP_MAX, IngestService
+from stepwell_server.transport.alerts import alert_from_proto
+from stepwell_server.transport.histograms import histogram_from_proto
 from stepwell_server.transport.mapping import (
     input_from_proto,
     parse_model_id,
@@ -270,6 +272,10 @@ def entry_from_proto(message: ingest_pb2.Entry) -> Entry:
             return status_from_proto(message)
         case "console":
             return console_from_proto(message)
+        case "histogram":
+            return histogram_from_proto(message)
+        case "alert":
+            return alert_from_proto(message)
         case "model_point":
             point = message.model_point
             return ModelPointEntry(

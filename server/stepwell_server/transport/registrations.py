@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from stepwell_api.v1 import (
+    alerts_pb2_grpc,
+    histograms_pb2_grpc,
     ingest_pb2_grpc,
     models_pb2_grpc,
     registry_pb2_grpc,
@@ -13,8 +15,10 @@ from stepwell_api.v1 import (
     writers_pb2_grpc,
 )
 from stepwell_server.services.together import Services
+from stepwell_server.transport.alerts import AlertServicer
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
+from stepwell_server.transport.histograms import HistogramServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.logged_models import LoggedModelServicer
 from stepwell_server.transport.registry.servicer import ModelVersionServicer, RegisteredModelServicer
@@ -38,6 +42,8 @@ def registrations(services: Services) -> Sequence[Registration]:
         services.artifacts, services.uploads, services.verification, services.holding
     )
     writers = WriterServicer(services.writers)
+    histograms = HistogramServicer(services.histograms)
+    alerts = AlertServicer(services.alerts)
     registered = RegisteredModelServicer(services.registered_models)
     versions = ModelVersionServicer(services.model_versions)
     webhooks = WebhookServicer(services.webhooks)
@@ -49,6 +55,8 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(search, server),
         lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(series, server),
         lambda server: writers_pb2_grpc.add_WriterServiceServicer_to_server(writers, server),
+        lambda server: histograms_pb2_grpc.add_HistogramServiceServicer_to_server(histograms, server),
+        lambda server: alerts_pb2_grpc.add_AlertServiceServicer_to_server(alerts, server),
         lambda server: add_artifact_service(artifacts, server),
         lambda server: registry_pb2_grpc.add_RegisteredModelServiceServicer_to_server(registered, server),
         lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),

@@ -12,10 +12,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
+import stepwell
 from stepwell_api.v1 import registry_pb2
 from stepwell_api.v1 import webhooks_pb2 as pb
 from stepwell_api.v1.webhooks_pb2_grpc import WebhookServiceStub
-from stepwell_server.app import running_server
+from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.model import webhooks as limits
 from tests.harness.calls import invalid, not_found, refused
@@ -64,9 +65,9 @@ async def receiving() -> AsyncIterator[tuple[Receiver, str]]:
 
 
 @pytest.fixture
-async def channel(
+async def server(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[grpc.aio.Channel]:
+) -> AsyncIterator[RunningServer]:
     """A server whose operator allows webhooks to this machine, and tries again soon."""
     monkeypatch.setattr(limits, "FIRST_PAUSE_MS", 50)
     config = Config(
@@ -76,10 +77,13 @@ async def channel(
         shutdown_grace_s=5,
         webhook_hosts=["127.0.0.1", "*.example.org"],
     )
-    async with (
-        running_server(config) as running,
-        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened,
-    ):
+    async with running_server(config) as running:
+        yield running
+
+
+@pytest.fixture
+async def channel(server: RunningServer) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened:
         yield opened
 
 
@@ -99,9 +103,15 @@ async def all_of(hooks: WebhookServiceStub) -> list[pb.Webhook]:
 
 async def settled(hooks: WebhookServiceStub, **fields: Any) -> pb.Webhook:
     """Wait until the only webhook has these figures."""
+    (webhook,) = await all_of(hooks)
+    return await settled_of(hooks, webhook.url, **fields)
+
+
+async def settled_of(hooks: WebhookServiceStub, url: str, **fields: Any) -> pb.Webhook:
+    """Wait until the webhook of an address has these figures."""
     async with asyncio.timeout(DELIVERY_S):
         while True:
-            (webhook,) = await all_of(hooks)
+            (webhook,) = [it for it in await all_of(hooks) if it.url == url]
             if all(getattr(webhook, name) == value for name, value in fields.items()):
                 return webhook
             await asyncio.sleep(0.05)
@@ -150,6 +160,47 @@ async def test_only_what_is_wanted_is_delivered(hooks: WebhookServiceStub, regis
         )
         await settled(hooks, delivered=1)
         assert receiver.received.empty()
+
+
+async def test_alerts_of_runs_are_delivered_between_changes(
+    server: RunningServer, hooks: WebhookServiceStub, registry: Registry
+) -> None:
+    async with receiving() as (receiver, url), receiving() as (other, other_url):
+        await create(
+            hooks, url, kinds=[registry_pb2.CHANGE_KIND_ALERT, registry_pb2.CHANGE_KIND_MODEL_CREATED]
+        )
+        await create(hooks, other_url, model_name="m")
+        await registry.model()
+        run = await asyncio.to_thread(raise_alerts, server.grpc_uri)
+        await registry.model("n")
+        told = [await receiver.next() for _ in range(4)]
+        assert [content.get("title", content.get("name")) for _, content in told] == [
+            "m",
+            "first",
+            "<b>",
+            "n",
+        ]
+        headers, alert = told[1]
+        assert headers["x-stepwell-event"] == alert["event"] == "alert"
+        assert (alert["level"], alert["text"], alert["run_id"]) == ("WARNING", "größe", run.info.run_id)
+        assert (alert["run_name"], alert["experiment_id"], alert["experiment_name"]) == (
+            "noisy",
+            "0",
+            "Default",
+        )
+        assert [content["number"] for _, content in told] == sorted(content["number"] for _, content in told)
+        assert (await other.next())[1]["name"] == "m"  # of a model: it is told of no alerts
+        await settled_of(hooks, url, delivered=4, last_error="")
+        assert other.received.empty()
+
+
+def raise_alerts(uri: str) -> stepwell.Run:
+    client = stepwell.StepwellClient(uri)
+    run = client.create_run("0", run_name="noisy")
+    assert client.alert(run.info.run_id, "first", "größe", "warn")
+    assert client.alert(run.info.run_id, "<b>")
+    client.flush()
+    return run
 
 
 async def test_what_fails_is_tried_again_before_what_comes_next(

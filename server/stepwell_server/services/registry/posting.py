@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from stepwell_server.errors import InvalidArgumentError, PermissionDeniedError
-from stepwell_server.model.registry import RegistryChange
+from stepwell_server.model.alerts import Alert
+from stepwell_server.model.registry import ChangeKind, RegistryChange
 from stepwell_server.model.webhooks import ERROR_CHARS_MAX, WEBHOOK_URL_CHARS_MAX, Answer, Webhook
 from stepwell_server.services.validation import check_text, shown
 
@@ -74,19 +75,20 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return f"sha256={signed.hexdigest()}"
 
 
-async def post(webhook: Webhook, change: RegistryChange) -> Answer:
-    """Deliver a change once; whatever goes wrong is in the answer."""
-    return await asyncio.to_thread(_post, webhook, change)
+async def post(webhook: Webhook, event: RegistryChange | Alert) -> Answer:
+    """Deliver a change, or an alert, once; whatever goes wrong is in the answer."""
+    return await asyncio.to_thread(_post, webhook, event)
 
 
-def _post(webhook: Webhook, change: RegistryChange) -> Answer:
-    body = json.dumps(_content(change)).encode()
+def _post(webhook: Webhook, event: RegistryChange | Alert) -> Answer:
+    content = _of_alert(event) if isinstance(event, Alert) else _of_change(event)
+    body = json.dumps(content).encode()
     timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "stepwell",
-        "X-Stepwell-Event": change.kind.value,
-        "X-Stepwell-Delivery": f"{webhook.webhook_id.hex}-{change.number}",
+        "X-Stepwell-Event": str(content["event"]),
+        "X-Stepwell-Delivery": f"{webhook.webhook_id.hex}-{event.number}",
         "X-Stepwell-Timestamp": timestamp,
         "X-Stepwell-Signature": signature(webhook.secret, timestamp, body),
     }
@@ -107,7 +109,7 @@ def _post(webhook: Webhook, change: RegistryChange) -> Answer:
     return Answer(answer.status, f"answered with {answer.status} {answer.reason}"[:ERROR_CHARS_MAX])
 
 
-def _content(change: RegistryChange) -> dict[str, object]:
+def _of_change(change: RegistryChange) -> dict[str, object]:
     return {
         "event": change.kind.value,
         "number": change.number,
@@ -119,4 +121,19 @@ def _content(change: RegistryChange) -> dict[str, object]:
         "after": change.after,
         "user": change.user,
         "comment": change.comment,
+    }
+
+
+def _of_alert(alert: Alert) -> dict[str, object]:
+    return {
+        "event": ChangeKind.ALERT.value,
+        "number": alert.number,
+        "time_ms": alert.time_ms,
+        "level": alert.level.name,
+        "title": alert.title,
+        "text": alert.text,
+        "run_id": alert.run_id.hex,
+        "run_name": alert.run_name,
+        "experiment_id": str(alert.experiment_id),
+        "experiment_name": alert.experiment_name,
     }

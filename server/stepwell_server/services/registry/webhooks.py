@@ -141,7 +141,7 @@ class WebhookService:
             check_url(delivery.webhook.url, self._allowed_hosts)
         except PermissionDeniedError as error:
             return Answer(0, str(error))
-        return await post(delivery.webhook, delivery.change)
+        return await post(delivery.webhook, delivery.event)
 
 
 def _check_name(name: str) -> None:

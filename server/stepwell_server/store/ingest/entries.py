@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.histograms import HistogramEntry
 from stepwell_server.model.ingest import (
     Batch,
     ConsoleEntry,
@@ -17,6 +18,7 @@ from stepwell_server.model.ingest import (
 )
 from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
 from stepwell_server.store.ingest.console import write_console
+from stepwell_server.store.ingest.histograms import write_histograms
 from stepwell_server.store.ingest.inputs import note_inputs
 from stepwell_server.store.ingest.model_points import note_model_points
 from stepwell_server.store.postgres.pool import Connection
@@ -59,12 +61,13 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
     model_points = [(run_id, entry) for _, run_id, entry in entries if isinstance(entry, ModelPointEntry)]
     if model_points:
         await note_model_points(connection, model_points)
-    console = [
-        (batch.run_id, batch.writer_id, entry)
-        for batch in batches.values()
-        for entry in batch.entries
-        if isinstance(entry, ConsoleEntry)
+    of_writers = [
+        (batch.run_id, batch.writer_id, entry) for batch in batches.values() for entry in batch.entries
     ]
+    histograms = [(run, writer, it) for run, writer, it in of_writers if isinstance(it, HistogramEntry)]
+    if histograms:
+        await write_histograms(connection, histograms)
+    console = [(run, writer, it) for run, writer, it in of_writers if isinstance(it, ConsoleEntry)]
     if console:
         await write_console(connection, console)
     return rejections

@@ -14,6 +14,7 @@ from stepwell_server.model.ingest import NO_POINTS, Batch, Committed, NotJoined,
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
 from stepwell_server.store.chunks.rows import COLUMNS, as_source
+from stepwell_server.store.ingest.alerts import write_alerts
 from stepwell_server.store.ingest.calls import ParamRaceError, calls_of_hidden_writers, sift_calls
 from stepwell_server.store.ingest.chains import Chain, chain
 from stepwell_server.store.ingest.entries import Rejections, write_entries
@@ -116,6 +117,11 @@ class PointStore:
             rejections = await write_entries(connection, stored)
             if any(stored[number].call is not None for number in rejections):
                 raise ParamRaceError
+            if settled:
+                await unsettle(connection, settled)
+            # After this only rows of these writers are locked, which are locked already.
+            for number, more in (await write_alerts(connection, stored)).items():
+                rejections.setdefault(number, []).extend(more)
             rejections |= refused
             joined = {number for chain in chains if chain.key in stages for number in chain.numbers} - hidden
             outcomes = {
@@ -130,8 +136,6 @@ class PointStore:
             told = [(batches[number], it.rejections) for number, it in outcomes.items() if it.rejections]
             if told:
                 await note_refusals(connection, told)
-            if settled:
-                await unsettle(connection, settled)
         self._tell({run_id for run_id, _ in stages})
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]

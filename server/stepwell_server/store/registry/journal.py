@@ -8,10 +8,8 @@ from typing import Any
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind
 from stepwell_server.store import sql
+from stepwell_server.store.ingest.alerts import JOURNAL_LOCK_KEY
 from stepwell_server.store.postgres.pool import Connection, Pool
-
-# Held by who writes to the history, from then to the commit.
-JOURNAL_LOCK_KEY = int.from_bytes(b"registry")
 
 _QUERIES = sql.load("registry")
 

@@ -1,7 +1,7 @@
 """Webhooks in PostgreSQL: which there are, and what is due at them.
 
-The history is their queue: each has a position in it. One process at a time tries a webhook: who claims it moves its
-next attempt ahead, so that a process that dies in between delays it, and loses nothing.
+The history and the alerts, numbered together, are their queue: each has a position in it. One process at a time tries a
+webhook: who claims it moves its next attempt ahead, so that a process that dies in between delays it and loses nothing.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from stepwell_server.errors import InvalidStateError, NotFoundError
-from stepwell_server.model.registry import ChangeKind
+from stepwell_server.model.alerts import Alert
+from stepwell_server.model.registry import ChangeKind, RegistryChange
 from stepwell_server.model.webhooks import WAITING_MAX, WEBHOOKS_MAX, Delivery, Webhook, WebhookChange
 from stepwell_server.store import sql
-from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.registry.rows import change_of
+from stepwell_server.store.tracking.alerts import alert_of
 
 CREATION_LOCK_KEY = int.from_bytes(b"webhooks")
 
 _QUERIES = sql.load("webhooks")
+_ALERTS = sql.load("alerts")
 
 
 class PostgresWebhookStore:
@@ -68,14 +71,13 @@ class PostgresWebhookStore:
             row = await connection.fetchrow(_QUERIES["claim"], claim_ms)
             if row is None:
                 return None
-            change = await connection.fetchrow(
-                _QUERIES["due"], row["position"], row["kinds"], row["model_name"]
-            )
-        return change and Delivery(_webhook(row), change_of(change))
+            due = await connection.fetchrow(_QUERIES["due"], row["position"], row["kinds"], row["model_name"])
+            event = None if due is None else await _event(connection, due)
+        return None if event is None else Delivery(_webhook(row), event)
 
     async def settle(self, delivery: Delivery, *, delivered: bool, error: str) -> None:
         """See `ports.WebhookStore`."""
-        arguments = (delivery.webhook.webhook_id, delivery.change.number, delivered, error)
+        arguments = (delivery.webhook.webhook_id, delivery.event.number, delivered, error)
         async with self._pool.connection() as connection:
             await connection.execute(_QUERIES["settle"], *arguments)
 
@@ -83,6 +85,15 @@ class PostgresWebhookStore:
         """See `ports.WebhookStore`."""
         async with self._pool.connection() as connection:
             await connection.execute(_QUERIES["postpone"], delivery.webhook.webhook_id, pause_ms, error)
+
+
+async def _event(connection: Connection, due: Any) -> RegistryChange | Alert | None:
+    """Return what a webhook is told; None when it went meanwhile, with its run."""
+    number, run_id = due["event_number"], due["run_id"]
+    if run_id is None:
+        return change_of(await connection.fetchrow(_QUERIES["change"], number))
+    row = await connection.fetchrow(_ALERTS["get"], run_id, number)
+    return None if row is None else alert_of(row)
 
 
 def _values(kinds: Sequence[ChangeKind]) -> Sequence[str]:

@@ -5,7 +5,7 @@ SELECT pg_advisory_xact_lock($1);
 
 -- create: adds a webhook, unless there are $7 already; it begins with what changes from now on.
 INSERT INTO webhook (webhook_id, name, url, secret, kinds, model_name, position, creation_time_ms)
-SELECT $1, $2, $3, $4, $5, $6, coalesce((SELECT max(change_number) FROM registry_change), 0),
+SELECT $1, $2, $3, $4, $5, $6, coalesce((SELECT max(event_number) FROM webhook_event), 0),
        (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 WHERE (SELECT count(*) FROM webhook) < $7
 RETURNING *;
@@ -27,7 +27,7 @@ SET name = coalesce($2, name),
     secret = coalesce($4, secret),
     kinds = coalesce($5, kinds),
     is_active = coalesce($6, is_active),
-    position = CASE WHEN $6 AND NOT is_active THEN coalesce((SELECT max(change_number) FROM registry_change), 0)
+    position = CASE WHEN $6 AND NOT is_active THEN coalesce((SELECT max(event_number) FROM webhook_event), 0)
                     ELSE position END,
     failed_attempts = 0,
     next_attempt_ms = 0,
@@ -47,32 +47,32 @@ SET position = moved.position,
     failed_attempts = CASE WHEN moved.given_up > 0 THEN 0 ELSE webhook.failed_attempts END
 FROM (
     SELECT waiting.webhook_id,
-           coalesce(beyond.change_number, first.change_number - 1, latest.change_number) AS position,
-           CASE WHEN beyond.change_number IS NULL THEN 0 ELSE beyond.passed END          AS given_up
+           coalesce(beyond.event_number, first.event_number - 1, latest.event_number) AS position,
+           CASE WHEN beyond.event_number IS NULL THEN 0 ELSE beyond.passed END          AS given_up
     FROM webhook AS waiting
-    CROSS JOIN (SELECT coalesce(max(change_number), 0) AS change_number FROM registry_change) AS latest
+    CROSS JOIN (SELECT coalesce(max(event_number), 0) AS event_number FROM webhook_event) AS latest
     LEFT JOIN LATERAL (
-        SELECT change_number
-        FROM registry_change
-        WHERE change_number > waiting.position
+        SELECT event_number
+        FROM webhook_event
+        WHERE event_number > waiting.position
           AND (waiting.kinds = '{}' OR kind = ANY (waiting.kinds))
           AND (waiting.model_name = '' OR model_name = waiting.model_name)
-        ORDER BY change_number
+        ORDER BY event_number
         LIMIT 1
     ) AS first ON true
     LEFT JOIN LATERAL (
-        SELECT max(change_number) AS change_number, count(*) AS passed
+        SELECT max(event_number) AS event_number, count(*) AS passed
         FROM (
-            SELECT change_number
-            FROM registry_change
-            WHERE change_number > waiting.position
+            SELECT event_number
+            FROM webhook_event
+            WHERE event_number > waiting.position
               AND (waiting.kinds = '{}' OR kind = ANY (waiting.kinds))
               AND (waiting.model_name = '' OR model_name = waiting.model_name)
-            ORDER BY change_number DESC
+            ORDER BY event_number DESC
             OFFSET $1
         ) AS old
     ) AS beyond ON true
-    WHERE waiting.is_active AND waiting.position < latest.change_number
+    WHERE waiting.is_active AND waiting.position < latest.event_number
       AND waiting.next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 ) AS moved
 WHERE webhook.webhook_id = moved.webhook_id AND moved.position > webhook.position;
@@ -85,8 +85,8 @@ WHERE webhook_id = (
     FROM webhook AS due
     WHERE is_active AND next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
       AND EXISTS (
-          SELECT FROM registry_change
-          WHERE change_number > due.position
+          SELECT FROM webhook_event
+          WHERE event_number > due.position
             AND (due.kinds = '{}' OR kind = ANY (due.kinds))
             AND (due.model_name = '' OR model_name = due.model_name)
       )
@@ -96,12 +96,17 @@ WHERE webhook_id = (
 )
 RETURNING *;
 
--- due: the first change that a webhook at the position $1 waits for, of the kinds $2 and the model $3.
+-- due: the first event that a webhook at the position $1 waits for, of the kinds $2 and the model $3.
+SELECT *
+FROM webhook_event
+WHERE event_number > $1 AND ($2::text[] = '{}' OR kind = ANY ($2)) AND ($3 = '' OR model_name = $3)
+ORDER BY event_number
+LIMIT 1;
+
+-- change: a change of the registry.
 SELECT *
 FROM registry_change
-WHERE change_number > $1 AND ($2::text[] = '{}' OR kind = ANY ($2)) AND ($3 = '' OR model_name = $3)
-ORDER BY change_number
-LIMIT 1;
+WHERE change_number = $1;
 
 -- settle: moves a webhook past the change $2, delivered ($3) or given up, unless it was moved meanwhile.
 UPDATE webhook

@@ -29,6 +29,7 @@ _KINDS = {
     ChangeKind.ALIAS_REMOVED: pb.CHANGE_KIND_ALIAS_REMOVED,
     ChangeKind.TAG_SET: pb.CHANGE_KIND_TAG_SET,
     ChangeKind.TAG_REMOVED: pb.CHANGE_KIND_TAG_REMOVED,
+    ChangeKind.ALERT: pb.CHANGE_KIND_ALERT,
 }
 _KINDS_BACK: dict[int, ChangeKind] = {number: kind for kind, number in _KINDS.items()}
 

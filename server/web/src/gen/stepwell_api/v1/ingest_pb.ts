@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/ingest.proto.
  */
 export const file_stepwell_api_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwi6wIKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSAASMgoLbW9kZWxfcG9pbnQYByABKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxQb2ludEgAEjAKB2NvbnNvbGUYCCABKAsyHS5zdGVwd2VsbF9hcGkudjEuQ29uc29sZUxpbmVzSABCBwoFZXZlbnQijAEKCk1vZGVsUG9pbnQSEAoIbW9kZWxfaWQYASABKAkSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgBEgwKBHN0ZXAYBCABKBISFAoMdGltZXN0YW1wX21zGAUgASgSEhQKDGRhdGFzZXRfbmFtZRgGIAEoCRIWCg5kYXRhc2V0X2RpZ2VzdBgHIAEoCSJ0CgxDb25zb2xlTGluZXMSLgoGc3RyZWFtGAEgASgOMh4uc3RlcHdlbGxfYXBpLnYxLkNvbnNvbGVTdHJlYW0SFAoMdGltZXN0YW1wX21zGAIgASgDEgwKBHRleHQYAyABKAkSEAoIbGVmdF9vdXQYBCABKAMiGQoKVGFnUmVtb3ZhbBILCgNrZXkYASABKAkiZAoMU3RhdHVzQ2hhbmdlEioKBnN0YXR1cxgBIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAiABKANIAIgBAUIOCgxfZW5kX3RpbWVfbXMiawoJQ29tbWl0dGVkEhAKCHBvc2l0aW9uGAEgASgDEisKCHJlamVjdGVkGAIgAygLMhkuc3RlcHdlbGxfYXBpLnYxLlJlamVjdGVkEg4KBnBvaW50cxgDIAEoAxIPCgdlbnRyaWVzGAQgASgDIlwKCFJlamVjdGVkEhAKCHBvc2l0aW9uGAEgASgDEg0KBWNvdW50GAIgASgDEgsKA2tleRgDIAEoCRISCgplcnJvcl9jb2RlGAQgASgJEg4KBnJlYXNvbhgFIAEoCSIkCgZSZXN1bWUSGgoSY29tbWl0dGVkX3Bvc2l0aW9uGAEgASgDKmQKDUNvbnNvbGVTdHJlYW0SHgoaQ09OU09MRV9TVFJFQU1fVU5TUEVDSUZJRUQQABIZChVDT05TT0xFX1NUUkVBTV9PVVRQVVQQARIYChRDT05TT0xFX1NUUkVBTV9FUlJPUhACMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvaW5nZXN0LnByb3RvEg9zdGVwd2VsbF9hcGkudjEinwEKDVN0cmVhbVJlcXVlc3QSKwoEb3BlbhgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5PcGVuV3JpdGVySAASJwoFYmF0Y2gYAiABKAsyFi5zdGVwd2VsbF9hcGkudjEuQmF0Y2hIABItCgVjbG9zZRgDIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5DbG9zZVdyaXRlckgAQgkKB21lc3NhZ2UiqAEKDlN0cmVhbVJlc3BvbnNlEi8KBm9wZW5lZBgBIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJPcGVuZWRIABIvCgljb21taXR0ZWQYAiABKAsyGi5zdGVwd2VsbF9hcGkudjEuQ29tbWl0dGVkSAASKQoGcmVzdW1lGAMgASgLMhcuc3RlcHdlbGxfYXBpLnYxLlJlc3VtZUgAQgkKB21lc3NhZ2UivgEKCk9wZW5Xcml0ZXISJQoDcnVuGAEgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1blNwZWMSEQoJd3JpdGVyX2lkGAIgASgJEhEKBHJhbmsYAyABKAVIAIgBARIMCgRob3N0GAQgASgJEhIKCnByb2Nlc3NfaWQYBSABKAMSEAoIb3JwaGFuZWQYBiABKAgSFgoOa25vd25fcG9zaXRpb24YByABKAMSDgoGc2VjcmV0GAggASgMQgcKBV9yYW5rIg0KC0Nsb3NlV3JpdGVyInoKDFdyaXRlck9wZW5lZBIaChJjb21taXR0ZWRfcG9zaXRpb24YASABKAMSJQoDcnVuGAIgASgLMhguc3RlcHdlbGxfYXBpLnYxLlJ1bkluZm8SDwoHY3JlYXRlZBgDIAEoCBIWCg5zZWNyZXRfY2hlY2tlZBgEIAEoCCKZAQoFQmF0Y2gSFgoOZmlyc3RfcG9zaXRpb24YASABKAMSFAoMZW5kX3Bvc2l0aW9uGAIgASgDEhAKCG5ld19rZXlzGAMgAygJEicKBnBvaW50cxgEIAEoCzIXLnN0ZXB3ZWxsX2FwaS52MS5Qb2ludHMSJwoHZW50cmllcxgFIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5FbnRyeSJXCgZQb2ludHMSCwoDa2V5GAEgAygNEg0KBWNvdW50GAIgAygNEgwKBHN0ZXAYAyADKBASFAoMdGltZXN0YW1wX21zGAQgAygQEg0KBXZhbHVlGAUgAygBIl0KDFBvaW50Q29sdW1ucxILCgNrZXkYASADKA0SDQoFY291bnQYAiADKA0SDAoEc3RlcBgDIAEoDBIUCgx0aW1lc3RhbXBfbXMYBCABKAwSDQoFdmFsdWUYBSABKAwixQMKBUVudHJ5EhAKCHBvc2l0aW9uGAEgASgDEicKBXBhcmFtGAIgASgLMhYuc3RlcHdlbGxfYXBpLnYxLlBhcmFtSAASIwoDdGFnGAMgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZ0gAEi8KBnN0YXR1cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TdGF0dXNDaGFuZ2VIABIuCgVpbnB1dBgFIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5EYXRhc2V0SW5wdXRIABIyCgt0YWdfcmVtb3ZhbBgGIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5UYWdSZW1vdmFsSAASMgoLbW9kZWxfcG9pbnQYByABKAsyGy5zdGVwd2VsbF9hcGkudjEuTW9kZWxQb2ludEgAEjAKB2NvbnNvbGUYCCABKAsyHS5zdGVwd2VsbF9hcGkudjEuQ29uc29sZUxpbmVzSAASLwoJaGlzdG9ncmFtGAkgASgLMhouc3RlcHdlbGxfYXBpLnYxLkhpc3RvZ3JhbUgAEicKBWFsZXJ0GAogASgLMhYuc3RlcHdlbGxfYXBpLnYxLkFsZXJ0SABCBwoFZXZlbnQijAEKCk1vZGVsUG9pbnQSEAoIbW9kZWxfaWQYASABKAkSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgBEgwKBHN0ZXAYBCABKBISFAoMdGltZXN0YW1wX21zGAUgASgSEhQKDGRhdGFzZXRfbmFtZRgGIAEoCRIWCg5kYXRhc2V0X2RpZ2VzdBgHIAEoCSJ0CgxDb25zb2xlTGluZXMSLgoGc3RyZWFtGAEgASgOMh4uc3RlcHdlbGxfYXBpLnYxLkNvbnNvbGVTdHJlYW0SFAoMdGltZXN0YW1wX21zGAIgASgDEgwKBHRleHQYAyABKAkSEAoIbGVmdF9vdXQYBCABKAMibwoJSGlzdG9ncmFtEgsKA2tleRgBIAEoCRIMCgRzdGVwGAIgASgSEhQKDHRpbWVzdGFtcF9tcxgDIAEoEhINCgVlZGdlcxgEIAMoARIOCgZjb3VudHMYBSADKAMSEgoKbm90X2Zpbml0ZRgGIAEoAyJmCgVBbGVydBINCgV0aXRsZRgBIAEoCRIMCgR0ZXh0GAIgASgJEioKBWxldmVsGAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLkFsZXJ0TGV2ZWwSFAoMdGltZXN0YW1wX21zGAQgASgDIhkKClRhZ1JlbW92YWwSCwoDa2V5GAEgASgJImQKDFN0YXR1c0NoYW5nZRIqCgZzdGF0dXMYASABKA4yGi5zdGVwd2VsbF9hcGkudjEuUnVuU3RhdHVzEhgKC2VuZF90aW1lX21zGAIgASgDSACIAQFCDgoMX2VuZF90aW1lX21zImsKCUNvbW1pdHRlZBIQCghwb3NpdGlvbhgBIAEoAxIrCghyZWplY3RlZBgCIAMoCzIZLnN0ZXB3ZWxsX2FwaS52MS5SZWplY3RlZBIOCgZwb2ludHMYAyABKAMSDwoHZW50cmllcxgEIAEoAyJcCghSZWplY3RlZBIQCghwb3NpdGlvbhgBIAEoAxINCgVjb3VudBgCIAEoAxILCgNrZXkYAyABKAkSEgoKZXJyb3JfY29kZRgEIAEoCRIOCgZyZWFzb24YBSABKAkiJAoGUmVzdW1lEhoKEmNvbW1pdHRlZF9wb3NpdGlvbhgBIAEoAypkCg1Db25zb2xlU3RyZWFtEh4KGkNPTlNPTEVfU1RSRUFNX1VOU1BFQ0lGSUVEEAASGQoVQ09OU09MRV9TVFJFQU1fT1VUUFVUEAESGAoUQ09OU09MRV9TVFJFQU1fRVJST1IQAipvCgpBbGVydExldmVsEhsKF0FMRVJUX0xFVkVMX1VOU1BFQ0lGSUVEEAASFAoQQUxFUlRfTEVWRUxfSU5GTxABEhcKE0FMRVJUX0xFVkVMX1dBUk5JTkcQAhIVChFBTEVSVF9MRVZFTF9FUlJPUhADMl4KDUluZ2VzdFNlcnZpY2USTQoGU3RyZWFtEh4uc3RlcHdlbGxfYXBpLnYxLlN0cmVhbVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
 
 /**
  * What a client sends; at most 8 MiB encoded.
@@ -471,6 +471,22 @@ export type Entry = Message<"stepwell_api.v1.Entry"> & {
      */
     value: ConsoleLines;
     case: "console";
+  } | {
+    /**
+     * Values were distributed like this.
+     *
+     * @generated from field: stepwell_api.v1.Histogram histogram = 9;
+     */
+    value: Histogram;
+    case: "histogram";
+  } | {
+    /**
+     * People should know something.
+     *
+     * @generated from field: stepwell_api.v1.Alert alert = 10;
+     */
+    value: Alert;
+    case: "alert";
   } | { case: undefined; value?: undefined };
 };
 
@@ -588,6 +604,105 @@ export const ConsoleLinesSchema: GenMessage<ConsoleLines> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_ingest, 10);
 
 /**
+ * How the values of something are distributed at a step.
+ *
+ * @generated from message stepwell_api.v1.Histogram
+ */
+export type Histogram = Message<"stepwell_api.v1.Histogram"> & {
+  /**
+   * What it is of, as the name of a metric.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Any 64-bit integer.
+   *
+   * @generated from field: sint64 step = 2;
+   */
+  step: bigint;
+
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @generated from field: sint64 timestamp_ms = 3;
+   */
+  timestampMs: bigint;
+
+  /**
+   * Finite, ascending: two, the ends of bins of equal width; or one more than there are bins, the ends of each. The last bin
+   * has both its ends, all others the left one.
+   *
+   * @generated from field: repeated double edges = 4;
+   */
+  edges: number[];
+
+  /**
+   * How many values each bin has; 1 to 512 bins.
+   *
+   * @generated from field: repeated int64 counts = 5;
+   */
+  counts: bigint[];
+
+  /**
+   * How many values were NaN or infinite, and are in no bin.
+   *
+   * @generated from field: int64 not_finite = 6;
+   */
+  notFinite: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.Histogram.
+ * Use `create(HistogramSchema)` to create a new message.
+ */
+export const HistogramSchema: GenMessage<Histogram> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_ingest, 11);
+
+/**
+ * Something that people should know at once. It is text, whatever it looks like. A run may have 1,000.
+ *
+ * @generated from message stepwell_api.v1.Alert
+ */
+export type Alert = Message<"stepwell_api.v1.Alert"> & {
+  /**
+   * In one line, 1 to 250 characters.
+   *
+   * @generated from field: string title = 1;
+   */
+  title: string;
+
+  /**
+   * At most 10,000 characters.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * How urgent it is.
+   *
+   * @generated from field: stepwell_api.v1.AlertLevel level = 3;
+   */
+  level: AlertLevel;
+
+  /**
+   * When it was raised, in milliseconds since the epoch.
+   *
+   * @generated from field: int64 timestamp_ms = 4;
+   */
+  timestampMs: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.Alert.
+ * Use `create(AlertSchema)` to create a new message.
+ */
+export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_ingest, 12);
+
+/**
  * A tag of the run is removed.
  *
  * @generated from message stepwell_api.v1.TagRemoval
@@ -606,7 +721,7 @@ export type TagRemoval = Message<"stepwell_api.v1.TagRemoval"> & {
  * Use `create(TagRemovalSchema)` to create a new message.
  */
 export const TagRemovalSchema: GenMessage<TagRemoval> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 11);
+  messageDesc(file_stepwell_api_v1_ingest, 13);
 
 /**
  * A new status of the run.
@@ -634,7 +749,7 @@ export type StatusChange = Message<"stepwell_api.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 12);
+  messageDesc(file_stepwell_api_v1_ingest, 14);
 
 /**
  * An acknowledgement.
@@ -678,7 +793,7 @@ export type Committed = Message<"stepwell_api.v1.Committed"> & {
  * Use `create(CommittedSchema)` to create a new message.
  */
 export const CommittedSchema: GenMessage<Committed> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 13);
+  messageDesc(file_stepwell_api_v1_ingest, 15);
 
 /**
  * Entries that the server refused.
@@ -727,7 +842,7 @@ export type Rejected = Message<"stepwell_api.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 14);
+  messageDesc(file_stepwell_api_v1_ingest, 16);
 
 /**
  * Where the client has to go on.
@@ -748,7 +863,7 @@ export type Resume = Message<"stepwell_api.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_ingest, 15);
+  messageDesc(file_stepwell_api_v1_ingest, 17);
 
 /**
  * Where a process writes lines.
@@ -783,6 +898,47 @@ export enum ConsoleStream {
  */
 export const ConsoleStreamSchema: GenEnum<ConsoleStream> = /*@__PURE__*/
   enumDesc(file_stepwell_api_v1_ingest, 0);
+
+/**
+ * How urgent an alert is.
+ *
+ * @generated from enum stepwell_api.v1.AlertLevel
+ */
+export enum AlertLevel {
+  /**
+   * Refused.
+   *
+   * @generated from enum value: ALERT_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Good to know.
+   *
+   * @generated from enum value: ALERT_LEVEL_INFO = 1;
+   */
+  INFO = 1,
+
+  /**
+   * Somebody should look.
+   *
+   * @generated from enum value: ALERT_LEVEL_WARNING = 2;
+   */
+  WARNING = 2,
+
+  /**
+   * Something is broken.
+   *
+   * @generated from enum value: ALERT_LEVEL_ERROR = 3;
+   */
+  ERROR = 3,
+}
+
+/**
+ * Describes the enum stepwell_api.v1.AlertLevel.
+ */
+export const AlertLevelSchema: GenEnum<AlertLevel> = /*@__PURE__*/
+  enumDesc(file_stepwell_api_v1_ingest, 1);
 
 /**
  * Takes what runs log.

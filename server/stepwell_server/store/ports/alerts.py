@@ -1,0 +1,14 @@
+"""What reading alerts asks of the store."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from stepwell_server.model.alerts import Alert, AlertsWanted
+
+
+class AlertStore(Protocol):
+    """Reading alerts. Raises `UnavailableError` when the database cannot be reached."""
+
+    async def list(self, wanted: AlertsWanted) -> Sequence[Alert]:
+        """Return alerts of active runs, the latest first."""
+        ...

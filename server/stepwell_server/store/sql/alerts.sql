@@ -1,0 +1,50 @@
+-- Queries of store/ingest/alerts.py and store/tracking/alerts.py.
+
+-- lock_runs: keeps runs from being removed until the end, before the other lock is taken
+SELECT run_id
+FROM run
+WHERE run_id = ANY ($1::uuid[])
+ORDER BY run_id
+FOR KEY SHARE;
+
+-- lock_numbers: the history's lock: it gives the numbers the order of the commits. Taken last.
+SELECT pg_advisory_xact_lock($1);
+
+-- add: alerts, of each run at most $6; returns which of them, counted from 1
+WITH given AS (
+    SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY place) AS place_of_run
+    FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[])
+        WITH ORDINALITY AS given (run_id, time_ms, level, title, text, place)
+), fitting AS (
+    SELECT *
+    FROM given
+    WHERE place_of_run + (SELECT count(*) FROM alert WHERE alert.run_id = given.run_id) <= $6
+), added AS (
+    INSERT INTO alert (run_id, time_ms, level, title, text)
+    SELECT run_id, time_ms, level, title, text
+    FROM fitting
+    ORDER BY place
+)
+SELECT place FROM fitting;
+
+-- list: the latest $5 before the number $3 (0: of all), of active runs: of one ($1), of experiments ($2), from a level on
+SELECT alert.alert_number AS number, alert.run_id, run.name AS run_name, run.experiment_id,
+       experiment.name AS experiment_name, alert.title, alert.text, alert.level, alert.time_ms
+FROM alert
+JOIN run ON run.run_id = alert.run_id
+JOIN experiment ON experiment.experiment_id = run.experiment_id
+WHERE ($1::uuid IS NULL OR alert.run_id = $1)
+  AND ($2::bigint[] = '{}' OR run.experiment_id = ANY ($2))
+  AND ($3::bigint = 0 OR alert.alert_number < $3)
+  AND alert.level >= $4
+  AND run.lifecycle_stage = 'active'
+ORDER BY alert.alert_number DESC
+LIMIT $5;
+
+-- get: one alert, of whatever run
+SELECT alert.alert_number AS number, alert.run_id, run.name AS run_name, run.experiment_id,
+       experiment.name AS experiment_name, alert.title, alert.text, alert.level, alert.time_ms
+FROM alert
+JOIN run ON run.run_id = alert.run_id
+JOIN experiment ON experiment.experiment_id = run.experiment_id
+WHERE alert.run_id = $1 AND alert.alert_number = $2;
