@@ -12,11 +12,13 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
+import httptools
 from uvicorn import Config as UvicornConfig
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from stepwell_server.config import HttpLimits
+from stepwell_server.web.blocks import BLOCK_BYTES, InBlocks
 
 # Requests that were sent before earlier ones were answered, at most.
 PIPELINED_MAX = 32
@@ -44,6 +46,8 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_body = False
         self._late_bytes = 0
+        self.body_bytes = 0  # of the latest request, so far
+        self._passed_over = 0
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -71,6 +75,10 @@ class Connection(HttpToolsProtocol):
                 self._expect_head()
             if self._in_body and not self._may_be_late(len(data)):
                 return
+        if self._passed_over:
+            data = self._without_passed_over(data)
+            if not data:
+                return
         self._head_bytes += 0 if self._in_body else len(data)
         super().data_received(data)
         if self._head_timer is not None and self._head_bytes > self._limits.head_bytes_max:
@@ -80,6 +88,7 @@ class Connection(HttpToolsProtocol):
         """Hand the request over, unless its head is too large."""
         self._forget_head()
         self._in_body = True
+        self.body_bytes = 0
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > (
             self._limits.head_bytes_max
         ):
@@ -90,6 +99,19 @@ class Connection(HttpToolsProtocol):
             raise ConnectionAbortedError  # the parser stops here
         self._set_date()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body, and count it."""
+        self.body_bytes += len(body)
+        super().on_body(body)
+
+    def pass_over(self, count: int) -> None:
+        """Go on behind the body of the latest request: the parser does not see the last `count` bytes of it."""
+        if self.transport.is_closing():
+            return
+        self._passed_over = count
+        if not count:
+            self._end_body()
 
     def on_message_complete(self) -> None:
         """A request ends. Where its answer did not wait for that, the connection begins to be idle now."""
@@ -115,6 +137,23 @@ class Connection(HttpToolsProtocol):
         """It has read."""
         self._stop_read_timer()
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        size = next((value for name, value in cycle.scope["headers"] if name == b"content-length"), b"0")
+        if int(size) > BLOCK_BYTES:
+            app = InBlocks(app, self, cycle, int(size))
+        super()._start_asgi_task(cycle, app)
+
+    def _without_passed_over(self, data: bytes) -> bytes:
+        rest = data[self._passed_over :]
+        self._passed_over -= len(data) - len(rest)
+        if not self._passed_over:
+            self._end_body()
+        return rest
+
+    def _end_body(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
 
     def _may_be_late(self, size: int) -> bool:
         """Let a client send what is left of a body that was refused: many read the answer only after that."""

@@ -90,17 +90,17 @@ class FolderContentStore:
         await self._fill(writing, key, pieces)
 
     async def _fill(self, writing: "_Writing", key: str, pieces: AsyncIterator[Piece]) -> None:
-        # While one piece is written and hashed, the next one arrives.
-        under_way = self._begin(writing.go_to_offset)
+        # While one piece is written, and hashed beside that, the next one arrives.
+        under_way = [self._begin(writing.go_to_offset)]
         try:
             async for piece in pieces:
-                await asyncio.shield(under_way)
-                under_way = self._begin(writing.add, piece)
-            await asyncio.shield(under_way)
-            under_way = self._begin(writing.finish, self._path(key))
-            await asyncio.shield(under_way)
+                await _done(under_way)
+                under_way = [self._begin(step, piece) for step in (writing.add, writing.hash)]
+            await _done(under_way)
+            under_way = [self._begin(writing.finish, self._path(key))]
+            await _done(under_way)
         finally:
-            await _ended(under_way)
+            await _ended(*under_way)
             await _ended(self._begin(writing.close))
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
@@ -205,7 +205,10 @@ class FolderContentStore:
 
 
 class _Writing:
-    """One file on its way, at an offset; for threads, one at a time. Without a `file`, nothing is checked."""
+    """One file on its way, at an offset; without a `file`, nothing is checked.
+
+    For threads, one at a time, but that `hash` may go beside `add`.
+    """
 
     def __init__(self, path: Path, file: FileSpec | None, offset: int, disk: Disk) -> None:
         self._disk = disk
@@ -235,8 +238,12 @@ class _Writing:
             self._hash.update(piece)
         self._target = SequentialFile(self._descriptor, self._offset)
 
+    def hash(self, piece: Piece) -> None:
+        """Hash the next bytes."""
+        self._hash.update(piece)
+
     def add(self, piece: Piece) -> None:
-        """Write and hash the next bytes."""
+        """Write the next bytes."""
         self._offset += len(piece)
         if self._file is not None and self._offset > self._file.size_bytes:
             self._path.unlink()
@@ -248,7 +255,6 @@ class _Writing:
             self._looked_at = self._offset
         assert self._target is not None
         self._target.write(piece)
-        self._hash.update(piece)
 
     def finish(self, final: Path) -> None:
         """Check the whole and move it to where it stays, flushed to the disk."""
@@ -277,9 +283,16 @@ class _Writing:
             self._lock.__exit__(None, None, None)
 
 
-async def _ended(step: asyncio.Future[Any]) -> None:
+async def _done(steps: Sequence[asyncio.Future[None]]) -> None:
+    """Wait for steps, which go on if nobody waits any more; raises what the first one raised that failed."""
+    finished, _ = await asyncio.wait(steps, return_when=asyncio.FIRST_EXCEPTION)
+    for step in finished:
+        step.result()
+
+
+async def _ended(*steps: asyncio.Future[Any]) -> None:
     """Wait until no thread uses the file any more, whatever came of it."""
-    await asyncio.gather(step, return_exceptions=True)
+    await asyncio.gather(*steps, return_exceptions=True)
 
 
 def wrong_hash(file: FileSpec, found: str) -> str:

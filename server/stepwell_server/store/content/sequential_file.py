@@ -9,6 +9,8 @@ import fcntl
 import mmap
 import os
 
+import numpy as np
+
 from stepwell_server.model.artifacts import MIB, Piece
 
 # What goes to the disk at once; more is no faster, and each file on its way needs it.
@@ -19,7 +21,10 @@ _DIRECT = getattr(os, "O_DIRECT", 0)  # Linux has it
 
 
 class SequentialFile:
-    """Appends to an open file from an offset on, for one thread at a time. Needs `BUFFER_BYTES` of memory."""
+    """Appends to an open file from an offset on, for one thread at a time.
+
+    Needs `BUFFER_BYTES` of memory, unless it gets whole blocks that begin at pages: those are written where they are.
+    """
 
     def __init__(self, descriptor: int, offset: int) -> None:
         self._descriptor = descriptor
@@ -31,6 +36,9 @@ class SequentialFile:
     def write(self, piece: Piece) -> None:
         """Append bytes; the last of them may wait for more."""
         rest = memoryview(piece)
+        if not self._gathered and self._direct and _begins_at_page(rest):
+            whole, rest = _split(rest, len(rest) - len(rest) % BLOCK_BYTES)
+            self._put(whole)
         while rest:
             part, rest = _split(rest, BUFFER_BYTES - self._gathered)
             self._buffer[self._gathered : self._gathered + len(part)] = part
@@ -70,6 +78,11 @@ class SequentialFile:
         if self._direct:
             _set_direct(self._descriptor, False)
             self._direct = False
+
+
+def _begins_at_page(data: memoryview) -> bool:
+    place: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return place % BLOCK_BYTES == 0
 
 
 def _split(data: memoryview, count: int) -> tuple[memoryview, memoryview]:

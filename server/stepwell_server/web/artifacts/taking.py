@@ -5,9 +5,10 @@ from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 
-from stepwell_server.model.artifacts import MIB
+from stepwell_server.model.artifacts import MIB, Piece
+from stepwell_server.web.blocks import receive_in_blocks
 
-# Each piece is one hop to a thread that writes and hashes; HTTP brings 64 KiB at a time.
+# Each piece is one hop to threads that write and hash; a small body, or one of unknown length, comes 64 KiB at a time.
 PIECE_BYTES = MIB // 2
 # Of an upload that was refused, so much is taken and forgotten: most clients read the answer when they have sent all.
 REFUSED_BYTES_MAX = 4 * 1024 * MIB
@@ -26,13 +27,21 @@ class Incoming:
         found = self._request.headers.get("content-length", "")
         return int(found) if found.isdigit() else None
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield it in pieces. Raises ClientDisconnect when the client hangs up before its end."""
+    async def pieces(self) -> AsyncGenerator[Piece]:
+        """Yield it in pieces, each of which is valid until the next but one is asked for.
+
+        Raises:
+            ClientDisconnect: the client hung up before its end.
+        """
+        receive_in_blocks(self._request.scope)
         waiting: list[bytes] = []
         size = 0
         while self._more:
             piece = await self._next()
-            waiting.append(piece)
+            if not waiting and len(piece) >= PIECE_BYTES:
+                yield piece
+                continue
+            waiting.append(bytes(piece))
             size += len(piece)
             if size >= PIECE_BYTES or (size and not self._more):
                 yield b"".join(waiting)
@@ -47,11 +56,11 @@ class Incoming:
             while self._more and size < REFUSED_BYTES_MAX:
                 size += len(await self._next())
 
-    async def _next(self) -> bytes:
+    async def _next(self) -> Piece:
         message = await self._request.receive()
         if message["type"] == "http.disconnect":
             self._more = False
             raise ClientDisconnect
         self._more = message.get("more_body", False)
-        body: bytes = message.get("body", b"")
+        body: Piece = message.get("body", b"")
         return body
