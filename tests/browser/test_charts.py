@@ -78,6 +78,29 @@ async def test_x_is_another_metric(page: Page, address: str) -> None:
     await expect(chart.get_by_text(re.compile(r"^tokens 1,?\d{3}$"))).to_be_visible()
 
 
+async def test_single_values_are_bars(page: Page, shared_server: ServerProcess) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"bars {uuid.uuid4().hex}")
+    for name, value in (("first", 0.5), (HOSTILE, 0.75)):
+        run_id = client.create_run(experiment_id, run_name=name).info.run_id
+        client.log_batch(run_id, metrics=[stepwell.Metric("acc", value, 0, 0)])
+        client.set_terminated(run_id)
+    client.flush()
+    await page.goto(f"/#/experiments/{experiment_id}?view=charts")
+    chart = page.get_by_role("region", name="Chart of acc")
+    await expect(chart.get_by_role("img", name=f"2 bars: {HOSTILE} 0.75, first 0.5")).to_be_visible()
+    await chart.get_by_role("button", name="Actions").click()
+    await page.get_by_role("menuitem", name="Lines").click()
+    await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
+    await chart.get_by_role("button", name="Actions").click()
+    await page.get_by_role("menuitem", name="Bars of the latest values").click()
+    async with page.expect_download() as download:
+        await chart.get_by_role("button", name="Actions").click()
+        await page.get_by_role("menuitem", name="Download SVG").click()
+    assert (await (await download.value).path()).read_text().count("<rect") >= 2
+    assert await page.title() == "Stepwell"
+
+
 async def test_charts_are_moved_by_menu_and_by_dragging(page: Page, address: str) -> None:
     await page.goto(f"{address}&metrics=tok")
     titles = page.locator("main section h3")

@@ -70,6 +70,18 @@ async def test_points_are_drawn_as_they_come(page: Page, living: Living) -> None
     assert len(watches) == 1
 
 
+async def test_another_metric_is_followed_as_the_axis(page: Page, living: Living) -> None:
+    async with page.expect_response(lambda answer: answer.url.endswith("/Watch")):
+        await page.goto(f"/#/experiments/{living.experiment_id}?view=charts&axis=metric%3Aacc")
+    await expect(drawn(page)).to_have_attribute("data-drawn-to", "4")
+    living.log(12)
+    await expect(drawn(page)).to_have_attribute("data-drawn-to", "6")
+    samples = calls(page, "SampleSeries")
+    living.log(14)
+    await expect(drawn(page)).to_have_attribute("data-drawn-to", "7")
+    assert samples == []
+
+
 async def test_a_zoom_survives_what_comes(page: Page, living: Living) -> None:
     await page.goto(f"/#/experiments/{living.experiment_id}?view=charts")
     chart = page.get_by_role("region", name="Chart of loss")

@@ -150,6 +150,48 @@ async def test_runs_are_grouped_with_mean_and_spread(page: Page, experiment: str
     )
 
 
+async def test_groups_have_lines_of_their_own(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}?group=%5B%22params.opt%22%5D")
+    chart = page.get_by_role("region", name="Chart of loss")
+    await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
+    box = await chart.locator(".u-over").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 3, box["y"] + 60)
+    await expect(chart.get_by_role("presentation")).to_contain_text("adam3.51.38 … 5.62")
+    await page.get_by_role("button", name="Hide adam in the charts").click()
+    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await page.get_by_role("button", name="Axes").click()
+    await page.get_by_label("One line a group").uncheck()
+    await expect(chart.get_by_role("img", name="3 lines over step")).to_be_visible()
+
+
+async def test_columns_are_made_wider_and_stay_so(page: Page, experiment: str) -> None:
+    await open_table(page, experiment, "&nested=off")
+    heading = page.get_by_role("columnheader", name="loss")
+
+    async def width() -> float:
+        box = await heading.bounding_box()
+        assert box is not None
+        return box["width"]
+
+    usual = await width()
+    await heading.get_by_role("button").focus()
+    await page.keyboard.press("Alt+Shift+ArrowRight")
+    await expect(heading).to_have_css("width", f"{usual + 16:g}px")
+    border = await page.locator("[data-border='metrics.loss']").bounding_box()
+    assert border is not None
+    await page.mouse.move(border["x"] + 4, border["y"] + 16)
+    await page.mouse.down()
+    await page.mouse.move(border["x"] + 64, border["y"] + 16, steps=3)
+    await page.mouse.up()
+    await expect(heading).to_have_css("width", f"{usual + 76:g}px")
+    await page.goto("/#/")
+    await open_table(page, experiment, "&nested=off")
+    await expect(heading).to_have_css("width", f"{usual + 76:g}px")
+    await page.locator("[data-border='metrics.loss']").dblclick()
+    await expect(heading).to_have_css("width", f"{usual:g}px")
+
+
 async def test_runs_beside_a_baseline_pinned_and_painted(page: Page, experiment: str) -> None:
     await open_table(page, experiment, "&nested=off")
     await act(page, "deep", "Use as baseline")

@@ -5,11 +5,12 @@ import "uplot/dist/uPlot.min.css";
 import { useTheme } from "../theme/theme";
 import styles from "./Chart.module.css";
 import { drawLines, type Frame, type Line } from "./draw";
+import type { Spread } from "./groups";
 import { toLines } from "./lines";
 import { rangeOfX, rangeOfY, type Range } from "./ranges";
 import { nearest, type Columns } from "./series";
 import { offerSvg, svg, ticksOf, type Picture } from "./svg";
-import { axisName, xLabel, yLabel, type Axis } from "./ticks";
+import { axisName, metricOf, xLabel, yLabel, type Axis } from "./ticks";
 import { Tooltip, type Hover } from "./Tooltip";
 
 /** How a chart is drawn; the same for all charts of a page. */
@@ -23,6 +24,8 @@ export interface ChartLook {
   smoothing: number;
   /** Points that a resume hides are drawn, too. */
   withHidden: boolean;
+  /** What the band of a group of runs is. */
+  spread: Spread;
 }
 
 export interface RunLook {
@@ -191,7 +194,7 @@ function options({ width, height, syncKey, look, now, setHover }: Setup): uPlot.
 
 /** The part of a range that a logarithmic axis can show; of whole numbers it begins at 1. */
 function positive(low: number, high: number, axis: Axis): Range {
-  const least = axis.startsWith("metric:") ? high / 1e6 || 1 : 1;
+  const least = metricOf(axis) !== null ? high / 1e6 || 1 : 1;
   return [Math.max(low, least), Math.max(high, 2 * least)];
 }
 

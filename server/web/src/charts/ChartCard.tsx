@@ -6,7 +6,7 @@ import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
 import { complain } from "../parts/toast";
 import type { ChartLook } from "./Chart";
-import { ChartBody, type ChartRuns } from "./ChartBody";
+import { ChartBody, type ChartRuns, type Shape } from "./ChartBody";
 import styles from "./ChartCard.module.css";
 import { saveCsv, savePng, saveSvg } from "./download";
 import type { ChartSpec } from "./specs";
@@ -42,6 +42,8 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
   const visible = useVisible(place);
   const [full, setFull] = useState(false);
   const [logY, setLogY] = useState<boolean | null>(null);
+  const [shape, setShape] = useState<Shape | null>(null);
+  const [drawn, setDrawn] = useState<Shape>("lines");
   const own = useMemo(() => ({ ...look, logY: logY ?? look.logY }), [look, logY]);
   const starts = useMemo(() => new Map([...runs.looks].map(([id, { startMs }]) => [id, startMs])), [runs.looks]);
   const body = (height: number, key: string) =>
@@ -56,7 +58,16 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
         />
       </Suspense>
     ) : (
-      <ChartBody metrics={spec.metrics} runs={runs} starts={starts} look={own} syncKey={key} height={height} />
+      <ChartBody
+        metrics={spec.metrics}
+        runs={runs}
+        starts={starts}
+        look={own}
+        syncKey={key}
+        height={height}
+        shape={shape}
+        onShape={setDrawn}
+      />
     );
   const [over, setOver] = useState(false);
   const drop = (event: DragEvent) => {
@@ -84,7 +95,8 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
           trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${spec.title}`} />}
           items={[
             { label: "Full screen", act: () => setFull(true) },
-            ...(spec.plot
+            ...(spec.plot ? [] : [turn(drawn, setShape)]),
+            ...(spec.plot || drawn === "bars"
               ? []
               : [{ label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => setLogY(!own.logY) }]),
             ...moves(spec.id, acts),
@@ -104,6 +116,12 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
       )}
     </section>
   );
+}
+
+function turn(drawn: Shape, choose: (shape: Shape) => void) {
+  return drawn === "lines"
+    ? { label: "Bars of the latest values", act: () => choose("bars") }
+    : { label: "Lines", act: () => choose("lines") };
 }
 
 function moves(id: string, { neighbours, onMove }: ChartActs) {

@@ -14,13 +14,15 @@ interface Props {
   change: (part: Partial<ChartsView>) => void;
   metrics: string[];
   patternIsBad: boolean;
+  /** The runs are in groups. */
+  isGrouped: boolean;
   onNewChart: () => void;
 }
 
 const ANOTHER = "another";
 
 /** What all charts of the page have in common: which metrics, and how they are drawn. */
-export function ChartControls({ view, change, metrics, patternIsBad, onNewChart }: Props) {
+export function ChartControls({ view, change, metrics, patternIsBad, isGrouped, onNewChart }: Props) {
   const smoothing = view.smoothing ?? 0;
   return (
     <div className={styles.controls}>
@@ -76,6 +78,7 @@ export function ChartControls({ view, change, metrics, patternIsBad, onNewChart 
               on={!!view.together}
               set={(on) => change({ together: on || undefined })}
             />
+            {isGrouped && <GroupChoice view={view} change={change} />}
             <label>
               Size
               <select
@@ -96,6 +99,28 @@ export function ChartControls({ view, change, metrics, patternIsBad, onNewChart 
       </Popover.Root>
       <Button onClick={onNewChart}>New chart</Button>
     </div>
+  );
+}
+
+function GroupChoice({ view, change }: Pick<Props, "view" | "change">) {
+  return (
+    <>
+      <Flag
+        label="One line a group"
+        on={view.lines !== "runs"}
+        set={(on) => change({ lines: on ? undefined : "runs" })}
+      />
+      <label>
+        Band of a group
+        <select
+          value={view.spread ?? "deviation"}
+          onChange={({ target }) => change({ spread: target.value === "extremes" ? "extremes" : undefined })}
+        >
+          <option value="deviation">standard deviation</option>
+          <option value="extremes">least to greatest run</option>
+        </select>
+      </label>
+    </>
   );
 }
 

@@ -19,6 +19,8 @@ interface Props {
   syncKey: string;
   /** How metrics become charts; the usual way where it is left out. */
   specs?: (metrics: string[]) => ChartSpec[];
+  /** The runs are in groups. */
+  isGrouped?: boolean;
 }
 
 const NOTHING: never[] = [];
@@ -26,7 +28,7 @@ const NOTHING: never[] = [];
 const MOVED_MAX = 100;
 
 /** Charts of metrics of runs with what controls them. All that is chosen stands in the view. */
-export function Charts({ metrics, runs, view, change, syncKey, specs }: Props) {
+export function Charts({ metrics, runs, view, change, syncKey, specs, isGrouped = false }: Props) {
   const look = useMemo(() => chartLook(view), [view]);
   const found = matching(metrics, view.metrics ?? "");
   const shown = found ?? metrics;
@@ -46,11 +48,12 @@ export function Charts({ metrics, runs, view, change, syncKey, specs }: Props) {
         change={change}
         metrics={metrics}
         patternIsBad={found === null}
+        isGrouped={isGrouped}
         onNewChart={() => setEdited(own.length)}
       />
       {metrics.length === 0 ? (
         <Empty title="These runs have logged no metrics" />
-      ) : runs.ids.length === 0 ? (
+      ) : runs.ids.length === 0 && !runs.groups?.looks.size ? (
         <Empty title="All runs are hidden">Click the marks in the table to show them.</Empty>
       ) : found?.length === 0 && own.length === 0 ? (
         <Empty title="No metric is called so" />

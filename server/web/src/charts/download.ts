@@ -5,6 +5,7 @@ import type { ChartRuns } from "./ChartBody";
 import type { Columns } from "./series";
 import type { ChartSpec } from "./specs";
 import { svgOf } from "./svg";
+import { metricOf } from "./ticks";
 
 const CSV_BUCKETS = 10_000;
 const STYLES = ["fill", "stroke", "stroke-width", "opacity", "font-size", "font-weight", "paint-order"];
@@ -55,7 +56,7 @@ async function painted(card: Element): Promise<HTMLCanvasElement | null> {
 export async function saveCsv(spec: ChartSpec, runs: ChartRuns, look: ChartLook): Promise<void> {
   const asked = { metrics: spec.metrics, runIds: runs.ids, axis: look.axis, bounds: null, buckets: CSV_BUCKETS };
   const columns = await sample({ ...asked, live: false }, new AbortController().signal);
-  const isValue = look.axis.startsWith("metric:");
+  const isValue = metricOf(look.axis) !== null;
   save(new Blob([csv(columns, runs, isValue)], { type: "text/csv" }), `${fileName(spec.title)}.csv`);
 }
 

@@ -6,8 +6,7 @@ it("puts metrics into sections by prefix, in natural order", () => {
   const charts = ["loss", "layers/10/norm", "layers/2/norm", "val/loss", "val/acc", "/odd"].map((title) => ({ title }));
   expect(sections(charts).map(({ prefix, charts: inside }) => [prefix, inside.map(({ title }) => title)])).toEqual([
     ["", ["/odd", "loss"]],
-    ["layers/2", ["layers/2/norm"]],
-    ["layers/10", ["layers/10/norm"]],
+    ["layers", ["layers/2/norm", "layers/10/norm"]],
     ["val", ["val/acc", "val/loss"]],
   ]);
 });

@@ -1,4 +1,4 @@
-/** What lies below one prefix: what stands before the last slash of a title. */
+/** What lies below one prefix: what stands before the first slash of a title. */
 export interface Section<T> {
   prefix: string;
   charts: T[];
@@ -9,7 +9,7 @@ export function sections<T extends { title: string }>(charts: T[]): Section<T>[]
   const order = new Intl.Collator("en", { numeric: true });
   const found = new Map<string, T[]>();
   for (const chart of [...charts].sort((a, b) => order.compare(a.title, b.title))) {
-    const prefix = chart.title.slice(0, Math.max(chart.title.lastIndexOf("/"), 0));
+    const prefix = chart.title.slice(0, Math.max(chart.title.indexOf("/"), 0));
     const inside = found.get(prefix);
     if (inside) inside.push(chart);
     else found.set(prefix, [chart]);

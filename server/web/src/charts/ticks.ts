@@ -29,10 +29,14 @@ export function xExact(axis: Axis, base: bigint, distance: number): string {
   return `step ${(base + BigInt(Math.round(distance))).toLocaleString("en-US")}`;
 }
 
+/** The metric that is x; null where x is something else. */
+export function metricOf(axis: Axis): string | null {
+  return axis.startsWith("metric:") ? axis.slice("metric:".length) : null;
+}
+
 /** What x is, in words. */
 export function axisName(axis: Axis): string {
-  if (axis === "relative") return "time since start";
-  return axis.startsWith("metric:") ? axis.slice("metric:".length) : axis;
+  return axis === "relative" ? "time since start" : (metricOf(axis) ?? axis);
 }
 
 /** A step in few characters: 57.5k, 3M; whole where nothing shorter says it exactly. */
@@ -46,8 +50,12 @@ export function stepLabel(step: bigint): string {
   return String(step);
 }
 
+/** A value in few characters: 0.25, 45k, 250M; with an exponent where no letter is usual. */
 export function yLabel(value: number): string {
-  return shortNumber(value, 3);
+  const size = Math.abs(value);
+  if (!(size >= 1e4 && size < 1e15)) return shortNumber(value, 3);
+  const [unit, letter] = UNITS.find(([least]) => size >= least) as [number, string];
+  return `${Number((value / unit).toPrecision(4))}${letter}`;
 }
 
 function timeLabel(timeMs: number): string {

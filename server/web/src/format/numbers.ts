@@ -7,7 +7,8 @@ export function shortNumber(value: number, digits = 4): string {
   if (Number.isInteger(value) && size < 1e7) return value.toLocaleString("en-US");
   if (size >= 1e7 || size < 1e-4) return tidyExponent(value.toExponential(digits - 1));
   if (size >= 10 ** digits) return Math.round(value).toLocaleString("en-US");
-  return String(Number(value.toPrecision(digits)));
+  const rounded = Number(value.toPrecision(digits));
+  return size >= 1000 ? rounded.toLocaleString("en-US") : String(rounded);
 }
 
 /** A number with all its digits. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { toColumns } from "../charts/series";
+import { toColumns, valueColumns } from "../charts/series";
 import type { SeriesNews } from "../gen/stepwell_api/v1/series_pb";
 import { LiveLines, type Shown } from "./LiveLines";
 
@@ -27,7 +27,7 @@ const news = (steps: bigint[], values: number[], more: Partial<SeriesNews> = {})
     ...more,
   }) as SeriesNews;
 
-const shown: Shown = { axis: "step", bounds: null, buckets: 100, startOf: () => 5 };
+const shown: Shown = { axis: "step", bounds: null, buckets: 100, keys: ["loss"], startOf: () => 5 };
 const began = (given: Partial<Shown> = {}) => {
   const lines = new LiveLines({ ...shown, ...given });
   lines.answer(toColumns([sample([0n, 1n], [1, 2])], ["a"], ["loss"]));
@@ -100,6 +100,20 @@ describe("lines", () => {
     const lines = began({ axis: "relative" });
     lines.take(news([9n], [3]));
     expect(steps(lines)).toEqual([0, 1, 4]);
+  });
+
+  it("are over another metric, wherever that is", () => {
+    const lines = new LiveLines({ ...shown, axis: "metric:tokens" });
+    lines.answer(
+      valueColumns([{ ...sample([1n, 2n], [1, 2]), firstXValue: [100, 200], lastXValue: [100, 200] }], ["a"], ["loss"]),
+    );
+    expect(lines.take(news([7n], [5]))).toBe(false);
+    expect(lines.take(news([7n], [150], { key: "tokens" }))).toBe(true);
+    expect([steps(lines), [...(lines.columns?.series[0]?.mean ?? [])]]).toEqual([
+      [100, 150, 200],
+      [1, 5, 2],
+    ]);
+    expect(lines.columns?.series.length).toBe(1);
   });
 
   it("ask again where a series began anew, or only parts over steps are known", () => {

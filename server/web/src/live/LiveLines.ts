@@ -1,9 +1,10 @@
 import { coarser, lineId, part, pointBuckets, together, within, withLines, type Buckets } from "../charts/buckets";
 import { rangeOfX } from "../charts/ranges";
 import { baseOf, type Columns, type Series } from "../charts/series";
-import type { Axis } from "../charts/ticks";
+import { metricOf, type Axis } from "../charts/ticks";
 import type { Bounds } from "../queries/samples";
 import type { SeriesNews } from "../gen/stepwell_api/v1/series_pb";
+import { OverMetric, type Placed } from "./overMetric";
 
 /** What a chart shows, as far as it decides which news are drawn where. */
 export interface Shown {
@@ -13,6 +14,8 @@ export interface Shown {
   buckets: number;
   /** When a run started, in milliseconds since the epoch, for the time since then. */
   startOf: (runId: string) => number | undefined;
+  /** The metrics that are drawn. */
+  keys: readonly string[];
 }
 
 /** News right behind an answer are in it, if they do not lie behind its end. */
@@ -37,8 +40,12 @@ export class LiveLines {
   private answeredAt = 0;
   /** Points that are nearer to each other than this share a bucket: about a pixel. */
   private width = 0;
+  private readonly over: OverMetric | null;
 
-  constructor(private readonly shown: Shown) {}
+  constructor(private readonly shown: Shown) {
+    const xKey = metricOf(shown.axis);
+    this.over = xKey === null ? null : new OverMetric(xKey, shown.keys);
+  }
 
   /** The server is asked: what comes from now on may lack in its answer. */
   ask(): void {
@@ -67,12 +74,15 @@ export class LiveLines {
     }
     if (!this.columns) return false;
     if (this.columns.series.length === 0) this.columns = { base: baseOf(xOf(news, this.shown.axis)), series: [] };
-    const found = news.restarted ? null : bucketsOf(news, this.shown, this.columns.base);
-    if (!found) {
-      this.isStale = true;
-      return false;
-    }
-    return this.add(news.runId, news.key, found);
+    const found = news.restarted ? null : this.placed(news, this.columns.base);
+    if (!found) this.isStale = true;
+    return (found ?? []).map(({ key, buckets }) => this.add(news.runId, key, buckets)).includes(true);
+  }
+
+  private placed(news: SeriesNews, base: bigint): Placed[] | null {
+    if (this.over) return this.over.take(news);
+    const buckets = bucketsOf(news, this.shown, base);
+    return buckets && [{ key: news.key, buckets }];
   }
 
   private add(runId: string, key: string, found: Buckets): boolean {
@@ -82,12 +92,11 @@ export class LiveLines {
     let more = within(found, distance(from, columns.base), distance(to, columns.base));
     const id = lineId({ runId, key });
     const line = columns.series.find((one) => lineId(one) === id);
-    if (line) {
+    if (line && performance.now() - this.answeredAt < OVERLAP_MS) {
       const behind = countUpTo(more.from, line.to.at(-1) ?? -Infinity);
-      if (behind && performance.now() - this.answeredAt < OVERLAP_MS) {
-        this.isUnsure = true;
-        more = part(more, behind);
-      }
+      this.isUnsure ||= behind > 0;
+      // Over another metric what is new may well lie behind; a point that is drawn twice stands where it stands.
+      if (!this.over) more = part(more, behind);
     }
     if (more.from.length === 0) return false;
     let grown = coarser(line ? together(line, more) : more, this.width);
@@ -131,6 +140,7 @@ export function distance(bound: bigint | number, base: bigint): number {
 }
 
 function xOf({ points, parts }: SeriesNews, axis: Axis): bigint[] {
+  if (metricOf(axis) !== null) return [];
   return (axis === "step" ? (points?.step ?? parts?.firstX) : points?.timestampMs) ?? [];
 }
 

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import type { Columns } from "../charts/series";
+import { metricOf } from "../charts/ticks";
 import { isTold, samplesQuery, type SampleQuestion } from "../queries/samples";
 import { inNextFrame, notInNextFrame } from "./frames";
 import { LiveLines } from "./LiveLines";
@@ -43,12 +44,17 @@ function useLines({ runIds, metrics, axis, bounds, buckets }: SampleQuestion, st
   const known = useRef(starts);
   known.current = starts;
   return useMemo(
-    () => new LiveLines({ axis, bounds, buckets, startOf: (runId) => known.current.get(runId) }),
+    () => new LiveLines({ axis, bounds, buckets, keys: metrics, startOf: (runId) => known.current.get(runId) }),
     [runIds.join(), JSON.stringify(metrics), axis, String(bounds?.from), String(bounds?.to), buckets],
   );
 }
 
-function useNews(lines: LiveLines, { runIds, metrics }: SampleQuestion, isFollowed: boolean, refetch: () => unknown) {
+function useNews(
+  lines: LiveLines,
+  { runIds, metrics, axis }: SampleQuestion,
+  isFollowed: boolean,
+  refetch: () => unknown,
+) {
   const [, setDrawn] = useState<Columns | undefined>(undefined);
   const ask = useRef(refetch);
   ask.current = refetch;
@@ -64,7 +70,7 @@ function useNews(lines: LiveLines, { runIds, metrics }: SampleQuestion, isFollow
     }, LOOK_MS);
     const unfollow = follow({
       runIds,
-      keys: metrics,
+      keys: followed(metrics, metricOf(axis)),
       onNews: (news) => lines.take(news) && inNextFrame(draw),
       onCovered: () => void ask.current(),
     });
@@ -80,4 +86,9 @@ function useNews(lines: LiveLines, { runIds, metrics }: SampleQuestion, isFollow
     if (was.current && !isFollowed) ask.current();
     was.current = isFollowed;
   }, [isFollowed]);
+}
+
+/** Over another metric, that one is followed as well. */
+function followed(metrics: string[], xKey: string | null): string[] {
+  return xKey === null || metrics.includes(xKey) ? metrics : [...metrics, xKey];
 }

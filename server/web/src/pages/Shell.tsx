@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 
 import { Button } from "../parts/Button";
@@ -10,12 +10,15 @@ import { chooseTheme, useTheme } from "../theme/theme";
 import styles from "./Shell.module.css";
 import { Shortcuts } from "./Shortcuts";
 
+/** Runs and comparisons are what experiments consist of. */
+const OF_EXPERIMENTS = /^\/($|experiments|compare)/;
 const NARROW_KEY = "stepwell.sidebar";
 
 /** What is around every page: navigation, theme, shortcuts, and whether the server is there. */
 export function Shell() {
   const [narrow, setNarrow] = useState(() => localStorage.getItem(NARROW_KEY) === "narrow");
   const [sheet, setSheet] = useState(false);
+  const isOfExperiments = useLocation({ select: ({ pathname }) => OF_EXPERIMENTS.test(pathname) });
   const toggle = () => {
     localStorage.setItem(NARROW_KEY, narrow ? "wide" : "narrow");
     setNarrow(!narrow);
@@ -27,7 +30,7 @@ export function Shell() {
           <img src="./icon.svg" alt="" width="22" height="22" />
           <span>Stepwell</span>
         </Link>
-        <Link to="/" className={styles.item} activeProps={{ className: styles.active }} title="Experiments">
+        <Link to="/" className={`${styles.item} ${isOfExperiments ? styles.active : ""}`} title="Experiments">
           <FlaskIcon />
           <span>Experiments</span>
         </Link>

@@ -15,6 +15,7 @@ const SHORTCUTS: [keys: string, what: string][] = [
   ["/", "go to the search field"],
   ["↓ Enter", "take what a filter offers"],
   ["Alt ← →", "move the column whose heading has the focus"],
+  ["Alt Shift ← →", "make that column narrower or wider"],
   ["g e", "go to the experiments"],
   ["g s", "go to the settings"],
   ["[", "narrow or widen the navigation"],

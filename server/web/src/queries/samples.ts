@@ -2,13 +2,13 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { seriesService } from "../api/clients";
 import { toColumns, valueColumns, type Columns, type Sample } from "../charts/series";
-import type { Axis } from "../charts/ticks";
+import { metricOf, type Axis } from "../charts/ticks";
 import { SampleColumn, XAxis } from "../gen/stepwell_api/v1/series_pb";
 
 /** The server samples this many runs, and this many metrics, of a chart at once. */
 export const RUNS_PER_CHART_MAX = 100;
 export const METRICS_PER_CHART_MAX = 20;
-// Over another metric nothing is told as it comes; the chart asks again this often where a run still logs.
+// News of single processes are not told; a chart of them asks again this often.
 const ASK_AGAIN_MS = 5_000;
 const FRESH_MS = 60_000;
 
@@ -78,9 +78,9 @@ export function processId(runId: string, writerId: string): string {
   return `${runId}@${writerId}`;
 }
 
-/** News come by run, and only over steps and times. */
-export function isTold({ axis, runIds }: SampleQuestion): boolean {
-  return !axis.startsWith("metric:") && !runIds.some((id) => id.includes("@"));
+/** News come by run. */
+export function isTold({ runIds }: SampleQuestion): boolean {
+  return !runIds.some((id) => id.includes("@"));
 }
 
 /** Ask the server for the lines of one chart. */
@@ -103,13 +103,14 @@ export async function sample(asked: SampleQuestion, signal: AbortSignal): Promis
     });
   if (whole.length) questions.push(ask(whole, [], whole));
   const samples = (await Promise.all(questions)).flat();
-  return asked.axis.startsWith("metric:") ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
+  return metricOf(asked.axis) !== null ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
 }
 
 function over({ axis, bounds, withHidden }: SampleQuestion) {
-  if (axis.startsWith("metric:")) {
+  const xKey = metricOf(axis);
+  if (xKey !== null) {
     const between = bounds && { xValueFrom: Number(bounds.from), xValueTo: Number(bounds.to) };
-    return { axis: XAxis.METRIC, xKey: axis.slice("metric:".length), ...between };
+    return { axis: XAxis.METRIC, xKey, ...between };
   }
   const between = bounds && { xFrom: BigInt(bounds.from), xTo: BigInt(bounds.to) };
   return { axis: AXES[axis as keyof typeof AXES], withHidden: withHidden ?? false, ...between };

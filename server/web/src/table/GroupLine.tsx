@@ -2,7 +2,8 @@ import { memo } from "react";
 
 import { fullNumber, shortNumber, wholeNumber } from "../format/numbers";
 import type { Spread } from "../gen/stepwell_api/v1/search_pb";
-import { ariaColumn, COLUMN_WIDTH, leftOf, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { ariaColumn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { Mark } from "./Mark";
 import { Opener } from "./Opener";
 import { groupValues, type GroupRow } from "./rows";
 import styles from "./RunsTable.module.css";
@@ -11,13 +12,17 @@ interface Props {
   row: GroupRow;
   by: string[];
   placed: Placed[];
+  /** Of its line in the charts; null where groups have none. */
+  color: string | null;
+  isShown: boolean;
   actions: TableActions;
   top: number;
   index: number;
 }
 
 /** A group: what its runs have in common, how many they are, mean and spread of its metrics. */
-export const GroupLine = memo(function GroupLine({ row, by, placed, actions, top, index }: Props) {
+export const GroupLine = memo(function GroupLine(props: Props) {
+  const { row, by, placed, color, isShown, actions, top, index } = props;
   const values = groupValues(row.group);
   const name = values.map((value) => value ?? "none").join(", ");
   const title = values.map((value, number) => `${by[number]}: ${value ?? "none"}`).join("\n");
@@ -30,7 +35,11 @@ export const GroupLine = memo(function GroupLine({ row, by, placed, actions, top
       aria-level={1}
     >
       <div className={styles.start}>
-        <div className={styles.marks} role="cell" />
+        <div className={styles.marks} role="cell">
+          {color !== null && (
+            <Mark id={row.key} name={name} color={color} isShown={isShown} onToggle={actions.toggle} />
+          )}
+        </div>
         <div className={styles.name} role="rowheader" title={title}>
           <Opener isOpen={row.isOpen} name={name} onOpen={(open) => actions.open(row.key, open)} />
           <span>
@@ -48,13 +57,13 @@ export const GroupLine = memo(function GroupLine({ row, by, placed, actions, top
           </small>
         </div>
       </div>
-      {placed.map(({ column, number }) => (
+      {placed.map(({ column, number, left, width }) => (
         <div
           key={column.id}
           role="cell"
           aria-colindex={ariaColumn(number)}
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
-          style={{ left: leftOf(number), width: COLUMN_WIDTH }}
+          style={{ left, width }}
         >
           {column.kind === "metrics" && <Mean spread={row.spreads.get(column.id)} />}
         </div>

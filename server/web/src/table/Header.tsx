@@ -1,8 +1,10 @@
-import type { KeyboardEvent } from "react";
+import { Fragment, type KeyboardEvent } from "react";
 
 import { label, sortable, type Column } from "./columns";
-import { ariaColumn, COLUMN_WIDTH, leftOf, type Placed } from "./layout";
+import { ariaColumn, type Placed } from "./layout";
+import { Border } from "./Border";
 import styles from "./RunsTable.module.css";
+import { NAME_ID } from "./widths";
 
 export interface Order {
   id: string;
@@ -18,12 +20,16 @@ interface Props {
   onSelectAll: (selected: boolean) => void;
   columns: Column[];
   onColumns: (ids: string[]) => void;
+  widthOf: (id: string) => number;
+  onWidth: (id: string, width: number | null, isLast: boolean) => void;
 }
 
-const NAME: Column = { id: "run_name", kind: "attribute", key: "run_name" };
+const NAME: Column = { id: NAME_ID, kind: "attribute", key: NAME_ID };
+const WIDTH_STEP_PX = 16;
 
-/** The names of the columns: a click sorts, Alt with an arrow key moves a column. */
-export function Header({ placed, by, order, onOrder, isAllSelected, onSelectAll, columns, onColumns }: Props) {
+/** The names of the columns: a click sorts, Alt with an arrow key moves a column, with Shift it changes its width. */
+export function Header(props: Props) {
+  const { placed, by, order, onOrder, isAllSelected, onSelectAll, columns, onColumns, widthOf, onWidth } = props;
   const sort = ({ id, kind }: Column) =>
     onOrder({ id, descending: order.id === id ? !order.descending : kind !== "params" });
   const move = (number: number, step: -1 | 1) => {
@@ -47,7 +53,9 @@ export function Header({ placed, by, order, onOrder, isAllSelected, onSelectAll,
           onKeyDown={(event: KeyboardEvent) => {
             if (!event.altKey || !(event.key === "ArrowLeft" || event.key === "ArrowRight")) return;
             event.preventDefault();
-            move?.(event.key === "ArrowLeft" ? -1 : 1);
+            const step = event.key === "ArrowLeft" ? -1 : 1;
+            if (event.shiftKey) onWidth(column.id, widthOf(column.id) + step * WIDTH_STEP_PX, true);
+            else move?.(step);
           }}
         >
           {label(column)}
@@ -75,15 +83,18 @@ export function Header({ placed, by, order, onOrder, isAllSelected, onSelectAll,
         ) : (
           <div className={styles.name} {...title(NAME)} />
         )}
+        <Border name="names" width={widthOf(NAME_ID)} onWidth={(...to) => onWidth(NAME_ID, ...to)} />
       </div>
-      {placed.map(({ column, number }) => (
-        <div
-          key={column.id}
-          className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
-          style={{ left: leftOf(number), width: COLUMN_WIDTH }}
-          aria-colindex={ariaColumn(number)}
-          {...title(column, (step) => move(number, step))}
-        />
+      {placed.map(({ column, number, left, width }) => (
+        <Fragment key={column.id}>
+          <div
+            className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
+            style={{ left, width }}
+            aria-colindex={ariaColumn(number)}
+            {...title(column, (step) => move(number, step))}
+          />
+          <Border name={column.id} left={left + width} width={width} onWidth={(...to) => onWidth(column.id, ...to)} />
+        </Fragment>
       ))}
     </div>
   );

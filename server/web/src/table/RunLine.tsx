@@ -3,7 +3,8 @@ import { memo } from "react";
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 import { DotsIcon, PinIcon } from "../parts/icons";
 import { Cell } from "./Cell";
-import { ariaColumn, COLUMN_WIDTH, leftOf, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { ariaColumn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { Mark } from "./Mark";
 import { Opener } from "./Opener";
 import { runIdOf, type RunRow } from "./rows";
 import styles from "./RunsTable.module.css";
@@ -35,13 +36,13 @@ export const RunLine = memo(function RunLine(props: Props) {
       aria-selected={isSelected}
     >
       <Start {...props} />
-      {placed.map(({ column, number }) => (
+      {placed.map(({ column, number, left, width }) => (
         <div
           key={column.id}
           role="cell"
           aria-colindex={ariaColumn(number)}
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
-          style={{ left: leftOf(number), width: COLUMN_WIDTH }}
+          style={{ left, width }}
         >
           <Cell run={run} column={column} baseline={baseline} />
         </div>
@@ -67,17 +68,7 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
             actions.select(id, event.target.checked, isRange);
           }}
         />
-        {row.isHit && (
-          <button
-            type="button"
-            className={styles.mark}
-            style={{ background: isShown ? color : "transparent", borderColor: color }}
-            aria-pressed={isShown}
-            aria-label={`${isShown ? "Hide" : "Show"} ${name} in the charts`}
-            title={isShown ? "Hide in the charts" : "Show in the charts"}
-            onClick={() => actions.toggle(id)}
-          />
-        )}
+        {row.isHit && <Mark id={id} name={name} color={color} isShown={isShown} onToggle={actions.toggle} />}
       </div>
       <div className={styles.name} role="rowheader" style={{ paddingLeft: 4 + row.depth * 14 }}>
         <Opener isOpen={row.isOpen} name={name} onOpen={(open) => actions.open(id, open)} />

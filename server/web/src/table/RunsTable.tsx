@@ -1,15 +1,16 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type CSSProperties } from "react";
 
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 import type { Column } from "./columns";
 import { GroupLine } from "./GroupLine";
 import { Header, type Order } from "./Header";
-import { COLUMN_WIDTH, ROW_HEIGHT, START_WIDTH, type Placed, type TableActions } from "./layout";
+import { ROW_HEIGHT, type Placed, type TableActions } from "./layout";
 import { MoreLine } from "./MoreLine";
 import { RunLine } from "./RunLine";
 import { runIdOf, type TableRow } from "./rows";
 import styles from "./RunsTable.module.css";
+import { NAME_ID, widthOf, withWidth, type Widths } from "./widths";
 
 // The next page is asked for when this few rows are left below.
 const ROWS_AHEAD = 60;
@@ -22,8 +23,12 @@ interface Props {
   order: Order;
   onOrder: (order: Order) => void;
   onColumns: (ids: string[]) => void;
+  widths: Widths;
+  onWidths: (widths: Widths) => void;
+  /** Of runs and groups, by their ids. */
   colors: ReadonlyMap<string, string>;
-  hidden: ReadonlySet<string>;
+  /** What is in the charts: runs and groups by their ids. */
+  drawn: ReadonlySet<string>;
   isSelected: (runId: string) => boolean;
   isAllSelected: boolean;
   onSelectAll: (selected: boolean) => void;
@@ -35,8 +40,17 @@ interface Props {
 
 /** Runs in rows; only the rows and columns in view exist. The header sorts, marks show and hide runs in the charts. */
 export function RunsTable(props: Props) {
-  const { rows, columns, by, colors, hidden, isSelected, baseline, actions, hasMore, onMore } = props;
+  const { rows, columns, by, colors, drawn, isSelected, baseline, actions, hasMore, onMore } = props;
   const place = useRef<HTMLDivElement>(null);
+  // While somebody draws at a border, nobody else has to know.
+  const [drawing, setDrawing] = useState<Widths | null>(null);
+  const widths = drawing ?? props.widths;
+  const start = widthOf(NAME_ID, widths);
+  const resize = (id: string, width: number | null, isLast: boolean) => {
+    const next = withWidth(widths, id, width);
+    setDrawing(isLast ? null : next);
+    if (isLast) props.onWidths(next);
+  };
   const lines = useVirtualizer({
     count: rows.length,
     getScrollElement: () => place.current,
@@ -47,16 +61,21 @@ export function RunsTable(props: Props) {
     horizontal: true,
     count: columns.length,
     getScrollElement: () => place.current,
-    estimateSize: () => COLUMN_WIDTH,
-    paddingStart: START_WIDTH,
+    estimateSize: (number) => widthOf(columns[number]?.id ?? "", widths),
+    paddingStart: start,
     overscan: 2,
   });
+  useLayoutEffect(() => across.measure(), [widths, columns]);
   const first = across.getVirtualItems()[0]?.index ?? 0;
   const behind = (across.getVirtualItems().at(-1)?.index ?? -1) + 1;
-  const placed = useMemo<Placed[]>(
-    () => columns.slice(first, behind).map((column, at) => ({ column, number: first + at })),
-    [columns, first, behind],
-  );
+  const placed = useMemo<Placed[]>(() => {
+    const lefts = [start];
+    for (const { id } of columns) lefts.push((lefts.at(-1) as number) + widthOf(id, widths));
+    return columns.slice(first, behind).map((column, at) => {
+      const number = first + at;
+      return { column, number, left: lefts[number] as number, width: widthOf(column.id, widths) };
+    });
+  }, [columns, first, behind, widths, start]);
   const items = lines.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -72,14 +91,25 @@ export function RunsTable(props: Props) {
       aria-colcount={columns.length + 2}
       tabIndex={-1}
     >
-      <div className={styles.sheet} style={{ width: across.getTotalSize() }}>
-        <Header {...props} placed={placed} />
+      <div className={styles.sheet} style={{ width: across.getTotalSize(), "--start": `${start}px` } as CSSProperties}>
+        <Header {...props} placed={placed} widthOf={(id) => widthOf(id, widths)} onWidth={resize} />
         <div style={{ position: "relative", height: lines.getTotalSize() }} role="rowgroup">
           {items.map((item) => {
             const row = rows[item.index] as TableRow;
             const at = { top: item.start, index: item.index + 2 };
             if (row.kind === "group")
-              return <GroupLine key={row.key} row={row} by={by} placed={placed} actions={actions} {...at} />;
+              return (
+                <GroupLine
+                  key={row.key}
+                  row={row}
+                  by={by}
+                  placed={placed}
+                  color={colors.get(row.key) ?? null}
+                  isShown={drawn.has(row.key)}
+                  actions={actions}
+                  {...at}
+                />
+              );
             if (row.kind === "more") return <MoreLine key={row.key} row={row} actions={actions} {...at} />;
             const id = runIdOf(row.run);
             return (
@@ -88,7 +118,7 @@ export function RunsTable(props: Props) {
                 row={row}
                 placed={placed}
                 color={colors.get(id) ?? ""}
-                isShown={!hidden.has(id)}
+                isShown={drawn.has(id)}
                 isSelected={isSelected(id)}
                 baseline={baseline}
                 actions={actions}

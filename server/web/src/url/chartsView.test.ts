@@ -26,5 +26,6 @@ it("draws steps with a band, unsmoothed, unless told otherwise", () => {
     ignoreOutliers: false,
     smoothing: 0,
     withHidden: false,
+    spread: "deviation",
   });
 });

@@ -1,5 +1,6 @@
 import type { ChartLook } from "../charts/Chart";
 import type { ChartSize } from "../charts/ChartGrid";
+import type { Spread } from "../charts/groups";
 import type { OwnChart } from "../charts/specs";
 import type { Axis } from "../charts/ticks";
 import { PLOT_KINDS } from "../plots/kinds";
@@ -15,6 +16,9 @@ export interface ChartsView {
   logX?: true;
   outliers?: "ignored";
   band?: "off";
+  /** Where runs are in groups: a line for each of them, and what the band of a group's line is. */
+  lines?: "runs";
+  spread?: Exclude<Spread, "deviation">;
   /** Points that a resume hides are drawn, too. */
   withHidden?: true;
   /** Charts of train, val, test and the like are one. */
@@ -35,6 +39,8 @@ export function readChartsView(given: Record<string, unknown>): ChartsView {
     logX: flag(given.logX),
     outliers: oneOf(given.outliers, ["ignored"]),
     band: oneOf(given.band, ["off"]),
+    lines: oneOf(given.lines, ["runs"]),
+    spread: oneOf(given.spread, ["extremes"]),
     withHidden: flag(given.withHidden),
     together: flag(given.together),
     size: oneOf(given.size, ["large", "huge"]),
@@ -53,6 +59,7 @@ export function chartLook(view: ChartsView): ChartLook {
     ignoreOutliers: view.outliers === "ignored",
     smoothing: view.smoothing ?? 0,
     withHidden: view.withHidden ?? false,
+    spread: view.spread ?? "deviation",
   };
 }
 

@@ -1,4 +1,5 @@
 import { readChartsView, type ChartsView } from "./chartsView";
+import { readWidths as widths, type Widths } from "../table/widths";
 import { flag, oneOf, text, texts } from "./search";
 
 /** Everything that the runs page shows, as it stands in the address; what is left out is the usual. */
@@ -7,9 +8,13 @@ export interface RunsView extends ChartsView {
   deleted?: true;
   view?: "table" | "charts";
   columns?: string[];
+  /** Widths of columns in pixels, by their ids. */
+  widths?: Widths;
   order?: string;
   descending?: true;
+  /** Runs and groups that are not in the charts, and runs that are although they are not among the first. */
   hidden?: string[];
+  shown?: string[];
   /** Fields of which the runs of a group have the same. */
   group?: string[];
   /** Runs that were started in others are shown below these unless it is off. */
@@ -32,6 +37,7 @@ export interface RunsView extends ChartsView {
 // What an address holds of each; more are chosen by a filter, or not at all.
 export const SELECTED_MAX = 200;
 export const PINNED_MAX = 20;
+export const SHOWN_MAX = 100;
 export const OPEN_MAX = 50;
 export const GROUP_FIELDS_MAX = 4;
 
@@ -46,6 +52,8 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     order: text(given.order),
     descending: flag(given.descending),
     hidden: texts(given.hidden),
+    shown: texts(given.shown)?.slice(0, SHOWN_MAX),
+    widths: widths(given.widths),
     ...readChartsView(given),
     group: texts(given.group)?.slice(0, GROUP_FIELDS_MAX),
     nested: oneOf(given.nested, ["off"]),

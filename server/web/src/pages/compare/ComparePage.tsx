@@ -9,6 +9,7 @@ import { Empty, Failure, Loading } from "../../parts/Notice";
 import { Field } from "../../parts/Field";
 import { Tabs } from "../../parts/Tabs";
 import { wholeRunsQuery } from "../../queries/runs";
+import { RUNS_PER_CHART_MAX } from "../../queries/samples";
 import { SELECTED_MAX } from "../../url/runsView";
 import { ChartsPane } from "../runs/ChartsPane";
 import { useRunColors } from "../runs/runs";
@@ -18,7 +19,6 @@ import { CompareTable } from "./CompareTable";
 const route = getRouteApi("/compare");
 const TABS = ["charts", "images"] as const;
 const NO_RUNS: Run[] = [];
-const NOBODY: ReadonlySet<string> = new Set();
 
 /** Chosen runs side by side: what they have in common, what differs, and their charts over each other. */
 export function ComparePage() {
@@ -29,6 +29,7 @@ export function ComparePage() {
   const colors = useRunColors(runs);
   const rows = useMemo(() => compared(runs), [runs]);
   const metrics = useMemo(() => rows.filter((row) => row.kind === "metrics").map((row) => row.key), [rows]);
+  const drawn = useMemo(() => ({ runs: runs.slice(0, RUNS_PER_CHART_MAX) }), [runs]);
   const [text, setText] = useState("");
   const shown = useMemo(() => {
     const part = text.toLowerCase();
@@ -84,7 +85,7 @@ export function ComparePage() {
         <ChartsPane
           runs={runs}
           colors={colors}
-          hidden={NOBODY}
+          drawn={drawn}
           fixed
           metrics={metrics}
           view={view}

@@ -2,17 +2,16 @@ import { useMemo } from "react";
 
 import { Charts } from "../../charts/Charts";
 import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
-import { usePlotSource } from "./usePlotSource";
 import type { RunsView } from "../../url/runsView";
 import styles from "./RunsPage.module.css";
-
-/** Few runs at first, so that a page of thousands is not one ball of wool; the marks in the table show more. */
-export const RUNS_SHOWN_MAX = 20;
+import type { Drawn } from "./useDrawn";
+import { usePlotSource } from "./usePlotSource";
 
 interface Props {
+  /** What the filter finds, as far as it is known; or all there are to show. */
   runs: Run[];
   colors: Map<string, string>;
-  hidden: ReadonlySet<string>;
+  drawn: Pick<Drawn, "runs" | "groups">;
   metrics: string[];
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
@@ -20,26 +19,33 @@ interface Props {
   fixed?: boolean;
 }
 
-/** Charts of all metrics, of the first runs in the table that are not hidden. */
-export function ChartsPane({ runs, colors, hidden, metrics, view, change, fixed }: Props) {
+/** Charts of all metrics, of the runs or groups that are drawn. */
+export function ChartsPane({ runs, colors, drawn, metrics, view, change, fixed }: Props) {
+  const hidden = useMemo(() => new Set(view.hidden), [view.hidden]);
   const plots = usePlotSource({ runs, colors, hidden, view, fixed });
   const shown = useMemo(() => {
-    const visible = runs
-      .flatMap(({ info }) => (info && !hidden.has(info.runId) ? [info] : []))
-      .slice(0, RUNS_SHOWN_MAX);
-    const looks = visible.map(({ runId, name, startTimeMs }) => {
+    const infos = drawn.runs.flatMap(({ info }) => (info ? [info] : []));
+    const looks = infos.map(({ runId, name, startTimeMs }) => {
       return [runId, { name, color: colors.get(runId) ?? "", startMs: Number(startTimeMs) }] as const;
     });
     return {
-      ids: visible.map(({ runId }) => runId),
+      ids: infos.map(({ runId }) => runId),
       looks: new Map(looks),
-      live: visible.some(({ status }) => status === RunStatus.RUNNING),
+      live: infos.some(({ status }) => status === RunStatus.RUNNING),
       plots,
+      groups: drawn.groups,
     };
-  }, [runs, hidden, colors, plots]);
+  }, [drawn, colors, plots]);
   return (
     <div className={styles.charts}>
-      <Charts metrics={metrics} runs={shown} view={view} change={change} syncKey="runs" />
+      <Charts
+        metrics={metrics}
+        runs={shown}
+        view={view}
+        change={change}
+        syncKey="runs"
+        isGrouped={view.group !== undefined}
+      />
     </div>
   );
 }

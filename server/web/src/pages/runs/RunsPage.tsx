@@ -6,7 +6,6 @@ import { Failure } from "../../parts/Notice";
 import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { useLiveRuns } from "../../queries/live";
-import { keepColumns } from "../../table/kept";
 import type { TableActions } from "../../table/layout";
 import { ExperimentNames } from "../../table/ExperimentNames";
 import { RunsTable } from "../../table/RunsTable";
@@ -21,6 +20,8 @@ import { RowMenu, type MenuPlace } from "./RowMenu";
 import { useRunColors } from "./runs";
 import styles from "./RunsPage.module.css";
 import { Selection } from "./Selection";
+import { toggled, useDrawn } from "./useDrawn";
+import { useLayout } from "./useLayout";
 import { useRows } from "./useRows";
 import { useSavedView } from "./useSavedView";
 import { useSelection } from "./useSelection";
@@ -45,11 +46,12 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const experiments = useExperiments(experimentIds);
   const known = useQuery(keysQuery(experimentIds, deleted));
   const keys = known.data ?? NO_KEYS;
-  const asked = useAsked(experimentIds, view, keys);
+  const layout = useLayout(experimentIds.join(), view, change);
+  const asked = useAsked(experimentIds, view, keys, layout.columnIds);
   const count = useQuery(countQuery(experimentIds, asked.filter, deleted));
   const found = useRows(asked, view, !known.isPending);
   const colors = useRunColors(found.runs);
-  const hidden = useMemo(() => new Set(view.hidden), [view.hidden]);
+  const drawn = useDrawn(found, asked, view, colors);
   const selection = useSelection(asked, view, found.rows, count.data, change);
   const [menu, setMenu] = useState<MenuPlace | null>(null);
   const actions = useActions(selection.select, found.moreOf, setMenu);
@@ -57,10 +59,6 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const live = useLiveRuns(asked.search, found.isListed);
   const show = useCallback((next: RunsView) => void navigate({ search: next }), [navigate]);
   useSavedView(experimentIds, view, show);
-  const columnsTo = (ids: string[] | undefined) => {
-    keepColumns(experimentIds.join(), ids);
-    change({ columns: ids });
-  };
 
   if (experiments.error) return <Failure error={experiments.error} />;
   return (
@@ -71,7 +69,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
         view={view}
         change={change}
         show={show}
-        onColumns={columnsTo}
+        onColumns={layout.setColumns}
         error={found.error}
         keys={keys}
         count={count.data}
@@ -94,9 +92,11 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
                 by={asked.by}
                 order={asked.order}
                 onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
-                onColumns={columnsTo}
-                colors={colors}
-                hidden={hidden}
+                onColumns={layout.setColumns}
+                widths={layout.widths}
+                onWidths={layout.setWidths}
+                colors={drawn.colors}
+                drawn={drawn.ids}
                 isSelected={selection.has}
                 isAllSelected={selection.isEverything}
                 onSelectAll={selection.selectAll}
@@ -110,7 +110,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
               <ChartsPane
                 runs={found.runs}
                 colors={colors}
-                hidden={hidden}
+                drawn={drawn}
                 metrics={keys.metrics}
                 view={view}
                 change={change}
@@ -132,12 +132,11 @@ function useActions(
   const navigate = route.useNavigate();
   return useMemo(
     () => ({
-      toggle: (runId) =>
-        void navigate({ search: (now) => ({ ...now, hidden: toggled(now.hidden, runId) }), replace: true }),
+      toggle: (id, isShown) => void navigate({ search: (now) => toggled(now, id, isShown), replace: true }),
       select,
       open: (key, open) =>
         void navigate({
-          search: (now) => ({ ...now, open: toggled(now.open, key, open)?.slice(-OPEN_MAX) }),
+          search: (now) => ({ ...now, open: listed(now.open, key, open)?.slice(-OPEN_MAX) }),
           replace: true,
         }),
       more,
@@ -147,7 +146,7 @@ function useActions(
   );
 }
 
-function toggled(list: string[] | undefined, one: string, on = !list?.includes(one)): string[] | undefined {
+function listed(list: string[] | undefined, one: string, on: boolean): string[] | undefined {
   const rest = (list ?? []).filter((it) => it !== one);
   const next = on ? [...rest, one] : rest;
   return next.length ? next : undefined;

@@ -5,7 +5,6 @@ import type { Projection, RunSearch } from "../../queries/runs";
 import type { Scope } from "../../queries/values";
 import { PARENT_TAG } from "../../queries/run";
 import { column, keyId, type Column } from "../../table/columns";
-import { keptColumns } from "../../table/kept";
 import type { Order } from "../../table/Header";
 import type { RunsView } from "../../url/runsView";
 import { COLOR_TAG } from "./runs";
@@ -29,12 +28,12 @@ const PARAM_COLUMNS = 4;
 const METRIC_COLUMNS = 4;
 const LOST_TAG = "stepwell.lost";
 
-export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys): Asked {
+export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys, columnIds: string[] | undefined): Asked {
   return useMemo(() => {
     const deleted = view.deleted ?? false;
     const filter = view.q ?? "";
     const order: Order = view.order ? { id: view.order, descending: view.descending ?? false } : NEWEST;
-    const columns = chosen(view.columns ?? keptColumns(experimentIds.join())) ?? usual(keys, experimentIds.length > 1);
+    const columns = chosen(columnIds) ?? usual(keys, experimentIds.length > 1);
     const by = view.group ?? [];
     const nested = view.nested !== "off" && keys.tags.includes(PARENT_TAG);
     const shape: Shape = by.length ? "groups" : !nested ? "flat" : filter ? "hits" : "roots";
@@ -47,7 +46,7 @@ export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys): A
       ...projectionOf(columns),
     };
     return { scope: { experimentIds, deleted }, filter, order, columns, shape, by, search };
-  }, [experimentIds, view, keys]);
+  }, [experimentIds, view, keys, columnIds]);
 }
 
 /** The columns of a table as a file has them: id and name of the runs first. */

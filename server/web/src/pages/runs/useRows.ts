@@ -94,7 +94,8 @@ function conditionOf(field: string, value: string | null): string {
   return value === null ? `${field} IS NULL` : `${field} = ${quoted(value)}`;
 }
 
-function searchInside(search: RunSearch, shape: Asked["shape"], by: string[], key: string): RunSearch {
+/** The search of what lies in a group, or was started in a run. */
+export function searchInside(search: RunSearch, shape: Asked["shape"], by: string[], key: string): RunSearch {
   if (shape === "roots") return { ...search, as: "children", filter: `tags.\`${PARENT_TAG}\` = ${quoted(key)}` };
   const filter = isGroupKey(key, by) ? groupFilter(by, key) : "run_id = ''";
   return { ...search, as: "flat", filter: search.filter ? `(${search.filter}) AND ${filter}` : filter };

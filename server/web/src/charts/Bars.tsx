@@ -1,0 +1,95 @@
+import { fullNumber, shortNumber } from "../format/numbers";
+import styles from "./Bars.module.css";
+import { lineId } from "./buckets";
+import type { Line } from "./draw";
+
+const ROW_PX = 24;
+const BAR_PX = 12;
+const GAP_PX = 8;
+const VALUE_PX = 64;
+const NAME_PART = 0.34;
+const CHARACTER_PX = 6.6;
+
+interface Props {
+  lines: Line[];
+  width: number;
+  height: number;
+}
+
+/** The latest value of each line as a bar, the greatest first; what is no finite number has a place and no bar. */
+export function Bars({ lines, width, height }: Props) {
+  const rows = lines
+    .map((line) => ({ line, value: latest(line) }))
+    .sort((a, b) => rank(b.value) - rank(a.value) || a.line.name.localeCompare(b.line.name, "en", { numeric: true }));
+  const finite = rows.map(({ value }) => value).filter(Number.isFinite);
+  const [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
+  const nameWidth = Math.round(width * NAME_PART);
+  const [left, right] = [nameWidth + GAP_PX, width - VALUE_PX - GAP_PX];
+  const toX = (value: number) => left + (high > low ? (value - low) / (high - low) : 0) * (right - left);
+  const tall = Math.max(rows.length * ROW_PX, 1);
+  return (
+    <div className={styles.scroll} style={{ height }} tabIndex={tall > height ? 0 : -1}>
+      <svg
+        role="img"
+        aria-label={`${rows.length} ${rows.length === 1 ? "bar" : "bars"}: ${rows.map(({ line, value }) => `${line.name} ${shortNumber(value)}`).join(", ")}`}
+        viewBox={`0 0 ${width} ${tall}`}
+        width={width}
+        height={tall}
+        className={styles.bars}
+      >
+        {rows.map(({ line, value }, place) => {
+          const middle = place * ROW_PX + ROW_PX / 2;
+          const isFinite = Number.isFinite(value);
+          return (
+            <g key={lineId(line.series)}>
+              <title>{`${line.name}: ${fullNumber(value)}`}</title>
+              <rect className={styles.ground} x={0} width={width} y={place * ROW_PX} height={ROW_PX} />
+              <text x={nameWidth} y={middle + 4} textAnchor="end" className={styles.name}>
+                {cut(line.name, Math.floor(nameWidth / CHARACTER_PX))}
+              </text>
+              {isFinite && (
+                <rect
+                  x={Math.min(toX(0), toX(value))}
+                  width={Math.max(Math.abs(toX(value) - toX(0)), 1.5)}
+                  y={middle - BAR_PX / 2}
+                  height={BAR_PX}
+                  rx={2}
+                  fill={line.color}
+                />
+              )}
+              <text
+                x={isFinite ? Math.max(toX(value), toX(0)) + 6 : left}
+                y={middle + 4}
+                className={isFinite ? styles.value : styles.odd}
+              >
+                {shortNumber(value)}
+              </text>
+            </g>
+          );
+        })}
+        <line className={styles.zero} x1={toX(0)} x2={toX(0)} y1={0} y2={tall} />
+      </svg>
+    </div>
+  );
+}
+
+/** Whether a chart has nothing to draw lines through: one point a series. */
+export function isOnePointEach(series: { count: Float64Array }[]): boolean {
+  return series.length > 0 && series.every(({ count }) => count.length === 1 && count[0] === 1);
+}
+
+/** The mean of the last bucket; where points are no finite numbers alone, NaN. */
+function latest({ series }: Line): number {
+  return series.mean.at(-1) ?? Number.NaN;
+}
+
+function rank(value: number): number {
+  return Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
+}
+
+/** A name that fits; its end tells runs apart more often than its middle. */
+function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const end = Math.floor((most - 1) / 2);
+  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
+}
