@@ -50,6 +50,8 @@ async def test_processes_and_what_a_resume_hides(page: Page, shared_server: Serv
         for step in range(10):
             stepwell.log_metric("loss", 1.0, step=step)
     with stepwell.start_run(run_id=run.info.run_id, resume_from_step=4):
+        stepwell.log_metric("other", 1.0, step=0)
+        stepwell.flush()
         await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
         processes = page.get_by_role("region", name="Processes")
         await expect(processes.get_by_text("connected")).to_be_visible()
@@ -64,6 +66,11 @@ async def test_processes_and_what_a_resume_hides(page: Page, shared_server: Serv
         await page.get_by_role("button", name="Axes").click()
         await page.get_by_label("Points hidden by resumes").uncheck()
         await expect(drawn).to_have_attribute("data-drawn-to", "3")
+        await page.get_by_label("A line for each process").check()
+        await expect(page.get_by_role("list", name="Processes").get_by_role("listitem")).to_have_count(2)
+        await expect(drawn).to_have_attribute("data-drawn-to", "3")
+        await page.reload()
+        await expect(page.get_by_label("A line for each process")).to_be_checked()
 
 
 async def test_settings_tell_how_the_server_is(page: Page, shared_server: ServerProcess) -> None:

@@ -1,14 +1,16 @@
-"""Pictures by step, and Parquet files, in the page."""
+"""Pictures by step, documents, sound, film and tables of all kinds, in the page."""
 
 import io
 import uuid
+import wave
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from playwright.async_api import Page, expect
+from PIL import Image
+from playwright.async_api import Page, Response, expect
 
 import stepwell
 from tests.harness.processes import ServerProcess
@@ -82,3 +84,72 @@ async def test_rows_of_parquet_are_fetched_as_they_are_shown(
     await expect(page.get_by_role("cell", name="<b>0</b>")).to_be_visible()
     await page.get_by_role("button", name="Next").click()
     await expect(page.get_by_role("cell", name='{"x":["200",null]}')).to_be_visible()
+
+
+FILM = Path(__file__).with_name("film.webm")  # six frames of 64 x 36 pixels in VP8, which every browser plays
+
+
+async def test_documents_sound_and_film_are_shown_and_fetched_in_parts(
+    page: Page, shared_server: ServerProcess, tmp_path: Path
+) -> None:
+    pages = [Image.new("RGB", (200, 100), colour) for colour in ("red", "blue", "green")]
+    pages[0].save(tmp_path / "report.pdf", save_all=True, append_images=pages[1:])
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(32_000))
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"media {uuid.uuid4().hex}")
+    with stepwell.start_run() as run:
+        stepwell.log_artifacts(tmp_path)
+        stepwell.log_artifact(FILM)
+    partial: set[str] = set()
+
+    def note(answer: Response) -> None:
+        if answer.status == 206:
+            partial.add(answer.url.rsplit("/", 1)[1])
+
+    page.on("response", note)
+    address = f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab=artifacts&path="
+    await page.goto(f"{address}report.pdf")
+    first = page.get_by_role("img", name="Page 1")
+    await expect(first).to_have_attribute("data-drawn", "1")
+    colour = "canvas => [...canvas.getContext('2d').getImageData(canvas.width / 2, 9, 1, 1).data].slice(0, 3)"
+    red, *others = await first.evaluate(colour)
+    assert (red > 200, max(others) < 60) == (True, True)
+    await expect(page.get_by_text("3 pages")).to_be_visible()
+    await page.get_by_role("button", name="Larger").click()
+    await expect(first).to_have_attribute("data-drawn", "1.5")
+    await page.goto(f"{address}film.webm")
+    film = page.get_by_label("film.webm")
+    await expect(film).to_have_js_property("videoWidth", 64)
+    await page.goto(f"{address}tone.wav")
+    sound_player = page.get_by_label("tone.wav")
+    await expect(sound_player).to_have_js_property("duration", 2)
+    await sound_player.evaluate("sound => { sound.currentTime = 1.5 }")
+    await expect(sound_player).to_have_js_property("currentTime", 1.5)
+    assert {"film.webm", "tone.wav"} <= partial
+
+
+async def test_a_logged_table_with_pictures_is_a_table_or_a_grid(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"tables {uuid.uuid4().hex}")
+    with stepwell.start_run() as run:
+        picture = np.zeros((8, 8, 3), np.uint8)
+        rows = {"seen": [picture, picture + 99], "label": ["<b>cat</b>", "dog"], "p": [1 / 3, 0.5]}
+        stepwell.log_table(rows, "errors.json")
+    await page.goto(
+        f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab=artifacts&path=errors.json"
+    )
+    await expect(page.get_by_role("cell", name="0.333333", exact=True)).to_have_attribute(
+        "title", "0.3333333333333333"
+    )
+    await page.get_by_role("button", name="As a grid").click()
+    card = page.get_by_role("listitem").filter(has_text="<b>cat</b>")
+    await expect(card.get_by_role("img")).to_have_js_property("naturalWidth", 8)
+    await expect(card).to_contain_text("0.333333")
+    await page.get_by_role("button", name="As a table").click()
+    await expect(page.get_by_role("cell", name="dog")).to_be_visible()

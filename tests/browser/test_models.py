@@ -275,3 +275,23 @@ async def test_a_model_that_is_not_there(page: Page) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("nobody")
     await page.goto(f"/#/experiments/0/models/m-{'0' * 32}")
     await expect(page.get_by_role("alert")).to_be_visible()
+
+
+async def test_models_of_a_run_are_charted_by_step(page: Page, logged: Logged, tmp_path: Path) -> None:
+    for step, value in ((8, 0.95), (2**53 + 1, 0.97)):
+        model = stepwell.log_model_folder(tmp_path, "best", step=step, run_id=logged.run_id)
+        logged.client.log_metric(logged.run_id, "accuracy", value, step=step, model_id=model.model_id)
+    logged.client.flush()
+    await page.goto(logged.run_address)
+    models = page.get_by_role("region", name="Models")
+    await expect(models).to_contain_text("accuracy 0.97")
+    await models.get_by_role("link", name="Charts by step").click()
+    chart = page.get_by_role("figure", name="Chart of accuracy by step")
+    await expect(chart.locator("circle")).to_have_count(3)
+    await chart.locator("circle").last.hover()
+    await expect(chart).to_contain_text("training · best · step 9,007,199,254,740,993: 0.97")
+    await page.get_by_role("tab", name="Table").click()
+    await expect(page.get_by_role("link", name="best")).to_have_count(3)
+    await page.go_back()
+    await chart.locator("circle").last.click()
+    await expect(page.get_by_role("region", name="Metrics")).to_contain_text("0.97")

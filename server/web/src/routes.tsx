@@ -40,6 +40,7 @@ interface Found {
 
 interface Ordered {
   q?: string;
+  tab?: "charts";
   order?: string;
   descending?: true;
 }
@@ -105,6 +106,7 @@ const modelsOfExperiment = createRoute({
     q: text(given.q),
     order: text(given.order),
     descending: flag(given.descending),
+    tab: oneOf(given.tab, ["charts"]),
   }),
 });
 

@@ -8,6 +8,7 @@ import { artifactUrl } from "../queries/artifacts";
 import { imagesQuery } from "../queries/images";
 import { imageAt, stepsOf, type ImageSeries, type StepImage } from "./images";
 import styles from "./ImageSteps.module.css";
+import { sharpen } from "./sharpen";
 
 export interface ImageRun {
   runId: string;
@@ -60,7 +61,7 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
         />
         <output>{wholeNumber(step)}</output>
       </label>
-      <div className={styles.scroll}>
+      <div className={`${styles.scroll} ${runs.length === 1 ? styles.grid : ""}`}>
         {keys.map((key) => (
           <section key={key} aria-label={`Pictures of ${key}`}>
             <h3>{key}</h3>
@@ -86,7 +87,12 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
           title={`${opened.image.key}, step ${wholeNumber(opened.image.step)}`}
           onClose={() => setOpened(null)}
         >
-          <img className={styles.full} src={artifactUrl(opened.run.runId, opened.image.path)} alt={opened.image.key} />
+          <img
+            className={styles.full}
+            onLoad={sharpen}
+            src={artifactUrl(opened.run.runId, opened.image.path)}
+            alt={opened.image.key}
+          />
         </Dialog>
       )}
     </div>
@@ -111,6 +117,7 @@ function Picture({ run, series, step, isNamed, onOpen }: PictureProps) {
             src={artifactUrl(run.runId, image.thumbnail)}
             alt={`${image.key} at step ${image.step}`}
             loading="lazy"
+            onLoad={sharpen}
           />
         </button>
       ) : (

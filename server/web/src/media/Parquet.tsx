@@ -28,11 +28,14 @@ export default function Parquet({ runId, path }: { runId: string; path: string }
   const last = Math.min(first + ROWS_SHOWN, file.data.rowCount);
   return (
     <>
-      <p className={styles.note}>
-        Rows {wholeNumber(first + 1)} to {wholeNumber(last)} of {wholeNumber(file.data.rowCount)}{" "}
+      <p className={styles.tools}>
+        <span>
+          Rows {wholeNumber(file.data.rowCount && first + 1)} to {wholeNumber(last)} of{" "}
+          {wholeNumber(file.data.rowCount)}
+        </span>
         <Button disabled={first === 0} onClick={() => setFirst(Math.max(first - ROWS_SHOWN, 0))}>
           Before
-        </Button>{" "}
+        </Button>
         <Button disabled={last >= file.data.rowCount} onClick={() => setFirst(first + ROWS_SHOWN)}>
           Next
         </Button>

@@ -63,7 +63,7 @@ export function versionsOfModelQuery(modelId: string) {
     queryKey: ["registry", "of", modelId],
     queryFn: ({ signal }) =>
       modelVersionService.searchModelVersions({ filter: `model_id = '${modelId}'`, pageSize: PAGE_SIZE }, { signal }),
-    select: (answer) => answer.modelVersions,
+    select: (answer) => answer.modelVersions.toSorted((a, b) => a.name.localeCompare(b.name) || b.version - a.version),
   });
 }
 

@@ -6,6 +6,8 @@ import { RunStatus, ViewType, type Run } from "../gen/stepwell_api/v1/runs_pb";
 const LIVE_MS = 2_000;
 const CHILDREN_MAX = 1_000;
 export const PARENT_TAG = "mlflow.parentRunId";
+/** Metrics of machines and processes begin so. */
+export const SYSTEM_PREFIX = "system/";
 
 /** One run with all that it logged, of metrics the latest points; asked for again while it is running. */
 export function runQuery(runId: string) {

@@ -6,12 +6,14 @@ import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Tabs } from "../../parts/Tabs";
 import { experimentQuery } from "../../queries/experiments";
 import { modelsQuery } from "../../queries/models";
 import { whole } from "../../url/search";
 import page from "../ExperimentsPage.module.css";
 import { Missing } from "../Missing";
 import { LoggedModelsTable } from "./LoggedModelsTable";
+import { StepCharts } from "./StepCharts";
 
 const route = getRouteApi("/experiments/$experimentId/models");
 
@@ -22,7 +24,7 @@ export function ExperimentModels() {
 }
 
 function Models({ experimentId }: { experimentId: bigint }) {
-  const { q = "", order, descending = false } = route.useSearch();
+  const { q = "", order, descending = false, tab = "table" } = route.useSearch();
   const navigate = route.useNavigate();
   const experiment = useQuery(experimentQuery(experimentId));
   const wanted = useDeferredValue(q);
@@ -52,12 +54,22 @@ function Models({ experimentId }: { experimentId: bigint }) {
           void navigate({ search: (now) => ({ ...now, q: event.target.value || undefined }), replace: true })
         }
       />
+      <Tabs
+        tabs={[
+          { id: "table", label: "Table" },
+          { id: "charts", label: "Charts by step" },
+        ]}
+        chosen={tab}
+        onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "charts" ? "charts" : undefined }) })}
+      />
       {found.isPending ? (
         <Loading what="models" />
       ) : models.length === 0 ? (
         <Empty title={q ? "No model matches" : "No models yet"}>
           {!q && <p>log_model of a flavor, or log_model_folder, brings them here.</p>}
         </Empty>
+      ) : tab === "charts" ? (
+        <StepCharts experimentId={experimentId} models={models} />
       ) : (
         <LoggedModelsTable
           experimentId={experimentId}

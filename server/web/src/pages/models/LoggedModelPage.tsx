@@ -5,6 +5,7 @@ import { useState } from "react";
 import { LoggedModelStatus, type LoggedModel } from "../../gen/stepwell_api/v1/models_pb";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
+import { copy } from "../../parts/copy";
 import { Menu } from "../../parts/Menu";
 import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
@@ -14,7 +15,7 @@ import { experimentQuery } from "../../queries/experiments";
 import { modelQuery, useModelEdits } from "../../queries/models";
 import { versionsOfModelQuery } from "../../queries/registry";
 import { Artifacts } from "../run/Artifacts";
-import { Fact, RunLink } from "../run/Details";
+import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
@@ -63,6 +64,7 @@ function Shown({ model }: { model: LoggedModel }) {
         <About
           uris={[`models:/${model.modelId}`]}
           place={place}
+          above={<Measured model={model} />}
           beside={
             <>
               <Details model={model} />
@@ -71,7 +73,6 @@ function Shown({ model }: { model: LoggedModel }) {
             </>
           }
         >
-          <Measured model={model} />
           <ParamsTable params={model.params} />
         </About>
       )}
@@ -116,7 +117,7 @@ function Header({ model }: { model: LoggedModel }) {
       <Menu
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
         items={[
-          { label: "Copy id", act: () => void navigator.clipboard.writeText(model.modelId) },
+          { label: "Copy id", act: () => copy(model.modelId) },
           { label: "Delete", act: takeAway, danger: true },
         ]}
       />
@@ -155,10 +156,10 @@ function Details({ model }: { model: LoggedModel }) {
           <Time ms={model.lastUpdateTimeMs} />
         </Fact>
         <Fact name="Model id">
-          <code>{model.modelId}</code>
+          <Copied text={model.modelId} />
         </Fact>
         <Fact name="Place">
-          <code>{model.artifactUri}</code>
+          <Copied text={model.artifactUri} />
         </Fact>
       </dl>
     </section>

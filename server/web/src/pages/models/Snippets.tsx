@@ -4,8 +4,8 @@ import { HOME } from "../../api/clients";
 import type { ModelFile } from "../../models/modelFile";
 import { snippets } from "../../models/snippets";
 import { Button } from "../../parts/Button";
+import { copy } from "../../parts/copy";
 import { CopyIcon } from "../../parts/icons";
-import { complain, say } from "../../parts/toast";
 import run from "../run/RunPage.module.css";
 import styles from "./Models.module.css";
 
@@ -42,10 +42,4 @@ export function Snippets({ uris, file }: { uris: string[]; file: ModelFile | und
       ))}
     </section>
   );
-}
-
-/** A page that came without TLS from another machine has no clipboard; then the reader marks the text. */
-function copy(text: string): void {
-  if (!navigator.clipboard) return complain(new Error("This browser copies on https and localhost alone."));
-  navigator.clipboard.writeText(text).then(() => say("Copied"), complain);
 }

@@ -4,6 +4,9 @@ import type { ReactNode } from "react";
 
 import { duration } from "../../format/times";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Button } from "../../parts/Button";
+import { copy } from "../../parts/copy";
+import { CopyIcon } from "../../parts/icons";
 import { Status } from "../../parts/Status";
 import { Time } from "../../parts/Time";
 import { childrenQuery, PARENT_TAG, runQuery } from "../../queries/run";
@@ -40,11 +43,14 @@ export function Details({ run }: { run: Run }) {
         {source && <Fact name="Source">{source}</Fact>}
         {commit && (
           <Fact name="Git commit">
-            <code title={commit}>{commit.slice(0, 10)}</code>
+            <Copied text={commit} />
           </Fact>
         )}
         <Fact name="Run id">
-          <code>{info.runId}</code>
+          <Copied text={info.runId} />
+        </Fact>
+        <Fact name="Files at">
+          <Copied text={info.artifactUri} />
         </Fact>
         {parent && (
           <Fact name="Parent">
@@ -83,6 +89,16 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
+  );
+}
+
+/** An id or a place in one line, with a button that copies all of it. */
+export function Copied({ text }: { text: string }) {
+  return (
+    <span className={styles.copied}>
+      <code title={text}>{text}</code>
+      <Button kind="quiet" icon={<CopyIcon size={13} />} aria-label={`Copy ${text}`} onClick={() => copy(text)} />
+    </span>
   );
 }
 

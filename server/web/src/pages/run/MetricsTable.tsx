@@ -4,26 +4,35 @@ import { useDeferredValue, useMemo, useState } from "react";
 import { fullNumber, shortNumber, wholeNumber } from "../../format/numbers";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Field } from "../../parts/Field";
-import type { MetricSummary } from "../../queries/run";
+import { SYSTEM_PREFIX, type MetricSummary } from "../../queries/run";
 import styles from "./RunPage.module.css";
 
 const SHOWN_MAX = 500;
 
-/** All metrics: latest value and step, extremes, mean, and how many points there are. */
+/** A text as a regular expression that finds it and nothing else. */
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** All metrics but those of the system: latest value and step, extremes, mean, and how many points there are. */
 export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSummary[] }) {
   const [text, setText] = useState("");
   const wanted = useDeferredValue(text.toLowerCase());
   const found = useMemo(() => {
     const order = new Intl.Collator("en", { numeric: true }).compare;
-    return summaries.filter((one) => one.key.toLowerCase().includes(wanted)).sort((a, b) => order(a.key, b.key));
+    return summaries
+      .filter(({ key }) => !key.startsWith(SYSTEM_PREFIX) && key.toLowerCase().includes(wanted))
+      .sort((a, b) => order(a.key, b.key));
   }, [summaries, wanted]);
+  const system = run.metrics.filter(({ key }) => key.startsWith(SYSTEM_PREFIX)).length;
+  const own = run.metrics.length - system;
   return (
     <section className={styles.box}>
       <header>
         <h2>
-          Metrics <small>{run.metrics.length.toLocaleString("en-US")}</small>
+          Metrics <small>{wholeNumber(own)}</small>
         </h2>
-        {run.metrics.length > 5 && (
+        {own > 5 && (
           <Field
             label="Search metrics"
             hideLabel
@@ -34,7 +43,7 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
           />
         )}
       </header>
-      {run.metrics.length === 0 ? (
+      {own === 0 ? (
         <p className={styles.nothing}>None yet.</p>
       ) : (
         <div className={styles.scroll}>
@@ -52,7 +61,11 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
               {found.slice(0, SHOWN_MAX).map((one) => (
                 <tr key={one.key}>
                   <th scope="row">
-                    <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "charts" }}>
+                    <Link
+                      from="/experiments/$experimentId/runs/$runId"
+                      to="."
+                      search={{ tab: "charts", metrics: `^${escaped(one.key)}$` }}
+                    >
                       {one.key}
                     </Link>
                   </th>
@@ -74,6 +87,14 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
             <p className={styles.nothing}>{found.length - SHOWN_MAX} more: search for them.</p>
           )}
         </div>
+      )}
+      {system > 0 && (
+        <p className={styles.nothing}>
+          <Link from="/experiments/$experimentId/runs/$runId" to="." search={{ tab: "system" }}>
+            {wholeNumber(system)} system metrics
+          </Link>{" "}
+          are beside these.
+        </p>
       )}
     </section>
   );

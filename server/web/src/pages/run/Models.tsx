@@ -2,7 +2,8 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { wholeNumber } from "../../format/numbers";
+import { fullNumber, shortNumber, wholeNumber } from "../../format/numbers";
+import { LoggedModelStatus } from "../../gen/stepwell_api/v1/models_pb";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { modelQuery } from "../../queries/models";
@@ -11,6 +12,7 @@ import { ModelStatus } from "../models/ModelStatus";
 import styles from "./RunPage.module.css";
 
 const SHOWN_MAX = 20;
+const METRICS_SHOWN = 2;
 
 interface Linked {
   modelId: string;
@@ -27,11 +29,32 @@ export function Models({ run }: { run: Run }) {
         <h2>
           Models <small>{wholeNumber(made.length + run.modelInputs.length)}</small>
         </h2>
+        {made.length > 1 && (
+          <span>
+            <OfRun run={run}>Table</OfRun> ·{" "}
+            <OfRun run={run} tab="charts">
+              Charts by step
+            </OfRun>
+          </span>
+        )}
       </header>
       <Listed run={run} linked={made} />
       {run.modelInputs.length > 0 && <h3>Used</h3>}
       <Listed run={run} linked={run.modelInputs} />
     </section>
+  );
+}
+
+/** A link to the models of the experiment that are of this run. */
+function OfRun({ run, tab, children }: { run: Run; tab?: "charts"; children: string }) {
+  return (
+    <Link
+      to="/experiments/$experimentId/models"
+      params={{ experimentId: String(run.info?.experimentId) }}
+      search={{ q: `source_run_id = '${run.info?.runId}'`, tab }}
+    >
+      {children}
+    </Link>
   );
 }
 
@@ -52,7 +75,12 @@ function Listed({ run, linked }: { run: Run; linked: Linked[] }) {
                 {model?.name ?? modelId}
               </Link>
               {step !== undefined && <small>step {wholeNumber(step)}</small>}
-              {model ? (
+              {model?.metrics.slice(0, METRICS_SHOWN).map(({ key, value, datasetName, runId }) => (
+                <small key={`${key} ${datasetName} ${runId}`} title={fullNumber(value)}>
+                  {key} <b>{shortNumber(value)}</b>
+                </small>
+              ))}
+              {model?.status === LoggedModelStatus.READY ? null : model ? (
                 <ModelStatus status={model.status} why={model.statusMessage} />
               ) : (
                 models[place]?.isError && <small>deleted</small>

@@ -8,6 +8,7 @@ import { nodesOf, nodesTogether } from "../../charts/nodes";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import type { Writer } from "../../gen/stepwell_api/v1/writers_pb";
 import { Empty } from "../../parts/Notice";
+import { SYSTEM_PREFIX } from "../../queries/run";
 import { METRICS_PER_CHART_MAX, processId } from "../../queries/samples";
 import { writersQuery } from "../../queries/writers";
 import { useTheme } from "../../theme/theme";
@@ -46,7 +47,7 @@ export function RunCharts({ run, metrics, live, view, change }: Props) {
     const all = new Map(looks.length ? looks : [whole]);
     return { ids: [...all.keys()], looks: all, live };
   }, [id, name, startMs, dark, live, apartKey]);
-  const machines = nodesOf(metrics.filter((key) => key.startsWith("system/")));
+  const machines = nodesOf(metrics.filter((key) => key.startsWith(SYSTEM_PREFIX)));
   const together = machines.length > 1 && nodes !== "apart";
   const specs = useMemo(
     () => (together ? (keys: string[]) => nodesTogether(keys, METRICS_PER_CHART_MAX) : undefined),

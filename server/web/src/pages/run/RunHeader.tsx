@@ -5,6 +5,7 @@ import { useState } from "react";
 import { LifecycleStage, type Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
+import { copy } from "../../parts/copy";
 import { Menu } from "../../parts/Menu";
 import { Status } from "../../parts/Status";
 import { complain, say } from "../../parts/toast";
@@ -41,7 +42,7 @@ export function RunHeader({ run }: { run: Run }) {
             ? [{ label: "Restore", act: bringBack }]
             : [
                 { label: "Rename", act: () => setRenaming(true) },
-                { label: "Copy id", act: () => void navigator.clipboard.writeText(info.runId) },
+                { label: "Copy id", act: () => copy(info.runId) },
                 { label: "Delete", act: takeAway, danger: true },
               ]
         }

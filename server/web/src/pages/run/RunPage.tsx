@@ -6,7 +6,7 @@ import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { ImageSteps } from "../../media/ImageSteps";
 import { imagesQuery } from "../../queries/images";
-import { isRunning, runQuery } from "../../queries/run";
+import { isRunning, runQuery, SYSTEM_PREFIX } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
 import { Artifacts } from "./Artifacts";
 import { Console } from "./Console";
@@ -16,7 +16,6 @@ import { RunHeader } from "./RunHeader";
 import styles from "./RunPage.module.css";
 
 const route = getRouteApi("/experiments/$experimentId/runs/$runId");
-export const SYSTEM_PREFIX = "system/";
 
 /** One run: what it is, what it logged, its charts. */
 export function RunPage() {

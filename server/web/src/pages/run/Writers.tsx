@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { wholeNumber } from "../../format/numbers";
-import { duration } from "../../format/times";
+import { duration, iso } from "../../format/times";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import type { Writer } from "../../gen/stepwell_api/v1/writers_pb";
 import { Time } from "../../parts/Time";
@@ -24,10 +24,10 @@ export function Writers({ run }: { run: Run }) {
         </h2>
       </header>
       <div className={styles.scroll}>
-        <table className={styles.values}>
+        <table className={`${styles.values} ${styles.processes}`}>
           <thead>
             <tr>
-              {[...(isRanked ? ["Rank"] : []), "Process", "State", "Began", "Last commit"].map((name) => (
+              {[...(isRanked ? ["Rank"] : []), "Process", "State", "Logged", "Last commit"].map((name) => (
                 <th key={name} scope="col">
                   {name}
                 </th>
@@ -38,13 +38,11 @@ export function Writers({ run }: { run: Run }) {
             {writers.map((writer) => (
               <tr key={writer.writerId}>
                 {isRanked && <td>{writer.rank ?? "–"}</td>}
-                <th scope="row" title={writer.writerId}>
+                <th scope="row" title={`began ${iso(Number(writer.openedTimeMs))}, writer ${writer.writerId}`}>
                   {writer.host}:{String(writer.processId)}
                 </th>
                 <td>{stateOf(writer, live)}</td>
-                <td>
-                  <Time ms={writer.openedTimeMs} />
-                </td>
+                <td title="points and entries of its log that are committed">{wholeNumber(writer.position)}</td>
                 <td>{writer.committedTimeMs ? <Time ms={writer.committedTimeMs} /> : "never"}</td>
               </tr>
             ))}
