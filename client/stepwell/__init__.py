@@ -301,6 +301,8 @@ def __getattr__(name: str) -> Any:
         from stepwell.autologging.flavors import autolog
 
         return autolog
+    if name == "install_as_mlflow":
+        return import_module("stepwell.as_mlflow").install
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in ("projects", "run"):

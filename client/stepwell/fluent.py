@@ -34,13 +34,15 @@ def _look_at_active_models() -> None:
 
 
 @short
-def set_tracking_uri(uri: str | Path) -> None:
+def set_tracking_uri(uri: str | Path | None) -> None:
     """Name the server for what comes, here and in processes that are started from here.
+
+    None or "" undoes it: the server is what the environment says.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when it is no http://, https://, grpc:// or grpcs:// URI.
     """
-    settings.set_tracking_uri(str(uri))
+    settings.set_tracking_uri(None if uri is None else str(uri))
 
 
 @short

@@ -75,6 +75,10 @@ _RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RAN
 _FORMS = "Use http://HOST:PORT or https://HOST, which `stepwell server` prints, or grpc://HOST:PORT."
 # What set_tracking_uri was given in this process: the variable that it leaves to children is not where it comes from.
 _chosen: set[str] = set()
+# What STEPWELL_TRACKING_URI said before set_tracking_uri.
+_given_uri: str | None = None
+# Whether `import mlflow` is us, here.
+_is_mlflow = False
 # The mode of the environment, of a process that left it.
 _left_mode: str | None = None
 _FALSE_WORDS = ("0", "false", "no", "off")
@@ -102,11 +106,37 @@ def is_tracking_uri_set() -> bool:
     return _first("TRACKING_URI") is not None
 
 
-def set_tracking_uri(uri: str) -> None:
-    """Name the server, here and for processes that are started from here."""
-    parse_uri(uri)
-    os.environ["STEPWELL_TRACKING_URI"] = uri
-    _chosen.add(uri)
+def set_tracking_uri(uri: str | None) -> None:
+    """Name the server, here and for child processes; None or "": what the environment said before."""
+    global _given_uri
+    before = os.environ.get("STEPWELL_TRACKING_URI")
+    if before not in _chosen:
+        _given_uri = before
+    if uri:
+        parse_uri(uri)
+        os.environ["STEPWELL_TRACKING_URI"] = uri
+        _chosen.add(uri)
+    elif _given_uri is None:
+        os.environ.pop("STEPWELL_TRACKING_URI", None)
+    else:
+        os.environ["STEPWELL_TRACKING_URI"] = _given_uri
+    if _is_mlflow:
+        name_server_for_mlflows_clients()
+
+
+def name_server_for_mlflows_clients() -> None:
+    """Have MLFLOW_TRACKING_URI say what STEPWELL_TRACKING_URI says, for who reads it where we stand in for mlflow."""
+    global _is_mlflow
+    _is_mlflow = True
+    uri = os.environ.get("STEPWELL_TRACKING_URI")
+    if uri:
+        os.environ["MLFLOW_TRACKING_URI"] = uri
+
+
+def leave_to_children_as_mlflow(folder: str) -> None:
+    """Put the folder of the modules that stand in for mlflow on the path of processes that are started from here."""
+    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([*(it for it in path if it not in ("", folder)), folder])
 
 
 def registry_uri() -> str | None:

@@ -1,0 +1,62 @@
+"""Runs a script, or a module, that imports mlflow, without MLflow; or has Python do so whenever it starts."""
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+from stepwell import as_mlflow
+from stepwell.as_mlflow import startup
+from stepwell.errors import StepwellException
+
+PROGRAM = "python -m stepwell.as_mlflow"
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(PROGRAM, description=__doc__, allow_abbrev=False)
+    parser.add_argument("--force", action="store_true", help="also where the real mlflow is installed")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="a module and its arguments"
+    )
+    what.add_argument(
+        "--install",
+        action="store_true",
+        help=f"from now on, wherever {startup.VARIABLE}=1 is set: adds a .pth file",
+    )
+    what.add_argument("--remove", action="store_true", help="undo --install")
+    parser.add_argument("script", nargs=argparse.REMAINDER, help="a script and its arguments")
+    given = parser.parse_args(arguments)
+    try:
+        if given.install:
+            print(f"{startup.install()} is there: {startup.VARIABLE}=1 python … imports Stepwell as mlflow.")  # noqa: T201
+        elif given.remove:
+            removed = startup.remove()
+            print(f"{removed} is removed." if removed else "There is nothing to remove.")  # noqa: T201
+        elif given.module or given.script:
+            as_mlflow.install(force=given.force)
+        else:
+            parser.error("name a script, or -m and a module")
+    except (StepwellException, OSError) as failure:
+        parser.exit(1, f"{PROGRAM}: {failure}\n")
+    if given.module:
+        _run_module(given.module)
+    elif given.script:
+        _run_script(given.script)
+
+
+def _run_script(command: list[str]) -> None:
+    """Run a script as `python script` does: its folder comes first on the path."""
+    sys.argv = command
+    sys.path[0] = str(Path(command[0]).resolve().parent)
+    runpy.run_path(command[0], run_name="__main__")
+
+
+def _run_module(command: list[str]) -> None:
+    sys.argv = command
+    runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

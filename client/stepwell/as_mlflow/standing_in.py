@@ -1,0 +1,78 @@
+"""How a module of mlflow's name gets its names from ours, and what is said of those that Stepwell does not have."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+
+def stand_in(
+    namespace: dict[str, Any], *sources: str, later: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Fill the module of a namespace with the names of ours.
+
+    What ours load with the first use, these do as well. A name that is nowhere raises AttributeError or, where it is
+    imported, ModuleNotFoundError: both name it and say what to do.
+
+    Args:
+        namespace: globals() of the module.
+        sources: names of our modules; of two that have a name, the first one counts.
+        later: more names, with the modules that have them, which need a library.
+    """
+    modules = [import_module(source) for source in sources]
+    for module in reversed(modules):
+        names = getattr(module, "__all__", None) or [name for name in vars(module) if name[0] != "_"]
+        namespace.update({name: vars(module)[name] for name in names if name in vars(module)})
+    # Each is a package, so that `from mlflow.x import y` asks for the module mlflow.x.y where x has no y.
+    namespace.setdefault("__path__", [])
+    namespace["__getattr__"] = _getter(namespace["__name__"], modules, later)
+
+
+def _getter(name: str, modules: Sequence[ModuleType], later: Mapping[str, str]) -> Callable[[str], Any]:
+    def get(attribute: str) -> Any:
+        if not attribute.startswith("__"):
+            if attribute in later:
+                return getattr(import_module(later[attribute]), attribute)
+            if _is_there(f"{name}.{attribute}"):
+                return import_module(f"{name}.{attribute}")
+            for module in modules:
+                if hasattr(module, attribute):
+                    return getattr(module, attribute)
+        raise AttributeError(missing(f"{name}.{attribute}"))
+
+    return get
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def missing(name: str) -> str:
+    """Return what is said of something that MLflow has, maybe, and Stepwell has not."""
+    return (
+        f"Stepwell stands in for mlflow here, and has no {name}. Where it is needed, install the package mlflow "
+        "itself, with Stepwell's plugin for it: docs/mlflow-plugin.md."
+    )
+
+
+class Missing:
+    """The last finder of modules: says of those below mlflow that nobody has found what they are."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return None for other modules. Raises ModuleNotFoundError for those below mlflow."""
+        if name.startswith("mlflow."):
+            raise ModuleNotFoundError(missing(name))
+        return None
+
+
+def name_what_is_missing() -> None:
+    """Have imports of modules below mlflow that are not there say so."""
+    if Missing not in sys.meta_path:
+        sys.meta_path.append(Missing)
