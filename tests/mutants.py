@@ -32,11 +32,18 @@ class Mutant:
 
 FAIR = ("tests/wire/test_many_writers.py", "tests/store/ingest/test_commit.py")
 HELD = ("tests/wire/test_holding.py",)
-CLIENT = ("tests/client/test_refusals.py", "tests/client/test_waiting.py")
+SECRETS = ("tests/client/test_writer_secrets.py",)
+DAMAGE, PROGRESS = ("tests/unit/client/test_spool_damage.py",), ("tests/unit/client/test_delivery.py",)
+QUOTAS = (
+    "tests/web/test_artifacts.py::test_parts_keep_to_quotas",
+    "tests/web/test_artifacts.py::test_files_that_do_not_say_how_large_they_are_keep_to_quotas",
+)
 COMMIT = ("tests/store/ingest/test_commit.py", "tests/wire/test_ingest.py")
 CHAOS = ("tests/faults/test_chaos.py",)
 INGEST, STREAM = "server/stepwell_server/store/ingest", "server/stepwell_server/transport/ingest.py"
 SQL, CHUNKS = "server/stepwell_server/store/sql", "server/stepwell_server/store/chunks"
+TRANSPORT, CONTENT = "server/stepwell_server/transport", "server/stepwell_server/services/content"
+DELIVERY = "client/stepwell/delivery"
 SERVICE, SPOOL = "server/stepwell_server/services/ingest.py", "client/stepwell/spool"
 
 MUTANTS = (
@@ -55,7 +62,7 @@ MUTANTS = (
         COMMIT,
     ),
     Mutant(SERVICE, "if not 0 <= first < end:", "if not 0 <= first <= end:", COMMIT),
-    Mutant(SERVICE, "if skipped > POSITIONS_SKIPPED_MAX:", "if False:", COMMIT),
+    Mutant(SERVICE, "if skipped > POSITIONS_SKIPPED_MAX:", "if False:", SECRETS),
     Mutant(SERVICE, "chosen = np.repeat(good, points.counts)", "chosen = np.repeat(good, 1)", COMMIT),
     Mutant(
         SERVICE,
@@ -106,9 +113,67 @@ MUTANTS = (
     ),
     Mutant(
         "server/stepwell_server/process/holding.py",
-        "self._forget(peer, size)\n        self._budget",
-        "self._budget",
-        ("tests/wire/test_holding.py",),
+        "        self._shares[peer].give_back(size)\n",
+        "",
+        HELD,
+    ),
+    Mutant("server/stepwell_server/process/holding.py", "self._waiting_bytes += carried", "pass", HELD),
+    Mutant(f"{TRANSPORT}/on_the_way.py", "if size <= SMALL_BYTES:", "if True:", HELD),
+    Mutant(f"{TRANSPORT}/stream_holding.py", "if entries <= UNCOUNTED_REJECTIONS_MAX:", "if True:", HELD),
+    Mutant(
+        "server/stepwell_server/web/room.py",
+        'await room.grow_to(len(message.get("body", b"")))',
+        "pass",
+        HELD,
+    ),
+    Mutant(f"{CONTENT}/multipart.py", "await self._require_room(content, arrival)", "pass", QUOTAS),
+    Mutant(f"{CONTENT}/uploads.py", "if left < 0:", "if False:", QUOTAS),
+    Mutant(
+        f"{SQL}/leases.sql",
+        "DELETE FROM awaited_writer WHERE run_id = ANY ($1::uuid[])",
+        "SELECT FROM awaited_writer",
+        ("tests/wire/test_leases.py",),
+    ),
+    Mutant(f"{SPOOL}/records.py", 'records[second].view("<i8")', 'records[first].view("<i8")', DAMAGE),
+    Mutant(
+        f"{SPOOL}/records.py", "return any(fields[-2:]) and sum(map(bool, fields)) > 1", "return True", DAMAGE
+    ),
+    Mutant(f"{SPOOL}/committed.py", "int(checksum, 16) == zlib.crc32(digits)", "checksum", DAMAGE),
+    Mutant(
+        f"{DELIVERY}/progress.py",
+        "self._position = max(self._position, position)",
+        "self._position = position",
+        PROGRESS,
+    ),
+    Mutant(
+        f"{DELIVERY}/progress.py",
+        "self._on_the_way[0][1] <= position",
+        "self._on_the_way[0][1] < position",
+        PROGRESS,
+    ),
+    Mutant(
+        f"{DELIVERY}/shipper.py",
+        "if not self._shipment.believes(",
+        "if False and not self._shipment.believes(",
+        SECRETS,
+    ),
+    Mutant(
+        f"{CHUNKS}/building.py",
+        "& (smallest >= 0)",
+        "& (smallest >= 1)",
+        ("tests/unit/server/test_chunks.py",),
+    ),
+    Mutant(
+        f"{CHUNKS}/building.py",
+        "return (above <= INT32_MAX) & (below <= INT32_MAX)",
+        "return above <= INT32_MAX",
+        ("tests/unit/server/test_chunks.py",),
+    ),
+    Mutant(
+        f"{SQL}/leases.sql",
+        "HAVING max(until_ms)",
+        "HAVING min(until_ms)",
+        ("tests/store/ingest/test_leases.py",),
     ),
 )
 

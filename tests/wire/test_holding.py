@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import itertools
+import json
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +20,7 @@ import stepwell
 from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2, series_pb2
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
-from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HoldingLimits
@@ -28,10 +30,11 @@ from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors, on_the_way
 from stepwell_server.transport.series import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
+from stepwell_server.web.mlflow import search
 from tests.harness.calls import is_exhausted, refused
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import good_neighbour
-from tests.harness.raw_http import Place, head
+from tests.harness.raw_http import Peer, Place, head
 
 EXHAUSTED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")
 MIB = 2**20
@@ -365,6 +368,66 @@ async def test_bodies_over_http_count_too(narrow: RunningServer) -> None:
     assert answer.json["error_code"] == "RESOURCE_EXHAUSTED"
     await peers[0].send(b"x" * MIB)
     assert (await peers[0].answer("POST")).status == 400  # no JSON
+    place.close()
+
+
+async def test_answers_over_http_count_until_they_are_read(
+    narrow: RunningServer, channel: grpc.aio.Channel
+) -> None:
+    """By REST and by Connect; who reads them slowly lets others wait, and after a while come again."""
+    run_id = await params_of(channel, 700)  # 4.2 MB
+    place = Place(urlsplit(narrow.http_url).port, stop=no_stop)
+    by_rest = head("GET", f"/api/2.0/mlflow/runs/get?run_id={run_id}")
+    message = runs_pb2.GetRunRequest(run_id=run_id).SerializeToString()
+    path = "/stepwell_api.v1.RunService/GetRun"
+    by_connect = head("POST", path, message, **{"content-type": "application/proto"}) + message
+    peers = [await slow_reader(narrow) for _ in range(6)]
+    for peer, request in zip(peers, [by_rest, by_connect] * 3, strict=True):
+        await peer.send(request)
+    await until(narrow, lambda held: held > 12 * MIB)
+    assert held_by(narrow) == holding_of(narrow).bytes_held_for("http") <= 18 * MIB + MIB // 8
+    # All come in the end, or are told when to try again; nothing stays.
+    statuses = [(await peer.answer()).status for peer in peers]
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) >= 3
+    await until(narrow, lambda held: held == 0)
+    for peer in peers:
+        peer.close()
+    data = (await place.ask("GET", f"/api/2.0/mlflow/runs/get?run_id={run_id}")).json["run"]["data"]
+    assert len(data["params"]) == 700
+    place.close()
+
+
+async def slow_reader(server: RunningServer) -> Peer:
+    """Return a connection of which the kernel takes little before it is read."""
+    reading = socket.socket()
+    reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    reading.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(reading, ("127.0.0.1", urlsplit(server.http_url).port))
+    return Peer(*await asyncio.open_connection(sock=reading, limit=65_536))
+
+
+async def test_lists_over_http_are_cut_by_bytes(
+    narrow: RunningServer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "ANSWER_BYTES_MAX", 100_000)
+    experiments = ExperimentServiceStub(channel)
+    tags = [runs_pb2.Tag(key=f"t{number}", value="v" * 20_000) for number in range(50)]
+    names = [uuid4().hex for _ in range(6)]
+    for name in names:
+        await experiments.CreateExperiment(runs_pb2.CreateExperimentRequest(name=name, tags=tags))
+    place = Place(urlsplit(narrow.http_url).port, stop=no_stop)
+    found: list[str] = []
+    pages, token = 0, ""
+    while not pages or token:
+        body = json.dumps({"max_results": 100, "page_token": token}).encode()
+        answer = await place.ask(
+            "POST", "/api/2.0/mlflow/experiments/search", body, content_type="application/json"
+        )
+        found += [it["name"] for it in answer.json.get("experiments", [])]
+        pages, token = pages + 1, answer.json.get("next_page_token", "")
+    assert sorted(found) == sorted([*names, "Default"])
+    assert pages > 1
     place.close()
 
 
