@@ -23,7 +23,7 @@ from stepwell_server.config import (
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
-from stepwell_server.process.limits import allow_all_files, bound_free_memory
+from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.watchdog import watched_loop
 from stepwell_server.services.alerts import AlertService
@@ -139,6 +139,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         StartupError: it cannot start; the message says why and what to do.
     """
     bound_free_memory()
+    favour_the_loop()
     allow_all_files()
     deadline = Deadline(config.shutdown_grace_s)
     draining = asyncio.Event()
@@ -278,7 +279,7 @@ async def _build(
     )
     return Services(
         experiments=ExperimentService(experiments, locations.root_of),
-        runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool), models),
+        runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool), models, leases),
         models=LoggedModelService(models),
         search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),

@@ -1,6 +1,7 @@
 """What one caller asks for does not hold up another: neither the loop, nor the connections to the database."""
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from stepwell_server import app
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import POOL_CONNECTIONS_MAX, Config
 from stepwell_server.errors import TooMuchError
+from stepwell_server.process.limits import SWITCH_S
 from stepwell_server.store.postgres.pool import SEARCHES_AT_ONCE, Pool
 from tests.harness.calls import invalid, refused
 from tests.harness.databases import blocked_table
@@ -46,6 +48,10 @@ async def test_long_filters_are_not_parsed_on_the_loop(
         await SearchServiceStub(channel).SearchRuns(
             search_pb2.SearchRunsRequest(experiment_ids=[0], filter=filter_)
         )
+
+
+async def test_threads_that_work_aside_give_way_soon(server: RunningServer) -> None:
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
 
 
 async def test_a_list_of_many_ids_finds_its_runs(server: RunningServer, channel: grpc.aio.Channel) -> None:
