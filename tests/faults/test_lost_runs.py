@@ -1,7 +1,12 @@
 """A training process that is killed leaves a run behind; the server ends it, and a successor takes it back."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from stepwell_server.model.runs import LOST_TAG, RunStatus
 from tests.faults.accounting import assert_exact, rows
@@ -34,6 +39,23 @@ def test_a_run_that_never_logged_anything_is_noticed_too(
     assert state_of(database_url, silent.run_id) == (RunStatus.RUNNING, None)
     silent.kill()
     until(lambda: state_of(database_url, silent.run_id)[0] is RunStatus.FAILED, "the end of the run")
+
+
+def test_a_run_whose_process_dies_before_it_opens_its_stream_is_noticed_too(
+    database_url: str, start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server("--store", database_url, "--lost-after", "1")
+    script = (
+        "import os, signal, stepwell\n"
+        "from stepwell.delivery.writer import RunWriter\n"
+        "RunWriter.log = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "stepwell.start_run()\n"
+    )
+    environment = {**os.environ, "STEPWELL_TRACKING_URI": server.tracking_uri}
+    died = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False)
+    assert died.returncode == -signal.SIGKILL
+    ((run_id,),) = rows(database_url, "SELECT run_id FROM run")
+    until(lambda: state_of(database_url, run_id)[0] is RunStatus.FAILED, "the end of the run")
 
 
 def test_a_rank_that_leaves_is_not_missed_and_the_last_one_is(

@@ -72,6 +72,39 @@ async def test_a_stream_that_breaks_off_makes_the_run_fail_and_one_that_returns_
     await again.until(2)
 
 
+async def created(channel: grpc.aio.Channel, awaited: runs_pb2.AwaitedWriter | None) -> str:
+    spec = runs_pb2.RunSpec(run_id=uuid4().hex, experiment_id=0)
+    request = runs_pb2.CreateRunRequest(spec=spec, awaited=awaited)
+    await runs_pb2_grpc.RunServiceStub(channel).CreateRun(request)
+    return spec.run_id
+
+
+async def test_who_creates_a_run_and_never_opens_the_stream_that_it_announced_is_missed(
+    channel: grpc.aio.Channel,
+) -> None:
+    awaited = runs_pb2.AwaitedWriter(host="node7", process_id=4711, rank=3)
+    by_calls_alone, came = await created(channel, None), await created(channel, awaited)
+    stream = await opened(channel, came)
+    never_came = await created(channel, awaited)
+    run = await until_it_is(channel, never_came, runs_pb2.RUN_STATUS_FAILED)
+    (reason,) = [tag.value for tag in run.tags if tag.key == LOST_TAG]
+    assert "Nothing came from the process that began this run. It was process 4711 on node7, rank 3" in reason
+    assert run.info.end_time_ms >= run.info.start_time_ms
+    for run_id in (by_calls_alone, came):
+        assert (await get_run(channel, run_id)).info.status == runs_pb2.RUN_STATUS_RUNNING
+    # Who comes after all takes it back.
+    late = await opened(channel, never_came)
+    run = await get_run(channel, never_came)
+    assert (run.info.status, is_marked(run)) == (runs_pb2.RUN_STATUS_RUNNING, False)
+    # A repeat of the call, of a run that has its writer, expects nobody.
+    spec = runs_pb2.RunSpec(run_id=came, experiment_id=0)
+    request = runs_pb2.CreateRunRequest(spec=spec, awaited=awaited)
+    await runs_pb2_grpc.RunServiceStub(channel).CreateRun(request)
+    await asyncio.sleep(SILENCE_S)
+    assert (await get_run(channel, came)).info.status == runs_pb2.RUN_STATUS_RUNNING
+    del stream, late
+
+
 async def test_an_open_stream_is_a_sign_of_life_even_if_nothing_is_sent(channel: grpc.aio.Channel) -> None:
     run_id = uuid4().hex
     await opened(channel, run_id)

@@ -140,7 +140,7 @@ def start_run(
         raise invalid("resume_from_step needs the run to go on with; give run_id as well.")
     if old_run_id is None:
         spec = _spec(uri, new.new_run_id(), experiment_id, run_name, parent, own_tags)
-        run, owned = _create(uri, spec), True
+        run, owned = _create(uri, spec, rank), True
     else:
         spec = _spec(uri, values.to_run_id(old_run_id), experiment_id, run_name, parent, own_tags)
         wanted = experiment_id if given_id is None else None
@@ -266,17 +266,21 @@ def _resume(
     uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, rank: int | None, *, may_create: bool
 ) -> tuple[Run, bool]:
     """Return the run to go on with, and whether it is this process that ends it."""
-    answer = offline.unless_offline(uri, lambda: _resume_online(uri, spec, experiment_id, may_create))
+    answer = offline.unless_offline(uri, lambda: _resume_online(uri, spec, experiment_id, rank, may_create))
     return answer or (_run_of_spec(spec), not rank)
 
 
 def _resume_online(
-    uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, may_create: bool
+    uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, rank: int | None, may_create: bool
 ) -> tuple[Run, bool]:
+    from stepwell.wire import messages
     from stepwell.wire.calls import Calls
 
     calls = Calls(uri)
-    run, created = calls.create_run(spec) if may_create else (calls.get_run(spec.run_id), False)
+    if may_create:
+        run, created = calls.create_run(spec, messages.awaited_writer(rank))
+    else:
+        run, created = calls.get_run(spec.run_id), False
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         raise StepwellException(
             f"Run {spec.run_id} is deleted; restore it before going on with it.", "INVALID_STATE"
@@ -302,10 +306,12 @@ def _rewind(uri: str, run: Run, step: int) -> None:
     run.data = calls.get_run(run.info.run_id).data
 
 
-def _create(uri: str, spec: "runs_pb2.RunSpec") -> Run:
+def _create(uri: str, spec: "runs_pb2.RunSpec", rank: int | None) -> Run:
+    from stepwell.wire import messages
     from stepwell.wire.calls import Calls
 
-    answer = offline.unless_offline(uri, lambda: Calls(uri).create_run(spec))
+    awaited = messages.awaited_writer(rank)
+    answer = offline.unless_offline(uri, lambda: Calls(uri).create_run(spec, awaited))
     return answer[0] if answer else _run_of_spec(spec)
 
 

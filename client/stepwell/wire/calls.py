@@ -44,9 +44,14 @@ class Calls:
         """Change all runs that a filter finds; returns how many."""
         return self._connection.call(lambda server: server.search.ChangeRuns(request)).runs
 
-    def create_run(self, spec: runs_pb2.RunSpec) -> tuple[Run, bool]:
-        """Create a run; a repeat returns the run as it is. Tells whether this call created it."""
-        request = runs_pb2.CreateRunRequest(spec=spec)
+    def create_run(
+        self, spec: runs_pb2.RunSpec, awaited: runs_pb2.AwaitedWriter | None = None
+    ) -> tuple[Run, bool]:
+        """Create a run; a repeat returns the run as it is. Tells whether this call created it.
+
+        `awaited` is who will open a stream for it at once: when nobody does, the server ends the run.
+        """
+        request = runs_pb2.CreateRunRequest(spec=spec, awaited=awaited)
         answer = self._connection.call(lambda server: server.runs.CreateRun(request))
         return self._whole(answer.run), answer.created
 

@@ -52,6 +52,11 @@ def open_writer(spec: runs_pb2.RunSpec, writer_id: str, rank: int | None) -> ing
     )
 
 
+def awaited_writer(rank: int | None) -> runs_pb2.AwaitedWriter:
+    """Return this process, which is about to open a stream."""
+    return runs_pb2.AwaitedWriter(host=socket.gethostname(), process_id=os.getpid(), rank=rank)
+
+
 def param_entry(key: str, value: str) -> ingest_pb2.Entry:
     """Return a param as an entry of a log; its position comes later."""
     return ingest_pb2.Entry(param=runs_pb2.Param(key=key, value=value))

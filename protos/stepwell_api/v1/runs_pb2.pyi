@@ -697,19 +697,53 @@ class CreateRunRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SPEC_FIELD_NUMBER: builtins.int
+    AWAITED_FIELD_NUMBER: builtins.int
     @property
     def spec(self) -> Global___RunSpec:
         """All there is to know about it."""
+
+    @property
+    def awaited(self) -> Global___AwaitedWriter:
+        """The process that will log to the run, and open a stream for it. When it never comes, the run is taken for lost."""
 
     def __init__(
         self,
         *,
         spec: Global___RunSpec | None = ...,
+        awaited: Global___AwaitedWriter | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["spec", b"spec"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["spec", b"spec"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["awaited", b"awaited", "spec", b"spec"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["awaited", b"awaited", "spec", b"spec"]) -> None: ...
 
 Global___CreateRunRequest: typing_extensions.TypeAlias = CreateRunRequest
+
+@typing.final
+class AwaitedWriter(google.protobuf.message.Message):
+    """A process that will open a stream."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: builtins.int
+    PROCESS_ID_FIELD_NUMBER: builtins.int
+    RANK_FIELD_NUMBER: builtins.int
+    host: builtins.str
+    """Name of its machine."""
+    process_id: builtins.int
+    """Its number there."""
+    rank: builtins.int
+    """Its number in a distributed job, from 0."""
+    def __init__(
+        self,
+        *,
+        host: builtins.str = ...,
+        process_id: builtins.int = ...,
+        rank: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_rank", b"_rank", "rank", b"rank"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_rank", b"_rank", "host", b"host", "process_id", b"process_id", "rank", b"rank"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_rank", b"_rank"]) -> typing.Literal["rank"] | None: ...
+
+Global___AwaitedWriter: typing_extensions.TypeAlias = AwaitedWriter
 
 @typing.final
 class CreateRunResponse(google.protobuf.message.Message):

@@ -38,14 +38,27 @@ class OpenedWriter:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedWriter:
+    """A process that said, when it created a run, that it would open a stream."""
+
+    host: str
+    process_id: int
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LostRun:
-    """A run that was RUNNING although all its writers were gone; of the writers, the one that was heard of last."""
+    """A run that was RUNNING although all its writers were gone; of the writers, the one that was heard of last.
+
+    `came` is False when there was none: the process that created the run never opened its stream.
+    """
 
     run_id: UUID
     host: str
     process_id: int
     rank: int | None
     heard_time_ms: int
+    came: bool = True
 
 
 @dataclass(frozen=True, slots=True)

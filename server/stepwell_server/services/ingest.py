@@ -33,6 +33,7 @@ from stepwell_server.services.validation import (
     check_console,
     check_dataset_name,
     check_histogram,
+    check_host,
     check_inputs,
     check_key,
     check_param_value,
@@ -48,8 +49,6 @@ CHECKED_KEYS_MAX = 32_768
 CHECKED_ON_LOOP_MAX = 1_000
 # Positions that one batch may pass over: 2^30, twelve days of a thousand points a second that a full spool has dropped.
 POSITIONS_SKIPPED_MAX = 2**30
-# Names of machines have 253 characters at most.
-HOST_CHARS_MAX = 255
 # A secret is 32 random bytes; other clients may take more.
 SECRET_BYTES = range(16, 65)
 
@@ -91,7 +90,7 @@ class IngestService:
             InvalidStateError: the experiment is deleted; or the run was removed after something was committed to it.
         """
         secret_sha256 = checked_secret(secret)
-        check_identity(identity)
+        check_host(identity.host)
         if known_position and not await self._writers.knows_run(identity.run_id):
             raise InvalidStateError(
                 f"run {identity.run_id.hex} does not exist, but {known_position} entries of this log were committed to "
@@ -121,14 +120,6 @@ class IngestService:
         few = len(batch.entries) + len(batch.points.keys) <= CHECKED_ON_LOOP_MAX
         accepted = checked(batch) if few else await asyncio.to_thread(checked, batch)
         return await self._batches.submit(accepted)
-
-
-def check_identity(identity: WriterIdentity) -> None:
-    """Check what a writer says of itself. Raises InvalidArgumentError."""
-    if len(identity.host) > HOST_CHARS_MAX or "\0" in identity.host:
-        raise InvalidArgumentError(
-            f"the host of a writer has {len(identity.host):,} characters; at most {HOST_CHARS_MAX} are allowed, no NUL"
-        )
 
 
 def checked_secret(secret: bytes) -> bytes | None:

@@ -2,7 +2,8 @@
 
 A writer that leaves in order gives its lease back. One that vanishes lets it run out, `lost_after_s` after its last
 sign of life. A run that is RUNNING, and of whose writers none has a valid lease but at least one has one that ran
-out, is lost. It is taken back when a writer returns. Runs without writers are never touched.
+out, is lost; so is one whose process said that it would open a stream, and did not. It is taken back when a writer
+returns. Other runs without writers are never touched.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from stepwell_server.errors import UnavailableError
-from stepwell_server.model.ingest import LostRun, WriterIdentity
+from stepwell_server.model.ingest import AwaitedWriter, LostRun, WriterIdentity
 from stepwell_server.store.ports.ingest import LeaseStore
 
 # How often leases are renewed, at most: a thousand writers cost a hundred small row updates a second.
@@ -61,6 +62,10 @@ class LeaseService:
         self._streams[task] = identity
         task.add_done_callback(lambda ended: self._streams.pop(ended, None))
         await self._renew({(identity.run_id, identity.writer_id): not identity.orphaned})
+
+    async def await_writer(self, run_id: UUID, awaited: AwaitedWriter) -> None:
+        """Expect a stream of the process that has created a run; when none comes, the run is lost."""
+        await self._store.await_writer(run_id, awaited, self._period_ms)
 
     async def release(self, identity: WriterIdentity) -> None:
         """Take the lease back, because the writer leaves in order; another stream of it keeps it."""
@@ -112,8 +117,13 @@ class LeaseService:
 
     def _explain(self, run: LostRun) -> str:
         rank = "" if run.rank is None else f", rank {run.rank}"
+        what = (
+            "All writers of this run ended without a word. The last one was"
+            if run.came
+            else "Nothing came from the process that began this run. It was"
+        )
         return (
-            f"All writers of this run ended without a word. The last one was process {run.process_id} on "
+            f"{what} process {run.process_id} on "
             f"{run.host or 'an unnamed machine'}{rank}, last heard of at {_shown(run.heard_time_ms)}. "
             f"The run was taken for lost at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, after more than "
             f"{self._lost_after_s:g} s of silence. It goes on when a writer comes back."

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, TooMuchError
+from stepwell_server.model.ingest import AwaitedWriter
 from stepwell_server.model.runs import (
     DATASET_EXPERIMENTS_MAX,
     DATASET_SUMMARIES_MAX,
@@ -19,6 +20,7 @@ from stepwell_server.model.runs import (
     RunStatus,
 )
 from stepwell_server.services import validation
+from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.sizes import ANSWER_INPUT_BYTES_MAX, fitting_run, run_bytes
 from stepwell_server.store.ports.models import LoggedModelStore
 from stepwell_server.store.ports.tracking import InputStore, RewindStore, RunStore
@@ -33,16 +35,29 @@ class RunService:
     """Creates, reads and changes runs. Raises what `ports.RunStore` raises, and InvalidArgumentError."""
 
     def __init__(
-        self, store: RunStore, rewinds: RewindStore, inputs: InputStore, models: LoggedModelStore
+        self,
+        store: RunStore,
+        rewinds: RewindStore,
+        inputs: InputStore,
+        models: LoggedModelStore,
+        leases: LeaseService,
     ) -> None:
         self._store = store
+        self._leases = leases
         self._rewinds = rewinds
         self._inputs = inputs
         self._models = models
 
-    async def create(self, spec: RunSpec) -> tuple[Run, bool]:
-        """Create a run unless it exists; tells whether it was created. A repeat changes nothing."""
+    async def create(self, spec: RunSpec, awaited: AwaitedWriter | None = None) -> tuple[Run, bool]:
+        """Create a run unless it exists; tells whether it was created. A repeat changes nothing.
+
+        `awaited` is the process that will open a stream for it: when it does not, the run is lost.
+        """
+        if awaited is not None:
+            validation.check_host(awaited.host)
         _, created = await self._store.create_run(validation.checked_run_spec(spec))
+        if awaited is not None:
+            await self._leases.await_writer(spec.run_id, awaited)
         return fitting_run(await self._store.get_run(spec.run_id)), created
 
     async def get(self, run_id: UUID) -> Run:

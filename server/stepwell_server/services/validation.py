@@ -36,6 +36,8 @@ from stepwell_server.model.runs import (
 
 # Lines of a console that come together, in bytes of UTF-8.
 CONSOLE_BYTES_MAX = 65_536
+# Names of machines have 253 characters at most.
+HOST_CHARS_MAX = 255
 USER_CHARS_MAX = 256
 SHOWN_CHARS_MAX = 60  # of what was wrong, in a message
 
@@ -218,3 +220,11 @@ def check_histogram(entry: HistogramEntry) -> None:
         raise InvalidArgumentError(f"the edges of histogram {shown(entry.key)} are not finite and ascending")
     if min(entry.counts) < 0 or entry.not_finite < 0:
         raise InvalidArgumentError(f"histogram {shown(entry.key)} has negative counts")
+
+
+def check_host(host: str) -> None:
+    """Check the name of a writer's machine. Raises InvalidArgumentError."""
+    if len(host) > HOST_CHARS_MAX or "\0" in host:
+        raise InvalidArgumentError(
+            f"the host of a writer has {len(host):,} characters; at most {HOST_CHARS_MAX} are allowed, no NUL"
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1 import runs_pb2_grpc
+from stepwell_server.model.ingest import AwaitedWriter
 from stepwell_server.services.paging.runs import read_rest_token
 from stepwell_server.services.runs import RunService
 from stepwell_server.transport.mapping import (
@@ -24,7 +25,8 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
 
     async def CreateRun(self, request: pb.CreateRunRequest, context: Any) -> pb.CreateRunResponse:  # noqa: N802
         """Create a run, once."""
-        run, created = await self._service.create(run_spec_from_proto(request.spec))
+        awaited = awaited_from_proto(request.awaited) if request.HasField("awaited") else None
+        run, created = await self._service.create(run_spec_from_proto(request.spec), awaited)
         return pb.CreateRunResponse(run=run_to_proto(run), created=created)
 
     async def GetRun(self, request: pb.GetRunRequest, context: Any) -> pb.GetRunResponse:  # noqa: N802
@@ -80,3 +82,9 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         inputs = [input_from_proto(message) for message in request.inputs]
         await self._service.log_inputs(parse_uuid(request.run_id, "run_id"), inputs)
         return pb.LogInputsResponse()
+
+
+def awaited_from_proto(message: pb.AwaitedWriter) -> AwaitedWriter:
+    """Return who will open a stream."""
+    rank = message.rank if message.HasField("rank") else None
+    return AwaitedWriter(message.host, message.process_id, rank)

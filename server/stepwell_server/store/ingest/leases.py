@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from stepwell_server.model.ingest import LostRun
+from stepwell_server.model.ingest import AwaitedWriter, LostRun
 from stepwell_server.model.runs import LOST_TAG
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Pool
@@ -37,6 +37,18 @@ class PostgresLeaseStore:
             rows = await connection.fetch(_QUERIES["restore"], alive, LOST_TAG) if alive else ()
         return [UUID(int=row["run_id"].int) for row in rows]
 
+    async def await_writer(self, run_id: UUID, awaited: AwaitedWriter, period_ms: int) -> None:
+        """See `ports.LeaseStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                _QUERIES["await_writer"],
+                run_id,
+                awaited.host,
+                awaited.process_id,
+                awaited.rank,
+                period_ms,
+            )
+
     async def release(self, run_id: UUID, writer_id: UUID) -> None:
         """See `ports.LeaseStore`."""
         async with self._pool.connection() as connection:
@@ -46,13 +58,17 @@ class PostgresLeaseStore:
         """See `ports.LeaseStore`."""
         async with self._pool.connection() as connection:
             await connection.execute(_QUERIES["extend"], period_ms)
+            await connection.execute(_QUERIES["extend_awaited"], period_ms)
 
     async def fail_lost_runs(self, explain: Callable[[LostRun], str]) -> Sequence[LostRun]:
         """See `ports.LeaseStore`."""
         async with self._pool.transaction() as connection:
             if not await connection.fetchval(_QUERIES["elect"], ADVISORY_LOCK_KEY):
                 return []
-            rows = await connection.fetch(_QUERIES["take_expired"], LOST_RUNS_MAX)
+            rows = [
+                *await connection.fetch(_QUERIES["take_expired"], LOST_RUNS_MAX),
+                *await connection.fetch(_QUERIES["take_never_come"], LOST_RUNS_MAX),
+            ]
             lost = [
                 LostRun(
                     run_id=UUID(int=row["run_id"].int),
@@ -60,6 +76,7 @@ class PostgresLeaseStore:
                     process_id=row["process_id"],
                     rank=row["rank"],
                     heard_time_ms=row["heard_time_ms"],
+                    came=row["came"],
                 )
                 for row in rows
             ]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.ingest import Batch, LostRun, OpenedWriter, Outcome, WriterIdentity
+from stepwell_server.model.ingest import AwaitedWriter, Batch, LostRun, OpenedWriter, Outcome, WriterIdentity
 
 
 class WriterStore(Protocol):
@@ -34,16 +34,22 @@ class LeaseStore(Protocol):
         """
         ...
 
+    async def await_writer(self, run_id: UUID, awaited: AwaitedWriter, period_ms: int) -> None:
+        """Expect a writer of a run within a period from now, unless it has one already."""
+        ...
+
     async def release(self, run_id: UUID, writer_id: UUID) -> None:
         """Take a writer's lease back, if it has one."""
         ...
 
     async def extend_all(self, period_ms: int) -> None:
-        """Let no lease run out within a period from now."""
+        """Let no lease run out within a period from now, and no time in which a writer is expected."""
         ...
 
     async def fail_lost_runs(self, explain: Callable[[LostRun], str]) -> Sequence[LostRun]:
         """Fail the runs of which no lease is valid: FAILED, ended when last heard of, tagged with the explanation.
+
+        The same for those whose first writer was expected, and did not come in time.
 
         Only active runs that are RUNNING; a bounded number at a time; nothing while another server is at it.
         """

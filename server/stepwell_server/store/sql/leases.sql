@@ -1,6 +1,17 @@
 -- Queries of store/leases.py. Times are the database's: all servers share that clock.
 
+-- await_writer: expects a writer of a run within $5 milliseconds from now, unless it has one.
+INSERT INTO awaited_writer (run_id, host, process_id, rank, said_time_ms, until_ms)
+SELECT $1, $2, $3, $4, clock.now_ms, clock.now_ms + $5::bigint
+FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock
+WHERE NOT EXISTS (SELECT FROM writer WHERE writer.run_id = $1)
+ON CONFLICT (run_id) DO UPDATE SET until_ms = excluded.until_ms;
+
 -- hold: lets leases run for $4 milliseconds from now; $3 tells whether the writer's own process gave a sign of life.
+-- Their runs expect nobody any more.
+WITH come AS (
+    DELETE FROM awaited_writer WHERE run_id = ANY ($1::uuid[])
+)
 INSERT INTO writer_lease AS held (run_id, writer_id, until_ms, seen_time_ms)
 SELECT writer.run_id, writer.writer_id, clock.now_ms + $4::bigint, CASE WHEN given.seen THEN clock.now_ms END
 FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS given (run_id, writer_id, seen)
@@ -16,6 +27,10 @@ WHERE run_id = $1 AND writer_id = $2;
 
 -- extend: lets all leases run for at least $1 milliseconds from now.
 UPDATE writer_lease
+SET until_ms = greatest(until_ms, (extract(epoch FROM now()) * 1000)::bigint + $1::bigint);
+
+-- extend_awaited: the same for writers that are expected.
+UPDATE awaited_writer
 SET until_ms = greatest(until_ms, (extract(epoch FROM now()) * 1000)::bigint + $1::bigint);
 
 -- restore: lets runs that were taken for lost (FAILED, with the tag $2) run again; returns them.
@@ -57,10 +72,31 @@ SELECT run.run_id, writer.host, writer.process_id, writer.rank,
        greatest(run.start_time_ms, coalesce(
            latest.seen_time_ms,
            (SELECT max(timestamp_ms) FROM metric_latest WHERE metric_latest.run_id = run.run_id)
-       )) AS heard_time_ms
+       )) AS heard_time_ms,
+       true AS came
 FROM latest
 JOIN run ON run.run_id = latest.run_id
 JOIN writer ON writer.run_id = latest.run_id AND writer.writer_id = latest.writer_id
+WHERE run.status = 1 AND run.lifecycle_stage = 'active'
+ORDER BY run.run_id;
+
+-- take_never_come: expects no writers any more that did not come in time, of $1 runs at most; returns those that run.
+WITH gone AS (
+    SELECT run_id
+    FROM awaited_writer
+    WHERE until_ms < (extract(epoch FROM now()) * 1000)::bigint
+    LIMIT $1
+), taken AS (
+    DELETE FROM awaited_writer
+    USING gone
+    WHERE awaited_writer.run_id = gone.run_id
+    RETURNING awaited_writer.*
+)
+SELECT run.run_id, taken.host, taken.process_id, taken.rank,
+       greatest(run.start_time_ms, taken.said_time_ms) AS heard_time_ms,
+       false AS came
+FROM taken
+JOIN run ON run.run_id = taken.run_id
 WHERE run.status = 1 AND run.lifecycle_stage = 'active'
 ORDER BY run.run_id;
 

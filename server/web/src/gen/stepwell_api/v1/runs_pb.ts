@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/runs.proto.
  */
 export const file_stepwell_api_v1_runs: GenFile = /*@__PURE__*/
-  fileDesc("ChpzdGVwd2VsbF9hcGkvdjEvcnVucy5wcm90bxIPc3RlcHdlbGxfYXBpLnYxIiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiIwoFUGFyYW0SCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIn8KDExhdGVzdE1ldHJpYxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAESDAoEc3RlcBgDIAEoEhIUCgx0aW1lc3RhbXBfbXMYBCABKBISLwoHc3VtbWFyeRgFIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5NZXRyaWNTdW1tYXJ5IogBCg1NZXRyaWNTdW1tYXJ5EhAKA21pbhgBIAEoAUgAiAEBEhAKA21heBgCIAEoAUgBiAEBEhEKBG1lYW4YAyABKAFIAogBARINCgVjb3VudBgEIAEoAxIYChBub25fZmluaXRlX2NvdW50GAUgASgDQgYKBF9taW5CBgoEX21heEIHCgVfbWVhbiLhAQoKRXhwZXJpbWVudBIVCg1leHBlcmltZW50X2lkGAEgASgDEgwKBG5hbWUYAiABKAkSGQoRYXJ0aWZhY3RfbG9jYXRpb24YAyABKAkSOAoPbGlmZWN5Y2xlX3N0YWdlGAQgASgOMh8uc3RlcHdlbGxfYXBpLnYxLkxpZmVjeWNsZVN0YWdlEiIKBHRhZ3MYBSADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnEhgKEGNyZWF0aW9uX3RpbWVfbXMYBiABKAMSGwoTbGFzdF91cGRhdGVfdGltZV9tcxgHIAEoAyKyAQoHUnVuU3BlYxIOCgZydW5faWQYASABKAkSFwoNZXhwZXJpbWVudF9pZBgCIAEoA0gAEhkKD2V4cGVyaW1lbnRfbmFtZRgDIAEoCUgAEgwKBG5hbWUYBCABKAkSFQoNc3RhcnRfdGltZV9tcxgFIAEoAxIMCgR1c2VyGAYgASgJEiIKBHRhZ3MYByADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnQgwKCmV4cGVyaW1lbnQiiQIKB1J1bkluZm8SDgoGcnVuX2lkGAEgASgJEhUKDWV4cGVyaW1lbnRfaWQYAiABKAMSDAoEbmFtZRgDIAEoCRIqCgZzdGF0dXMYBCABKA4yGi5zdGVwd2VsbF9hcGkudjEuUnVuU3RhdHVzEhUKDXN0YXJ0X3RpbWVfbXMYBSABKAMSGAoLZW5kX3RpbWVfbXMYBiABKANIAIgBARI4Cg9saWZlY3ljbGVfc3RhZ2UYByABKA4yHy5zdGVwd2VsbF9hcGkudjEuTGlmZWN5Y2xlU3RhZ2USDAoEdXNlchgIIAEoCRIUCgxhcnRpZmFjdF91cmkYCSABKAlCDgoMX2VuZF90aW1lX21zItQCCgNSdW4SJgoEaW5mbxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5JbmZvEiYKBnBhcmFtcxgCIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5QYXJhbRIiCgR0YWdzGAMgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZxIuCgdtZXRyaWNzGAQgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkxhdGVzdE1ldHJpYxItCgZpbnB1dHMYBSADKAsyHS5zdGVwd2VsbF9hcGkudjEuRGF0YXNldElucHV0EjEKDG1vZGVsX2lucHV0cxgGIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5Nb2RlbElucHV0EjMKDW1vZGVsX291dHB1dHMYByADKAsyHC5zdGVwd2VsbF9hcGkudjEuTW9kZWxPdXRwdXQSEgoKcmVzdF90b2tlbhgIIAEoCSIeCgpNb2RlbElucHV0EhAKCG1vZGVsX2lkGAEgASgJIi0KC01vZGVsT3V0cHV0EhAKCG1vZGVsX2lkGAEgASgJEgwKBHN0ZXAYAiABKBIibQoHRGF0YXNldBIMCgRuYW1lGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRITCgtzb3VyY2VfdHlwZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSDgoGc2NoZW1hGAUgASgJEg8KB3Byb2ZpbGUYBiABKAkiXQoMRGF0YXNldElucHV0EikKB2RhdGFzZXQYASABKAsyGC5zdGVwd2VsbF9hcGkudjEuRGF0YXNldBIiCgR0YWdzGAIgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZyJmChdDcmVhdGVFeHBlcmltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEhkKEWFydGlmYWN0X2xvY2F0aW9uGAIgASgJEiIKBHRhZ3MYAyADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIksKGENyZWF0ZUV4cGVyaW1lbnRSZXNwb25zZRIvCgpleHBlcmltZW50GAEgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQiSwoUR2V0RXhwZXJpbWVudFJlcXVlc3QSFwoNZXhwZXJpbWVudF9pZBgBIAEoA0gAEg4KBG5hbWUYAiABKAlIAEIKCghzZWxlY3RvciJIChVHZXRFeHBlcmltZW50UmVzcG9uc2USLwoKZXhwZXJpbWVudBgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50Im0KFkxpc3RFeHBlcmltZW50c1JlcXVlc3QSLAoJdmlld190eXBlGAEgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImQKF0xpc3RFeHBlcmltZW50c1Jlc3BvbnNlEjAKC2V4cGVyaW1lbnRzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjoKEENyZWF0ZVJ1blJlcXVlc3QSJgoEc3BlYxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5TcGVjIkcKEUNyZWF0ZVJ1blJlc3BvbnNlEiEKA3J1bhgBIAEoCzIULnN0ZXB3ZWxsX2FwaS52MS5SdW4SDwoHY3JlYXRlZBgCIAEoCCIzCg1HZXRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRISCgpyZXN0X3Rva2VuGAIgASgJIjMKDkdldFJ1blJlc3BvbnNlEiEKA3J1bhgBIAEoCzIULnN0ZXB3ZWxsX2FwaS52MS5SdW4ilAEKEFVwZGF0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnN0ZXB3ZWxsX2FwaS52MS5SdW5TdGF0dXMSGAoLZW5kX3RpbWVfbXMYAyABKANIAIgBARIRCgRuYW1lGAQgASgJSAGIAQFCDgoMX2VuZF90aW1lX21zQgcKBV9uYW1lIjsKEVVwZGF0ZVJ1blJlc3BvbnNlEiYKBGluZm8YASABKAsyGC5zdGVwd2VsbF9hcGkudjEuUnVuSW5mbyIvChBEZWxldGVUYWdSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRILCgNrZXkYAiABKAkiEwoRRGVsZXRlVGFnUmVzcG9uc2UitwEKF1VwZGF0ZUV4cGVyaW1lbnRSZXF1ZXN0EhoKDWV4cGVyaW1lbnRfaWQYASABKANIAIgBARIRCgRuYW1lGAIgASgJSAGIAQESIgoEdGFncxgDIAMoCzIULnN0ZXB3ZWxsX2FwaS52MS5UYWcSGwoObG9nZ2VkX3RpbWVfbXMYBCABKANIAogBAUIQCg5fZXhwZXJpbWVudF9pZEIHCgVfbmFtZUIRCg9fbG9nZ2VkX3RpbWVfbXMiSwoYVXBkYXRlRXhwZXJpbWVudFJlc3BvbnNlEi8KCmV4cGVyaW1lbnQYASABKAsyGy5zdGVwd2VsbF9hcGkudjEuRXhwZXJpbWVudCKHAQoaRGVsZXRlRXhwZXJpbWVudFRhZ1JlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBEgsKA2tleRgCIAEoCRIbCg5sb2dnZWRfdGltZV9tcxgDIAEoA0gBiAEBQhAKDl9leHBlcmltZW50X2lkQhEKD19sb2dnZWRfdGltZV9tcyIdChtEZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2UiRwoXRGVsZXRlRXhwZXJpbWVudFJlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBQhAKDl9leHBlcmltZW50X2lkIigKGERlbGV0ZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIkgKGFJlc3RvcmVFeHBlcmltZW50UmVxdWVzdBIaCg1leHBlcmltZW50X2lkGAEgASgDSACIAQFCEAoOX2V4cGVyaW1lbnRfaWQiKQoZUmVzdG9yZUV4cGVyaW1lbnRSZXNwb25zZRIMCgRydW5zGAEgASgDIiIKEERlbGV0ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIhMKEURlbGV0ZVJ1blJlc3BvbnNlIiMKEVJlc3RvcmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIUChJSZXN0b3JlUnVuUmVzcG9uc2UiNQoQUmV3aW5kUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEQoJZnJvbV9zdGVwGAIgASgSIioKEVJld2luZFJ1blJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiOgoRVW5kb1Jld2luZFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhUKDXJld2luZF9udW1iZXIYAiABKAUiKwoSVW5kb1Jld2luZFJlc3BvbnNlEhUKDXJld2luZF9udW1iZXIYASABKAUiUQoQTG9nSW5wdXRzUmVxdWVzdBIOCgZydW5faWQYASABKAkSLQoGaW5wdXRzGAIgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkRhdGFzZXRJbnB1dCITChFMb2dJbnB1dHNSZXNwb25zZSpqCg5MaWZlY3ljbGVTdGFnZRIfChtMSUZFQ1lDTEVfU1RBR0VfVU5TUEVDSUZJRUQQABIaChZMSUZFQ1lDTEVfU1RBR0VfQUNUSVZFEAESGwoXTElGRUNZQ0xFX1NUQUdFX0RFTEVURUQQAipvCghWaWV3VHlwZRIZChVWSUVXX1RZUEVfVU5TUEVDSUZJRUQQABIZChVWSUVXX1RZUEVfQUNUSVZFX09OTFkQARIaChZWSUVXX1RZUEVfREVMRVRFRF9PTkxZEAISEQoNVklFV19UWVBFX0FMTBADKqABCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhYKElJVTl9TVEFUVVNfUlVOTklORxABEhgKFFJVTl9TVEFUVVNfU0NIRURVTEVEEAISFwoTUlVOX1NUQVRVU19GSU5JU0hFRBADEhUKEVJVTl9TVEFUVVNfRkFJTEVEEAQSFQoRUlVOX1NUQVRVU19LSUxMRUQQBTLyBQoRRXhwZXJpbWVudFNlcnZpY2USZwoQQ3JlYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVFeHBlcmltZW50UmVzcG9uc2USXgoNR2V0RXhwZXJpbWVudBIlLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVxdWVzdBomLnN0ZXB3ZWxsX2FwaS52MS5HZXRFeHBlcmltZW50UmVzcG9uc2USZAoPTGlzdEV4cGVyaW1lbnRzEicuc3RlcHdlbGxfYXBpLnYxLkxpc3RFeHBlcmltZW50c1JlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuTGlzdEV4cGVyaW1lbnRzUmVzcG9uc2USZwoQVXBkYXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVFeHBlcmltZW50UmVzcG9uc2UScAoTRGVsZXRlRXhwZXJpbWVudFRhZxIrLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVxdWVzdBosLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50VGFnUmVzcG9uc2USZwoQRGVsZXRlRXhwZXJpbWVudBIoLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVxdWVzdBopLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVFeHBlcmltZW50UmVzcG9uc2USagoRUmVzdG9yZUV4cGVyaW1lbnQSKS5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZUV4cGVyaW1lbnRSZXF1ZXN0Giouc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVFeHBlcmltZW50UmVzcG9uc2Uy/QUKClJ1blNlcnZpY2USUgoJQ3JlYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlUnVuUmVzcG9uc2USSQoGR2V0UnVuEh4uc3RlcHdlbGxfYXBpLnYxLkdldFJ1blJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuR2V0UnVuUmVzcG9uc2USUgoJVXBkYXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlVwZGF0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuVXBkYXRlUnVuUmVzcG9uc2USUgoJRGVsZXRlVGFnEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVRhZ1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVGFnUmVzcG9uc2USUgoJRGVsZXRlUnVuEiEuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZVJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuUmVzcG9uc2USVQoKUmVzdG9yZVJ1bhIiLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlUnVuUmVzcG9uc2USUgoJUmV3aW5kUnVuEiEuc3RlcHdlbGxfYXBpLnYxLlJld2luZFJ1blJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuUmV3aW5kUnVuUmVzcG9uc2USUgoJTG9nSW5wdXRzEiEuc3RlcHdlbGxfYXBpLnYxLkxvZ0lucHV0c1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTG9nSW5wdXRzUmVzcG9uc2USVQoKVW5kb1Jld2luZBIiLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5VbmRvUmV3aW5kUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChpzdGVwd2VsbF9hcGkvdjEvcnVucy5wcm90bxIPc3RlcHdlbGxfYXBpLnYxIiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiIwoFUGFyYW0SCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIn8KDExhdGVzdE1ldHJpYxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAESDAoEc3RlcBgDIAEoEhIUCgx0aW1lc3RhbXBfbXMYBCABKBISLwoHc3VtbWFyeRgFIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5NZXRyaWNTdW1tYXJ5IogBCg1NZXRyaWNTdW1tYXJ5EhAKA21pbhgBIAEoAUgAiAEBEhAKA21heBgCIAEoAUgBiAEBEhEKBG1lYW4YAyABKAFIAogBARINCgVjb3VudBgEIAEoAxIYChBub25fZmluaXRlX2NvdW50GAUgASgDQgYKBF9taW5CBgoEX21heEIHCgVfbWVhbiLhAQoKRXhwZXJpbWVudBIVCg1leHBlcmltZW50X2lkGAEgASgDEgwKBG5hbWUYAiABKAkSGQoRYXJ0aWZhY3RfbG9jYXRpb24YAyABKAkSOAoPbGlmZWN5Y2xlX3N0YWdlGAQgASgOMh8uc3RlcHdlbGxfYXBpLnYxLkxpZmVjeWNsZVN0YWdlEiIKBHRhZ3MYBSADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnEhgKEGNyZWF0aW9uX3RpbWVfbXMYBiABKAMSGwoTbGFzdF91cGRhdGVfdGltZV9tcxgHIAEoAyKyAQoHUnVuU3BlYxIOCgZydW5faWQYASABKAkSFwoNZXhwZXJpbWVudF9pZBgCIAEoA0gAEhkKD2V4cGVyaW1lbnRfbmFtZRgDIAEoCUgAEgwKBG5hbWUYBCABKAkSFQoNc3RhcnRfdGltZV9tcxgFIAEoAxIMCgR1c2VyGAYgASgJEiIKBHRhZ3MYByADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnQgwKCmV4cGVyaW1lbnQiiQIKB1J1bkluZm8SDgoGcnVuX2lkGAEgASgJEhUKDWV4cGVyaW1lbnRfaWQYAiABKAMSDAoEbmFtZRgDIAEoCRIqCgZzdGF0dXMYBCABKA4yGi5zdGVwd2VsbF9hcGkudjEuUnVuU3RhdHVzEhUKDXN0YXJ0X3RpbWVfbXMYBSABKAMSGAoLZW5kX3RpbWVfbXMYBiABKANIAIgBARI4Cg9saWZlY3ljbGVfc3RhZ2UYByABKA4yHy5zdGVwd2VsbF9hcGkudjEuTGlmZWN5Y2xlU3RhZ2USDAoEdXNlchgIIAEoCRIUCgxhcnRpZmFjdF91cmkYCSABKAlCDgoMX2VuZF90aW1lX21zItQCCgNSdW4SJgoEaW5mbxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5JbmZvEiYKBnBhcmFtcxgCIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5QYXJhbRIiCgR0YWdzGAMgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZxIuCgdtZXRyaWNzGAQgAygLMh0uc3RlcHdlbGxfYXBpLnYxLkxhdGVzdE1ldHJpYxItCgZpbnB1dHMYBSADKAsyHS5zdGVwd2VsbF9hcGkudjEuRGF0YXNldElucHV0EjEKDG1vZGVsX2lucHV0cxgGIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5Nb2RlbElucHV0EjMKDW1vZGVsX291dHB1dHMYByADKAsyHC5zdGVwd2VsbF9hcGkudjEuTW9kZWxPdXRwdXQSEgoKcmVzdF90b2tlbhgIIAEoCSIeCgpNb2RlbElucHV0EhAKCG1vZGVsX2lkGAEgASgJIi0KC01vZGVsT3V0cHV0EhAKCG1vZGVsX2lkGAEgASgJEgwKBHN0ZXAYAiABKBIibQoHRGF0YXNldBIMCgRuYW1lGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRITCgtzb3VyY2VfdHlwZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSDgoGc2NoZW1hGAUgASgJEg8KB3Byb2ZpbGUYBiABKAkiXQoMRGF0YXNldElucHV0EikKB2RhdGFzZXQYASABKAsyGC5zdGVwd2VsbF9hcGkudjEuRGF0YXNldBIiCgR0YWdzGAIgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZyJmChdDcmVhdGVFeHBlcmltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEhkKEWFydGlmYWN0X2xvY2F0aW9uGAIgASgJEiIKBHRhZ3MYAyADKAsyFC5zdGVwd2VsbF9hcGkudjEuVGFnIksKGENyZWF0ZUV4cGVyaW1lbnRSZXNwb25zZRIvCgpleHBlcmltZW50GAEgASgLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQiSwoUR2V0RXhwZXJpbWVudFJlcXVlc3QSFwoNZXhwZXJpbWVudF9pZBgBIAEoA0gAEg4KBG5hbWUYAiABKAlIAEIKCghzZWxlY3RvciJIChVHZXRFeHBlcmltZW50UmVzcG9uc2USLwoKZXhwZXJpbWVudBgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50Im0KFkxpc3RFeHBlcmltZW50c1JlcXVlc3QSLAoJdmlld190eXBlGAEgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImQKF0xpc3RFeHBlcmltZW50c1Jlc3BvbnNlEjAKC2V4cGVyaW1lbnRzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkV4cGVyaW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImsKEENyZWF0ZVJ1blJlcXVlc3QSJgoEc3BlYxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5TcGVjEi8KB2F3YWl0ZWQYAiABKAsyHi5zdGVwd2VsbF9hcGkudjEuQXdhaXRlZFdyaXRlciJNCg1Bd2FpdGVkV3JpdGVyEgwKBGhvc3QYASABKAkSEgoKcHJvY2Vzc19pZBgCIAEoAxIRCgRyYW5rGAMgASgFSACIAQFCBwoFX3JhbmsiRwoRQ3JlYXRlUnVuUmVzcG9uc2USIQoDcnVuGAEgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1bhIPCgdjcmVhdGVkGAIgASgIIjMKDUdldFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhIKCnJlc3RfdG9rZW4YAiABKAkiMwoOR2V0UnVuUmVzcG9uc2USIQoDcnVuGAEgASgLMhQuc3RlcHdlbGxfYXBpLnYxLlJ1biKUAQoQVXBkYXRlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc3RlcHdlbGxfYXBpLnYxLlJ1blN0YXR1cxIYCgtlbmRfdGltZV9tcxgDIAEoA0gAiAEBEhEKBG5hbWUYBCABKAlIAYgBAUIOCgxfZW5kX3RpbWVfbXNCBwoFX25hbWUiOwoRVXBkYXRlUnVuUmVzcG9uc2USJgoEaW5mbxgBIAEoCzIYLnN0ZXB3ZWxsX2FwaS52MS5SdW5JbmZvIi8KEERlbGV0ZVRhZ1JlcXVlc3QSDgoGcnVuX2lkGAEgASgJEgsKA2tleRgCIAEoCSITChFEZWxldGVUYWdSZXNwb25zZSK3AQoXVXBkYXRlRXhwZXJpbWVudFJlcXVlc3QSGgoNZXhwZXJpbWVudF9pZBgBIAEoA0gAiAEBEhEKBG5hbWUYAiABKAlIAYgBARIiCgR0YWdzGAMgAygLMhQuc3RlcHdlbGxfYXBpLnYxLlRhZxIbCg5sb2dnZWRfdGltZV9tcxgEIAEoA0gCiAEBQhAKDl9leHBlcmltZW50X2lkQgcKBV9uYW1lQhEKD19sb2dnZWRfdGltZV9tcyJLChhVcGRhdGVFeHBlcmltZW50UmVzcG9uc2USLwoKZXhwZXJpbWVudBgBIAEoCzIbLnN0ZXB3ZWxsX2FwaS52MS5FeHBlcmltZW50IocBChpEZWxldGVFeHBlcmltZW50VGFnUmVxdWVzdBIaCg1leHBlcmltZW50X2lkGAEgASgDSACIAQESCwoDa2V5GAIgASgJEhsKDmxvZ2dlZF90aW1lX21zGAMgASgDSAGIAQFCEAoOX2V4cGVyaW1lbnRfaWRCEQoPX2xvZ2dlZF90aW1lX21zIh0KG0RlbGV0ZUV4cGVyaW1lbnRUYWdSZXNwb25zZSJHChdEZWxldGVFeHBlcmltZW50UmVxdWVzdBIaCg1leHBlcmltZW50X2lkGAEgASgDSACIAQFCEAoOX2V4cGVyaW1lbnRfaWQiKAoYRGVsZXRlRXhwZXJpbWVudFJlc3BvbnNlEgwKBHJ1bnMYASABKAMiSAoYUmVzdG9yZUV4cGVyaW1lbnRSZXF1ZXN0EhoKDWV4cGVyaW1lbnRfaWQYASABKANIAIgBAUIQCg5fZXhwZXJpbWVudF9pZCIpChlSZXN0b3JlRXhwZXJpbWVudFJlc3BvbnNlEgwKBHJ1bnMYASABKAMiIgoQRGVsZXRlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiEwoRRGVsZXRlUnVuUmVzcG9uc2UiIwoRUmVzdG9yZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIhQKElJlc3RvcmVSdW5SZXNwb25zZSI1ChBSZXdpbmRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglmcm9tX3N0ZXAYAiABKBIiKgoRUmV3aW5kUnVuUmVzcG9uc2USFQoNcmV3aW5kX251bWJlchgBIAEoBSI6ChFVbmRvUmV3aW5kUmVxdWVzdBIOCgZydW5faWQYASABKAkSFQoNcmV3aW5kX251bWJlchgCIAEoBSIrChJVbmRvUmV3aW5kUmVzcG9uc2USFQoNcmV3aW5kX251bWJlchgBIAEoBSJRChBMb2dJbnB1dHNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRItCgZpbnB1dHMYAiADKAsyHS5zdGVwd2VsbF9hcGkudjEuRGF0YXNldElucHV0IhMKEUxvZ0lucHV0c1Jlc3BvbnNlKmoKDkxpZmVjeWNsZVN0YWdlEh8KG0xJRkVDWUNMRV9TVEFHRV9VTlNQRUNJRklFRBAAEhoKFkxJRkVDWUNMRV9TVEFHRV9BQ1RJVkUQARIbChdMSUZFQ1lDTEVfU1RBR0VfREVMRVRFRBACKm8KCFZpZXdUeXBlEhkKFVZJRVdfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVZJRVdfVFlQRV9BQ1RJVkVfT05MWRABEhoKFlZJRVdfVFlQRV9ERUxFVEVEX09OTFkQAhIRCg1WSUVXX1RZUEVfQUxMEAMqoAEKCVJ1blN0YXR1cxIaChZSVU5fU1RBVFVTX1VOU1BFQ0lGSUVEEAASFgoSUlVOX1NUQVRVU19SVU5OSU5HEAESGAoUUlVOX1NUQVRVU19TQ0hFRFVMRUQQAhIXChNSVU5fU1RBVFVTX0ZJTklTSEVEEAMSFQoRUlVOX1NUQVRVU19GQUlMRUQQBBIVChFSVU5fU1RBVFVTX0tJTExFRBAFMvIFChFFeHBlcmltZW50U2VydmljZRJnChBDcmVhdGVFeHBlcmltZW50Eiguc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZUV4cGVyaW1lbnRSZXF1ZXN0Gikuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZUV4cGVyaW1lbnRSZXNwb25zZRJeCg1HZXRFeHBlcmltZW50EiUuc3RlcHdlbGxfYXBpLnYxLkdldEV4cGVyaW1lbnRSZXF1ZXN0GiYuc3RlcHdlbGxfYXBpLnYxLkdldEV4cGVyaW1lbnRSZXNwb25zZRJkCg9MaXN0RXhwZXJpbWVudHMSJy5zdGVwd2VsbF9hcGkudjEuTGlzdEV4cGVyaW1lbnRzUmVxdWVzdBooLnN0ZXB3ZWxsX2FwaS52MS5MaXN0RXhwZXJpbWVudHNSZXNwb25zZRJnChBVcGRhdGVFeHBlcmltZW50Eiguc3RlcHdlbGxfYXBpLnYxLlVwZGF0ZUV4cGVyaW1lbnRSZXF1ZXN0Gikuc3RlcHdlbGxfYXBpLnYxLlVwZGF0ZUV4cGVyaW1lbnRSZXNwb25zZRJwChNEZWxldGVFeHBlcmltZW50VGFnEisuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUV4cGVyaW1lbnRUYWdSZXF1ZXN0Giwuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUV4cGVyaW1lbnRUYWdSZXNwb25zZRJnChBEZWxldGVFeHBlcmltZW50Eiguc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUV4cGVyaW1lbnRSZXF1ZXN0Gikuc3RlcHdlbGxfYXBpLnYxLkRlbGV0ZUV4cGVyaW1lbnRSZXNwb25zZRJqChFSZXN0b3JlRXhwZXJpbWVudBIpLnN0ZXB3ZWxsX2FwaS52MS5SZXN0b3JlRXhwZXJpbWVudFJlcXVlc3QaKi5zdGVwd2VsbF9hcGkudjEuUmVzdG9yZUV4cGVyaW1lbnRSZXNwb25zZTL9BQoKUnVuU2VydmljZRJSCglDcmVhdGVSdW4SIS5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlUnVuUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5DcmVhdGVSdW5SZXNwb25zZRJJCgZHZXRSdW4SHi5zdGVwd2VsbF9hcGkudjEuR2V0UnVuUmVxdWVzdBofLnN0ZXB3ZWxsX2FwaS52MS5HZXRSdW5SZXNwb25zZRJSCglVcGRhdGVSdW4SIS5zdGVwd2VsbF9hcGkudjEuVXBkYXRlUnVuUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5VcGRhdGVSdW5SZXNwb25zZRJSCglEZWxldGVUYWcSIS5zdGVwd2VsbF9hcGkudjEuRGVsZXRlVGFnUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVUYWdSZXNwb25zZRJSCglEZWxldGVSdW4SIS5zdGVwd2VsbF9hcGkudjEuRGVsZXRlUnVuUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5EZWxldGVSdW5SZXNwb25zZRJVCgpSZXN0b3JlUnVuEiIuc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVSdW5SZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLlJlc3RvcmVSdW5SZXNwb25zZRJSCglSZXdpbmRSdW4SIS5zdGVwd2VsbF9hcGkudjEuUmV3aW5kUnVuUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5SZXdpbmRSdW5SZXNwb25zZRJSCglMb2dJbnB1dHMSIS5zdGVwd2VsbF9hcGkudjEuTG9nSW5wdXRzUmVxdWVzdBoiLnN0ZXB3ZWxsX2FwaS52MS5Mb2dJbnB1dHNSZXNwb25zZRJVCgpVbmRvUmV3aW5kEiIuc3RlcHdlbGxfYXBpLnYxLlVuZG9SZXdpbmRSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLlVuZG9SZXdpbmRSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * A mutable label of a run or an experiment.
@@ -778,6 +778,13 @@ export type CreateRunRequest = Message<"stepwell_api.v1.CreateRunRequest"> & {
    * @generated from field: stepwell_api.v1.RunSpec spec = 1;
    */
   spec?: RunSpec | undefined;
+
+  /**
+   * The process that will log to the run, and open a stream for it. When it never comes, the run is taken for lost.
+   *
+   * @generated from field: stepwell_api.v1.AwaitedWriter awaited = 2;
+   */
+  awaited?: AwaitedWriter | undefined;
 };
 
 /**
@@ -786,6 +793,41 @@ export type CreateRunRequest = Message<"stepwell_api.v1.CreateRunRequest"> & {
  */
 export const CreateRunRequestSchema: GenMessage<CreateRunRequest> = /*@__PURE__*/
   messageDesc(file_stepwell_api_v1_runs, 18);
+
+/**
+ * A process that will open a stream.
+ *
+ * @generated from message stepwell_api.v1.AwaitedWriter
+ */
+export type AwaitedWriter = Message<"stepwell_api.v1.AwaitedWriter"> & {
+  /**
+   * Name of its machine.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Its number there.
+   *
+   * @generated from field: int64 process_id = 2;
+   */
+  processId: bigint;
+
+  /**
+   * Its number in a distributed job, from 0.
+   *
+   * @generated from field: optional int32 rank = 3;
+   */
+  rank?: number | undefined;
+};
+
+/**
+ * Describes the message stepwell_api.v1.AwaitedWriter.
+ * Use `create(AwaitedWriterSchema)` to create a new message.
+ */
+export const AwaitedWriterSchema: GenMessage<AwaitedWriter> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_runs, 19);
 
 /**
  * The run.
@@ -813,7 +855,7 @@ export type CreateRunResponse = Message<"stepwell_api.v1.CreateRunResponse"> & {
  * Use `create(CreateRunResponseSchema)` to create a new message.
  */
 export const CreateRunResponseSchema: GenMessage<CreateRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 19);
+  messageDesc(file_stepwell_api_v1_runs, 20);
 
 /**
  * Asks for one run.
@@ -842,7 +884,7 @@ export type GetRunRequest = Message<"stepwell_api.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 20);
+  messageDesc(file_stepwell_api_v1_runs, 21);
 
 /**
  * One run.
@@ -863,7 +905,7 @@ export type GetRunResponse = Message<"stepwell_api.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 21);
+  messageDesc(file_stepwell_api_v1_runs, 22);
 
 /**
  * Changes a run.
@@ -905,7 +947,7 @@ export type UpdateRunRequest = Message<"stepwell_api.v1.UpdateRunRequest"> & {
  * Use `create(UpdateRunRequestSchema)` to create a new message.
  */
 export const UpdateRunRequestSchema: GenMessage<UpdateRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 22);
+  messageDesc(file_stepwell_api_v1_runs, 23);
 
 /**
  * The run as changed.
@@ -926,7 +968,7 @@ export type UpdateRunResponse = Message<"stepwell_api.v1.UpdateRunResponse"> & {
  * Use `create(UpdateRunResponseSchema)` to create a new message.
  */
 export const UpdateRunResponseSchema: GenMessage<UpdateRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 23);
+  messageDesc(file_stepwell_api_v1_runs, 24);
 
 /**
  * Removes a tag of a run.
@@ -954,7 +996,7 @@ export type DeleteTagRequest = Message<"stepwell_api.v1.DeleteTagRequest"> & {
  * Use `create(DeleteTagRequestSchema)` to create a new message.
  */
 export const DeleteTagRequestSchema: GenMessage<DeleteTagRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 24);
+  messageDesc(file_stepwell_api_v1_runs, 25);
 
 /**
  * The tag is gone.
@@ -969,7 +1011,7 @@ export type DeleteTagResponse = Message<"stepwell_api.v1.DeleteTagResponse"> & {
  * Use `create(DeleteTagResponseSchema)` to create a new message.
  */
 export const DeleteTagResponseSchema: GenMessage<DeleteTagResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 25);
+  messageDesc(file_stepwell_api_v1_runs, 26);
 
 /**
  * Changes an experiment.
@@ -1011,7 +1053,7 @@ export type UpdateExperimentRequest = Message<"stepwell_api.v1.UpdateExperimentR
  * Use `create(UpdateExperimentRequestSchema)` to create a new message.
  */
 export const UpdateExperimentRequestSchema: GenMessage<UpdateExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 26);
+  messageDesc(file_stepwell_api_v1_runs, 27);
 
 /**
  * The experiment as changed.
@@ -1032,7 +1074,7 @@ export type UpdateExperimentResponse = Message<"stepwell_api.v1.UpdateExperiment
  * Use `create(UpdateExperimentResponseSchema)` to create a new message.
  */
 export const UpdateExperimentResponseSchema: GenMessage<UpdateExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 27);
+  messageDesc(file_stepwell_api_v1_runs, 28);
 
 /**
  * Removes a tag of an experiment.
@@ -1068,7 +1110,7 @@ export type DeleteExperimentTagRequest = Message<"stepwell_api.v1.DeleteExperime
  * Use `create(DeleteExperimentTagRequestSchema)` to create a new message.
  */
 export const DeleteExperimentTagRequestSchema: GenMessage<DeleteExperimentTagRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 28);
+  messageDesc(file_stepwell_api_v1_runs, 29);
 
 /**
  * The tag is gone.
@@ -1083,7 +1125,7 @@ export type DeleteExperimentTagResponse = Message<"stepwell_api.v1.DeleteExperim
  * Use `create(DeleteExperimentTagResponseSchema)` to create a new message.
  */
 export const DeleteExperimentTagResponseSchema: GenMessage<DeleteExperimentTagResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 29);
+  messageDesc(file_stepwell_api_v1_runs, 30);
 
 /**
  * Deletes an experiment.
@@ -1104,7 +1146,7 @@ export type DeleteExperimentRequest = Message<"stepwell_api.v1.DeleteExperimentR
  * Use `create(DeleteExperimentRequestSchema)` to create a new message.
  */
 export const DeleteExperimentRequestSchema: GenMessage<DeleteExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 30);
+  messageDesc(file_stepwell_api_v1_runs, 31);
 
 /**
  * The experiment is deleted.
@@ -1125,7 +1167,7 @@ export type DeleteExperimentResponse = Message<"stepwell_api.v1.DeleteExperiment
  * Use `create(DeleteExperimentResponseSchema)` to create a new message.
  */
 export const DeleteExperimentResponseSchema: GenMessage<DeleteExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 31);
+  messageDesc(file_stepwell_api_v1_runs, 32);
 
 /**
  * Restores an experiment.
@@ -1146,7 +1188,7 @@ export type RestoreExperimentRequest = Message<"stepwell_api.v1.RestoreExperimen
  * Use `create(RestoreExperimentRequestSchema)` to create a new message.
  */
 export const RestoreExperimentRequestSchema: GenMessage<RestoreExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 32);
+  messageDesc(file_stepwell_api_v1_runs, 33);
 
 /**
  * The experiment is active.
@@ -1167,7 +1209,7 @@ export type RestoreExperimentResponse = Message<"stepwell_api.v1.RestoreExperime
  * Use `create(RestoreExperimentResponseSchema)` to create a new message.
  */
 export const RestoreExperimentResponseSchema: GenMessage<RestoreExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 33);
+  messageDesc(file_stepwell_api_v1_runs, 34);
 
 /**
  * Deletes a run.
@@ -1188,7 +1230,7 @@ export type DeleteRunRequest = Message<"stepwell_api.v1.DeleteRunRequest"> & {
  * Use `create(DeleteRunRequestSchema)` to create a new message.
  */
 export const DeleteRunRequestSchema: GenMessage<DeleteRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 34);
+  messageDesc(file_stepwell_api_v1_runs, 35);
 
 /**
  * The run is deleted.
@@ -1203,7 +1245,7 @@ export type DeleteRunResponse = Message<"stepwell_api.v1.DeleteRunResponse"> & {
  * Use `create(DeleteRunResponseSchema)` to create a new message.
  */
 export const DeleteRunResponseSchema: GenMessage<DeleteRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 35);
+  messageDesc(file_stepwell_api_v1_runs, 36);
 
 /**
  * Restores a run.
@@ -1224,7 +1266,7 @@ export type RestoreRunRequest = Message<"stepwell_api.v1.RestoreRunRequest"> & {
  * Use `create(RestoreRunRequestSchema)` to create a new message.
  */
 export const RestoreRunRequestSchema: GenMessage<RestoreRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 36);
+  messageDesc(file_stepwell_api_v1_runs, 37);
 
 /**
  * The run is active.
@@ -1239,7 +1281,7 @@ export type RestoreRunResponse = Message<"stepwell_api.v1.RestoreRunResponse"> &
  * Use `create(RestoreRunResponseSchema)` to create a new message.
  */
 export const RestoreRunResponseSchema: GenMessage<RestoreRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 37);
+  messageDesc(file_stepwell_api_v1_runs, 38);
 
 /**
  * Hides points.
@@ -1267,7 +1309,7 @@ export type RewindRunRequest = Message<"stepwell_api.v1.RewindRunRequest"> & {
  * Use `create(RewindRunRequestSchema)` to create a new message.
  */
 export const RewindRunRequestSchema: GenMessage<RewindRunRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 38);
+  messageDesc(file_stepwell_api_v1_runs, 39);
 
 /**
  * The points are hidden.
@@ -1288,7 +1330,7 @@ export type RewindRunResponse = Message<"stepwell_api.v1.RewindRunResponse"> & {
  * Use `create(RewindRunResponseSchema)` to create a new message.
  */
 export const RewindRunResponseSchema: GenMessage<RewindRunResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 39);
+  messageDesc(file_stepwell_api_v1_runs, 40);
 
 /**
  * Shows points again.
@@ -1316,7 +1358,7 @@ export type UndoRewindRequest = Message<"stepwell_api.v1.UndoRewindRequest"> & {
  * Use `create(UndoRewindRequestSchema)` to create a new message.
  */
 export const UndoRewindRequestSchema: GenMessage<UndoRewindRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 40);
+  messageDesc(file_stepwell_api_v1_runs, 41);
 
 /**
  * The points show again.
@@ -1337,7 +1379,7 @@ export type UndoRewindResponse = Message<"stepwell_api.v1.UndoRewindResponse"> &
  * Use `create(UndoRewindResponseSchema)` to create a new message.
  */
 export const UndoRewindResponseSchema: GenMessage<UndoRewindResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 41);
+  messageDesc(file_stepwell_api_v1_runs, 42);
 
 /**
  * Notes data sets that a run used.
@@ -1365,7 +1407,7 @@ export type LogInputsRequest = Message<"stepwell_api.v1.LogInputsRequest"> & {
  * Use `create(LogInputsRequestSchema)` to create a new message.
  */
 export const LogInputsRequestSchema: GenMessage<LogInputsRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 42);
+  messageDesc(file_stepwell_api_v1_runs, 43);
 
 /**
  * The data sets are noted.
@@ -1380,7 +1422,7 @@ export type LogInputsResponse = Message<"stepwell_api.v1.LogInputsResponse"> & {
  * Use `create(LogInputsResponseSchema)` to create a new message.
  */
 export const LogInputsResponseSchema: GenMessage<LogInputsResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_runs, 43);
+  messageDesc(file_stepwell_api_v1_runs, 44);
 
 /**
  * Whether something is in use or was (softly) deleted.
