@@ -4,7 +4,6 @@ import logging
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import stepwell
-from stepwell import StepwellClient
+from stepwell import beside
+from tests.autologging.logged import files_of, runs_of
 from tests.harness.processes import ServerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -36,23 +36,6 @@ METHODS = [
     for name in ("fit", "fit_transform", "fit_predict", "predict", "score")
     if name in vars(each)
 ]
-
-
-@pytest.fixture(autouse=True)
-def experiment(shared_server: ServerProcess, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An experiment of the test's own; afterwards nothing logs by itself."""
-    stepwell.set_tracking_uri(shared_server.tracking_uri)
-    name = f"autolog-{request.node.name}-{id(request)}"
-    yield stepwell.set_experiment(name).experiment_id
-    stepwell.autolog(disable=True)
-
-
-def runs_of(experiment_id: str) -> list[Any]:
-    return list(StepwellClient().search_runs([experiment_id], order_by=["start_time ASC"]))
-
-
-def files_of(run_id: str) -> set[str]:
-    return {it.path for it in StepwellClient().list_artifacts(run_id)}
 
 
 def test_a_fit_without_a_run_makes_one(experiment: str) -> None:
@@ -218,6 +201,26 @@ def test_disabling_puts_everything_back() -> None:
     assert sklearn.metrics.accuracy_score is scorer
     assert mean_absolute_error is error is sklearn.metrics._regression.mean_absolute_error
     assert vars(BaseEstimator).get("__init_subclass__") is subclass
+
+
+def test_what_is_drawn_later_is_what_was_there(experiment: str) -> None:
+    stepwell.sklearn.autolog(log_models=False)
+    before = threading.Event()
+    beside.leave("", before.wait)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.125))
+    labels = LABELS.copy()
+    model.fit(ROWS, labels)
+    model.set_params(logisticregression__C=4.5).fit(ROWS, 1 - labels)
+    labels[:] = 0
+    before.set()
+    first, second = runs_of(experiment)
+    for run, text, other in ((first, "0.125", "4.5"), (second, "4.5", "0.125")):
+        page = stepwell.artifacts.load_text(f"runs:/{run.info.run_id}/estimator.html")
+        assert text in page
+        assert other not in page
+        assert run.data.metrics["training_accuracy_score"] > 0.5
+        assert run.info.status == "FINISHED"
+    assert first.info.end_time <= second.info.start_time
 
 
 def test_exclusive_leaves_the_users_run_alone(experiment: str) -> None:

@@ -3,8 +3,11 @@
     patches     methods that are replaced, and put back exactly
     guard       one outermost call logs; what it calls in turn, in whatever thread, does not
     options     what autolog was told, by library
-    calls       the run that a call logs to, and how a fault stays a warning
+    imports     what is done when a library has been imported
+    calls       the run that a call logs to, what is left for later, and how a fault stays a warning
+    pictures    drawn beside the training
     sklearn/    what is logged of scikit-learn
+    boosting    of boosted trees, for xgboost and lightgbm
     flavors     stepwell.autolog(): all libraries at once, also those that are imported later
 
 Whatever fails here is a warning: training goes on, its result and its errors are what they were.

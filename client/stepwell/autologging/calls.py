@@ -1,20 +1,40 @@
-"""One logged call: the run that it logs to, and how a fault of ours stays a warning."""
+"""One logged call: the run that it logs to, what is left for later, and how a fault of ours stays a warning."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from logging import getLogger
-from typing import Any
+from typing import Any, TypeVar
 
+from stepwell import beside
+from stepwell.autologging import guard, options
 from stepwell.autologging.options import Options
+from stepwell.client import StepwellClient
+from stepwell.delivery import record
+from stepwell.delivery.record import now_ms
+from stepwell.entities import Metric
+from stepwell.errors import StepwellException
+from stepwell.logged_models import active as active_models
+from stepwell.models import logged
+from stepwell.models.flavor import Flavor
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun
 
 AUTOLOGGING_TAG = "mlflow.autologging"
+KEY_CHARS_MAX = 250
+MODEL_NAME = "model"
+
+Result = TypeVar("Result")
 
 _log = getLogger("stepwell")
 
 
 class LoggedCall:
-    """A run for one call: the active one, which stays as it is, or one that begins and ends with it."""
+    """A run for one call: the active one, which stays as it is, or one that begins and ends with it.
+
+    `later` is for what takes long; it is done beside the training, when the call has ended. A run of the call's own
+    is not active any more then, and ends behind that.
+    """
 
     def __init__(self, library: str, options: Options) -> None:
         self.library = library
@@ -24,37 +44,149 @@ class LoggedCall:
         self.run: ActiveRun = found or active.start_run(
             tags={AUTOLOGGING_TAG: library, **(options.extra_tags or {})}
         )
+        self.client = StepwellClient(self.run.writer.uri)
         self.has_failed = False
+        self._later: list[Callable[[], object]] = []
+        self._later_bytes = 0
 
     @property
     def run_id(self) -> str:
         """The run's id."""
         return self.run.info.run_id
 
-    def attempt(self, work: Callable[..., Any], *arguments: Any) -> Any:
+    def attempt(self, work: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Do something, and return what it returns; None when it fails, which is told."""
         try:
-            return work(*arguments)
+            return work(*arguments, **keywords)
         except Exception as failure:  # noqa: BLE001 - whatever it is, training goes on
             self.has_failed = True
             if not self.options.silent:
                 tell(self.library, failure)
             return None
 
+    def later(self, work: Callable[..., Any], *arguments: Any, size_bytes: int = 0) -> None:
+        """Attempt something when the call has ended. The arguments, of so many bytes, are not to change until then."""
+        self._later.append(lambda: self.attempt(work, *arguments))
+        self._later_bytes += size_bytes
+
+    def log_params(self, params: Mapping[Any, Any]) -> None:
+        """Log params of a library as text; names that are too long are cut."""
+        texts = {str(key)[:KEY_CHARS_MAX]: str(value) for key, value in params.items()}
+        try:
+            record.log_params(self.run.writer, texts)
+        except StepwellException as failure:
+            # One of them is not as it must be, or was logged otherwise: the others are.
+            for key, value in texts.items():
+                with suppress(StepwellException):
+                    record.log_params(self.run.writer, {key: value})
+            raise failure
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0, model_id: str | None = None) -> None:
+        """Log one point of each metric, also as what a model is like."""
+        record.log_metrics(self.run.writer, metrics, step, measured=record.measured(model_id, None, None))
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags of the run."""
+        record.set_tags(self.run.writer, tags)
+
+    def note_model_metrics(self, model_id: str | None, metrics: Mapping[str, Any], step: int) -> None:
+        """Note that metrics, which are logged already, say something of a model."""
+        if model_id is not None and metrics:
+            at_ms = now_ms()
+            self.run.writer.log_model_points(
+                Metric(key, float(value), at_ms, step, model_id=model_id) for key, value in metrics.items()
+            )
+
+    def log_bytes(self, content: bytes, path: str) -> None:
+        """Log a file, and wait until it is there: for what is done later."""
+        self.client.log_stream(self.run_id, io.BytesIO(content), path)
+
+    def log_model(
+        self,
+        flavor: Flavor,
+        *,
+        example: Any = None,
+        predict: Callable[[Any], Any] | None = None,
+        **given: Any,
+    ) -> str | None:
+        """Log a model as it is now, later; its signature is that of the example and what `predict` makes of it.
+
+        Returns:
+            The model's id, which metrics may name that are logged later than this.
+        """
+        if not self.options.log_model_signatures:
+            given["signature"] = False
+        elif example is not None and predict is not None and "signature" not in given:
+            given["signature"] = self.attempt(_signature, example, predict)
+        if example is not None and self.options.log_input_examples:
+            given["input_example"] = example
+        name = given.pop("name", MODEL_NAME)
+        if name == MODEL_NAME:
+            given["registered_model_name"] = self.options.registered_model_name
+        prepared = logged.prepare(flavor, name, {"run_id": self.run_id, **given})
+        self.later(prepared.send)
+        model_id = prepared.model.model_id
+        if model_id is not None:
+            active_models.note_last_id(model_id)
+        return model_id
+
     def end(self, status: str = "FINISHED") -> None:
-        """End the run, if it is the call's own; FAILED also when something could not be logged."""
+        """End the call, and when the rest is done its own run, if it has one: FAILED also after a fault of ours."""
+        ended_ms = now_ms()
+
+        def finish() -> None:
+            for work in self._later:
+                work()
+            if self.is_own:
+                own_status = "FAILED" if self.has_failed else status
+                self.attempt(active.end_later, self.run, own_status, ended_ms)
+
+        if self.is_own or self._later:
+            beside.leave(self.run_id, finish, self._later_bytes)
         if self.is_own:
-            self.attempt(active.end_run, "FAILED" if self.has_failed else status)
+            active.set_aside(self.run)
 
 
-def begin(library: str, options: Options) -> LoggedCall | None:
+def carried_out(
+    library: str,
+    plain: Callable[[], Result],
+    before: Callable[[LoggedCall], Callable[[], Result] | None],
+    after: Callable[[LoggedCall, Result], object],
+) -> Result:
+    """Make a call of a library and log it; result and errors are those of the call itself.
+
+    Args:
+        library: whose call it is; nothing is logged while it is off, nor within a call that is logged already.
+        plain: makes the call.
+        before: logs what is known beforehand; may return another way to make the call, such as with a callback of ours.
+        after: logs what came of it.
+    """
+    chosen = options.chosen(library)
+    if chosen is None or guard.is_inside():
+        return plain()
+    with guard.inside():
+        call = begin(library, chosen)
+        if call is None:
+            return plain()
+        other = call.attempt(before, call)
+        try:
+            result: Result = (other or plain)()
+        except BaseException:
+            call.end("FAILED")
+            raise
+        call.attempt(after, call, result)
+        call.end()
+        return result
+
+
+def begin(library: str, chosen: Options) -> LoggedCall | None:
     """Return the call's run; None when nothing is to be logged, or no run can be had, which is told."""
-    if options.exclusive and active.active_run() is not None:
+    if chosen.exclusive and active.active_run() is not None:
         return None
     try:
-        return LoggedCall(library, options)
+        return LoggedCall(library, chosen)
     except Exception as failure:  # noqa: BLE001 - as above
-        if not options.silent:
+        if not chosen.silent:
             tell(library, failure)
         return None
 
@@ -67,3 +199,9 @@ def tell(library: str, failure: Exception) -> None:
         type(failure).__name__,
         failure,
     )
+
+
+def _signature(example: Any, predict: Callable[[Any], Any]) -> Any:
+    from stepwell.models.signature import infer_signature
+
+    return infer_signature(example, predict(example))

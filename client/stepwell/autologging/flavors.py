@@ -1,97 +1,91 @@
 """stepwell.autolog(): every library that we know, also those that are imported later."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from logging import getLogger
 from typing import Any
 
-# The module whose import turns autologging of a library on, and where that is.
-LIBRARIES = {"sklearn": "stepwell.autologging.sklearn"}
-
-_log = getLogger("stepwell")
-_waiting: dict[str, dict[str, Any]] = {}
+from stepwell.autologging import imports, options
 
 
-def autolog(*, disable: bool = False, exclude_flavors: Iterable[str] | None = None, **keywords: Any) -> None:
+@dataclass(frozen=True)
+class Library:
+    """Where a library's autologging is, and the modules whose import turns it on: any of them."""
+
+    place: str
+    modules: tuple[str, ...]
+
+
+LIBRARIES = {
+    "sklearn": Library("stepwell.autologging.sklearn", ("sklearn",)),
+    "xgboost": Library("stepwell.autologging.xgboost", ("xgboost",)),
+    "lightgbm": Library("stepwell.autologging.lightgbm", ("lightgbm",)),
+}
+
+
+def autolog(
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
+    log_models: bool = True,
+    log_datasets: bool = True,
+    log_traces: bool = True,
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,
+    silent: bool = False,
+    extra_tags: Mapping[str, Any] | None = None,
+    exclude_flavors: Iterable[str] | None = None,
+) -> None:
     """Log the training calls of all libraries by themselves: those that are imported, and those that will be.
 
+    A library whose own autolog() was called keeps what that was told.
+
     Args:
-        disable: turn it off again.
+        log_input_examples: log the first rows with a model.
+        log_model_signatures: log what a model takes and gives.
+        log_models: log the trained models.
+        log_datasets: note which data was trained on.
+        log_traces: taken for MLflow's sake; there are none.
+        disable: turn it off again, for all of them; every method is what it was.
+        exclusive: not while a run of the user's is active.
+        disable_for_unsupported_versions: taken for MLflow's sake.
+        silent: no warnings of ours.
+        extra_tags: of runs that are started for a call.
         exclude_flavors: libraries to leave alone.
-        keywords: those that all libraries take, see `Options`.
     """
     left_out = set(exclude_flavors or ())
-    _stop_waiting()
-    for name in LIBRARIES:
+    keywords: dict[str, Any] = {
+        "log_input_examples": log_input_examples,
+        "log_model_signatures": log_model_signatures,
+        "log_models": log_models,
+        "log_datasets": log_datasets,
+        "exclusive": exclusive,
+        "silent": silent,
+        "extra_tags": extra_tags,
+    }
+    for name, library in LIBRARIES.items():
+        imports.forget(_owner(name))
         if name in left_out:
             continue
         if disable:
-            if name in sys.modules:
-                _turn(name, {"disable": True})
-        elif name in sys.modules:
-            _turn(name, keywords)
-        else:
-            _waiting[name] = keywords
-    if _waiting:
-        sys.meta_path.insert(0, _finder)
+            _disable(library)
+        elif not options.was_told(name):
+            for module in library.modules:
+                imports.when_imported(module, _owner(name), partial(_turn_on, name, keywords))
 
 
-def _turn(name: str, keywords: dict[str, Any]) -> None:
-    try:
-        import_module(LIBRARIES[name]).autolog(**keywords)
-    except Exception as failure:  # noqa: BLE001 - a library that is broken is no reason to stop the script
-        _log.warning(
-            "Autologging of %s could not be turned on: %s: %s.", name, type(failure).__name__, failure
-        )
+def _owner(name: str) -> str:
+    return f"{name} with all"
 
 
-def _stop_waiting() -> None:
-    _waiting.clear()
-    if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)
+def _turn_on(name: str, keywords: dict[str, Any]) -> None:
+    if not options.was_told(name):
+        import_module(LIBRARIES[name].place).autolog(**keywords)
+        options.choose_for_all(name)
 
 
-class _Finder(MetaPathFinder):
-    """Sees a library being imported, and turns its autologging on right after."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if fullname not in _waiting:
-            return None
-        keywords = _waiting.pop(fullname)
-        if not _waiting:
-            _stop_waiting()
-        spec = _spec_of(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, fullname, keywords)
-        return spec
-
-
-class _Loader(Loader):
-    """Loads as the real loader does, and then turns autologging on."""
-
-    def __init__(self, real: Any, name: str, keywords: dict[str, Any]) -> None:
-        self._real, self._name, self._keywords = real, name, keywords
-
-    def create_module(self, spec: ModuleSpec) -> Any:
-        return self._real.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        # What looks at the module afterwards finds the loader that it expects.
-        module.__spec__.loader = module.__loader__ = self._real
-        self._real.exec_module(module)
-        _turn(self._name, self._keywords)
-
-
-def _spec_of(name: str, path: Any, target: Any) -> ModuleSpec | None:
-    for finder in list(sys.meta_path):
-        if finder is not _finder:
-            found = finder.find_spec(name, path, target)
-            if found is not None:
-                return found
-    return None
-
-
-_finder = _Finder()
+def _disable(library: Library) -> None:
+    if library.place in sys.modules:
+        sys.modules[library.place].autolog(disable=True)

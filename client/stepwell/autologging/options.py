@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,41 @@ class Options:
     extra_tags: Mapping[str, Any] | None = None
 
 
+Chosen = TypeVar("Chosen", bound=Options)
+
 _chosen: dict[str, Options] = {}
+# Libraries that were turned on with all the others, and by no call of their own.
+_with_all: set[str] = set()
 
 
 def choose(library: str, options: Options) -> None:
     """Turn a library's autologging on."""
     _chosen[library] = options
+    _with_all.discard(library)
+
+
+def choose_for_all(library: str) -> None:
+    """Note that a library was turned on with all the others: the next such call may tell it something else."""
+    _with_all.add(library)
+
+
+def was_told(library: str) -> bool:
+    """Tell whether a library is on by a call of its own."""
+    return library in _chosen and library not in _with_all
 
 
 def forget(library: str) -> None:
     """Turn it off."""
     _chosen.pop(library, None)
+    _with_all.discard(library)
 
 
 def chosen(library: str) -> Options | None:
     """Return what it was told; None while it is off."""
     return _chosen.get(library)
+
+
+def chosen_as(library: str, kind: type[Chosen]) -> Chosen | None:
+    """Return what it was told, which is of this kind; None while it is off."""
+    found = _chosen.get(library)
+    return found if isinstance(found, kind) else None

@@ -1,5 +1,6 @@
 """Attributes of classes and modules that are replaced, and put back exactly."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
@@ -37,6 +38,26 @@ class Patches:
         elif hasattr(original, "__get__") and not isinstance(original, (staticmethod, classmethod, property)):
             self.replace(owner, name, _Conditional(original, around))
 
+    def around_function(self, module: Any, name: str, around: Around) -> None:
+        """Let calls of a function go through `around`: wherever it is found by its name.
+
+        That is in the module, in the one that defines it (so that pickles find it), and where modules of the user's
+        imported it before. `around` gets the original for the object that it is called on.
+        """
+        original = getattr(module, name)
+
+        @wraps(original)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return around(lambda _, *given, **named: original(*given, **named), original, args, kwargs)
+
+        for place in (module, sys.modules[original.__module__]):
+            if vars(place).get(name) is original:
+                self.replace(place, name, function)
+        for other in list(sys.modules.values()):
+            if _is_the_users(other):
+                for key in [key for key, value in list(vars(other).items()) if value is original]:
+                    self.replace(other, key, function)
+
     def revert(self) -> None:
         """Put everything back, the last first."""
         with self._lock:
@@ -47,6 +68,16 @@ class Patches:
                 else:
                     setattr(owner, name, value)
             self._done.clear()
+
+
+def _is_the_users(module: Any) -> bool:
+    """Tell a script or module of the user's from an installed one."""
+    if getattr(module, "__name__", "") == "__main__":
+        return True
+    file = str(getattr(module, "__file__", None) or "site-packages")
+    return (
+        "site-packages" not in file and "dist-packages" not in file and not file.startswith(sys.base_prefix)
+    )
 
 
 def _wrapped(original: Callable[..., Any], around: Around) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from logging import getLogger
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stepwell import settings
+from stepwell import beside, settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import Alert, DatasetInput, Histogram, LifecycleStage, Metric
@@ -346,7 +346,7 @@ def note_deleted(uri: str, run_id: str, *, deleted: bool) -> None:
 
 
 def flush_run(uri: str, run_id: str) -> None:
-    """Wait until what this process logged to a run is committed, so that reading sees it.
+    """Wait until what this process logged to a run, or left for later, is committed, so that reading sees it.
 
     What this process does not deliver itself (a fork, offline mode, what the server will not take) is only told.
 
@@ -354,6 +354,7 @@ def flush_run(uri: str, run_id: str) -> None:
         StepwellException: TEMPORARILY_UNAVAILABLE when the server is away, or has not committed all of it within
             STEPWELL_FLUSH_TIMEOUT_S.
     """
+    beside.wait(run_id, settings.flush_timeout_s())
     logs = [log for log in open_logs() if (log.uri, log.run_id) == (uri, run_id)]
     if any(log.is_shipping and not log.delivery.is_reachable for log in logs):
         _require_server(uri)
@@ -414,6 +415,7 @@ def flush_and_tell(timeout_s: float | None) -> Receipt:
     """
     limit_s = settings.flush_timeout_s() if timeout_s is None else timeout_s
     begun = time.monotonic()
+    beside.wait(timeout_s=limit_s)
     receipt = flush_all(limit_s)
     if receipt.waiting and not settings.is_offline():
         _log.warning(

@@ -58,8 +58,13 @@ def clear() -> None:
 
 def note_last(model: LoggedModel) -> LoggedModel:
     """Note the model that was made last in this thread or task."""
-    _last_id.set(model.model_id)
+    note_last_id(model.model_id)
     return model
+
+
+def note_last_id(model_id: str) -> None:
+    """Note the same of a model that is still on its way."""
+    _last_id.set(model_id)
 
 
 def last_id() -> str | None:

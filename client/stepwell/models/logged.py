@@ -1,8 +1,9 @@
 """log_model: a model in memory becomes a logged model, of the active run if there is one."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from stepwell.models import options, saving
 from stepwell.models.flavor import Flavor
 from stepwell.models.info import ModelInfo, info_of
 from stepwell.models.mlmodel import FILE, Model
-from stepwell.models.options import Logging, Saving
+from stepwell.models.options import Logging
 from stepwell.registering import register_model
 from stepwell.runs import active
 
@@ -33,55 +34,72 @@ def log(flavor: Flavor, artifact_path: str | None, given: Mapping[str, Any]) -> 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE; what the server answers.
     """
+    return prepare(flavor, artifact_path, given).send()
+
+
+def prepare(flavor: Flavor, artifact_path: str | None, given: Mapping[str, Any]) -> "Prepared":
+    """Write a model as it is now to a temporary folder, to be sent later; arguments as in `log`."""
     chosen, what = options.logging(given)
     name = _name(chosen.name, artifact_path)
     run_id = _run_id(chosen.run_id)
     model = what.mlflow_model if what.mlflow_model is not None else Model()
     model.artifact_path, model.run_id = name, run_id
-    if run_id is not None and not _may_be_logged(name):
-        info = _log_to_run(flavor, run_id, name, model, what)
-    else:
-        info = _log_by_itself(flavor, run_id, name, model, chosen, what)
-    if chosen.registered_model_name is None:
-        return info
-    return _registered(info, chosen)
+    if run_id is None or _may_be_logged(name):
+        specs.check_model_name(name)
+        model.model_id = model.model_uuid = chosen.model_id or specs.new_model_id()
+    folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
+    try:
+        saving.write(flavor, folder, model, what)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    params = {**_params_of_run(run_id), **(chosen.params or {})}
+    return Prepared(folder, name, run_id, model, params, chosen)
 
 
-def _log_by_itself(
-    flavor: Flavor, run_id: str | None, name: str, model: Model, chosen: Logging, what: Saving
-) -> ModelInfo:
-    specs.check_model_name(name)
-    model.model_id = model.model_uuid = chosen.model_id or specs.new_model_id()
-    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
-        saving.write(flavor, Path(folder), model, what)
-        logged = log_model_folder(
-            folder,
-            name,
-            params={**_params_of_run(run_id), **(chosen.params or {})},
-            tags=chosen.tags,
-            step=chosen.step,
-            model_type=chosen.model_type,
-            run_id=run_id,
-            model_id=model.model_id,
-        )
-    return _info(model, logged)
+@dataclass(frozen=True)
+class Prepared:
+    """A model in a temporary folder, which `send` empties and removes. A fork has it, too, but does not own it."""
 
+    folder: Path
+    name: str
+    run_id: str | None
+    model: Model
+    params: Mapping[str, str]
+    chosen: Logging
 
-def _log_to_run(flavor: Flavor, run_id: str, name: str, model: Model, what: Saving) -> ModelInfo:
-    """A path that no logged model can have for a name, such as models/best: the files are the run's alone.
-
-    The description goes last: who finds it finds a whole model.
-    """
-    client = StepwellClient()
-    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
-        saving.write(flavor, Path(folder), model, what)
-        description = Path(folder, FILE).rename(Path(folder).with_name(f"{Path(folder).name}.{FILE}"))
+    def send(self) -> ModelInfo:
+        """Make a logged model of it, and a version of a registered one if that was asked for."""
         try:
-            client.log_artifacts(run_id, folder, name)
-            client.log_text(run_id, description.read_text(encoding="utf-8"), f"{name}/{FILE}")
+            info = self._send_to_run() if self.model.model_id is None else self._send_by_itself()
         finally:
-            description.unlink()
-    return info_of(model, f"runs:/{run_id}/{name}", name=name)
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return info if self.chosen.registered_model_name is None else _registered(info, self.chosen)
+
+    def _send_by_itself(self) -> ModelInfo:
+        logged = log_model_folder(
+            self.folder,
+            self.name,
+            params=self.params,
+            tags=self.chosen.tags,
+            step=self.chosen.step,
+            model_type=self.chosen.model_type,
+            run_id=self.run_id,
+            model_id=self.model.model_id,
+        )
+        return _info(self.model, logged)
+
+    def _send_to_run(self) -> ModelInfo:
+        """A path that no logged model can have for a name, such as models/best: the files are the run's alone.
+
+        The description goes last: who finds it finds a whole model.
+        """
+        client, run_id = StepwellClient(), str(self.run_id)
+        description = (self.folder / FILE).read_text(encoding="utf-8")
+        (self.folder / FILE).unlink()
+        client.log_artifacts(run_id, self.folder, self.name)
+        client.log_text(run_id, description, f"{self.name}/{FILE}")
+        return info_of(self.model, f"runs:/{run_id}/{self.name}", name=self.name)
 
 
 def _name(name: str | None, artifact_path: str | None) -> str:

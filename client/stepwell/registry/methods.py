@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepwell import settings
+from stepwell import beside, settings
 from stepwell.entities import PagedList
 from stepwell.errors import StepwellException, invalid
 from stepwell.registry import checks
@@ -235,6 +235,8 @@ class RegistryMethods(StageMethods, WebhookMethods):
     @property
     def _registry(self) -> "RegistryCalls":
         from stepwell.registry.calls import RegistryCalls
+
+        beside.wait(timeout_s=settings.flush_timeout_s())  # what is left for later may be models to register
 
         return RegistryCalls(self._registry_address)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stepwell import settings, values
+from stepwell import beside, settings, values
 from stepwell.delivery import offline, writer
 from stepwell.delivery.receipts import Receipt
 from stepwell.delivery.record import now_ms, set_tags
@@ -176,6 +176,16 @@ def end_run(status: str = "FINISHED") -> Receipt | None:
     """
     run = active_run()
     return _end(run, status) if run is not None else None
+
+
+def end_later(run: ActiveRun, status: str, end_time_ms: int) -> None:
+    """End a run that `set_aside` left open, in the thread that does what was left for later."""
+    _end(run, status, end_time_ms)
+
+
+def set_aside(run: ActiveRun) -> None:
+    """Let a run be active no more for the caller. It stays open until somebody ends it, or the process ends."""
+    current.set(run.enclosing)
 
 
 def end_open_runs(status: str) -> None:
@@ -353,10 +363,11 @@ def _activate(run: ActiveRun) -> ActiveRun:
     return run
 
 
-def _end(run: ActiveRun, status: str) -> Receipt:
+def _end(run: ActiveRun, status: str, end_time_ms: int | None = None) -> Receipt:
     wanted = RunStatus.from_string(status)
     _stop_console(run)
-    _log_end(run, wanted)
+    beside.wait(run.info.run_id, settings.flush_timeout_s())
+    _log_end(run, wanted, end_time_ms)
     return _leave(run)
 
 
@@ -390,9 +401,9 @@ def _who_delivers(log: "WriterLog") -> str:
     )
 
 
-def _log_end(run: ActiveRun, status: int) -> None:
+def _log_end(run: ActiveRun, status: int, end_time_ms: int | None = None) -> None:
     try:
-        run.writer.log_status(status, now_ms() if RunStatus.is_terminated(status) else None)
+        run.writer.log_status(status, (end_time_ms or now_ms()) if RunStatus.is_terminated(status) else None)
     except StepwellException as failure:
         _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
 
@@ -408,6 +419,7 @@ def _end_with_inner(outer: ActiveRun, status: str) -> None:
         if each.owned:
             _end(each, status)
         else:
+            beside.wait(each.info.run_id, settings.flush_timeout_s())
             _leave(each)
 
 

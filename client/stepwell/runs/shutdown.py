@@ -6,7 +6,7 @@ import sys
 import time
 from logging import getLogger
 
-from stepwell import settings
+from stepwell import beside, settings
 from stepwell.delivery import writer
 from stepwell.runs import active
 
@@ -18,6 +18,7 @@ _log = getLogger("stepwell")
 
 def at_exit() -> None:
     """End the open runs (FAILED after an uncaught exception), deliver, and tell what could not be delivered."""
+    beside.finish()
     active.end_open_runs("FAILED" if active.crashed() else "FINISHED")
     background = sys.modules.get("stepwell.wire.background")
     if background is None:

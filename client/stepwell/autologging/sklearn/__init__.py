@@ -1,9 +1,7 @@
 """Autologging of scikit-learn: which methods are followed, and the function that turns it on."""
 
-import sys
 from dataclasses import dataclass
 from importlib import import_module
-from types import FunctionType
 from typing import Any
 
 from stepwell import extras
@@ -57,7 +55,10 @@ def autolog(
     Raises:
         StepwellException: NOT_IMPLEMENTED when scikit-learn is not installed.
     """
+    from stepwell.autologging.sklearn import after
+
     _patches.revert()
+    after.leave_metrics(LIBRARY)
     options.forget(LIBRARY)
     if disable:
         return
@@ -69,7 +70,7 @@ def autolog(
         _follow(kind)
     _keep_out_of_parallel_work()
     if chosen.log_post_training_metrics:
-        _follow_metrics()
+        after.follow_metrics(LIBRARY)
 
 
 def _below(kind: Any) -> set[Any]:
@@ -92,7 +93,7 @@ def _follow(kind: type) -> None:
         for name in PREDICTION:
             if name in vars(definer):
                 _patches.around_method(definer, name, after.around_prediction)
-        if "score" in vars(definer):
+        if "score" in vars(definer) and definer not in after.usual_scorers():
             _patches.around_method(definer, "score", after.around_score)
 
 
@@ -115,50 +116,9 @@ def _keep_out_of_parallel_work() -> None:
         _patches.around_method(wrapper, "__call__", _unlogged)
     selection = import_module("sklearn.model_selection")
     for name in VALIDATION:
-        _replace_everywhere(selection, name, _unlogged)
+        _patches.around_function(selection, name, _unlogged)
 
 
 def _unlogged(original: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     with guard.inside():
         return original(instance, *args, **kwargs)
-
-
-def _follow_metrics() -> None:
-    from stepwell.autologging.sklearn import after
-
-    metrics = import_module("sklearn.metrics")
-    for name in metrics.__all__:
-        if isinstance(getattr(metrics, name), FunctionType):
-            _replace_everywhere(metrics, name, after.around_metric)
-
-
-def _replace_everywhere(module: Any, name: str, around: Any) -> None:
-    """Replace a function where it is found by name: in its modules, and where the user's modules imported it before.
-
-    In the module that defines it, too, so that pickles of it find it by name.
-    """
-    from functools import wraps
-
-    original = getattr(module, name)
-
-    @wraps(original)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return around(lambda _, *given, **named: original(*given, **named), original, args, kwargs)
-
-    for place in (module, sys.modules[original.__module__]):
-        if vars(place).get(name) is original:
-            _patches.replace(place, name, function)
-    for other in list(sys.modules.values()):
-        if _is_the_users(other):
-            for key in [key for key, value in list(vars(other).items()) if value is original]:
-                _patches.replace(other, key, function)
-
-
-def _is_the_users(module: Any) -> bool:
-    """Tell a script or module of the user's from an installed one."""
-    if getattr(module, "__name__", "") == "__main__":
-        return True
-    file = str(getattr(module, "__file__", None) or "site-packages")
-    return (
-        "site-packages" not in file and "dist-packages" not in file and not file.startswith(sys.base_prefix)
-    )

@@ -8,19 +8,22 @@ predicted on.
 import sys
 import weakref
 from collections.abc import Callable
+from importlib import import_module
 from threading import Lock
+from types import FunctionType
 from typing import Any
 
+from stepwell import beside
 from stepwell.autologging import calls, guard, options
+from stepwell.autologging.patches import Patches
 from stepwell.autologging.sklearn import datasets
 from stepwell.client import StepwellClient
 
-LIBRARY = "sklearn"
 UNKNOWN = "unknown_dataset"
 CALLS_FILE = "metric_info.json"
 
 
-class _Remembered:
+class Remembered:
     """Values by object, as long as the object lives; no other object is taken for it."""
 
     def __init__(self) -> None:
@@ -39,7 +42,8 @@ class _Remembered:
 class Fit:
     """The run that a fit was logged to, and what has been measured since."""
 
-    def __init__(self, run_id: str, model_id: str | None) -> None:
+    def __init__(self, library: str, run_id: str, model_id: str | None) -> None:
+        self.library = library
         self.run_id = run_id
         self.model_id = model_id
         self.lock = Lock()
@@ -62,18 +66,46 @@ class Fit:
             self.names[name] = number = self.names.get(name, 0) + 1
             key = name if number == 1 else f"{function}-{number}_{data}"
             self.calls[key] = call
-            client = StepwellClient()
+            client, calls_so_far = StepwellClient(), dict(self.calls)
             client.log_metric(self.run_id, key, value, step=0)
-            client.log_dict(self.run_id, self.calls, CALLS_FILE)
+            beside.leave(self.run_id, lambda: client.log_dict(self.run_id, calls_so_far, CALLS_FILE))
 
 
-_fits = _Remembered()
-_predictions = _Remembered()
+_fits = Remembered()
+_predictions = Remembered()
+_patches = Patches()
+# Libraries whose estimators are followed; the functions of scikit-learn are theirs together.
+_followers: set[str] = set()
 
 
-def remember_fit(estimator: Any, run_id: str, model_id: str | None) -> None:
+def follow_metrics(library: str) -> None:
+    """Log what functions of sklearn.metrics say of predictions, and the usual scores, also for this library."""
+    _followers.add(library)
+    for kind in usual_scorers():
+        _patches.around_method(kind, "score", around_score)
+    metrics = import_module("sklearn.metrics")
+    for name in metrics.__all__:
+        if isinstance(getattr(metrics, name), FunctionType):
+            _patches.around_function(metrics, name, around_metric)
+
+
+def usual_scorers() -> tuple[type, type]:
+    """Return the classes that most estimators have their score from, also those of other libraries."""
+    base = import_module("sklearn.base")
+    return base.ClassifierMixin, base.RegressorMixin
+
+
+def leave_metrics(library: str) -> None:
+    """Do so no more for this library."""
+    _followers.discard(library)
+    if not _followers:
+        _patches.revert()
+
+
+def remember_fit(estimator: Any, library: str, run_id: str, model_id: str | None) -> None:
     """Let what follows be logged to the run of the fit."""
-    _fits[estimator] = Fit(run_id, model_id)
+    if getattr(options.chosen(library), "log_post_training_metrics", True):
+        _fits[estimator] = Fit(library, run_id, model_id)
 
 
 def around_prediction(
@@ -85,7 +117,7 @@ def around_prediction(
         return original(estimator, *args, **kwargs)
     with guard.inside():
         result = original(estimator, *args, **kwargs)
-        _attempt(_remember_prediction, fit, result, _rows(args, kwargs), sys._getframe(1))
+        _attempt(fit.library, _remember_prediction, fit, result, _rows(args, kwargs), sys._getframe(1))
     return result
 
 
@@ -98,34 +130,43 @@ def around_score(
         return original(estimator, *args, **kwargs)
     with guard.inside():
         result = original(estimator, *args, **kwargs)
-        rows = _rows(args, kwargs)
-        data = fit.name_of(_variable(rows, sys._getframe(1)), rows)
-        name = f"{type(estimator).__name__}_score"
-        _attempt(fit.log, name, data, float(result), f"{type(estimator).__name__}.score(X={data})")
+        _attempt(fit.library, _log_score, fit, estimator, result, _rows(args, kwargs), sys._getframe(1))
     return result
+
+
+def _log_score(fit: Fit, estimator: Any, score: Any, rows: Any, frame: Any) -> None:
+    kind = type(estimator).__name__
+    data = fit.name_of(_variable(rows, frame), rows)
+    fit.log(f"{kind}_score", data, float(score), f"{kind}.score(X={data})")
 
 
 def around_metric(
     call: Callable[..., Any], original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Measure, and log it if it is about a prediction that is known."""
-    if options.chosen(LIBRARY) is None or guard.is_inside():
+    if not _followers or guard.is_inside():
         return call(None, *args, **kwargs)
     with guard.inside():
         result = call(None, *args, **kwargs)
     found = next((it for each in (*args, *kwargs.values()) if (it := _predictions.get(each))), None)
     if found is not None and _is_number(result):
         fit, data = found
-        text = f"{original.__name__}({_arguments(original, args, kwargs, sys._getframe(1))})"
-        _attempt(fit.log, original.__name__, data, float(result), text)
+        _attempt(fit.library, _log_metric, fit, data, original, args, kwargs, result, sys._getframe(1))
     return result
 
 
+def _log_metric(
+    fit: Fit, data: str, original: Any, args: Any, kwargs: dict[str, Any], result: Any, frame: Any
+) -> None:
+    text = f"{original.__name__}({_arguments(original, args, kwargs, frame)})"
+    fit.log(original.__name__, data, float(result), text)
+
+
 def _fit_of(estimator: Any) -> Fit | None:
-    if options.chosen(LIBRARY) is None or guard.is_inside():
+    if guard.is_inside():
         return None
     found: Fit | None = _fits.get(estimator)
-    return found
+    return found if found is not None and options.chosen(found.library) is not None else None
 
 
 def _remember_prediction(fit: Fit, result: Any, rows: Any, frame: Any) -> None:
@@ -134,7 +175,7 @@ def _remember_prediction(fit: Fit, result: Any, rows: Any, frame: Any) -> None:
         _predictions[result] = (fit, data)
     except TypeError:
         return  # a list or a sparse matrix, which cannot be followed
-    chosen = options.chosen(LIBRARY)
+    chosen = options.chosen(fit.library)
     if chosen is not None and chosen.log_datasets:
         datasets.log_evaluation(fit.run_id, rows)
 
@@ -178,8 +219,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
-def _attempt(work: Callable[..., Any], *arguments: Any) -> None:
+def _attempt(library: str, work: Callable[..., Any], *arguments: Any) -> None:
     try:
         work(*arguments)
     except Exception as failure:  # noqa: BLE001 - the user's call has its result, whatever becomes of the rest
-        calls.tell(LIBRARY, failure)
+        if not getattr(options.chosen(library), "silent", False):
+            calls.tell(library, failure)

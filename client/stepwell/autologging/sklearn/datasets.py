@@ -2,35 +2,73 @@
 
 from typing import Any
 
-from stepwell import data, fluent
+from stepwell import beside, data
+from stepwell.autologging.calls import LoggedCall
 from stepwell.client import StepwellClient
+from stepwell.delivery import record
 
 EXAMPLE_ROWS = 5
+# Data up to this size is copied and described beside the training; more is described at once, by some of its rows.
+COPIED_BYTES_MAX = 4 * 2**20
 
 
-def log_training(rows: Any, labels: Any) -> None:
-    """Note data as what the active run trained on; nobody waits for it."""
-    found = _described(rows, labels)
-    if found is not None:
-        fluent.log_input(found, "train")
+def log_used(
+    call: LoggedCall, rows: Any, labels: Any, context: str = "train", name: str | None = None
+) -> None:
+    """Note data that a call trained on, or evaluated with: a data frame, or an array."""
+    size = _size_bytes(rows)
+    if size > COPIED_BYTES_MAX:
+        _note(call, rows, labels, context, name)
+    elif size:
+        own = rows.copy(), None if labels is None or _is_frame(rows) else _array(labels)
+        call.later(_note, call, *own, context, name, size_bytes=size)
 
 
 def log_evaluation(run_id: str, rows: Any) -> None:
     """Note data as what a run, which may have ended, was evaluated with."""
-    found = _described(rows, None)
+    client, size = StepwellClient(), _size_bytes(rows)
+    own = rows.copy() if 0 < size <= COPIED_BYTES_MAX else None
+    found = _described(rows, None) if own is None else None
+
+    def note() -> None:
+        described = found or _described(own, None)
+        if described is not None:
+            client.log_inputs(run_id, [data.to_input(described, "eval", None)])
+
+    if size:
+        beside.leave(run_id, note, size if own is not None else 0)
+
+
+def _note(call: LoggedCall, rows: Any, labels: Any, context: str, name: str | None) -> None:
+    found = _described(rows, labels, name)
     if found is not None:
-        StepwellClient().log_inputs(run_id, [data.to_input(found, "eval", None)])
+        record.log_inputs(call.run.writer, [data.to_input(found, context, None)])
 
 
-def _described(rows: Any, labels: Any) -> data.Dataset | None:
+def _described(rows: Any, labels: Any, name: str | None = None) -> data.Dataset | None:
     """Return what can be said of data; None for what is neither a data frame nor an array."""
     import numpy as np
 
     if _is_frame(rows):
-        return data.from_pandas(rows)
+        return data.from_pandas(rows, name=name)
     if isinstance(rows, np.ndarray):
-        return data.from_numpy(rows, targets=None if labels is None else np.asarray(labels))
+        return data.from_numpy(rows, targets=None if labels is None else np.asarray(labels), name=name)
     return None
+
+
+def _size_bytes(rows: Any) -> int:
+    """Return how much a copy would hold; 0 for what is neither a data frame nor an array."""
+    import numpy as np
+
+    if _is_frame(rows):
+        return 1 + int(rows.memory_usage().sum())
+    return 1 + int(rows.nbytes) if isinstance(rows, np.ndarray) else 0
+
+
+def _array(labels: Any) -> Any:
+    import numpy as np
+
+    return np.array(labels)
 
 
 def first_rows(rows: Any) -> Any:

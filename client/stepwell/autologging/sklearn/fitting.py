@@ -2,19 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from stepwell import fluent
-from stepwell.autologging import calls, guard, options
+from stepwell.autologging import calls
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.sklearn import after, datasets, pictures, searches, training_metrics
+from stepwell.autologging.sklearn.predictions import Predictions
 from stepwell.models.flavors import sklearn as flavor
-from stepwell.models.signature import infer_signature
 
 LIBRARY = "sklearn"
-MODEL_NAME = "model"
 BEST_MODEL_NAME = "best_estimator"
-KEY_CHARS_MAX = 250
 # Modules whose estimators prepare data: they show as params of the pipeline that they are in.
 PREPARING = tuple(
     f"sklearn.{name}" for name in ("preprocessing", "impute", "feature_extraction", "feature_selection")
@@ -25,33 +23,20 @@ def around_fit(
     original: Callable[..., Any], estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Fit, and log it; what goes wrong with the latter is told, and changes nothing."""
-    chosen = options.chosen(LIBRARY)
-    if chosen is None or guard.is_inside() or _is_preparing(type(estimator)):
-        return original(estimator, *args, **kwargs)
-    with guard.inside():
-        call = calls.begin(LIBRARY, chosen)
-        if call is None:
-            return original(estimator, *args, **kwargs)
-        call.attempt(_log_before, call, estimator)
-        try:
-            result = original(estimator, *args, **kwargs)
-        except BaseException:
-            call.end("FAILED")
-            raise
-        call.attempt(_log_after, call, estimator, original, args, kwargs)
-        call.end()
-        return result
+    plain = partial(original, estimator, *args, **kwargs)
+    if _is_preparing(type(estimator)):
+        return plain()
+    return calls.carried_out(
+        LIBRARY,
+        plain,
+        lambda call: _log_before(call, estimator),
+        lambda call, _: _log_after(call, estimator, original, args, kwargs),
+    )
 
 
 def _is_preparing(kind: type) -> bool:
     ours = next((each for each in kind.__mro__ if each.__module__.startswith("sklearn.")), kind)
     return ours.__module__.startswith(PREPARING) or ours.__name__ == "ColumnTransformer"
-
-
-def params_of(estimator: Any) -> dict[str, str]:
-    """Return the params of an estimator as text; of a search its own alone."""
-    found = estimator.get_params(deep=not searches.is_search(estimator))
-    return {str(key)[:KEY_CHARS_MAX]: str(value) for key, value in found.items()}
 
 
 def tags_of(estimator: Any) -> dict[str, str]:
@@ -61,32 +46,41 @@ def tags_of(estimator: Any) -> dict[str, str]:
 
 
 def _log_before(call: LoggedCall, estimator: Any) -> None:
-    fluent.set_tags(tags_of(estimator))
-    fluent.log_params(params_of(estimator))
+    call.set_tags(tags_of(estimator))
+    # Of a search its own params alone: those of what it searches for are the candidates'.
+    call.log_params(estimator.get_params(deep=not searches.is_search(estimator)))
 
 
 def _log_after(
     call: LoggedCall, estimator: Any, original: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    rows, labels, weights = _data(estimator, original, args, kwargs)
+    """Take what is needed of a fitted estimator and its data, before anybody changes them; log it later."""
+    rows, labels, weights = given_data(estimator, original, args, kwargs)
     if call.options.log_datasets:
-        call.attempt(datasets.log_training, rows, labels)
+        call.attempt(datasets.log_used, call, rows, labels)
     model_id = None
     if call.options.log_models:
-        model_id = call.attempt(_log_model, call, estimator, rows, MODEL_NAME)
+        model_id = call.attempt(log_model, call, estimator, rows)
     if labels is not None:
-        found = call.attempt(training_metrics.metrics_of, estimator, rows, labels, weights, call.options)
-        if found:
-            fluent.log_metrics(found, step=0, model_id=model_id)
-    call.attempt(pictures.log, estimator, rows, labels, weights)
+        taken = call.attempt(Predictions.of, estimator, rows, labels, weights)
+        if taken is not None:
+            call.later(_log_predictions, call, taken, model_id, size_bytes=taken.size_bytes)
+    call.later(pictures.log_diagram, call, call.attempt(pictures.as_it_is, estimator))
     if searches.is_search(estimator):
         call.attempt(searches.log, call, estimator)
         if call.options.log_models and hasattr(estimator, "best_estimator_"):
-            call.attempt(_log_model, call, estimator.best_estimator_, rows, BEST_MODEL_NAME)
-    after.remember_fit(estimator, call.run_id, model_id)
+            call.attempt(log_model, call, estimator.best_estimator_, rows, BEST_MODEL_NAME)
+    after.remember_fit(estimator, call.library, call.run_id, model_id)
 
 
-def _data(
+def _log_predictions(call: LoggedCall, taken: Predictions, model_id: str | None) -> None:
+    found = call.attempt(training_metrics.metrics_of, taken, getattr(call.options, "pos_label", None))
+    if found:
+        call.log_metrics(found, step=0, model_id=model_id)
+    pictures.log_plots(call, taken)
+
+
+def given_data(
     estimator: Any, original: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:
     """Return what a fit was given: rows, labels, weights; None for what was not."""
@@ -105,19 +99,11 @@ def _data(
     return rows, labels, named.get("sample_weight")
 
 
-def _log_model(call: LoggedCall, estimator: Any, rows: Any, name: str) -> str | None:
-    example = datasets.first_rows(rows)
+def log_model(call: LoggedCall, estimator: Any, rows: Any, name: str = calls.MODEL_NAME) -> str | None:
+    """Log an estimator, with the signature of the first rows."""
+    chosen = getattr(call.options, "serialization_format", flavor.CLOUDPICKLE)
     predict = next(
         (getattr(estimator, it) for it in ("predict", "transform") if hasattr(estimator, it)), None
     )
-    keywords: dict[str, Any] = {}
-    if example is not None and predict is not None and call.options.log_model_signatures:
-        keywords["signature"] = call.attempt(lambda: infer_signature(example, predict(example)))
-    elif not call.options.log_model_signatures:
-        keywords["signature"] = False
-    if example is not None and call.options.log_input_examples:
-        keywords["input_example"] = example
-    if name == MODEL_NAME:
-        keywords["registered_model_name"] = call.options.registered_model_name
-    chosen = getattr(call.options, "serialization_format", flavor.CLOUDPICKLE)
-    return flavor.log_model(estimator, name=name, serialization_format=chosen, **keywords).model_id
+    made = flavor.Sklearn(estimator, chosen)
+    return call.log_model(made, name=name, example=datasets.first_rows(rows), predict=predict)

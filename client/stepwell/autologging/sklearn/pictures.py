@@ -1,42 +1,83 @@
 """Pictures of a fitted estimator: its diagram, and how it tells classes apart; without matplotlib the diagram alone."""
 
-from importlib.util import find_spec
+import copy
+from functools import partial
 from typing import Any
 
-from stepwell import fluent_artifacts
+from stepwell.autologging import pictures
+from stepwell.autologging.calls import LoggedCall
+from stepwell.autologging.sklearn.predictions import Predictions
 
 DIAGRAM_FILE = "estimator.html"
+# Parts of parts of an estimator, such as the steps of a pipeline in a search.
+DEPTH_MAX = 10
 
 
-def log(estimator: Any, rows: Any, labels: Any, weights: Any) -> None:
-    """Log the diagram, and for classifiers the plots that can be drawn."""
-    from sklearn.base import is_classifier
+def as_it_is(estimator: Any, depth: int = 0) -> Any:
+    """Return an estimator that shows what this one shows now, whatever is set in it or its parts later."""
+    if isinstance(estimator, (list, tuple)) and depth < DEPTH_MAX:
+        return type(estimator)(as_it_is(each, depth + 1) for each in estimator)
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params") or depth == DEPTH_MAX:
+        return estimator
+    twin = copy.copy(estimator)
+    for name, value in list(vars(twin).items()):
+        if not name.endswith("_"):  # those are what a fit found, and shown by no diagram
+            vars(twin)[name] = as_it_is(value, depth + 1)
+    return twin
+
+
+def log_diagram(call: LoggedCall, estimator: Any) -> None:
+    """Log the diagram of an estimator; None for one that there is none of."""
     from sklearn.utils import estimator_html_repr
 
-    fluent_artifacts.log_text(estimator_html_repr(estimator), DIAGRAM_FILE)
-    if labels is None or not is_classifier(estimator) or not find_spec("matplotlib"):
+    if estimator is not None:
+        call.client.log_text(call.run_id, estimator_html_repr(estimator), DIAGRAM_FILE)
+
+
+def log_plots(call: LoggedCall, taken: Predictions) -> None:
+    """Log the plots that can be drawn of a classifier, for two classes also its curves."""
+    if not taken.is_classifier or not pictures.can_be_drawn():
         return
-    for name, figure in _figures(estimator, rows, labels, weights).items():
-        fluent_artifacts.log_figure(figure, f"training_{name}.png")
+    plots = {"confusion_matrix": _confusion_matrix}
+    if taken.classes is not None and len(taken.classes) == 2 and _positive(taken) is not None:
+        plots |= {"roc_curve": _roc_curve, "precision_recall_curve": _precision_recall_curve}
+    for name, draw in plots.items():
+        picture = call.attempt(partial(draw, taken))
+        if picture is not None:
+            call.log_bytes(picture, f"training_{name}.png")
 
 
-def _figures(estimator: Any, rows: Any, labels: Any, weights: Any) -> dict[str, Any]:
-    from matplotlib.figure import Figure
+def _positive(taken: Predictions) -> Any:
+    """Return how much speaks for the second of two classes, of shape (rows,)."""
+    return taken.decisions if taken.chances is None else taken.chances[:, 1]
+
+
+def _confusion_matrix(taken: Predictions) -> bytes:
+    from sklearn import metrics
+    from sklearn.utils.multiclass import unique_labels
+
+    shares = metrics.confusion_matrix(
+        taken.labels, taken.predicted, sample_weight=taken.weights, normalize="true"
+    )
+    return pictures.confusion_matrix(shares, list(unique_labels(taken.labels, taken.predicted)))
+
+
+def _roc_curve(taken: Predictions) -> bytes:
     from sklearn import metrics
 
-    found = {"confusion_matrix": Figure()}
-    metrics.ConfusionMatrixDisplay.from_predictions(
-        labels,
-        estimator.predict(rows),
-        sample_weight=weights,
-        normalize="true",
-        ax=found["confusion_matrix"].subplots(),
+    x, y, _ = metrics.roc_curve(
+        taken.labels, _positive(taken), pos_label=taken.classes[1], sample_weight=taken.weights
     )
-    if len(getattr(estimator, "classes_", ())) == 2:
-        for name, display in (
-            ("roc_curve", metrics.RocCurveDisplay),
-            ("precision_recall_curve", metrics.PrecisionRecallDisplay),
-        ):
-            found[name] = Figure()
-            display.from_estimator(estimator, rows, labels, sample_weight=weights, ax=found[name].subplots())
-    return found
+    names = ("False Positive Rate", "True Positive Rate")
+    return pictures.curve(x, y, names=names, label=f"AUC = {metrics.auc(x, y):.2f}")
+
+
+def _precision_recall_curve(taken: Predictions) -> bytes:
+    from sklearn import metrics
+
+    given = {"pos_label": taken.classes[1], "sample_weight": taken.weights}
+    precision, recall, _ = metrics.precision_recall_curve(taken.labels, _positive(taken), **given)
+    average = metrics.average_precision_score(taken.labels, _positive(taken), **given)
+    return pictures.curve(
+        *(recall, precision), names=("Recall", "Precision"), label=f"AP = {average:.2f}", is_stepped=True
+    )

@@ -2,16 +2,14 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any
 
-from stepwell import fluent, fluent_artifacts
-from stepwell.autologging.calls import AUTOLOGGING_TAG, LoggedCall
-from stepwell.client import StepwellClient
+from stepwell.autologging.calls import AUTOLOGGING_TAG, KEY_CHARS_MAX, LoggedCall
 from stepwell.entities import Metric, Param
 
 RESULTS_FILE = "cv_results.csv"
 PARENT_TAG = "mlflow.parentRunId"
-KEY_CHARS_MAX = 250
 
 
 def is_search(estimator: Any) -> bool:
@@ -22,19 +20,27 @@ def is_search(estimator: Any) -> bool:
 
 
 def log(call: LoggedCall, search: Any) -> None:
-    """Log a finished search to the run of the call."""
+    """Log a finished search to the run of the call; its table and its children later."""
+    results = dict(search.cv_results_)
+    kind = type(search.estimator)
+    tags = {"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__name__}"}
+    params = dict(search.estimator.get_params(deep=True))
+    call.later(_log_later, call, results, params, tags)
     if hasattr(search, "best_params_"):
-        best = {f"best_{key}"[:KEY_CHARS_MAX]: str(value) for key, value in search.best_params_.items()}
-        fluent.log_params(best)
+        call.log_params({f"best_{key}": value for key, value in search.best_params_.items()})
     if hasattr(search, "best_score_"):
-        fluent.log_metric("best_cv_score", float(search.best_score_), step=0)
-    results = search.cv_results_
-    fluent_artifacts.log_text(_table(results), RESULTS_FILE)
+        call.log_metrics({"best_cv_score": float(search.best_score_)}, step=0)
+
+
+def _log_later(
+    call: LoggedCall, results: Mapping[str, Any], params: Mapping[str, Any], tags: Mapping[str, str]
+) -> None:
+    call.attempt(call.log_bytes, _table(results).encode(), RESULTS_FILE)
     for number in _best(results, getattr(call.options, "max_tuning_runs", 5)):
-        _log_child(call, search, results, number)
+        _log_child(call, {**params, **results["params"][number]}, results, number, tags)
 
 
-def _best(results: Any, count: int | None) -> list[int]:
+def _best(results: Mapping[str, Any], count: int | None) -> list[int]:
     """Return the numbers of the best candidates, the best first; all of them for None."""
     rank = next((it for it in ("rank_test_score", *results) if it.startswith("rank_test_")), None)
     numbers = list(range(len(results["params"])))
@@ -43,25 +49,24 @@ def _best(results: Any, count: int | None) -> list[int]:
     return numbers if count is None else numbers[:count]
 
 
-def _log_child(call: LoggedCall, search: Any, results: Any, number: int) -> None:
-    client, parent = StepwellClient(), call.run.info
-    kind = type(search.estimator)
-    tags = {
-        PARENT_TAG: parent.run_id,
-        AUTOLOGGING_TAG: call.library,
-        "estimator_name": kind.__name__,
-        "estimator_class": f"{kind.__module__}.{kind.__name__}",
-    }
-    child = client.create_run(parent.experiment_id, start_time=parent.start_time, tags=tags).info
-    found = {**search.estimator.get_params(deep=True), **results["params"][number]}
-    params = [Param(str(key)[:KEY_CHARS_MAX], str(value)) for key, value in found.items()]
+def _log_child(
+    call: LoggedCall,
+    params: Mapping[str, Any],
+    results: Mapping[str, Any],
+    number: int,
+    tags: Mapping[str, str],
+) -> None:
+    parent = call.run.info
+    own_tags = {PARENT_TAG: parent.run_id, AUTOLOGGING_TAG: call.library, **tags}
+    child = call.client.create_run(parent.experiment_id, start_time=parent.start_time, tags=own_tags).info
     metrics = [
         Metric(key, float(column[number]), parent.start_time, 0)
         for key, column in results.items()
         if not key.startswith(("param", "split")) and _is_number(column[number])
     ]
-    client.log_batch(child.run_id, metrics=metrics, params=params)
-    client.set_terminated(child.run_id, "FINISHED")
+    texts = [Param(str(key)[:KEY_CHARS_MAX], str(value)) for key, value in params.items()]
+    call.client.log_batch(child.run_id, metrics=metrics, params=texts)
+    call.client.set_terminated(child.run_id, "FINISHED")
 
 
 def _is_number(value: Any) -> bool:
@@ -72,7 +77,7 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _table(results: Any) -> str:
+def _table(results: Mapping[str, Any]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(results)

@@ -111,9 +111,14 @@ def deliver(target: str, entry: Entry, data: Path) -> None:
     connection.call(lambda server: server.models.FinalizeLoggedModel(ready))
 
 
+def is_model_id(owner: str) -> bool:
+    """Tell the id of a logged model from that of a run."""
+    return owner.startswith(MODEL_PREFIX)
+
+
 def is_of_model(folder: Path) -> bool:
     """Tell whether a folder of the outbox is that of a model: all of it is delivered in order, or nothing more."""
-    return folder.name.startswith(MODEL_PREFIX)
+    return is_model_id(folder.name)
 
 
 def fail(target: str, model_id: str, reason: str) -> None:

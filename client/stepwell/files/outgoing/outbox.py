@@ -17,7 +17,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell import settings
+from stepwell import beside, settings
 from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.errors import StepwellException
 from stepwell.files import options
@@ -112,6 +112,8 @@ def must_wait(uri: str, run_id: str) -> bool:
 def deliver_run(uri: str, run_id: str) -> None:
     """Deliver what waits for a run, if the server is there, so that reading sees it; says what waits all the same."""
     _named.add(uri)
+    # What is left for later may be files of the run; or a model, whose run is not known here.
+    beside.wait(None if model_boxes.is_model_id(run_id) else run_id, settings.flush_timeout_s())
     moment = deadline(settings.flush_timeout_s())
     for root in _roots():
         folder = root / run_id

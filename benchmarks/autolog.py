@@ -1,0 +1,119 @@
+"""What autologging adds to a fit of scikit-learn: alone, many in a row, and a search; beside MLflow's, in one run.
+
+    python -m benchmarks.autolog [--rounds 10] [--mlflow PYTHON]
+
+Prints JSON: milliseconds that a call takes longer than without autologging, the first of a process apart. `alone`: each
+waits until the one before is wholly logged. `in a row`: none waits, and the time in which the last of them is logged
+counts. PYTHON has mlflow 3 and scikit-learn, and logs to a local SQLite file, which is the quickest that it has.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import surroundings
+from tests.harness.processes import ServerProcess
+
+SCRIPT = """
+import json, sys, warnings
+from importlib import import_module
+from time import perf_counter
+warnings.simplefilter("ignore")
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+rows, labels = load_iris(return_X_y=True, as_frame=True)
+rounds, name, log_models = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
+
+def fit():
+    LogisticRegression(max_iter=200).fit(rows, labels)
+
+def search():
+    GridSearchCV(LogisticRegression(max_iter=200), {"C": [0.01 * n for n in range(1, 101)]}, cv=5).fit(rows, labels)
+
+def taken(call, then=lambda: None):
+    began = perf_counter()
+    call()
+    ended = perf_counter()
+    then()
+    return (ended - began) * 1e3
+
+without = [taken(fit) for _ in range(rounds)]
+search_without = taken(search)
+module = import_module(name)
+module.set_experiment("autolog")
+wait = getattr(module, "flush", lambda: None)
+import_module(name + ".sklearn").autolog(log_models=log_models, silent=True)
+alone = [taken(fit, wait) for _ in range(rounds)]
+in_a_row = taken(lambda: [fit() for _ in range(rounds)])
+and_logged = in_a_row + taken(wait)
+print(json.dumps({
+    "without": without, "alone": alone, "in_a_row": in_a_row / rounds, "and_logged": and_logged / rounds,
+    "search_without": search_without, "search": taken(search, wait),
+}))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3 and scikit-learn")
+    chosen = parser.parse_args()
+    result: dict[str, Any] = {"surroundings": surroundings.surroundings()}
+    for models in (True, False):
+        what = "with_model" if models else "without_model"
+        result[f"stepwell_{what}"] = _stepwell(chosen.rounds, models)
+        if chosen.mlflow:
+            result[f"mlflow_{what}"] = _mlflow(chosen.mlflow, max(chosen.rounds // 5, 2), models)
+    print(json.dumps(result, indent=2))
+
+
+def _stepwell(rounds: int, models: bool) -> dict[str, float]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess("--data", str(Path(folder, "data"))) as server,
+    ):
+        place = {
+            "STEPWELL_TRACKING_URI": server.tracking_uri,
+            "STEPWELL_SPOOL_DIR": str(Path(folder, "spool")),
+        }
+        return _run(sys.executable, rounds, "stepwell", models, place, Path(folder))
+
+
+def _mlflow(python: str, rounds: int, models: bool) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+        return _run(python, rounds, "mlflow", models, place, Path(folder))
+
+
+def _run(
+    python: str, rounds: int, name: str, models: bool, place: dict[str, str], folder: Path
+) -> dict[str, float]:
+    done = subprocess.run(
+        [os.path.abspath(python), "-c", SCRIPT, str(rounds), name, str(models)],  # noqa: PTH100 - not resolved
+        env={**os.environ, **place},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(done.stdout.decode().splitlines()[-1])
+    usual = statistics.median(found["without"])
+    return {
+        "fit_without_ms": round(usual, 2),
+        "first_adds_ms": round(found["alone"][0] - usual, 2),
+        "alone_adds_ms": round(statistics.median(found["alone"][1:]) - usual, 2),
+        "in_a_row_adds_ms": round(found["in_a_row"] - usual, 2),
+        "in_a_row_and_logged_adds_ms": round(found["and_logged"] - usual, 2),
+        "search_without_ms": round(found["search_without"], 1),
+        "search_adds_ms": round(found["search"] - found["search_without"], 1),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What boosted trees log, whichever library grows them: estimators, metrics by iteration, the best one, importances."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+from stepwell.autologging import calls, pictures
+from stepwell.autologging.calls import LoggedCall
+from stepwell.autologging.patches import Around, Patches
+from stepwell.autologging.sklearn import after, datasets
+from stepwell.autologging.sklearn.fitting import given_data
+from stepwell.models.flavor import Flavor
+
+# The logged fit of an estimator, whose training is to log its metrics.
+_fit: ContextVar[LoggedCall | None] = ContextVar("stepwell_boosted_fit", default=None)
+
+
+class Iterations:
+    """Metrics of each iteration, logged as they come."""
+
+    def __init__(self, call: LoggedCall) -> None:
+        self._call = call
+        self.results: list[dict[str, float]] = []
+
+    def log(self, number: int, metrics: Mapping[str, Any]) -> None:
+        """Log an iteration; whatever is wrong with it is told."""
+        named = {key.replace("@", "_at_"): float(value) for key, value in metrics.items()}
+        self.results.append(named)
+        if named:
+            self._call.log_metrics(named, step=number)
+
+    def log_best(self, number: int, best: Mapping[str, float]) -> None:
+        """Log which iteration was the best of those that were made, and its metrics once more, behind the last step."""
+        self._call.log_metrics(dict(best), step=0)
+        if 0 <= number < len(self.results):
+            self._call.log_metrics(self.results[number], step=len(self.results))
+
+    def note_model(self, model_id: str | None) -> None:
+        """Note that the last iteration's metrics are those of a model."""
+        if self.results:
+            self._call.note_model_metrics(model_id, self.results[-1], len(self.results) - 1)
+
+
+def follow_estimators(patches: Patches, library: str, base: type, flavor: Callable[[Any], Flavor]) -> None:
+    """Follow the estimators of a library: those that it derives from a class."""
+    after.follow_metrics(library)
+    for kind in _below(base):
+        if kind.__module__.partition(".")[0] != library:
+            continue
+        if "fit" in vars(kind):
+            patches.around_method(kind, "fit", _around_fit(library, flavor))
+        for name in ("predict", "predict_proba"):
+            if name in vars(kind):
+                patches.around_method(kind, name, after.around_prediction)
+        if "score" in vars(kind):
+            patches.around_method(kind, "score", after.around_score)
+
+
+def training_of_estimator(
+    before: Callable[[LoggedCall], Callable[[], Any]], plain: Callable[[], Any], ended: Callable[..., Any]
+) -> Any:
+    """Train within the fit of an estimator: logged to the run of the fit, if that is logged.
+
+    `before` is as in `carried_out`; `ended` gets the call and what was trained.
+    """
+    call = _fit.get()
+    if call is None:
+        return plain()
+    token = _fit.set(None)
+    try:
+        result = (call.attempt(before, call) or plain)()
+    finally:
+        _fit.reset(token)
+    call.attempt(ended, call, result)
+    return result
+
+
+def given_params(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], left_out: set[str]
+) -> dict[str, Any]:
+    """Return the arguments of a call with their defaults, without those that are data or code."""
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return {name: value for name, value in bound.arguments.items() if name not in left_out}
+
+
+def log_importances(call: LoggedCall, kind: str, importances: Mapping[str, Any]) -> None:
+    """Log how much features count, by name, as JSON and as a picture."""
+    content = json.dumps(importances, indent=2).encode()
+    call.attempt(call.log_bytes, content, f"feature_importance_{kind}.json")
+    if importances and pictures.can_be_drawn():
+        picture = pictures.bars(list(importances), list(importances.values()), f"Feature Importance ({kind})")
+        call.log_bytes(picture, f"feature_importance_{kind}.png")
+
+
+def _around_fit(library: str, flavor: Callable[[Any], Flavor]) -> Around:
+    def around(original: Any, estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        plain = partial(original, estimator, *args, **kwargs)
+
+        def before(call: LoggedCall) -> Callable[[], Any]:
+            def fit() -> Any:
+                token = _fit.set(call)
+                try:
+                    return plain()
+                finally:
+                    _fit.reset(token)
+
+            rows, labels, _ = given_data(estimator, original, args, kwargs)
+            if call.options.log_datasets:
+                call.attempt(datasets.log_used, call, rows, labels, "train")
+            return fit
+
+        def ended(call: LoggedCall, _: Any) -> None:
+            rows, _, _ = given_data(estimator, original, args, kwargs)
+            model_id = None
+            if call.options.log_models:
+                example = datasets.first_rows(rows)
+                model_id = call.attempt(
+                    lambda: call.log_model(flavor(estimator), example=example, predict=estimator.predict)
+                )
+            after.remember_fit(estimator, library, call.run_id, model_id)
+
+        return calls.carried_out(library, plain, before, ended)
+
+    return around
+
+
+def _below(kind: Any) -> set[Any]:
+    found: set[Any] = {kind}
+    for each in kind.__subclasses__():
+        found |= _below(each)
+    return found

@@ -1,0 +1,193 @@
+"""Autologging of XGBoost: `train`, and the estimators that are made like those of scikit-learn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from stepwell import extras
+from stepwell.autologging import boosting, calls, options
+from stepwell.autologging.boosting import Iterations
+from stepwell.autologging.calls import LoggedCall
+from stepwell.autologging.options import Options
+from stepwell.autologging.patches import Patches
+from stepwell.autologging.sklearn import after, datasets
+from stepwell.errors import short
+from stepwell.models.flavors.xgboost import XGBoost
+
+LIBRARY = "xgboost"
+IMPORTANCE_TYPES_DEFAULT = ("weight",)
+# Data and code; the rest of what `train` is given is logged.
+NO_PARAMS = {"params", "dtrain", "evals", "obj", "feval", "evals_result", "xgb_model", "callbacks"}
+# A matrix must be unpacked in order to be described.
+UNPACKED_BYTES_MAX = 256 * 2**20
+FLOAT_BYTES = 4
+
+_patches = Patches()
+# The first rows of matrices, as they were given: a matrix itself knows numbers alone.
+_first_rows = after.Remembered()
+
+
+@dataclass(frozen=True)
+class XGBoostOptions(Options):
+    """Beside the keywords of all: see `autolog`."""
+
+    importance_types: Sequence[str] | None = None
+    log_post_training_metrics: bool = True
+    model_format: str = "ubj"
+
+
+@short
+def autolog(
+    *,
+    disable: bool = False,
+    disable_for_unsupported_versions: bool = False,
+    **keywords: Any,
+) -> None:
+    """Log every training of XGBoost: params, metrics of each iteration, the best one, importances, the model.
+
+    Args:
+        disable: turn it off again; every function is what it was.
+        disable_for_unsupported_versions: taken for MLflow's sake.
+        keywords: those of `Options`, and importance_types ("weight" if not given), model_format ("ubj", "json" or
+            "xgb"), log_post_training_metrics.
+
+    Raises:
+        StepwellException: NOT_IMPLEMENTED when XGBoost is not installed.
+    """
+    _patches.revert()
+    after.leave_metrics(LIBRARY)
+    options.forget(LIBRARY)
+    if disable:
+        return
+    chosen = XGBoostOptions(**keywords)
+    library = extras.library("xgboost", "Autologging of XGBoost", "xgboost")
+    options.choose(LIBRARY, chosen)
+    _patches.around_function(library, "train", _around_train)
+    for kind in (library.DMatrix, getattr(library, "QuantileDMatrix", None)):
+        if kind is not None and "__init__" in vars(kind):
+            _patches.around_method(kind, "__init__", _around_matrix)
+    base = getattr(library, "XGBModel", None)
+    if base is not None:
+        # Its estimators have a name of their own for what trains them.
+        _patches.around_function(import_module("xgboost.sklearn"), "train", _around_inner_train)
+        boosting.follow_estimators(_patches, LIBRARY, base, lambda it: XGBoost(it, chosen.model_format))
+
+
+def _around_matrix(original: Any, matrix: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = original(matrix, *args, **kwargs)
+    rows = datasets.first_rows(args[0] if args else kwargs.get("data"))
+    if rows is not None and hasattr(rows, "copy"):
+        _first_rows[matrix] = rows.copy()
+    return result
+
+
+def _around_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    training = _Training(original, args, kwargs)
+    return calls.carried_out(
+        LIBRARY,
+        partial(original, *args, **kwargs),
+        lambda logged: training.before(logged, with_data=True),
+        lambda logged, booster: training.ended(logged, booster, with_model=True),
+    )
+
+
+def _around_inner_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    training = _Training(original, args, kwargs)
+    return boosting.training_of_estimator(
+        lambda logged: training.before(logged, with_data=False),
+        partial(original, *args, **kwargs),
+        lambda logged, booster: training.ended(logged, booster, with_model=False),
+    )
+
+
+class _Training:
+    """One call of `train`."""
+
+    def __init__(self, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._original, self._args, self._kwargs = original, args, kwargs
+        self._given: dict[str, Any] = {}
+        self._iterations: Iterations | None = None
+
+    def before(self, call: LoggedCall, *, with_data: bool) -> Callable[[], Any]:
+        """Log params and data; returns the training with our callback, before those that may end it."""
+        self._given = boosting.given_params(self._original, self._args, self._kwargs, set())
+        params = {key: value for key, value in self._given.items() if key not in NO_PARAMS}
+        call.attempt(call.log_params, {**dict(self._given["params"]), **params})
+        if with_data and call.options.log_datasets:
+            call.attempt(_log_matrix, call, self._given["dtrain"], "train", None)
+            for matrix, name in self._given.get("evals") or ():
+                call.attempt(_log_matrix, call, matrix, "eval", name)
+        self._iterations = Iterations(call)
+        callbacks = [_callback(call, self._iterations), *(self._given.get("callbacks") or ())]
+        keywords = {
+            key: it for key, it in self._given.items() if key not in ("params", "dtrain", "callbacks")
+        }
+        return partial(
+            self._original, self._given["params"], self._given["dtrain"], callbacks=callbacks, **keywords
+        )
+
+    def ended(self, call: LoggedCall, booster: Any, *, with_model: bool) -> None:
+        """Log the model, the best iteration and the importances."""
+        iterations, model_id = self._iterations, None
+        if with_model and call.options.log_models:
+            model_id = call.attempt(self._log_model, call, booster)
+        if iterations is not None and self._given.get("early_stopping_rounds"):
+            best = {
+                "stopped_iteration": len(iterations.results) - 1,
+                "best_iteration": booster.best_iteration,
+            }
+            call.attempt(iterations.log_best, booster.best_iteration, best)
+        if iterations is not None:
+            iterations.note_model(model_id)
+        for kind in getattr(call.options, "importance_types", None) or IMPORTANCE_TYPES_DEFAULT:
+            found = call.attempt(booster.get_score, importance_type=kind)
+            if found is not None:
+                call.later(boosting.log_importances, call, kind, found)
+
+    def _log_model(self, call: LoggedCall, booster: Any) -> str | None:
+        matrix = self._given["dtrain"]
+        made = XGBoost(booster, getattr(call.options, "model_format", "ubj"))
+        return call.log_model(
+            made, example=_first_rows.get(matrix), predict=lambda rows: booster.predict(_matrix(rows))
+        )
+
+
+def _matrix(rows: Any) -> Any:
+    import xgboost
+
+    return xgboost.DMatrix(rows)
+
+
+def _callback(call: LoggedCall, iterations: Iterations) -> Any:
+    import xgboost
+
+    class Callback(xgboost.callback.TrainingCallback):
+        """Tells of each iteration."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
+            """Log the newest value of each metric; training goes on."""
+            newest = {
+                f"{data}-{name}": _newest(values)
+                for data, metrics in evals_log.items()
+                for name, values in metrics.items()
+            }
+            call.attempt(iterations.log, epoch, newest)
+            return False
+
+    return Callback()
+
+
+def _newest(values: Any) -> float:
+    value = values[-1]
+    return float(value[0] if isinstance(value, tuple) else value)
+
+
+def _log_matrix(call: LoggedCall, matrix: Any, context: str, name: str | None) -> None:
+    """Note a matrix, as numbers; one that is too large to be unpacked is not described."""
+    if matrix.num_row() * matrix.num_col() * FLOAT_BYTES > UNPACKED_BYTES_MAX:
+        return
+    labels = matrix.get_label()
+    rows = matrix.get_data().toarray()
+    datasets.log_used(call, rows, labels if len(labels) else None, context, name)

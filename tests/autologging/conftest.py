@@ -1,0 +1,17 @@
+"""What tests of autologging share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import stepwell
+from tests.harness.processes import ServerProcess
+
+
+@pytest.fixture(autouse=True)
+def experiment(shared_server: ServerProcess, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An experiment of the test's own; afterwards nothing logs by itself."""
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    name = f"autolog-{request.node.name}-{id(request)}"
+    yield stepwell.set_experiment(name).experiment_id
+    stepwell.autolog(disable=True)

@@ -1,0 +1,186 @@
+"""Autologging of XGBoost and LightGBM: names, steps and values are those that MLflow was seen to log."""
+
+import json
+import logging
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics
+import xgboost
+from sklearn.model_selection import GridSearchCV
+
+import stepwell
+from tests.autologging.logged import files_of, points_of, run_of, runs_of
+
+pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
+
+RANDOM = np.random.default_rng(3)
+ROWS = pd.DataFrame(RANDOM.normal(size=(60, 3)), columns=["width", "height", "depth"])
+TARGETS = ROWS["width"] * 2 + RANDOM.normal(size=60)
+LABELS = (TARGETS > 0).astype(int)
+XGB = {"max_depth": 2, "nthread": 1, "eval_metric": ["rmse", "mae"]}
+LGB = {"num_leaves": 3, "min_data_in_leaf": 2, "verbose": -1, "num_threads": 1, "metric": ["l1", "l2"]}
+
+
+def content_of(run: Any, file: str) -> Any:
+    return json.loads(stepwell.artifacts.load_text(f"runs:/{run.info.run_id}/{file}"))
+
+
+def contexts_of(run: Any) -> list[tuple[str, str]]:
+    return [(it.dataset.name, it.tags[0].value) for it in run.inputs.dataset_inputs]
+
+
+def test_train_of_xgboost(experiment: str) -> None:
+    stepwell.xgboost.autolog(importance_types=["weight", "gain"])
+    train, valid = xgboost.DMatrix(ROWS, label=TARGETS), xgboost.DMatrix(ROWS[:20], label=-TARGETS[:20])
+    results: dict[str, Any] = {}
+    booster = xgboost.train(
+        XGB,
+        train,
+        20,
+        evals=[(train, "train"), (valid, "valid")],
+        early_stopping_rounds=3,
+        evals_result=results,
+        verbose_eval=False,
+    )
+    run = run_of(experiment)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.autologging"] == "xgboost"
+    assert run.data.params == {
+        **{key: str(value) for key, value in XGB.items()},
+        "num_boost_round": "20",
+        "early_stopping_rounds": "3",
+        "maximize": "None",
+        "custom_metric": "None",
+        "verbose_eval": "False",
+    }
+    logged = results["valid"]["mae"]
+    assert booster.best_iteration < len(logged) - 1 < 19  # it stopped
+    extra = [(len(logged), pytest.approx(logged[booster.best_iteration]))]
+    expected = [(step, pytest.approx(value)) for step, value in enumerate(logged)] + extra
+    assert points_of(run.info.run_id, "valid-mae") == expected
+    assert {"train-rmse", "train-mae", "valid-rmse"} < set(run.data.metrics)
+    assert points_of(run.info.run_id, "stopped_iteration") == [(0, len(logged) - 1)]
+    assert points_of(run.info.run_id, "best_iteration") == [(0, booster.best_iteration)]
+    assert content_of(run, "feature_importance_gain.json") == booster.get_score(importance_type="gain")
+    names = {
+        f"feature_importance_{kind}.{suffix}" for kind in ("weight", "gain") for suffix in ("json", "png")
+    }
+    assert names <= files_of(run.info.run_id)
+    assert contexts_of(run) == [("dataset", "train"), ("train", "eval"), ("valid", "eval")]
+    loaded = stepwell.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    np.testing.assert_allclose(loaded.predict(ROWS), booster.predict(train))
+    assert loaded.metadata.get_input_schema().input_names() == ["width", "height", "depth"]
+    model = stepwell.get_logged_model(run.outputs.model_outputs[0].model_id)
+    assert "valid-mae" in {it.key for it in model.metrics}
+
+
+def test_an_estimator_of_xgboost(experiment: str) -> None:
+    stepwell.xgboost.autolog(model_format="json")
+    model = xgboost.XGBClassifier(n_estimators=4, max_depth=2, n_jobs=1)
+    model.fit(ROWS, LABELS, eval_set=[(ROWS, LABELS)], verbose=False)
+    unseen = ROWS[:10]
+    predicted = model.predict(unseen)
+    score = sklearn.metrics.f1_score(LABELS[:10], predicted)
+    run = run_of(experiment)
+    assert {key for key in run.data.params if run.data.params[key] == "None"} > {"gamma", "subsample"}
+    assert (run.data.params["max_depth"], run.data.params["num_boost_round"]) == ("2", "4")
+    steps = [step for step, _ in points_of(run.info.run_id, "validation_0-logloss")]
+    assert steps == [0, 1, 2, 3]
+    assert run.data.metrics["f1_score_unseen"] == pytest.approx(score)
+    assert not [key for key in run.data.metrics if key.startswith("training_")]
+    files = files_of(run.info.run_id)
+    assert {"feature_importance_weight.json", "feature_importance_weight.png"} <= files
+    loaded = stepwell.xgboost.load_model(f"runs:/{run.info.run_id}/model")
+    assert isinstance(loaded, xgboost.XGBClassifier)
+    assert "model/model.json" in files_of(run.info.run_id, "model")
+
+
+def test_train_of_lightgbm(experiment: str) -> None:
+    stepwell.lightgbm.autolog()
+    train = lightgbm.Dataset(ROWS, label=TARGETS)
+    valid = lightgbm.Dataset(ROWS[:20], label=-TARGETS[:20], reference=train)
+    results: dict[str, Any] = {}
+    stops = [lightgbm.early_stopping(3, verbose=False), lightgbm.record_evaluation(results)]
+    booster = lightgbm.train(LGB, train, 20, valid_sets=[valid], callbacks=stops)
+    assert len(stops) == 2
+    run = run_of(experiment)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        **{key: str(value) for key, value in LGB.items()},
+        "num_boost_round": "20",
+        "keep_training_booster": "False",
+    }
+    logged = results["valid_0"]["l2"]
+    best = booster.best_iteration
+    assert best < len(logged) < 20  # it stopped
+    expected = [(step, pytest.approx(value)) for step, value in enumerate([*logged, logged[best - 1]])]
+    assert points_of(run.info.run_id, "valid_0-l2") == expected
+    assert points_of(run.info.run_id, "stopped_iteration") == [(0, len(logged))]
+    assert points_of(run.info.run_id, "best_iteration") == [(0, best)]
+    importance = dict(zip(ROWS.columns, booster.feature_importance("split").tolist(), strict=True))
+    assert content_of(run, "feature_importance_split.json") == importance
+    assert {f"feature_importance_gain.{it}" for it in ("json", "png")} <= files_of(run.info.run_id)
+    assert contexts_of(run) == [("dataset", "train"), ("dataset", "eval")]
+    loaded = stepwell.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    np.testing.assert_allclose(loaded.predict(ROWS), booster.predict(ROWS))
+
+
+def test_an_estimator_of_lightgbm(experiment: str) -> None:
+    stepwell.lightgbm.autolog(log_datasets=False)
+    model = lightgbm.LGBMRegressor(n_estimators=3, num_leaves=3, n_jobs=1, verbose=-1)
+    model.fit(ROWS, TARGETS, eval_set=[(ROWS, TARGETS)], eval_metric="l1")
+    model.score(ROWS, TARGETS)
+    run = run_of(experiment)
+    assert [step for step, _ in points_of(run.info.run_id, "training-l1")] == [0, 1, 2]
+    assert run.data.params["num_leaves"] == "3"
+    assert run.data.metrics["LGBMRegressor_score_ROWS"] == pytest.approx(model.score(ROWS, TARGETS))
+    assert not run.inputs.dataset_inputs
+    assert isinstance(stepwell.lightgbm.load_model(f"runs:/{run.info.run_id}/model"), lightgbm.LGBMRegressor)
+
+
+def test_a_search_over_them_is_one_call(experiment: str) -> None:
+    stepwell.autolog(log_models=False)
+    model = xgboost.XGBRegressor(n_estimators=2, n_jobs=1)
+    GridSearchCV(model, {"max_depth": [1, 2]}, cv=2).fit(ROWS, TARGETS)
+    runs = runs_of(experiment)
+    assert sorted(run.data.tags["estimator_name"] for run in runs) == ["GridSearchCV"] + ["XGBRegressor"] * 2
+
+
+def test_faults_and_errors(experiment: str, caplog: pytest.LogCaptureFixture) -> None:
+    stepwell.xgboost.autolog(importance_types=["beauty"])
+    with caplog.at_level(logging.WARNING, logger="stepwell"):
+        booster = xgboost.train(XGB, xgboost.DMatrix(ROWS, label=TARGETS), 2)
+    assert booster.num_boosted_rounds() == 2
+    with pytest.raises(xgboost.core.XGBoostError):
+        xgboost.train({"objective": "none:such"}, xgboost.DMatrix(ROWS, label=TARGETS), 2)
+    assert "beauty" in caplog.text
+    assert [run.info.status for run in runs_of(experiment)] == ["FAILED", "FAILED"]
+
+
+def test_turning_it_off_gives_everything_back() -> None:
+    places = [
+        (xgboost, "train"),
+        (xgboost.training, "train"),
+        (xgboost.sklearn, "train"),
+        (xgboost.DMatrix, "__init__"),
+        (xgboost.XGBClassifier, "fit"),
+        (xgboost.XGBModel, "predict"),
+        (lightgbm, "train"),
+        (lightgbm.engine, "train"),
+        (lightgbm.sklearn, "train"),
+        (lightgbm.Dataset, "__init__"),
+        (lightgbm.LGBMClassifier, "fit"),
+        (sklearn.metrics, "f1_score"),
+    ]
+    before = [vars(owner)[name] for owner, name in places]
+    stepwell.xgboost.autolog()
+    stepwell.lightgbm.autolog()
+    assert all(vars(owner)[name] is not it for (owner, name), it in zip(places, before, strict=True))
+    stepwell.xgboost.autolog(disable=True)
+    assert sklearn.metrics.f1_score is not before[-1]
+    stepwell.autolog(disable=True)
+    assert all(vars(owner)[name] is it for (owner, name), it in zip(places, before, strict=True))
