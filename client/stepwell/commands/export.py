@@ -50,7 +50,8 @@ def export(
 ) -> None:
     """Write runs with params, tags, all points and a list of artifacts to Parquet files in a new FOLDER.
 
-    Which runs: named ones, or those of experiments that a filter finds.
+    Which runs: named ones, or those of experiments that a filter finds. Registered models with a version of one of them
+    come along, with --all-experiments all of them.
     """
     from stepwell.transfer.exporting import ExportReport, export_runs
 
@@ -77,7 +78,12 @@ def export(
         where = None if all_experiments else [*experiment_ids, *named]
         runs = finding.runs_of(where, filter_string, view, (), None, client)
     report = export_runs(
-        runs, folder, with_artifacts=with_artifacts, tracking_uri=client.tracking_uri, progress=show
+        runs,
+        folder,
+        with_artifacts=with_artifacts,
+        whole_registry=all_experiments and not filter_string,
+        tracking_uri=client.tracking_uri,
+        progress=show,
     )
     end_progress()
     if as_json:
@@ -85,7 +91,12 @@ def export(
     else:
         click.echo(
             f"{report.runs} runs, {report.series} series, {report.points} points, {report.artifacts} artifacts"
-            f"{'' if with_artifacts else ' (listed)'}, {report.data_sets} data sets in {folder};"
+            f"{'' if with_artifacts else ' (listed)'}, {report.data_sets} data sets"
+            f"{_counted(report.models, 'models')}{_counted(report.model_versions, 'registered versions')} in {folder};"
             f" {report.left.count} left out"
         )
     tell_and_exit(report.left, as_json)
+
+
+def _counted(number: int, what: str) -> str:
+    return f", {number} {what}" if number else ""

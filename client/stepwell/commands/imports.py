@@ -96,6 +96,7 @@ def _import(open_source: "Callable[[], Source]", tracking_uri: str | None, as_js
             print_json(as_fields(report, report.left))
         else:
             models = f", {report.models} models" if report.models else ""
+            models += f", {report.model_versions} new registered versions" if report.model_versions else ""
             click.echo(
                 f"{report.runs} runs, {report.points} new points, {report.artifacts} new artifacts,"
                 f" {report.data_sets} new data sets{models}; {report.left.count} left out"

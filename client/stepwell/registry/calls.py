@@ -1,6 +1,6 @@
 """The calls of the registry on one server: entities out. Errors: see `Connection.call`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stepwell.entities import PagedList
 from stepwell.registry import messages
@@ -8,6 +8,11 @@ from stepwell.registry.entities import ModelVersion, RegisteredModel, RegistryCh
 from stepwell.wire.connection import connect
 from stepwell.wire.messages import to_tags
 from stepwell_api.v1 import registry_pb2 as pb
+
+# The comment of what an import does.
+IMPORTED = "imported"
+# Of searches for everything.
+PAGE_SIZE = 1_000
 
 
 class RegistryCalls:
@@ -29,6 +34,11 @@ class RegistryCalls:
         )
         answer = self._connection.call(lambda server: server.registered_models.CreateRegisteredModel(request))
         return messages.model(answer.registered_model)
+
+    def import_model(self, request: pb.CreateRegisteredModelRequest) -> None:
+        """Create a registered model as it was elsewhere."""
+        request.author.CopyFrom(messages.author(IMPORTED))
+        self._connection.call(lambda server: server.registered_models.CreateRegisteredModel(request))
 
     def get_model(self, name: str) -> RegisteredModel:
         """Return a registered model."""
@@ -92,9 +102,11 @@ class RegistryCalls:
         request = pb.DeleteAliasRequest(name=name, alias=alias, author=messages.author(comment))
         self._connection.call(lambda server: server.registered_models.DeleteAlias(request))
 
-    def create_version(self, request: pb.CreateModelVersionRequest) -> ModelVersion:
+    def create_version(
+        self, request: pb.CreateModelVersionRequest, comment: str | None = None
+    ) -> ModelVersion:
         """Create a version."""
-        request.author.CopyFrom(messages.author())
+        request.author.CopyFrom(messages.author(comment))
         answer = self._connection.call(lambda server: server.model_versions.CreateModelVersion(request))
         return messages.version(answer.model_version)
 
@@ -152,6 +164,26 @@ class RegistryCalls:
         """Return what the server answers of a page; it may be less than a page."""
         answer = self._connection.call(lambda server: server.model_versions.SearchModelVersions(request))
         return messages.versions_page(answer)
+
+    def all_models(self) -> Iterator[RegisteredModel]:
+        """Yield all registered models, page by page."""
+        request = pb.SearchRegisteredModelsRequest(page_size=PAGE_SIZE)
+        while True:
+            page = self.search_models(request)
+            yield from page
+            if not page.token:
+                return
+            request.page_token = page.token
+
+    def all_versions(self, filter_: str) -> Iterator[pb.ModelVersion]:
+        """Yield the versions that a filter finds, page by page, with all that the server says of them."""
+        request = pb.SearchModelVersionsRequest(filter=filter_, page_size=PAGE_SIZE)
+        while True:
+            answer = self._connection.call(lambda server: server.model_versions.SearchModelVersions(request))
+            yield from answer.model_versions
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
 
     def changes(self, request: pb.ListChangesRequest) -> tuple[list[RegistryChange], int]:
         """Return changes and the number of the latest one of all."""

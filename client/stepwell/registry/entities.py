@@ -79,7 +79,7 @@ class RegistryChange(Entity):
     """Something that changed: `kind` is a word such as "stage_changed", `before` and `after` are texts.
 
     `version` is None for what is about the model as a whole, `key` is the alias or the tag. `user` and `comment` are
-    what somebody said.
+    what somebody said. `imported` are changes that happened elsewhere, and came along with an import.
     """
 
     number: int
@@ -92,6 +92,7 @@ class RegistryChange(Entity):
     after: str
     user: str
     comment: str
+    imported: bool = False
 
 
 @dataclass

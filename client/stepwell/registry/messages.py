@@ -59,6 +59,22 @@ def change(message: pb.RegistryChange) -> RegistryChange:
         after=message.after,
         user=message.user,
         comment=message.comment,
+        imported=message.imported,
+    )
+
+
+def change_back(change: RegistryChange) -> pb.RegistryChange:
+    """Return something that changed as a message, for an import. Raises ValueError: there is no such kind."""
+    return pb.RegistryChange(
+        time_ms=change.timestamp,
+        kind=pb.ChangeKind.Value(f"{_KIND_PREFIX}{change.kind.upper()}"),
+        name=change.name,
+        version=change.version or 0,
+        key=change.key,
+        before=change.before,
+        after=change.after,
+        user=change.user,
+        comment=change.comment,
     )
 
 

@@ -10,6 +10,7 @@
 | points/part-00000.parquet, ... | run_id, key, step, timestamp, value |
 | models.parquet | what `models.exported` says: a row for each logged model that the runs made |
 | models/<model_id>/<path> | the files of these, when artifacts are asked for |
+| registered_models.parquet, model_versions.parquet, registry_changes.parquet | what `models.registry_files` says |
 | artifacts/<run_id>/<path> | the artifacts themselves, when they are asked for |
 
 Times are milliseconds since the epoch. A file that is not finished is named .partial; runs.parquet comes last.
@@ -29,7 +30,7 @@ from stepwell.files.downloads import Downloader
 from stepwell.reading.reads import Reads
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.left import Left
-from stepwell.transfer.models import exported
+from stepwell.transfer.models import exported, registry_files
 from stepwell.transfer.point_files import PARTIAL, PointFiles
 from stepwell.wire.calls import Calls
 from stepwell.wire.connection import connect
@@ -47,6 +48,7 @@ class ExportReport:
 
     runs: int = 0
     models: int = 0
+    model_versions: int = 0
     series: int = 0
     points: int = 0
     artifacts: int = 0
@@ -59,6 +61,7 @@ def export_runs(
     folder: Path,
     *,
     with_artifacts: bool = False,
+    whole_registry: bool = False,
     tracking_uri: str | None = None,
     progress: Callable[[ExportReport], None] = lambda _: None,
 ) -> ExportReport:
@@ -70,6 +73,7 @@ def export_runs(
         runs: ids, or runs as searches and `get_run` give them, with all params, tags and metrics.
         folder: new, or empty.
         with_artifacts: also fetch the artifacts, and not only list them.
+        whole_registry: all registered models, and not only those with a version of one of the runs.
         tracking_uri: another server than that of set_tracking_uri.
         progress: is told now and then how far it is.
 
@@ -87,6 +91,7 @@ def export_runs(
     export = _Export(uri, folder, ExportReport(runs=len(found)), progress)
     export.write_artifacts(found, with_artifacts=with_artifacts)
     export.write_models(found, with_artifacts=with_artifacts)
+    export.write_registry(None if whole_registry else [run.info.run_id for run in found])
     export.write_points([(run.info.run_id, key) for run in found for key in run.data.metrics])
     export.write_runs(found)  # last: without runs.parquet nobody takes it for a whole export
     return export.report
@@ -204,6 +209,14 @@ class _Export:
         rows = list(exported.model_rows(self._uri, runs, names, folder, self.report.left))
         self.report.models = len(rows)
         self._write("models", dict(exported.COLUMNS), rows)
+
+    def write_registry(self, run_ids: Sequence[str] | None) -> None:
+        """Write the registered models that have a version of some runs, or (None) all that there are."""
+        found = registry_files.registry_rows(self._uri, run_ids, self.report.left)
+        self.report.model_versions = len(found[registry_files.VERSIONS])
+        if found[registry_files.MODELS]:
+            for name, rows in found.items():
+                self._write(name, dict(registry_files.COLUMNS[name]), rows)
 
     def write_points(self, names: Sequence[tuple[str, str]]) -> None:
         """Write all points of series, named by run and metric."""

@@ -22,10 +22,11 @@ from stepwell.wire.calls import Calls
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import brought, and what it left; `points`, `artifacts` (files) and `data_sets` were new here."""
+    """What an import brought, and what it left; all but `runs` and `models` were new here, `artifacts` are files."""
 
     runs: int = 0
     models: int = 0
+    model_versions: int = 0
     points: int = 0
     artifacts: int = 0
     data_sets: int = 0
@@ -73,6 +74,8 @@ def import_runs(
     registry = RegistryImporter(uri, report.left)
     for registered in source.registered():
         registry.bring(registered)
+        report.model_versions = registry.versions
+        progress(report)
     experiments.tell()
     for what in source.not_taken():
         report.left.add(what)

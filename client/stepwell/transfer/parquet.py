@@ -14,7 +14,7 @@ from stepwell.errors import invalid
 from stepwell.transfer.artifact_sources import folder_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow.values import status_of, time_of
-from stepwell.transfer.models import exported
+from stepwell.transfer.models import exported, registry_files
 from stepwell.transfer.reach import Reach
 from stepwell.transfer.sources import (
     ArtifactFiles,
@@ -95,8 +95,9 @@ class ParquetFolder:
                 self.left.add(f"logged model {str(row['model_id'])[:60]}: {failure}")
 
     def registered(self) -> Iterator[ImportedRegistered]:
-        """See `Source`: there are none."""
-        return iter(())
+        """See `Source`."""
+        if (self._folder / f"{registry_files.MODELS}.parquet").exists():
+            yield from registry_files.registered_of(self._rows, self.left.add, _DAMAGED)
 
     def not_taken(self) -> Iterator[str]:
         """See `Source`."""

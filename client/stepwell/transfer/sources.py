@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stepwell.entities import DatasetInput, Metric
 from stepwell.files.local import LocalFile
+from stepwell.registry.entities import RegistryChange
 from stepwell.transfer.left import Left
 
 
@@ -112,7 +113,10 @@ class ImportedModel:
 
 @dataclass(frozen=True, slots=True)
 class ImportedVersion:
-    """A version of a registered model. `run` is the source id of its run, "" for none; `source` as it stands there."""
+    """A version of a registered model. `run` is the source id of its run, "" for none; `source` as it stands there.
+
+    `user` created it, "" when the source does not say.
+    """
 
     version: int
     source: str
@@ -122,17 +126,21 @@ class ImportedVersion:
     run_link: str = ""
     created_ms: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedRegistered:
-    """A registered model of a source, with the versions that are not deleted."""
+    """A registered model of a source, with the versions that are not deleted, and what changed, the oldest first."""
 
     name: str
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
     versions: Sequence[ImportedVersion] = ()
+    custom_stages: Sequence[str] = ()
+    created_ms: int = 0
+    history: Sequence[RegistryChange] = ()
 
 
 class Source(Protocol):

@@ -268,10 +268,14 @@ class CreateRegisteredModelRequest(google.protobuf.message.Message):
     TAGS_FIELD_NUMBER: builtins.int
     CUSTOM_STAGES_FIELD_NUMBER: builtins.int
     AUTHOR_FIELD_NUMBER: builtins.int
+    CREATION_TIME_MS_FIELD_NUMBER: builtins.int
+    HISTORY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """At most 500 characters, without slashes and colons."""
     description: builtins.str
     """Free text."""
+    creation_time_ms: builtins.int
+    """For imports: when it was created, in milliseconds; 0 is now."""
     @property
     def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[stepwell_api.v1.runs_pb2.Tag]:
         """Its first tags."""
@@ -284,6 +288,10 @@ class CreateRegisteredModelRequest(google.protobuf.message.Message):
     def author(self) -> Global___Author:
         """Who and why."""
 
+    @property
+    def history(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RegistryChange]:
+        """For imports: what changed where it comes from, the oldest first; at most 10,000. Numbers are given anew."""
+
     def __init__(
         self,
         *,
@@ -292,9 +300,11 @@ class CreateRegisteredModelRequest(google.protobuf.message.Message):
         tags: collections.abc.Iterable[stepwell_api.v1.runs_pb2.Tag] | None = ...,
         custom_stages: collections.abc.Iterable[builtins.str] | None = ...,
         author: Global___Author | None = ...,
+        creation_time_ms: builtins.int = ...,
+        history: collections.abc.Iterable[Global___RegistryChange] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["author", b"author"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["author", b"author", "custom_stages", b"custom_stages", "description", b"description", "name", b"name", "tags", b"tags"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["author", b"author", "creation_time_ms", b"creation_time_ms", "custom_stages", b"custom_stages", "description", b"description", "history", b"history", "name", b"name", "tags", b"tags"]) -> None: ...
 
 Global___CreateRegisteredModelRequest: typing_extensions.TypeAlias = CreateRegisteredModelRequest
 
@@ -689,6 +699,7 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     AUTHOR_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     CREATION_TIME_MS_FIELD_NUMBER: builtins.int
+    USER_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Of which registered model."""
     source: builtins.str
@@ -707,6 +718,8 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     """
     creation_time_ms: builtins.int
     """For imports: when it was created, in milliseconds; 0 is now."""
+    user: builtins.str
+    """For imports: who created it; empty is the author."""
     @property
     def tags(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[stepwell_api.v1.runs_pb2.Tag]:
         """Its first tags."""
@@ -728,9 +741,10 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
         author: Global___Author | None = ...,
         version: builtins.int = ...,
         creation_time_ms: builtins.int = ...,
+        user: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["author", b"author"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["author", b"author", "creation_time_ms", b"creation_time_ms", "description", b"description", "model_id", b"model_id", "name", b"name", "run_id", b"run_id", "run_link", b"run_link", "source", b"source", "tags", b"tags", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["author", b"author", "creation_time_ms", b"creation_time_ms", "description", b"description", "model_id", b"model_id", "name", b"name", "run_id", b"run_id", "run_link", b"run_link", "source", b"source", "tags", b"tags", "user", b"user", "version", b"version"]) -> None: ...
 
 Global___CreateModelVersionRequest: typing_extensions.TypeAlias = CreateModelVersionRequest
 
@@ -1130,6 +1144,7 @@ class RegistryChange(google.protobuf.message.Message):
     AFTER_FIELD_NUMBER: builtins.int
     USER_FIELD_NUMBER: builtins.int
     COMMENT_FIELD_NUMBER: builtins.int
+    IMPORTED_FIELD_NUMBER: builtins.int
     number: builtins.int
     """Counts up over all models, with gaps."""
     time_ms: builtins.int
@@ -1150,6 +1165,8 @@ class RegistryChange(google.protobuf.message.Message):
     """Who, as they said."""
     comment: builtins.str
     """Why, as they said."""
+    imported: builtins.bool
+    """Whether it happened elsewhere, and came along with an import: webhooks are not told."""
     def __init__(
         self,
         *,
@@ -1163,8 +1180,9 @@ class RegistryChange(google.protobuf.message.Message):
         after: builtins.str = ...,
         user: builtins.str = ...,
         comment: builtins.str = ...,
+        imported: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before", "comment", b"comment", "key", b"key", "kind", b"kind", "name", b"name", "number", b"number", "time_ms", b"time_ms", "user", b"user", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before", "comment", b"comment", "imported", b"imported", "key", b"key", "kind", b"kind", "name", b"name", "number", b"number", "time_ms", b"time_ms", "user", b"user", "version", b"version"]) -> None: ...
 
 Global___RegistryChange: typing_extensions.TypeAlias = RegistryChange
 

@@ -26,6 +26,8 @@ MODELS_PAGE_SIZE_DEFAULT = 100  # MLflow's
 VERSIONS_PAGE_SIZE_DEFAULT = 1_000
 CHANGES_DEFAULT = 100
 CHANGES_MAX = 1_000
+# That an import brings along with a registered model.
+HISTORY_MAX = 10_000
 # What the history keeps of the value of a tag.
 CHANGE_VALUE_CHARS_MAX = 500
 
@@ -50,7 +52,7 @@ class VersionSpec:
     """All that is needed to create a version. `storage_uri` is where the files of `source` are.
 
     `files_of` is the run or logged model here whose files these are, at `files_path`; None: they are elsewhere.
-    `number` and `creation_time_ms` are of imports; 0 is the next one, and now.
+    `number`, `creation_time_ms` and `user` are of imports; 0 is the next one, and now, "" is the author.
     """
 
     name: str
@@ -63,6 +65,7 @@ class VersionSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     creation_time_ms: int = 0
+    user: str = ""
     files_of: UUID | None = None
     files_path: str = ""
 
@@ -156,6 +159,19 @@ class RegistryChange:
     after: str
     user: str
     comment: str
+    imported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """All that is needed to create a registered model; `creation_time_ms` (0: now) and `history` are of imports."""
+
+    name: str
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    custom_stages: Sequence[str] = ()
+    creation_time_ms: int = 0
+    history: Sequence[RegistryChange] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ def test_experiments_and_searches_are_exported_with_their_artifacts(
     assert not (tmp_path / "one" / "artifacts").exists()
     whole = exported("both", "-x", ids[0], "-n", names[1], "--with-artifacts")
     assert whole == {
-        "runs": 4, "series": 4, "points": 4, "artifacts": 2, "data_sets": 0, "models": 0, "rejected": 0, "reasons": [],
+        "runs": 4, "series": 4, "points": 4, "artifacts": 2, "data_sets": 0, "models": 0, "model_versions": 0,
+        "rejected": 0, "reasons": [],
         "folder": str(tmp_path / "both"),
     }  # fmt: skip
     listed = parquet.read_table(tmp_path / "both" / "artifacts.parquet").to_pylist()

@@ -45,6 +45,25 @@ async def test_odd_names_are_names(registry: Registry, name: str) -> None:
     assert await registry.versions(f"name = '{quoted}'") == [(name, 1)]
 
 
+async def test_a_history_of_elsewhere_comes_first_and_is_checked(registry: Registry) -> None:
+    kind = pb.CHANGE_KIND_STAGE_CHANGED
+    good = {"time_ms": 5, "kind": kind, "name": "old name", "version": 2, "before": "None", "user": "ada"}
+    await registry.model(history=[pb.RegistryChange(**good)], creation_time_ms=3)
+    first, second = await registry.changes("m")
+    assert first == pb.RegistryChange(**good, number=first.number, imported=True)
+    assert (second.kind, second.imported) == (pb.CHANGE_KIND_MODEL_CREATED, False)
+    assert (await registry.get_model()).creation_time_ms == 3
+    for wrong, problem in [
+        ({"kind": 99}, "99 is not a kind"),
+        ({"version": -1}, "-1 is no version"),
+        ({"name": "a/b"}, "Invalid model name"),
+        ({"time_ms": -1}, "the time of a change"),
+        ({"user": "x" * 257}, "the user"),
+    ]:
+        async with invalid(problem):
+            await registry.model("other", history=[pb.RegistryChange(**{**good, **wrong})])
+
+
 async def test_models_change_and_go(registry: Registry) -> None:
     await registry.model(tags=tags(a="1"))
     await registry.version()

@@ -124,7 +124,11 @@ async def test_changes_are_delivered_in_order_and_signed(
     async with receiving() as (receiver, url):
         created = await create(hooks, url)
         assert SECRET not in str(created)
-        await registry.model(author=registry_pb2.Author(user="ada", comment="größe"))
+        # Nor what an import says that happened elsewhere.
+        elsewhere = registry_pb2.RegistryChange(
+            kind=registry_pb2.CHANGE_KIND_STAGE_CHANGED, name="m", version=1, time_ms=1
+        )
+        await registry.model(author=registry_pb2.Author(user="ada", comment="größe"), history=[elsewhere])
         await registry.version()
         await registry.move(1, "Production")
         headers, first = await receiver.next()

@@ -1,17 +1,18 @@
 """The registry of a source: registered models and versions, with the numbers that they have there.
 
-What is here already stays as it is; a version that cannot come keeps nothing else back.
+A registered model that is here already stays as it is, and gets the versions that it lacks; one whose versions are
+others is another one, and nothing is mixed with it. A version that cannot come keeps nothing else back.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from stepwell.client import StepwellClient
 from stepwell.errors import StepwellException
-from stepwell.registry.calls import RegistryCalls
+from stepwell.registry import messages
+from stepwell.registry.calls import IMPORTED, RegistryCalls
 from stepwell.registry.entities import RegisteredModel
-from stepwell.registry.methods import create_if_missing
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.imported_runs import run_id_of
 from stepwell.transfer.left import Left
@@ -20,15 +21,13 @@ from stepwell.transfer.sources import ImportedRegistered, ImportedVersion, Sourc
 from stepwell.wire.messages import to_tags
 from stepwell_api.v1 import registry_pb2
 
-COMMENT = "imported"
-
 _LOGGED = re.compile(r"(?:^models:/+|/)m-(?P<id>[0-9a-f]{32})(?:/artifacts)?(?P<path>/.*)?$")
 _OF_RUN = re.compile(r"(?:^runs:/+|/)(?P<id>[0-9a-f]{32})(?:/artifacts)?(?P<path>/.*)?$")
 _ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 class RegistryImporter:
-    """Brings registered models, behind the runs and logged models that they are of."""
+    """Brings registered models, behind the runs and logged models that they are of; counts their new versions."""
 
     def __init__(self, uri: str, left: Left) -> None:
         self._client = StepwellClient(uri, uri)
@@ -43,16 +42,47 @@ class RegistryImporter:
             StepwellException: the server cannot be reached, or can take nothing now.
         """
         with self._telling(f"registered model {model.name!r}"):
-            if create_if_missing(self._client, model.name):
-                self._calls.update_model(model.name, description=model.description, tags=model.tags)
+            here = self._begun(model)
             for version in sorted(model.versions, key=lambda it: it.version):
-                with self._telling(f"version {version.version} of registered model {model.name!r}"):
-                    self._bring_version(model.name, version)
+                if version.version not in here:
+                    with self._telling(f"version {version.version} of registered model {model.name!r}"):
+                        self._bring_version(model.name, version)
             self._bring_aliases(model, self._client.get_registered_model(model.name))
 
+    def _begun(self, model: ImportedRegistered) -> Mapping[int, registry_pb2.ModelVersion]:
+        """Make sure that the registered model is there; returns the versions that it has already.
+
+        Raises:
+            SourceError: there is another one of its name.
+        """
+        request = registry_pb2.CreateRegisteredModelRequest(
+            name=model.name,
+            description=model.description,
+            tags=to_tags(model.tags),
+            custom_stages=model.custom_stages,
+            creation_time_ms=max(model.created_ms, 0),
+            history=map(messages.change_back, model.history),
+        )
+        try:
+            self._calls.import_model(request)
+        except StepwellException as failure:
+            if failure.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        else:
+            return {}
+        quoted = model.name.replace("'", "''")
+        here = {it.version: it for it in self._calls.all_versions(f"name = '{quoted}'")}
+        common = [(it, here[it.version]) for it in model.versions if it.version in here]
+        other = next((ours for theirs, ours in common if not _is_same(theirs, ours)), None)
+        if other is not None or (here and not common):
+            which = f"version {other.version} is of {other.source}" if other is not None else "other versions"
+            raise SourceError(
+                f"there is another registered model of this name here ({which}); nothing of it was imported. Rename one"
+                " of the two, and import again"
+            )
+        return here
+
     def _bring_version(self, name: str, version: ImportedVersion) -> None:
-        if self._is_here(name, version.version):
-            return
         request = registry_pb2.CreateModelVersionRequest(
             name=name,
             version=version.version,
@@ -62,26 +92,20 @@ class RegistryImporter:
             description=version.description,
             tags=to_tags(version.tags),
             creation_time_ms=max(version.created_ms, 0),
+            user=version.user,
         )
-        self._calls.create_version(request)
+        self._calls.create_version(request, IMPORTED)
         self.versions += 1
         if version.stage not in ("", "None"):
-            self._client.transition_model_version_stage(name, version.version, version.stage, comment=COMMENT)
+            self._client.transition_model_version_stage(
+                name, version.version, version.stage, comment=IMPORTED
+            )
 
     def _bring_aliases(self, model: ImportedRegistered, here: RegisteredModel) -> None:
         for alias, version in model.aliases.items():
             if alias not in here.aliases:
                 with self._telling(f"alias {alias} of registered model {model.name!r}"):
-                    self._client.set_registered_model_alias(model.name, alias, version, comment=COMMENT)
-
-    def _is_here(self, name: str, version: int) -> bool:
-        try:
-            self._client.get_model_version(name, version)
-        except StepwellException as failure:
-            if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return False
-        return True
+                    self._client.set_registered_model_alias(model.name, alias, version, comment=IMPORTED)
 
     def _run_here(self, source_run: str) -> str:
         """Return the run of a version, if it is here."""
@@ -102,6 +126,21 @@ class RegistryImporter:
             self._left.add(f"{what}: {failure}")
         except (StepwellException, ValueError) as failure:
             self._left.add(f"{what}: {reason_of(failure)}")
+
+
+def _is_same(theirs: ImportedVersion, ours: registry_pb2.ModelVersion) -> bool:
+    """Tell whether a version here is that of a source: of the same files, or imported from it."""
+    try:
+        wanted = _source_here(theirs.source)
+    except SourceError:
+        return False
+    return _files(wanted) in (_files(ours.source), _files(ours.storage_uri))
+
+
+def _files(uri: str) -> tuple[str, str]:
+    """Return whose files a URI means, and which; what is elsewhere is its own."""
+    found = _LOGGED.search(uri) or _OF_RUN.search(uri)
+    return (found["id"], (found["path"] or "").strip("/")) if found else (uri, "")
 
 
 def _source_here(source: str) -> str:

@@ -1,6 +1,6 @@
 """Registered models: names, stages of their own, aliases, and what changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
@@ -11,6 +11,7 @@ from stepwell_server.model.registry import (
     Author,
     ChangesWanted,
     ModelChange,
+    ModelSpec,
     RegisteredModel,
     RegistryChange,
 )
@@ -19,7 +20,7 @@ from stepwell_server.search.subjects import REGISTERED_MODELS
 from stepwell_server.services.registry import names
 from stepwell_server.services.registry.pages import Paging, model_bytes
 from stepwell_server.services.search import pointing_at_patterns
-from stepwell_server.services.validation import check_key
+from stepwell_server.services.validation import check_key, check_time
 from stepwell_server.store.ports.registry import RegisteredModelStore
 
 # What decides among equals, and is the whole order when none is asked for.
@@ -32,21 +33,16 @@ class RegisteredModelService:
     def __init__(self, store: RegisteredModelStore) -> None:
         self._store = store
 
-    async def create(
-        self,
-        name: str,
-        description: str,
-        tags: Mapping[str, str],
-        custom_stages: Sequence[str],
-        author: Author,
-    ) -> RegisteredModel:
+    async def create(self, spec: ModelSpec, author: Author) -> RegisteredModel:
         """Create a registered model."""
-        names.check_model_name(name)
-        names.check_description(description)
-        names.check_model_tags(tags)
-        names.check_custom_stages(custom_stages)
+        names.check_model_name(spec.name)
+        names.check_description(spec.description)
+        names.check_model_tags(spec.tags)
+        names.check_custom_stages(spec.custom_stages)
         names.check_author(author)
-        return await self._store.create_model(name, description, tags, custom_stages, author)
+        check_time("the creation time", spec.creation_time_ms)
+        names.check_history(spec.history)
+        return await self._store.create_model(spec, author)
 
     async def get(self, name: str) -> RegisteredModel:
         """Return a registered model with the latest version of each stage."""

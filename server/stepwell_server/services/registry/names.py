@@ -10,16 +10,23 @@ from stepwell_server.model.registry import (
     COMMENT_CHARS_MAX,
     CUSTOM_STAGES_MAX,
     DESCRIPTION_CHARS_MAX,
+    HISTORY_MAX,
     INACTIVE_STAGES,
     LATEST,
     MODEL_NAME_CHARS_MAX,
     MODEL_TAG_VALUE_CHARS_MAX,
+    SOURCE_CHARS_MAX,
     STAGE_CHARS_MAX,
     STAGES,
     VERSION_MAX,
     Author,
+    ChangeKind,
+    RegistryChange,
 )
-from stepwell_server.services.validation import check_key, check_text, shown
+from stepwell_server.services.validation import check_key, check_text, check_time, shown
+
+# The key of a tag, or an alias.
+HISTORY_KEY_CHARS_MAX = 1_000
 
 _ALIAS = re.compile(r"[\w-]+")
 _RESERVED_ALIAS = re.compile(rf"{LATEST}|v\d+", re.IGNORECASE)
@@ -73,6 +80,27 @@ def check_author(author: Author) -> None:
     """Check who changes something and why. Raises InvalidArgumentError when it cannot be stored."""
     check_text("the user", author.user, AUTHOR_CHARS_MAX)
     check_text("the comment", author.comment, COMMENT_CHARS_MAX)
+
+
+def check_history(history: Sequence[RegistryChange]) -> None:
+    """Check what an import says that happened before. Raises InvalidArgumentError for the first that cannot be kept."""
+    if len(history) > HISTORY_MAX:
+        raise InvalidArgumentError(
+            f"{len(history):,} changes are given, at most {HISTORY_MAX:,} come with a registered model; give the latest"
+        )
+    for change in history:
+        if change.kind is ChangeKind.ALERT:
+            raise InvalidArgumentError(
+                "an alert is of a run, and no part of the history of a registered model"
+            )
+        check_time("the time of a change", change.time_ms)
+        check_model_name(change.name)
+        if not 0 <= change.version <= VERSION_MAX:
+            raise InvalidArgumentError(f"{change.version} is no version, and not 0 for a change of the model")
+        check_text("what a change is about", change.key, HISTORY_KEY_CHARS_MAX)
+        for text in (change.before, change.after):
+            check_text("what was before or after a change", text, SOURCE_CHARS_MAX)
+        check_author(Author(change.user, change.comment))
 
 
 def check_custom_stages(stages: Sequence[str]) -> None:

@@ -47,6 +47,7 @@ class ModelVersionService:
         if spec.number:
             names.check_version(spec.number)
         check_time("the creation time", spec.creation_time_ms)
+        names.check_author(Author(spec.user))
         check_spec(spec)
         return await self._store.create_version(await self._sources.resolved(spec), author)
 

@@ -14,6 +14,7 @@ from stepwell_server.model.registry import (
     ChangeKind,
     ChangesWanted,
     ModelChange,
+    ModelSpec,
     ModelVersion,
     RegisteredModel,
     RegistryChange,
@@ -27,14 +28,7 @@ from stepwell_server.search.queries import RegistrySearch, RowPosition
 class RegisteredModelStore(Protocol):
     """Registered models and their aliases."""
 
-    async def create_model(
-        self,
-        name: str,
-        description: str,
-        tags: Mapping[str, str],
-        custom_stages: Sequence[str],
-        author: Author,
-    ) -> RegisteredModel:
+    async def create_model(self, spec: ModelSpec, author: Author) -> RegisteredModel:
         """Create a registered model. Raises AlreadyExistsError."""
         ...
 

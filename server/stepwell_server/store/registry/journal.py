@@ -1,12 +1,12 @@
 """Changes of a registered model: one transaction each, with what the history says of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stepwell_server.errors import NotFoundError
-from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind
+from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind, RegistryChange
 from stepwell_server.store import sql
 from stepwell_server.store.ingest.alerts import JOURNAL_LOCK_KEY
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -72,6 +72,25 @@ async def write(change: Change, author: Author) -> None:
             author.user,
             author.comment,
             *columns,
+        )
+
+
+async def write_imported(change: Change, history: Sequence[RegistryChange]) -> None:
+    """Add to the history what happened to a new registered model where it comes from."""
+    if history:
+        await change.connection.execute(
+            _QUERIES["note_imported"],
+            JOURNAL_LOCK_KEY,
+            change.model_number,
+            [it.time_ms for it in history],
+            [it.kind.value for it in history],
+            [it.name for it in history],
+            [it.version for it in history],
+            [it.key for it in history],
+            [it.before[:CHANGE_VALUE_CHARS_MAX] for it in history],
+            [it.after[:CHANGE_VALUE_CHARS_MAX] for it in history],
+            [it.user for it in history],
+            [it.comment for it in history],
         )
 
 

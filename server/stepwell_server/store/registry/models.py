@@ -11,6 +11,7 @@ from stepwell_server.model.registry import (
     ChangeKind,
     ChangesWanted,
     ModelChange,
+    ModelSpec,
     ModelVersion,
     RegisteredModel,
     RegistryChange,
@@ -18,7 +19,7 @@ from stepwell_server.model.registry import (
 from stepwell_server.search.queries import RegistrySearch, RowPosition
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
-from stepwell_server.store.registry.journal import Change, changing, no_such_model, write
+from stepwell_server.store.registry.journal import Change, changing, no_such_model, write, write_imported
 from stepwell_server.store.registry.rows import change_of, model_of, version_of
 from stepwell_server.store.registry.tags import set_tags
 from stepwell_server.store.registry.versions import no_such_version
@@ -34,24 +35,24 @@ class PostgresRegisteredModelStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def create_model(
-        self,
-        name: str,
-        description: str,
-        tags: Mapping[str, str],
-        custom_stages: Sequence[str],
-        author: Author,
-    ) -> RegisteredModel:
+    async def create_model(self, spec: ModelSpec, author: Author) -> RegisteredModel:
         """See `ports.RegisteredModelStore`."""
         async with self._pool.transaction() as connection:
-            row = await connection.fetchrow(_QUERIES["create_model"], name, description, list(custom_stages))
+            row = await connection.fetchrow(
+                _QUERIES["create_model"],
+                spec.name,
+                spec.description,
+                list(spec.custom_stages),
+                spec.creation_time_ms,
+            )
             if row is None:
-                raise _taken(name)
+                raise _taken(spec.name)
             change = Change(connection, row)
             change.note(ChangeKind.MODEL_CREATED)
-            await set_tags(change, tags)
+            await set_tags(change, spec.tags)
+            await write_imported(change, spec.history)
             await write(change, author)
-            return await _model(connection, name)
+            return await _model(connection, spec.name)
 
     async def get_model(self, name: str) -> RegisteredModel:
         """See `ports.RegisteredModelStore`."""

@@ -54,6 +54,7 @@ def change_of(row: Any) -> RegistryChange:
         after=row["value_after"],
         user=row["user_name"],
         comment=row["comment"],
+        imported=row["imported"],
     )
 
 

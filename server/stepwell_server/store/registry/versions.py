@@ -78,7 +78,7 @@ class PostgresModelVersionStore:
                 spec.run_id,
                 spec.model_id,
                 spec.run_link,
-                author.user,
+                spec.user or author.user,
                 change.time_ms,
                 spec.creation_time_ms,
                 files_of,

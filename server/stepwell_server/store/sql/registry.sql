@@ -1,8 +1,8 @@
 -- Queries of store/registry/.
 
--- create_model: adds a registered model; no row when the name is taken.
+-- create_model: adds a registered model; no row when the name is taken. A creation time of 0 means now.
 INSERT INTO registered_model (name, description, custom_stages, creation_time_ms, last_update_time_ms)
-SELECT $1, $2, $3, now_ms, now_ms
+SELECT $1, $2, $3, coalesce(nullif($4::bigint, 0), now_ms), now_ms
 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) AS clock
 ON CONFLICT (name) DO NOTHING
 RETURNING *;
@@ -237,6 +237,19 @@ INSERT INTO registry_change (time_ms, kind, model_number, model_name, version, k
 SELECT $2, change.kind, $3, change.name, change.version, change.key, change.value_before, change.value_after, $4, $5
 FROM locked, unnest($6::text[], $7::text[], $8::integer[], $9::text[], $10::text[], $11::text[])
     WITH ORDINALITY AS change (kind, name, version, key, value_before, value_after, place)
+ORDER BY change.place;
+
+-- note_imported: adds to the history of the model $2 what happened elsewhere; locks as note_changes.
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock($1)
+)
+INSERT INTO registry_change (model_number, time_ms, kind, model_name, version, key, value_before, value_after,
+                             user_name, comment, imported)
+SELECT $2, change.time_ms, change.kind, change.name, change.version, change.key, change.value_before, change.value_after,
+       change.user_name, change.comment, true
+FROM locked, unnest($3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[],
+                    $11::text[])
+    WITH ORDINALITY AS change (time_ms, kind, name, version, key, value_before, value_after, user_name, comment, place)
 ORDER BY change.place;
 
 -- model_of_history: the number of the model of a name, else of the one that had it last.

@@ -10,6 +10,7 @@ from stepwell_server.model.registry import (
     Author,
     ChangeKind,
     ModelChange,
+    ModelSpec,
     ModelVersion,
     RegisteredModel,
     RegistryChange,
@@ -57,6 +58,35 @@ def parse_expected(request: Any, field: str) -> int | None:
     return getattr(request, field) if request.HasField(field) else None
 
 
+def model_spec_from_proto(request: pb.CreateRegisteredModelRequest) -> ModelSpec:
+    """Return all that is needed to create a registered model."""
+    return ModelSpec(
+        name=request.name,
+        description=request.description,
+        tags=parse_tags(request.tags),
+        custom_stages=list(request.custom_stages),
+        creation_time_ms=request.creation_time_ms,
+        history=list(map(_change_from_proto, request.history)),
+    )
+
+
+def _change_from_proto(message: pb.RegistryChange) -> RegistryChange:
+    (kind,) = parse_kinds([message.kind])
+    return RegistryChange(
+        number=0,
+        time_ms=message.time_ms,
+        kind=kind,
+        name=message.name,
+        version=message.version,
+        key=message.key,
+        before=message.before,
+        after=message.after,
+        user=message.user,
+        comment=message.comment,
+        imported=True,
+    )
+
+
 def model_change_from_proto(request: pb.UpdateRegisteredModelRequest) -> ModelChange:
     """Return what an update sets."""
     return ModelChange(
@@ -79,6 +109,7 @@ def version_spec_from_proto(request: pb.CreateModelVersionRequest) -> VersionSpe
         tags=parse_tags(request.tags),
         number=request.version,
         creation_time_ms=request.creation_time_ms,
+        user=request.user,
     )
 
 
@@ -140,6 +171,7 @@ def change_to_proto(change: RegistryChange) -> pb.RegistryChange:
         after=change.after,
         user=change.user,
         comment=change.comment,
+        imported=change.imported,
     )
 
 

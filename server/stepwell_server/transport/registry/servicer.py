@@ -12,6 +12,7 @@ from stepwell_server.transport.mapping import parse_tags
 from stepwell_server.transport.registry.mapping import (
     change_to_proto,
     model_change_from_proto,
+    model_spec_from_proto,
     model_to_proto,
     parse_author,
     parse_expected,
@@ -32,13 +33,8 @@ class RegisteredModelServicer(registry_pb2_grpc.RegisteredModelServiceServicer):
         self, request: pb.CreateRegisteredModelRequest, context: Any
     ) -> pb.CreateRegisteredModelResponse:
         """Create a registered model."""
-        created = await self._models.create(
-            request.name,
-            request.description,
-            parse_tags(request.tags),
-            list(request.custom_stages),
-            parse_author(request.author),
-        )
+        spec = model_spec_from_proto(request)
+        created = await self._models.create(spec, parse_author(request.author))
         return pb.CreateRegisteredModelResponse(registered_model=model_to_proto(created))
 
     async def GetRegisteredModel(  # noqa: N802

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from stepwell_server.model.registry import MODELS_PAGE_SIZE_DEFAULT, Author, ModelChange
+from stepwell_server.model.registry import MODELS_PAGE_SIZE_DEFAULT, Author, ModelChange, ModelSpec
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
 from stepwell_server.web.mlflow.answers import answer
@@ -30,13 +30,10 @@ class RegisteredModels:
 
     async def create(self, message: Message) -> Response:
         """Create a registered model."""
-        created = await self._models.create(
-            message.required_text("name"),
-            message.text("description") or "",
-            dict(message.pairs("tags")),
-            (),
-            NOBODY,
+        spec = ModelSpec(
+            message.required_text("name"), message.text("description") or "", dict(message.pairs("tags"))
         )
+        created = await self._models.create(spec, NOBODY)
         return answer({"registered_model": model_json(created)})
 
     async def get(self, message: Message) -> Response:

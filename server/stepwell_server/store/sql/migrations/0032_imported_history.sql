@@ -1,0 +1,10 @@
+-- What changed where a registered model was before it was imported: part of its history, and no news.
+ALTER TABLE registry_change ADD COLUMN imported boolean NOT NULL DEFAULT false;
+
+CREATE OR REPLACE VIEW webhook_event AS
+SELECT change_number AS event_number, kind, model_name, NULL::uuid AS run_id
+FROM registry_change
+WHERE NOT imported
+UNION ALL
+SELECT alert_number, 'alert'::text, ''::text, run_id
+FROM alert;
