@@ -91,6 +91,7 @@ from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
 from stepwell_server.transport.server import Registration, listening
 from stepwell_server.web.artifacts.routes import artifact_routes
+from stepwell_server.web.carrying import Carrier
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.hosts import own_names
 from stepwell_server.web.listening import HttpServer, http_listening
@@ -176,7 +177,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             policy = DoorPolicy(
                 config.http_limits, names, config.allowed_origins, config.static_prefix, services.holding
             )
-            await http.start(door(_routes(config, server.port, services, servicers), policy))
+            carrier = Carrier(url_host(config.host).strip("[]"), server.port)
+            await http.start(door(_routes(config, server.port, services, servicers), policy), carrier)
         spare_what_stays()
         if config.log_level == "debug":
             stack.enter_context(watched_loop())

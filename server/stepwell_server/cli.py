@@ -27,22 +27,25 @@ log = structlog.get_logger(__name__)
     help="Name or address to listen on.",
 )
 @click.option(
-    "--grpc-port",
-    "port",
-    envvar="STEPWELL_GRPC_PORT",
-    default=defaults.PORT_DEFAULT,
+    "--port",
+    "-p",
+    envvar="STEPWELL_PORT",
     type=click.IntRange(0, 65_535),
+    show_default=str(defaults.HTTP_PORT_DEFAULT),
+    help="TCP port of the one address that people use; 0 takes any free one.",
+)
+@click.option(
+    "--grpc-port",
+    envvar="STEPWELL_GRPC_PORT",
+    type=click.IntRange(0, 65_535),
+    show_default=str(defaults.PORT_DEFAULT),
     help="TCP port of gRPC; 0 takes any free one.",
 )
 @click.option(
-    "--port",
-    "-p",
     "--http-port",
-    "http_port",
-    envvar=["STEPWELL_PORT", "STEPWELL_HTTP_PORT"],
-    default=defaults.HTTP_PORT_DEFAULT,
+    envvar="STEPWELL_HTTP_PORT",
     type=click.IntRange(0, 65_535),
-    help="TCP port of the one address that people use; 0 takes any free one.",
+    help="TCP port of HTTP, where --port is to be gRPC's, as it is with --no-http.",
 )
 @click.option(
     "--http-host",
@@ -218,7 +221,8 @@ log = structlog.get_logger(__name__)
 )
 def server(
     host: str,
-    port: int,
+    port: int | None,
+    grpc_port: int | None,
     data: Path,
     store: str | None,
     artifacts: str | None,
@@ -235,7 +239,7 @@ def server(
     workers: int,
     metrics_port: int | None,
     metrics_host: str,
-    http_port: int,
+    http_port: int | None,
     http_host: str | None,
     no_http: bool,
     advertise_grpc: str | None,
@@ -248,9 +252,10 @@ def server(
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     set_up_logs(log_format, log_level)
+    grpc, http = server_options.ports(port, grpc_port, http_port, no_http=no_http)
     config = Config(
         host=host,
-        port=port,
+        port=grpc,
         data=data,
         store=store,
         shutdown_grace_s=shutdown_grace,
@@ -259,7 +264,7 @@ def server(
         log_level=log_level,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
-        http_port=None if no_http else http_port,
+        http_port=http,
         http_host=http_host or None,
         advertise_grpc=advertise_grpc,
         allowed_hosts=allowed_hosts,

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from stepwell_server.config import HTTP_PORT_DEFAULT, PORT_DEFAULT
+
 Command = Callable[..., Any]
 
 # What MLflow's server takes and ours does not, and what to do. All but the flags take a value.
@@ -24,6 +26,19 @@ INSTEAD_OF_FLAGS: Mapping[str, str] = {
     "--disable-security-middleware": "--allowed-hosts '*' takes any name, --allowed-origins '*' any page",
     "--dev": "--log-level debug tells more",
 }
+
+
+def ports(
+    port: int | None, grpc_port: int | None, http_port: int | None, *, no_http: bool
+) -> tuple[int, int | None]:
+    """Return the ports of gRPC and of HTTP, None without it.
+
+    `port` is that of the one address; where HTTP has none or one of its own, it is gRPC's.
+    """
+    if http_port is None and not no_http:
+        http_port, port = HTTP_PORT_DEFAULT if port is None else port, None
+    named = (number for number in (grpc_port, port) if number is not None)
+    return next(named, PORT_DEFAULT), None if no_http else http_port
 
 
 def separated(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from stepwell_server.config import HttpLimits
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.ports import listening_sockets
+from stepwell_server.web.carrying import Carrier
 from stepwell_server.web.protocol import connections_with
 
 # Of the shutdown's time that is left, what requests get; closing the database needs the rest.
@@ -32,8 +33,8 @@ class HttpServer:
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
 
-    async def start(self, app: ASGIApp) -> None:
-        """Let `app` answer."""
+    async def start(self, app: ASGIApp, carrier: Carrier | None = None) -> None:
+        """Let `app` answer, and the carrier take what is gRPC."""
         config = UvicornConfig(
             app,
             http="httptools",
@@ -46,7 +47,7 @@ class HttpServer:
             proxy_headers=False,
             timeout_keep_alive=self._limits.idle_s,  # type: ignore[arg-type]  # it goes to call_later
         )
-        make = connections_with(config, self._state, self._limits)
+        make = connections_with(config, self._state, self._limits, carrier)
         loop = asyncio.get_running_loop()
         self._servers = [await loop.create_server(make, sock=opened) for opened in self._sockets]
 

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from stepwell_server.config import HttpLimits
 from stepwell_server.web.blocks import BLOCK_BYTES, InBlocks
+from stepwell_server.web.carrying import Carrier
 
 # Requests that were sent before earlier ones were answered, at most.
 PIPELINED_MAX = 32
@@ -39,9 +40,12 @@ _KEEPALIVE = {
 class Connection(HttpToolsProtocol):
     """See the module. An answer that was refused here is JSON, as everywhere."""
 
-    def __init__(self, config: UvicornConfig, state: ServerState, limits: HttpLimits) -> None:
+    def __init__(
+        self, config: UvicornConfig, state: ServerState, limits: HttpLimits, carrier: Carrier | None
+    ) -> None:
         super().__init__(config, state, {})
         self._limits = limits
+        self._carrier = carrier  # until something came
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_body = False
@@ -69,6 +73,12 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came. Whatever comes outside of a request, it has to become one in time."""
         if self.transport.is_closing():
+            return
+        carrier, self._carrier = self._carrier, None
+        if carrier and carrier.takes(self.transport, data):
+            self._forget_head()
+            self.connections.discard(self)
+            carrier.carry(self.transport, data)
             return
         if self.cycle is None or self.cycle.response_complete:
             if self._head_timer is None:
@@ -224,10 +234,10 @@ class Connection(HttpToolsProtocol):
 
 
 def connections_with(
-    config: UvicornConfig, state: ServerState, limits: HttpLimits
+    config: UvicornConfig, state: ServerState, limits: HttpLimits, carrier: Carrier | None
 ) -> Callable[[], asyncio.Protocol]:
     """Return what makes a connection's protocol, for `create_server`."""
-    return lambda: Connection(config, state, limits)
+    return lambda: Connection(config, state, limits, carrier)
 
 
 def _notice_death(connected: Any) -> None:

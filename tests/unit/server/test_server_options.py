@@ -1,6 +1,5 @@
 """Options of MLflow's server mean the same here, or say what to use instead."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from click.testing import CliRunner, Result
 from stepwell_server import cli
 from stepwell_server.config import Config
 
-Invoke = Callable[..., Result]
 POSTGRESQL = "postgresql://me:secret@db/runs"
 
 
@@ -82,3 +80,20 @@ def test_hidden_options_are_not_listed() -> None:
     told = run("--help").output
     assert "--backend-store-uri" in told
     assert "--gunicorn-opts" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "grpc", "http"),
+    [
+        ("", 50051, 5000),
+        ("--port 8080", 50051, 8080),
+        ("-p 8080 --grpc-port 9090", 9090, 8080),
+        ("--port 9090 --http-port 8080", 9090, 8080),
+        ("--http-port 0", 50051, 0),
+        ("--port 9090 --no-http", 9090, None),
+        ("--grpc-port 0 --no-http", 0, None),
+    ],
+)
+def test_which_port_is_whose(started: list[Config], given: str, grpc: int, http: int | None) -> None:
+    assert run(*given.split()).exit_code == 0
+    assert (started[0].port, started[0].http_port) == (grpc, http)
