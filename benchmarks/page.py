@@ -56,7 +56,7 @@ ADD_VALUES = """
 # Scrolls a screenful a frame, and looks each time whether there are rows in the middle of the table.
 SCROLL = """
 async (rows) => {
-  const table = document.querySelector('[role=table]');
+  const table = document.querySelector('[role=treegrid]');
   const box = table.getBoundingClientRect();
   const isBlank = () => {
     const at = document.elementFromPoint(box.left + 120, box.top + box.height / 2);

@@ -41,6 +41,15 @@ async def test_selected_runs_are_compared(page: Page, shared_server: ServerProce
     await expect(page.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_text(
         ["run 0", "run 2"]
     )
+    await page.get_by_role("tab", name="Plots").click()
+    await expect(page.get_by_role("img", name="Parallel coordinates of 2 runs: ")).to_be_visible()
+    await page.get_by_role("button", name="Actions for the chart of Box").click()
+    await page.get_by_role("menuitem", name="Remove").click()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Scatter: lr, loss")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Box")).to_have_count(0)
+    await page.get_by_role("link", name="compared").click()
+    await expect(page.get_by_role("rowheader").first).to_be_visible()
 
 
 async def test_runs_are_compared_with_a_baseline_and_their_data_sets(

@@ -126,7 +126,7 @@ async def test_several_experiments_at_once(page: Page, client: StepwellClient, e
     await page.get_by_role("link", name="Open 2 experiments together").click()
     await page.get_by_role("button", name="Table").click()
     await expect(page.get_by_role("rowheader")).to_have_text(["elsewhere", "first"])
-    await expect(page.get_by_role("cell", name=names[1])).to_be_visible()
+    await expect(page.get_by_role("gridcell", name=names[1])).to_be_visible()
     assert await page.title() != "taken"
 
 

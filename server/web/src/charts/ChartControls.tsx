@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import { Button } from "../parts/Button";
 import { Dialog } from "../parts/Dialog";
+import { PlusIcon } from "../parts/icons";
 import { KeyList } from "../parts/KeyList";
 import type { ChartsView } from "../url/chartsView";
 import styles from "./ChartControls.module.css";
@@ -97,7 +98,9 @@ export function ChartControls({ view, change, metrics, patternIsBad, isGrouped, 
           </Popover.Content>
         </Popover.Portal>
       </Popover.Root>
-      <Button onClick={onNewChart}>New chart</Button>
+      <Button icon={<PlusIcon size={14} />} title="New chart" onClick={onNewChart}>
+        <span className={styles.word}>New chart</span>
+      </Button>
     </div>
   );
 }
@@ -135,8 +138,9 @@ function AxisChoice({ axis, metrics, change }: AxisProps) {
   const isMetric = axis.startsWith("metric:");
   return (
     <label>
-      x
+      <span className={styles.word}>x</span>
       <select
+        title="Horizontal axis"
         aria-label="Horizontal axis"
         value={axis}
         onChange={({ target: { value } }) => {

@@ -33,16 +33,33 @@ interface Props {
   onMove: (id: string, before: string) => void;
   onEdit: (own: number) => void;
   onRemove: (own: number) => void;
+  /** What a person's own charts are called. */
+  ownTitle?: string;
 }
 
 /** Charts in sections by prefix, a person's own ones first. Only the rows in view exist, however many there are. */
-export function ChartGrid({ own, charts, moved, size, runs, look, syncKey, onMove, onEdit, onRemove }: Props) {
+export function ChartGrid({
+  own,
+  charts,
+  moved,
+  size,
+  runs,
+  look,
+  syncKey,
+  onMove,
+  onEdit,
+  onRemove,
+  ownTitle = "My charts",
+}: Props) {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const chart = SIZES[size];
   const perRow = Math.max(1, Math.floor((width + GAP) / (chart.width + GAP)));
-  const rows = useMemo(() => toRows({ own, charts, moved, perRow, closed }), [own, charts, moved, perRow, closed]);
+  const rows = useMemo(
+    () => toRows({ own, ownTitle, charts, moved, perRow, closed }),
+    [own, ownTitle, charts, moved, perRow, closed],
+  );
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => place.current,
@@ -68,17 +85,17 @@ export function ChartGrid({ own, charts, moved, size, runs, look, syncKey, onMov
           const style = { height: item.size, transform: `translateY(${item.start}px)` };
           if (row.kind === "header")
             return (
-              <button
-                key={item.key}
-                type="button"
-                className={`${styles.section} ${closed.has(row.prefix) ? "" : styles.open}`}
-                style={style}
-                aria-expanded={!closed.has(row.prefix)}
-                onClick={() => toggle(row.prefix)}
-              >
-                <ChevronIcon size={14} />
-                {row.title} <small>{row.count}</small>
-              </button>
+              <h2 key={item.key} className={styles.section} style={style}>
+                <button
+                  type="button"
+                  className={closed.has(row.prefix) ? "" : styles.open}
+                  aria-expanded={!closed.has(row.prefix)}
+                  onClick={() => toggle(row.prefix)}
+                >
+                  <ChevronIcon size={14} />
+                  {row.title} <small>{row.count}</small>
+                </button>
+              </h2>
             );
           return (
             <div

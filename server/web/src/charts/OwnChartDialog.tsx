@@ -30,6 +30,7 @@ export function OwnChartDialog({ chart, metrics, columnIds, onChart, onClose }: 
   const found = pattern ? matching(metrics, pattern) : null;
   const count = pattern ? (found?.length ?? 0) : keys.size;
   const isWhole = kind ? columns.filter(Boolean).length >= PLOTS[kind].needed : count > 0;
+  const isOfLines = metrics.length > 0;
   const choose = (next: PlotKind | undefined) => {
     setKind(next);
     setColumns(next ? usualAxes(next, columnIds) : []);
@@ -58,7 +59,7 @@ export function OwnChartDialog({ chart, metrics, columnIds, onChart, onClose }: 
     >
       <form id="own-chart" onSubmit={submit}>
         <Field label="Title" value={title} onChange={(event) => setTitle(event.target.value)} />
-        {columnIds.length > 0 && <KindChoice kind={kind} onKind={choose} />}
+        {columnIds.length > 0 && <KindChoice kind={kind} onKind={choose} isOfLines={isOfLines} />}
         {kind ? (
           <AxisFields key={kind} kind={kind} ids={columnIds} chosen={columns} onChosen={setColumns} />
         ) : (
@@ -80,12 +81,18 @@ export function OwnChartDialog({ chart, metrics, columnIds, onChart, onClose }: 
   );
 }
 
-function KindChoice({ kind, onKind }: { kind: PlotKind | undefined; onKind: (kind: PlotKind | undefined) => void }) {
+interface KindProps {
+  kind: PlotKind | undefined;
+  onKind: (kind: PlotKind | undefined) => void;
+  isOfLines: boolean;
+}
+
+function KindChoice({ kind, onKind, isOfLines }: KindProps) {
   return (
     <label className={styles.kind}>
       Kind
       <select value={kind ?? "lines"} onChange={({ target }) => onKind(PLOT_KINDS.find((one) => one === target.value))}>
-        <option value="lines">Lines</option>
+        {isOfLines && <option value="lines">Lines</option>}
         {PLOT_KINDS.map((one) => (
           <option key={one} value={one}>
             {PLOTS[one].label}

@@ -11,6 +11,7 @@ const OWN_PREFIX = "\u0000own";
 
 interface Given {
   own: ChartSpec[];
+  ownTitle: string;
   charts: ChartSpec[];
   moved: [string, string][];
   perRow: number;
@@ -19,9 +20,9 @@ interface Given {
 }
 
 /** The rows of all sections: each a header, and its charts so many a row. */
-export function toRows({ own, charts, moved, perRow, closed }: Given): Row[] {
+export function toRows({ own, ownTitle, charts, moved, perRow, closed }: Given): Row[] {
   const all = sections(charts).map((section) => ({ ...section, title: section.prefix || "metrics" }));
-  if (own.length) all.unshift({ prefix: OWN_PREFIX, title: "My charts", charts: own });
+  if (own.length) all.unshift({ prefix: OWN_PREFIX, title: ownTitle, charts: own });
   return all.flatMap(({ prefix, title, charts: unordered }) => {
     const header: Row = { kind: "header", id: `header ${prefix}`, prefix, title, count: unordered.length };
     if (closed.has(prefix)) return [header];

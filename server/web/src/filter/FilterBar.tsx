@@ -115,7 +115,7 @@ export function FilterBar({ filter, onFilter, error, keys, scope, place }: Props
         <SuggestionList id={id} offered={offered} active={active} onTake={take} />
       ) : (
         error != null && (
-          <pre className={styles.problem} role="alert">
+          <pre className={styles.problem} role="alert" tabIndex={0}>
             {explain(error)}
           </pre>
         )

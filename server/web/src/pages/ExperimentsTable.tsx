@@ -10,6 +10,7 @@ import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
 import { Time } from "../parts/Time";
 import { complain, say } from "../parts/toast";
+import { firstLine } from "../format/markdown";
 import { NOTE_TAG, summariesOfExperimentsQuery, useExperimentChanges } from "../queries/experiments";
 import styles from "./ExperimentsTable.module.css";
 import { RenameExperiment } from "./RenameExperiment";
@@ -30,11 +31,19 @@ interface Props {
 export function ExperimentsTable({ experiments, deleted, selected, onSelect }: Props) {
   const ids = useMemo(() => experiments.map((one) => one.experimentId).slice(0, SUMMARIES_MAX), [experiments]);
   const { data: summaries } = useQuery(summariesOfExperimentsQuery(ids));
+  const isAll = experiments.every((one) => selected.has(String(one.experimentId)));
   return (
     <table className={styles.table}>
       <thead>
         <tr>
-          <th aria-label="Selected" className={styles.check} />
+          <th className={styles.check}>
+            <input
+              type="checkbox"
+              aria-label="Select all experiments that are shown"
+              checked={isAll}
+              onChange={() => experiments.forEach((one) => onSelect(String(one.experimentId), !isAll))}
+            />
+          </th>
           <th scope="col">Name</th>
           <th scope="col" className={styles.wide}>
             Tags
@@ -46,7 +55,9 @@ export function ExperimentsTable({ experiments, deleted, selected, onSelect }: P
           <th scope="col" className={styles.wide}>
             Created
           </th>
-          <th aria-label="Actions" />
+          <th>
+            <span className={styles.unseen}>Actions</span>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -96,7 +107,7 @@ function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
         <Link to="/experiments/$experimentId" params={{ experimentId: String(id) }} className={styles.name}>
           {experiment.name}
         </Link>
-        {note && <p className={styles.note}>{note.split("\n")[0]}</p>}
+        {note && <p className={styles.note}>{firstLine(note)}</p>}
       </td>
       <td className={styles.wide}>
         {experiment.tags

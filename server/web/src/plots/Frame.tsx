@@ -49,7 +49,7 @@ export function Frame({ x, y, width, height, children }: Props) {
         ))}
         {y.ticks.map(({ at, label }) => (
           <text key={at} x={MARGIN.left - 6} y={toY(at) + 4} textAnchor="end">
-            {cut(label, 8)}
+            {cut(label, 7)}
           </text>
         ))}
         <text x={(MARGIN.left + width - MARGIN.right) / 2} y={height - 8} textAnchor="middle" className={styles.axis}>

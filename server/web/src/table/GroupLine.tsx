@@ -35,7 +35,7 @@ export const GroupLine = memo(function GroupLine(props: Props) {
       aria-level={1}
     >
       <div className={styles.start}>
-        <div className={styles.marks} role="cell">
+        <div className={styles.marks} role="gridcell">
           {color !== null && (
             <Mark id={row.key} name={name} color={color} isShown={isShown} onToggle={actions.toggle} />
           )}
@@ -51,7 +51,7 @@ export const GroupLine = memo(function GroupLine(props: Props) {
             ))}
           </span>
         </div>
-        <div className={styles.more}>
+        <div className={styles.more} role="gridcell">
           <small>
             {wholeNumber(row.group.runs)} {row.group.runs === 1n ? "run" : "runs"}
           </small>
@@ -60,7 +60,7 @@ export const GroupLine = memo(function GroupLine(props: Props) {
       {placed.map(({ column, number, left, width }) => (
         <div
           key={column.id}
-          role="cell"
+          role="gridcell"
           aria-colindex={ariaColumn(number)}
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
           style={{ left, width }}

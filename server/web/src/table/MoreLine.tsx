@@ -18,8 +18,8 @@ export function MoreLine({ row, actions, top, index }: Props) {
       style={{ height: ROW_HEIGHT, transform: `translateY(${top}px)` }}
     >
       <div className={styles.start}>
-        <div className={styles.marks} role="cell" />
-        <div role="cell" className={styles.name} style={{ paddingLeft: 4 + row.depth * 14 }}>
+        <div className={styles.marks} role="gridcell" />
+        <div role="gridcell" className={styles.name} style={{ paddingLeft: 4 + row.depth * 14 }}>
           <button type="button" className={styles.link} onClick={() => actions.more(row.of)}>
             Show more
           </button>

@@ -39,7 +39,7 @@ export const RunLine = memo(function RunLine(props: Props) {
       {placed.map(({ column, number, left, width }) => (
         <div
           key={column.id}
-          role="cell"
+          role="gridcell"
           aria-colindex={ariaColumn(number)}
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
           style={{ left, width }}
@@ -58,7 +58,7 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
   const isBaseline = baseline !== undefined && runIdOf(baseline) === id;
   return (
     <div className={styles.start}>
-      <div className={styles.marks} role="cell">
+      <div className={styles.marks} role="gridcell">
         <input
           type="checkbox"
           aria-label={`Select ${name}`}
@@ -77,7 +77,7 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
           {name}
         </a>
       </div>
-      <div className={styles.more}>
+      <div className={styles.more} role="gridcell">
         {row.children > 0 && (
           <small title="Runs that were started in it">{row.children >= 1_000 ? "1,000+" : row.children}</small>
         )}

@@ -10,6 +10,7 @@ import { MoreLine } from "./MoreLine";
 import { RunLine } from "./RunLine";
 import { runIdOf, type TableRow } from "./rows";
 import styles from "./RunsTable.module.css";
+import { walk } from "./walking";
 import { NAME_ID, widthOf, withWidth, type Widths } from "./widths";
 
 // The next page is asked for when this few rows are left below.
@@ -85,8 +86,9 @@ export function RunsTable(props: Props) {
     <div
       ref={place}
       className={styles.scroll}
-      role="table"
+      role="treegrid"
       aria-label="Runs"
+      onKeyDown={walk}
       aria-rowcount={hasMore ? -1 : rows.length + 1}
       aria-colcount={columns.length + 2}
       tabIndex={-1}

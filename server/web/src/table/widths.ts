@@ -4,7 +4,7 @@ export type Widths = Readonly<Record<string, number>>;
 /** The id of the column that the names of runs are in. */
 export const NAME_ID = "run_name";
 const USUAL_PX = 128;
-const NAME_USUAL_PX = 276;
+const USUAL_OF: Widths = { run_name: 260, status: 104, start_time: 108, duration: 100, end_time: 108, run_id: 260 };
 /** Marks, and what can be done with a run, have to fit beside its name. */
 const NAME_LEAST_PX = 180;
 const LEAST_PX = 56;
@@ -12,7 +12,7 @@ const MOST_PX = 1_200;
 const KEPT_MAX = 500;
 
 export function widthOf(id: string, widths: Widths): number {
-  return widths[id] ?? (id === NAME_ID ? NAME_USUAL_PX : USUAL_PX);
+  return widths[id] ?? USUAL_OF[id] ?? USUAL_PX;
 }
 
 /** The widths with one that is changed, within what can be read; without it where it is the usual one again. */

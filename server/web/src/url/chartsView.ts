@@ -25,6 +25,8 @@ export interface ChartsView {
   together?: true;
   size?: Exclude<ChartSize, "small">;
   own?: OwnChart[];
+  /** The plots of compared runs; where it is left out, the usual ones. */
+  plots?: OwnChart[];
   /** Pairs of charts: the first stands before the second. */
   moved?: [string, string][];
 }
@@ -45,6 +47,7 @@ export function readChartsView(given: Record<string, unknown>): ChartsView {
     together: flag(given.together),
     size: oneOf(given.size, ["large", "huge"]),
     own: ownCharts(given.own),
+    plots: ownCharts(given.plots),
     moved: pairs(given.moved),
   };
 }

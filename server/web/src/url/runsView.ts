@@ -7,6 +7,8 @@ export interface RunsView extends ChartsView {
   q?: string;
   deleted?: true;
   view?: "table" | "charts";
+  /** How much of the width the table has beside the charts, in percent. */
+  split?: number;
   columns?: string[];
   /** Widths of columns in pixels, by their ids. */
   widths?: Widths;
@@ -38,6 +40,7 @@ export interface RunsView extends ChartsView {
 export const SELECTED_MAX = 200;
 export const PINNED_MAX = 20;
 export const SHOWN_MAX = 100;
+export const [SPLIT_MIN, SPLIT_USUAL, SPLIT_MAX] = [15, 42, 85];
 export const OPEN_MAX = 50;
 export const GROUP_FIELDS_MAX = 4;
 
@@ -48,6 +51,7 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     q: text(given.q),
     deleted: flag(given.deleted),
     view: oneOf(given.view, ["table", "charts"]),
+    split: percent(given.split),
     columns: texts(given.columns),
     order: text(given.order),
     descending: flag(given.descending),
@@ -66,4 +70,8 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     about: flag(given.about),
     saved: text(given.saved),
   };
+}
+
+function percent(given: unknown): number | undefined {
+  return typeof given === "number" && given >= SPLIT_MIN && given <= SPLIT_MAX ? Math.round(given) : undefined;
 }

@@ -27,7 +27,7 @@ interface Props {
   onRemove: (runId: string) => void;
 }
 
-/** Runs as columns, what they logged as rows; values that differ from the baseline's stand out. */
+/** Runs as columns, what they logged as rows; values that are the baseline's step back. */
 export function CompareTable({ runs, rows, colors, baseline, onBaseline, onRemove }: Props) {
   return (
     <div className={styles.scroll}>
@@ -120,11 +120,13 @@ function Group(props: { title: string; columns: number; rows: Row[]; baseline: n
           {row.values.map((value, place) => (
             <td
               key={place}
-              className={Object.is(value, row.values[baseline]) ? "" : styles.different}
+              className={place !== baseline && Object.is(value, row.values[baseline]) ? styles.equal : ""}
               title={full(value)}
             >
               {short(value)}
-              {place !== baseline && <small> {difference(value, row.values[baseline])}</small>}
+              {place !== baseline && (
+                <small className={styles.difference}> {difference(value, row.values[baseline])}</small>
+              )}
             </td>
           ))}
         </tr>

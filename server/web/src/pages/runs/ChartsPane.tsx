@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import { Charts } from "../../charts/Charts";
 import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
 import type { RunsView } from "../../url/runsView";
+import { Legend } from "./Legend";
 import styles from "./RunsPage.module.css";
 import type { Drawn } from "./useDrawn";
 import { usePlotSource } from "./usePlotSource";
@@ -38,6 +39,7 @@ export function ChartsPane({ runs, colors, drawn, metrics, view, change, fixed }
   }, [drawn, colors, plots]);
   return (
     <div className={styles.charts}>
+      {(fixed || view.view === "charts") && <Legend looks={drawn.groups?.looks ?? shown.looks} />}
       <Charts
         metrics={metrics}
         runs={shown}

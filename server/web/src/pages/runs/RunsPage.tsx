@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useMemo, useState, type CSSProperties } from "react";
 
 import { Failure } from "../../parts/Notice";
 import { useExperiments } from "../../queries/experiments";
@@ -9,7 +9,7 @@ import { useLiveRuns } from "../../queries/live";
 import type { TableActions } from "../../table/layout";
 import { ExperimentNames } from "../../table/ExperimentNames";
 import { RunsTable } from "../../table/RunsTable";
-import { OPEN_MAX, type RunsView } from "../../url/runsView";
+import { OPEN_MAX, SPLIT_USUAL, type RunsView } from "../../url/runsView";
 import { wholes } from "../../url/search";
 import { Missing } from "../Missing";
 import { useAsked } from "./asked";
@@ -20,6 +20,7 @@ import { RowMenu, type MenuPlace } from "./RowMenu";
 import { useRunColors } from "./runs";
 import styles from "./RunsPage.module.css";
 import { Selection } from "./Selection";
+import { Split } from "./Split";
 import { toggled, useDrawn } from "./useDrawn";
 import { useLayout } from "./useLayout";
 import { useRows } from "./useRows";
@@ -84,7 +85,10 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
         <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} />
       ) : (
         <ExperimentNames value={experiments.names}>
-          <div className={`${styles.panes} ${view.view ? styles.alone : ""}`}>
+          <div
+            className={`${styles.panes} ${view.view ? styles.alone : ""}`}
+            style={{ "--split": `${view.split ?? SPLIT_USUAL}%` } as CSSProperties}
+          >
             {view.view !== "charts" && (
               <RunsTable
                 rows={found.rows}
@@ -106,6 +110,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
                 onMore={found.more}
               />
             )}
+            {!view.view && <Split percent={view.split ?? SPLIT_USUAL} onPercent={(split) => change({ split })} />}
             {view.view !== "table" && (
               <ChartsPane
                 runs={found.runs}

@@ -51,8 +51,10 @@ function Tile({ fact }: { fact: Fact }) {
     <div className={`${styles.fact} ${fact.isBad ? styles.warned : ""}`}>
       <dt>{fact.name}</dt>
       <dd>{fact.value}</dd>
-      {fact.past.length > 1 && <Past values={fact.past} />}
-      <small>{fact.hint}</small>
+      <dd className={styles.about}>
+        {fact.past.length > 1 && <Past values={fact.past} />}
+        <small>{fact.hint}</small>
+      </dd>
     </div>
   );
 }
