@@ -13,7 +13,7 @@ from stepwell.registry import checks
 from stepwell.registry.methods import create_if_missing
 
 if TYPE_CHECKING:
-    from stepwell.registry.entities import ModelVersion, RegisteredModel
+    from stepwell.entities.model_registry import ModelVersion, RegisteredModel
 
 MODEL_FILE = "MLmodel"
 PAGE_SIZE = 1_000

@@ -317,3 +317,19 @@ async def test_an_experiment_goes_and_comes_with_its_runs(rest: Rest, experiment
         assert by_name["lifecycle_stage"] == stage
         changed = await rest.send("POST", "experiments/update", {**named, "new_name": f"{name} {stage}"})
         assert changed.status == (200 if stage == "active" else 400)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "webhooks"),
+        ("POST", "webhooks"),
+        ("PATCH", "webhooks/1"),
+        ("DELETE", "webhooks/1"),
+        ("POST", "webhooks/1/test"),
+    ],
+)
+async def test_webhooks_are_refused_by_name(rest: Rest, method: str, path: str) -> None:
+    status, code, message = await rest.refused(method, path)
+    assert (status, code) == (501, "NOT_IMPLEMENTED")
+    assert "stepwell models webhooks" in message

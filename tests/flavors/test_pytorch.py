@@ -239,3 +239,16 @@ class TestWithServer:
             stepwell.pytorch.load_checkpoint(Restored, run_id, epoch=0, global_step=1)
         with pytest.raises(StepwellException, match="no active run"):
             stepwell.pytorch.load_checkpoint(Restored)
+
+
+def test_files_that_go_along(module: torch.nn.Module, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a b c")
+    stepwell.pytorch.save_model(module, tmp_path / "model", extra_files=[tmp_path / "words.txt"])
+    said = yaml.safe_load((tmp_path / "model" / "MLmodel").read_text())
+    assert said["flavors"]["pytorch"]["extra_files"] == [{"path": "extra_files/words.txt"}]
+    assert (tmp_path / "model" / "extra_files" / "words.txt").read_text() == "a b c"
+    stepwell.pytorch.load_model(tmp_path / "model")
+    with pytest.raises(StepwellException, match="two of them have the name"):
+        stepwell.pytorch.save_model(module, tmp_path / "other", extra_files=[tmp_path / "words.txt"] * 2)
+    with pytest.raises(StepwellException, match="extra_files must be a list"):
+        stepwell.pytorch.save_model(module, tmp_path / "third", extra_files="words.txt")

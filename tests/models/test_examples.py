@@ -12,7 +12,13 @@ import scipy.sparse as sparse
 from pydantic import BaseModel
 
 from stepwell import StepwellException, pyfunc
-from stepwell.models import convert_input_example_to_serving_input, examples, validate_serving_input
+from stepwell.models import (
+    ModelSignature,
+    convert_input_example_to_serving_input,
+    examples,
+    validate_serving_input,
+)
+from stepwell.types.schema import ColSpec, Schema
 
 
 class Point(BaseModel):
@@ -126,3 +132,17 @@ def test_what_a_server_is_asked_is_what_the_example_says(tmp_path: Path, iris: A
     request = convert_input_example_to_serving_input(rows)
     assert (validate_serving_input(str(tmp_path / "model"), request) == pipeline.predict(rows)).all()
     assert convert_input_example_to_serving_input(None) is None
+
+
+def test_a_request_that_a_server_would_refuse_is_told_when_the_model_is_saved(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = ModelSignature(Schema([ColSpec("string", "a")]))
+    for number, (example, is_fine) in enumerate([({"a": ["x"]}, True), (pd.DataFrame({"b": [1]}), False)]):
+        caplog.clear()
+        pyfunc.save_model(
+            tmp_path / str(number), python_model=lambda it: it, input_example=example, signature=texts
+        )
+        told = [it.getMessage() for it in caplog.records if "would refuse a request" in it.getMessage()]
+        assert bool(told) != is_fine
+    assert "missing inputs ['a']" in told[0]

@@ -8,6 +8,8 @@ import yaml
 
 import stepwell
 from stepwell import StepwellException, pyfunc
+from stepwell.models import examples
+from stepwell.models.flavors import flavor_of_loader
 
 
 @pytest.fixture
@@ -43,6 +45,49 @@ def test_paths_that_leave_the_folder_are_refused(saved: Path, flavor: str, field
     with pytest.raises(StepwellException, match=field) as refused:
         load(saved)
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize("path", ["../outside.pkl", "/etc/passwd", "a/../../outside.pkl"])
+@pytest.mark.parametrize(
+    ("loader", "field", "more"),
+    [
+        ("mlflow.sklearn", "pickled_model", {}),
+        ("mlflow.pytorch", "model_data", {}),
+        ("mlflow.xgboost", "data", {}),
+        ("mlflow.lightgbm", "data", {}),
+        ("mlflow.keras", "data", {}),
+        ("mlflow.keras", "data", {"save_exported_model": True}),
+        ("mlflow.tensorflow", "data", {}),
+        ("mlflow.tensorflow", "saved_model_dir", {"model_type": "tf2-module"}),
+        ("mlflow.fastai", "data", {}),
+        ("mlflow.pyfunc.model", "python_model", {}),
+    ],
+)
+def test_paths_of_every_library_are_refused_before_it_sees_them(
+    saved: Path, loader: str, field: str, more: dict[str, Any], path: str
+) -> None:
+    flavor = flavor_of_loader(loader)
+    assert flavor is not None
+    with pytest.raises(StepwellException, match=f"`{field}`") as refused:
+        flavor.load(saved, {**more, field: path})
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_files_beside_a_network_are_in_its_folder(saved: Path) -> None:
+    network = flavor_of_loader("mlflow.pytorch")
+    assert network is not None
+    with pytest.raises(StepwellException, match="`extra_files`"):
+        network.load(saved, {"model_data": "data", "extra_files": [{"path": "../outside.pkl"}]})
+
+
+@pytest.mark.parametrize("field", ["artifact_path", "serving_input_path"])
+def test_examples_that_leave_the_folder_are_refused(saved: Path, field: str) -> None:
+    said = yaml.safe_load((saved / "MLmodel").read_text())
+    said["saved_input_example_info"] = {"type": "json_object", field: "../outside.pkl"}
+    (saved / "MLmodel").write_text(yaml.safe_dump(said))
+    model = stepwell.models.Model.load(saved)
+    with pytest.raises(StepwellException, match=f"`{field}`"):
+        (examples.read if field == "artifact_path" else examples.read_serving)(saved, model)
 
 
 def test_artifacts_that_leave_the_folder_are_refused(tmp_path: Path) -> None:

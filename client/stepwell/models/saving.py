@@ -2,8 +2,9 @@
 
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from uuid import uuid4
 
 from stepwell import settings
 from stepwell.errors import StepwellException, invalid
-from stepwell.models import examples, options
+from stepwell.models import examples, json_values, options, serving_input
 from stepwell.models.environment import files, requirements
 from stepwell.models.environment.requirements import Requirements
 from stepwell.models.examples import Example
 from stepwell.models.flavor import Flavor, Written
 from stepwell.models.mlmodel import FILE, PYFUNC, Model
 from stepwell.models.options import Saving
+from stepwell.models.pyfunc.loaded import PyFuncModel
 from stepwell.models.signature import ModelSignature, infer_signature
 
 CODE_FOLDER = "code"
@@ -43,7 +45,8 @@ def write(flavor: Flavor, folder: Path, model: Model, chosen: Saving) -> None:
     example = examples.example_of(chosen.input_example) if chosen.input_example is not None else None
     # Before the model is asked for a signature: what it makes of itself then may be nothing to keep.
     written = flavor.write(folder)
-    signature = _signature(flavor, chosen, example)
+    wrapped = cache(flavor.wrapped)
+    signature = _signature(flavor, wrapped, chosen, example)
     code = _copy_code(chosen.code_paths, folder)
     model.model_size_bytes = sum(it.stat().st_size for it in folder.rglob("*") if it.is_file())
     if example is not None:
@@ -53,6 +56,8 @@ def write(flavor: Flavor, folder: Path, model: Model, chosen: Saving) -> None:
     model.signature = signature or model.signature
     model.metadata = dict(chosen.metadata) if chosen.metadata else model.metadata
     _add_flavors(flavor, model, written, code)
+    if example is not None and model.signature is not None:
+        _try_request(wrapped, folder, model, example)
     model.save(folder / FILE)
 
 
@@ -80,21 +85,23 @@ def new_folder(path: Any) -> Iterator[Path]:
         raise
 
 
-def _signature(flavor: Flavor, chosen: Saving, example: Example | None) -> ModelSignature | None:
+def _signature(
+    flavor: Flavor, wrapped: Callable[[], Any], chosen: Saving, example: Example | None
+) -> ModelSignature | None:
     if isinstance(chosen.signature, ModelSignature):
         return chosen.signature
     found = None
     if chosen.signature is None and example is not None:
-        found = _inferred(flavor, example)
+        found = _inferred(wrapped, example)
     if found is None and flavor.needs_signature:
         raise invalid(f"A model of {flavor.name} needs a signature, or an input example that gives one.")
     return found
 
 
-def _inferred(flavor: Flavor, example: Example) -> ModelSignature | None:
+def _inferred(wrapped: Callable[[], Any], example: Example) -> ModelSignature | None:
     """Return the signature of an example and what the model makes of it; a model that fails has none."""
     try:
-        predict = flavor.wrapped().predict
+        predict = wrapped().predict
         output = predict(example.data, params=example.params) if example.params else predict(example.data)
         return infer_signature(example.data, output, example.params)
     except Exception as failure:  # noqa: BLE001 - the model is the user's code; what it cannot do is no reason to lose it
@@ -104,6 +111,20 @@ def _inferred(flavor: Flavor, example: Example) -> ModelSignature | None:
             failure,
         )
         return None
+
+
+def _try_request(wrapped: Callable[[], Any], folder: Path, model: Model, example: Example) -> None:
+    """Say what a server of the model would say to a request with the example, if it would refuse it."""
+    try:
+        request = serving_input.parsed(json_values.dumps(example.serving), model.get_input_schema())
+        PyFuncModel(model, wrapped(), folder, {}).predict(request.data, params=request.params)
+    except Exception as failure:  # noqa: BLE001 - as above
+        _log.warning(
+            "A server of the model would refuse a request with the input example (%s): %s: %s",
+            examples.SERVING_FILE,
+            type(failure).__name__,
+            failure,
+        )
 
 
 def _copy_code(code_paths: Any, folder: Path) -> str | None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from stepwell.entities import PagedList
+from stepwell.entities.model_registry import ModelVersion, RegisteredModel, RegistryChange
 from stepwell.registry import messages
-from stepwell.registry.entities import ModelVersion, RegisteredModel, RegistryChange
 from stepwell.wire.connection import connect
 from stepwell.wire.messages import to_tags
 from stepwell_api.v1 import registry_pb2 as pb

@@ -6,8 +6,6 @@ from typing import Any
 
 from stepwell.errors import invalid
 
-# Those that every registered model has.
-STAGES = ("None", "Staging", "Production", "Archived")
 _INT32_MAX = 2**31 - 1
 _SHOWN_CHARS_MAX = 60
 

@@ -1,7 +1,7 @@
 """Messages of registry.proto to entities, and how this process says who it is."""
 
 from stepwell.entities import PagedList
-from stepwell.registry.entities import ModelVersion, RegisteredModel, RegistryChange
+from stepwell.entities.model_registry import ModelVersion, RegisteredModel, RegistryChange
 from stepwell.runs import context
 from stepwell_api.v1 import registry_pb2 as pb
 

@@ -11,8 +11,8 @@ from stepwell.registry.stage_methods import StageMethods
 from stepwell.registry.webhook_methods import WebhookMethods
 
 if TYPE_CHECKING:
+    from stepwell.entities.model_registry import ModelVersion, RegisteredModel, RegistryChange
     from stepwell.registry.calls import RegistryCalls
-    from stepwell.registry.entities import ModelVersion, RegisteredModel, RegistryChange
 
 MODELS_PAGE_SIZE_DEFAULT = 100
 LATEST = "latest"  # stands for the version with the greatest number
@@ -157,7 +157,9 @@ class RegistryMethods(StageMethods, WebhookMethods):
 
     def get_model_version_stages(self, name: str, version: int | str) -> list[str]:
         """Return the stages that a version may be in."""
-        return [*checks.STAGES, *self.get_registered_model(name).custom_stages]
+        from stepwell.entities.model_registry.model_version_stages import ALL_STAGES
+
+        return [*ALL_STAGES, *self.get_registered_model(name).custom_stages]
 
     def update_model_version(
         self, name: str, version: int | str, description: str | None = None

@@ -7,8 +7,8 @@ from stepwell.errors import StepwellException
 from stepwell.registry import checks
 
 if TYPE_CHECKING:
+    from stepwell.entities.model_registry import ModelVersion
     from stepwell.registry.calls import RegistryCalls
-    from stepwell.registry.entities import ModelVersion
 
 
 class StageMethods:

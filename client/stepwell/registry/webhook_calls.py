@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from stepwell.entities.model_registry import Webhook
 from stepwell.errors import invalid
-from stepwell.registry.entities import Webhook
 from stepwell.registry.messages import kind_name
 from stepwell.wire.connection import connect
 from stepwell_api.v1 import registry_pb2

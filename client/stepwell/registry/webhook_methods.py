@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stepwell.registry import checks
 
 if TYPE_CHECKING:
-    from stepwell.registry.entities import Webhook
+    from stepwell.entities.model_registry import Webhook
     from stepwell.registry.webhook_calls import WebhookCalls
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwell.entities import DatasetInput, Metric
+from stepwell.entities.model_registry import RegistryChange
 from stepwell.files.local import LocalFile
-from stepwell.registry.entities import RegistryChange
 from stepwell.transfer.left import Left
 
 

@@ -79,6 +79,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         (compared,) = self._fitting(field, value)
         if operator in (ex.Operator.EQUAL, ex.Operator.NOT_EQUAL):
             self._check_words(field, value)
+            if self._is_in_any_case(field):
+                same = self._counted(_in_any_case(field, compared))
+                return same if operator is ex.Operator.EQUAL else _not(same)
         return self._counted(ex.Comparison(field, operator, compared))
 
     def comparator(self, parts: list[Token]) -> ex.Operator:
@@ -98,6 +101,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         self._check_words(field, *values)
         if field.kind is ex.FieldKind.DATASET:
             return self._counted(ex.In(field, listed, negated=negation is not None))
+        if self._is_in_any_case(field):
+            among = ex.Or(tuple(self._counted(_in_any_case(field, value)) for value in listed))
+            return among if negation is None else _not(among)
         return self._counted(ex.In(field, listed), negation)
 
     def likeness(self, parts: list[Any]) -> ex.Expression:
@@ -183,6 +189,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         for token in tokens:
             if words and _unquoted(token) not in words:
                 self._refuse(token, f"{field} is one of {', '.join(words)}")
+
+    def _is_in_any_case(self, field: ex.Field) -> bool:
+        return field.kind is ex.FieldKind.ATTRIBUTE and field.key in self._subject.in_any_case
 
     def _counted(self, condition: ex.Condition, negation: Token | None = None) -> ex.Expression:
         self._conditions += 1
@@ -338,6 +347,11 @@ def _with_backslashes(pattern: str, escape: str) -> str:
         else:
             translated += character.replace("\\", r"\\")
     return translated
+
+
+def _in_any_case(field: ex.Field, value: ex.Value) -> ex.Matches:
+    """Return the condition that a text is another one but for upper and lower case."""
+    return ex.Matches(field, ex.PatternKind.ILIKE, re.sub(r"([\\%_])", r"\\\1", str(value)))
 
 
 def _not(operand: ex.Expression) -> ex.Expression:

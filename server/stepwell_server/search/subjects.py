@@ -41,7 +41,8 @@ _KINDS = {
 class Subject:
     """One kind of thing that is searched for; `aliases` are other names of attributes.
 
-    `words` are all the values that an attribute can have, if these are few.
+    `words` are all the values that an attribute can have, if these are few. Attributes `in_any_case` are compared
+    without regard to upper and lower case.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Subject:
     attributes: Mapping[str, ValueType]
     aliases: Mapping[str, str]
     words: Mapping[str, tuple[str, ...]]
+    in_any_case: frozenset[str] = frozenset()
 
     def field(self, prefix: str, key: str, function: str | None) -> Field:
         """Return a field by its prefix (`metrics`, `attr`, …; empty for a bare name).
@@ -187,4 +189,5 @@ MODEL_VERSIONS = Subject(
         "user": "user_id",
     },
     {},
+    frozenset({"stage"}),  # as in models:/name/production
 )

@@ -180,6 +180,12 @@ async def test_versions_are_searched(registry: Registry, run: runs_pb2.RunInfo) 
     assert await registry.versions("name = 'a'", "version_number") == [("a", 1), ("a", 2)]
     assert await registry.versions(f"run_id = '{run.run_id}'", "name") == [("a", 2), ("b", 2)]
     assert await registry.versions("tags.kind = 'x' AND stage = 'Production'") == [("a", 1)]
+    for same in ("stage = 'production'", "current_stage IN ('PRODUCTION', 'no_e')"):
+        assert await registry.versions(f"tags.kind = 'x' AND {same}") == [("a", 1)]
+    for other in ("stage != 'production'", "stage NOT IN ('PRODUCTION')"):
+        assert ("a", 1) not in await registry.versions(f"tags.kind = 'x' AND {other}")
+    # None of these signs stands for another.
+    assert await registry.versions("stage = 'P%' OR stage = 'Productio_' OR stage = 'Production\\'") == []
     assert await registry.versions("source_path = 's3://bucket/b'") == [("b", 1)]
     assert await registry.versions("version_number > 1 AND user_id = 'ada'", "name") == [("a", 2), ("b", 2)]
     assert await registry.versions("name LIKE '%' AND creation_timestamp > 9999999999999") == []

@@ -10,7 +10,7 @@ from stepwell.commands import output
 from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry import options
 from stepwell.commands.registry.showing import plain
-from stepwell.registry.entities import ModelVersion
+from stepwell.entities.model_registry import ModelVersion
 
 
 @click.command()

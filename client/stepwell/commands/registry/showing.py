@@ -10,7 +10,7 @@ from stepwell.client import StepwellClient
 from stepwell.commands import output
 from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry import options
-from stepwell.registry.entities import RegisteredModel, RegistryChange
+from stepwell.entities.model_registry import RegisteredModel, RegistryChange
 
 HISTORY_DEFAULT = 100
 

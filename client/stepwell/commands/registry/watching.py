@@ -9,7 +9,7 @@ from stepwell.client import StepwellClient
 from stepwell.commands import output
 from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry.showing import change_row, plain
-from stepwell.registry.entities import RegistryChange
+from stepwell.entities.model_registry import RegistryChange
 
 PAUSE_S = 1.0
 KINDS = (

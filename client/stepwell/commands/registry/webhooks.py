@@ -10,7 +10,7 @@ from stepwell.commands import output
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry.watching import KINDS
-from stepwell.registry.entities import Webhook
+from stepwell.entities.model_registry import Webhook
 
 SECRET_VARIABLE = "STEPWELL_WEBHOOK_SECRET"  # noqa: S105 - where the secret comes from
 

@@ -8,9 +8,9 @@ from mlflow.entities import model_registry as mlflow
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
 from stepwell.client import StepwellClient
+from stepwell.entities.model_registry import ModelVersion, RegisteredModel
 from stepwell.integrations.mlflow_plugin import addresses, entities
 from stepwell.integrations.mlflow_plugin.errors import in_mlflows_words
-from stepwell.registry.entities import ModelVersion, RegisteredModel
 
 # mlflow 2 has no logged models.
 _KNOWS_MODEL_ID = "model_id" in inspect.signature(mlflow.ModelVersion.__init__).parameters

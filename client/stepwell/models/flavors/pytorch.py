@@ -10,7 +10,7 @@ from stepwell import settings
 from stepwell.errors import invalid, short
 from stepwell.models import loading, logged, saving
 from stepwell.models.flavor import Flavor, Written
-from stepwell.models.flavors import checkpoints
+from stepwell.models.flavors import checkpoints, files_beside
 from stepwell.models.flavors import torch_files as files
 from stepwell.models.info import ModelInfo
 from stepwell.models.inside import named
@@ -19,7 +19,7 @@ from stepwell.models.options import LogOptions, SaveOptions
 
 PICKLE, PT2 = "pickle", "pt2"
 FORMATS = (PICKLE, PT2)
-DATA_FOLDER = "data"
+DATA_FOLDER, EXTRA_FILES = "data", "extra_files"
 
 
 class PyTorch(Flavor):
@@ -36,6 +36,7 @@ class PyTorch(Flavor):
         pickle_module: Any = None,
         pickle_protocol: int | None = None,
         example: Any = None,
+        extra_files: Sequence[Any] | None = None,
     ) -> None:
         files.check_is_module(model)
         self.serialization_format = serialization_format or PICKLE
@@ -47,6 +48,9 @@ class PyTorch(Flavor):
         self.inputs = files.inputs_of(example) if self.serialization_format == PT2 else ()
         self.pickle_module_name = pickle_module.__name__ if pickle_module else files.PICKLE_MODULE_DEFAULT
         self.pickle_module = pickle_module or files.pickle_module(self.pickle_module_name)
+        if isinstance(extra_files, (str, bytes, Path)):
+            raise invalid(f"extra_files must be a list of paths or URIs, not {extra_files!r}.")
+        self.extra_files = list(extra_files or ())
         self.keywords = {} if pickle_protocol is None else {"pickle_protocol": pickle_protocol}
 
     def parts(self) -> Sequence[Any]:
@@ -61,7 +65,12 @@ class PyTorch(Flavor):
             files.write_exported(self.model, data, self.inputs)
         else:
             files.write_pickled(self.model, data, self.pickle_module, self.pickle_module_name, self.keywords)
-        config = {"model_data": DATA_FOLDER, "pytorch_version": str(files.torch().__version__)}
+        config: dict[str, Any] = {
+            "model_data": DATA_FOLDER,
+            "pytorch_version": str(files.torch().__version__),
+        }
+        if self.extra_files:
+            config[EXTRA_FILES] = files_beside.write(self.extra_files, folder, EXTRA_FILES)
         pyfunc = {
             "data": DATA_FOLDER,
             "pickle_module_name": self.pickle_module_name,
@@ -76,6 +85,7 @@ class PyTorch(Flavor):
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any], **options: Any) -> Any:
         """Return the module."""
+        files_beside.check(config.get(EXTRA_FILES), folder, EXTRA_FILES)
         data = named(config, "model_data", folder)
         if data is None:
             raise invalid("MLmodel: the flavor pytorch names no model_data.")
@@ -153,6 +163,7 @@ def save_model(
     export_model: bool = False,
     pickle_module: Any = None,
     pickle_protocol: int | None = None,
+    extra_files: Sequence[Any] | None = None,
     **options: Unpack[SaveOptions],
 ) -> None:
     """Save a module to a local folder.
@@ -164,6 +175,7 @@ def save_model(
         export_model: MLflow's older word for "pt2".
         pickle_module: pickles instead of cloudpickle; must be importable by its name where the model is loaded.
         pickle_protocol: of torch.save.
+        extra_files: paths or URIs of files that go along, into the folder `extra_files` of the model.
         options: see `SaveOptions`.
 
     Raises:
@@ -172,7 +184,8 @@ def save_model(
     """
     chosen = PT2 if export_model else serialization_format
     example = options.get("input_example")
-    saving.save(PyTorch(pytorch_model, chosen, pickle_module, pickle_protocol, example), path, options)
+    flavor = PyTorch(pytorch_model, chosen, pickle_module, pickle_protocol, example, extra_files)
+    saving.save(flavor, path, options)
 
 
 @short
@@ -184,14 +197,14 @@ def log_model(
     export_model: bool = False,
     pickle_module: Any = None,
     pickle_protocol: int | None = None,
+    extra_files: Sequence[Any] | None = None,
     **options: Unpack[LogOptions],
 ) -> ModelInfo:
     """Log a module to the active run, or by itself; arguments as in save_model and `LogOptions`."""
     chosen = PT2 if export_model else serialization_format
     example = options.get("input_example")
-    return logged.log(
-        PyTorch(pytorch_model, chosen, pickle_module, pickle_protocol, example), artifact_path, options
-    )
+    flavor = PyTorch(pytorch_model, chosen, pickle_module, pickle_protocol, example, extra_files)
+    return logged.log(flavor, artifact_path, options)
 
 
 @short

@@ -100,7 +100,8 @@ class TensorFlow(Flavor):
             return _read_keras(
                 named(config, "data", folder) or folder / MODEL, dict(options.get("keras") or {})
             )
-        return library().saved_model.load(_saved_model(folder, config), **(options.get("saved_model") or {}))
+        place = _saved_model(folder, config)
+        return library().saved_model.load(place, **(options.get("saved_model") or {}))
 
     @classmethod
     def load_wrapped(cls, folder: Path, model: Model, model_config: Mapping[str, Any]) -> Any:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from stepwell.client import StepwellClient
+from stepwell.entities.model_registry import RegisteredModel
 from stepwell.errors import StepwellException
 from stepwell.registry import messages
 from stepwell.registry.calls import IMPORTED, RegistryCalls
-from stepwell.registry.entities import RegisteredModel
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.imported_runs import run_id_of
 from stepwell.transfer.left import Left

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stepwell.entities.model_registry import RegisteredModel, RegistryChange
 from stepwell.errors import StepwellException
 from stepwell.registry.calls import RegistryCalls
-from stepwell.registry.entities import RegisteredModel, RegistryChange
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.left import Left
 from stepwell.transfer.sources import ImportedRegistered, ImportedVersion

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.responses import Response
 
 from stepwell_server.services.together import Services
+from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.registry.models import RegisteredModels
 from stepwell_server.web.mlflow.registry.versions import ModelVersions
 from stepwell_server.web.mlflow.requests import Message
@@ -40,4 +41,16 @@ def registry_table(
         (DELETE, "model-versions/delete", versions.delete),
         (POST, "model-versions/set-tag", versions.set_tag),
         (DELETE, "model-versions/delete-tag", versions.delete_tag),
+        (GET + POST, "webhooks", _no_webhooks),
+        (GET + PATCH + DELETE, "webhooks/{webhook_id}", _no_webhooks),
+        (POST, "webhooks/{webhook_id}/test", _no_webhooks),
     ]
+
+
+async def _no_webhooks(message: Message) -> Response:
+    """Refuse: who receives MLflow's deliveries expects other events, in another form and signed in another way."""
+    return error_response(
+        "NOT_IMPLEMENTED",
+        "Stepwell has webhooks of its own, which deliver in another form than MLflow's: use `stepwell models webhooks`"
+        " or StepwellClient().create_webhook (docs/registry.md)",
+    )

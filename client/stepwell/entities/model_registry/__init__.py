@@ -3,16 +3,19 @@
 from dataclasses import dataclass, field
 
 from stepwell.entities import Entity
+from stepwell.entities.model_registry.model_version_status import READY, ModelVersionStatus
 
-READY = "READY"
-
-
-class ModelVersionStatus:
-    """Whether a version can be used. Here each can from the moment in which it is there."""
-
-    PENDING_REGISTRATION = "PENDING_REGISTRATION"
-    FAILED_REGISTRATION = "FAILED_REGISTRATION"
-    READY = READY
+# What `from stepwell.entities.model_registry import *` gives, by MLflow's names, and what is beyond MLflow.
+__all__ = [
+    "ModelVersion",
+    "ModelVersionStatus",
+    "ModelVersionTag",
+    "RegisteredModel",
+    "RegisteredModelAlias",
+    "RegisteredModelTag",
+    "RegistryChange",
+    "Webhook",
+]
 
 
 @dataclass

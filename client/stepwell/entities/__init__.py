@@ -5,6 +5,7 @@ Times are milliseconds since the epoch, ids are strings. `dict(entity)` gives th
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 from stepwell.errors import invalid
@@ -345,3 +346,10 @@ class PagedList(list[T]):
     def __init__(self, items: Iterable[T] | Sequence[T] = (), token: str | None = None) -> None:
         super().__init__(items)
         self.token = token
+
+
+def __getattr__(name: str) -> Any:
+    """Return the registry's entities, which runs without models do not load."""
+    if name == "model_registry":
+        return import_module("stepwell.entities.model_registry")
+    raise AttributeError(f"module 'stepwell.entities' has no attribute {name!r}")
