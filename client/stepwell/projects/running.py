@@ -255,7 +255,10 @@ def _storage(given: str | None) -> Path | None:
     if given is None:
         return None
     storage = settings.local_folder(given, "storage_dir").absolute()
-    storage.mkdir(parents=True, exist_ok=True)
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise invalid(f"The storage_dir {storage} cannot be a folder: {error.strerror}.") from error
     return storage
 
 

@@ -147,6 +147,7 @@ def test_a_command_that_fails(project: Path, script: Script) -> None:
         (["-e", "waits"], "'waits' needs file"),
         (["-v", "nothing"], "git"),
         (["-b", "kubernetes"], "backend is 'local'"),
+        (["--storage-dir", "/dev/null"], "storage_dir /dev/null cannot be a folder"),
     ],
 )
 def test_mistakes_end_with_2_before_a_run_begins(
