@@ -73,9 +73,12 @@ MUTANTS = (
     Mutant(STREAM, "if request.batch.first_position != self._resume_at:", "if False:", COMMIT),
     Mutant(STREAM, "self._generation += 1", "pass", COMMIT),
     Mutant(STREAM, "piece.position = outcomes[-1].position", "piece.position = outcomes[0].position", COMMIT),
-    Mutant(STREAM, "if size > ACKNOWLEDGEMENT_BYTES_MAX and piece.rejected:", "if False:", COMMIT),
+    Mutant(STREAM, "if size > ACKNOWLEDGEMENT_BYTES_MAX and piece.rejected:", "if False:", SECRETS),
     Mutant(
-        f"{INGEST}/lane.py", "await committing\n                group", "pass\n                group", COMMIT
+        f"{INGEST}/lane.py",
+        "                    if committing is not None:\n                        await committing\n",
+        "",
+        COMMIT,
     ),
     Mutant(f"{INGEST}/lane.py", "if len(group) > 1:", "if False:", COMMIT),
     Mutant(f"{INGEST}/points.py", "if stages.get(chain.key) is LifecycleStage.ACTIVE", "if True", COMMIT),
