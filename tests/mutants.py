@@ -31,7 +31,7 @@ class Mutant:
 
 
 FAIR = ("tests/wire/test_many_writers.py", "tests/store/ingest/test_commit.py")
-HELD = ("tests/wire/test_holding.py",)
+HELD = ("tests/unit/server/test_holding.py", "tests/wire/test_holding.py")
 SECRETS = ("tests/client/test_writer_secrets.py",)
 DAMAGE, PROGRESS = ("tests/unit/client/test_spool_damage.py",), ("tests/unit/client/test_delivery.py",)
 QUOTAS = (
@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(f"{TRANSPORT}/stream_holding.py", "if entries <= UNCOUNTED_REJECTIONS_MAX:", "if True:", HELD),
     Mutant(
         "server/stepwell_server/web/room.py",
-        'await room.grow_to(len(message.get("body", b"")))',
+        'await room.grow_to(len(message.get("body", b"")), streams=streams)',
         "pass",
         HELD,
     ),

@@ -7,8 +7,8 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,12 +24,14 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HoldingLimits
-from stepwell_server.process.holding import SMALL_SHARE, Holding
+from stepwell_server.process.holding import Holding
 from stepwell_server.services.content.uploads import UploadService
+from stepwell_server.services.runs import RunService
 from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors, on_the_way
 from stepwell_server.transport.series import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
+from stepwell_server.transport.stream_holding import REJECTION_BYTES
 from stepwell_server.web.mlflow import search
 from tests.harness.calls import is_exhausted, refused
 from tests.harness.databases import blocked_table
@@ -272,29 +274,28 @@ async def test_small_files_count_while_they_are_written(
     assert held_by(narrow) == 0
 
 
-async def test_refusals_count_until_they_are_read(narrow: RunningServer, channel: grpc.aio.Channel) -> None:
-    """All of a batch is refused: its reasons take ten times its bytes, and wait for who does not read them."""
+async def test_refusals_count_until_they_are_told(narrow: RunningServer, channel: grpc.aio.Channel) -> None:
+    """All of a batch is refused: its reasons take ten times its bytes, as long as nobody can be told them."""
     entries = [
         ingest_pb2.Entry(position=number, param=runs_pb2.Param(key="!", value="v"))
         for number in range(20_000)
     ]
     batch = ingest_pb2.Batch(first_position=0, end_position=20_000, entries=entries)
-    options = [("grpc.http2.lookahead_bytes", 65_535), ("grpc.http2.bdp_probe", 0)]
-    async with good_neighbour(address(narrow)), grpc.aio.insecure_channel(address(narrow), options) as slow:
-        streams = [await opened(slow) for _ in range(6)]
+    streams = [await opened(channel) for _ in range(4)]
+    async with blocked_table(narrow.store, "writer"):
         for stream in streams:
             await stream.write(ingest_pb2.StreamRequest(batch=batch))
-        told = []
-        for stream in streams:
-            # Each has refusals to read, or was told to come again.
-            with suppress(grpc.aio.AioRpcError):
-                first = await stream.read()
-                assert len(first.committed.rejected) > 1_000
-                continue
-            told.append(await stream.code())
-        assert set(told) <= {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert held_by(narrow) <= 20 * MIB * SMALL_SHARE
-        for stream in streams:
+        # Two have room, and the others are told to come again.
+        codes = [asyncio.create_task(stream.code()) for stream in streams]
+        await until(narrow, lambda held: held >= 2 * 20_000 * REJECTION_BYTES)
+        async with asyncio.timeout(20):
+            while sum(code.done() for code in codes) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        told = [code.result() for code in codes if code.done()]
+        assert told == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+    for stream, code in zip(streams, codes, strict=True):
+        if not code.done():
+            assert (await stream.read()).committed.rejected
             stream.cancel()
     await until(narrow, lambda held: held == 0)
 
@@ -306,14 +307,16 @@ async def params_of(channel: grpc.aio.Channel, count: int) -> str:
     spec = runs_pb2.RunSpec(run_id=run_id, experiment_id=0)
     opening = ingest_pb2.OpenWriter(run=spec, writer_id=uuid4().hex)
     await stream.write(ingest_pb2.StreamRequest(open=opening))
-    entries = [
-        ingest_pb2.Entry(position=number, param=runs_pb2.Param(key=f"p{number}", value="v" * 6_000))
-        for number in range(count)
-    ]
-    batch = ingest_pb2.Batch(first_position=0, end_position=count, entries=entries)
-    await stream.write(ingest_pb2.StreamRequest(batch=batch))
     await stream.read()
-    assert (await stream.read()).committed.position == count
+    for first in range(0, count, 500):
+        end = min(first + 500, count)
+        entries = [
+            ingest_pb2.Entry(position=number, param=runs_pb2.Param(key=f"p{number}", value="v" * 6_000))
+            for number in range(first, end)
+        ]
+        batch = ingest_pb2.Batch(first_position=first, end_position=end, entries=entries)
+        await stream.write(ingest_pb2.StreamRequest(batch=batch))
+        assert (await stream.read()).committed.position == end
     stream.cancel()
     return run_id
 
@@ -371,30 +374,57 @@ async def test_bodies_over_http_count_too(narrow: RunningServer) -> None:
     place.close()
 
 
-async def test_answers_over_http_count_until_they_are_read(
+async def test_answers_over_http_count_until_they_are_sent(
+    narrow: RunningServer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By REST and by Connect: while one is put together others wait, and are told when to come again."""
+    run_id = await params_of(channel, 850)  # 5.1 MB
+    place = Place(urlsplit(narrow.http_url).port, stop=no_stop)
+    path = f"/api/2.0/mlflow/runs/get?run_id={run_id}"
+    go_on, is_whole = asyncio.Event(), RunService.whole
+
+    async def whole(*given: Any) -> Any:
+        run = await is_whole(*given)
+        await go_on.wait()
+        return run
+
+    monkeypatch.setattr(RunService, "whole", whole)
+    first = asyncio.create_task(place.ask("GET", path))
+    await until(narrow, lambda held: held > 14 * MIB)
+    message = runs_pb2.GetRunRequest(run_id=run_id).SerializeToString()
+    by_connect = await place.ask(
+        "POST", "/stepwell_api.v1.RunService/GetRun", message, content_type="application/proto"
+    )
+    by_rest = await place.ask("GET", path)
+    assert (by_connect.status, by_connect.json["code"]) == (429, "resource_exhausted")
+    assert (by_rest.status, by_rest.headers["retry-after"]) == (429, "1")
+    assert held_by(narrow) == holding_of(narrow).bytes_held_for("http") <= 18 * MIB + MIB // 8
+    go_on.set()
+    assert len((await first).json["run"]["data"]["params"]) == 850
+    await until(narrow, lambda held: held == 0)
+    place.close()
+
+
+async def test_who_reads_files_slowly_keeps_nobody_from_the_rest(
     narrow: RunningServer, channel: grpc.aio.Channel
 ) -> None:
-    """By REST and by Connect; who reads them slowly lets others wait, and after a while come again."""
-    run_id = await params_of(channel, 700)  # 4.2 MB
+    run_id = await params_of(channel, 400)
     place = Place(urlsplit(narrow.http_url).port, stop=no_stop)
-    by_rest = head("GET", f"/api/2.0/mlflow/runs/get?run_id={run_id}")
-    message = runs_pb2.GetRunRequest(run_id=run_id).SerializeToString()
-    path = "/stepwell_api.v1.RunService/GetRun"
-    by_connect = head("POST", path, message, **{"content-type": "application/proto"}) + message
-    peers = [await slow_reader(narrow) for _ in range(6)]
-    for peer, request in zip(peers, [by_rest, by_connect] * 3, strict=True):
-        await peer.send(request)
-    await until(narrow, lambda held: held > 12 * MIB)
-    assert held_by(narrow) == holding_of(narrow).bytes_held_for("http") <= 18 * MIB + MIB // 8
-    # All come in the end, or are told when to try again; nothing stays.
-    statuses = [(await peer.answer()).status for peer in peers]
-    assert set(statuses) <= {200, 429}
-    assert statuses.count(200) >= 3
+    path = f"/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts/large"
+    assert (await place.ask("PUT", path, bytes(12 * MIB))).status == 200
+    readers = [await slow_reader(narrow) for _ in range(20)]
+    for reader in readers:
+        await reader.send(head("GET", path))
+    # Of one address eighteen, each with a block of its own.
+    await until(narrow, lambda held: held == 18 * MIB)
+    small = await place.ask("GET", f"/api/2.0/mlflow/runs/get?run_id={uuid4().hex}")
+    assert small.status == 404
+    narrow_answer = await place.ask("GET", path, range="bytes=0-99")
+    assert narrow_answer.status == 206
+    assert holding_of(narrow).bytes_held_for("http") == 0
+    for reader in readers:
+        reader.close()
     await until(narrow, lambda held: held == 0)
-    for peer in peers:
-        peer.close()
-    data = (await place.ask("GET", f"/api/2.0/mlflow/runs/get?run_id={run_id}")).json["run"]["data"]
-    assert len(data["params"]) == 700
     place.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class ByteBudget:
@@ -68,5 +69,6 @@ class ByteBudget:
         if turn.done() and not turn.cancelled():
             self.give_back(size)
         else:
-            self._waiting.remove((size, turn))
+            with suppress(ValueError):  # whoever gave back in this moment has passed it over already
+                self._waiting.remove((size, turn))
             self.give_back(0)

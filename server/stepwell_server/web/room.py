@@ -8,6 +8,9 @@ from stepwell_server.process.holding import HTTP_PEER, Held, Holding
 FREE_ANSWER_BYTES = 64 * 2**10
 ANSWER_BLOCK_BYTES = 2**20
 
+# Answers in pieces, such as files, have a share of their own: who reads many slowly does not keep others from the page.
+STREAMS_PEER = "http streams"
+
 _ROOM = "stepwell.room"
 
 
@@ -19,15 +22,15 @@ class Room:
         self._held: list[Held] = []
         self._size = FREE_ANSWER_BYTES
 
-    async def grow_to(self, size: int, *, in_hand: bool = True) -> None:
+    async def grow_to(self, size: int, *, in_hand: bool = True, streams: bool = False) -> None:
         """Hold so many bytes in all; waits for what is missing. Raises ExhaustedError.
 
-        `in_hand` says that they are in memory already.
+        `in_hand` says that they are in memory already, `streams` that they may be for long.
         """
         missing = size - self._size
         if missing > 0:
-            block = max(missing, ANSWER_BLOCK_BYTES)
-            self._held.append(await self._holding.take(HTTP_PEER, block, in_hand=in_hand))
+            block, peer = max(missing, ANSWER_BLOCK_BYTES), STREAMS_PEER if streams else HTTP_PEER
+            self._held.append(await self._holding.take(peer, block, in_hand=in_hand))
             self._size += block
 
     def give_back(self) -> None:
@@ -61,7 +64,8 @@ class Answers:
             if message["type"] == "http.response.start":
                 head = message
                 return
-            await room.grow_to(len(message.get("body", b"")))
+            streams = message.get("more_body", False)
+            await room.grow_to(len(message.get("body", b"")), streams=streams)
             if head is not None:
                 waiting, head = head, None
                 await send(waiting)

@@ -43,7 +43,7 @@ class Metrics:
             async with _room_for_points(message):
                 points, token = await self._histories.page(name, token, wanted)
             return answer({"metrics": points_json(key, points), "next_page_token": token})
-        await message.room.grow_to(HISTORY_HELD_BYTES, in_hand=False)
+        await message.room.grow_to(HISTORY_HELD_BYTES, in_hand=False, streams=True)
 
         async def pieces() -> AsyncIterator[Sequence[Any]]:
             async for points in self._histories.whole(name):
