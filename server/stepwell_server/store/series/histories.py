@@ -83,7 +83,7 @@ class PostgresSeriesStore:
         self, series: Sequence[SeriesName], selection: Selection, wanted: int
     ) -> Sequence[History | None]:
         """See `ports.SeriesStore`."""
-        async with self._snapshots.snapshot() as connection:
+        async with self._snapshots.statement() as connection:
             return await thin(connection, series, selection, wanted)
 
     async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:

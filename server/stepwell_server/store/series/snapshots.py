@@ -27,8 +27,17 @@ class Snapshots:
             UnavailableError: as `Pool.connection`.
         """
         async with (
-            self._room,
-            self._pool.connection() as connection,
+            self.statement() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """Lend a connection for one statement, which sees one state by itself.
+
+        Raises:
+            UnavailableError: as `Pool.connection`.
+        """
+        async with self._room, self._pool.connection() as connection:
             yield connection

@@ -124,11 +124,16 @@ async def read_summaries(
     )
     rows = array_records(wire, _RECORD)
     if len(rows) > SUMMARIES_MAX:
-        raise InvalidArgumentError(
-            f"the series have more than {SUMMARIES_MAX} chunks; ask for fewer series or a smaller range,"
-            " or wait until they are compacted"
-        )
+        raise too_many_chunks()
     return ChunkSummaries(rows)
+
+
+def too_many_chunks() -> InvalidArgumentError:
+    """Return the error of a request that would look at more than SUMMARIES_MAX chunks."""
+    return InvalidArgumentError(
+        f"the series have more than {SUMMARIES_MAX} chunks; ask for fewer series or a smaller range,"
+        " or wait until they are compacted"
+    )
 
 
 async def open_chunks(

@@ -62,15 +62,58 @@ CROSS JOIN LATERAL (
 ) AS opened
 ORDER BY given.number;
 
--- pick_points: of chunks, by their keys, the points at $8[first:last], counted from 1, in order, as columns in wire form
-SELECT array_send(array_agg(step)) AS steps, array_send(array_agg(time_ms)) AS times_ms,
-       array_send(array_agg(value)) AS values
-FROM (
+-- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places: how
+-- many each series has there (no row: none), and those points in order of series, as columns in wire form. Of a series
+-- whose chunks overlap, or are cut where only their arrays tell how, there are none, and it has -1. $6 chunks at most.
+WITH chunk AS (
+    SELECT given.number, chunk.run_id, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
+           chunk.step_min, chunk.step_max, chunk.step_stride,
+           least($4::bigint, coalesce(writer.hidden_from_step - 1, 9223372036854775807)) AS step_to
+    FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS given (run_id, key, number)
+    JOIN metric ON metric.name = given.key
+    JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+    JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+    WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+      AND chunk.step_max >= $3::bigint AND chunk.step_min <= $4
+    LIMIT $6
+), cut AS (
+    -- Of each chunk the points [start, until), counted from 0; NULL where that is not known.
+    SELECT *,
+           CASE WHEN step_min >= $3 THEN 0
+                WHEN step_stride > 0 THEN div($3::numeric - step_min + step_stride - 1, step_stride)::integer
+           END AS start,
+           CASE WHEN step_max <= step_to THEN count
+                WHEN step_stride > 0 THEN div(step_to::numeric - step_min, step_stride)::integer + 1
+           END AS until,
+           coalesce(step_min <= lag(step_max) OVER (PARTITION BY number ORDER BY step_min), false) AS is_late
+    FROM chunk
+), counted AS MATERIALIZED (
+    SELECT *, sum(greatest(until - start, 0)) OVER series AS size,
+           sum(greatest(until - start, 0)) OVER passed - greatest(until - start, 0) AS before,
+           bool_or(is_late OR start IS NULL OR until IS NULL) OVER series AS is_unclear
+    FROM cut
+    WINDOW series AS (PARTITION BY number),
+           passed AS (PARTITION BY number ORDER BY step_min ROWS UNBOUNDED PRECEDING)
+), chosen AS (
+    -- Of `wanted` parts of `each` points, `larger` of which have one more, the parts [first, last] begin in the chunk.
+    SELECT counted.*, wanted, each, larger,
+           least(wanted - 1, CASE WHEN before <= larger * (each + 1) THEN (before + each) / (each + 1)
+                                  ELSE (before - larger + each - 1) / each END) AS first,
+           CASE WHEN behind = size THEN wanted
+                ELSE least(wanted - 1, CASE WHEN behind <= larger * (each + 1) THEN (behind + each) / (each + 1)
+                                            ELSE (behind - larger + each - 1) / each END) END - 1 AS last
+    FROM counted
+    CROSS JOIN LATERAL (
+        SELECT before + until - start AS behind, least(size, $5::bigint) AS wanted,
+               size / least(size, $5) AS each, size % least(size, $5) AS larger
+        OFFSET 0
+    ) AS parts
+    WHERE until > start AND NOT is_unclear
+), picked AS (
     SELECT coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) AS step,
            coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) AS time_ms,
            coalesce(opened.narrow[place]::double precision, opened.wide[place]) AS value
-    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
-         WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, first, last, number)
+    FROM chosen
     CROSS JOIN LATERAL (
         -- Appending nothing brings an array into memory once, and not once for each point.
         SELECT chunk.step_min, chunk.step_stride, chunk.time_first_ms,
@@ -81,10 +124,25 @@ FROM (
                CASE WHEN chunk.values_float32 IS NOT NULL THEN chunk.values_float32 || '{}'::real[] END AS narrow,
                CASE WHEN chunk.values_float64 IS NOT NULL THEN chunk.values_float64 || '{}'::double precision[] END AS wide
         FROM metric_chunk AS chunk
-        WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
-          AND chunk.first_position = given.first_position AND chunk.part = given.part
+        WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
+          AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
         OFFSET 0
     ) AS opened
-    CROSS JOIN LATERAL unnest(($8::integer[])[given.first:given.last]) AS place
-    ORDER BY given.number, place
-) AS picked;
+    CROSS JOIN LATERAL (
+        SELECT number, (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
+                        - before + start + 1)::integer AS place
+        FROM generate_series(first, last) AS number
+    ) AS part
+    WHERE last >= first
+    ORDER BY chosen.number, part.number
+)
+SELECT sizes.*, points.*, (SELECT count(*) FROM counted) AS chunks
+FROM (
+    SELECT array_agg(number ORDER BY number) AS numbers, array_agg(size ORDER BY number) AS sizes
+    FROM (SELECT DISTINCT number::integer - 1 AS number, CASE WHEN is_unclear THEN -1 ELSE size END AS size FROM counted)
+        AS series
+) AS sizes, (
+    SELECT array_send(array_agg(step)) AS steps, array_send(array_agg(time_ms)) AS times_ms,
+           array_send(array_agg(value)) AS values
+    FROM picked
+) AS points;
