@@ -89,8 +89,9 @@ chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
 	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) --rounds $(ROUNDS)
 
 SECONDS ?= 600
-fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600
-	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS)
+WORKERS ?= 1
+fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600 WORKERS=2
+	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS) --workers $(WORKERS)
 
 mutants: .venv/installed  ## break the stations of the trip one after the other and list what no test notices (half an hour)
 	$(BIN)/python -m tests.mutants

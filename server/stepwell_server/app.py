@@ -178,7 +178,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 config.http_limits, names, config.allowed_origins, config.static_prefix, services.holding
             )
             carrier = Carrier(url_host(config.host).strip("[]"), server.port)
-            await http.start(door(_routes(config, server.port, services, servicers), policy), carrier)
+            await http.start(door(http_routes(config, server.port, services, servicers), policy), carrier)
         spare_what_stays()
         if config.log_level == "debug":
             stack.enter_context(watched_loop())
@@ -205,7 +205,7 @@ async def _listen_to_http(
     return await stack.enter_async_context(listening_there)
 
 
-def _routes(
+def http_routes(
     config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]
 ) -> Sequence[BaseRoute]:
     """Join all that is answered over HTTP."""

@@ -1,6 +1,6 @@
 """One campaign: a server, hostile callers with messages by chance, and a good neighbour.
 
-python -m tests.fuzz.campaign --seconds 600 [--seed 7]
+python -m tests.fuzz.campaign --seconds 600 [--seed 7] [--workers 2]
 """
 
 import argparse
@@ -16,27 +16,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import MagicMock
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import grpc
 import grpc.aio
 import psutil
-from starlette.routing import Route
 
 from stepwell_api.v1 import artifacts_pb2, runs_pb2
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.config import HoldingLimits
-from stepwell_server.web.artifacts.routes import artifact_routes
-from stepwell_server.web.mlflow.routes import mlflow_routes
 from tests.fuzz.contract import Rpc, all_rpcs
-from tests.fuzz.messages import TEXTS, Chooser
+from tests.fuzz.messages import Chooser
+from tests.fuzz.requests import Asked, all_routes, any_request
 from tests.harness.databases import cloned_database, template_database
 from tests.harness.neighbours import good_neighbour
 from tests.harness.processes import ServerProcess
-from tests.harness.raw_http import Place, head
+from tests.harness.raw_http import Answer, Place, head
 
 CALLERS = 4
 CALL_S = 20.0
@@ -96,7 +93,8 @@ class Campaign:
     async def call_for_ever(self, channel: grpc.aio.Channel, number: int) -> None:
         """Make calls until cancelled."""
         chooser = Chooser(self._seed * 1_000 + number, self._known)
-        routes = _routes()
+        # What changes runs of all experiments, the neighbour's too, only `_encoded` may ask for.
+        routes = [it for it in all_routes() if not it[1].endswith("/ChangeRuns")]
         for turn in itertools.count():
             if turn % 4 == 3:
                 await self._ask(chooser, *chooser.random.choice(routes))
@@ -123,40 +121,24 @@ class Campaign:
         return message.SerializeToString()  # type: ignore[no-any-return]
 
     async def _ask(self, chooser: Chooser, method: str, path: str) -> None:
-        filled = "/".join(
-            quote(str(chooser.random.choice([*self._known["run_id"], *TEXTS[:10]])), safe="")
-            if part.startswith("{")
-            else part
-            for part in path.split("/")
-        )
-        body = b""
-        query = ""
-        fields = {
-            name: chooser.random.choice([*values, *TEXTS, 5, None, [], {}, 2**70, -1.5, True])
-            for name, values in self._known.items()
-            if name != "all_experiments" and chooser.random.random() < 0.7
-        }
-        if method == "GET":
-            query = "?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in fields.items())
-        else:
-            body = json.dumps(fields).encode()
-            if chooser.random.random() < 0.3:
-                body = chooser.mutated(body)
+        known = {name: chooser.random.choice(values) for name, values in self._known.items()}
+        asked = any_request(chooser, method, path, known)
         try:
-            answer = await asyncio.wait_for(self._asked(method, filled + query, body), CALL_S)
+            answer = await asyncio.wait_for(self._asked(asked), CALL_S)
         except (OSError, asyncio.IncompleteReadError):
             self._note(path, "HTTP closed", False, "", [])
             return
         except TimeoutError:
-            self._note(path, "HTTP no answer", True, "", [body])
+            self._note(path, "HTTP no answer", True, "", [asked.body])
             return
-        self._note(path, f"HTTP {answer.status}", answer.status in (500, 502), answer.body[:200], [body])
+        where = f"{asked.path} {answer.body[:200]!r}"
+        self._note(path, f"HTTP {answer.status}", answer.status in (500, 502), where, [asked.body])
 
-    async def _asked(self, method: str, path: str, body: bytes) -> Any:
+    async def _asked(self, asked: Asked) -> Answer:
         peer = await self._http.connect()
         try:
-            await peer.send(head(method, path, body, content_type="application/json") + body)
-            return await peer.answer(method)
+            await peer.send(head(asked.method, asked.path, asked.body, **asked.headers) + asked.body)
+            return await peer.answer(asked.method)
         finally:
             peer.close()
             self._http.peers.remove(peer)
@@ -197,29 +179,19 @@ async def _status(channel: grpc.aio.Channel, rpc: Rpc, sent: Sequence[bytes]) ->
     return "OK", ""
 
 
-def _routes() -> list[tuple[str, str]]:
-    """Return method and path of all routes that answer MLflow's clients and that bring artifacts."""
-    routes = [*mlflow_routes(MagicMock()), *artifact_routes(MagicMock())]
-    return [
-        (method, route.path)
-        for route in routes
-        if isinstance(route, Route)
-        for method in sorted(route.methods or {"GET"})
-        if method != "HEAD"
-    ]
-
-
-async def run(seed: int, seconds: float, *, timed: bool) -> Found:
+async def run(seed: int, seconds: float, *, timed: bool, workers: int = 1) -> Found:
     """Run a campaign; `timed` also compares the neighbour's commits with those of an idle server."""
+    options = ("--workers", str(workers))
     with tempfile.TemporaryDirectory(prefix="stepwell-fuzz-") as folder:
         async with cloned_database() as url:
-            with ServerProcess("--store", url, "--data", folder) as server:
+            with ServerProcess("--store", url, "--data", folder, *options) as server:
                 return await _against(server, seed, seconds, timed=timed)
 
 
 async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: bool) -> Found:
     address = f"127.0.0.1:{server.port}"
-    process = psutil.Process(server.process.pid)
+    parent = psutil.Process(server.process.pid)
+    processes = [parent, *parent.children(recursive=True)]
     async with grpc.aio.insecure_channel(address) as channel, good_neighbour(address) as neighbour:
         campaign = Campaign(server, seed, all_rpcs())
         found = campaign.found
@@ -228,7 +200,7 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
             await asyncio.sleep(IDLE_S)
             found.idle_p99_s = _p99(neighbour.commit_s)
         neighbour.commit_s.clear()
-        memory = process.memory_info().rss
+        memory = _memory_bytes(processes)
         callers = [asyncio.create_task(campaign.call_for_ever(channel, number)) for number in range(CALLERS)]
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -240,7 +212,7 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
                     f"the server ended with {server.process.returncode}: {server.log()[-2_000:]}"
                 )
                 break
-            found.growth_bytes = max(found.growth_bytes, process.memory_info().rss - memory)
+            found.growth_bytes = max(found.growth_bytes, _memory_bytes(processes) - memory)
         for caller in callers:
             caller.cancel()
         with suppress(asyncio.CancelledError):
@@ -258,6 +230,10 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
     return found
 
 
+def _memory_bytes(processes: Sequence[psutil.Process]) -> int:
+    return sum(it.memory_info().rss for it in processes if it.is_running())
+
+
 def _p99(seconds: Sequence[float]) -> float:
     return statistics.quantiles(seconds, n=100)[-1] if len(seconds) > 1 else 0.0
 
@@ -270,11 +246,12 @@ def main() -> None:
     """Run one campaign and print what it found, as JSON; ends with 1 when that is a problem."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)  # noqa: T201
     with template_database():
-        found = asyncio.run(run(options.seed, options.seconds, timed=True))
+        found = asyncio.run(run(options.seed, options.seconds, timed=True, workers=options.workers))
     print(json.dumps(vars(found), indent=1, default=str))  # noqa: T201
     raise SystemExit(1 if found.problems else 0)
 
