@@ -21,6 +21,8 @@ from stepwell import settings
 # Of copies that wait, together, and of pieces; then a call waits until there is room. A larger one waits to be alone.
 BYTES_MAX = 256 * 2**20
 PIECES_MAX = 1_000
+# How long the thread stays when there is nothing left: to begin one takes a while on a machine that is busy.
+LINGER_S = 10.0
 
 _log = getLogger("stepwell")
 
@@ -37,7 +39,7 @@ class Piece:
 
 
 class Beside:
-    """Pieces that wait, and the thread that does them, which is there while there are any."""
+    """Pieces that wait, and the thread that does them, which is there while there are any, and a little longer."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -84,6 +86,7 @@ class Beside:
                 return False
             self._given += 1
             self._pieces.append(Piece(self._given, run_id, work, size_bytes, context))
+            self._changed.notify_all()
             try:
                 self._start()
             except RuntimeError:  # the interpreter ends, and takes no more threads
@@ -105,16 +108,17 @@ class Beside:
 
     def _serve(self) -> None:
         while True:
-            piece = self._pieces[0]
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._pieces, LINGER_S):
+                    self._thread = None
+                    return
+                piece = self._pieces[0]
             _do(piece.work, piece.context)
             with self._changed:
                 self._pieces.popleft()
                 self._done = piece.number
                 del piece
                 self._changed.notify_all()
-                if not self._pieces:
-                    self._thread = None
-                    return
 
 
 def _do(work: Callable[[], object], context: Context) -> None:

@@ -1,11 +1,16 @@
 """What tests of autologging share."""
 
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
 import stepwell
 from tests.harness.processes import ServerProcess
+
+if not find_spec("tensorflow"):
+    os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 @pytest.fixture(autouse=True)

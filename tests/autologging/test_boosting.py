@@ -13,6 +13,7 @@ import xgboost
 from sklearn.model_selection import GridSearchCV
 
 import stepwell
+from stepwell.autologging import options
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
@@ -159,6 +160,21 @@ def test_faults_and_errors(experiment: str, caplog: pytest.LogCaptureFixture) ->
         xgboost.train({"objective": "none:such"}, xgboost.DMatrix(ROWS, label=TARGETS), 2)
     assert "beauty" in caplog.text
     assert [run.info.status for run in runs_of(experiment)] == ["FAILED", "FAILED"]
+
+
+def test_what_a_library_was_told_stays_and_some_are_left_alone() -> None:
+    train = lightgbm.train
+    stepwell.xgboost.autolog(importance_types=["gain"])
+    stepwell.autolog(log_models=False, exclude_flavors=["lightgbm"])
+    chosen = options.chosen("xgboost")
+    assert (chosen.importance_types, chosen.log_models) == (["gain"], True)
+    assert options.chosen("sklearn").log_models is False
+    assert lightgbm.train is train
+    stepwell.autolog(log_datasets=False)
+    assert options.chosen("sklearn").log_models is True
+    assert lightgbm.train is not train
+    with pytest.raises(TypeError, match="importance_kinds"):
+        stepwell.xgboost.autolog(importance_kinds=["gain"])
 
 
 def test_turning_it_off_gives_everything_back() -> None:

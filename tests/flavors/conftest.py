@@ -6,7 +6,10 @@ from importlib.util import find_spec
 # Needs environments of some gigabytes: `make test-flavors`.
 collect_ignore = [] if os.environ.get("STEPWELL_TEST_FLAVORS") else ["test_environments.py"]
 # Each of these has an environment of its own, which its tests run in.
-collect_ignore += [f"test_{library}.py" for library in ("tensorflow", "fastai") if not find_spec(library)]
+for library in ("tensorflow", "fastai"):
+    if not find_spec(library):
+        collect_ignore += [f"test_{library}.py"]
+    collect_ignore += [f"test_autolog_{library}.py"]
 
 if not find_spec("tensorflow"):
     os.environ.setdefault("KERAS_BACKEND", "torch")

@@ -12,6 +12,7 @@ import pytest
 from tests.flavors.cases import CASES
 from tests.flavors.environments import python_of
 from tests.harness.environments import ROOT
+from tests.harness.processes import ServerProcess
 
 MLFLOWS = ("mlflow-2.22", "mlflow-3.12", "mlflow-3.17")
 # The libraries that are too heavy to be beside all others, each with an MLflow that knows it.
@@ -55,6 +56,15 @@ def test_flavor_of_a_heavy_library(library: str) -> None:
     """The tests of the flavor itself, in the Python that has its library."""
     tests = [f"tests/flavors/test_{library}.py", "tests/flavors/test_recorded.py"]
     call([python_of(library), "-m", "pytest", "-q", "-W", "ignore", "--noconftest", *tests])
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_autologging_of_a_heavy_library(
+    library: str, shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
+    tests = f"tests/flavors/test_autolog_{library}.py"
+    call([python_of(library), "-m", "pytest", "-q", "-W", "ignore", "--noconftest", tests])
 
 
 def answers(python: Path, reader: str, folder: Path) -> dict[str, str]:

@@ -8,6 +8,10 @@
     pictures    drawn beside the training
     sklearn/    what is logged of scikit-learn
     boosting    of boosted trees, for xgboost and lightgbm
+    keras/      of Keras, and for tensorflow, which trains by it
+    pytorch/    of Lightning, and of plain loops
+    fastai/     of fastai
+    checkpoints what trainings leave on the way, for keras and pytorch
     flavors     stepwell.autolog(): all libraries at once, also those that are imported later
 
 Whatever fails here is a warning: training goes on, its result and its errors are what they were.

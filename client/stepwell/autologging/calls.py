@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from logging import getLogger
+from time import time_ns
 from typing import Any, TypeVar
 
 from stepwell import beside
@@ -12,6 +13,7 @@ from stepwell.autologging.options import Options
 from stepwell.client import StepwellClient
 from stepwell.delivery import record
 from stepwell.delivery.record import now_ms
+from stepwell.delivery.writer import RunWriter, writer_for
 from stepwell.entities import Metric
 from stepwell.errors import StepwellException
 from stepwell.logged_models import active as active_models
@@ -25,6 +27,7 @@ KEY_CHARS_MAX = 250
 MODEL_NAME = "model"
 
 Result = TypeVar("Result")
+_FLOATS = {float}
 
 _log = getLogger("stepwell")
 
@@ -37,22 +40,32 @@ class LoggedCall:
     """
 
     def __init__(self, library: str, options: Options) -> None:
+        found = active.active_run()
+        run = found or active.start_run(tags={AUTOLOGGING_TAG: library, **(options.extra_tags or {})})
+        self._begin(library, options, run.writer, run, is_own=found is None)
+
+    def _begin(
+        self, library: str, options: Options, writer: RunWriter, run: ActiveRun | None, *, is_own: bool
+    ) -> None:
         self.library = library
         self.options = options
-        found = active.active_run()
-        self.is_own = found is None
-        self.run: ActiveRun = found or active.start_run(
-            tags={AUTOLOGGING_TAG: library, **(options.extra_tags or {})}
-        )
-        self.client = StepwellClient(self.run.writer.uri)
+        self.writer = writer
+        # None in another process than that of the call.
+        self.run = run
+        self.is_own = is_own
+        self.client = StepwellClient(writer.uri)
         self.has_failed = False
         self._later: list[Callable[[], object]] = []
         self._later_bytes = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process of the training, where the call may log, and never ends."""
+        return _joined, (self.library, self.options, self.writer.uri, self.run_id)
+
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self.run.info.run_id
+        return self.writer.run_id
 
     def attempt(self, work: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Do something, and return what it returns; None when it fails, which is told."""
@@ -73,27 +86,33 @@ class LoggedCall:
         """Log params of a library as text; names that are too long are cut."""
         texts = {str(key)[:KEY_CHARS_MAX]: str(value) for key, value in params.items()}
         try:
-            record.log_params(self.run.writer, texts)
+            record.log_params(self.writer, texts)
         except StepwellException as failure:
             # One of them is not as it must be, or was logged otherwise: the others are.
             for key, value in texts.items():
                 with suppress(StepwellException):
-                    record.log_params(self.run.writer, {key: value})
+                    record.log_params(self.writer, {key: value})
             raise failure
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0, model_id: str | None = None) -> None:
         """Log one point of each metric, also as what a model is like."""
-        record.log_metrics(self.run.writer, metrics, step, measured=record.measured(model_id, None, None))
+        spool = self.writer.spool
+        numbers = spool.groups.get(tuple(metrics)) if model_id is None else None
+        if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
+            # As the log functions do it: names that were logged together before.
+            spool.append_points(numbers, step, time_ns(), metrics.values())
+            return
+        record.log_metrics(self.writer, metrics, step, measured=record.measured(model_id, None, None))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags of the run."""
-        record.set_tags(self.run.writer, tags)
+        record.set_tags(self.writer, tags)
 
     def note_model_metrics(self, model_id: str | None, metrics: Mapping[str, Any], step: int) -> None:
         """Note that metrics, which are logged already, say something of a model."""
         if model_id is not None and metrics:
             at_ms = now_ms()
-            self.run.writer.log_model_points(
+            self.writer.log_model_points(
                 Metric(key, float(value), at_ms, step, model_id=model_id) for key, value in metrics.items()
             )
 
@@ -137,13 +156,13 @@ class LoggedCall:
         def finish() -> None:
             for work in self._later:
                 work()
-            if self.is_own:
+            if self.is_own and self.run is not None:
                 own_status = "FAILED" if self.has_failed else status
                 self.attempt(active.end_later, self.run, own_status, ended_ms)
 
         if self.is_own or self._later:
             beside.leave(self.run_id, finish, self._later_bytes)
-        if self.is_own:
+        if self.is_own and self.run is not None:
             active.set_aside(self.run)
 
 
@@ -189,6 +208,12 @@ def begin(library: str, chosen: Options) -> LoggedCall | None:
         if not chosen.silent:
             tell(library, failure)
         return None
+
+
+def _joined(library: str, chosen: Options, uri: str, run_id: str) -> LoggedCall:
+    call = LoggedCall.__new__(LoggedCall)
+    call._begin(library, chosen, writer_for(uri, run_id), None, is_own=False)
+    return call
 
 
 def tell(library: str, failure: Exception) -> None:

@@ -22,6 +22,13 @@ LIBRARIES = {
     "sklearn": Library("stepwell.autologging.sklearn", ("sklearn",)),
     "xgboost": Library("stepwell.autologging.xgboost", ("xgboost",)),
     "lightgbm": Library("stepwell.autologging.lightgbm", ("lightgbm",)),
+    "keras": Library("stepwell.autologging.keras", ("keras",)),
+    "tensorflow": Library("stepwell.autologging.tensorflow", ("tensorflow",)),
+    "pytorch": Library(
+        "stepwell.autologging.pytorch",
+        ("pytorch_lightning", "lightning.pytorch", "torch.utils.tensorboard.writer", "tensorboardX.writer"),
+    ),
+    "fastai": Library("stepwell.autologging.fastai", ("fastai.learner",)),
 }
 
 

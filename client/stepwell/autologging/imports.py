@@ -12,6 +12,8 @@ _log = getLogger("stepwell")
 _lock = RLock()
 # By module, and by who waits for it.
 _waiting: dict[str, dict[str, Callable[[], object]]] = {}
+# Modules that have run to their end, while the import system still takes them for unfinished.
+_executed: set[str] = set()
 
 
 def when_imported(module: str, owner: str, action: Callable[[], object]) -> None:
@@ -38,7 +40,7 @@ def forget(owner: str) -> None:
 def _is_imported(module: str) -> bool:
     found = sys.modules.get(module)
     spec = getattr(found, "__spec__", None)
-    return found is not None and not getattr(spec, "_initializing", False)
+    return found is not None and (module in _executed or not getattr(spec, "_initializing", False))
 
 
 def _attempt(owner: str, action: Callable[[], object]) -> None:
@@ -59,8 +61,12 @@ def _came(module: str) -> None:
     with _lock:
         actions = _waiting.pop(module, {})
         _stop_if_idle()
-    for owner, action in actions.items():
-        _attempt(owner, action)
+    _executed.add(module)
+    try:
+        for owner, action in actions.items():
+            _attempt(owner, action)
+    finally:
+        _executed.discard(module)
 
 
 class _Finder(MetaPathFinder):

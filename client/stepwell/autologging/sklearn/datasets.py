@@ -42,7 +42,7 @@ def log_evaluation(run_id: str, rows: Any) -> None:
 def _note(call: LoggedCall, rows: Any, labels: Any, context: str, name: str | None) -> None:
     found = _described(rows, labels, name)
     if found is not None:
-        record.log_inputs(call.run.writer, [data.to_input(found, context, None)])
+        record.log_inputs(call.writer, [data.to_input(found, context, None)])
 
 
 def _described(rows: Any, labels: Any, name: str | None = None) -> data.Dataset | None:

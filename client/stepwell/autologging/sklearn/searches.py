@@ -56,6 +56,7 @@ def _log_child(
     number: int,
     tags: Mapping[str, str],
 ) -> None:
+    assert call.run is not None
     parent = call.run.info
     own_tags = {PARENT_TAG: parent.run_id, AUTOLOGGING_TAG: call.library, **tags}
     child = call.client.create_run(parent.experiment_id, start_time=parent.start_time, tags=own_tags).info

@@ -1,0 +1,69 @@
+"""Autologging of TensorFlow: Keras's `Model.fit`, by the names that MLflow's flavor of TensorFlow has."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from stepwell import extras
+from stepwell.autologging import checkpoints, imports, options
+from stepwell.autologging.keras import FitOptions, fitting
+from stepwell.errors import short
+from stepwell.models.flavors.tensorflow import TensorFlow
+
+LIBRARY = "tensorflow"
+
+
+@dataclass(frozen=True)
+class TensorFlowOptions(FitOptions):
+    """Beside those of Keras: see `autolog`."""
+
+    saved_model_kwargs: dict[str, Any] | None = None
+    keras_model_kwargs: dict[str, Any] | None = None
+    checkpoint: bool = True
+    checkpoint_monitor: str = "val_loss"
+    checkpoint_mode: str = "min"
+    checkpoint_save_best_only: bool = True
+    checkpoint_save_weights_only: bool = False
+    checkpoint_save_freq: str | int = checkpoints.PER_EPOCH
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        super().__post_init__()
+        checkpoints.check(self)
+
+
+@short
+def autolog(
+    *,
+    disable: bool = False,
+    disable_for_unsupported_versions: bool = False,
+    **keywords: Any,
+) -> None:
+    """Log every `fit` of tf.keras: as `keras.autolog`, and early stops, checkpoints, TensorBoard's files.
+
+    Args:
+        disable: turn it off again; `fit` is what it was.
+        disable_for_unsupported_versions: taken for MLflow's sake.
+        keywords: those of `Options`, log_every_epoch, log_every_n_steps, every_n_iter, saved_model_kwargs,
+            keras_model_kwargs, checkpoint (whether to log them), checkpoint_monitor, checkpoint_mode ("min" or
+            "max"), checkpoint_save_best_only, checkpoint_save_weights_only, checkpoint_save_freq ("epoch" or a
+            number of steps).
+
+    Raises:
+        StepwellException: NOT_IMPLEMENTED when TensorFlow is not installed; INVALID_PARAMETER_VALUE.
+    """
+    imports.forget(LIBRARY)
+    fitting.leave(LIBRARY)
+    options.forget(LIBRARY)
+    if disable:
+        return
+    chosen = TensorFlowOptions(**keywords)
+    extras.library("tensorflow", "Autologging of TensorFlow", "tensorflow")
+    options.choose(LIBRARY, chosen)
+
+    def flavor(model: Any, signature: Any) -> TensorFlow:
+        return TensorFlow(model, None, chosen.keras_model_kwargs, chosen.saved_model_kwargs)
+
+    made = fitting.Follower(LIBRARY, "opt_", flavor, is_tensorflow=True)
+    # TensorFlow imports Keras when somebody asks for it.
+    imports.when_imported("keras", LIBRARY, partial(fitting.follow, made))

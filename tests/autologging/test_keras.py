@@ -1,0 +1,115 @@
+"""Autologging of Keras: names and steps are MLflow's, with the backend that is installed."""
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import stepwell
+from tests.autologging.logged import files_of, points_of, run_of
+
+pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
+
+ROWS = np.linspace(0, 1, 24, dtype="float32").reshape(12, 2)
+TARGETS = ROWS.sum(axis=1, keepdims=True)
+
+
+def network(rate: float = 0.25) -> Any:
+    keras.utils.set_random_seed(3)
+    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    made.compile(optimizer=keras.optimizers.SGD(rate), loss="mse", metrics=["mae"])
+    return made
+
+
+def test_a_fit(experiment: str) -> None:
+    stepwell.keras.autolog(log_input_examples=True)
+    model = network()
+    history = model.fit(
+        ROWS, TARGETS, batch_size=4, epochs=2, verbose=0, validation_data=(ROWS[:4], TARGETS[:4])
+    )
+    run = run_of(experiment)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.autologging"] == "keras"
+    params = run.data.params
+    assert {key: params[key] for key in ("batch_size", "epochs", "shuffle", "validation_split")} == {
+        "batch_size": "4",
+        "epochs": "2",
+        "shuffle": "True",
+        "validation_split": "0.0",
+    }
+    assert (params["optimizer_name"], params["optimizer_learning_rate"]) == ("sgd", "0.25")
+    assert not {"x", "y", "verbose", "callbacks", "validation_data", "self"} & set(params)
+    for key, values in history.history.items():
+        expected = [(step, pytest.approx(value)) for step, value in enumerate(values)]
+        assert points_of(run.info.run_id, key) == expected
+    assert set(history.history) == {"loss", "mae", "val_loss", "val_mae"}
+    assert [step for step, _ in points_of(run.info.run_id, "validation_mae")] == [0, 0]
+    assert "dense" in stepwell.artifacts.load_text(f"runs:/{run.info.run_id}/model_summary.txt")
+    assert not files_of(run.info.run_id, "checkpoints")
+    assert [it.tags[0].value for it in run.inputs.dataset_inputs] == ["train", "eval"]
+    loaded = stepwell.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    np.testing.assert_allclose(loaded.predict(ROWS), model.predict(ROWS, verbose=0), rtol=1e-5)
+    assert loaded.metadata.get_input_schema().to_dict()[0]["tensor-spec"] == {
+        "dtype": "float32",
+        "shape": [-1, 2],
+    }
+    np.testing.assert_array_equal(loaded.input_example, ROWS[:5])
+
+
+def test_steps_and_an_early_stop(experiment: str) -> None:
+    stepwell.keras.autolog(log_every_epoch=False, log_every_n_steps=2, log_models=False, log_datasets=False)
+    stopping = keras.callbacks.EarlyStopping("loss", patience=1, min_delta=100)
+    given = [stopping]
+    with stepwell.start_run() as run:
+        network(0.0).fit(ROWS, TARGETS, batch_size=4, epochs=9, verbose=0, callbacks=given)
+    assert given == [stopping]
+    found = run_of(experiment)
+    # Three steps an epoch, two epochs.
+    assert [step for step, _ in points_of(run.info.run_id, "loss")] == [2, 4, 6]
+    assert (found.data.params["monitor"], found.data.params["patience"]) == ("loss", "1")
+    assert found.data.metrics["stopped_epoch"] == 1
+    assert not found.outputs.model_outputs
+
+
+def test_each_other_epoch(experiment: str) -> None:
+    stepwell.keras.autolog(every_n_iter=2, log_models=False)
+    network().fit(ROWS, TARGETS, epochs=5, verbose=0)
+    run = run_of(experiment)
+    assert [step for step, _ in points_of(run.info.run_id, "loss")] == [0, 2, 4]
+
+
+class Odd(keras.metrics.Metric):
+    """A metric that is an array."""
+
+    def update_state(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+    def result(self) -> Any:
+        return keras.ops.ones((2,))
+
+
+def test_faults_are_told_and_errors_are_what_they_were(
+    experiment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stepwell.keras.autolog()
+    model = network()
+    model.optimizer.get_config = lambda: 1 / 0
+    with caplog.at_level(logging.WARNING, logger="stepwell"):
+        model.fit(ROWS, TARGETS, epochs=1, verbose=0)
+    assert "ZeroDivisionError" in caplog.text
+    with pytest.raises(ValueError, match="cardinality"):
+        network().fit(ROWS, TARGETS[:3], epochs=1, verbose=0)
+    with pytest.raises(stepwell.StepwellException, match="log_every_n_steps"):
+        stepwell.keras.autolog(log_every_epoch=False)
+
+
+def test_turning_it_off_gives_everything_back() -> None:
+    kind = next(each for each in keras.Model.__mro__ if "fit" in vars(each))
+    before = vars(kind)["fit"]
+    stepwell.keras.autolog()
+    stepwell.keras.autolog(silent=True)
+    assert vars(kind)["fit"] is not before
+    stepwell.autolog(disable=True)
+    assert vars(kind)["fit"] is before
