@@ -23,8 +23,15 @@ POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self' "
 )
-# Pages of this machine may show ours in a frame: notebooks, whatever their port.
-NOTEBOOKS = ("http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*")
+# Pages of this machine may show ours in a frame: notebooks, whatever their port; and VS Code, which is no web page.
+NOTEBOOKS = (
+    "http://localhost:*",
+    "http://127.0.0.1:*",
+    "https://localhost:*",
+    "https://127.0.0.1:*",
+    "vscode-webview:",
+    "vscode-file:",
+)
 # Names of files below assets/ say what is in them, so they never change; the rest is asked for again.
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"

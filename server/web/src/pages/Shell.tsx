@@ -16,7 +16,11 @@ const NARROW_KEY = "stepwell.sidebar";
 
 /** What is around every page: navigation, theme, shortcuts, and whether the server is there. */
 export function Shell() {
-  const [narrow, setNarrow] = useState(() => localStorage.getItem(NARROW_KEY) === "narrow");
+  const [narrow, setNarrow] = useState(() => {
+    const kept = localStorage.getItem(NARROW_KEY);
+    // In a frame, as notebooks have it, there is little room.
+    return kept ? kept === "narrow" : window.self !== window.top;
+  });
   const [sheet, setSheet] = useState(false);
   const isOfExperiments = useLocation({ select: ({ pathname }) => OF_EXPERIMENTS.test(pathname) });
   const toggle = () => {
