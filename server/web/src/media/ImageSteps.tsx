@@ -8,6 +8,7 @@ import { artifactUrl } from "../queries/artifacts";
 import { imagesQuery } from "../queries/images";
 import { imageAt, stepsOf, type ImageSeries, type StepImage } from "./images";
 import styles from "./ImageSteps.module.css";
+import { kindOf } from "./kinds";
 import { sharpen } from "./sharpen";
 
 export interface ImageRun {
@@ -21,7 +22,7 @@ interface Shown {
   image: StepImage;
 }
 
-/** Pictures of runs by key at one step, which a slider chooses; those of several runs stand beside each other. */
+/** Pictures, sounds and videos of runs by key at one step, which a slider chooses; those of several runs stand beside each other. */
 export function ImageSteps({ runs }: { runs: ImageRun[] }) {
   const answers = useQueries({ queries: runs.map(({ runId, live }) => imagesQuery(runId, live)) });
   const ofRuns = answers.map(({ data }) => data ?? []);
@@ -41,9 +42,11 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
   if (failed) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
   if (step === undefined)
     return answers.some(({ isPending }) => isPending) ? null : (
-      <Empty title="No pictures by step">log_image(image, key="samples", step=3) brings them here.</Empty>
+      <Empty title="No pictures by step">
+        log_image(image, key="samples", step=3), log_audio and log_video bring them here.
+      </Empty>
     );
-  const keys = [...new Set(ofRuns.flatMap((series) => series.map(({ key }) => key)))].sort();
+  const keys = new Map(ofRuns.flatMap((series) => series.map(({ id, key }) => [id, key] as const)));
   return (
     <div className={styles.page}>
       <label className={styles.slider}>
@@ -62,15 +65,15 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
         <output>{wholeNumber(step)}</output>
       </label>
       <div className={`${styles.scroll} ${runs.length === 1 ? styles.grid : ""}`}>
-        {keys.map((key) => (
-          <section key={key} aria-label={`Pictures of ${key}`}>
+        {[...keys].map(([id, key]) => (
+          <section key={id} aria-label={`Pictures of ${key}`}>
             <h3>{key}</h3>
             <div className={styles.row}>
               {runs.map((run, number) => (
                 <Picture
                   key={run.runId}
                   run={run}
-                  series={ofRuns[number]?.find((one) => one.key === key)}
+                  series={ofRuns[number]?.find((one) => one.id === id)}
                   step={step}
                   isNamed={runs.length > 1}
                   onOpen={(image) => setOpened({ run, image })}
@@ -99,6 +102,33 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
   );
 }
 
+interface ShownProps {
+  runId: string;
+  runName: string;
+  image: StepImage;
+  onOpen: () => void;
+}
+
+/** A picture to be opened; a sound or a video to be played. */
+function Shown({ runId, runName, image, onOpen }: ShownProps) {
+  const name = `${image.key} at step ${image.step}`;
+  const url = artifactUrl(runId, image.path);
+  switch (kindOf(image.path)) {
+    case "audio":
+      return <audio controls src={url} aria-label={name} preload="metadata" />;
+    case "video":
+      return <video controls loop muted src={url} aria-label={name} preload="metadata" />;
+    case "image":
+      return (
+        <button type="button" onClick={onOpen} aria-label={`Open ${image.key} of ${runName}`}>
+          <img src={artifactUrl(runId, image.thumbnail)} alt={name} loading="lazy" onLoad={sharpen} />
+        </button>
+      );
+    default:
+      return <a href={artifactUrl(runId, image.path, "download")}>Download {name}</a>;
+  }
+}
+
 interface PictureProps {
   run: ImageRun;
   series: ImageSeries | undefined;
@@ -112,14 +142,7 @@ function Picture({ run, series, step, isNamed, onOpen }: PictureProps) {
   return (
     <figure className={styles.picture}>
       {image ? (
-        <button type="button" onClick={() => onOpen(image)} aria-label={`Open ${image.key} of ${run.name}`}>
-          <img
-            src={artifactUrl(run.runId, image.thumbnail)}
-            alt={`${image.key} at step ${image.step}`}
-            loading="lazy"
-            onLoad={sharpen}
-          />
-        </button>
+        <Shown runId={run.runId} runName={run.name} image={image} onOpen={() => onOpen(image)} />
       ) : (
         <div className={styles.none}>none yet</div>
       )}

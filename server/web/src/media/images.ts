@@ -1,4 +1,4 @@
-/** A picture of a series: log_image with a key and a step. */
+/** A picture, sound or video of a series: log_image, log_audio or log_video with a key and a step. */
 export interface StepImage {
   key: string;
   step: bigint;
@@ -8,17 +8,21 @@ export interface StepImage {
   thumbnail: string;
 }
 
-/** Pictures of one key in order of steps. */
+/** Pictures, or sounds, or videos, of one key in order of steps. */
 export interface ImageSeries {
+  /** The key, and in which folder: pictures and sounds may have one key. */
+  id: string;
   key: string;
   images: StepImage[];
 }
 
+/** Where series of files are. */
+export const FOLDERS = ["images", "audio", "video"];
 // images/<key, "#" for "/">%step%<n>%timestamp%<ms>%<unique>.png, as MLflow names them; older ones have "+" for "%".
-const NAME = /^images\/(.+)([%+])step\2(-?\d{1,19})\2timestamp\2(\d{1,16})\2([^/]+)\.(\w+)$/;
+const NAME = /^(?:images|audio|video)\/(.+)([%+])step\2(-?\d{1,19})\2timestamp\2(\d{1,16})\2([^/]+)\.(\w+)$/;
 const SMALL = /[%+]compressed$/;
 
-/** The series of pictures among the files of a run, keys in natural order. */
+/** The series of pictures, sounds and videos among the files of a run, keys in natural order. */
 export function imageSeries(paths: string[]): ImageSeries[] {
   const small = new Map<string, string>();
   const found = new Map<string, StepImage[]>();
@@ -31,13 +35,15 @@ export function imageSeries(paths: string[]): ImageSeries[] {
     }
     const name = key.replaceAll("#", "/");
     const image = { key: name, step: BigInt(step), timestampMs: Number(time), path, thumbnail: unique };
-    found.set(name, [...(found.get(name) ?? []), image]);
+    const series = `${name}\n${path.slice(0, path.indexOf("/"))}`;
+    found.set(series, [...(found.get(series) ?? []), image]);
   }
   const order = new Intl.Collator("en", { numeric: true }).compare;
   return [...found]
     .sort(([a], [b]) => order(a, b))
-    .map(([key, images]) => ({
-      key,
+    .map(([series, images]) => ({
+      id: series,
+      key: series.slice(0, series.lastIndexOf("\n")),
       images: images
         .map((image) => ({ ...image, thumbnail: small.get(image.thumbnail) ?? image.path }))
         .sort((a, b) => Number(a.step - b.step) || a.timestampMs - b.timestampMs),

@@ -1,10 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { ImageSteps } from "../../media/ImageSteps";
+import type { ImageSeries } from "../../media/images";
+import { histogramNamesQuery } from "../../queries/histograms";
 import { imagesQuery } from "../../queries/images";
 import { isRunning, runQuery, SYSTEM_PREFIX } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
@@ -16,6 +19,15 @@ import { RunHeader } from "./RunHeader";
 import styles from "./RunPage.module.css";
 
 const route = getRouteApi("/experiments/$experimentId/runs/$runId");
+
+const Histograms = lazy(() =>
+  import("../../histograms/Histograms").then(({ Histograms }) => ({ default: Histograms })),
+);
+
+/** What people call a tab of pictures, or of these and sounds and videos. */
+function mediaLabel(series: ImageSeries[]): string {
+  return series.every(({ images }) => images[0]?.path.startsWith("images/")) ? "Images" : "Media";
+}
 
 /** One run: what it is, what it logged, its charts. */
 export function RunPage() {
@@ -35,11 +47,13 @@ function Shown({ run }: { run: Run }) {
   const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
   const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
   const images = useQuery(imagesQuery(run.info?.runId ?? "", isRunning(run)));
+  const histograms = useQuery(histogramNamesQuery(run.info?.runId ?? "", isRunning(run)));
   const tabs = [
     { id: "overview", label: "Overview" },
     { id: "charts", label: "Charts", count: own.length },
     { id: "artifacts", label: "Artifacts" },
-    ...(images.data?.length ? [{ id: "images", label: "Images", count: images.data.length }] : []),
+    ...(images.data?.length ? [{ id: "images", label: mediaLabel(images.data), count: images.data.length }] : []),
+    ...(histograms.data?.length ? [{ id: "histograms", label: "Histograms", count: histograms.data.length }] : []),
     { id: "console", label: "Console" },
     ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
   ];
@@ -57,6 +71,10 @@ function Shown({ run }: { run: Run }) {
         <RunCharts run={run} metrics={system} live={isRunning(run)} view={view} change={change} />
       ) : tab === "images" ? (
         <ImageSteps runs={[{ runId: run.info?.runId ?? "", name: run.info?.name ?? "", live: isRunning(run) }]} />
+      ) : tab === "histograms" ? (
+        <Suspense fallback={<Loading what="histograms" />}>
+          <Histograms runId={run.info?.runId ?? ""} live={isRunning(run)} />
+        </Suspense>
       ) : tab === "console" ? (
         <Console key={run.info?.runId} runId={run.info?.runId ?? ""} live={isRunning(run)} />
       ) : tab === "artifacts" ? (

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 
 import { wholeNumber } from "../../format/numbers";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Alerts } from "../../parts/Alerts";
 import { isRunning } from "../../queries/run";
 import { writersQuery } from "../../queries/writers";
 import { Refusals } from "./Refusals";
@@ -10,7 +11,7 @@ import styles from "./Troubles.module.css";
 
 const LOST_TAG = "stepwell.lost";
 
-/** What does not stand in the figures: why the run was lost, what was refused of it, what a resume hides. */
+/** What does not stand in the figures: why the run was lost, what it wanted people to know, what was refused of it, what a resume hides. */
 export function Troubles({ run }: { run: Run }) {
   const lost = run.tags.find(({ key }) => key === LOST_TAG)?.value;
   return (
@@ -20,6 +21,7 @@ export function Troubles({ run }: { run: Run }) {
           <b>This run was lost.</b> {lost}
         </p>
       )}
+      <Alerts of={{ runId: run.info?.runId ?? "" }} live={isRunning(run)} />
       <Refusals run={run} />
       <Resumes run={run} />
     </div>

@@ -10,6 +10,7 @@ import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
 import { csvColumns, type Asked } from "./asked";
 import { About } from "./About";
+import { AlertsButton } from "./AlertsButton";
 import { ColumnPicker } from "./ColumnPicker";
 import { GroupPicker } from "./GroupPicker";
 import styles from "./RunsPage.module.css";
@@ -66,6 +67,7 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
             Models
           </Link>
         )}
+        <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
       </div>
       {view.about && experiments.length === 1 && experiments[0] && <About experiment={experiments[0]} />}
       <div className={styles.tools}>
