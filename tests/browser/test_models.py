@@ -1,14 +1,18 @@
 """Models on the page: of a run and an experiment, registered, staged, named by aliases; names are only text."""
 
+import asyncio
 import json
 import re
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import pandas as pd
 import pytest
 from playwright.async_api import Page, expect
+from sklearn.dummy import DummyClassifier
 
 import stepwell
 from stepwell import StepwellClient
@@ -295,3 +299,21 @@ async def test_models_of_a_run_are_charted_by_step(page: Page, logged: Logged, t
     await page.go_back()
     await chart.locator("circle").last.click()
     await expect(page.get_by_role("region", name="Metrics")).to_contain_text("0.97")
+
+
+async def test_the_code_that_is_offered_runs(page: Page, logged: Logged) -> None:
+    inputs = pd.DataFrame({"age": [1.0, 2.0], 'it\'s "odd"': [3.0, 4.0]})
+    forest = DummyClassifier(strategy="constant", constant=7).fit(inputs, [7, 8])
+    with stepwell.start_run(run_id=logged.run_id):
+        model = stepwell.sklearn.log_model(
+            forest, name="dummy", signature=stepwell.models.infer_signature(inputs, [7, 8])
+        )
+    await page.goto(f"/#/experiments/{logged.experiment_id}/models/{model.model_id}")
+    offered = page.get_by_role("region", name="Use it").locator("pre")
+    await expect(offered).to_have_count(3)
+    whole, own, serving = await offered.all_text_contents()
+    code = f"{whole}\n{own}\nprint(type(model).__name__)\n"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert (process.returncode, printed.decode().split()) == (0, ["[7]", "DummyClassifier"])
+    assert f"stepwell models serve -m 'models:/{model.model_id}'" in serving
