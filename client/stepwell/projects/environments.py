@@ -1,19 +1,18 @@
 """Environments of projects: made once for each content, in a cache that processes share, and then only used."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
 
 from stepwell import settings
 from stepwell.errors import StepwellException, invalid
+from stepwell.files.alone import alone
 from stepwell.projects.project_file import Project
 from stepwell.projects.requirements import Requirements, read_requirements
 
@@ -91,7 +90,7 @@ class Plan:
         if self.manager == LOCAL:
             return local_environment()
         folder = settings.environments_dir() / self._key()
-        with _alone(folder):
+        with alone(folder):
             if not (folder / _READY).is_file():
                 shutil.rmtree(folder, ignore_errors=True)
                 self._make(folder)
@@ -151,17 +150,6 @@ class Plan:
 def _words(requirement: str) -> list[str]:
     """An option of pip, such as `-r requirements.txt`, is two words."""
     return requirement.split(maxsplit=1) if requirement.startswith("-") else [requirement]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _path_with(folder: Path) -> str:

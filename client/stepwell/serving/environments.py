@@ -17,6 +17,7 @@ from pathlib import Path
 
 from stepwell import __version__, extras
 from stepwell.errors import StepwellException
+from stepwell.files.alone import alone
 from stepwell.models import mlmodel
 from stepwell.models.environment.files import PYTHON_ENV_FILE, REQUIREMENTS_FILE
 from stepwell.models.environment.requirements import CONSTRAINTS_FILE
@@ -25,6 +26,9 @@ LOCAL, UV, VIRTUALENV = "local", "uv", "virtualenv"
 MANAGERS = (LOCAL, UV, VIRTUALENV)
 # Stepwell reads models without it.
 _NOT_NEEDED = ("mlflow", "mlflow-skinny")
+
+# A model's server needs no page, which a build from a checkout would make: that takes a Node.js and a minute.
+_WITHOUT_PAGE = {"HATCH_BUILD_NO_HOOKS": "true"}
 
 _log = getLogger("stepwell.serving")
 
@@ -39,20 +43,24 @@ def build(folder: Path, manager: str) -> Path:
     lines = _lines(folder)
     place = _cache() / _fingerprint(folder, lines, manager, python_version)
     python = place / "bin" / "python"
-    if (place / "complete").exists():
-        return python
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _log.warning("Making an environment for the model in %s; this happens once.", place)
-    shutil.rmtree(place, ignore_errors=True)
-    (_by_uv if manager == UV else _by_venv)(place, python_version)
+    with alone(place):  # others who want the same wait for it
+        if not (place / "complete").exists():
+            _log.warning("Making an environment for the model in %s; this happens once.", place)
+            shutil.rmtree(place, ignore_errors=True)
+            (_by_uv if manager == UV else _by_venv)(place, python_version)
+            _fill(manager, python, folder, lines)
+            (place / "complete").touch()
+    return python
+
+
+def _fill(manager: str, python: Path, folder: Path, lines: Sequence[str]) -> None:
+    """Install what a model and its server need."""
     with tempfile.TemporaryDirectory(prefix="stepwell-") as around:
         file = Path(around, REQUIREMENTS_FILE)
         file.write_text("\n".join([*lines, stepwell_requirement()]) + "\n", encoding="utf-8")
         if (folder / CONSTRAINTS_FILE).is_file():
             shutil.copyfile(folder / CONSTRAINTS_FILE, Path(around, CONSTRAINTS_FILE))
         _install(manager, python, file)
-    (place / "complete").touch()
-    return python
 
 
 def stepwell_requirement() -> str:
@@ -109,7 +117,12 @@ def _install(manager: str, python: Path, file: Path) -> None:
 
 
 def _uv() -> str:
-    found = shutil.which("uv")
+    try:
+        from uv import find_uv_bin
+    except ModuleNotFoundError:
+        found = shutil.which("uv")
+    else:
+        found = find_uv_bin()
     if found is None:
         raise StepwellException(
             "--env-manager uv needs uv, which is not found: pip install uv, or use virtualenv.",
@@ -119,7 +132,9 @@ def _uv() -> str:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - of this module
+    done = subprocess.run(  # noqa: S603 - of this module
+        command, capture_output=True, text=True, check=False, env={**os.environ, **_WITHOUT_PAGE}
+    )
     if done.returncode:
         raise StepwellException(
             f"The environment of the model could not be made: {' '.join(command[:4])} … ended with {done.returncode}: "

@@ -1,5 +1,8 @@
 """Environments for models: made once for the same requirements, told when they cannot be made."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,14 +24,16 @@ def saved(folder: Path, *requirements: str) -> Path:
     return folder
 
 
-def test_an_environment_is_made_once(tmp_path: Path) -> None:
-    python = environments.build(saved(tmp_path / "one", "mlflow==1.0"), environments.VIRTUALENV)
-    assert python.exists()
-    made = python.parent.parent / "complete"
-    before = made.stat().st_mtime_ns
+@pytest.mark.parametrize("manager", [environments.VIRTUALENV, environments.UV])
+def test_an_environment_is_made_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, manager: str) -> None:
     # Another model that needs the same; MLflow is not needed.
-    assert environments.build(saved(tmp_path / "two"), environments.VIRTUALENV) == python
-    assert made.stat().st_mtime_ns == before
+    models = [saved(tmp_path / "one", "mlflow==1.0"), saved(tmp_path / "two")]
+    with ThreadPoolExecutor() as threads:
+        (python,) = set(threads.map(lambda model: environments.build(model, manager), models))
+    assert environments.build(models[0], manager) == python
+    assert len([it for it in caplog.records if "Making an environment" in it.getMessage()]) == 1
+    told = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], stdout=subprocess.PIPE, check=True)
+    assert Path(told.stdout.decode().strip()).samefile(python.parent.parent)
 
 
 def test_what_cannot_be_installed_is_told_and_not_kept(tmp_path: Path) -> None:
@@ -41,6 +46,7 @@ def test_what_cannot_be_installed_is_told_and_not_kept(tmp_path: Path) -> None:
 
 def test_uv_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "uv", None)
     with pytest.raises(StepwellException, match="pip install uv, or use virtualenv"):
         environments.build(saved(tmp_path / "model"), environments.UV)
 
