@@ -28,6 +28,19 @@ def test_what_a_server_had_of_a_batch_that_was_cut_differently_is_counted_once()
     assert (delivery.receipt(100).committed, delivery.receipt(100).waiting) == (100, 0)
 
 
+def test_what_is_settled_is_not_on_the_way_any_more_and_stays_settled() -> None:
+    delivery = Delivery()
+    delivery.sent(0, 10, 10)
+    delivery.sent(10, 20, 10)
+    delivery.settled(10)
+    assert delivery.batches_on_the_way == 1
+    delivery.settled(20)
+    assert delivery.batches_on_the_way == 0
+    # A server that goes on with an older copy of its database.
+    delivery.settled(15)
+    assert (delivery.position, delivery.receipt(20).waiting) == (20, 0)
+
+
 @pytest.mark.parametrize("away_s", [UNREACHABLE_PATIENCE_S, UNREACHABLE_PATIENCE_S - 0.2])
 def test_nobody_waits_for_a_server_that_is_away_for_long_when_it_was_looked_for_again(away_s: float) -> None:
     delivery = Delivery()

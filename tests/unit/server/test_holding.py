@@ -1,18 +1,39 @@
 """What callers hold: whose turn it is, and what becomes of those who give up."""
 
 import asyncio
+from typing import Any, get_args
+from uuid import uuid4
 
+import numpy as np
 import pytest
 from starlette.responses import Response
 from starlette.types import Message
 
 from stepwell_server.config import HoldingLimits
 from stepwell_server.errors import ExhaustedError
+from stepwell_server.model.alerts import AlertEntry, AlertLevel
+from stepwell_server.model.histograms import HistogramEntry
+from stepwell_server.model.ingest import (
+    Batch,
+    ConsoleEntry,
+    ConsoleStream,
+    Entry,
+    InputEntry,
+    ModelPointEntry,
+    ParamEntry,
+    Points,
+    StatusEntry,
+    TagEntry,
+    TagRemovalEntry,
+)
+from stepwell_server.model.runs import Dataset, DatasetInput, RunStatus
 from stepwell_server.process.byte_budget import ByteBudget
 from stepwell_server.process.holding import SMALL_BYTES, Holding
+from stepwell_server.store.ingest.waiting import batch_bytes
 from stepwell_server.web.room import Answers
 
 MIB = 2**20
+NO_POINTS = Points([], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 async def test_who_gives_up_while_something_is_given_back_leaves_the_line() -> None:
@@ -100,3 +121,28 @@ async def test_an_answer_over_http_is_held_until_it_is_sent_and_has_a_head_only_
     read.set()
     await first
     assert holding.bytes_held == 0
+
+
+LONG = "x" * 60_000
+SEQUENCE = [0] * 1_000
+ENTRIES: dict[type, tuple[Any, int]] = {
+    ParamEntry: (ParamEntry(0, "k", LONG), 60_000),
+    TagEntry: (TagEntry(0, "k", "🌊" * 10_000), 40_000),
+    TagRemovalEntry: (TagRemovalEntry(0, LONG), 60_000),
+    InputEntry: (
+        InputEntry(0, DatasetInput(Dataset("d", "1", "local", "", LONG, ""), {LONG: LONG})),
+        180_000,
+    ),
+    StatusEntry: (StatusEntry(0, RunStatus.FINISHED, None), 0),
+    ModelPointEntry: (ModelPointEntry(0, uuid4(), LONG, 1.0, 1, 1), 60_000),
+    ConsoleEntry: (ConsoleEntry(0, ConsoleStream(1), 1, LONG, 0), 60_000),
+    HistogramEntry: (HistogramEntry(0, "k", 1, 1, SEQUENCE, SEQUENCE, 0), 60_000),
+    AlertEntry: (AlertEntry(0, "t", LONG, AlertLevel(1), 1), 60_000),
+}
+
+
+@pytest.mark.parametrize("kind", get_args(Entry))
+def test_what_a_batch_weighs_counts_what_each_kind_of_entry_brings(kind: type) -> None:
+    entry, least = ENTRIES[kind]
+    batch = Batch(uuid4(), uuid4(), 0, 1, NO_POINTS, [entry])
+    assert least + 200 <= batch_bytes(batch) <= 2 * least + 2_000
