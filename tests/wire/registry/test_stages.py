@@ -6,7 +6,9 @@ import grpc
 import pytest
 
 from stepwell_api.v1 import registry_pb2 as pb
+from stepwell_server.store.postgres.pool import Pool
 from tests.harness.calls import invalid, invalid_state, not_found
+from tests.store.ingest.test_commit import rows
 from tests.wire.registry.conftest import Registry, tags
 
 
@@ -64,6 +66,22 @@ async def test_others_are_archived_when_they_shall(three: Registry) -> None:
     for stage in ("None", "Archived"):
         async with invalid("not an active stage"):
             await three.move(3, stage, archive_existing_versions=True)
+
+
+async def test_a_move_and_its_archive_are_seen_together(three: Registry, pool: Pool) -> None:
+    await three.move(1, "Production")
+    moving = asyncio.create_task(_replace_again_and_again(three))
+    seen = set()
+    while not moving.done():
+        seen.add(tuple(await rows(pool, "SELECT version FROM model_version WHERE stage = 'Production'")))
+        await asyncio.sleep(0)
+    await moving
+    assert seen <= {((1,),), ((2,),), ((3,),)}
+
+
+async def _replace_again_and_again(three: Registry) -> None:
+    for number in (2, 3, 1) * 4:
+        await three.move(number, "Production", archive_existing_versions=True)
 
 
 async def test_a_race_that_is_lost_changes_nothing(three: Registry) -> None:
