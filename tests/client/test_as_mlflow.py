@@ -16,6 +16,7 @@ SCRIPT_S = 120.0
 # What integrations of others import: see docs/mlflow-plugin.md.
 IMPORTED = """
     mlflow mlflow.artifacts mlflow.client mlflow.data mlflow.entities mlflow.entities.model_registry
+    mlflow.entities.model_registry.model_version_stages mlflow.entities.model_registry.model_version_status
     mlflow.environment_variables mlflow.exceptions mlflow.models mlflow.models.signature mlflow.projects
     mlflow.protos.databricks_pb2 mlflow.pyfunc mlflow.pyfunc.backend mlflow.pytorch mlflow.sklearn
     mlflow.store.db.db_types mlflow.store.entities mlflow.tracking mlflow.tracking.artifact_utils mlflow.tracking.client
