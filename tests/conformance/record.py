@@ -5,7 +5,7 @@
 
 Starts a server of the MLflow that is installed beside this Python, on an SQLite database in a temporary folder, and
 writes `recorded/mlflow-<version>.jsonl`: one line a step, with the fingerprint of its request. Of older versions than
-`NEWEST`, which comes first, only what was answered otherwise.
+`NEWEST`, which comes first, only what was answered otherwise. Of `NEWEST` also its routes, see `ROUTES`.
 """
 
 import json
@@ -27,6 +27,7 @@ from tests.conformance.steps import Answer, Step, Variables, play
 
 RECORDED = Path(__file__).with_name("recorded")
 NEWEST = "mlflow-3.17.2.jsonl"
+ROUTES = "routes-3.17.2.txt"
 # No telemetry, and none of the seven processes for jobs.
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -54,10 +55,23 @@ def main() -> None:
             play("127.0.0.1", port, scenario, see)
     RECORDED.mkdir(exist_ok=True)
     made = RECORDED / f"mlflow-{version('mlflow')}.jsonl"
-    if made.name != NEWEST:
+    if made.name == NEWEST:
+        (RECORDED / ROUTES).write_text("\n".join(routes()) + "\n")
+    else:
         known = set((RECORDED / NEWEST).read_text().splitlines())
         lines = [line for line in lines if line not in known]
     made.write_text("\n".join(lines) + "\n")
+
+
+def routes() -> list[str]:
+    """Return the routes of the MLflow that is installed, but for those of its page that its clients ask, too."""
+    from mlflow.server import app
+
+    found = {(",".join(sorted(it.methods - {"HEAD", "OPTIONS"})), it.rule) for it in app.url_map.iter_rules()}
+    twins = {
+        (methods, path.replace("/api/", "/ajax-api/")) for methods, path in found if path.startswith("/api/")
+    }
+    return sorted(" ".join(route) for route in found - twins)
 
 
 @contextmanager

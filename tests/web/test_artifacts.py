@@ -19,7 +19,7 @@ import pytest
 from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.app import RunningServer, running_server
-from stepwell_server.config import Config
+from stepwell_server.config import Config, HttpLimits
 from stepwell_server.services.content import uploads
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
@@ -78,7 +78,7 @@ class Store:
 
 @asynccontextmanager
 async def opened(
-    database_url: str, data: Path, artifacts: str | None, folder: Path, **settings: float
+    database_url: str, data: Path, artifacts: str | None, folder: Path, **settings: Any
 ) -> AsyncIterator[Store]:
     config = Config(
         port=0,
@@ -157,6 +157,47 @@ async def test_a_client_that_vanishes_leaves_nothing(store: Store, sent: int) ->
     await until(lambda: store.rows("artifact_upload"), 0)
     assert (await store.get(f"{store.proxy}/a.bin")).body == b"the former content"
     assert store.files() == before
+
+
+async def test_a_client_that_falls_silent_leaves_nothing_and_holds_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    """As one does that is gone without a word: the connection stays open."""
+    place = (tmp_path / "data", None, tmp_path / "data" / "artifacts")
+    async with opened(database_url, *place, http_limits=HttpLimits(stall_s=1.0)) as store:
+        before = store.files()
+        peer = await store.http.connect()
+        await peer.send(head("PUT", f"{store.proxy}/a.bin", **{"content-length": str(20 * MIB)}))
+        await peer.send(bytes(9 * MIB))
+        await until(lambda: store.rows("artifact_upload"), 1)
+        assert store.server.holding is not None
+        assert store.server.holding.bytes_held > 0
+        answer = await peer.answer()
+        assert (answer.status, answer.json["error_code"]) == (408, "BAD_REQUEST")
+        await until(lambda: store.rows("artifact_upload"), 0)
+        assert store.files() == before
+        assert store.server.holding.bytes_held == 0
+
+
+async def test_clients_that_vanish_leave_nothing_with_any_worker(
+    database_url: str, tmp_path: Path, start_server: Callable[..., ServerProcess]
+) -> None:
+    server = start_server("--store", database_url, "--data", str(tmp_path / "data"), "--workers", "2")
+    folder = tmp_path / "data" / "artifacts"
+    rest = Rest(server.url)
+    address = f"{PROXY}/0/{await rest.new_run()}/artifacts/a.bin"
+    peers = [await rest.place.connect() for _ in range(6)]
+    for peer in peers:
+        await peer.send(head("PUT", address, **{"content-length": str(20 * MIB)}) + bytes(3 * MIB))
+    async with asyncio.timeout(30):
+        while len(files_below(folder)) < len(peers):  # noqa: ASYNC110 - other processes write them
+            await asyncio.sleep(0.02)
+    rest.place.close()
+    async with asyncio.timeout(30):
+        while files_below(folder):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert (await rest.place.ask("PUT", address, b"the whole")).status == 200
+    assert (await rest.place.ask("GET", address)).body == b"the whole"
 
 
 async def test_a_slow_upload_is_not_given_up(
@@ -388,6 +429,22 @@ async def test_small_files_of_pages(folder_store: Store) -> None:
     assert await store.names("m") == ["m/a.txt"]
     assert (await store.http.ask("POST", f"{route}&path=a.txt", b"")).status == 400
     assert (await store.http.ask("POST", f"{route}&path=a.txt", bytes(10 * MIB + 1))).status == 400
+
+
+async def test_files_of_versions(folder_store: Store) -> None:
+    store = folder_store
+    await store.put("model/MLmodel", b"flavors: {}")
+    rest = Rest(store.server.http_url)
+    await rest.post("registered-models/create", {"name": "m"})
+    source = f"mlflow-artifacts:/0/{store.run_id}/artifacts/model"
+    await rest.post("model-versions/create", {"name": "m", "source": source, "run_id": store.run_id})
+    address = "/model-versions/get-artifact?name=m&version=1&path="
+    found = await store.get(f"{address}MLmodel")
+    assert (found.status, found.body) == (200, b"flavors: {}")
+    assert "sandbox" in found.headers["content-security-policy"]
+    for path, status in (("none", 404), ("../MLmodel", 400), ("", 400)):
+        assert (await store.get(address + path)).status == status
+    assert (await store.get(address.replace("=1", "=2") + "MLmodel")).status == 404
 
 
 async def test_a_reader_that_leaves_ends_the_reading(folder_store: Store) -> None:

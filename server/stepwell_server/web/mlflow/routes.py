@@ -17,6 +17,7 @@ from stepwell_server.web.mlflow.experiments import Experiments
 from stepwell_server.web.mlflow.logged_models.routes import logged_model_routes
 from stepwell_server.web.mlflow.logging import Logging
 from stepwell_server.web.mlflow.metrics import Metrics
+from stepwell_server.web.mlflow.registry.artifacts import VersionArtifacts
 from stepwell_server.web.mlflow.registry.routes import registry_table
 from stepwell_server.web.mlflow.requests import Message, read_message
 from stepwell_server.web.mlflow.runs import Runs
@@ -72,6 +73,9 @@ def mlflow_routes(services: Services) -> list[BaseRoute]:
             for methods, path, answering in table
         ),
         *artifact_routes(services),
+        Route(
+            "/model-versions/get-artifact", VersionArtifacts(services.artifacts, services.model_versions).file
+        ),
         *logged_model_routes(services, PREFIXES),
         *(_route(f"{prefix}/server-info", GET, _server_info) for prefix in PREFIXES_3),
     ]
