@@ -147,11 +147,13 @@ def test_what_is_missing_is_named(python: Path, statement: str, named: str) -> N
     assert done.stdout.startswith(f"Stepwell stands in for mlflow here, and has no {named}."), done.stderr
 
 
-def test_the_real_mlflow_goes_first_unless_forced(tracking_uri: str) -> None:
+def test_the_real_mlflow_goes_first_unless_forced(tmp_path: Path) -> None:
     refused = run(sys.executable, "-c", "import stepwell; stepwell.install_as_mlflow()")
     assert "The real mlflow is installed" in refused.stderr
     command = ("-m", "stepwell.as_mlflow")
     assert "uninstall it, or force it" in run(sys.executable, *command, "train.py").stderr
+    (tmp_path / "train.py").write_text("import mlflow; print(mlflow.log_metric.__module__)\n")
+    assert run(sys.executable, *command, "--force", str(tmp_path / "train.py")).stdout == "stepwell.fluent\n"
     forced = run(
         sys.executable,
         "-c",

@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> None:
             removed = startup.remove()
             print(f"{removed} is removed." if removed else "There is nothing to remove.")  # noqa: T201
         elif given.module or given.script:
+            if given.script:  # as `python script` does; before what may have to come first
+                sys.path[0] = str(Path(given.script[0]).resolve().parent)
             as_mlflow.install(force=given.force)
         else:
             parser.error("name a script, or -m and a module")
@@ -47,9 +49,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _run_script(command: list[str]) -> None:
-    """Run a script as `python script` does: its folder comes first on the path."""
     sys.argv = command
-    sys.path[0] = str(Path(command[0]).resolve().parent)
     runpy.run_path(command[0], run_name="__main__")
 
 

@@ -1,0 +1,54 @@
+"""Integrations with libraries that are too heavy for the suite: scripts, each in the Python that has its library.
+
+Run by `make test-flavors`.
+"""
+
+import os
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.flavors.environments import python_of
+from tests.harness.processes import ServerProcess
+
+SCRIPT_S = 600.0
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@pytest.mark.parametrize(
+    ("environment", "script", "arguments"),
+    [
+        ("training", "lightning_logger", ["lightning.pytorch"]),
+        ("training", "lightning_logger", ["pytorch_lightning"]),
+        ("training", "transformers_callback", []),
+        ("training", "accelerate_tracker", []),
+        ("training", "ray_tune", []),
+        ("zenml", "zenml_tracker", []),
+    ],
+)
+def test_a_library_logs(
+    shared_server: ServerProcess, tmp_path: Path, environment: str, script: str, arguments: list[str]
+) -> None:
+    process = subprocess.run(
+        [
+            *(str(python_of(environment)), "-W", "ignore", str(SCRIPTS / f"{script}.py")),
+            *(f"{script}-{uuid.uuid4().hex}", *arguments),
+        ],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "STEPWELL_TRACKING_URI": shared_server.url,
+            "ZENML_CONFIG_PATH": str(tmp_path / "zenml"),
+            "ZENML_ANALYTICS_OPT_IN": "false",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        },
+        capture_output=True,
+        text=True,
+        timeout=SCRIPT_S,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
