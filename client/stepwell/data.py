@@ -81,6 +81,11 @@ def from_numpy(
     return made
 
 
+def described(name: str, digest: str, schema: str, profile: str) -> Dataset:
+    """Return a data set of which all is known, `schema` and `profile` as JSON; the code that runs is its source."""
+    return Dataset(name, digest, *_source(None), schema=schema, profile=profile)
+
+
 def to_input(
     dataset: entities.Dataset, context: str | None, tags: Mapping[str, Any] | None
 ) -> entities.DatasetInput:

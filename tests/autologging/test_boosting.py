@@ -13,7 +13,8 @@ import xgboost
 from sklearn.model_selection import GridSearchCV
 
 import stepwell
-from stepwell.autologging import options
+from stepwell.autologging import boosting, options
+from stepwell.autologging.remembered import Remembered
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
@@ -160,6 +161,23 @@ def test_faults_and_errors(experiment: str, caplog: pytest.LogCaptureFixture) ->
         xgboost.train({"objective": "none:such"}, xgboost.DMatrix(ROWS, label=TARGETS), 2)
     assert "beauty" in caplog.text
     assert [run.info.status for run in runs_of(experiment)] == ["FAILED", "FAILED"]
+
+
+class Odd:
+    """Data that is not to be cut."""
+
+    def __getitem__(self, place: Any) -> Any:
+        raise RuntimeError(f"not {place}")
+
+
+def test_data_is_made_whatever_becomes_of_its_first_rows() -> None:
+    store = Remembered()
+    around = boosting.following_rows(store)
+    for given in (Odd(), "train.txt", iter([1]), None):
+        assert around(lambda made, data: [data], store, (given,), {}) == [given]
+    assert store.get(store) is None
+    around(lambda made, data: data, store, (ROWS,), {})
+    assert store.get(store).equals(ROWS.head(5))
 
 
 def test_what_a_library_was_told_stays_and_some_are_left_alone() -> None:

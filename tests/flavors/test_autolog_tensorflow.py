@@ -66,3 +66,7 @@ def test_an_early_stop_without_tensorboard(experiment: str, monkeypatch: pytest.
     expected = [(step, pytest.approx(value)) for step, value in enumerate(values)]
     assert points_of(run.info.run_id, "loss") == expected
     assert not files_of(run.info.run_id, "tensorboard_logs")
+    (used,) = run.inputs.dataset_inputs
+    features = json.loads(used.dataset.schema)["mlflow_tensorspec"]["features"]
+    assert [(it["name"], it["tensor-spec"]["shape"]) for it in features] == [("0", [-1, 2]), ("1", [-1, 1])]
+    assert json.loads(used.dataset.profile) == {"features_cardinality": 3}

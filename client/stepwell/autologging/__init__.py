@@ -6,6 +6,7 @@
     imports     what is done when a library has been imported
     calls       the run that a call logs to, what is left for later, and how a fault stays a warning
     pictures    drawn beside the training
+    remembered  what is known of objects of others
     sklearn/    what is logged of scikit-learn
     boosting    of boosted trees, for xgboost and lightgbm
     keras/      of Keras, and for tensorflow, which trains by it

@@ -3,19 +3,33 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
 
 from stepwell.autologging import calls, pictures
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.patches import Around, Patches
+from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import after, datasets
 from stepwell.autologging.sklearn.fitting import given_data
 from stepwell.models.flavor import Flavor
 
 # The logged fit of an estimator, whose training is to log its metrics.
 _fit: ContextVar[LoggedCall | None] = ContextVar("stepwell_boosted_fit", default=None)
+
+
+class Training(Protocol):
+    """One call of `train`."""
+
+    def before(self, call: LoggedCall, *, with_data: bool) -> Callable[[], Any]:
+        """Log what is known beforehand; returns how to make the call, with a callback of ours."""
+
+    def ended(self, call: LoggedCall, booster: Any, *, with_model: bool) -> None:
+        """Log what came of it."""
 
 
 class Iterations:
@@ -45,7 +59,9 @@ class Iterations:
 
 
 def follow_estimators(patches: Patches, library: str, base: type, flavor: Callable[[Any], Flavor]) -> None:
-    """Follow the estimators of a library: those that it derives from a class."""
+    """Follow the estimators of a library: those that it derives from a class, which needs scikit-learn."""
+    if find_spec("sklearn") is None:
+        return
     after.follow_metrics(library)
     for kind in _below(base):
         if kind.__module__.partition(".")[0] != library:
@@ -59,23 +75,50 @@ def follow_estimators(patches: Patches, library: str, base: type, flavor: Callab
             patches.around_method(kind, "score", after.around_score)
 
 
-def training_of_estimator(
-    before: Callable[[LoggedCall], Callable[[], Any]], plain: Callable[[], Any], ended: Callable[..., Any]
-) -> Any:
-    """Train within the fit of an estimator: logged to the run of the fit, if that is logged.
+def follow_training(
+    patches: Patches, library: str, make: Callable[[Any, tuple[Any, ...], dict[str, Any]], Training]
+) -> None:
+    """Follow the function `train` of a library, also where its estimators call it, by a name of their own."""
 
-    `before` is as in `carried_out`; `ended` gets the call and what was trained.
-    """
-    call = _fit.get()
-    if call is None:
-        return plain()
-    token = _fit.set(None)
-    try:
-        result = (call.attempt(before, call) or plain)()
-    finally:
-        _fit.reset(token)
-    call.attempt(ended, call, result)
-    return result
+    def around(_: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        training = make(original, args, kwargs)
+        return calls.carried_out(
+            library,
+            partial(original, *args, **kwargs),
+            partial(training.before, with_data=True),
+            partial(training.ended, with_model=True),
+        )
+
+    def within_fit(_: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = _fit.get()
+        if call is None:
+            return original(*args, **kwargs)
+        training = make(original, args, kwargs)
+        token = _fit.set(None)
+        try:
+            train = call.attempt(training.before, call, with_data=False)
+            result = train() if train is not None else original(*args, **kwargs)
+        finally:
+            _fit.reset(token)
+        call.attempt(training.ended, call, result, with_model=False)
+        return result
+
+    patches.around_function(import_module(library), "train", around)
+    patches.around_function(import_module(f"{library}.sklearn"), "train", within_fit)
+
+
+def following_rows(store: Remembered) -> Around:
+    """Return what goes around the making of a library's own kind of data: its first rows are kept as they came."""
+
+    def around(original: Any, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(made, *args, **kwargs)
+        with suppress(Exception):  # then there is no example, and no signature
+            rows = datasets.first_rows(args[0] if args else kwargs.get("data"))
+            if hasattr(rows, "copy"):  # else it is the name of a file, or an iterator
+                store[made] = rows.copy()
+        return result
+
+    return around
 
 
 def given_params(

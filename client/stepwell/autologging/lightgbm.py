@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from stepwell import extras
-from stepwell.autologging import boosting, calls, options
+from stepwell.autologging import boosting, options
 from stepwell.autologging.boosting import Iterations
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.options import Options
 from stepwell.autologging.patches import Patches
+from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import after, datasets
 from stepwell.errors import short
 from stepwell.models.flavors.lightgbm import LightGBM
@@ -28,7 +28,7 @@ ORDER = 20
 
 _patches = Patches()
 # The first rows of data sets, as they were given: training frees them.
-_first_rows = after.Remembered()
+_first_rows = Remembered()
 
 
 @dataclass(frozen=True)
@@ -63,41 +63,11 @@ def autolog(
     chosen = LightGBMOptions(**keywords)
     library = extras.library("lightgbm", "Autologging of LightGBM", "lightgbm")
     options.choose(LIBRARY, chosen)
-    _patches.around_function(library, "train", _around_train)
-    _patches.around_method(library.Dataset, "__init__", _around_dataset)
+    boosting.follow_training(_patches, LIBRARY, _Training)
+    _patches.around_method(library.Dataset, "__init__", boosting.following_rows(_first_rows))
     base = getattr(library, "LGBMModel", None)
     if base is not None:
-        # Its estimators have a name of their own for what trains them.
-        _patches.around_function(import_module("lightgbm.sklearn"), "train", _around_inner_train)
         boosting.follow_estimators(_patches, LIBRARY, base, LightGBM)
-
-
-def _around_dataset(original: Any, dataset: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = original(dataset, *args, **kwargs)
-    given = args[0] if args else kwargs.get("data")
-    rows = None if isinstance(given, str) else datasets.first_rows(given)
-    if rows is not None and hasattr(rows, "copy"):
-        _first_rows[dataset] = rows.copy()
-    return result
-
-
-def _around_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    training = _Training(original, args, kwargs)
-    return calls.carried_out(
-        LIBRARY,
-        partial(original, *args, **kwargs),
-        lambda logged: training.before(logged, with_data=True),
-        lambda logged, booster: training.ended(logged, booster, with_model=True),
-    )
-
-
-def _around_inner_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    training = _Training(original, args, kwargs)
-    return boosting.training_of_estimator(
-        lambda logged: training.before(logged, with_data=False),
-        partial(original, *args, **kwargs),
-        lambda logged, booster: training.ended(logged, booster, with_model=False),
-    )
 
 
 class _Training:

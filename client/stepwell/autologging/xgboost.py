@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from stepwell import extras
-from stepwell.autologging import boosting, calls, options
+from stepwell.autologging import boosting, options
 from stepwell.autologging.boosting import Iterations
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.options import Options
 from stepwell.autologging.patches import Patches
+from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import after, datasets
 from stepwell.errors import short
 from stepwell.models.flavors.xgboost import XGBoost
@@ -26,7 +26,7 @@ FLOAT_BYTES = 4
 
 _patches = Patches()
 # The first rows of matrices, as they were given: a matrix itself knows numbers alone.
-_first_rows = after.Remembered()
+_first_rows = Remembered()
 
 
 @dataclass(frozen=True)
@@ -64,42 +64,13 @@ def autolog(
     chosen = XGBoostOptions(**keywords)
     library = extras.library("xgboost", "Autologging of XGBoost", "xgboost")
     options.choose(LIBRARY, chosen)
-    _patches.around_function(library, "train", _around_train)
+    boosting.follow_training(_patches, LIBRARY, _Training)
     for kind in (library.DMatrix, getattr(library, "QuantileDMatrix", None)):
         if kind is not None and "__init__" in vars(kind):
-            _patches.around_method(kind, "__init__", _around_matrix)
+            _patches.around_method(kind, "__init__", boosting.following_rows(_first_rows))
     base = getattr(library, "XGBModel", None)
     if base is not None:
-        # Its estimators have a name of their own for what trains them.
-        _patches.around_function(import_module("xgboost.sklearn"), "train", _around_inner_train)
         boosting.follow_estimators(_patches, LIBRARY, base, lambda it: XGBoost(it, chosen.model_format))
-
-
-def _around_matrix(original: Any, matrix: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = original(matrix, *args, **kwargs)
-    rows = datasets.first_rows(args[0] if args else kwargs.get("data"))
-    if rows is not None and hasattr(rows, "copy"):
-        _first_rows[matrix] = rows.copy()
-    return result
-
-
-def _around_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    training = _Training(original, args, kwargs)
-    return calls.carried_out(
-        LIBRARY,
-        partial(original, *args, **kwargs),
-        lambda logged: training.before(logged, with_data=True),
-        lambda logged, booster: training.ended(logged, booster, with_model=True),
-    )
-
-
-def _around_inner_train(call: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    training = _Training(original, args, kwargs)
-    return boosting.training_of_estimator(
-        lambda logged: training.before(logged, with_data=False),
-        partial(original, *args, **kwargs),
-        lambda logged, booster: training.ended(logged, booster, with_model=False),
-    )
 
 
 class _Training:

@@ -13,6 +13,7 @@ from typing import Any
 from stepwell.autologging import calls, options
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.checkpoints import Checkpoints
+from stepwell.autologging.keras import streams
 from stepwell.autologging.keras.callbacks import callbacks_for, early_stopping_of
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.sklearn import datasets
@@ -143,9 +144,14 @@ class _Fit:
         return [made]
 
     def _log_data(self, call: LoggedCall) -> None:
-        datasets.log_used(call, _as_array(self._given.get("x")), _as_array(self._given.get("y")))
-        validation = self._given.get("validation_data")
-        if isinstance(validation, (tuple, list)) and len(validation) > 1:
+        rows, validation = self._given.get("x"), self._given.get("validation_data")
+        if streams.is_stream(rows):
+            streams.log_used(call, rows)
+        else:
+            datasets.log_used(call, _as_array(rows), _as_array(self._given.get("y")))
+        if streams.is_stream(validation):
+            streams.log_used(call, validation, "eval")
+        elif isinstance(validation, (tuple, list)) and len(validation) > 1:
             datasets.log_used(call, _as_array(validation[0]), _as_array(validation[1]), "eval")
 
     def _log_model(self, call: LoggedCall) -> str | None:

@@ -68,7 +68,7 @@ def autolog(
     if disable:
         return
     chosen = PyTorchOptions(**keywords)
-    if "torch" not in sys.modules and find_spec("torch") is None:
+    if not any(name in sys.modules or find_spec(name) for name in ("torch", "tensorboardX")):
         raise StepwellException(
             "Autologging of PyTorch needs torch, which is not installed: pip install torch.",
             "NOT_IMPLEMENTED",

@@ -13,7 +13,7 @@ from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.checkpoints import Checkpoints
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.pytorch.callback import callback_for, numbers
-from stepwell.autologging.sklearn.after import Remembered
+from stepwell.autologging.remembered import Remembered
 from stepwell.client import StepwellClient
 from stepwell.models.flavors.pytorch import PyTorch
 from stepwell.models.signature import infer_signature

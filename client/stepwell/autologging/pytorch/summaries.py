@@ -10,7 +10,7 @@ from stepwell import beside
 from stepwell.autologging import calls, guard, options
 from stepwell.autologging.calls import AUTOLOGGING_TAG
 from stepwell.autologging.patches import Patches
-from stepwell.autologging.sklearn.after import Remembered
+from stepwell.autologging.remembered import Remembered
 from stepwell.client import StepwellClient
 from stepwell.delivery import record
 from stepwell.runs import active
@@ -54,7 +54,10 @@ def _around_close(original: Any, writer: Any, args: tuple[Any, ...], kwargs: dic
     result = original(writer, *args, **kwargs)
     run = _own_runs.get(writer)
     if run is not None and not run.ended and active.active_run() is run:
-        active.end_run()
+        try:
+            active.end_run()
+        except Exception as failure:  # noqa: BLE001 - the writer is closed
+            calls.tell(LIBRARY, failure)
     return result
 
 

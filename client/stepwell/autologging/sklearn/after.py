@@ -6,7 +6,6 @@ predicted on.
 """
 
 import sys
-import weakref
 from collections.abc import Callable
 from importlib import import_module
 from threading import Lock
@@ -16,27 +15,12 @@ from typing import Any
 from stepwell import beside
 from stepwell.autologging import calls, guard, options
 from stepwell.autologging.patches import Patches
+from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import datasets
 from stepwell.client import StepwellClient
 
 UNKNOWN = "unknown_dataset"
 CALLS_FILE = "metric_info.json"
-
-
-class Remembered:
-    """Values by object, as long as the object lives; no other object is taken for it."""
-
-    def __init__(self) -> None:
-        self._found: dict[int, tuple[Any, Any]] = {}
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        number = id(key)
-        self._found[number] = (weakref.ref(key, lambda _: self._found.pop(number, None)), value)
-
-    def get(self, key: Any) -> Any:
-        """Return what is known of an object; None if nothing is."""
-        found = self._found.get(id(key))
-        return found[1] if found is not None and found[0]() is key else None
 
 
 class Fit:
