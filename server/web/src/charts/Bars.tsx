@@ -8,7 +8,7 @@ const BAR_PX = 12;
 const GAP_PX = 8;
 const VALUE_PX = 64;
 const NAME_PART = 0.34;
-const CHARACTER_PX = 6.6;
+const CHARACTER_PX = 7.6;
 
 interface Props {
   lines: Line[];

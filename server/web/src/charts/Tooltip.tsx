@@ -1,3 +1,5 @@
+import { useLayoutEffect, useRef } from "react";
+
 import { fullNumber, shortNumber } from "../format/numbers";
 import { lineId } from "./buckets";
 import type { Line } from "./draw";
@@ -24,9 +26,11 @@ interface Props {
 const ROWS_MAX = 8;
 const OFFSET_PX = 14;
 const AXIS_PX = 46;
+const EDGE_PX = 8;
 
 /** What the lines are at the cursor, the nearest first; small, and never under the pointer. */
 export function Tooltip({ hover, columns, lines, axis, width }: Props) {
+  const place = useKeptInWindow();
   const rows = lines
     .map((line) => ({ line, bucket: nearest(line.series, hover.x) }))
     .filter(({ line, bucket }) => bucket >= 0 && covers(line, hover.x))
@@ -40,7 +44,7 @@ export function Tooltip({ hover, columns, lines, axis, width }: Props) {
     ? { right: width - hover.left - AXIS_PX + OFFSET_PX }
     : { left: hover.left + AXIS_PX + OFFSET_PX };
   return (
-    <div className={styles.tooltip} style={{ top: 8, ...side }} role="presentation">
+    <div ref={place} className={styles.tooltip} style={{ top: 8, ...side }} role="presentation">
       <div className={styles.x}>{xExact(axis, columns.base, middle(first.line.series, first.bucket))}</div>
       {shown.map(({ line, bucket }) => (
         <div
@@ -56,6 +60,22 @@ export function Tooltip({ hover, columns, lines, axis, width }: Props) {
       {rows.length > shown.length && <div className={styles.more}>and {rows.length - shown.length} more</div>}
     </div>
   );
+}
+
+/** Puts an element on the other side of the pointer where it would lie outside of the window. */
+function useKeptInWindow() {
+  const place = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    element.style.translate = "";
+    const { left, right, width } = element.getBoundingClientRect();
+    const most = document.documentElement.clientWidth - EDGE_PX - width;
+    const flipped = right > most + width ? left - width - 2 * OFFSET_PX : left < EDGE_PX ? right + 2 * OFFSET_PX : left;
+    const by = Math.max(Math.min(flipped, most), EDGE_PX) - left;
+    if (by) element.style.translate = `${by}px`;
+  });
+  return place;
 }
 
 function covers({ series }: Line, x: number): boolean {

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo, useState, type CSSProperties } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type CSSProperties } from "react";
 
 import { Failure } from "../../parts/Notice";
 import { useExperiments } from "../../queries/experiments";
@@ -13,7 +13,6 @@ import { OPEN_MAX, SPLIT_USUAL, type RunsView } from "../../url/runsView";
 import { wholes } from "../../url/search";
 import { Missing } from "../Missing";
 import { useAsked } from "./asked";
-import { ChartsPane } from "./ChartsPane";
 import { Header } from "./Header";
 import { Nothing } from "./Nothing";
 import { RowMenu, type MenuPlace } from "./RowMenu";
@@ -28,6 +27,9 @@ import { useSavedView } from "./useSavedView";
 import { useSelection } from "./useSelection";
 
 const route = getRouteApi("/experiments/$experimentId");
+// Who opens the list of experiments, or a table alone, need not wait for charts.
+const loadCharts = () => import("./ChartsPane").then(({ ChartsPane }) => ({ default: ChartsPane }));
+const ChartsPane = lazy(loadCharts);
 
 /** The runs of an experiment, or of several at once: a table and charts, side by side or one of them alone. */
 export function RunsPage() {
@@ -53,6 +55,9 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const found = useRows(asked, view, !known.isPending);
   const colors = useRunColors(found.runs);
   const drawn = useDrawn(found, asked, view, colors);
+  const hasCharts = view.view !== "table";
+  // While the runs are asked for, and not when they are there.
+  useEffect(() => void (hasCharts && loadCharts()), [hasCharts]);
   const selection = useSelection(asked, view, found.rows, count.data, change);
   const [menu, setMenu] = useState<MenuPlace | null>(null);
   const actions = useActions(selection.select, found.moreOf, setMenu);
@@ -111,15 +116,17 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
               />
             )}
             {!view.view && <Split percent={view.split ?? SPLIT_USUAL} onPercent={(split) => change({ split })} />}
-            {view.view !== "table" && (
-              <ChartsPane
-                runs={found.runs}
-                colors={colors}
-                drawn={drawn}
-                metrics={keys.metrics}
-                view={view}
-                change={change}
-              />
+            {hasCharts && (
+              <Suspense fallback={<div className={styles.charts} />}>
+                <ChartsPane
+                  runs={found.runs}
+                  colors={colors}
+                  drawn={drawn}
+                  metrics={keys.metrics}
+                  view={view}
+                  change={change}
+                />
+              </Suspense>
             )}
           </div>
         </ExperimentNames>
