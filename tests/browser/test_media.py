@@ -44,6 +44,8 @@ async def test_pictures_are_walked_by_slider_and_keys(page: Page, run_ids: tuple
     assert await picture.evaluate("image => image.complete && image.naturalWidth") == 16
     await page.get_by_role("button", name="Open val/sample").click()
     await expect(page.get_by_role("dialog", name="val/sample, step 0")).to_be_visible()
+    await page.reload()
+    await expect(picture).to_be_visible()
 
 
 async def test_pictures_of_compared_runs_stand_beside_each_other(

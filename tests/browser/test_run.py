@@ -133,9 +133,11 @@ async def test_a_living_run_grows_on_the_page(page: Page, logged: Logged) -> Non
     logged.client.log_metric(run_id, "alive", 77.0, step=1)
     logged.client.flush()
     await expect(row).to_contain_text("77")
-    logged.client.set_terminated(run_id)
-    logged.client.flush()
-    await expect(page.get_by_text("Finished").first).to_be_visible()
+    await page.get_by_role("button", name="Actions for the run").click()
+    await page.get_by_role("menuitem", name="Mark as failed").click()
+    await expect(page.get_by_text("Failed").first).to_be_visible()
+    run = logged.client.get_run(run_id)
+    assert (run.info.status, run.info.end_time is not None) == ("FAILED", True)
 
 
 async def test_what_was_lost_and_refused_is_told(page: Page, logged: Logged) -> None:

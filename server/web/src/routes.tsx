@@ -21,12 +21,15 @@ import { flag, oneOf, text, texts } from "./url/search";
 interface Compared extends RunsView {
   runs?: string[];
   tab?: string;
+  step?: string;
   all?: true;
 }
 
 interface Opened extends ChartsView {
   tab?: string;
   path?: string;
+  /** Of pictures; the last one where it is left out. */
+  step?: string;
   /** Processes have lines of their own. */
   processes?: "apart";
   /** Machines have charts of their own. */
@@ -81,6 +84,7 @@ const run = createRoute({
     ...readChartsView(given),
     tab: text(given.tab),
     path: text(given.path),
+    step: text(given.step),
     processes: oneOf(given.processes, ["apart"]),
     nodes: oneOf(given.nodes, ["apart"]),
   }),
@@ -94,6 +98,7 @@ const compare = createRoute({
     ...readRunsView(given),
     runs: texts(given.runs),
     tab: text(given.tab),
+    step: text(given.step),
     all: flag(given.all),
   }),
 });

@@ -1,4 +1,5 @@
 import { useQueries } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { wholeNumber } from "../format/numbers";
@@ -28,7 +29,11 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
   const ofRuns = answers.map(({ data }) => data ?? []);
   const steps = stepsOf(ofRuns.flat());
   // Until somebody chooses, the last step: it moves on while the runs log.
-  const [chosen, setChosen] = useState<bigint | null>(null);
+  const asked = useSearch({ strict: false }).step;
+  const chosen = asked !== undefined && /^-?\d{1,19}$/.test(asked) ? BigInt(asked) : null;
+  const navigate = useNavigate();
+  const choose = (step: bigint | undefined) =>
+    void navigate({ to: ".", search: (now) => ({ ...now, step: step?.toString() }), replace: true });
   const [opened, setOpened] = useState<Shown | null>(null);
   const place =
     chosen === null
@@ -59,7 +64,7 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
           aria-valuetext={`step ${step}`}
           onChange={({ target }) => {
             const next = Number(target.value);
-            setChosen(next === steps.length - 1 ? null : (steps[next] ?? null));
+            choose(next === steps.length - 1 ? undefined : steps[next]);
           }}
         />
         <output>{wholeNumber(step)}</output>

@@ -98,6 +98,10 @@ export function useRunEdits(run: Run) {
     ]);
   return {
     rename: useMutation({ mutationFn: (name: string) => runService.updateRun({ runId, name }), onSettled }),
+    end: useMutation({
+      mutationFn: (status: RunStatus) => runService.updateRun({ runId, status, endTimeMs: BigInt(Date.now()) }),
+      onSettled,
+    }),
     tag: useMutation({
       mutationFn: (given: { key: string; value: string }) =>
         searchService.changeRuns({

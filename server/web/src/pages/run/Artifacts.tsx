@@ -1,14 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
 
-import { useVisible } from "../../charts/useVisible";
-import { bytes } from "../../format/numbers";
-import type { Artifact } from "../../gen/stepwell_api/v1/artifacts_pb";
 import { Viewer } from "../../media/Viewer";
-import { ChevronIcon } from "../../parts/icons";
 import { Empty, Failure } from "../../parts/Notice";
 import { artifactUrl, folderQuery } from "../../queries/artifacts";
 import styles from "./Artifacts.module.css";
+import { FileTree } from "./FileTree";
 
 interface Props {
   /** A run, or a logged model. */
@@ -28,12 +24,7 @@ export function Artifacts({ runId, folder = "", live, path, onPath }: Props) {
   if (isEmpty) return <Empty title="No files yet">log_artifact, log_figure and log_table bring them here.</Empty>;
   return (
     <div className={styles.panes}>
-      <nav className={styles.tree} aria-label="Files">
-        <a className={styles.all} href={artifactUrl(runId, folder, "zip")}>
-          Download all as zip
-        </a>
-        <Folder runId={runId} path={folder} live={live} chosen={path} onPath={onPath} depth={0} />
-      </nav>
+      <FileTree runId={runId} folder={folder} live={live} chosen={path} onPath={onPath} />
       <div className={styles.view}>{path ? <File runId={runId} path={path} /> : <Empty title="Choose a file" />}</div>
     </div>
   );
@@ -50,99 +41,5 @@ function File({ runId, path }: { runId: string; path: string }) {
         <Viewer runId={runId} path={path} key={path} />
       </div>
     </>
-  );
-}
-
-interface FolderProps {
-  runId: string;
-  path: string;
-  live: boolean;
-  chosen: string;
-  onPath: (path: string) => void;
-  depth: number;
-}
-
-function Folder({ runId, path, live, chosen, onPath, depth }: FolderProps) {
-  const found = useInfiniteQuery(folderQuery(runId, path, live));
-  const artifacts = found.data?.pages.flatMap((page) => page.artifacts) ?? [];
-  return (
-    <ul className={styles.folder}>
-      {artifacts.map((artifact) =>
-        artifact.isFolder ? (
-          <Branch key={artifact.path} {...{ runId, live, chosen, onPath, depth }} path={artifact.path} />
-        ) : (
-          <Leaf key={artifact.path} artifact={artifact} depth={depth} chosen={chosen} onPath={onPath} />
-        ),
-      )}
-      {found.hasNextPage && (
-        <li>
-          <More
-            key={artifacts.length}
-            isFetching={found.isFetchingNextPage}
-            onMore={() => void found.fetchNextPage()}
-          />
-        </li>
-      )}
-    </ul>
-  );
-}
-
-/** Asks for the next files of a folder when it comes into view. */
-function More({ isFetching, onMore }: { isFetching: boolean; onMore: () => void }) {
-  const place = useRef<HTMLButtonElement>(null);
-  const visible = useVisible(place);
-  useEffect(() => {
-    if (visible && !isFetching) onMore();
-  }, [visible]);
-  return (
-    <button ref={place} type="button" className={styles.more} onClick={onMore}>
-      {isFetching ? "Loading …" : "Show more"}
-    </button>
-  );
-}
-
-function Branch(props: FolderProps) {
-  const { runId, path, chosen, depth } = props;
-  const [open, setOpen] = useState(chosen.startsWith(`${path}/`));
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  return (
-    <li>
-      <div className={styles.item} style={{ paddingLeft: 8 + depth * 14 }}>
-        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
-          <span className={open ? styles.open : ""}>
-            <ChevronIcon size={12} />
-          </span>
-          {name}/
-        </button>
-        <a href={artifactUrl(runId, path, "zip")} aria-label={`Download ${name} as zip`}>
-          zip
-        </a>
-      </div>
-      {open && <Folder {...props} depth={depth + 1} />}
-    </li>
-  );
-}
-
-interface LeafProps {
-  artifact: Artifact;
-  depth: number;
-  chosen: string;
-  onPath: (path: string) => void;
-}
-
-function Leaf({ artifact, depth, chosen, onPath }: LeafProps) {
-  const { path } = artifact;
-  return (
-    <li>
-      <div
-        className={`${styles.item} ${path === chosen ? styles.chosen : ""}`}
-        style={{ paddingLeft: 24 + depth * 14 }}
-      >
-        <button type="button" aria-current={path === chosen} title={path} onClick={() => onPath(path)}>
-          {path.slice(path.lastIndexOf("/") + 1)}
-        </button>
-        <small>{bytes(artifact.sizeBytes)}</small>
-      </div>
-    </li>
   );
 }

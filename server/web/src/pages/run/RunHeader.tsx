@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { LifecycleStage, type Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { LifecycleStage, RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { copy } from "../../parts/copy";
@@ -10,17 +10,25 @@ import { Menu } from "../../parts/Menu";
 import { Status } from "../../parts/Status";
 import { complain, say } from "../../parts/toast";
 import { experimentQuery } from "../../queries/experiments";
-import { useRunEdits } from "../../queries/run";
+import { isRunning, useRunEdits } from "../../queries/run";
 import { AskText } from "../../parts/AskText";
 import styles from "./RunPage.module.css";
+
+/** What a run that is running can be said to be; whoever still logs to it goes on. */
+const ENDS: [string, RunStatus][] = [
+  ["Mark as finished", RunStatus.FINISHED],
+  ["Mark as failed", RunStatus.FAILED],
+  ["Mark as killed", RunStatus.KILLED],
+];
 
 export function RunHeader({ run }: { run: Run }) {
   const info = run.info;
   const experiment = useQuery(experimentQuery(info?.experimentId ?? 0n));
-  const { rename, remove, restore } = useRunEdits(run);
+  const { rename, end, remove, restore } = useRunEdits(run);
   const [renaming, setRenaming] = useState(false);
   if (!info) return null;
   const isDeleted = info.lifecycleStage === LifecycleStage.DELETED;
+  const finish = (status: RunStatus) => end.mutate(status, { onError: complain });
   const bringBack = () =>
     restore.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is back`) });
   const takeAway = () =>
@@ -42,6 +50,7 @@ export function RunHeader({ run }: { run: Run }) {
             ? [{ label: "Restore", act: bringBack }]
             : [
                 { label: "Rename", act: () => setRenaming(true) },
+                ...(isRunning(run) ? ENDS.map(([label, status]) => ({ label, act: () => finish(status) })) : []),
                 { label: "Copy id", act: () => copy(info.runId) },
                 { label: "Delete", act: takeAway, danger: true },
               ]
