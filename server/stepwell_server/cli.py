@@ -64,7 +64,7 @@ log = structlog.get_logger(__name__)
     "--allowed-hosts",
     envvar="STEPWELL_ALLOWED_HOSTS",
     metavar="NAMES",
-    callback=server_options.separated,
+    callback=server_options.hosts,
     help="Further names of this server, separated by commas; *.example.org for all below, * for any.",
 )
 @click.option(
@@ -72,14 +72,14 @@ log = structlog.get_logger(__name__)
     "--cors-allowed-origins",
     envvar="STEPWELL_ALLOWED_ORIGINS",
     metavar="ORIGINS",
-    callback=server_options.separated,
+    callback=server_options.origins,
     help="Pages of other servers that may call this one, like https://notebooks.example.org, separated by commas.",
 )
 @click.option(
     "--webhook-hosts",
     envvar="STEPWELL_WEBHOOK_HOSTS",
     metavar="HOSTS",
-    callback=server_options.separated,
+    callback=server_options.hosts,
     help="Where webhooks may go, separated by commas: HOST, HOST:PORT, *.example.org, or * for anywhere.",
 )
 @click.option(

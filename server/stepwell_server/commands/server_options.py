@@ -10,6 +10,12 @@ from stepwell_server.config import HTTP_PORT_DEFAULT, PORT_DEFAULT
 
 Command = Callable[..., Any]
 
+PORT_MAX = 65_535
+_NAME = r"(?:[^\s/:*@\[\]]+|\[[0-9a-fA-F:.]+\])"
+# As MLflow's users write it, also with any port, and with parts of addresses, which are taken whatever they are.
+_HOST = re.compile(rf"\*|(?:(?:\*\.)?{_NAME}|(?:\d{{1,3}}\.){{1,3}}\*)(?::(?:\d{{1,5}}|\*))?")
+_ORIGIN = re.compile(rf"\*|https?://{_NAME}(?::\d{{1,5}})?/?")
+
 # What MLflow's server takes and ours does not, and what to do. All but the flags take a value.
 INSTEAD: Mapping[str, str] = {
     "--registry-store-uri": "models are in the same database as runs; leave it out",
@@ -46,16 +52,40 @@ def separated(context: click.Context, parameter: click.Parameter, text: str | No
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def hosts(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Return names of machines that stand between commas: HOST, HOST:PORT, *.DOMAIN or *."""
+    return _all_like(
+        _HOST,
+        separated(context, parameter, text),
+        "HOST or *.example.org, without http:// and without a path",
+    )
+
+
+def origins(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Return origins of pages that stand between commas, or *."""
+    return _all_like(
+        _ORIGIN, separated(context, parameter, text), "like https://notebooks.example.org, without a path"
+    )
+
+
+def _all_like(pattern: re.Pattern[str], found: tuple[str, ...], form: str) -> tuple[str, ...]:
+    for each in found:
+        if not pattern.fullmatch(each):
+            raise click.BadParameter(f"{each!r} has to be {form}")
+    return found
+
+
 def prefix(context: click.Context, parameter: click.Parameter, text: str | None) -> str:
     """Return a path that begins with a slash and does not end with one; "" for none."""
-    if text and not re.fullmatch(r"(/[\w.~-]+)+/?", text):
+    if text and not re.fullmatch(r"(/(?!\.{1,2}(/|$))[\w.~-]+)+/?", text):
         raise click.BadParameter(f"{text!r} has to be a path like /stepwell")
     return (text or "").rstrip("/")
 
 
 def host_with_port(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     """Return HOST:PORT, which may begin with grpc:// or grpcs://."""
-    if text and not re.fullmatch(r"(grpcs?://)?([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", text):
+    found = re.fullmatch(rf"(?:grpcs?://)?{_NAME}:(\d{{1,5}})", text or "")
+    if text and not (found and 1 <= int(found[1]) <= PORT_MAX):
         raise click.BadParameter(
             f"{text!r} has to be HOST:PORT, like tracker.example.org:50051, or grpcs://HOST:PORT where a proxy "
             "speaks TLS"

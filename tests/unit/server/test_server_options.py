@@ -64,6 +64,17 @@ def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
         (["--disable-security-middleware"], "--allowed-hosts"),
         (["--static-prefix", "mlflow"], "a path like /stepwell"),
         (["--static-prefix", "/a b"], "a path like /stepwell"),
+        (["--static-prefix", "/../x"], "a path like /stepwell"),
+        (["--static-prefix", "/a/./x"], "a path like /stepwell"),
+        (["--advertise-grpc", "tracker:0"], "HOST:PORT"),
+        (["--advertise-grpc", "tracker:65536"], "HOST:PORT"),
+        (["--allowed-hosts", "a,http://tracker"], "'http://tracker' has to be HOST"),
+        (["--allowed-hosts", "tracker/path"], "has to be HOST"),
+        (["--allowed-hosts", "a b"], "'a b' has to be HOST"),
+        (["--allowed-hosts", "tracker.*"], "has to be HOST"),
+        (["--webhook-hosts", "https://ci.example.org/hook"], "has to be HOST"),
+        (["--allowed-origins", "notebooks.example.org"], "like https://notebooks.example.org"),
+        (["--allowed-origins", "https://a.example.org/x"], "without a path"),
         (["--advertise-grpc", "tracker"], "HOST:PORT"),
         (["--advertise-grpc", "http://tracker:1"], "HOST:PORT"),
     ],
@@ -74,6 +85,24 @@ def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text:
     assert text in done.output
     assert "secret" not in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--allowed-hosts *",
+        "--allowed-hosts tracker.example.org:8080,*.example.org,[::1],10.0.0.7,gpu_box",
+        "--allowed-hosts [2001:db8::1]:5000,localhost:*,192.168.*",
+        "--webhook-hosts ci.example.org:8443,*.hooks.example.org",
+        "--allowed-origins *",
+        "--allowed-origins https://a.example.org/,http://localhost:8888",
+        "--advertise-grpc grpcs://[::1]:443",
+        "--static-prefix /a.b/~c/..d",
+    ],
+)
+def test_what_can_be_taken(started: list[Config], given: str) -> None:
+    done = run(*given.split())
+    assert done.exit_code == 0, done.output
 
 
 def test_hidden_options_are_not_listed() -> None:
