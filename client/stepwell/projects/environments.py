@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
 
-from stepwell import settings
+from stepwell import extras, settings
 from stepwell.errors import StepwellException, invalid
 from stepwell.files.alone import alone
 from stepwell.projects.project_file import Project
@@ -110,7 +110,8 @@ class Plan:
         _log.warning("Making the environment of %s with %s, once ...", self.file.parent.name, self.manager)
         if self.manager == "conda":
             command = "create" if Path(self.program[0]).name == "micromamba" else "env create"
-            self._run([*self.program, *command.split(), "--prefix", str(folder), "--file", str(self.file)])
+            made = [*self.program, *command.split(), "--prefix", str(folder), "--file", str(self.file)]
+            self._run(made, _pip_of_conda(folder.with_suffix(".constraints")))
             return
         if self.manager == "uv":
             python = _same_python(self.wanted.python) or self.wanted.python or sys.executable
@@ -130,13 +131,13 @@ class Plan:
             if group:
                 self._run([*install, *(word for one in group for word in _words(one))])
 
-    def _run(self, command: Sequence[str]) -> None:
+    def _run(self, command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
         # What it prints goes to standard error: standard output is the project's.
         ended = subprocess.run(  # noqa: S603
             command,
             cwd=self.wanted.folder,
             stdout=sys.__stderr__,
-            env={**os.environ, **_BUILD_VARIABLES},
+            env={**os.environ, **_BUILD_VARIABLES, **(variables or {})},
             check=False,
         )
         if ended.returncode:
@@ -145,6 +146,15 @@ class Plan:
                 f"{ended.returncode}, and says why above. --env-manager local runs in the environment that you have.",
                 "INVALID_STATE",
             )
+
+
+def _pip_of_conda(file: Path) -> dict[str, str]:
+    """Let the pip that conda runs take this Stepwell, where it did not come from an index; `file` is written."""
+    origin = extras.origin_url()
+    if origin is None:
+        return {}
+    file.write_text(f"stepwell @ {origin}\n")
+    return {"PIP_CONSTRAINT": " ".join([*os.environ.get("PIP_CONSTRAINT", "").split(), str(file)])}
 
 
 def _words(requirement: str) -> list[str]:

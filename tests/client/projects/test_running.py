@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import stepwell
+from stepwell import extras
 from stepwell.commands.run import run as run_command
 from stepwell.entities import Run
 from tests.client.conftest import Script
@@ -340,7 +341,7 @@ def test_conda_and_its_likes(
     fake = tmp_path / "bin" / program
     fake.parent.mkdir()
     fake.write_text(
-        f'#!/bin/sh\necho "$CONDA_ALWAYS_YES $MAMBA_ALWAYS_YES $@" >> {noted}\n'
+        f'#!/bin/sh\necho "$CONDA_ALWAYS_YES $MAMBA_ALWAYS_YES $@" >> {noted}; cat $PIP_CONSTRAINT >> {noted}\n'
         'while [ "$1" != --prefix ]; do shift; done\n'
         f'mkdir -p "$2/bin"; ln -s {sys.executable} "$2/bin/python"; exit $(cat {tmp_path}/code)\n'
     )
@@ -358,7 +359,8 @@ def test_conda_and_its_likes(
     python, folder = stepwell.artifacts.load_text(f"runs:/{run_id}/output.log").split()
     assert python == f"{folder}/bin/python"
     assert Path(folder).parent == tmp_path / "environments"
-    assert noted.read_text().splitlines() == 2 * [f"true true {asked} --prefix {folder} --file {file}"]
+    called = [f"true true {asked} --prefix {folder} --file {file}", f"stepwell @ {extras.origin_url()}"]
+    assert noted.read_text().splitlines() == 2 * called
     assert stepwell.get_run(run_id).data.tags["mlflow.project.env"] == "conda"
 
 
