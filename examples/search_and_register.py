@@ -1,7 +1,8 @@
 """Looks for the best model of diabetes with scikit-learn, registers it, and predicts with what the registry has.
 
-Start a server with `make serve`, then, with scikit-learn and pandas beside Stepwell:
+Start a server with `make serve`, then:
 
+    .venv/bin/pip install -e '.[models]' scikit-learn
     .venv/bin/python examples/search_and_register.py
 
 What is trained logs itself: params, metrics, the data set, the model with its signature, the best candidates of each

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
@@ -25,6 +26,8 @@ _READY = "stepwell-ready"
 _BUILD_VARIABLES = {"HATCH_BUILD_NO_HOOKS": "true", "CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
 
 _log = getLogger("stepwell")
+# It reads sysconfig, which gives threads that come while it fills nothing.
+_looking_for_uv = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,8 @@ def _uv(_: Requirements) -> list[str]:
     except ModuleNotFoundError:
         found = shutil.which("uv")
     else:
-        found = find_uv_bin()
+        with _looking_for_uv:
+            found = find_uv_bin()
     if found is None:
         raise _missing("uv", "pip install uv")
     return [found]

@@ -324,6 +324,10 @@ def test_environments_are_made_once(project: Path, tmp_path: Path, monkeypatch: 
     assert prefix(project) == (plain, "False")
     assert {Path(plain).parent, Path(small).parent} == {tmp_path / "environments"}
     assert Path(plain).stat().st_ctime_ns == made
+    run_id = stepwell.run(str(other), "where.py", env_manager="virtualenv").run_id
+    assert stepwell.get_run(run_id).data.tags["mlflow.project.env"] == "virtualenv"
+    folder, has_it = stepwell.artifacts.load_text(f"runs:/{run_id}/output.log").split()
+    assert (folder in (plain, small), has_it) == (False, "True")
     (project / "python_env.yaml").write_text("pip: []")
     with refused("INVALID_PARAMETER_VALUE", "known are build_dependencies, dependencies, python"):
         stepwell.run(str(project), "where.py")
