@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Protocol
 
 from stepwell import beside
 from stepwell.autologging.calls import LoggedCall
+from stepwell.autologging.options import Options
 from stepwell.errors import invalid
 from stepwell.models.flavors.checkpoints import FOLDER, LATEST_TAG
 
@@ -19,15 +19,24 @@ PER_EPOCH = "epoch"
 _log = getLogger("stepwell")
 
 
-class Wanted(Protocol):
-    """What autolog was told of checkpoints."""
+@dataclass(frozen=True)
+class CheckpointOptions(Options):
+    """What autolog of some libraries is told of checkpoints, by MLflow's names: see theirs."""
 
-    checkpoint: bool
-    checkpoint_monitor: str
-    checkpoint_mode: str
-    checkpoint_save_best_only: bool
-    checkpoint_save_weights_only: bool
-    checkpoint_save_freq: str | int
+    checkpoint: bool = True
+    checkpoint_monitor: str = "val_loss"
+    checkpoint_mode: str = "min"
+    checkpoint_save_best_only: bool = True
+    checkpoint_save_weights_only: bool = False
+    checkpoint_save_freq: str | int = PER_EPOCH
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        if self.checkpoint_mode not in ("min", "max"):
+            raise invalid(f"checkpoint_mode is 'min' or 'max', not {self.checkpoint_mode!r}.")
+        frequency = self.checkpoint_save_freq
+        if frequency != PER_EPOCH and not (type(frequency) is int and frequency > 0):
+            raise invalid(f"checkpoint_save_freq is 'epoch' or a number of steps, not {frequency!r}.")
 
 
 @dataclass
@@ -35,7 +44,7 @@ class Checkpoints:
     """Logs what `save` writes; `suffix` is that of its files."""
 
     call: LoggedCall
-    wanted: Wanted
+    wanted: CheckpointOptions
     suffix: str
     _best: float | None = None
     _has_told: bool = False
@@ -94,12 +103,3 @@ def _tell_missing(monitor: str) -> None:
         "with checkpoint_monitor, or give checkpoint_save_best_only=False.",
         monitor,
     )
-
-
-def check(wanted: Any) -> None:
-    """Refuse what autolog cannot be told. StepwellException INVALID_PARAMETER_VALUE."""
-    if wanted.checkpoint_mode not in ("min", "max"):
-        raise invalid(f"checkpoint_mode is 'min' or 'max', not {wanted.checkpoint_mode!r}.")
-    frequency = wanted.checkpoint_save_freq
-    if frequency != PER_EPOCH and not (type(frequency) is int and frequency > 0):
-        raise invalid(f"checkpoint_save_freq is 'epoch' or a number of steps, not {frequency!r}.")

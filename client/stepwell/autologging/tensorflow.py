@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from stepwell import extras
-from stepwell.autologging import checkpoints, imports, options
+from stepwell.autologging import imports, options
+from stepwell.autologging.checkpoints import CheckpointOptions
 from stepwell.autologging.keras import FitOptions, fitting
 from stepwell.errors import short
 from stepwell.models.flavors.tensorflow import TensorFlow
@@ -14,22 +15,16 @@ LIBRARY = "tensorflow"
 
 
 @dataclass(frozen=True)
-class TensorFlowOptions(FitOptions):
+class TensorFlowOptions(FitOptions, CheckpointOptions):
     """Beside those of Keras: see `autolog`."""
 
     saved_model_kwargs: dict[str, Any] | None = None
     keras_model_kwargs: dict[str, Any] | None = None
-    checkpoint: bool = True
-    checkpoint_monitor: str = "val_loss"
-    checkpoint_mode: str = "min"
-    checkpoint_save_best_only: bool = True
-    checkpoint_save_weights_only: bool = False
-    checkpoint_save_freq: str | int = checkpoints.PER_EPOCH
 
     def __post_init__(self) -> None:
         """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
-        super().__post_init__()
-        checkpoints.check(self)
+        FitOptions.__post_init__(self)
+        CheckpointOptions.__post_init__(self)
 
 
 @short

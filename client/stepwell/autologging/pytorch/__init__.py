@@ -6,8 +6,8 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from stepwell.autologging import checkpoints, imports, options
-from stepwell.autologging.options import Options
+from stepwell.autologging import imports, options
+from stepwell.autologging.checkpoints import CheckpointOptions
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.pytorch import lightning, summaries
 from stepwell.errors import StepwellException, invalid, short
@@ -20,17 +20,11 @@ _patches = Patches()
 
 
 @dataclass(frozen=True)
-class PyTorchOptions(Options):
+class PyTorchOptions(CheckpointOptions):
     """Beside the keywords of all: see `autolog`."""
 
     log_every_n_epoch: int = 1
     log_every_n_step: int | None = None
-    checkpoint: bool = True
-    checkpoint_monitor: str = "val_loss"
-    checkpoint_mode: str = "min"
-    checkpoint_save_best_only: bool = True
-    checkpoint_save_weights_only: bool = False
-    checkpoint_save_freq: str | int = checkpoints.PER_EPOCH
 
     def __post_init__(self) -> None:
         """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
@@ -39,7 +33,7 @@ class PyTorchOptions(Options):
             is_left_out = number is None and name == "log_every_n_step"
             if not is_left_out and not (type(number) is int and number > 0):
                 raise invalid(f"{name} is a whole number above 0, not {number!r}.")
-        checkpoints.check(self)
+        super().__post_init__()
 
 
 @short
