@@ -120,7 +120,7 @@ MUTANTS = (
         "",
         HELD,
     ),
-    Mutant("server/stepwell_server/process/holding.py", "self._waiting_bytes += carried", "pass", HELD),
+    Mutant("server/stepwell_server/process/holding.py", "self._waiting_bytes += in_hand", "pass", HELD),
     Mutant(f"{TRANSPORT}/on_the_way.py", "if size <= SMALL_BYTES:", "if True:", HELD),
     Mutant(f"{TRANSPORT}/stream_holding.py", "if entries <= UNCOUNTED_REJECTIONS_MAX:", "if True:", HELD),
     Mutant(

@@ -63,6 +63,9 @@ DISK_RESERVE_SHARE_MAX = 0.05
 # A full batch of points fits with room to spare: 8 MiB / 24 bytes = 350,000 points in fixed width.
 RECEIVE_BYTES_MAX = 8 * 1024 * 1024
 SEND_BYTES_MAX = 8 * 1024 * 1024
+# What a stream of gRPC may send before it is read. gRPC's own estimate of what the way holds grows to tens of megabytes
+# where machines are busy, for each stream; 2 MiB are 40 MB/s at 50 ms to the other side.
+STREAM_WINDOW_BYTES = 2 * 2**20
 
 POOL_CONNECTIONS_MAX = 10  # two cores are busy with four; the rest is for slow readers
 # Connections that commits and the opening of writers have for themselves: two lanes with one under way and one being

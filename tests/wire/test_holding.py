@@ -17,6 +17,8 @@ import grpc.aio
 import pytest
 
 import stepwell
+from stepwell.files import uploads
+from stepwell.wire import connection
 from stepwell_api.v1 import artifacts_pb2, ingest_pb2, runs_pb2, series_pb2
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
@@ -24,12 +26,14 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HoldingLimits
+from stepwell_server.errors import ExhaustedError
 from stepwell_server.process.holding import Holding
 from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.services.runs import RunService
 from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors, on_the_way
+from stepwell_server.transport.artifacts import UPLOAD_WAITING_BYTES
 from stepwell_server.transport.series import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
 from stepwell_server.transport.stream_holding import REJECTION_BYTES
 from stepwell_server.web.mlflow import search
@@ -152,6 +156,68 @@ async def test_idle_uploads_are_bounded_and_end(
         artifacts_pb2.GetUploadRequest(run_id=run_id, upload_id=plans[0].upload_id)
     )
     assert held.held_bytes == MIB
+
+
+async def test_few_uploads_wait_because_each_has_sent_something(database_url: str, tmp_path: Path) -> None:
+    limits = HoldingLimits(
+        bytes_max=20 * MIB, peer_bytes_max=18 * MIB, wait_s=60.0, waiting_bytes_max=2 * UPLOAD_WAITING_BYTES
+    )
+    config = Config(
+        port=0,
+        http_port=None,
+        store=database_url,
+        data=tmp_path / "data",
+        shutdown_grace_s=5,
+        holding_limits=limits,
+    )
+    async with (
+        running_server(config) as server,
+        grpc.aio.insecure_channel(address(server)) as channel,
+    ):
+        calls = [ArtifactServiceStub(channel).Upload() for _ in range(5)]
+        ends = {asyncio.create_task(call.code()): call for call in calls}
+        # Two have room and two wait; they are silent, so that it stays so.
+        (refused_one,), others = await asyncio.wait(ends, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert refused_one.result() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for end in others:
+            await ends[end].done_writing()
+        assert await asyncio.gather(*others) == [grpc.StatusCode.INVALID_ARGUMENT] * 4
+
+
+async def test_our_client_waits_for_a_crowded_server_whatever_the_number_of_attempts(
+    narrow: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ARTIFACT_ATTEMPTS", "1")
+    monkeypatch.setattr(uploads, "BACKOFF_MAX_S", 0.02)
+    monkeypatch.setattr(connection, "REFUSED_TRIES_MAX", 1)
+    holding, refusals = holding_of(narrow), 0
+    take = holding.take
+
+    async def counted(*given: Any, **more: Any) -> Any:
+        nonlocal refusals
+        try:
+            return await take(*given, **more)
+        except ExhaustedError:
+            refusals += 1
+            raise
+
+    monkeypatch.setattr(holding, "take", counted)
+    stepwell.set_tracking_uri(f"grpc://{address(narrow)}")
+    (tmp_path / "large").write_bytes(bytes(5 * MIB))
+
+    def log() -> str:
+        with stepwell.start_run() as run:
+            stepwell.log_artifact(tmp_path / "large")
+        return run.info.run_id
+
+    others = await take("ipv4:127.0.0.1", 18 * MIB)
+    logging = asyncio.create_task(asyncio.to_thread(log))
+    async with asyncio.timeout(60):
+        while refusals < 3:  # noqa: ASYNC110 - it comes again by itself
+            await asyncio.sleep(0.02)
+    others.give_back()
+    listed = await asyncio.to_thread(stepwell.artifacts.list_artifacts, run_id=await logging)
+    assert [it.path for it in listed] == ["large"]
 
 
 async def test_who_does_not_read_ends(

@@ -27,6 +27,8 @@ BATCH_BYTES_MAX = 3 << 20
 PARTS_MAX = 10_000
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 8.0
+# A server that is there and says when to come again is believed for so long, whatever the number of attempts.
+CROWDED_S = 600.0
 # After finding the bucket out of reach, this process sends through the server for so long before it tries again.
 OUT_OF_REACH_S = 600.0
 
@@ -261,6 +263,7 @@ class Attempts:
     def __init__(self) -> None:
         self._count = 0
         self._best = 0
+        self._begun_s = time.monotonic()
 
     def failed(self, failure: Exception, *, reached: int = 0) -> None:
         """Wait before the next attempt; `reached` is how many bytes this one brought to their place.
@@ -268,6 +271,9 @@ class Attempts:
         Raises:
             Exception: the failure, when it is final or there were enough attempts that got no further.
         """
+        if _is_crowded(failure) and time.monotonic() - self._begun_s < CROWDED_S:
+            time.sleep(jitter.between(BACKOFF_MAX_S / 2, BACKOFF_MAX_S))
+            return
         self._count = 1 if reached > self._best else self._count + 1
         self._best = max(self._best, reached)
         final = isinstance(failure, StepwellException) and not (
@@ -277,6 +283,11 @@ class Attempts:
             raise failure
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (self._count - 1))
         time.sleep(jitter.between(pause_s / 2, pause_s))
+
+
+def _is_crowded(failure: Exception) -> bool:
+    """Tell whether the server has no room just now, and says when to come again."""
+    return isinstance(failure, StepwellException) and failure.retry_after_s is not None
 
 
 class Counted:

@@ -62,7 +62,7 @@ class Holding:
             _count_down(self._calls, peer)
 
     @asynccontextmanager
-    async def hold(self, peer: str, size: int, *, in_hand: bool = False) -> AsyncIterator[None]:
+    async def hold(self, peer: str, size: int, *, in_hand: int = 0) -> AsyncIterator[None]:
         """Hold bytes while the context lasts; waits for them. Raises ExhaustedError."""
         held = await self.take(peer, size, in_hand=in_hand)
         try:
@@ -70,22 +70,22 @@ class Holding:
         finally:
             held.give_back()
 
-    async def take(self, peer: str, size: int, *, in_hand: bool = False) -> "Held":
+    async def take(self, peer: str, size: int, *, in_hand: int = 0) -> "Held":
         """Hold bytes until they are given back; waits for them. Raises ExhaustedError.
 
-        `in_hand` says that they are in memory while they wait: few may wait so.
+        `in_hand` is how much of it is in memory already while it waits: few may wait so.
         """
         if size <= SMALL_BYTES:
             return self.hold_now(peer, size)
-        limits, carried = self.limits, size if in_hand else 0
+        limits = self.limits
         if (
             self._waiting.total() >= limits.waiting_max
             or self._waiting[peer] >= limits.peer_waiting_max
-            or (self._waiting_bytes and self._waiting_bytes + carried > limits.waiting_bytes_max)
+            or (self._waiting_bytes and self._waiting_bytes + in_hand > limits.waiting_bytes_max)
         ):
             return self.hold_now(peer, size)
         self._waiting[peer] += 1
-        self._waiting_bytes += carried
+        self._waiting_bytes += in_hand
         try:
             async with asyncio.timeout(limits.wait_s):
                 await self._take(peer, size)
@@ -95,7 +95,7 @@ class Holding:
                 f"there was no room for this call; calls of {peer} hold {held:,} bytes"
             ) from None
         finally:
-            self._waiting_bytes -= carried
+            self._waiting_bytes -= in_hand
             _count_down(self._waiting, peer)
             self._forget_if_idle(peer)
         return Held(self, peer, size)

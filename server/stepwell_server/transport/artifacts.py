@@ -9,6 +9,7 @@ import grpc
 
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import artifacts_pb2_grpc
+from stepwell_server.config import STREAM_WINDOW_BYTES
 from stepwell_server.errors import ExhaustedError, InvalidArgumentError
 from stepwell_server.model.artifacts import (
     Addition,
@@ -34,6 +35,8 @@ from stepwell_server.transport.pieces import encode_download, parse_upload
 # What an upload holds on its way (messages, a buffer, two parts for a bucket), and a download.
 UPLOAD_HELD_BYTES = 8 * 2**20
 DOWNLOAD_HELD_BYTES = 2 * 2**20
+# What gRPC takes of an upload before anybody reads it.
+UPLOAD_WAITING_BYTES = STREAM_WINDOW_BYTES
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ArtifactService"].full_name
 
@@ -72,7 +75,8 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadRequest | memoryview], context: Any
     ) -> pb.UploadResponse:
         """Take the bytes of one file, in messages as `parse_upload` gives them."""
-        async with self._holding.hold(peer_of(context.peer()), UPLOAD_HELD_BYTES):
+        peer = peer_of(context.peer())
+        async with self._holding.hold(peer, UPLOAD_HELD_BYTES, in_hand=UPLOAD_WAITING_BYTES):
             arriving = unless_idle(request_iterator)
             first = await anext(arriving, None)
             if not isinstance(first, pb.UploadRequest):

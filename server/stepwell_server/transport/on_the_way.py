@@ -26,7 +26,7 @@ async def message_held(holding: Holding, peer: str, message: object) -> AsyncIte
     if size <= SMALL_BYTES:
         yield
         return
-    async with holding.hold(peer, size, in_hand=True):
+    async with holding.hold(peer, size, in_hand=size):
         yield
 
 
@@ -38,7 +38,7 @@ async def hold_until_sent(holding: Holding, peer: str, answer: object) -> None:
     size = bytes_of(answer)
     if size <= SMALL_BYTES:
         return
-    held = await holding.take(peer, size, in_hand=True)
+    held = await holding.take(peer, size, in_hand=size)
     task = asyncio.current_task()
     assert task is not None
     task.add_done_callback(lambda _: held.give_back())

@@ -21,7 +21,7 @@ from stepwell_api.v1 import (
     series_pb2,
     webhooks_pb2,
 )
-from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, host_and_port
+from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, STREAM_WINDOW_BYTES, host_and_port
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
@@ -36,10 +36,6 @@ CLIENT_PING_INTERVAL_MIN_MS = 5_000  # clients may look after half-open connecti
 STREAMS_PER_CONNECTION_MAX = 1_000
 # Of the shutdown's time, what calls get; closing the database needs the rest.
 CALLS_SHARE = 0.7
-
-# What a stream may send before it is read. gRPC's own estimate of what the way holds grows to tens of megabytes where
-# machines are busy, for each stream; 2 MiB are 40 MB/s at 50 ms to the other side.
-STREAM_WINDOW_BYTES = 2 * 2**20
 
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),

@@ -46,7 +46,8 @@ class StreamHolding:
         """Hold what a batch takes when all of it is refused; None where that is little. Raises ExhaustedError."""
         if entries <= UNCOUNTED_REJECTIONS_MAX:
             return None
-        held = await self._holding.take(self._peer, entries * REJECTION_BYTES, in_hand=True)
+        size = entries * REJECTION_BYTES
+        held = await self._holding.take(self._peer, size, in_hand=size)
         self._held.add(held)
         return held
 

@@ -30,7 +30,7 @@ class Room:
         missing = size - self._size
         if missing > 0:
             block, peer = max(missing, ANSWER_BLOCK_BYTES), STREAMS_PEER if streams else HTTP_PEER
-            self._held.append(await self._holding.take(peer, block, in_hand=in_hand))
+            self._held.append(await self._holding.take(peer, block, in_hand=block if in_hand else 0))
             self._size += block
 
     def give_back(self) -> None:

@@ -84,10 +84,10 @@ async def test_an_address_waits_for_its_share_and_is_refused_then() -> None:
 async def test_few_wait_with_something_in_their_hands() -> None:
     holding = Holding(limits(wait_s=30.0, waiting_bytes_max=3 * MIB, peer_waiting_max=3))
     held = await holding.take("a", 6 * MIB)
-    waiting = [asyncio.create_task(holding.take("a", 2 * MIB, in_hand=True))]
+    waiting = [asyncio.create_task(holding.take("a", 2 * MIB, in_hand=2 * MIB))]
     await asyncio.sleep(0)
     with pytest.raises(ExhaustedError):
-        await holding.take("a", 2 * MIB, in_hand=True)
+        await holding.take("a", 2 * MIB, in_hand=2 * MIB)
     waiting += [asyncio.create_task(holding.take("a", 2 * MIB)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(ExhaustedError):
