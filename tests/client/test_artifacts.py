@@ -220,7 +220,7 @@ def test_paths_that_are_none(folder: Path) -> None:
         with refused("RESOURCE_DOES_NOT_EXIST"):
             MlflowClient().download_artifacts(run.info.run_id, "nowhere")
         with refused("INVALID_PARAMETER_VALUE", "names no artifact"):
-            mlflow.artifacts.load_text("https://example.org/x")
+            mlflow.artifacts.load_text("ftp://example.org/x")
         with refused("INVALID_PARAMETER_VALUE", "Exactly one"):
             mlflow.artifacts.list_artifacts()
     with refused("RESOURCE_DOES_NOT_EXIST", "no run"):
