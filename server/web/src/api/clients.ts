@@ -1,11 +1,9 @@
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 
-import { ArtifactService } from "../gen/stepwell_api/v1/artifacts_pb";
 import { ExperimentService, RunService } from "../gen/stepwell_api/v1/runs_pb";
 import { SearchService } from "../gen/stepwell_api/v1/search_pb";
 import { SeriesService } from "../gen/stepwell_api/v1/series_pb";
-import { WriterService } from "../gen/stepwell_api/v1/writers_pb";
 
 /** The folder in which the page lies, with a slash at its end: the server may be below any path. */
 export const HOME = new URL(".", window.location.href.split("#")[0]).href;
@@ -17,5 +15,3 @@ export const experimentService = createClient(ExperimentService, transport);
 export const runService = createClient(RunService, transport);
 export const searchService = createClient(SearchService, transport);
 export const seriesService = createClient(SeriesService, transport);
-export const artifactService = createClient(ArtifactService, transport);
-export const writerService = createClient(WriterService, transport);

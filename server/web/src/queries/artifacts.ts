@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { artifactService, HOME } from "../api/clients";
+import { HOME } from "../api/clients";
+import { artifactService } from "../api/runClients";
 
 const PAGE_SIZE = 1_000;
 const FRESH_MS = 10_000;

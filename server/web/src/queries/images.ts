@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { artifactService } from "../api/clients";
+import { artifactService } from "../api/runClients";
 import { isMissing } from "../api/failures";
 import { FOLDERS, imageSeries, type ImageSeries } from "../media/images";
 

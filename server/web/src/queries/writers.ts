@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { writerService } from "../api/clients";
+import { writerService } from "../api/runClients";
 import type { ConsolePiece, ConsolePlace } from "../gen/stepwell_api/v1/writers_pb";
 
 const LIVE_MS = 1_000;

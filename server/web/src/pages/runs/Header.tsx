@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 
 import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
 import { runsCsvAddress } from "../../api/runsCsv";
@@ -10,7 +11,6 @@ import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
 import { csvColumns, type Asked } from "./asked";
 import { About } from "./About";
-import { AlertsButton } from "./AlertsButton";
 import { ColumnPicker } from "./ColumnPicker";
 import { GroupPicker } from "./GroupPicker";
 import styles from "./RunsPage.module.css";
@@ -28,6 +28,9 @@ interface Props {
   /** How many runs the filter finds; unknown until the server has counted them. */
   count: bigint | undefined;
 }
+
+// Most runs say nothing, so the first page does not wait for it.
+const AlertsButton = lazy(() => import("./AlertsButton").then(({ AlertsButton }) => ({ default: AlertsButton })));
 
 const NO_SELECTION = { selected: undefined, everything: undefined, except: undefined };
 const VIEWS = [
@@ -67,7 +70,9 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
             Models
           </Link>
         )}
-        <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
+        <Suspense>
+          <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
+        </Suspense>
       </div>
       {view.about && experiments.length === 1 && experiments[0] && <About experiment={experiments[0]} />}
       <div className={styles.tools}>
