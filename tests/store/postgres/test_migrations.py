@@ -59,3 +59,53 @@ async def test_an_old_postgresql_is_refused(empty_database_url: str, monkeypatch
     monkeypatch.setattr("stepwell_server.store.postgres.migrations.POSTGRESQL_VERSION_MIN", 99)
     with pytest.raises(StartupError, match="needs version 99 or later"):
         await migrate(empty_database_url)
+
+
+VERSIONS_BEFORE = """
+    INSERT INTO registered_model (name, description, custom_stages, creation_time_ms, last_update_time_ms)
+    VALUES ('m', '', '{}', 0, 0);
+    INSERT INTO logged_model (model_id, experiment_id, name, model_type, source_run_id, status, status_message,
+                              creation_time_ms, last_update_time_ms, artifact_uri)
+    SELECT repeat('c', 32)::uuid, experiment_id, 'best', '', repeat('a', 32)::uuid, 2, '', 0, 0,
+           'stepwell-artifacts:/here'
+    FROM experiment LIMIT 1;
+    INSERT INTO artifact_content (content_id, root, key, size_bytes, sha256, reference_count)
+    VALUES (repeat('a', 32)::uuid, '', '', 0, sha256(''), 1);
+    INSERT INTO artifact (run_id, path, content_id, size_bytes, logged_time_ms, linked_model_id)
+    SELECT content_id, 'best/data/MLmodel', content_id, 0, 0, repeat('c', 32)::uuid FROM artifact_content;
+"""
+ADD_VERSION = """
+    INSERT INTO model_version (model_number, version, description, source, storage_uri, run_id, model_id, run_link,
+                               user_name, creation_time_ms, last_update_time_ms)
+    SELECT model_number, $1, '', $2, $2, '', '', '', '', 0, 0 FROM registered_model
+"""
+FILES = """
+    SELECT source, replace(files_of::text, '-', '') AS files_of, files_path, storage_uri FROM model_version
+"""
+
+
+async def test_versions_from_before_know_their_files(empty_database_url: str) -> None:
+    """0029 and 0034: whose the files of versions are, by the addresses that they have."""
+    steps = known_migrations()
+    await migrate(empty_database_url, steps[:28])
+    run, model, shown = (f"{digit * 32}" for digit in "abc")
+    sources = {
+        f"runs:/{run}/own": (run, "own"),
+        f"stepwell-artifacts:/0/{run}/artifacts/own/": (run, "own"),
+        f"s3://bucket/x/{run}/artifacts": (run, ""),
+        f"models:/m-{model}": (model, ""),
+        f"stepwell-artifacts:/0/models/m-{model}/artifacts/data/x": (model, "data/x"),
+        f"runs:/{run}/best/data": (shown, "data"),
+        "s3://bucket/elsewhere": (None, ""),
+    }
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await connection.execute(VERSIONS_BEFORE)
+        await connection.executemany(ADD_VERSION, list(enumerate(sources, 1)))
+        await migrate(empty_database_url, steps)
+        rows = await connection.fetch(FILES)
+    finally:
+        await connection.close()
+    assert {row["source"]: (row["files_of"], row["files_path"]) for row in rows} == sources
+    (moved,) = [row["storage_uri"] for row in rows if row["files_of"] == shown]
+    assert moved == "stepwell-artifacts:/here/data"
