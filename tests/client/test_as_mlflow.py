@@ -120,31 +120,35 @@ def test_it_can_be_there_whenever_python_starts(python: Path, tracking_uri: str)
     assert "No module named 'mlflow'" in run(python, *says, STEPWELL_AS_MLFLOW="1").stderr
 
 
-@pytest.mark.parametrize(
-    ("statement", "named"),
-    [
-        ("import mlflow.langchain", "mlflow.langchain"),
-        ("from mlflow import langchain", "mlflow.langchain"),
-        ("from mlflow.entities import Trace", "mlflow.entities.Trace"),
-        ("from mlflow.sklearn import no_such", "mlflow.sklearn.no_such"),
-        ("import mlflow; mlflow.trace", "mlflow.trace"),
-        ("import mlflow; mlflow.evaluate()", "mlflow.evaluate"),
-        ("import mlflow; mlflow.utils.rest_utils", "mlflow.utils.rest_utils"),
-        ("import mlflow.spark; mlflow.spark.autolog()", "mlflow.spark.autolog"),
-    ],
-)
-def test_what_is_missing_is_named(python: Path, statement: str, named: str) -> None:
+MISSING = {
+    "import mlflow.langchain": "mlflow.langchain",
+    "from mlflow import langchain": "mlflow.langchain",
+    "from mlflow.entities import Trace": "mlflow.entities.Trace",
+    "from mlflow.sklearn import no_such": "mlflow.sklearn.no_such",
+    "mlflow.trace": "mlflow.trace",
+    "mlflow.evaluate()": "mlflow.evaluate",
+    "mlflow.utils.rest_utils": "mlflow.utils.rest_utils",
+    "mlflow.spark.autolog()": "mlflow.spark.autolog",
+}
+
+
+def test_what_is_missing_is_named(python: Path) -> None:
     done = run(
         python,
         "-c",
-        "import stepwell; stepwell.install_as_mlflow()\n"
-        f"try: exec({statement!r})\n"
-        "except (ImportError, AttributeError, stepwell.StepwellException) as error: print(error)\n"
+        "import json, sys, stepwell; stepwell.install_as_mlflow()\n"
         "import mlflow, mlflow.spark\n"
         "assert not hasattr(mlflow, 'langchain')\n"
-        "mlflow.spark.autolog(disable=True)\n",
+        "mlflow.spark.autolog(disable=True)\n"
+        "for statement in json.loads(sys.argv[1]):\n"
+        "    try: exec(statement)\n"
+        "    except (ImportError, AttributeError, stepwell.StepwellException) as error: print(error)\n",
+        json.dumps(list(MISSING)),
     )
-    assert done.stdout.startswith(f"Stepwell stands in for mlflow here, and has no {named}."), done.stderr
+    said = done.stdout.splitlines()
+    assert len(said) == len(MISSING), done.stderr
+    for line, named in zip(said, MISSING.values(), strict=True):
+        assert line.startswith(f"Stepwell stands in for mlflow here, and has no {named}."), line
 
 
 def test_the_real_mlflow_goes_first_unless_forced(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,13 +30,21 @@ def experiment() -> str:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs a script with MLFLOW_TRACKING_URI and returns how it went: `run(uri, "fluent.py", "argument")`."""
+    """Runs a script with MLFLOW_TRACKING_URI and returns how it went: `run(uri, "fluent.py", "argument")`.
+
+    `by` stands before the script, for a module that runs it.
+    """
 
     def run_script(
-        uri: str, script: str, *arguments: str, python: object = sys.executable, **environment: str
+        uri: str,
+        script: str,
+        *arguments: str,
+        python: object = sys.executable,
+        by: Sequence[str] = (),
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [python, str(SCRIPTS / script), *arguments],
+            [python, *by, str(SCRIPTS / script), *arguments],
             cwd=tmp_path,
             env={**_environment(), "MLFLOW_TRACKING_URI": uri, **environment},
             capture_output=True,

@@ -11,6 +11,7 @@ from tests.conformance.clients.environments import python_of
 from tests.harness.processes import ServerProcess
 
 MLFLOWS = ("mlflow-2.22", "mlflow-3")
+ENVIRONMENT = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 LOGGERS = ("lightning_logger.py", "transformers_callback.py", "optuna_callback.py", "keras_callback.py")
 
 
@@ -67,5 +68,15 @@ def test_mlflows_own_server_on_top(
 def test_what_logs_to_mlflow_by_itself(
     run: Run, uri: str, script: str, experiment: str, tmp_path: Path
 ) -> None:
-    environment = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    succeeded(run(uri, script, experiment, str(tmp_path), python=python_of("training"), **environment))
+    succeeded(run(uri, script, experiment, str(tmp_path), python=python_of("training"), **ENVIRONMENT))
+
+
+@pytest.mark.parametrize("script", LOGGERS)
+def test_the_same_where_stepwell_stands_in_for_mlflow(
+    run: Run, shared_server: ServerProcess, script: str, experiment: str, tmp_path: Path
+) -> None:
+    by = ["-m", "stepwell.as_mlflow", "--force"]  # the environment has the real one, for the test above
+    arguments = (experiment, str(tmp_path))
+    ran = run(shared_server.url, script, *arguments, python=python_of("training"), by=by, **ENVIRONMENT)
+    succeeded(ran)
+    assert "View run" not in ran.stdout  # which the real one says
