@@ -76,22 +76,23 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
         return {**self.__dict__, "_joined": None, "_begin": begin}
 
     @property
+    @_loggers.rank_zero_experiment  # type: ignore[untyped-decorator]
     def experiment(self) -> StepwellClient:
-        """A client of the server, for everything that is by `run_id`."""
+        """A client of the server, for everything that is by `run_id`; in others, something that does nothing."""
         return StepwellClient(self._run().run.writer.uri)
 
     @property
-    def run_id(self) -> str:
-        """The run's id; the run is started if it was not."""
-        return self._run().run_id
+    def run_id(self) -> str | None:
+        """The run's id; the run is started if it was not. In processes of other ranks None, unless it was given."""
+        return self._run().run_id if _rank_zero_only.rank == 0 else self._begin["run_id"]
 
     @property
-    def name(self) -> str:
-        """The experiment's id, as MLFlowLogger has it."""
-        return str(self._run().run.info.experiment_id)
+    def name(self) -> str | None:
+        """The experiment's id, as MLFlowLogger has it; None in processes of other ranks."""
+        return str(self._run().run.info.experiment_id) if _rank_zero_only.rank == 0 else None
 
     @property
-    def version(self) -> str:
+    def version(self) -> str | None:
         """The run's id, as MLFlowLogger has it."""
         return self.run_id
 
@@ -150,7 +151,7 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
 
     @_rank_zero_only  # type: ignore[untyped-decorator]
     def _log_media(self, method: str, calls: Sequence[dict[str, Any]]) -> None:
-        client, run_id = self.experiment, self.run_id
+        client, run_id = self.experiment, self._run().run_id
         for arguments in calls:
             getattr(client, method)(run_id, **arguments)
 
@@ -165,7 +166,7 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
             if not path.exists() or self._logged.get(str(path)) == path.stat().st_mtime:
                 continue
             self._logged[str(path)] = path.stat().st_mtime
-            self.experiment.log_artifact(self.run_id, path, CHECKPOINTS)
+            self.experiment.log_artifact(self._run().run_id, path, CHECKPOINTS)
         if callback.best_model_path:
             score = callback.best_model_score
             best = {
@@ -173,7 +174,7 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
                 "score": None if score is None else float(score),
                 "monitor": callback.monitor,
             }
-            self.experiment.log_dict(self.run_id, best, f"{CHECKPOINTS}/best.json")
+            self.experiment.log_dict(self._run().run_id, best, f"{CHECKPOINTS}/best.json")
 
     def _run(self) -> Joined:
         if self._joined is None:

@@ -22,6 +22,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
     [
         ("training", "lightning_logger", ["lightning.pytorch"]),
         ("training", "lightning_logger", ["pytorch_lightning"]),
+        ("training", "lightning_ranks", []),
         ("training", "transformers_callback", []),
         ("training", "accelerate_tracker", []),
         ("training", "ray_tune", []),
