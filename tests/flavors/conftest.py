@@ -4,7 +4,11 @@ import os
 from importlib.util import find_spec
 
 # Needs environments of some gigabytes: `make test-flavors`.
-collect_ignore = [] if os.environ.get("STEPWELL_TEST_FLAVORS") else ["test_environments.py", "integrations"]
+collect_ignore = (
+    []
+    if os.environ.get("STEPWELL_TEST_FLAVORS")
+    else ["test_environments.py", "test_tutorials.py", "integrations"]
+)
 # Each of these has an environment of its own, which its tests run in.
 for library in ("tensorflow", "fastai"):
     if not find_spec(library):
