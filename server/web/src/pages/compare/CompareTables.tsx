@@ -32,7 +32,7 @@ export function CompareTables({ runs, paths, colors }: Props) {
           </select>
         </label>
       </div>
-      <div className={styles.tables}>
+      <div className={styles.tables} tabIndex={0}>
         {runs.map((run) => (
           <section key={run.info?.runId} aria-label={`${path} of ${run.info?.name}`}>
             <h2>
