@@ -31,7 +31,7 @@ from tests.fuzz.contract import Rpc, all_rpcs
 from tests.fuzz.messages import Chooser
 from tests.fuzz.requests import Asked, all_routes, any_request
 from tests.harness.databases import cloned_database, template_database
-from tests.harness.neighbours import good_neighbour
+from tests.harness.neighbours import neighbour_aside
 from tests.harness.processes import ServerProcess
 from tests.harness.raw_http import Answer, Place, head
 
@@ -192,14 +192,14 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
     address = f"127.0.0.1:{server.port}"
     parent = psutil.Process(server.process.pid)
     processes = [parent, *parent.children(recursive=True)]
-    async with grpc.aio.insecure_channel(address) as channel, good_neighbour(address) as neighbour:
+    async with grpc.aio.insecure_channel(address) as channel, neighbour_aside(address) as commits:
         campaign = Campaign(server, seed, all_rpcs())
         found = campaign.found
         await campaign.prepare(channel)
         if timed:
+            await commits()
             await asyncio.sleep(IDLE_S)
-            found.idle_p99_s = _p99(neighbour.commit_s)
-        neighbour.commit_s.clear()
+            found.idle_p99_s = _p99(await commits())
         memory = _memory_bytes(processes)
         callers = [asyncio.create_task(campaign.call_for_ever(channel, number)) for number in range(CALLERS)]
         until = time.monotonic() + seconds
@@ -217,7 +217,7 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
             caller.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*callers, return_exceptions=True)
-        found.busy_p99_s = _p99(neighbour.commit_s)
+        found.busy_p99_s = _p99(await commits())
     for line in server.log().splitlines():
         if "unexpected error" in line or '"level": "critical"' in line:
             found.problems.append(line[:3_000])

@@ -1,9 +1,11 @@
 """A well-behaved client beside a hostile one: it logs points, waits for each acknowledgement, and counts."""
 
 import asyncio
+import multiprocessing
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
 from uuid import uuid4
 
 import grpc.aio
@@ -15,6 +17,8 @@ from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 
 POINTS = 10
 PAUSE_S = 0.05
+# How long a neighbour in a process of its own may take to end, with a look at what is stored.
+END_S = 90.0
 
 
 class Neighbour:
@@ -87,3 +91,39 @@ async def good_neighbour(address: str) -> AsyncIterator[Neighbour]:
         stored = await neighbour.stored()
         assert len(stored) - neighbour.acknowledged in (0, POINTS), (len(stored), neighbour.acknowledged)
         assert stored == list(range(len(stored)))
+
+
+@asynccontextmanager
+async def neighbour_aside(address: str) -> AsyncIterator[Callable[[], Awaitable[list[float]]]]:
+    """The same in a process of its own, whose times say nothing of how busy this one is.
+
+    Yields what returns how long its commits took since the last time it was asked, in seconds.
+    """
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe()
+    process = processes.Process(target=_live_aside, args=(address, theirs))
+    process.start()
+
+    async def taken(*, is_last: bool = False) -> list[float]:
+        ours.send(is_last)
+        return await asyncio.to_thread(ours.recv)  # type: ignore[no-any-return]
+
+    try:
+        yield taken
+        await taken(is_last=True)
+        await asyncio.to_thread(process.join, END_S)
+        assert process.exitcode == 0, "the neighbour's points are not what it logged; what it said is above"
+    finally:
+        process.kill()
+
+
+def _live_aside(address: str, asked: Connection) -> None:
+    async def live() -> None:
+        is_last = False
+        async with good_neighbour(address) as neighbour:
+            while not is_last:
+                is_last = await asyncio.to_thread(asked.recv)
+                asked.send(list(neighbour.commit_s))
+                neighbour.commit_s.clear()
+
+    asyncio.run(live())
