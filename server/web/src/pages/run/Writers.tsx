@@ -27,7 +27,7 @@ export function Writers({ run }: { run: Run }) {
         <table className={`${styles.values} ${styles.processes}`}>
           <thead>
             <tr>
-              {[...(isRanked ? ["Rank"] : []), "Process", "State", "Logged", "Last commit"].map((name) => (
+              {[...(isRanked ? ["Rank"] : []), "Process", "State", "Entries", "Last commit"].map((name) => (
                 <th key={name} scope="col">
                   {name}
                 </th>
@@ -42,7 +42,9 @@ export function Writers({ run }: { run: Run }) {
                   {writer.host}:{String(writer.processId)}
                 </th>
                 <td>{stateOf(writer, live)}</td>
-                <td title="points and entries of its log that are committed">{wholeNumber(writer.position)}</td>
+                <td title="entries of its log that are committed; an array of points is one">
+                  {wholeNumber(writer.position)}
+                </td>
                 <td>{writer.committedTimeMs ? <Time ms={writer.committedTimeMs} /> : "never"}</td>
               </tr>
             ))}
