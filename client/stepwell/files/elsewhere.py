@@ -4,20 +4,14 @@ Credentials of S3 come by AWS's usual means. Addresses that a server or a regist
 fetched by `downloads` alone.
 """
 
-import base64
-import http.client
-import shutil
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from stepwell import extras
 from stepwell.errors import StepwellException, invalid
-from stepwell.files import options, paths, uris
+from stepwell.files import paths, uris
 
 SCHEMES = ("http", "https", "s3")
 # Objects below a prefix that are fetched; of more, a part would be what is meant.
@@ -41,50 +35,10 @@ def fetch(uri: str, folder: Path) -> Path:
         StepwellException: RESOURCE_DOES_NOT_EXIST; PERMISSION_DENIED; TEMPORARILY_UNAVAILABLE; NOT_IMPLEMENTED when the
             library for S3 is missing.
     """
+    from stepwell.files import web  # with what HTTP needs, which takes longer than the rest of the package
+
     folder.mkdir(parents=True, exist_ok=True)
-    return _from_bucket(uri, folder) if uri.startswith("s3:") else _from_web(uri, folder)
-
-
-def _from_web(uri: str, folder: Path) -> Path:
-    parts = urlsplit(uri)
-    name = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or ""
-    target = paths.target_below(folder, name)
-    try:
-        with (
-            urllib.request.urlopen(_request(parts), timeout=options.timeout_s()) as answer,  # noqa: S310 - see SCHEMES
-            _part_of(target) as file,
-        ):
-            shutil.copyfileobj(answer, file, _PIECE_BYTES)
-            length = answer.headers.get("Content-Length")
-            if length and file.tell() != int(length):
-                raise http.client.IncompleteRead(b"", int(length) - file.tell())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _web_failure(parts, error) from error
-    return target
-
-
-def _request(parts: SplitResult) -> urllib.request.Request:
-    host = parts.netloc.rpartition("@")[2]
-    request = urllib.request.Request(  # noqa: S310 - see SCHEMES
-        parts._replace(netloc=host, fragment="").geturl(), headers={"User-Agent": "stepwell"}
-    )
-    if parts.username is not None:
-        named = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(named).decode()}")
-    return request
-
-
-def _web_failure(parts: SplitResult, error: Exception) -> StepwellException:
-    code = "TEMPORARILY_UNAVAILABLE"
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()  # it holds the connection
-        if error.code < 500:
-            code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}.get(
-                error.code, "RESOURCE_DOES_NOT_EXIST"
-            )
-    # Neither user nor query, in which secrets may be.
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return StepwellException(f"{shown} could not be fetched: {error or type(error).__name__}", code)
+    return _from_bucket(uri, folder) if uri.startswith("s3:") else web.fetch(uri, folder)
 
 
 def _from_bucket(uri: str, folder: Path) -> Path:
@@ -137,7 +91,7 @@ def _objects(client: Any, bucket: str, prefix: str, folder: Path) -> Path:
 
 
 def _stored(body: Any, target: Path) -> Path:
-    with closing(body), _part_of(target) as file:
+    with closing(body), paths.part_of(target) as file:
         for piece in body.iter_chunks(_PIECE_BYTES):
             file.write(piece)
     return target
@@ -158,15 +112,3 @@ def _bucket_failure(uri: str, error: Exception) -> StepwellException:
     if type(error).__name__ == "NoCredentialsError":
         code = "UNAUTHENTICATED"
     return StepwellException(f"{uri} could not be fetched: {error}", code)
-
-
-@contextmanager
-def _part_of(target: Path) -> Iterator[Any]:
-    """Open a file that becomes the target when all of it is there."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

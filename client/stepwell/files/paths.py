@@ -8,8 +8,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stepwell.errors import StepwellException, invalid
 
@@ -155,6 +156,18 @@ def target_below(folder: Path, path: str) -> Path:
     if target.is_dir():
         raise StepwellException(f"{target} is a folder; the artifact {path!r} is a file.", "INVALID_STATE")
     return target
+
+
+@contextmanager
+def part_of(target: Path) -> Iterator[BinaryIO]:
+    """Open a file that becomes the target when all of it is there."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _problem(path: str) -> str:

@@ -1,6 +1,8 @@
 """The package as scripts see it, and the command line around it."""
 
 import importlib.metadata
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,24 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(stepwell, name) for name in stepwell.__all__)
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    """What most scripts never use, or use later; each of these takes longer than the package itself."""
+    heavy = [
+        "grpc",
+        "google.protobuf",
+        "numpy",
+        "ssl",
+        "http.client",
+        "urllib.request",
+        "asyncio",
+        "click",
+        "yaml",
+    ]
+    text = f"import sys, stepwell; print(*(sys.modules.keys() & {heavy!r}))"
+    done = subprocess.run([sys.executable, "-I", "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_mlflows_names() -> None:
