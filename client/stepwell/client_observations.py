@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from stepwell.files import formats, log, media
 from stepwell.files.outgoing.sending import temporary_file
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from stepwell.reading.observed import Observed
 
 ALERT_TITLE_CHARS_MAX = 250
@@ -83,7 +84,7 @@ class ObservationMethods:
         text: str = "",
         level: Any = "INFO",
         *,
-        wait_duration: float | timedelta = 0,
+        wait_duration: "float | timedelta" = 0,
     ) -> bool:
         """Tell people something at once; see `stepwell.alert`."""
         found = _to_alert(title, text, level)
@@ -193,9 +194,10 @@ _titles: dict[tuple[str, str, str], float] = {}
 _titles_lock = threading.Lock()
 
 
-def _is_due(uri: str, run_id: str, title: str, wait_duration: float | timedelta) -> bool:
+def _is_due(uri: str, run_id: str, title: str, wait_duration: "float | timedelta") -> bool:
     """Tell whether an alert of this title is far enough behind the last one of it; notes that it is raised now."""
-    wait_s = wait_duration.total_seconds() if isinstance(wait_duration, timedelta) else float(wait_duration)
+    seconds_of = getattr(wait_duration, "total_seconds", None)
+    wait_s = seconds_of() if seconds_of is not None else values.to_number("wait_duration", wait_duration)
     if wait_s <= 0:
         return True
     now, known = time.monotonic(), (uri, run_id, title)

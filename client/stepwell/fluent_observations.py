@@ -1,12 +1,14 @@
 """Histograms, alerts, sounds and videos of the active run. Without one, the first of them starts one."""
 
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell.client import StepwellClient
 from stepwell.delivery.histograms import BINS_DEFAULT
 from stepwell.errors import short
 from stepwell.runs import active
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 @short
@@ -48,7 +50,7 @@ def alert(
     title: str,
     text: str = "",
     level: Any = "INFO",
-    wait_duration: float | timedelta = 0,
+    wait_duration: "float | timedelta" = 0,
     run_id: str | None = None,
 ) -> bool:
     """Tell people something at once: on the page, and by the webhooks that want alerts.

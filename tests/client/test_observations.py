@@ -1,6 +1,7 @@
 """Histograms, alerts, sounds and videos: what is stored of them, once, and what is refused."""
 
 import wave
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def test_alerts_are_listed_latest_first() -> None:
 def test_a_title_waits_if_it_is_told_to() -> None:
     with stepwell.start_run() as run:
         raised = [stepwell.alert("again", wait_duration=60) for _ in range(3)]
-        assert stepwell.alert("another", wait_duration=60)
+        assert stepwell.alert("another", wait_duration=timedelta(minutes=1))
+        assert not stepwell.alert("another", wait_duration=timedelta(minutes=1))
         assert stepwell.alert("again")
     assert raised == [True, False, False]
     assert [it.title for it in StepwellClient().list_alerts(run.info.run_id)] == ["again", "another", "again"]
