@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("client", "server", "protos", "tests", "pyproject.toml", "README.md", "docs", "examples")
+COPIED = (
+    "client",
+    "server",
+    "protos",
+    "tests",
+    "benchmarks",
+    "pyproject.toml",
+    "README.md",
+    "docs",
+    "examples",
+)
 NOT_COPIED = shutil.ignore_patterns("node_modules", "__pycache__", ".chromium")
 TESTS_S = 600
 

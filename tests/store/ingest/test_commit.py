@@ -117,6 +117,14 @@ async def test_latest_is_the_greatest_point_also_from_several_writers(
     await commit(writer, first.batch({"loss": [(99, 99, 9.0)]}))
     query = "SELECT step, timestamp_ms, value, count, value_min, value_max, value_sum FROM metric_latest"
     assert await rows(pool, query) == [(100, 6, 0.5, 4, 0.5, 9.0, 17.5)]
+    # The value decides where step and time are the same, whoever comes first.
+    await commit(
+        writer,
+        first.batch({"falls": [(7, 7, 2.0)], "rises": [(7, 7, 1.0)]}),
+        second.batch({"falls": [(7, 7, 1.0)], "rises": [(7, 7, 2.0)]}),
+    )
+    query = "SELECT name, value FROM metric_latest JOIN metric USING (metric_id) WHERE step = 7 ORDER BY name"
+    assert await rows(pool, query) == [("falls", 2.0), ("rises", 2.0)]
 
 
 async def test_sums_beyond_the_largest_double_become_infinite(
