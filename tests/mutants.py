@@ -110,13 +110,13 @@ MUTANTS = (
         f"{INGEST}/writer.py",
         "await self._budget.take(size)",
         "pass",
-        HELD,
+        COMMIT,
     ),
     Mutant(
         "client/stepwell/errors.py",
         '"NOT_FOUND",\n        "INVALID',
         '"INVALID',
-        ("tests/client/test_runs.py",),
+        ("tests/client/test_refusals.py",),
     ),
     Mutant(
         "client/stepwell/delivery/shipper.py",
