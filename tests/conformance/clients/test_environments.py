@@ -47,6 +47,11 @@ def test_autolog_models_and_evaluation(run: Run, uri: str, mlflow: str, experime
     succeeded(run(uri, "sklearn_models.py", experiment, python=python_of(mlflow)))
 
 
+@pytest.mark.parametrize("mlflow", MLFLOWS)
+def test_the_registry_of_models(run: Run, uri: str, mlflow: str, experiment: str) -> None:
+    succeeded(run(uri, "registry.py", experiment, python=python_of(mlflow)))
+
+
 @pytest.mark.parametrize("how", ["normally", "kill"])
 @pytest.mark.parametrize("mlflow", MLFLOWS)
 def test_how_a_script_ends(run: Run, grpc_uri: str, mlflow: str, how: str) -> None:

@@ -54,8 +54,8 @@ client.delete_registered_model_alias(name, "champion")
 
 client.set_registered_model_tag(name, "k", "v")
 client.delete_registered_model_tag(name, "team")
-client.set_model_version_tag(name, 1, "k", "v")
-client.delete_model_version_tag(name, 1, "a")
+client.set_model_version_tag(name, "1", "k", "v")
+client.delete_model_version_tag(name, "1", "a")
 assert client.get_registered_model(name).tags == {"k": "v"}
 assert client.get_model_version(name, 1).tags == {"k": "v"}
 
