@@ -180,6 +180,7 @@ SAYS_SO: dict[str, Call] = {
     "client.histogram_keys": lambda it: it.client.histogram_keys(it.run_id),
     "client.get_histograms": lambda it: it.client.get_histograms(it.run_id, "h"),
     "client.list_alerts": lambda it: it.client.list_alerts(),
+    "client.get_refusals": lambda it: it.client.get_refusals(it.run_id),
     "client.list_artifacts": lambda it: it.client.list_artifacts(it.run_id),
     "client.download_artifacts": lambda it: it.client.download_artifacts(it.run_id, ""),
     "client.delete_artifacts": lambda it: it.client.delete_artifacts(it.run_id),

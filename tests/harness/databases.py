@@ -19,6 +19,8 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 
+# Servers of several workers, and of tests that run at once.
+CONNECTIONS_MAX = 200
 EXTERNAL_VARIABLE = "STEPWELL_TEST_STORE"
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers
 STOP_S = 10.0
@@ -48,7 +50,9 @@ def _test_store(runner: asyncio.Runner) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="stepwell-tests-") as folder:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
         # Tests of a crash of the machine's power don't exist, so fsync would only cost time.
-        postgres = EmbeddedPostgres(Path(folder), Deadline(STOP_S), fsync=False)
+        postgres = EmbeddedPostgres(
+            Path(folder), Deadline(STOP_S), fsync=False, connections_max=CONNECTIONS_MAX
+        )
         runner.run(postgres.__aenter__())
         try:
             yield postgres.url
