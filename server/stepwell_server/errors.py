@@ -8,6 +8,7 @@
     ├── InvalidStateError       INVALID_STATE
     ├── PermissionDeniedError   PERMISSION_DENIED
     ├── UnavailableError        TEMPORARILY_UNAVAILABLE
+    │   └── BusyError           the same; when it may be tried again
     ├── TooMuchError            REQUEST_LIMIT_EXCEEDED
     ├── ExhaustedError          RESOURCE_EXHAUSTED; when it may be tried again
     └── StartupError            the server cannot start; the message says why and what to do
@@ -23,6 +24,8 @@ class StepwellError(Exception):
     """Base of every error that the server raises on purpose."""
 
     error_code: ClassVar[str] = "INTERNAL_ERROR"
+    # Seconds after which the same call may be tried again, where that is known.
+    retry_after_s: float | None = None
 
 
 class NotFoundError(StepwellError):
@@ -67,6 +70,12 @@ class UnavailableError(StepwellError):
     """The database or the server cannot do it now; the same call may succeed later."""
 
     error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class BusyError(UnavailableError):
+    """Another call does the same just now; this one may succeed when that one has ended."""
+
+    retry_after_s = 0.5
 
 
 class TooMuchError(StepwellError):

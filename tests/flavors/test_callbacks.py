@@ -135,7 +135,7 @@ def test_keras() -> None:
 
     def fit(**arguments: Any) -> None:
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-        model.compile(optimizer=keras.optimizers.SGD(0.01), loss="mse", metrics=["mae"])
+        model.compile(optimizer=keras.optimizers.SGD(0.01, name="sgd"), loss="mse", metrics=["mae"])
         model.fit(X[:32], Y[:32], batch_size=8, verbose=0, **arguments)
 
     fit(epochs=3, validation_split=0.25, callbacks=[StepwellCallback()])

@@ -263,6 +263,7 @@ class Attempts:
     def __init__(self) -> None:
         self._count = 0
         self._best = 0
+        self._sent_away = 0
         self._begun_s = time.monotonic()
 
     def failed(self, failure: Exception, *, reached: int = 0) -> None:
@@ -271,8 +272,11 @@ class Attempts:
         Raises:
             Exception: the failure, when it is final or there were enough attempts that got no further.
         """
-        if _is_crowded(failure) and time.monotonic() - self._begun_s < CROWDED_S:
-            time.sleep(jitter.between(BACKOFF_MAX_S / 2, BACKOFF_MAX_S))
+        again_s = failure.retry_after_s if isinstance(failure, StepwellException) else None
+        if again_s is not None and time.monotonic() - self._begun_s < CROWDED_S:
+            pause_s = min(BACKOFF_MAX_S, max(again_s, BACKOFF_FIRST_S) * 2**self._sent_away)
+            self._sent_away = min(self._sent_away + 1, 10)
+            time.sleep(jitter.between(pause_s / 2, pause_s))
             return
         self._count = 1 if reached > self._best else self._count + 1
         self._best = max(self._best, reached)
@@ -283,11 +287,6 @@ class Attempts:
             raise failure
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (self._count - 1))
         time.sleep(jitter.between(pause_s / 2, pause_s))
-
-
-def _is_crowded(failure: Exception) -> bool:
-    """Tell whether the server has no room just now, and says when to come again."""
-    return isinstance(failure, StepwellException) and failure.retry_after_s is not None
 
 
 class Counted:

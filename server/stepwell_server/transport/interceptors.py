@@ -230,7 +230,7 @@ async def _abort(context: Any, error: Exception, method: str) -> None:
         status, error_code = grpc.StatusCode.INTERNAL, StepwellError.error_code
         text = f"internal error {error_id}; the server's log says more"
     trailing = [(ERROR_CODE_KEY, error_code)]
-    if isinstance(error, ExhaustedError) and error.retry_after_s is not None:
+    if isinstance(error, StepwellError) and error.retry_after_s is not None:
         trailing.append((RETRY_AFTER_KEY, str(round(error.retry_after_s * 1000))))
     await context.abort(status, text[:DETAILS_CHARS_MAX], tuple(trailing))
 

@@ -11,7 +11,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from stepwell_server.errors import ExhaustedError, StepwellError
+from stepwell_server.errors import StepwellError
 from stepwell_server.process.quieting import Quieter
 
 STATUSES: dict[str, int] = {
@@ -55,7 +55,7 @@ def error_response(
 
 def answer_to(error: Exception, path: str) -> Response:
     """Return what a client is told of any error; what nobody raised on purpose is logged, with a number."""
-    if isinstance(error, ExhaustedError) and error.retry_after_s is not None:
+    if isinstance(error, StepwellError) and error.retry_after_s is not None:
         retry_after = {"retry-after": str(math.ceil(error.retry_after_s))}
         return error_response(error.error_code, str(error), headers=retry_after)
     if isinstance(error, StepwellError):

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.errors import BusyError, InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import MIB, FileSpec, Piece, Room
 from stepwell_server.store.content.disk import Disk
 from stepwell_server.store.content.sequential_file import SequentialFile
@@ -312,7 +312,7 @@ def _opened_alone(path: Path) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UnavailableError("another call writes this upload; try again when it has ended") from None
+            raise BusyError("another call writes this upload; try again when it has ended") from None
         yield descriptor
     finally:
         os.close(descriptor)
