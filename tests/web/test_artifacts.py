@@ -205,10 +205,11 @@ async def test_a_slow_upload_is_not_given_up(
 ) -> None:
     monkeypatch.setattr(uploads, "NOTE_INTERVAL_S", 0.1)
     place = (tmp_path / "data", None, tmp_path / "data" / "artifacts")
-    async with opened(database_url, *place, artifact_upload_idle_s=0.6) as store:
+    # Bytes are written, and noted, in blocks of 2 MiB: every 0.6 s here.
+    async with opened(database_url, *place, artifact_upload_idle_s=1.8) as store:
         peer = await store.http.connect()
-        await peer.send(head("PUT", f"{store.proxy}/a.bin", **{"content-length": str(6 * MIB)}))
-        for _ in range(6):
+        await peer.send(head("PUT", f"{store.proxy}/a.bin", **{"content-length": str(12 * MIB)}))
+        for _ in range(12):
             await peer.send(bytes(MIB))
             await asyncio.sleep(0.3)
         assert (await peer.answer()).status == 200

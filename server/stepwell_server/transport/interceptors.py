@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from stepwell_server.errors import (
     AlreadyExistsError,
     BadPatternError,
+    BusyError,
     ExhaustedError,
     InvalidArgumentError,
     InvalidStateError,
@@ -52,6 +53,7 @@ STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidStateError: grpc.StatusCode.FAILED_PRECONDITION,
     PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
+    BusyError: grpc.StatusCode.UNAVAILABLE,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
     TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ExhaustedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
