@@ -4,14 +4,13 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Self
 
 import structlog
 
 from stepwell_server.config import ARTIFACT_UPLOAD_IDLE_S_DEFAULT
 from stepwell_server.errors import StepwellError
 from stepwell_server.model.artifacts import Garbage
+from stepwell_server.process.rounds import Rounds
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
 SWEEP_INTERVAL_S = 60.0
@@ -24,8 +23,10 @@ ROOT_FAILURES_MAX = 20
 log = structlog.get_logger(__name__)
 
 
-class ArtifactSweeper:
+class ArtifactSweeper(Rounds):
     """Sweeps while the context lasts. Several servers may sweep one database: removing twice does no harm."""
+
+    name = "sweeping artifacts"
 
     def __init__(
         self,
@@ -33,23 +34,14 @@ class ArtifactSweeper:
         contents: ContentStores,
         upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT,
     ) -> None:
+        # Often enough for what it looks for, and never busy.
+        super().__init__(min(SWEEP_INTERVAL_S, max(0.1, upload_idle_s / 2)))
         self._store = store
         self._contents = contents
         self._upload_idle_ms = round(upload_idle_s * 1_000)
-        # Often enough for what it looks for, and never busy.
-        self._interval_s = min(SWEEP_INTERVAL_S, max(0.1, upload_idle_s / 2))
         self._room = asyncio.Semaphore(REMOVALS_AT_ONCE)
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._sweep_forever())
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def sweep(self) -> None:
+    async def round(self) -> None:
         """Give idle uploads up, and remove all garbage that can be removed."""
         while await self._store.abandon_idle(self._upload_idle_ms, STEP_COUNT_MAX) == STEP_COUNT_MAX:
             pass
@@ -86,11 +78,3 @@ class ArtifactSweeper:
                 failures[root] += 1
                 return False
         return True
-
-    async def _sweep_forever(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except StepwellError as error:
-                log.warning("artifacts could not be swept", reason=str(error))
-            await asyncio.sleep(self._interval_s)

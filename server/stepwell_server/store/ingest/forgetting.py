@@ -1,13 +1,6 @@
 """Forgetting calls that nobody will repeat any more."""
 
-import asyncio
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
-
-import structlog
-
-from stepwell_server.errors import UnavailableError
+from stepwell_server.process.rounds import Rounds
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
 
@@ -22,37 +15,20 @@ FORGOTTEN_AT_ONCE_MAX = 10_000
 
 _SQL = load("calls")
 
-log = structlog.get_logger(__name__)
 
-
-class Forgetter:
+class Forgetter(Rounds):
     """Forgets old calls while the context lasts. Several servers share the work: each passes over locked ones."""
 
+    name = "forgetting calls"
+
     def __init__(self, pool: Pool) -> None:
+        super().__init__(ROUND_PAUSE_S)
         self._pool = pool
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="forgetting calls")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop at once: what is under way is undone by the database."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND_PAUSE_S)
-            try:
-                while await forget_calls(self._pool) == FORGOTTEN_AT_ONCE_MAX:
-                    pass
-            except UnavailableError as error:
-                log.warning("forgetting calls waits for the database", error=str(error))
-            except Exception:
-                log.exception("forgetting calls failed; the next round tries again")
+    async def round(self) -> None:
+        """Forget all that is due."""
+        while await forget_calls(self._pool) == FORGOTTEN_AT_ONCE_MAX:
+            pass
 
 
 async def forget_calls(pool: Pool, kept_ms: int = CALLS_KEPT_MS, kept_max: int = CALLS_KEPT_MAX) -> int:

@@ -5,17 +5,11 @@ unsettled; searches look at such runs beside the index. Some seconds later the r
 index at once. A run that is still at work becomes unsettled again with its next commit.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
 from uuid import UUID
 
-import structlog
-
-from stepwell_server.errors import UnavailableError
+from stepwell_server.process.rounds import Rounds
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 
@@ -28,39 +22,21 @@ RUNS_MAX = 100
 
 _SQL = load("value_index")
 
-log = structlog.get_logger(__name__)
 
-
-class Settler:
+class Settler(Rounds):
     """Settles what is due while the context lasts. Several servers share the work: each passes over locked runs."""
 
+    name = "settling"
+
     def __init__(self, pool: Pool, after_ms: int = SETTLE_AFTER_MS, pause_s: float = ROUND_PAUSE_S) -> None:
+        super().__init__(pause_s)
         self._pool = pool
         self._after_ms = after_ms
-        self._pause_s = pause_s
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="settling")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop at once: what is under way is undone by the database."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await settle(self._pool, self._after_ms):
-                    pass
-            except UnavailableError as error:
-                log.warning("settling waits for the database", error=str(error))
-            except Exception:
-                log.exception("settling failed; the next round tries again")
-            await asyncio.sleep(self._pause_s)
+    async def round(self) -> None:
+        """Settle all that is due."""
+        while await settle(self._pool, self._after_ms):
+            pass
 
 
 async def settle(pool: Pool, after_ms: int) -> int:

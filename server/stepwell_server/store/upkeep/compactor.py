@@ -8,15 +8,13 @@ whoever leads the next round finds what is left, also after a kill.
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from stepwell_server.errors import UnavailableError
+from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import (
     COMPACTION_CHUNKS,
     COMPACTION_DEBT,
@@ -71,37 +69,18 @@ class CompactionState:
     round_age_s: float
 
 
-class Compactor:
+class Compactor(Rounds):
     """Leads rounds of compaction while the context lasts, whenever no other process does."""
 
+    name = "compaction"
+
     def __init__(self, pool: Pool, pause_s: float = ROUND_PAUSE_S, settle_s: float = SETTLE_S) -> None:
+        super().__init__(pause_s)
         self._pool = pool
-        self._pause_s = pause_s
         self._settling = Settling(settle_s)
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="compaction")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop at once: a merge that is under way is undone by the database."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._round_when_due()
-            except UnavailableError as error:
-                log.warning("compaction waits for the database", error=str(error))
-            except Exception:
-                log.exception("compaction failed; the next round tries again")
-            await asyncio.sleep(self._pause_s)
-
-    async def _round_when_due(self) -> None:
+    async def round(self) -> None:
+        """Compact, unless another process does, or it is not due."""
         async with self._pool.connection() as connection:
             leads = True  # until the answer is here: who is interrupted before may have the lock
             try:
