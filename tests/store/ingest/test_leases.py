@@ -11,7 +11,7 @@ from stepwell_server.errors import UnavailableError
 from stepwell_server.model.ingest import LostRun, StatusEntry, WriterIdentity
 from stepwell_server.model.runs import LOST_TAG, RunSpec, RunStatus
 from stepwell_server.services.leases import LeaseService
-from stepwell_server.store.ingest.entries import write_entries
+from stepwell_server.store.ingest.entries.writing import write_entries
 from stepwell_server.store.ingest.leases import ADVISORY_LOCK_KEY, PostgresLeaseStore
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool

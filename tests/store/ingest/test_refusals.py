@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from stepwell_server.model.ingest import NO_POINTS, ParamEntry, Rejection, TagEntry
+from stepwell_server.store.ingest.entries.refusals import REFUSALS_MAX, REFUSED_KEY_CHARS_MAX
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
-from stepwell_server.store.ingest.refusals import REFUSALS_MAX, REFUSED_KEY_CHARS_MAX
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stepwell_server.model.ingest import NO_POINTS, Batch, ParamEntry
 from stepwell_server.store.ingest.chains import Chain
-from stepwell_server.store.ingest.entries import Rejections, changed_param
+from stepwell_server.store.ingest.entries.writing import Rejections, changed_param
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 

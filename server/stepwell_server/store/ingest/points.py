@@ -14,14 +14,14 @@ from stepwell_server.model.ingest import NO_POINTS, Batch, Committed, NotJoined,
 from stepwell_server.model.runs import LifecycleStage
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
 from stepwell_server.store.chunks.rows import COLUMNS, as_source
-from stepwell_server.store.ingest.alerts import write_alerts
 from stepwell_server.store.ingest.calls import ParamRaceError, calls_of_hidden_writers, sift_calls
 from stepwell_server.store.ingest.chains import Chain, chain
-from stepwell_server.store.ingest.entries import Rejections, write_entries
+from stepwell_server.store.ingest.entries.alerts import write_alerts
+from stepwell_server.store.ingest.entries.refusals import note_refusals
+from stepwell_server.store.ingest.entries.writing import Rejections, write_entries
 from stepwell_server.store.ingest.lone_calls import commit_lone, is_lone
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.preparing import PreparedPoints, prepare
-from stepwell_server.store.ingest.refusals import note_refusals
 from stepwell_server.store.ingest.rewinds import recompute_latest
 from stepwell_server.store.ingest.value_index import unsettle
 from stepwell_server.store.postgres.pool import Connection, Pool

@@ -8,7 +8,7 @@ from typing import Any
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind, RegistryChange
 from stepwell_server.store import sql
-from stepwell_server.store.ingest.alerts import JOURNAL_LOCK_KEY
+from stepwell_server.store.ingest.entries.alerts import JOURNAL_LOCK_KEY
 from stepwell_server.store.postgres.pool import Connection, Pool
 
 _QUERIES = sql.load("registry")

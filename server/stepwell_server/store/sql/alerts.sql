@@ -1,4 +1,4 @@
--- Queries of store/ingest/alerts.py and store/tracking/alerts.py.
+-- Queries of store/ingest/entries/alerts.py and store/tracking/alerts.py.
 
 -- lock_runs: keeps runs from being removed until the end, before the other lock is taken
 SELECT run_id

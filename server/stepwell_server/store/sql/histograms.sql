@@ -1,4 +1,4 @@
--- Queries of store/ingest/histograms.py and store/series/histograms.py.
+-- Queries of store/ingest/entries/histograms.py and store/series/histograms.py.
 
 -- add: histograms; one that is there stays. Columns of edges and counts are texts of arrays.
 INSERT INTO histogram (run_id, writer_id, position, key, step, time_ms, edges, counts, not_finite)

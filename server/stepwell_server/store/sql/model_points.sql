@@ -1,4 +1,4 @@
--- Queries of store/ingest/model_points.py.
+-- Queries of store/ingest/entries/model_points.py.
 
 -- merge: the latest points of metrics that runs measured of models: those with the greatest (step, timestamp, value).
 INSERT INTO logged_model_metric AS known (

@@ -14,7 +14,7 @@ from stepwell_server.model.runs import (
     LifecycleStage,
 )
 from stepwell_server.store import sql
-from stepwell_server.store.ingest.inputs import note_inputs
+from stepwell_server.store.ingest.entries.inputs import note_inputs
 from stepwell_server.store.postgres.pool import Pool
 
 _QUERIES = sql.load("inputs")

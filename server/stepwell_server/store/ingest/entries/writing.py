@@ -17,10 +17,10 @@ from stepwell_server.model.ingest import (
     TagRemovalEntry,
 )
 from stepwell_server.model.runs import LOST_TAG, RUN_NAME_TAG
-from stepwell_server.store.ingest.console import write_console
-from stepwell_server.store.ingest.histograms import write_histograms
-from stepwell_server.store.ingest.inputs import note_inputs
-from stepwell_server.store.ingest.model_points import note_model_points
+from stepwell_server.store.ingest.entries.console import write_console
+from stepwell_server.store.ingest.entries.histograms import write_histograms
+from stepwell_server.store.ingest.entries.inputs import note_inputs
+from stepwell_server.store.ingest.entries.model_points import note_model_points
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 
