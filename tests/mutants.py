@@ -42,7 +42,7 @@ class Mutant:
 
 FAIR = ("tests/wire/test_many_writers.py", "tests/store/ingest/test_commit.py")
 HELD = ("tests/unit/server/test_holding.py", "tests/wire/test_holding.py")
-SECRETS = ("tests/client/test_writer_secrets.py",)
+SECRETS = ("tests/client/offline/test_writer_secrets.py",)
 DAMAGE, PROGRESS = ("tests/unit/client/test_spool_damage.py",), ("tests/unit/client/test_delivery.py",)
 QUOTAS = (
     "tests/web/test_artifacts.py::test_parts_keep_to_quotas",
@@ -122,7 +122,7 @@ MUTANTS = (
         "client/stepwell/delivery/shipper.py",
         "if errors.is_final(failure):",
         "if False:",
-        ("tests/client/test_refusals.py", "tests/client/test_waiting.py"),
+        ("tests/client/test_refusals.py", "tests/client/offline/test_waiting.py"),
     ),
     Mutant(
         "server/stepwell_server/process/holding.py",

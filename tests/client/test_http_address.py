@@ -19,7 +19,7 @@ from stepwell import StepwellClient, StepwellException
 from stepwell.settings import Address
 from stepwell.spool import addresses
 from stepwell.wire import connection, door
-from tests.client.test_offline import sync
+from tests.client.offline.test_offline import sync
 from tests.harness.processes import ServerProcess
 from tests.harness.s3 import free_port
 

@@ -13,7 +13,7 @@ import pytest
 import stepwell
 from stepwell import StepwellClient, StepwellException
 from stepwell.models import get_model_info, infer_signature, set_signature
-from tests.client.test_offline import sync
+from tests.client.offline.test_offline import sync
 
 Iris = tuple[Any, Any]
 
