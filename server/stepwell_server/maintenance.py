@@ -11,8 +11,9 @@ from stepwell_server.errors import InvalidStateError, StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
+from stepwell_server.store.content.forms import DATA_ROOT
 from stepwell_server.store.content.keeping import versions_needing
-from stepwell_server.store.content.locations import DATA_ROOT, Locations
+from stepwell_server.store.content.locations import Locations
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.postgres.folder_lock import folder_lock

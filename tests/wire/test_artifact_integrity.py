@@ -21,7 +21,8 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
 from stepwell_server.model.artifacts import FileSpec, OpenUpload, Piece
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.s3 import S3Client, S3ContentStore, checksums_of
+from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client, checksums_of
+from stepwell_server.store.content.buckets.store import BucketContentStore
 from tests.harness.calls import invalid, not_found
 from tests.harness.s3 import BUCKET
 from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
@@ -254,9 +255,10 @@ async def test_what_a_bucket_vouches_for_is_not_read(
     whole, part = checksums_of(file.sha256)
     said = {"whole": whole, "part": part, "other": checksums_of(bytes(32))[0]}.get(what)
     async with S3Client(60) as client:
-        store = S3ContentStore(str(place.artifacts), client)
+        bucket = S3Bucket(str(place.artifacts), client)
+        store = BucketContentStore(bucket)
         await store.write_small([("x", data)])
-        real_head, real_read = client.calls.head_object, store.read
+        real_head, real_read = client.calls.head_object, bucket.read
 
         async def head(**arguments: object) -> dict[str, object]:
             answer = await real_head(**arguments)
@@ -267,7 +269,7 @@ async def test_what_a_bucket_vouches_for_is_not_read(
             return real_read(key, offset)
 
         monkeypatch.setattr(client.calls, "head_object", head)
-        monkeypatch.setattr(store, "read", read_counted)
+        monkeypatch.setattr(bucket, "read", read_counted)
         assert await store.verify("x", file) == ""
         assert len(reads) == (what in ("other", "nothing"))
         if not said:
@@ -295,15 +297,15 @@ async def test_what_is_still_checked_does_not_become_visible(
         await asyncio.sleep(0.05)
     call.cancel()
 
-    real, completed = S3ContentStore._check_stored, []
+    real, completed = BucketContentStore._check_stored, []
 
-    async def late(self: S3ContentStore, key: str, file: FileSpec) -> None:
+    async def late(self: BucketContentStore, key: str, file: FileSpec) -> None:
         completed.append(key)
         async with invalid("SHA-256"):
             await complete(artifacts, run_id, plan.upload_id)
         await real(self, key, file)
 
-    monkeypatch.setattr(S3ContentStore, "_check_stored", late)
+    monkeypatch.setattr(BucketContentStore, "_check_stored", late)
     with pytest.raises(grpc.aio.AioRpcError):
         await artifacts.Upload(iter(messages(run_id, plan.upload_id, evil, held)))
     assert completed
@@ -334,7 +336,7 @@ async def test_a_bucket_without_conditions_takes_parts_all_the_same(
 ) -> None:
     """rclone ignores the condition; other buckets refuse it."""
     async with S3Client(60) as client:
-        store = S3ContentStore(str(place.artifacts), client)
+        store = BucketContentStore(S3Bucket(str(place.artifacts), client))
         multipart_id = await store.begin_parts("x")
         (url,) = await store.part_urls("x", multipart_id, [1])
         await asyncio.to_thread(put, url, b"data")

@@ -554,8 +554,8 @@ async def test_bytes_that_cannot_be_removed_now_are_removed_later(
     ):
         run_id, stub = await create_run(channel), ArtifactServiceStub(channel)
         await log(stub, run_id, "a", b"abc")
-        monkeypatch.setattr("stepwell_server.store.content.s3.S3ContentStore.abandon_parts", broken)
-        monkeypatch.setattr("stepwell_server.store.content.s3.S3ContentStore._multipart_ids", broken)
+        monkeypatch.setattr("stepwell_server.store.content.buckets.s3.S3Bucket.abandon_parts", broken)
+        monkeypatch.setattr("stepwell_server.store.content.buckets.s3.S3Bucket.multipart_ids", broken)
         await stub.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
         assert await listing(stub, run_id) == []
         assert (len(place.files()), await rows(server, "artifact_garbage")) == (1, 1)

@@ -71,7 +71,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where bytes are: `key` is a name below `root`; see `store/content/roots.py` for the forms of roots."""
+    """Where bytes are: `key` is a name below `root`; see `store/content/forms.py` for the forms of roots."""
 
     root: str
     key: str

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.store.content.locations import DATA_ROOT, Locations, default_root
+from stepwell_server.store.content.forms import DATA_ROOT
+from stepwell_server.store.content.locations import Locations, default_root
 
 
 @pytest.mark.parametrize(

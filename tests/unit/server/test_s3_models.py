@@ -7,7 +7,7 @@ from typing import Any
 import botocore
 import pytest
 
-from stepwell_server.store.content.s3_models import SERVICES, LeanFileLoader
+from stepwell_server.store.content.buckets.s3_models import SERVICES, LeanFileLoader
 
 DATA = Path(botocore.__file__).parent / "data"
 

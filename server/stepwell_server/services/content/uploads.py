@@ -55,6 +55,9 @@ NOTE_INTERVAL_S = 10.0
 # Of a file that comes without its size, how much is announced at once beside what has come.
 ANNOUNCED_AHEAD_BYTES = 16 * MIB
 
+# Where a bucket cannot check a SHA-256, the server reads what went there: so small files go through it at once.
+SMALL_BYTES_MAX = MIB
+
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16
 
@@ -148,9 +151,8 @@ class UploadService:
             raise InvalidArgumentError(
                 f"each of the {len(numbers)} parts needs its SHA-256 of {SHA256_BYTES} bytes; {len(sha256)} are given"
             )
-        urls = await content.direct.part_urls(
-            upload.direct.key, upload.direct.multipart_id, numbers, sha256 if signed else ()
-        )
+        said = sha256 if signed or not content.direct.checks_sha256 else ()
+        urls = await content.direct.part_urls(upload.direct.key, upload.direct.multipart_id, numbers, said)
         return urls, signed
 
     async def take(
@@ -250,9 +252,10 @@ class UploadService:
         self, upload: OpenUpload, bucket: DirectContentStore | None, sends_checksums: bool
     ) -> UploadPlan:
         size = upload.file.size_bytes
-        if bucket is None or not size:
+        if bucket is None or not size or (size <= SMALL_BYTES_MAX and not bucket.checks_sha256):
             return ThroughServer(upload.upload_id)
-        direct, held = await self._held_directly(upload, bucket, sends_checksums)
+        checked = sends_checksums and bucket.checks_sha256
+        direct, held = await self._held_directly(upload, bucket, checked)
         if size <= PART_BYTES_MIN:
             signed = direct.takes_checksums
             checksums = [upload.file.sha256] if signed else ()
@@ -261,18 +264,18 @@ class UploadService:
         return PartsDirectly(upload.upload_id, part_bytes(size), held)
 
     async def _held_directly(
-        self, upload: OpenUpload, bucket: DirectContentStore, sends_checksums: bool
+        self, upload: OpenUpload, bucket: DirectContentStore, checked: bool
     ) -> tuple[DirectUpload, Sequence[PartTag]]:
         """Return where an upload goes straight, and what is there of it; begins it, anew where it cannot go on."""
         direct = upload.direct
-        if direct is not None and direct.takes_checksums == sends_checksums:
+        if direct is not None and direct.takes_checksums == checked:
             held = await bucket.held_parts(direct.key, direct.multipart_id)
             # A single part is not sent in pieces: what is there of it may be anything.
             if held is not None and not (held and upload.file.size_bytes <= PART_BYTES_MIN):
                 return direct, held
         # Never the same key twice: what was verified under one is not overwritten by another attempt.
-        key = f"{upload.place.key}-{uuid4().hex[:8]}{CHECKED_SUFFIX if sends_checksums else ''}"
-        begun = DirectUpload(key, await bucket.begin_parts(key, checked=sends_checksums))
+        key = f"{upload.place.key}-{uuid4().hex[:8]}{CHECKED_SUFFIX if checked else ''}"
+        begun = DirectUpload(key, await bucket.begin_parts(key, checked=checked))
         return await self._store.set_direct(upload, begun), ()
 
     async def _open_one(

@@ -1,32 +1,16 @@
-"""Places for content, as people name them, and which of them experiments may use.
-
-| place                    | root             |                                                         |
-|--------------------------|------------------|---------------------------------------------------------|
-| (none)                   | data:artifacts   | folder `artifacts` in the server's data folder          |
-| /folder, file:///folder  | file:///folder   | a folder of the operator's choice                       |
-| s3://bucket/name         | s3://bucket/name | a bucket, below a prefix                                |
+"""Which places for content experiments may use; `forms.py` has how they are written.
 
 An experiment may name a place that the server was started with, or one below it; `--artifacts` is one of them when
-it is a bucket. Everything else is refused: the server's credentials and folders are not its callers'.
+it is no folder. Everything else is refused: the server's credentials and folders are not its callers'.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.store.content.forms import DATA_ROOT, folder_root, place_of_folder, shown
+from stepwell_server.store.content.kinds import SERVED, Kind, kind_of
 from stepwell_server.store.tracking.experiments import ARTIFACT_ROOT
-
-DATA_ROOT = "data:artifacts"
-SHOWN_CHARS_MAX = 200
-SERVED = "s3://bucket/prefix, file:///folder, or a folder"
-
-# Two letters at least: one is a drive, and that is no folder here either.
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
-# What a path or an address could mean in another way than a key of S3 does.
-_ODD_IN_PREFIX = re.compile(r"[\x00-\x1f\x7f\\?#%]")
 
 
 class Locations:
@@ -35,14 +19,14 @@ class Locations:
     Args:
         default: the root of experiments that have no location of their own.
         folders: folders in which they may have one.
-        buckets: s3://bucket/prefix, below which they may have one; `default` is another, when it is one.
+        places: s3://bucket/prefix and so on, below which they may have one; `default` is another, when it is one.
     """
 
-    def __init__(self, default: str, folders: Sequence[str] = (), buckets: Sequence[str] = ()) -> None:
+    def __init__(self, default: str, folders: Sequence[str] = (), places: Sequence[str] = ()) -> None:
         self.default = default
-        self._folders = [Path(place_of_folder(folder)).resolve() for folder in folders]
-        own = [default] if default.startswith("s3://") else []
-        self._buckets = [*own, *map(s3_root, buckets)]
+        self._folders = [Path(place_of_folder(folder, SERVED)).resolve() for folder in folders]
+        own = [default] if kind_of(default) else []
+        self._places = [*own, *map(_root_elsewhere, places)]
 
     def root_of(self, location: str) -> str:
         """Return the root of an experiment's location; an empty one is the default.
@@ -52,90 +36,47 @@ class Locations:
         """
         if not location or location.startswith(ARTIFACT_ROOT):
             return self.default
-        if location.startswith("s3:"):
-            return self._bucket_root(location)
-        return self._folder_root(location)
+        kind = kind_of(location)
+        return self._folder_root(location) if kind is None else self._root_below(kind, location)
 
-    def _bucket_root(self, location: str) -> str:
-        root = s3_root(location)
-        if not any(root == allowed or root.startswith(f"{allowed}/") for allowed in self._buckets):
+    def _root_below(self, kind: Kind, location: str) -> str:
+        root = kind.root(location)
+        if not any(root == allowed or root.startswith(f"{allowed}/") for allowed in self._places):
             raise InvalidArgumentError(
-                f"the artifact location {_shown(location)} is not below a bucket's prefix that this server allows; its "
-                "operator can start it with --artifact-bucket s3://bucket/prefix"
+                f"the artifact location {shown(location)} is not below a place that this server allows; its "
+                f"operator can start it with --artifact-bucket {kind.form}"
             )
         return root
 
     def _folder_root(self, location: str) -> str:
-        folder = Path(place_of_folder(location))
+        folder = Path(place_of_folder(location, SERVED))
         if not folder.is_absolute():
             raise InvalidArgumentError(
-                f"the artifact location {_shown(location)} is a relative path; use file:///folder"
+                f"the artifact location {shown(location)} is a relative path; use file:///folder"
             )
         real = folder.resolve()
         if not any(real.is_relative_to(allowed) for allowed in self._folders):
             raise InvalidArgumentError(
-                f"the artifact location {_shown(location)} is not in a folder that this server allows; its "
+                f"the artifact location {shown(location)} is not in a folder that this server allows; its "
                 "operator can start it with --artifact-folder"
             )
         return folder_root(real)
 
 
 def default_root(setting: str | None) -> str:
-    """Return the root for the option `--artifacts`: none, s3://bucket/prefix, or a folder.
+    """Return the root for the option `--artifacts`: none, a place of some kind, or a folder.
 
     Raises:
         InvalidArgumentError: it is of a scheme that is not served.
     """
     if not setting:
         return DATA_ROOT
-    if setting.startswith("s3:"):
-        return s3_root(setting)
-    return folder_root(Path(place_of_folder(setting)))
+    kind = kind_of(setting)
+    return folder_root(Path(place_of_folder(setting, SERVED))) if kind is None else kind.root(setting)
 
 
-def place_of_folder(text: str) -> str:
-    """Return the path of a folder that is given as a path or as file:///folder.
-
-    Raises:
-        InvalidArgumentError: it is of another scheme. (A folder with a colon in its name is ./a:b.)
-    """
-    found = _SCHEME.match(text)
-    if found is None:
-        return text
-    if found["scheme"].lower() != "file":
-        raise InvalidArgumentError(
-            f"places of the kind {found[0]} are not served ({_shown(text)}); use {SERVED}"
-        )
-    path = text[found.end() :].removeprefix("//localhost").removeprefix("//")
-    if not path.startswith("/") or "\0" in unquote(path):
-        raise InvalidArgumentError(
-            f"{_shown(text)} names no folder of this machine; the form is file:///folder"
-        )
-    return unquote(path)
-
-
-def folder_root(folder: Path) -> str:
-    """Return the root of a folder."""
-    return f"file://{quote(str(folder.resolve()))}"
-
-
-def s3_root(location: str) -> str:
-    """Return the root of a bucket's prefix.
-
-    Raises:
-        InvalidArgumentError: it is not s3://bucket or s3://bucket/prefix, or the prefix has parts that could mean
-            another place.
-    """
-    bucket, _, rest = location.removeprefix("s3://").partition("/")
-    prefix = rest.strip("/")
-    if not location.startswith("s3://") or not _BUCKET.fullmatch(bucket):
-        raise InvalidArgumentError(f"{_shown(location)} names no bucket; the form is s3://bucket/prefix")
-    if _ODD_IN_PREFIX.search(prefix) or (prefix and {"", ".", ".."} & set(prefix.split("/"))):
-        raise InvalidArgumentError(
-            rf"the prefix of {_shown(location)} may not have empty, '.' or '..' parts, backslashes, '?', '#' or '%'"
-        )
-    return f"s3://{bucket}/{prefix}".rstrip("/")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}…")
+def _root_elsewhere(place: str) -> str:
+    kind = kind_of(place)
+    if kind is None:
+        raise InvalidArgumentError(f"{shown(place)} is no bucket; use {SERVED.partition(', file:')[0]}")
+    return kind.root(place)

@@ -1,4 +1,4 @@
-"""Where content can be: one store for each root; `locations.py` has their forms.
+"""Where content can be: one store for each root; `forms.py` has their forms.
 
 Rows name the root of their content, so a change of `--artifacts` leaves older artifacts where they are, and readable.
 """
@@ -14,10 +14,10 @@ from stepwell_server.config import ARTIFACT_ADDRESS_S_DEFAULT
 from stepwell_server.errors import InvalidArgumentError, StartupError
 from stepwell_server.model.logged_models import find_model_id
 from stepwell_server.store.content.folder import FolderContentStore
-from stepwell_server.store.content.locations import DATA_ROOT, Locations
+from stepwell_server.store.content.forms import DATA_ROOT
+from stepwell_server.store.content.kinds import kind_of
+from stepwell_server.store.content.locations import Locations
 from stepwell_server.store.ports.artifacts import ContentStore
-
-S3_MISSING = "this server has no support for S3; install it with: pip install 'stepwell[s3]'"
 
 
 class OpenContentStores:
@@ -67,21 +67,13 @@ class OpenContentStores:
             return self._stores[root]
 
     async def _open(self, root: str) -> ContentStore:
-        if root.startswith("s3://"):
-            return await self._open_bucket(root)
+        kind = kind_of(root)
+        if kind is not None:
+            return await self._stack.enter_async_context(kind.opened(root, self._address_lifetime_s))
         folder = self._data / "artifacts" if root == DATA_ROOT else Path(unquote(urlsplit(root).path))
         store = FolderContentStore(folder, self._disk_reserve_bytes)
         self._stack.callback(store.close)
         return store
-
-    async def _open_bucket(self, root: str) -> ContentStore:
-        try:
-            # A part of the server that is installed only where it is wanted.
-            from stepwell_server.store.content.s3 import S3Client, S3ContentStore
-        except ModuleNotFoundError as missing:
-            raise InvalidArgumentError(S3_MISSING) from missing
-        client = await self._stack.enter_async_context(S3Client(self._address_lifetime_s))
-        return S3ContentStore(root, client)
 
 
 def without_run(artifact_uri: str) -> str:

@@ -262,6 +262,11 @@ class ContentStore(Protocol):
 class DirectContentStore(Protocol):
     """A bucket: clients can send to it and fetch from it by addresses that are valid for a limited time."""
 
+    @property
+    def checks_sha256(self) -> bool:
+        """Whether parts can be signed for their SHA-256; else what came in them is read once before it counts."""
+        ...
+
     async def get_url(self, key: str) -> str:
         """Return an address that gives the content by GET."""
         ...
@@ -277,7 +282,10 @@ class DirectContentStore(Protocol):
     async def part_urls(
         self, key: str, multipart_id: str, numbers: Sequence[int], sha256: Sequence[bytes] = ()
     ) -> Sequence[str]:
-        """Return addresses that take parts by PUT, and, with the SHA-256 of each part, nothing else."""
+        """Return addresses that take parts by PUT.
+
+        With the SHA-256 of each part, they take nothing else, if the bucket can check that.
+        """
         ...
 
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:

@@ -1,0 +1,227 @@
+"""Buckets of S3, or of what speaks its protocol, through aiobotocore: s3://<bucket>/<prefix>/<key>.
+
+S3 shows an object when its PUT is complete, or its parts were put together; then it forgets their addresses. Region,
+endpoint and credentials come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles).
+"""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.model.artifacts import PartTag, Piece
+from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart
+from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
+from stepwell_server.store.content.buckets.store import BucketContentStore
+
+CONNECTIONS_MAX = 32
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+ATTEMPTS_MAX = 4
+
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
+# The object is there already: the parts were put together by an earlier call.
+_ALREADY_WHOLE = frozenset({"412", "PreconditionFailed"})
+_NO_CONDITIONS = frozenset({"501", "NotImplemented"})
+_WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
+
+
+@asynccontextmanager
+async def opened(root: str, address_lifetime_s: int) -> AsyncIterator[BucketContentStore]:
+    """Open a bucket."""
+    async with S3Client(address_lifetime_s) as client:
+        yield BucketContentStore(S3Bucket(root, client))
+
+
+class S3Client:
+    """The connection to the bucket's server, for all roots. `address_lifetime_s` bounds what presigned ones allow."""
+
+    def __init__(self, address_lifetime_s: int) -> None:
+        self.address_lifetime_s = address_lifetime_s
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        config = AioConfig(
+            signature_version="s3v4",
+            max_pool_connections=CONNECTIONS_MAX,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"max_attempts": ATTEMPTS_MAX, "mode": "standard"},
+            # Others than AWS do not know its newer checksums.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        session = get_session()
+        session.get_component("data_loader").file_loader = LeanFileLoader()
+        with translated():
+            self.calls = await self._stack.enter_async_context(session.create_client("s3", config=config))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+
+class S3Bucket:
+    """Implements `bucket.Bucket`."""
+
+    checks_sha256 = True
+
+    def __init__(self, root: str, client: S3Client) -> None:
+        parts = urlsplit(root)
+        self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
+        self._client = client
+
+    async def find(self, key: str, sha256: bytes = b"") -> Found | None:
+        """See `bucket.Bucket`."""
+        mode = {"ChecksumMode": "ENABLED"} if sha256 else {}
+        try:
+            with translated():
+                found = await self._client.calls.head_object(**self._object(key), **mode)
+        except NotFoundError:
+            return None
+        has_sha256 = bool(sha256) and found.get("ChecksumSHA256") in checksums_of(sha256)
+        return Found(found["ContentLength"], has_sha256)
+
+    async def put(self, key: str, data: bytes) -> None:
+        """See `bucket.Bucket`."""
+        with translated():
+            await self._client.calls.put_object(**self._object(key), Body=data)
+
+    async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
+        """See `bucket.Bucket`."""
+        with translated():
+            byte_range = {"Range": f"bytes={offset}-"} if offset else {}
+            answer = await self._client.calls.get_object(**self._object(key), **byte_range)
+            async with answer["Body"] as body:
+                while piece := await body.read(READ_BYTES_MAX):
+                    yield piece
+
+    async def delete(self, key: str) -> None:
+        """See `bucket.Bucket`."""
+        with translated():
+            await self._client.calls.delete_object(**self._object(key))
+
+    async def get_url(self, key: str) -> str:
+        """See `bucket.Bucket`."""
+        return await self._presign("get_object", **self._object(key))
+
+    async def begin_parts(self, key: str, *, checked: bool = False, addressed: bool = True) -> str:
+        """See `bucket.Bucket`."""
+        kind = {"ChecksumAlgorithm": "SHA256"} if checked else {}
+        with translated():
+            answer = await self._client.calls.create_multipart_upload(**self._object(key), **kind)
+        return str(answer["UploadId"])
+
+    async def multipart_ids(self, key: str) -> Sequence[str]:
+        """See `bucket.Bucket`."""
+        name = self._object(key)
+        try:
+            with translated():
+                answer = await self._client.calls.list_multipart_uploads(
+                    Bucket=name["Bucket"], Prefix=name["Key"]
+                )
+        except NotFoundError:  # rclone's answer when there is none at all
+            return []
+        return [upload["UploadId"] for upload in answer.get("Uploads", ())]
+
+    async def send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+        """See `bucket.Bucket`."""
+        with translated():
+            answer = await self._client.calls.upload_part(
+                **self._object(key), UploadId=multipart_id, PartNumber=number, Body=data
+            )
+        return PartTag(number, answer["ETag"].strip('"'))
+
+    async def parts(self, key: str, multipart_id: str) -> Sequence[HeldPart] | None:
+        """See `bucket.Bucket`."""
+        held: list[HeldPart] = []
+        pages = self._client.calls.get_paginator("list_parts")
+        try:
+            with translated():
+                async for page in pages.paginate(**self._object(key), UploadId=multipart_id):
+                    held += [
+                        HeldPart(
+                            PartTag(part["PartNumber"], part["ETag"].strip('"')),
+                            part["Size"],
+                            {name: part[name] for name in ("ChecksumSHA256",) if part.get(name)},
+                        )
+                        for part in page.get("Parts", ())
+                    ]
+        except NotFoundError:
+            return None
+        return held
+
+    async def part_urls(
+        self, key: str, multipart_id: str, numbers: Sequence[int], sha256: Sequence[bytes] = ()
+    ) -> Sequence[str]:
+        """See `bucket.Bucket`."""
+        upload = {**self._object(key), "UploadId": multipart_id}
+        signed = [{"ChecksumSHA256": base64.b64encode(digest).decode()} for digest in sha256]
+        return [
+            await self._presign("upload_part", **upload, PartNumber=number, **checksum)
+            for number, checksum in zip(numbers, signed or [{}] * len(numbers), strict=True)
+        ]
+
+    async def join_parts(self, key: str, multipart_id: str, parts: Sequence[HeldPart]) -> None:
+        """See `bucket.Bucket`. Unless the object is there already; some buckets know no such condition."""
+        listed = [
+            # What the bucket has checked of each part, it wants to hear again.
+            {"PartNumber": part.tag.number, "ETag": f'"{part.tag.etag}"', **part.checksum}
+            for part in parts
+        ]
+        upload = {**self._object(key), "UploadId": multipart_id, "MultipartUpload": {"Parts": listed}}
+        with translated():
+            try:
+                await self._client.calls.complete_multipart_upload(**upload, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _NO_CONDITIONS:
+                    raise
+                await self._client.calls.complete_multipart_upload(**upload)
+
+    async def abandon_parts(self, key: str, multipart_id: str) -> None:
+        """See `bucket.Bucket`."""
+        with suppress(NotFoundError), translated():
+            await self._client.calls.abort_multipart_upload(**self._object(key), UploadId=multipart_id)
+
+    async def _presign(self, method: str, **parameters: Any) -> str:
+        with translated():
+            url: str = await self._client.calls.generate_presigned_url(
+                method, Params=parameters, ExpiresIn=self._client.address_lifetime_s
+            )
+        return url
+
+    def _object(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": f"{self._prefix}/{key}".removeprefix("/")}
+
+
+def checksums_of(sha256: bytes) -> Sequence[str]:
+    """Return what a bucket says of an object that has a SHA-256: of the whole, or of one single part."""
+    of_part = base64.b64encode(hashlib.sha256(sha256).digest()).decode()
+    return (base64.b64encode(sha256).decode(), f"{of_part}-1")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what aiobotocore raises into errors of the domain."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _MISSING or code in _ALREADY_WHOLE:
+            raise NotFoundError(f"the bucket does not have it: {error}") from error
+        if code in _WRONG_PARTS:
+            raise InvalidArgumentError(f"the bucket does not take the parts: {error}") from error
+        raise UnavailableError(f"the bucket refuses: {error}") from error
+    except (BotoCoreError, HTTPClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise UnavailableError(
+            f"the bucket cannot be reached: {error or type(error).__name__};"
+            " check AWS_ENDPOINT_URL, the region and the credentials of the server"
+        ) from error
