@@ -38,6 +38,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
 from stepwell_server.services.exploring.views import ViewService
+from stepwell_server.services.group_lines import GroupLineService
 from stepwell_server.services.histograms import HistogramService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.leases import LeaseService
@@ -271,6 +272,7 @@ async def _build(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
     )
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
+    searches = PostgresSearchStore(pool)
     written_runs = PostgresRunStore(ingest_pool)
     registered = PostgresRegisteredModelStore(pool)
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)
@@ -283,13 +285,14 @@ async def _build(
         experiments=ExperimentService(experiments, locations.root_of),
         runs=RunService(runs, PostgresRewindStore(pool), PostgresInputStore(pool), models, leases),
         models=LoggedModelService(models),
-        search=SearchService(PostgresSearchStore(pool), PostgresInputStore(pool), models),
+        search=SearchService(searches, PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
         exploring=ExploringService(PostgresExploringStore(pool)),
         views=ViewService(PostgresViewStore(pool)),
         ingest=IngestService(written_runs, writers, leases, writer),
         calls=CallService(written_runs, writers, writer),
         series=SeriesService(series),
+        group_lines=GroupLineService(series, searches),
         writers=WriterService(PostgresWriterStateStore(pool), series),
         watching=WatchService(series, PostgresWatchStore(pool), news, draining),
         artifacts=artifacts,

@@ -43,7 +43,7 @@ def log_runs() -> tuple[str, str]:
             start = chance.uniform(0.5, 1.5)
             for key in METRICS:
                 falling = start * np.exp(-STEPS / 30_000) + 0.2 + chance.normal(0, 0.03, len(STEPS))
-                values = 1.6 - falling if key == "eval/accuracy" else falling
+                values = (1.8 - falling) / 1.9 if key == "eval/accuracy" else falling
                 if key == "train/loss":
                     values[9_000 + 500 * number] = 2.0
                     values[3_000:3_400] = np.nan

@@ -49,7 +49,26 @@ async def test_selected_runs_are_compared(page: Page, shared_server: ServerProce
     await expect(page.get_by_role("heading", name="Scatter: lr, loss")).to_be_visible()
     await expect(page.get_by_role("heading", name="Box")).to_have_count(0)
     await page.get_by_role("link", name="compared").click()
-    await expect(page.get_by_role("rowheader").first).to_be_visible()
+    await expect(page.get_by_role("checkbox", name="Select run 0")).to_be_checked()
+    await expect(page.get_by_role("checkbox", name="Select run 1")).not_to_be_checked()
+    # So does the browser's own way back, past the tabs that were looked at.
+    await page.get_by_role("link", name="Compare").click()
+    await expect(page.get_by_role("heading", name="2 runs compared")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("checkbox", name="Select run 2")).to_be_checked()
+
+
+async def test_the_way_back_from_a_run_leads_to_what_was_shown(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"back {uuid.uuid4().hex}")
+    for name in ("one", "two"):
+        client.set_terminated(client.create_run(experiment_id, run_name=name).info.run_id)
+    await page.goto(f"/#/experiments/{experiment_id}?q=attributes.run_name%20%3D%20%27one%27")
+    await page.get_by_role("link", name="one").click()
+    await page.get_by_role("link", name="back").click()
+    await expect(page.get_by_role("rowheader")).to_have_text(["one"])
 
 
 async def test_runs_are_compared_with_a_baseline_and_their_data_sets(

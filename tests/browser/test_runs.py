@@ -1,7 +1,10 @@
 """The runs of an experiment: table, filter, sorting, columns, charts, deleting and restoring."""
 
+import asyncio
 import math
 import re
+import subprocess
+import sys
 import uuid
 from urllib.parse import unquote
 
@@ -111,7 +114,13 @@ async def test_an_empty_experiment_says_how_to_begin(page: Page, shared_server: 
     empty = StepwellClient(shared_server.tracking_uri).create_experiment(f"empty {uuid.uuid4().hex}")
     await page.goto(f"/#/experiments/{empty}")
     await expect(page.get_by_text("No runs yet")).to_be_visible()
-    await expect(page.get_by_text(f'set_tracking_uri("{shared_server.url}")')).to_be_visible()
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy: Python").click()
+    await expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    script = await page.evaluate("navigator.clipboard.readText()")
+    assert f'set_tracking_uri("{shared_server.url}")' in script
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], check=True, timeout=60)
+    await expect(page.get_by_role("region", name="Chart of loss")).to_be_visible()
 
 
 async def test_what_is_not_there(page: Page) -> None:

@@ -157,7 +157,8 @@ async def test_groups_have_lines_of_their_own(page: Page, experiment: str) -> No
     box = await chart.locator(".u-over").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + 3, box["y"] + 60)
-    await expect(chart.get_by_role("presentation")).to_contain_text("adam3.51.38 … 5.62")
+    await expect(chart.get_by_role("presentation")).to_contain_text("adam3.51.38 … 5.62, 2 runs")
+    await expect(chart.get_by_title("adam: mean of 2 runs\nsgd: mean of 1 run")).to_have_text("3 runs")
     await page.get_by_role("button", name="Hide adam in the charts").click()
     await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
     await page.get_by_role("button", name="Axes").click()

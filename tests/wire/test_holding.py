@@ -34,7 +34,7 @@ from stepwell_server.store.ingest import writer as writer_module
 from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors, on_the_way
 from stepwell_server.transport.artifacts import UPLOAD_WAITING_BYTES
-from stepwell_server.transport.series import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
+from stepwell_server.transport.series.servicer import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
 from stepwell_server.transport.stream_holding import REJECTION_BYTES
 from stepwell_server.web.mlflow import search
 from tests.harness.calls import is_exhausted, refused

@@ -22,47 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from stepwell_api.v1 import runs_pb2 as stepwell__api_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/series.proto\x12\x0fstepwell_api.v1\")\n\nSeriesName\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\xca\x01\n\tSelection\x12\x16\n\tstep_from\x18\x01 \x01(\x12H\x00\x88\x01\x01\x12\x14\n\x07step_to\x18\x02 \x01(\x12H\x01\x88\x01\x01\x12\x19\n\x0ctime_from_ms\x18\x03 \x01(\x12H\x02\x88\x01\x01\x12\x17\n\ntime_to_ms\x18\x04 \x01(\x12H\x03\x88\x01\x01\x12\x12\n\nwriter_ids\x18\x05 \x03(\t\x12\r\n\x05ranks\x18\x06 \x03(\x05\x42\x0c\n\n_step_fromB\n\n\x08_step_toB\x0f\n\r_time_from_msB\r\n\x0b_time_to_ms\"\x8d\x01\n\x11GetHistoryRequest\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesName\x12-\n\tselection\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.Selection\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0c\n\x04last\x18\x04 \x01(\r\"Q\n\x0cSeriesPoints\x12\x0e\n\x06series\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x03 \x03(\x10\x12\r\n\x05value\x18\x04 \x03(\x01\"S\n\x12GetHistoryResponse\x12-\n\x06series\x18\x01 \x03(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"8\n\x17GetLatestMetricsRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"\xd8\x01\n\x18GetLatestMetricsResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0b\n\x03run\x18\x02 \x03(\r\x12\x0b\n\x03key\x18\x03 \x03(\r\x12\x0c\n\x04step\x18\x04 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x05 \x03(\x10\x12\r\n\x05value\x18\x06 \x03(\x01\x12\r\n\x05\x63ount\x18\x07 \x03(\x10\x12\x18\n\x10non_finite_count\x18\x08 \x03(\x10\x12\x11\n\tvalue_min\x18\t \x03(\x01\x12\x11\n\tvalue_max\x18\n \x03(\x01\x12\x12\n\nvalue_mean\x18\x0b \x03(\x01\"\xf2\x02\n\x13SampleSeriesRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12$\n\x04\x61xis\x18\x03 \x01(\x0e\x32\x16.stepwell_api.v1.XAxis\x12\x13\n\x06x_from\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x11\n\x04x_to\x18\x05 \x01(\x12H\x01\x88\x01\x01\x12\x0f\n\x07\x62uckets\x18\x06 \x01(\r\x12\x12\n\nwriter_ids\x18\x07 \x03(\t\x12\r\n\x05ranks\x18\x08 \x03(\x05\x12.\n\x07\x63olumns\x18\t \x03(\x0e\x32\x1d.stepwell_api.v1.SampleColumn\x12\r\n\x05x_key\x18\n \x01(\t\x12\x19\n\x0cx_value_from\x18\x0b \x01(\x01H\x02\x88\x01\x01\x12\x17\n\nx_value_to\x18\x0c \x01(\x01H\x03\x88\x01\x01\x12\x13\n\x0bwith_hidden\x18\r \x01(\x08\x42\t\n\x07_x_fromB\x07\n\x05_x_toB\x0f\n\r_x_value_fromB\r\n\x0b_x_value_to\"\x80\x02\n\x14SampleSeriesResponse\x12\x0b\n\x03run\x18\x01 \x01(\r\x12\x0b\n\x03key\x18\x02 \x01(\r\x12\x0f\n\x07\x66irst_x\x18\x03 \x03(\x10\x12\x13\n\x0b\x66irst_value\x18\x04 \x03(\x01\x12\x0e\n\x06last_x\x18\x05 \x03(\x10\x12\x12\n\nlast_value\x18\x06 \x03(\x01\x12\x0f\n\x07minimum\x18\x07 \x03(\x01\x12\x0f\n\x07maximum\x18\x08 \x03(\x01\x12\x0c\n\x04mean\x18\t \x03(\x01\x12\r\n\x05\x63ount\x18\n \x03(\x10\x12\x18\n\x10non_finite_count\x18\x0b \x03(\x10\x12\x15\n\rfirst_x_value\x18\x0c \x03(\x01\x12\x14\n\x0clast_x_value\x18\r \x03(\x01\"E\n\x0eWriterPosition\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xa7\x01\n\x0cWatchRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12*\n\x05start\x18\x03 \x01(\x0e\x32\x1b.stepwell_api.v1.WatchStart\x12\x32\n\tpositions\x18\x04 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition\x12\x18\n\x10\x66rom_now_run_ids\x18\x05 \x03(\t\"\xa1\x01\n\nSeriesNews\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x11\n\trestarted\x18\x03 \x01(\x08\x12-\n\x06points\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x34\n\x05parts\x18\x05 \x01(\x0b\x32%.stepwell_api.v1.SampleSeriesResponse\"p\n\rWatchResponse\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesNews\x12\x32\n\tpositions\x18\x02 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition*q\n\x05XAxis\x12\x16\n\x12X_AXIS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bX_AXIS_STEP\x10\x01\x12\x0f\n\x0bX_AXIS_TIME\x10\x02\x12\x1b\n\x17X_AXIS_TIME_SINCE_START\x10\x03\x12\x11\n\rX_AXIS_METRIC\x10\x04*\xaa\x02\n\x0cSampleColumn\x12\x1d\n\x19SAMPLE_COLUMN_UNSPECIFIED\x10\x00\x12\x19\n\x15SAMPLE_COLUMN_FIRST_X\x10\x01\x12\x1d\n\x19SAMPLE_COLUMN_FIRST_VALUE\x10\x02\x12\x18\n\x14SAMPLE_COLUMN_LAST_X\x10\x03\x12\x1c\n\x18SAMPLE_COLUMN_LAST_VALUE\x10\x04\x12\x19\n\x15SAMPLE_COLUMN_MINIMUM\x10\x05\x12\x19\n\x15SAMPLE_COLUMN_MAXIMUM\x10\x06\x12\x16\n\x12SAMPLE_COLUMN_MEAN\x10\x07\x12\x17\n\x13SAMPLE_COLUMN_COUNT\x10\x08\x12\"\n\x1eSAMPLE_COLUMN_NON_FINITE_COUNT\x10\t*t\n\nWatchStart\x12\x1b\n\x17WATCH_START_UNSPECIFIED\x10\x00\x12\x13\n\x0fWATCH_START_NOW\x10\x01\x12\x19\n\x15WATCH_START_BEGINNING\x10\x02\x12\x19\n\x15WATCH_START_POSITIONS\x10\x03\x32\xfc\x02\n\rSeriesService\x12W\n\nGetHistory\x12\".stepwell_api.v1.GetHistoryRequest\x1a#.stepwell_api.v1.GetHistoryResponse0\x01\x12i\n\x10GetLatestMetrics\x12(.stepwell_api.v1.GetLatestMetricsRequest\x1a).stepwell_api.v1.GetLatestMetricsResponse0\x01\x12]\n\x0cSampleSeries\x12$.stepwell_api.v1.SampleSeriesRequest\x1a%.stepwell_api.v1.SampleSeriesResponse0\x01\x12H\n\x05Watch\x12\x1d.stepwell_api.v1.WatchRequest\x1a\x1e.stepwell_api.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/series.proto\x12\x0fstepwell_api.v1\x1a\x1astepwell_api/v1/runs.proto\")\n\nSeriesName\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\xca\x01\n\tSelection\x12\x16\n\tstep_from\x18\x01 \x01(\x12H\x00\x88\x01\x01\x12\x14\n\x07step_to\x18\x02 \x01(\x12H\x01\x88\x01\x01\x12\x19\n\x0ctime_from_ms\x18\x03 \x01(\x12H\x02\x88\x01\x01\x12\x17\n\ntime_to_ms\x18\x04 \x01(\x12H\x03\x88\x01\x01\x12\x12\n\nwriter_ids\x18\x05 \x03(\t\x12\r\n\x05ranks\x18\x06 \x03(\x05\x42\x0c\n\n_step_fromB\n\n\x08_step_toB\x0f\n\r_time_from_msB\r\n\x0b_time_to_ms\"\x8d\x01\n\x11GetHistoryRequest\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesName\x12-\n\tselection\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.Selection\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0c\n\x04last\x18\x04 \x01(\r\"Q\n\x0cSeriesPoints\x12\x0e\n\x06series\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x03 \x03(\x10\x12\r\n\x05value\x18\x04 \x03(\x01\"S\n\x12GetHistoryResponse\x12-\n\x06series\x18\x01 \x03(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"8\n\x17GetLatestMetricsRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"\xd8\x01\n\x18GetLatestMetricsResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0b\n\x03run\x18\x02 \x03(\r\x12\x0b\n\x03key\x18\x03 \x03(\r\x12\x0c\n\x04step\x18\x04 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x05 \x03(\x10\x12\r\n\x05value\x18\x06 \x03(\x01\x12\r\n\x05\x63ount\x18\x07 \x03(\x10\x12\x18\n\x10non_finite_count\x18\x08 \x03(\x10\x12\x11\n\tvalue_min\x18\t \x03(\x01\x12\x11\n\tvalue_max\x18\n \x03(\x01\x12\x12\n\nvalue_mean\x18\x0b \x03(\x01\"\xf2\x02\n\x13SampleSeriesRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12$\n\x04\x61xis\x18\x03 \x01(\x0e\x32\x16.stepwell_api.v1.XAxis\x12\x13\n\x06x_from\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x11\n\x04x_to\x18\x05 \x01(\x12H\x01\x88\x01\x01\x12\x0f\n\x07\x62uckets\x18\x06 \x01(\r\x12\x12\n\nwriter_ids\x18\x07 \x03(\t\x12\r\n\x05ranks\x18\x08 \x03(\x05\x12.\n\x07\x63olumns\x18\t \x03(\x0e\x32\x1d.stepwell_api.v1.SampleColumn\x12\r\n\x05x_key\x18\n \x01(\t\x12\x19\n\x0cx_value_from\x18\x0b \x01(\x01H\x02\x88\x01\x01\x12\x17\n\nx_value_to\x18\x0c \x01(\x01H\x03\x88\x01\x01\x12\x13\n\x0bwith_hidden\x18\r \x01(\x08\x42\t\n\x07_x_fromB\x07\n\x05_x_toB\x0f\n\r_x_value_fromB\r\n\x0b_x_value_to\"\x80\x02\n\x14SampleSeriesResponse\x12\x0b\n\x03run\x18\x01 \x01(\r\x12\x0b\n\x03key\x18\x02 \x01(\r\x12\x0f\n\x07\x66irst_x\x18\x03 \x03(\x10\x12\x13\n\x0b\x66irst_value\x18\x04 \x03(\x01\x12\x0e\n\x06last_x\x18\x05 \x03(\x10\x12\x12\n\nlast_value\x18\x06 \x03(\x01\x12\x0f\n\x07minimum\x18\x07 \x03(\x01\x12\x0f\n\x07maximum\x18\x08 \x03(\x01\x12\x0c\n\x04mean\x18\t \x03(\x01\x12\r\n\x05\x63ount\x18\n \x03(\x10\x12\x18\n\x10non_finite_count\x18\x0b \x03(\x10\x12\x15\n\rfirst_x_value\x18\x0c \x03(\x01\x12\x14\n\x0clast_x_value\x18\r \x03(\x01\"\xfe\x02\n\x13SampleGroupsRequest\x12\x16\n\x0e\x65xperiment_ids\x18\x01 \x03(\x03\x12\x17\n\x0f\x61ll_experiments\x18\x02 \x01(\x08\x12,\n\tview_type\x18\x03 \x01(\x0e\x32\x19.stepwell_api.v1.ViewType\x12\x0f\n\x07\x66ilters\x18\x04 \x03(\t\x12\x0c\n\x04keys\x18\x05 \x03(\t\x12$\n\x04\x61xis\x18\x06 \x01(\x0e\x32\x16.stepwell_api.v1.XAxis\x12\x13\n\x06x_from\x18\x07 \x01(\x12H\x00\x88\x01\x01\x12\x11\n\x04x_to\x18\x08 \x01(\x12H\x01\x88\x01\x01\x12\x0f\n\x07\x62uckets\x18\t \x01(\r\x12\r\n\x05x_key\x18\n \x01(\t\x12\x19\n\x0cx_value_from\x18\x0b \x01(\x01H\x02\x88\x01\x01\x12\x17\n\nx_value_to\x18\x0c \x01(\x01H\x03\x88\x01\x01\x12\x13\n\x0bwith_hidden\x18\r \x01(\x08\x42\t\n\x07_x_fromB\x07\n\x05_x_toB\x0f\n\r_x_value_fromB\r\n\x0b_x_value_to\"\xbb\x02\n\x14SampleGroupsResponse\x12\r\n\x05group\x18\x01 \x01(\r\x12\x0b\n\x03key\x18\x02 \x01(\r\x12\x0f\n\x07\x66irst_x\x18\x03 \x03(\x10\x12\x0e\n\x06last_x\x18\x04 \x03(\x10\x12\x15\n\rfirst_x_value\x18\x05 \x03(\x01\x12\x14\n\x0clast_x_value\x18\x06 \x03(\x01\x12\x0c\n\x04mean\x18\x07 \x03(\x01\x12\x11\n\tdeviation\x18\x08 \x03(\x01\x12\x0f\n\x07minimum\x18\t \x03(\x01\x12\x0f\n\x07maximum\x18\n \x03(\x01\x12\x0c\n\x04runs\x18\x0b \x03(\x10\x12\r\n\x05\x63ount\x18\x0c \x03(\x10\x12\x18\n\x10non_finite_count\x18\r \x03(\x10\x12\x12\n\nfound_runs\x18\x0e \x01(\x04\x12\x11\n\tread_runs\x18\x0f \x01(\x04\x12\x18\n\x10runs_with_points\x18\x10 \x01(\x04\"E\n\x0eWriterPosition\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xa7\x01\n\x0cWatchRequest\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12*\n\x05start\x18\x03 \x01(\x0e\x32\x1b.stepwell_api.v1.WatchStart\x12\x32\n\tpositions\x18\x04 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition\x12\x18\n\x10\x66rom_now_run_ids\x18\x05 \x03(\t\"\xa1\x01\n\nSeriesNews\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x11\n\trestarted\x18\x03 \x01(\x08\x12-\n\x06points\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.SeriesPoints\x12\x34\n\x05parts\x18\x05 \x01(\x0b\x32%.stepwell_api.v1.SampleSeriesResponse\"p\n\rWatchResponse\x12+\n\x06series\x18\x01 \x03(\x0b\x32\x1b.stepwell_api.v1.SeriesNews\x12\x32\n\tpositions\x18\x02 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition*q\n\x05XAxis\x12\x16\n\x12X_AXIS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bX_AXIS_STEP\x10\x01\x12\x0f\n\x0bX_AXIS_TIME\x10\x02\x12\x1b\n\x17X_AXIS_TIME_SINCE_START\x10\x03\x12\x11\n\rX_AXIS_METRIC\x10\x04*\xaa\x02\n\x0cSampleColumn\x12\x1d\n\x19SAMPLE_COLUMN_UNSPECIFIED\x10\x00\x12\x19\n\x15SAMPLE_COLUMN_FIRST_X\x10\x01\x12\x1d\n\x19SAMPLE_COLUMN_FIRST_VALUE\x10\x02\x12\x18\n\x14SAMPLE_COLUMN_LAST_X\x10\x03\x12\x1c\n\x18SAMPLE_COLUMN_LAST_VALUE\x10\x04\x12\x19\n\x15SAMPLE_COLUMN_MINIMUM\x10\x05\x12\x19\n\x15SAMPLE_COLUMN_MAXIMUM\x10\x06\x12\x16\n\x12SAMPLE_COLUMN_MEAN\x10\x07\x12\x17\n\x13SAMPLE_COLUMN_COUNT\x10\x08\x12\"\n\x1eSAMPLE_COLUMN_NON_FINITE_COUNT\x10\t*t\n\nWatchStart\x12\x1b\n\x17WATCH_START_UNSPECIFIED\x10\x00\x12\x13\n\x0fWATCH_START_NOW\x10\x01\x12\x19\n\x15WATCH_START_BEGINNING\x10\x02\x12\x19\n\x15WATCH_START_POSITIONS\x10\x03\x32\xdb\x03\n\rSeriesService\x12W\n\nGetHistory\x12\".stepwell_api.v1.GetHistoryRequest\x1a#.stepwell_api.v1.GetHistoryResponse0\x01\x12i\n\x10GetLatestMetrics\x12(.stepwell_api.v1.GetLatestMetricsRequest\x1a).stepwell_api.v1.GetLatestMetricsResponse0\x01\x12]\n\x0cSampleSeries\x12$.stepwell_api.v1.SampleSeriesRequest\x1a%.stepwell_api.v1.SampleSeriesResponse0\x01\x12H\n\x05Watch\x12\x1d.stepwell_api.v1.WatchRequest\x1a\x1e.stepwell_api.v1.WatchResponse0\x01\x12]\n\x0cSampleGroups\x12$.stepwell_api.v1.SampleGroupsRequest\x1a%.stepwell_api.v1.SampleGroupsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stepwell_api.v1.series_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_XAXIS']._serialized_start=2037
-  _globals['_XAXIS']._serialized_end=2150
-  _globals['_SAMPLECOLUMN']._serialized_start=2153
-  _globals['_SAMPLECOLUMN']._serialized_end=2451
-  _globals['_WATCHSTART']._serialized_start=2453
-  _globals['_WATCHSTART']._serialized_end=2569
-  _globals['_SERIESNAME']._serialized_start=49
-  _globals['_SERIESNAME']._serialized_end=90
-  _globals['_SELECTION']._serialized_start=93
-  _globals['_SELECTION']._serialized_end=295
-  _globals['_GETHISTORYREQUEST']._serialized_start=298
-  _globals['_GETHISTORYREQUEST']._serialized_end=439
-  _globals['_SERIESPOINTS']._serialized_start=441
-  _globals['_SERIESPOINTS']._serialized_end=522
-  _globals['_GETHISTORYRESPONSE']._serialized_start=524
-  _globals['_GETHISTORYRESPONSE']._serialized_end=607
-  _globals['_GETLATESTMETRICSREQUEST']._serialized_start=609
-  _globals['_GETLATESTMETRICSREQUEST']._serialized_end=665
-  _globals['_GETLATESTMETRICSRESPONSE']._serialized_start=668
-  _globals['_GETLATESTMETRICSRESPONSE']._serialized_end=884
-  _globals['_SAMPLESERIESREQUEST']._serialized_start=887
-  _globals['_SAMPLESERIESREQUEST']._serialized_end=1257
-  _globals['_SAMPLESERIESRESPONSE']._serialized_start=1260
-  _globals['_SAMPLESERIESRESPONSE']._serialized_end=1516
-  _globals['_WRITERPOSITION']._serialized_start=1518
-  _globals['_WRITERPOSITION']._serialized_end=1587
-  _globals['_WATCHREQUEST']._serialized_start=1590
-  _globals['_WATCHREQUEST']._serialized_end=1757
-  _globals['_SERIESNEWS']._serialized_start=1760
-  _globals['_SERIESNEWS']._serialized_end=1921
-  _globals['_WATCHRESPONSE']._serialized_start=1923
-  _globals['_WATCHRESPONSE']._serialized_end=2035
-  _globals['_SERIESSERVICE']._serialized_start=2572
-  _globals['_SERIESSERVICE']._serialized_end=2952
+  _globals['_XAXIS']._serialized_start=2768
+  _globals['_XAXIS']._serialized_end=2881
+  _globals['_SAMPLECOLUMN']._serialized_start=2884
+  _globals['_SAMPLECOLUMN']._serialized_end=3182
+  _globals['_WATCHSTART']._serialized_start=3184
+  _globals['_WATCHSTART']._serialized_end=3300
+  _globals['_SERIESNAME']._serialized_start=77
+  _globals['_SERIESNAME']._serialized_end=118
+  _globals['_SELECTION']._serialized_start=121
+  _globals['_SELECTION']._serialized_end=323
+  _globals['_GETHISTORYREQUEST']._serialized_start=326
+  _globals['_GETHISTORYREQUEST']._serialized_end=467
+  _globals['_SERIESPOINTS']._serialized_start=469
+  _globals['_SERIESPOINTS']._serialized_end=550
+  _globals['_GETHISTORYRESPONSE']._serialized_start=552
+  _globals['_GETHISTORYRESPONSE']._serialized_end=635
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_start=637
+  _globals['_GETLATESTMETRICSREQUEST']._serialized_end=693
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_start=696
+  _globals['_GETLATESTMETRICSRESPONSE']._serialized_end=912
+  _globals['_SAMPLESERIESREQUEST']._serialized_start=915
+  _globals['_SAMPLESERIESREQUEST']._serialized_end=1285
+  _globals['_SAMPLESERIESRESPONSE']._serialized_start=1288
+  _globals['_SAMPLESERIESRESPONSE']._serialized_end=1544
+  _globals['_SAMPLEGROUPSREQUEST']._serialized_start=1547
+  _globals['_SAMPLEGROUPSREQUEST']._serialized_end=1929
+  _globals['_SAMPLEGROUPSRESPONSE']._serialized_start=1932
+  _globals['_SAMPLEGROUPSRESPONSE']._serialized_end=2247
+  _globals['_WRITERPOSITION']._serialized_start=2249
+  _globals['_WRITERPOSITION']._serialized_end=2318
+  _globals['_WATCHREQUEST']._serialized_start=2321
+  _globals['_WATCHREQUEST']._serialized_end=2488
+  _globals['_SERIESNEWS']._serialized_start=2491
+  _globals['_SERIESNEWS']._serialized_end=2652
+  _globals['_WATCHRESPONSE']._serialized_start=2654
+  _globals['_WATCHRESPONSE']._serialized_end=2766
+  _globals['_SERIESSERVICE']._serialized_start=3303
+  _globals['_SERIESSERVICE']._serialized_end=3778
 # @@protoc_insertion_point(module_scope)

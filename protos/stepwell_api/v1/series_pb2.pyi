@@ -15,6 +15,7 @@ import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import stepwell_api.v1.runs_pb2
 import sys
 import typing
 
@@ -594,6 +595,197 @@ class SampleSeriesResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["count", b"count", "first_value", b"first_value", "first_x", b"first_x", "first_x_value", b"first_x_value", "key", b"key", "last_value", b"last_value", "last_x", b"last_x", "last_x_value", b"last_x_value", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "non_finite_count", b"non_finite_count", "run", b"run"]) -> None: ...
 
 Global___SampleSeriesResponse: typing_extensions.TypeAlias = SampleSeriesResponse
+
+@typing.final
+class SampleGroupsRequest(google.protobuf.message.Message):
+    """Asks for lines of groups of runs. The places of a line are `buckets` buckets of equal width, as those of
+    SampleSeriesRequest, but from x_from (or the least x of the runs that are read, if that is greater) to x_to (or the
+    greatest x).
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_IDS_FIELD_NUMBER: builtins.int
+    ALL_EXPERIMENTS_FIELD_NUMBER: builtins.int
+    VIEW_TYPE_FIELD_NUMBER: builtins.int
+    FILTERS_FIELD_NUMBER: builtins.int
+    KEYS_FIELD_NUMBER: builtins.int
+    AXIS_FIELD_NUMBER: builtins.int
+    X_FROM_FIELD_NUMBER: builtins.int
+    X_TO_FIELD_NUMBER: builtins.int
+    BUCKETS_FIELD_NUMBER: builtins.int
+    X_KEY_FIELD_NUMBER: builtins.int
+    X_VALUE_FROM_FIELD_NUMBER: builtins.int
+    X_VALUE_TO_FIELD_NUMBER: builtins.int
+    WITH_HIDDEN_FIELD_NUMBER: builtins.int
+    all_experiments: builtins.bool
+    """Those of all experiments instead."""
+    view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType
+    """Which runs there are."""
+    axis: Global___XAxis.ValueType
+    """What x is."""
+    x_from: builtins.int
+    """Least x."""
+    x_to: builtins.int
+    """Greatest x."""
+    buckets: builtins.int
+    """From 1 to 2,000; 0 means 200."""
+    x_key: builtins.str
+    """With X_AXIS_METRIC, and only then: the metric whose values are x."""
+    x_value_from: builtins.float
+    """With X_AXIS_METRIC, instead of `x_from`: least x."""
+    x_value_to: builtins.float
+    """With X_AXIS_METRIC, instead of `x_to`: greatest x."""
+    with_hidden: builtins.bool
+    """Points that a rewind of the run hides count, too; not with X_AXIS_METRIC."""
+    @property
+    def experiment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Whose runs are put into groups."""
+
+    @property
+    def filters(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """One for each group: finds its runs, in the grammar of SearchRuns. At most 20."""
+
+    @property
+    def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of metrics, at most 20."""
+
+    def __init__(
+        self,
+        *,
+        experiment_ids: collections.abc.Iterable[builtins.int] | None = ...,
+        all_experiments: builtins.bool = ...,
+        view_type: stepwell_api.v1.runs_pb2.ViewType.ValueType = ...,
+        filters: collections.abc.Iterable[builtins.str] | None = ...,
+        keys: collections.abc.Iterable[builtins.str] | None = ...,
+        axis: Global___XAxis.ValueType = ...,
+        x_from: builtins.int | None = ...,
+        x_to: builtins.int | None = ...,
+        buckets: builtins.int = ...,
+        x_key: builtins.str = ...,
+        x_value_from: builtins.float | None = ...,
+        x_value_to: builtins.float | None = ...,
+        with_hidden: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "x_from", b"x_from", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_x_from", b"_x_from", "_x_to", b"_x_to", "_x_value_from", b"_x_value_from", "_x_value_to", b"_x_value_to", "all_experiments", b"all_experiments", "axis", b"axis", "buckets", b"buckets", "experiment_ids", b"experiment_ids", "filters", b"filters", "keys", b"keys", "view_type", b"view_type", "with_hidden", b"with_hidden", "x_from", b"x_from", "x_key", b"x_key", "x_to", b"x_to", "x_value_from", b"x_value_from", "x_value_to", b"x_value_to"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_from", b"_x_from"]) -> typing.Literal["x_from"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_to", b"_x_to"]) -> typing.Literal["x_to"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_value_from", b"_x_value_from"]) -> typing.Literal["x_value_from"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_x_value_to", b"_x_value_to"]) -> typing.Literal["x_value_to"] | None: ...
+
+Global___SampleGroupsRequest: typing_extensions.TypeAlias = SampleGroupsRequest
+
+@typing.final
+class SampleGroupsResponse(google.protobuf.message.Message):
+    """One metric over the runs of a group: a row for each bucket that holds points of some run, in order of x.
+
+    A run counts in a bucket with the mean of its finite points there. Where it has no points, but has some before and
+    behind, it counts with what lies on the straight line between these; before its first and behind its last point it does
+    not count.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    KEY_FIELD_NUMBER: builtins.int
+    FIRST_X_FIELD_NUMBER: builtins.int
+    LAST_X_FIELD_NUMBER: builtins.int
+    FIRST_X_VALUE_FIELD_NUMBER: builtins.int
+    LAST_X_VALUE_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    DEVIATION_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    MAXIMUM_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    NON_FINITE_COUNT_FIELD_NUMBER: builtins.int
+    FOUND_RUNS_FIELD_NUMBER: builtins.int
+    READ_RUNS_FIELD_NUMBER: builtins.int
+    RUNS_WITH_POINTS_FIELD_NUMBER: builtins.int
+    group: builtins.int
+    """Place of the group in the request."""
+    key: builtins.int
+    """Place of the metric in the request."""
+    found_runs: builtins.int
+    """How many runs the filter finds."""
+    read_runs: builtins.int
+    """How many of them were read, those that started last: at most 1,000 of a group, 10,000 of all groups and metrics
+    together, 100 with X_AXIS_METRIC, and as many as have 30,000 chunks of points together, or 5,000 where x is a time.
+    """
+    runs_with_points: builtins.int
+    """How many of those have points here."""
+    @property
+    def first_x(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Least x of a point."""
+
+    @property
+    def last_x(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Greatest x."""
+
+    @property
+    def first_x_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """With X_AXIS_METRIC, instead of `first_x`."""
+
+    @property
+    def last_x_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """With X_AXIS_METRIC, instead of `last_x`."""
+
+    @property
+    def mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Mean over the runs that count; NaN when none does, as minimum and maximum."""
+
+    @property
+    def deviation(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Standard deviation of a sample, over the same; 0 when one run counts."""
+
+    @property
+    def minimum(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """The least run."""
+
+    @property
+    def maximum(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """The greatest run."""
+
+    @property
+    def runs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """How many runs count."""
+
+    @property
+    def count(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """How many points the bucket holds, of all runs."""
+
+    @property
+    def non_finite_count(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """How many of them are NaN or infinite."""
+
+    def __init__(
+        self,
+        *,
+        group: builtins.int = ...,
+        key: builtins.int = ...,
+        first_x: collections.abc.Iterable[builtins.int] | None = ...,
+        last_x: collections.abc.Iterable[builtins.int] | None = ...,
+        first_x_value: collections.abc.Iterable[builtins.float] | None = ...,
+        last_x_value: collections.abc.Iterable[builtins.float] | None = ...,
+        mean: collections.abc.Iterable[builtins.float] | None = ...,
+        deviation: collections.abc.Iterable[builtins.float] | None = ...,
+        minimum: collections.abc.Iterable[builtins.float] | None = ...,
+        maximum: collections.abc.Iterable[builtins.float] | None = ...,
+        runs: collections.abc.Iterable[builtins.int] | None = ...,
+        count: collections.abc.Iterable[builtins.int] | None = ...,
+        non_finite_count: collections.abc.Iterable[builtins.int] | None = ...,
+        found_runs: builtins.int = ...,
+        read_runs: builtins.int = ...,
+        runs_with_points: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "deviation", b"deviation", "first_x", b"first_x", "first_x_value", b"first_x_value", "found_runs", b"found_runs", "group", b"group", "key", b"key", "last_x", b"last_x", "last_x_value", b"last_x_value", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "non_finite_count", b"non_finite_count", "read_runs", b"read_runs", "runs", b"runs", "runs_with_points", b"runs_with_points"]) -> None: ...
+
+Global___SampleGroupsResponse: typing_extensions.TypeAlias = SampleGroupsResponse
 
 @typing.final
 class WriterPosition(google.protobuf.message.Message):

@@ -55,6 +55,11 @@ class SeriesServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.SampleGroups = channel.unary_stream(
+                '/stepwell_api.v1.SeriesService/SampleGroups',
+                request_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleGroupsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleGroupsResponse.FromString,
+                _registered_method=True)
 
 
 class SeriesServiceServicer(object):
@@ -94,6 +99,14 @@ class SeriesServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SampleGroups(self, request, context):
+        """Streams one line for each group of runs and metric, in order of groups and then of metrics: mean and spread over the
+        runs of the group, at places that all of them share. Those without points in the range are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SeriesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -116,6 +129,11 @@ def add_SeriesServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=stepwell__api_dot_v1_dot_series__pb2.WatchRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_series__pb2.WatchResponse.SerializeToString,
+            ),
+            'SampleGroups': grpc.unary_stream_rpc_method_handler(
+                    servicer.SampleGroups,
+                    request_deserializer=stepwell__api_dot_v1_dot_series__pb2.SampleGroupsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_series__pb2.SampleGroupsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,6 +245,33 @@ class SeriesService(object):
             '/stepwell_api.v1.SeriesService/Watch',
             stepwell__api_dot_v1_dot_series__pb2.WatchRequest.SerializeToString,
             stepwell__api_dot_v1_dot_series__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SampleGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stepwell_api.v1.SeriesService/SampleGroups',
+            stepwell__api_dot_v1_dot_series__pb2.SampleGroupsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_series__pb2.SampleGroupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

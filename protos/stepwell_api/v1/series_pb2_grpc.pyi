@@ -95,7 +95,23 @@ _SeriesServiceWatchType = typing_extensions.TypeVar(
     ],
 )
 
-class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServiceGetLatestMetricsType, _SeriesServiceSampleSeriesType, _SeriesServiceWatchType]):
+_SeriesServiceSampleGroupsType = typing_extensions.TypeVar(
+    '_SeriesServiceSampleGroupsType',
+    grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.SampleGroupsRequest,
+        stepwell_api.v1.series_pb2.SampleGroupsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.SampleGroupsRequest,
+        stepwell_api.v1.series_pb2.SampleGroupsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.SampleGroupsRequest,
+        stepwell_api.v1.series_pb2.SampleGroupsResponse,
+    ],
+)
+
+class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServiceGetLatestMetricsType, _SeriesServiceSampleSeriesType, _SeriesServiceWatchType, _SeriesServiceSampleGroupsType]):
     """Reads series."""
 
     @typing.overload
@@ -116,6 +132,10 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
             stepwell_api.v1.series_pb2.WatchRequest,
             stepwell_api.v1.series_pb2.WatchResponse,
         ],
+        grpc.UnaryStreamMultiCallable[
+            stepwell_api.v1.series_pb2.SampleGroupsRequest,
+            stepwell_api.v1.series_pb2.SampleGroupsResponse,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -135,6 +155,10 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
         grpc.aio.UnaryStreamMultiCallable[
             stepwell_api.v1.series_pb2.WatchRequest,
             stepwell_api.v1.series_pb2.WatchResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            stepwell_api.v1.series_pb2.SampleGroupsRequest,
+            stepwell_api.v1.series_pb2.SampleGroupsResponse,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
@@ -158,6 +182,11 @@ class SeriesServiceStub(typing.Generic[_SeriesServiceGetHistoryType, _SeriesServ
     too much. NOT_FOUND when there is no such run.
     """
 
+    SampleGroups: _SeriesServiceSampleGroupsType
+    """Streams one line for each group of runs and metric, in order of groups and then of metrics: mean and spread over the
+    runs of the group, at places that all of them share. Those without points in the range are left out.
+    """
+
 SeriesServiceAsyncStub: typing_extensions.TypeAlias = SeriesServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         stepwell_api.v1.series_pb2.GetHistoryRequest,
@@ -174,6 +203,10 @@ SeriesServiceAsyncStub: typing_extensions.TypeAlias = SeriesServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         stepwell_api.v1.series_pb2.WatchRequest,
         stepwell_api.v1.series_pb2.WatchResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        stepwell_api.v1.series_pb2.SampleGroupsRequest,
+        stepwell_api.v1.series_pb2.SampleGroupsResponse,
     ],
 ]
 
@@ -218,6 +251,16 @@ class SeriesServiceServicer(metaclass=abc.ABCMeta):
         answer tells the positions that the watch starts from. A caller that keeps the last position of each writer goes
         on from there, on any server, without gap or repeat. Who reads slowly gets more at once, and summaries of what is
         too much. NOT_FOUND when there is no such run.
+        """
+
+    @abc.abstractmethod
+    def SampleGroups(
+        self,
+        request: stepwell_api.v1.series_pb2.SampleGroupsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[stepwell_api.v1.series_pb2.SampleGroupsResponse], collections.abc.AsyncIterator[stepwell_api.v1.series_pb2.SampleGroupsResponse]]:
+        """Streams one line for each group of runs and metric, in order of groups and then of metrics: mean and spread over the
+        runs of the group, at places that all of them share. Those without points in the range are left out.
         """
 
 def add_SeriesServiceServicer_to_server(servicer: SeriesServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -147,10 +147,27 @@ class SampleRequest:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """What a store has to know of a sample beside the selections: whether x is the time, and how many buckets."""
+    """What a store has to know of a sample beside the selections: whether x is the time, and how many buckets.
+
+    `between_bounds`: the buckets lie between the bounds of x that a selection has, and not between the least and the
+    greatest x that are found; so several series have the same ones.
+    """
 
     by_time: bool
     buckets: int
+    between_bounds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far all points of series `number` of a request reach, and how many chunks may have some within its bounds."""
+
+    number: int
+    chunks: int
+    step_min: int
+    step_max: int
+    time_min_ms: int
+    time_max_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.exploring.keys import KeyService
 from stepwell_server.services.exploring.tables import ExploringService
 from stepwell_server.services.exploring.views import ViewService
+from stepwell_server.services.group_lines import GroupLineService
 from stepwell_server.services.histograms import HistogramService
 from stepwell_server.services.ingest import IngestService
 from stepwell_server.services.logged_models import LoggedModelService
@@ -44,6 +45,7 @@ class Services:
     ingest: IngestService
     calls: CallService
     series: SeriesService
+    group_lines: GroupLineService
     watching: WatchService
     writers: WriterService
     histograms: HistogramService

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepwell_api.v1 import series_pb2 as pb
 from stepwell_server.model.columns import Float64s, Int64s
+from stepwell_server.model.group_lines import GroupLine
 from stepwell_server.model.series import History, SampledSeries
 
 LENGTH_DELIMITED = 2
@@ -19,6 +20,10 @@ LENGTH_DELIMITED = 2
 SAMPLE_COLUMNS: Mapping[int, str] = {
     number: name.removeprefix("SAMPLE_COLUMN_").lower() for name, number in pb.SampleColumn.items() if number
 }
+
+GROUP_COLUMNS = (
+    "first_x", "last_x", "mean", "deviation", "minimum", "maximum", "runs", "count", "non_finite_count",
+)  # fmt: skip
 
 
 def packed(field_number: int, column: Int64s | Float64s) -> bytes:
@@ -53,12 +58,30 @@ def sampled_series(
     run: int, key: int, sample: SampledSeries, columns: Collection[str] = tuple(SAMPLE_COLUMNS.values())
 ) -> pb.SampleSeriesResponse:
     """Return these columns of the sample of one series as a message."""
-    fields = pb.SampleSeriesResponse.DESCRIPTOR.fields_by_name
-    parts = []
-    for name in columns:
-        column = getattr(sample, name)
-        is_value = name.endswith("_x") and column.dtype.kind == "f"
-        parts.append(packed(fields[f"{name}_value" if is_value else name].number, column))
-    message = pb.SampleSeriesResponse.FromString(b"".join(parts))
+    message = pb.SampleSeriesResponse.FromString(_columns(pb.SampleSeriesResponse, sample, columns))
     message.run, message.key = run, key
     return message
+
+
+def grouped_line(group: int, key: int, line: GroupLine) -> pb.SampleGroupsResponse:
+    """Return the line of one group and metric as a message."""
+    message = pb.SampleGroupsResponse.FromString(_columns(pb.SampleGroupsResponse, line, GROUP_COLUMNS))
+    message.group, message.key = group, key
+    message.found_runs, message.read_runs = line.found_runs, line.read_runs
+    message.runs_with_points = line.runs_with_points
+    return message
+
+
+def _columns(
+    message: type[pb.SampleSeriesResponse | pb.SampleGroupsResponse],
+    of: SampledSeries | GroupLine,
+    names: Collection[str],
+) -> bytes:
+    """Return the encoded fields of columns, x as doubles in fields of their own."""
+    fields = message.DESCRIPTOR.fields_by_name
+    parts = []
+    for name in names:
+        column = getattr(of, name)
+        is_value = name.endswith("_x") and column.dtype.kind == "f"
+        parts.append(packed(fields[f"{name}_value" if is_value else name].number, column))
+    return b"".join(parts)

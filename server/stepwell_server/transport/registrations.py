@@ -25,7 +25,7 @@ from stepwell_server.transport.registry.servicer import ModelVersionServicer, Re
 from stepwell_server.transport.registry.webhooks import WebhookServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
-from stepwell_server.transport.series import SeriesServicer
+from stepwell_server.transport.series.servicer import SeriesServicer
 from stepwell_server.transport.server import Registration
 from stepwell_server.transport.writers import WriterServicer
 
@@ -37,7 +37,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     models = LoggedModelServicer(services.models)
     ingest = IngestServicer(services.ingest, services.draining, services.holding)
     search = SearchServicer(services.search, services.keys, services.exploring, services.views)
-    series = SeriesServicer(services.series, services.watching, services.holding)
+    series = SeriesServicer(services.series, services.group_lines, services.watching, services.holding)
     artifacts = ArtifactServicer(
         services.artifacts, services.uploads, services.verification, services.holding
     )

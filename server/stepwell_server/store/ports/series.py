@@ -9,6 +9,7 @@ from uuid import UUID
 
 from stepwell_server.model.series import (
     Changes,
+    Extent,
     History,
     HistoryCursor,
     LatestRow,
@@ -53,6 +54,15 @@ class SeriesStore(Protocol):
         self, run_ids: Sequence[UUID], keys: Sequence[str] | None
     ) -> AsyncIterator[Sequence[LatestRow]]:
         """Yield the latest points of metrics (of all when `keys` is None), in order of runs and keys."""
+        ...
+
+    async def extents(
+        self, series: Sequence[SeriesName], selections: Sequence[Selection]
+    ) -> Sequence[Extent]:
+        """Return how far series reach, in their order; those without points are left out.
+
+        Selections differ only in their bounds and are of all writers. A rewound writer reaches to where it is hidden.
+        """
         ...
 
     def sample(

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.model.series import (
+    Extent,
     History,
     HistoryCursor,
     LatestRow,
@@ -29,6 +30,7 @@ from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.series.joining import sample_over
 from stepwell_server.store.series.samples import sample_group
 from stepwell_server.store.series.snapshots import Snapshots
+from stepwell_server.store.series.summaries import read_extents
 from stepwell_server.store.series.sweep import Sweep, Trail, sort_history
 from stepwell_server.store.series.thinning import thin
 from stepwell_server.store.sql import load
@@ -113,6 +115,13 @@ class PostgresSeriesStore:
             async with self._snapshots.snapshot() as connection:
                 rows = await connection.fetch(_SQL["latest"], [run_ids[number] for number in numbers], keys)
             yield [LatestRow(numbers[row["number"] - 1], row["name"], *row[2:]) for row in rows]
+
+    async def extents(
+        self, series: Sequence[SeriesName], selections: Sequence[Selection]
+    ) -> Sequence[Extent]:
+        """See `ports.SeriesStore`."""
+        async with self._snapshots.statement() as connection:
+            return await read_extents(connection, series, selections)
 
     async def sample(
         self, series: Sequence[SeriesName], selections: Sequence[Selection], sampling: Sampling

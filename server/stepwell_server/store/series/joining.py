@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
+from stepwell_server.model.buckets import value_buckets
 from stepwell_server.model.columns import Float64s, Int64s
 from stepwell_server.model.series import NO_HISTORY, NO_SAMPLE, History, SampledSeries
 
@@ -54,7 +55,7 @@ class ValueBuckets:
         x, values = x[inside], values[inside]
         if not len(x):
             return
-        buckets = self._buckets_of(x)
+        buckets = value_buckets(self._low, self._high, len(self._count), x)
         order = np.lexsort((x, buckets))
         buckets, x, values = buckets[order], x[order], values[order]
         starts = np.flatnonzero(np.append(True, buckets[1:] != buckets[:-1]))
@@ -88,15 +89,6 @@ class ValueBuckets:
             count=self._count[filled],
             non_finite_count=self._non_finite_count[filled],
         )
-
-    def _buckets_of(self, x: Float64s) -> Int64s:
-        # Halves, because the distance of two doubles may be more than a double holds.
-        width = self._high / 2 - self._low / 2
-        if width == 0:
-            return np.zeros(len(x), np.int64)
-        number = len(self._count)
-        places = ((x / 2 - self._low / 2) / width * number).astype(np.int64)
-        return np.minimum(places, number - 1)
 
     def _extend_ends(
         self, at: Int64s, first_x: Float64s, first_value: Float64s, last_x: Float64s, last_value: Float64s

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell_server.model.buckets import bucket_borders, buckets_of
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import NO_SAMPLE, SampledSeries, Sampling, Selection, SeriesName
 from stepwell_server.store.chunks.blocks import BLOCK_POINTS, block_forms
@@ -18,8 +19,6 @@ from stepwell_server.store.series.sampling import (
     GROUPS_PER_SERIES,
     Fragments,
     OpenedChunk,
-    bucket_borders,
-    buckets_of,
     cut_at_borders,
     join_fragments,
     sampled,
@@ -56,6 +55,7 @@ class _Sampler:
     ) -> None:
         self._connection = connection
         self._names = names
+        self._selections = selections
         self._sampling = sampling
         self._chunks = summaries
         self._steps_from = np.array([one.step_from for one in selections], np.int64)[summaries.series]
@@ -182,7 +182,9 @@ class _Sampler:
     def _borders(
         self, series: Int64s, lowest: Int64s, highest: Int64s, cut_chunks: Sequence[OpenedChunk]
     ) -> list[Int64s]:
-        """The borders of each series, between the extremes of what is wanted of it."""
+        """The borders of each series, between the extremes of what is wanted of it, or between its bounds."""
+        if self._sampling.between_bounds:
+            return self._bounded()
         series = np.append(series, np.array([chunk.series for chunk in cut_chunks], np.int64))
         lowest = np.append(lowest, np.array([chunk.x[0] for chunk in cut_chunks], np.int64))
         highest = np.append(highest, np.array([chunk.x[-1] for chunk in cut_chunks], np.int64))
@@ -194,6 +196,15 @@ class _Sampler:
             bucket_borders(low, high, self._sampling.buckets) if low <= high else np.empty(0, np.int64)
             for low, high in zip(least.tolist(), greatest.tolist(), strict=True)
         ]
+
+    def _bounded(self) -> list[Int64s]:
+        """The borders between the bounds of each series, which are few different ones."""
+        bounds = [
+            (it.time_from_ms, it.time_to_ms) if self._sampling.by_time else (it.step_from, it.step_to)
+            for it in self._selections
+        ]
+        borders = {ends: bucket_borders(*ends, self._sampling.buckets) for ends in set(bounds)}
+        return [borders[ends] for ends in bounds]
 
     def _buckets(self, whole: Int64s, x: Int64s, borders: Sequence[Int64s]) -> Int64s:
         """The buckets of one x of each whole chunk; chunks of one series stand together."""

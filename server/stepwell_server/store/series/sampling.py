@@ -3,7 +3,8 @@
 The definition, which the tests repeat in plain Python over the raw points:
 
 1. The range is cut: x_from <= x <= x_to.
-2. lo and hi are the least and the greatest x that are left, span = hi - lo + 1, n = min(buckets, span).
+2. lo and hi are the least and the greatest x that are left (or, for samples between bounds, x_from and x_to),
+   span = hi - lo + 1, n = min(buckets, span).
 3. Bucket i, from 0, begins at border lo + floor(i * span / n), in whole numbers without rounding.
 4. Within a bucket points are in order of (x, y, value), NaN above every number, where y is the time when x is the
    step, and the step when x is a time. The first and the last point, and so the first and the last of the range,
@@ -22,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell_server.model.buckets import buckets_of
 from stepwell_server.model.columns import Float64s, Int64s
 from stepwell_server.model.series import SampledSeries
 
@@ -59,21 +61,6 @@ def join_fragments(pieces: Sequence[Fragments]) -> Fragments:
     return Fragments(
         *(np.concatenate([getattr(piece, field.name) for piece in pieces]) for field in fields(Fragments))
     )
-
-
-def bucket_borders(lowest: int, highest: int, buckets: int) -> Int64s:
-    """Where the buckets of [lowest, highest] begin."""
-    span = highest - lowest + 1
-    number = min(buckets, span)
-    if span * number < 2**63:
-        return lowest + np.arange(number, dtype=np.int64) * span // number
-    return np.array([lowest + index * span // number for index in range(number)], np.int64)
-
-
-def buckets_of(borders: Int64s, x: Int64s) -> Int64s:
-    """The buckets that values of x, none below the first border, fall into."""
-    found: Int64s = np.searchsorted(borders, x, side="right") - 1
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.columns import Int64s
-from stepwell_server.model.series import Selection, SeriesName
+from stepwell_server.model.series import Extent, Selection, SeriesName
 from stepwell_server.store.chunks.points import array_records, record_type
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
@@ -111,12 +111,7 @@ async def read_summaries(
     """
     wire = await connection.fetchval(
         _SQL["summaries"],
-        [name.run_id for name in names],
-        [name.key for name in names],
-        [selection.step_from for selection in selections],
-        [selection.step_to for selection in selections],
-        [selection.time_from_ms for selection in selections],
-        [selection.time_to_ms for selection in selections],
+        *_asked(names, selections),
         selections[0].writer_ids,
         selections[0].ranks,
         SUMMARIES_MAX + 1,
@@ -126,6 +121,28 @@ async def read_summaries(
     if len(rows) > SUMMARIES_MAX:
         raise too_many_chunks()
     return ChunkSummaries(rows)
+
+
+async def read_extents(
+    connection: Connection, names: Sequence[SeriesName], selections: Sequence[Selection]
+) -> list[Extent]:
+    """Return how far series reach that have points; selections are of all writers."""
+    rows = await connection.fetch(
+        _SQL["extents"], *_asked(names, selections), any(it.with_hidden for it in selections)
+    )
+    return [Extent(*row.values()) for row in rows]
+
+
+def _asked(names: Sequence[SeriesName], selections: Sequence[Selection]) -> list[list[Any]]:
+    """Series with their bounds, as columns."""
+    return [
+        [name.run_id for name in names],
+        [name.key for name in names],
+        [selection.step_from for selection in selections],
+        [selection.step_to for selection in selections],
+        [selection.time_from_ms for selection in selections],
+        [selection.time_to_ms for selection in selections],
+    ]
 
 
 def too_many_chunks() -> InvalidArgumentError:

@@ -24,6 +24,27 @@ FROM (
     LIMIT $9
 ) AS found;
 
+-- extents: of series that have chunks: the number, how many chunks may have points within the bounds, and the ends of the
+-- steps and times of all points. With $7 also what rewinds hide.
+SELECT given.number::integer - 1 AS number, found.*
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+     AS given (run_id, key, step_from, step_to, time_from_ms, time_to_ms, number)
+JOIN metric ON metric.name = given.key
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
+                              AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms) AS chunks,
+           min(chunk.step_min) AS step_min,
+           max(CASE WHEN $7::boolean THEN chunk.step_max
+                    ELSE least(chunk.step_max, writer.hidden_from_step - 1) END) AS step_max,
+           min(chunk.time_min_ms) AS time_min_ms, max(chunk.time_max_ms) AS time_max_ms
+    FROM metric_chunk AS chunk
+    JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+    WHERE chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+      AND ($7::boolean OR writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+) AS found
+WHERE found.step_min IS NOT NULL
+ORDER BY given.number;
+
 -- open_chunks: chunks by their keys, arrays as their wire form; the times only of those that $6 marks
 SELECT given.number, chunk.count, chunk.step_min, chunk.step_max, chunk.step_stride,
        chunk.time_first_ms, chunk.time_min_ms, chunk.time_max_ms,

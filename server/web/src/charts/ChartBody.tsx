@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { distance } from "../live/LiveLines";
@@ -5,12 +6,13 @@ import { useLiveLines } from "../live/useLiveLines";
 import { Button } from "../parts/Button";
 import { Failure } from "../parts/Notice";
 import type { PlotSource } from "../plots/PlotPane";
-import type { Bounds } from "../queries/samples";
+import { groupLinesQuery, type Groups } from "../queries/groupLines";
+import type { Bounds, SampleQuestion } from "../queries/samples";
 import { useTheme } from "../theme/theme";
 import { Bars, isOnePointEach } from "./Bars";
 import { Chart, type ChartLook, type RunLook } from "./Chart";
 import styles from "./ChartCard.module.css";
-import { groupLines } from "./groups";
+import { coverOf, groupLines, type Cover } from "./groups";
 import { toLines } from "./lines";
 import type { Range } from "./ranges";
 import type { Columns } from "./series";
@@ -28,8 +30,8 @@ export interface ChartRuns {
   live: boolean;
   /** What plots over runs show; where it is left out there are none. */
   plots?: PlotSource;
-  /** Where runs are drawn as one line a group: the group of each, and the looks of groups. */
-  groups?: { of: ReadonlyMap<string, string>; looks: Map<string, RunLook> };
+  /** Where groups have lines instead of runs: what finds the runs of each, and the looks of groups in the same order. */
+  groups?: Groups & { looks: Map<string, RunLook> };
 }
 
 /** Lines over x, or a bar for the latest value of each; bars where there is one point a line, unless it is chosen. */
@@ -45,29 +47,24 @@ interface Props {
   shape: Shape | null;
   /** Told what it is where nothing is chosen. */
   onShape: (shape: Shape) => void;
+  /** Told how many runs the lines of groups are made of. */
+  onCover: (cover: Cover | null) => void;
 }
 
 /** The lines of a chart, asked for as wide as they are drawn, and again for the part that is zoomed into. */
-export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape, onShape }: Props) {
+export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape, onShape, onCover }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const [bounds, setBounds] = useState<Bounds | null>(null);
   const buckets = Math.max(BUCKETS_MIN, Math.round(width / PIXELS_PER_BUCKET / BUCKETS_STEP) * BUCKETS_STEP);
-  const {
-    columns: found,
-    error,
-    retry,
-  } = useLiveLines(
-    { metrics, runIds: runs.ids, axis: look.axis, bounds, buckets, live: runs.live, withHidden: look.withHidden },
-    starts,
-    width > 0 && runs.ids.length > 0 && metrics.length > 0,
-  );
-  const columns = useMemo(
-    () => found && (runs.groups ? groupLines(found, runs.groups.of, buckets, look.spread) : found),
-    [found, runs.groups, buckets, look.spread],
-  );
-  const usual: Shape = found && metricOf(look.axis) === null && isOnePointEach(found.series) ? "bars" : "lines";
+  const isReady = width > 0 && metrics.length > 0;
+  const asked = { metrics, axis: look.axis, bounds, buckets, live: runs.live, withHidden: look.withHidden };
+  const ofRuns = useLiveLines({ ...asked, runIds: runs.ids }, starts, isReady && !runs.groups && runs.ids.length > 0);
+  const ofGroups = useGroupLines(asked, runs.groups, look, isReady);
+  const { columns, error, retry } = runs.groups ? ofGroups : ofRuns;
+  const usual: Shape = columns && metricOf(look.axis) === null && isOnePointEach(columns.series) ? "bars" : "lines";
   useEffect(() => onShape(shape ?? usual), [shape ?? usual]);
+  useEffect(() => onCover(ofGroups.cover), [ofGroups.cover]);
   return (
     <div ref={place} className={styles.body} style={{ minHeight: height }}>
       {metrics.length === 0 ? (
@@ -96,6 +93,35 @@ export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape,
       )}
     </div>
   );
+}
+
+const NO_GROUPS: Groups = { scope: { experimentIds: [], deleted: false }, filters: [] };
+
+/** The lines of groups, and how many runs they are made of. */
+function useGroupLines(
+  asked: Omit<SampleQuestion, "runIds">,
+  groups: ChartRuns["groups"],
+  { axis, spread }: ChartLook,
+  isReady: boolean,
+) {
+  const enabled = isReady && groups !== undefined && groups.filters.length > 0;
+  const { data, error, refetch } = useQuery({ ...groupLinesQuery(groups ?? NO_GROUPS, asked), enabled });
+  const lines = groups && data?.lines;
+  const columns = useMemo(
+    () => lines && groupLines(lines, [...groups.looks.keys()], asked.metrics, spread, metricOf(axis) !== null),
+    [lines, groups, spread],
+  );
+  const cover = useMemo(
+    () =>
+      lines
+        ? coverOf(
+            lines,
+            [...groups.looks.values()].map(({ name }) => name),
+          )
+        : null,
+    [lines, groups],
+  );
+  return { columns, cover, error, retry: () => void refetch() };
 }
 
 interface DrawnProps {

@@ -9,6 +9,7 @@ import type { ChartLook } from "./Chart";
 import { ChartBody, type ChartRuns, type Shape } from "./ChartBody";
 import styles from "./ChartCard.module.css";
 import { saveCsv, savePng, saveSvg } from "./download";
+import type { Cover } from "./groups";
 import type { ChartSpec } from "./specs";
 import { useVisible } from "./useVisible";
 
@@ -44,6 +45,7 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
   const [logY, setLogY] = useState<boolean | null>(null);
   const [shape, setShape] = useState<Shape | null>(null);
   const [drawn, setDrawn] = useState<Shape>("lines");
+  const [cover, setCover] = useState<Cover | null>(null);
   const own = useMemo(() => ({ ...look, logY: logY ?? look.logY }), [look, logY]);
   const starts = useMemo(() => new Map([...runs.looks].map(([id, { startMs }]) => [id, startMs])), [runs.looks]);
   const body = (height: number, key: string) =>
@@ -67,6 +69,7 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
         height={height}
         shape={shape}
         onShape={setDrawn}
+        onCover={setCover}
       />
     );
   const [over, setOver] = useState(false);
@@ -91,6 +94,7 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
       <header className={styles.header} draggable onDragStart={(event) => event.dataTransfer.setData(DRAGGED, spec.id)}>
         <h3 title={spec.metrics.length > 1 ? spec.metrics.join("\n") : spec.title}>{spec.title}</h3>
         {spec.metrics.length > 1 && <small>{spec.metrics.length} metrics</small>}
+        {cover && <small title={cover.full}>{cover.short}</small>}
         <Menu
           trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${spec.title}`} />}
           items={[

@@ -33,7 +33,7 @@ export function ChartControls({ view, change, metrics, patternIsBad, isGrouped, 
         aria-label="Metrics by regular expression"
         aria-invalid={patternIsBad}
         title={patternIsBad ? "This is not a regular expression" : undefined}
-        placeholder="Metrics (regular expression)"
+        placeholder="Metrics (regex)"
         value={view.metrics ?? ""}
         onChange={(event) => change({ metrics: event.target.value || undefined })}
       />

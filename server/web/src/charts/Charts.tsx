@@ -1,5 +1,6 @@
 import { useMemo, useState } from "react";
 
+import { Button } from "../parts/Button";
 import { Empty } from "../parts/Notice";
 import { METRICS_PER_CHART_MAX } from "../queries/samples";
 import { chartLook, type ChartsView } from "../url/chartsView";
@@ -56,7 +57,9 @@ export function Charts({ metrics, runs, view, change, syncKey, specs, isGrouped 
       ) : runs.ids.length === 0 && !runs.groups?.looks.size ? (
         <Empty title="All runs are hidden">Click the marks in the table to show them.</Empty>
       ) : found?.length === 0 && own.length === 0 ? (
-        <Empty title="No metric is called so" />
+        <Empty title="No metric is called so">
+          <Button onClick={() => change({ metrics: undefined })}>Show all metrics</Button>
+        </Empty>
       ) : (
         <div className={styles.grid}>
           <ChartGrid

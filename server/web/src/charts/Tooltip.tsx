@@ -89,10 +89,13 @@ function distanceTo(y: number, line: Line, bucket: number): number {
   return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
 }
 
-/** The extremes of a bucket of several points, and how many of them are no finite numbers. */
+/** The extremes of a bucket of several points, how many runs a group has there, and how many points are not finite. */
 function spread({ series }: Line, bucket: number): string {
   const odd = series.odd[bucket] as number;
-  const oddText = odd ? `${odd} not finite` : "";
+  const runs = series.runs?.[bucket];
+  const oddText = [runs && `${runs} ${runs === 1 ? "run" : "runs"}`, odd && `${odd} not finite`]
+    .filter(Boolean)
+    .join(", ");
   const low = series.low[bucket] as number;
   const high = series.high[bucket] as number;
   if (!(low < high)) return oddText;

@@ -1,6 +1,8 @@
 import { fullNumber } from "../format/numbers";
+import type { SampleGroupsResponse } from "../gen/stepwell_api/v1/series_pb";
+import { askGroups, PLACES_MAX } from "../queries/groupLines";
 import { sample } from "../queries/samples";
-import type { ChartLook } from "./Chart";
+import type { ChartLook, RunLook } from "./Chart";
 import type { ChartRuns } from "./ChartBody";
 import type { Columns } from "./series";
 import type { ChartSpec } from "./specs";
@@ -52,12 +54,36 @@ async function painted(card: Element): Promise<HTMLCanvasElement | null> {
   return canvas;
 }
 
-/** Save the lines of a chart as CSV, a row a bucket; at most 10,000 buckets a line. */
+/** Save the lines of a chart as CSV, a row a bucket; at most 10,000 buckets a line, 2,000 of groups. */
 export async function saveCsv(spec: ChartSpec, runs: ChartRuns, look: ChartLook): Promise<void> {
-  const asked = { metrics: spec.metrics, runIds: runs.ids, axis: look.axis, bounds: null, buckets: CSV_BUCKETS };
-  const columns = await sample({ ...asked, live: false }, new AbortController().signal);
+  const { signal } = new AbortController();
+  const asked = { metrics: spec.metrics, axis: look.axis, bounds: null, live: false, withHidden: look.withHidden };
   const isValue = metricOf(look.axis) !== null;
-  save(new Blob([csv(columns, runs, isValue)], { type: "text/csv" }), `${fileName(spec.title)}.csv`);
+  const text = runs.groups
+    ? groupsCsv(
+        await askGroups(runs.groups, { ...asked, buckets: PLACES_MAX }, signal),
+        runs.groups.looks,
+        spec.metrics,
+      )
+    : csv(await sample({ ...asked, runIds: runs.ids, buckets: CSV_BUCKETS }, signal), runs, isValue);
+  save(new Blob([text], { type: "text/csv" }), `${fileName(spec.title)}.csv`);
+}
+
+function groupsCsv(lines: SampleGroupsResponse[], looks: Map<string, RunLook>, keys: string[]): string {
+  const rows = ["group,metric,x_first,x_last,mean,deviation,minimum,maximum,runs,count,non_finite_count"];
+  const names = [...looks.values()].map(({ name }) => name);
+  for (const line of lines) {
+    const named = [names[line.group] ?? "", keys[line.key] ?? ""].map(quoted);
+    const x = line.firstX.length ? [line.firstX, line.lastX] : [line.firstXValue, line.lastXValue];
+    const whole = [line.runs, line.count, line.nonFiniteCount];
+    for (let place = 0; place < line.mean.length; place++) {
+      const values = [line.mean, line.deviation, line.minimum, line.maximum].map((it) =>
+        fullNumber(it[place] as number),
+      );
+      rows.push([...named, ...x.map((it) => it[place]), ...values, ...whole.map((it) => it[place])].join(","));
+    }
+  }
+  return `${rows.join("\n")}\n`;
 }
 
 function csv({ base, series }: Columns, runs: ChartRuns, isValue: boolean): string {

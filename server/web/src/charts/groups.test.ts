@@ -1,61 +1,60 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 
-import { groupLines } from "./groups";
-import type { Series } from "./series";
+import { SampleGroupsResponseSchema } from "../gen/stepwell_api/v1/series_pb";
+import { coverOf, groupLines } from "./groups";
 
-const run = (runId: string, x: number[], mean: number[]): Series => {
-  const values = Float64Array.from(mean);
-  return {
-    runId,
-    key: "loss",
-    from: Float64Array.from(x),
-    to: Float64Array.from(x),
-    low: values,
-    high: values,
-    mean: values,
-    odd: values.map((value) => Number(Number.isNaN(value))),
-    count: new Float64Array(x.length).fill(1),
-  };
-};
-const groups = new Map([
-  ["a", "one"],
-  ["b", "one"],
-  ["c", "two"],
-]);
-const lines = (series: Series[], spread: "deviation" | "extremes" = "deviation", cells = 100) =>
-  groupLines({ base: 7n, series }, groups, cells, spread).series;
+const line = (group: number, found: number, read: number, withPoints: number, key = 0) =>
+  create(SampleGroupsResponseSchema, {
+    group,
+    key,
+    firstX: [0n, 5n],
+    lastX: [4n, 9n],
+    mean: [3, 2],
+    deviation: [1, 0.5],
+    minimum: [0, 1],
+    maximum: [9, 4],
+    runs: [3n, 2n],
+    count: [30n, 20n],
+    nonFiniteCount: [0n, 1n],
+    foundRuns: BigInt(found),
+    readRuns: BigInt(read),
+    runsWithPoints: BigInt(withPoints),
+  });
+const names = ["0.1", "0.2"];
 
 describe("lines of groups", () => {
-  it("are mean and standard deviation over their runs, at the places that these have", () => {
-    const [one, two] = lines([run("a", [0, 1], [2, 3]), run("b", [0, 1], [4, 3]), run("c", [5], [1])]);
-    expect([one?.runId, [...(one?.from ?? [])], [...(one?.mean ?? [])]]).toEqual(["one", [0, 1], [3, 3]]);
-    expect(one?.high[0]).toBeCloseTo(3 + Math.SQRT2);
-    expect([one?.low[1], one?.high[1]]).toEqual([3, 3]);
-    expect([two?.runId, two?.mean[0], two?.low[0], two?.high[0]]).toEqual(["two", 1, 1, 1]);
-  });
-
-  it("may show the least and the greatest run", () => {
-    const [one] = lines([run("a", [0, 1], [2, 3]), run("b", [0, 1], [4, 9])], "extremes");
-    expect([[...(one?.low ?? [])], [...(one?.high ?? [])]]).toEqual([
-      [2, 3],
-      [4, 9],
+  it("are the means, with a band of one deviation or from the least run to the greatest", () => {
+    const [series] = groupLines([line(1, 3, 3, 3)], ["a", "b"], ["loss"], "deviation", false).series;
+    expect([series?.runId, series?.key]).toEqual(["b", "loss"]);
+    expect([series?.mean, series?.low, series?.high].map((it) => [...(it ?? [])])).toEqual([
+      [3, 2],
+      [2, 1.5],
+      [4, 2.5],
+    ]);
+    expect([...(series?.runs ?? [])]).toEqual([3, 2]);
+    const [extremes] = groupLines([line(1, 3, 3, 3)], ["a", "b"], ["loss"], "extremes", false).series;
+    expect([extremes?.low, extremes?.high].map((it) => [...(it ?? [])])).toEqual([
+      [0, 1],
+      [9, 4],
     ]);
   });
+});
 
-  it("count a run between its points, and not outside of them", () => {
-    const [one] = lines([run("a", [0, 10], [0, 10]), run("b", [4, 20], [8, 8])]);
-    expect([...(one?.from ?? [])]).toEqual([0, 4, 10, 20]);
-    expect([...(one?.mean ?? [])]).toEqual([0, 6, 9, 8]);
+describe("what is said of the runs of groups", () => {
+  it("is how many there are", () => {
+    const cover = coverOf([line(0, 1200, 1200, 1200), line(1, 10, 10, 8)], names);
+    expect(cover?.short).toBe("1,208 runs");
+    expect(cover?.full).toBe("0.1: mean of 1,200 runs\n0.2: mean of 8 runs; 2 more have no points here");
   });
 
-  it("leave out what is no number, and runs without a group", () => {
-    const [one, ...rest] = lines([run("a", [0, 1], [2, Number.NaN]), run("b", [0, 1], [4, 6]), run("x", [0], [99])]);
-    expect([[...(one?.mean ?? [])], one?.odd[1], rest.length]).toEqual([[3, 6], 1, 0]);
+  it("is which ones, where not all were read; and each group counts once, however many metrics a chart has", () => {
+    const cover = coverOf([line(0, 1200, 1000, 900), line(0, 1200, 1000, 1000, 1), line(1, 1, 1, 1)], names);
+    expect(cover?.short).toBe("newest 1,001 of 1,201 runs");
+    expect(cover?.full).toBe("0.1: mean of 1,000 runs, the newest of 1,200\n0.2: mean of 1 run");
   });
 
-  it("have no more places than cells", () => {
-    const x = Array.from({ length: 1_000 }, (_, place) => place);
-    const [one] = lines([run("a", x, x), run("b", x, x)], "deviation", 10);
-    expect([one?.from.length, one?.mean[0], one?.to.at(-1)]).toEqual([10, 49.5, 999]);
+  it("is nothing where there is no line", () => {
+    expect(coverOf([], names)).toBeNull();
   });
 });

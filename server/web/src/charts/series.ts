@@ -13,6 +13,8 @@ export interface Series {
   /** How many points are NaN or infinite, and how many points there are. */
   odd: Float64Array;
   count: Float64Array;
+  /** Of a group of runs: how many of them count in each bucket. */
+  runs?: Float64Array;
 }
 
 /** The lines of one chart over one x. */
@@ -34,6 +36,7 @@ export interface Sample {
   nonFiniteCount: bigint[];
   firstXValue: number[];
   lastXValue: number[];
+  runs?: bigint[];
 }
 
 /** Whole numbers up to here are exact as doubles, and so is what lies between two of them. */
@@ -78,6 +81,7 @@ function toSeries(sample: Sample, runIds: string[], keys: string[], from: Float6
     mean: Float64Array.from(sample.mean),
     odd: Float64Array.from(sample.nonFiniteCount, Number),
     count: Float64Array.from(sample.count, Number),
+    ...(sample.runs && { runs: Float64Array.from(sample.runs, Number) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { pythonText, shellText } from "../format/quoting";
 import type { Column, ModelFile } from "./modelFile";
 
 export interface Snippet {
@@ -20,28 +21,28 @@ const EXAMPLES: Record<string, string> = {
 
 /** How to use the model that a URI names, from a server: to be pasted, so every name in it is quoted. */
 export function snippets(uri: string, server: string, file: ModelFile | undefined): Snippet[] {
-  const begin = `import stepwell\n\nstepwell.set_tracking_uri(${quoted(server)})\n`;
+  const begin = `import stepwell\n\nstepwell.set_tracking_uri(${pythonText(server)})\n`;
   const own = file?.flavors.find((flavor) => MODULES.includes(flavor));
   const { imports, lines } = data(file?.schema?.inputs ?? []);
   return [
     {
       title: "Load and predict",
       language: "python",
-      text: `${imports}${begin}model = stepwell.pyfunc.load_model(${quoted(uri)})\n${lines}print(model.predict(data))\n`,
+      text: `${imports}${begin}model = stepwell.pyfunc.load_model(${pythonText(uri)})\n${lines}print(model.predict(data))\n`,
     },
     ...(own
       ? ([
           {
             title: `As the library's own object (${own})`,
             language: "python",
-            text: `${begin}model = stepwell.${own}.load_model(${quoted(uri)})\n`,
+            text: `${begin}model = stepwell.${own}.load_model(${pythonText(uri)})\n`,
           },
         ] as const)
       : []),
     {
       title: "Serve over HTTP",
       language: "bash",
-      text: `export STEPWELL_TRACKING_URI=${shellQuoted(server)}\nstepwell models serve -m ${shellQuoted(uri)} -p 5001\n`,
+      text: `export STEPWELL_TRACKING_URI=${shellText(server)}\nstepwell models serve -m ${shellText(uri)} -p 5001\n`,
     },
   ];
 }
@@ -49,16 +50,7 @@ export function snippets(uri: string, server: string, file: ModelFile | undefine
 function data(inputs: Column[]): { imports: string; lines: string } {
   const isSimple = inputs.length > 0 && inputs.every(({ name, type }) => name && Object.hasOwn(EXAMPLES, type));
   if (!isSimple || inputs.length > COLUMNS_MAX) return { imports: "", lines: "data = ...  # as its inputs say\n" };
-  const cells = inputs.map(({ name, type }) => `${quoted(name)}: [${EXAMPLES[type]}]`);
+  const cells = inputs.map(({ name, type }) => `${pythonText(name)}: [${EXAMPLES[type]}]`);
   const inside = cells.length > 2 ? cells.map((cell) => `\n    ${cell},`).join("") + "\n" : cells.join(", ");
   return { imports: "import pandas as pd\n", lines: `data = pd.DataFrame({${inside}})\n` };
-}
-
-/** A text as Python writes it; JSON's escapes are Python's, too. */
-export function quoted(text: string): string {
-  return JSON.stringify(text);
-}
-
-export function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

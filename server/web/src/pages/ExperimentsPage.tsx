@@ -10,11 +10,14 @@ import { experimentsQuery } from "../queries/experiments";
 import { nameFilter } from "../url/filters";
 import styles from "./ExperimentsPage.module.css";
 import { ExperimentsTable } from "./ExperimentsTable";
+import { FirstSteps } from "./FirstSteps";
 import { NewExperiment } from "./NewExperiment";
 
 const route = getRouteApi("/");
 // An address holds the numbers of as many.
 const TOGETHER_MAX = 50;
+/** Who has more experiments knows how runs are logged. */
+const FEW = 3;
 
 /** All experiments: search, create, rename, describe, delete, restore. */
 export function ExperimentsPage() {
@@ -72,7 +75,12 @@ export function ExperimentsPage() {
       ) : experiments.length === 0 ? (
         <Empty title={q ? "No experiment matches" : deleted ? "No experiment is deleted" : "No experiments yet"} />
       ) : (
-        <ExperimentsTable experiments={experiments} deleted={deleted} selected={selected} onSelect={select} />
+        <>
+          <ExperimentsTable experiments={experiments} deleted={deleted} selected={selected} onSelect={select} />
+          {!q && !deleted && experiments.length <= FEW && (
+            <FirstSteps experimentIds={experiments.map(({ experimentId }) => experimentId)} />
+          )}
+        </>
       )}
       {found.hasNextPage && (
         <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={styles.more}>

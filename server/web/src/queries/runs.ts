@@ -182,11 +182,12 @@ export interface Chosen {
   filter: string;
 }
 
+const STALE = ["runs", "run", "groups", "groupLines", "count", "keys"];
+
 /** Change many runs at once, and one run's name or tags; the lists are stale then. */
 export function useRunChanges() {
   const client = useQueryClient();
-  const onSettled = () =>
-    Promise.all(["runs", "run", "groups", "count", "keys"].map((key) => client.invalidateQueries({ queryKey: [key] })));
+  const onSettled = () => Promise.all(STALE.map((key) => client.invalidateQueries({ queryKey: [key] })));
   const change = (chosen: Chosen, what: MessageInitShape<typeof ChangeRunsRequestSchema>["change"]) =>
     searchService.changeRuns({ ...chosen, change: what });
   return {

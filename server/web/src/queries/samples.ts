@@ -106,7 +106,8 @@ export async function sample(asked: SampleQuestion, signal: AbortSignal): Promis
   return metricOf(asked.axis) !== null ? valueColumns(samples, runIds, keys) : toColumns(samples, runIds, keys);
 }
 
-function over({ axis, bounds, withHidden }: SampleQuestion) {
+/** What x is and where it ends, as requests for samples say it. */
+export function over({ axis, bounds, withHidden }: Pick<SampleQuestion, "axis" | "bounds" | "withHidden">) {
   const xKey = metricOf(axis);
   if (xKey !== null) {
     const between = bounds && { xValueFrom: Number(bounds.from), xValueTo: Number(bounds.to) };

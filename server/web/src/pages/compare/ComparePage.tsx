@@ -13,6 +13,7 @@ import { wholeRunsQuery } from "../../queries/runs";
 import { RUNS_PER_CHART_MAX } from "../../queries/samples";
 import { SELECTED_MAX, type RunsView } from "../../url/runsView";
 import { ChartsPane } from "../runs/ChartsPane";
+import { lastView } from "../runs/lastViews";
 import { useRunColors } from "../runs/runs";
 import styles from "./ComparePage.module.css";
 import { ComparePlots } from "./ComparePlots";
@@ -78,8 +79,9 @@ function Compared({ runs, missing }: { runs: Run[]; missing: number }) {
   );
 }
 
-/** The way back, and what is compared. */
+/** The way back, to where these runs are selected, and what is compared. */
 function Where({ runs }: { runs: Run[] }) {
+  const selected = runs.flatMap(({ info }) => info?.runId ?? []);
   const ids = useMemo(() => [...new Set(runs.map(({ info }) => info?.experimentId ?? 0n))], [runs]);
   const { names } = useExperiments(ids);
   const named = ids.map((id) => names.get(String(id)) ?? String(id)).join(", ");
@@ -90,6 +92,7 @@ function Where({ runs }: { runs: Run[] }) {
       <Link
         to="/experiments/$experimentId"
         params={{ experimentId: ids.join(",") }}
+        search={{ ...lastView(ids), selected, everything: undefined, except: undefined }}
         className={styles.experiments}
         title={named}
       >

@@ -5,7 +5,9 @@ import { useDeferredValue } from "react";
 import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
+import { firstModel } from "../../parts/firstSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import { Tabs } from "../../parts/Tabs";
 import { experimentQuery } from "../../queries/experiments";
 import { modelsQuery } from "../../queries/models";
@@ -66,7 +68,7 @@ function Models({ experimentId }: { experimentId: bigint }) {
         <Loading what="models" />
       ) : models.length === 0 ? (
         <Empty title={q ? "No model matches" : "No models yet"}>
-          {!q && <p>log_model of a flavor, or log_model_folder, brings them here.</p>}
+          {!q && <Script title="Python" text={firstModel(experiment.data?.name ?? "")} />}
         </Empty>
       ) : tab === "charts" ? (
         <StepCharts experimentId={experimentId} models={models} />

@@ -5,8 +5,10 @@ import { useDeferredValue, useState } from "react";
 import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
+import { firstModel } from "../../parts/firstSteps";
 import { PlusIcon } from "../../parts/icons";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import { Time } from "../../parts/Time";
 import { registeredModelsQuery } from "../../queries/registry";
 import { nameFilter } from "../../url/filters";
@@ -51,7 +53,12 @@ export function ModelsPage() {
         <Failure error={found.error} retry={() => void found.refetch()} />
       ) : models.length === 0 ? (
         <Empty title={q ? "No model matches" : "No models yet"}>
-          {!q && <p>Register one from the page of a logged model, or by stepwell.register_model.</p>}
+          {!q && (
+            <>
+              <p>This logs one and registers it. What is logged already is registered on its page.</p>
+              <Script title="Python" text={firstModel("first models")} />
+            </>
+          )}
         </Empty>
       ) : (
         <Listed models={models} />

@@ -1,15 +1,11 @@
 import { useState } from "react";
 
-import { HOME } from "../../api/clients";
 import type { ModelFile } from "../../models/modelFile";
 import { snippets } from "../../models/snippets";
-import { Button } from "../../parts/Button";
-import { copy } from "../../parts/copy";
-import { CopyIcon } from "../../parts/icons";
+import { SERVER } from "../../parts/firstSteps";
+import { Script } from "../../parts/Script";
 import run from "../run/RunPage.module.css";
 import styles from "./Models.module.css";
-
-const SERVER = HOME.replace(/\/$/, "");
 
 /** How to use a model, to be copied; of several names for it, one is chosen. */
 export function Snippets({ uris, file }: { uris: string[]; file: ModelFile | undefined }) {
@@ -29,17 +25,11 @@ export function Snippets({ uris, file }: { uris: string[]; file: ModelFile | und
           <code title={uri}>{uri}</code>
         )}
       </header>
-      {snippets(uri, SERVER, file).map(({ title, text }) => (
-        <div key={title} className={styles.snippet}>
-          <header>
-            <h3>{title}</h3>
-            <Button kind="quiet" icon={<CopyIcon />} aria-label={`Copy: ${title}`} onClick={() => copy(text)} />
-          </header>
-          <pre>
-            <code>{text}</code>
-          </pre>
-        </div>
-      ))}
+      <div className={styles.snippets}>
+        {snippets(uri, SERVER, file).map(({ title, text }) => (
+          <Script key={title} title={title} text={text} />
+        ))}
+      </div>
     </section>
   );
 }

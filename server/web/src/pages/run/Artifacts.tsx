@@ -1,7 +1,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { Viewer } from "../../media/Viewer";
+import { FILES } from "../../parts/firstSteps";
 import { Empty, Failure } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import { artifactUrl, folderQuery } from "../../queries/artifacts";
 import styles from "./Artifacts.module.css";
 import { FileTree } from "./FileTree";
@@ -21,7 +23,12 @@ export function Artifacts({ runId, folder = "", live, path, onPath }: Props) {
   const root = useInfiniteQuery(folderQuery(runId, folder, live));
   if (root.isError) return <Failure error={root.error} retry={() => void root.refetch()} />;
   const isEmpty = root.data?.pages.every((page) => page.artifacts.length === 0);
-  if (isEmpty) return <Empty title="No files yet">log_artifact, log_figure and log_table bring them here.</Empty>;
+  if (isEmpty)
+    return (
+      <Empty title="No files yet">
+        <Script title="Python, in the run" text={FILES} />
+      </Empty>
+    );
   return (
     <div className={styles.panes}>
       <FileTree runId={runId} folder={folder} live={live} chosen={path} onPath={onPath} />

@@ -6,7 +6,9 @@ import { painted } from "../../format/ansi";
 import { iso } from "../../format/times";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
+import { CONSOLE } from "../../parts/firstSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import { consoleQuery, olderConsoleQuery } from "../../queries/writers";
 import styles from "./Console.module.css";
 import { linesOf, type ConsoleLine } from "./consoleLines";
@@ -31,7 +33,8 @@ export function Console({ runId, live }: { runId: string; live: boolean }) {
   if (last.data?.pieces.length === 0)
     return (
       <Empty title="Nothing was captured">
-        start_run(log_console=True), or STEPWELL_LOG_CONSOLE=true, logs what a process prints.
+        <p>A run takes along what its process prints where it is told to, here or by STEPWELL_LOG_CONSOLE=true.</p>
+        <Script title="Python" text={CONSOLE} />
       </Empty>
     );
   const hasMore = older.data ? older.hasNextPage : last.data?.hasMore;

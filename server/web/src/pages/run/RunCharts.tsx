@@ -7,7 +7,9 @@ import { colorNumber, colorOf } from "../../charts/colors";
 import { nodesOf, nodesTogether } from "../../charts/nodes";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import type { Writer } from "../../gen/stepwell_api/v1/writers_pb";
+import { METRICS } from "../../parts/firstSteps";
 import { Empty } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import { SYSTEM_PREFIX } from "../../queries/run";
 import { METRICS_PER_CHART_MAX, processId } from "../../queries/samples";
 import { writersQuery } from "../../queries/writers";
@@ -53,7 +55,12 @@ export function RunCharts({ run, metrics, live, view, change }: Props) {
     () => (together ? (keys: string[]) => nodesTogether(keys, METRICS_PER_CHART_MAX) : undefined),
     [together],
   );
-  if (metrics.length === 0) return <Empty title="No metrics yet">log_metric and log_metrics bring them here.</Empty>;
+  if (metrics.length === 0)
+    return (
+      <Empty title="No metrics yet">
+        <Script title="Python, in the run" text={METRICS} />
+      </Empty>
+    );
   return (
     <div className={styles.charts}>
       {(writers.length > 1 || machines.length > 1) && (

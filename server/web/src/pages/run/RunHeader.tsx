@@ -12,6 +12,7 @@ import { complain, say } from "../../parts/toast";
 import { experimentQuery } from "../../queries/experiments";
 import { isRunning, useRunEdits } from "../../queries/run";
 import { AskText } from "../../parts/AskText";
+import { lastView } from "../runs/lastViews";
 import styles from "./RunPage.module.css";
 
 /** What a run that is running can be said to be; whoever still logs to it goes on. */
@@ -35,7 +36,11 @@ export function RunHeader({ run }: { run: Run }) {
     remove.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is deleted`, bringBack) });
   return (
     <header className={styles.header}>
-      <Link to="/experiments/$experimentId" params={{ experimentId: String(info.experimentId) }}>
+      <Link
+        to="/experiments/$experimentId"
+        params={{ experimentId: String(info.experimentId) }}
+        search={lastView([info.experimentId])}
+      >
         {experiment.data?.name ?? "Experiment"}
       </Link>
       <span aria-hidden="true">/</span>

@@ -32,11 +32,11 @@ export function ChartsPane({ runs, colors, drawn, metrics, view, change, fixed }
     return {
       ids: infos.map(({ runId }) => runId),
       looks: new Map(looks),
-      live: infos.some(({ status }) => status === RunStatus.RUNNING),
+      live: (drawn.groups ? runs : drawn.runs).some(({ info }) => info?.status === RunStatus.RUNNING),
       plots,
       groups: drawn.groups,
     };
-  }, [drawn, colors, plots]);
+  }, [drawn, colors, plots, drawn.groups && runs]);
   return (
     <div className={styles.charts}>
       {(fixed || view.view === "charts") && <Legend looks={drawn.groups?.looks ?? shown.looks} />}

@@ -1,29 +1,34 @@
-import { HOME } from "../../api/clients";
+import { Button } from "../../parts/Button";
+import { firstRun } from "../../parts/firstSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import type { RunsView } from "../../url/runsView";
-import styles from "./RunsPage.module.css";
 import type { Rows } from "./useRows";
 
-/** What stands in the place of a table without rows. */
-export function Nothing({ found, view, name }: { found: Rows; view: RunsView; name: string }) {
+interface Props {
+  found: Rows;
+  view: RunsView;
+  /** Of the experiment. */
+  name: string;
+  change: (part: Partial<RunsView>) => void;
+}
+
+/** What stands in the place of a table without rows, and how to get some. */
+export function Nothing({ found, view, name, change }: Props) {
   if (found.isPending) return <Loading what="runs" />;
   if (found.error && !view.q) return <Failure error={found.error} retry={found.refetch} />;
   if (found.error) return <Empty title="The filter has a mistake" />;
-  if (view.q) return <Empty title="No run fulfils the filter" />;
+  if (view.q)
+    return (
+      <Empty title="No run fulfils the filter">
+        <Button onClick={() => change({ q: undefined })}>Show all runs</Button>
+      </Empty>
+    );
   if (view.deleted) return <Empty title="No run is deleted" />;
   return (
     <Empty title="No runs yet">
-      <pre className={styles.script}>{script(name)}</pre>
+      <p>Put this into a file or a notebook and run it.</p>
+      <Script title="Python" text={firstRun(name)} />
     </Empty>
   );
 }
-
-const script = (name: string) => `import stepwell
-
-stepwell.set_tracking_uri("${HOME.replace(/\/$/, "")}")
-stepwell.set_experiment(${JSON.stringify(name)})
-
-with stepwell.start_run():
-    stepwell.log_param("lr", 0.1)
-    for step in range(100):
-        stepwell.log_metric("loss", 1 / (1 + step), step=step)`;

@@ -15,6 +15,7 @@ import { wholes } from "../../url/search";
 import { Missing } from "../Missing";
 import { useAsked } from "./asked";
 import { Header } from "./Header";
+import { rememberView } from "./lastViews";
 import { Nothing } from "./Nothing";
 import { RowMenu, type MenuPlace } from "./RowMenu";
 import { useRunColors } from "./runs";
@@ -66,6 +67,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const live = useLiveRuns(asked.search, found.isListed);
   const show = useCallback((next: RunsView) => void navigate({ search: next }), [navigate]);
   useSavedView(experimentIds, view, show);
+  useEffect(() => rememberView(experimentIds, view), [experimentIds, view]);
 
   if (experiments.error) return <Failure error={experiments.error} />;
   return (
@@ -88,7 +90,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
       )}
       <Selection asked={asked} selection={selection} view={view} change={change} />
       {found.rows.length === 0 ? (
-        <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} />
+        <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} change={change} />
       ) : (
         <ExperimentNames value={experiments.names}>
           <div

@@ -11,13 +11,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ViewType } from "./runs_pb";
+import { file_stepwell_api_v1_runs } from "./runs_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file stepwell_api/v1/series.proto.
  */
 export const file_stepwell_api_v1_series: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VyaWVzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiKQoKU2VyaWVzTmFtZRIOCgZydW5faWQYASABKAkSCwoDa2V5GAIgASgJIsoBCglTZWxlY3Rpb24SFgoJc3RlcF9mcm9tGAEgASgSSACIAQESFAoHc3RlcF90bxgCIAEoEkgBiAEBEhkKDHRpbWVfZnJvbV9tcxgDIAEoEkgCiAEBEhcKCnRpbWVfdG9fbXMYBCABKBJIA4gBARISCgp3cml0ZXJfaWRzGAUgAygJEg0KBXJhbmtzGAYgAygFQgwKCl9zdGVwX2Zyb21CCgoIX3N0ZXBfdG9CDwoNX3RpbWVfZnJvbV9tc0INCgtfdGltZV90b19tcyKNAQoRR2V0SGlzdG9yeVJlcXVlc3QSKwoGc2VyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlNlcmllc05hbWUSLQoJc2VsZWN0aW9uGAIgASgLMhouc3RlcHdlbGxfYXBpLnYxLlNlbGVjdGlvbhIOCgZjdXJzb3IYAyABKAkSDAoEbGFzdBgEIAEoDSJRCgxTZXJpZXNQb2ludHMSDgoGc2VyaWVzGAEgASgNEgwKBHN0ZXAYAiADKBASFAoMdGltZXN0YW1wX21zGAMgAygQEg0KBXZhbHVlGAQgAygBIlMKEkdldEhpc3RvcnlSZXNwb25zZRItCgZzZXJpZXMYASADKAsyHS5zdGVwd2VsbF9hcGkudjEuU2VyaWVzUG9pbnRzEg4KBmN1cnNvchgCIAEoCSI4ChdHZXRMYXRlc3RNZXRyaWNzUmVxdWVzdBIPCgdydW5faWRzGAEgAygJEgwKBGtleXMYAiADKAki2AEKGEdldExhdGVzdE1ldHJpY3NSZXNwb25zZRIMCgRrZXlzGAEgAygJEgsKA3J1bhgCIAMoDRILCgNrZXkYAyADKA0SDAoEc3RlcBgEIAMoEBIUCgx0aW1lc3RhbXBfbXMYBSADKBASDQoFdmFsdWUYBiADKAESDQoFY291bnQYByADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgIIAMoEBIRCgl2YWx1ZV9taW4YCSADKAESEQoJdmFsdWVfbWF4GAogAygBEhIKCnZhbHVlX21lYW4YCyADKAEi8gIKE1NhbXBsZVNlcmllc1JlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEiQKBGF4aXMYAyABKA4yFi5zdGVwd2VsbF9hcGkudjEuWEF4aXMSEwoGeF9mcm9tGAQgASgSSACIAQESEQoEeF90bxgFIAEoEkgBiAEBEg8KB2J1Y2tldHMYBiABKA0SEgoKd3JpdGVyX2lkcxgHIAMoCRINCgVyYW5rcxgIIAMoBRIuCgdjb2x1bW5zGAkgAygOMh0uc3RlcHdlbGxfYXBpLnYxLlNhbXBsZUNvbHVtbhINCgV4X2tleRgKIAEoCRIZCgx4X3ZhbHVlX2Zyb20YCyABKAFIAogBARIXCgp4X3ZhbHVlX3RvGAwgASgBSAOIAQESEwoLd2l0aF9oaWRkZW4YDSABKAhCCQoHX3hfZnJvbUIHCgVfeF90b0IPCg1feF92YWx1ZV9mcm9tQg0KC194X3ZhbHVlX3RvIoACChRTYW1wbGVTZXJpZXNSZXNwb25zZRILCgNydW4YASABKA0SCwoDa2V5GAIgASgNEg8KB2ZpcnN0X3gYAyADKBASEwoLZmlyc3RfdmFsdWUYBCADKAESDgoGbGFzdF94GAUgAygQEhIKCmxhc3RfdmFsdWUYBiADKAESDwoHbWluaW11bRgHIAMoARIPCgdtYXhpbXVtGAggAygBEgwKBG1lYW4YCSADKAESDQoFY291bnQYCiADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgLIAMoEBIVCg1maXJzdF94X3ZhbHVlGAwgAygBEhQKDGxhc3RfeF92YWx1ZRgNIAMoASJFCg5Xcml0ZXJQb3NpdGlvbhIOCgZydW5faWQYASABKAkSEQoJd3JpdGVyX2lkGAIgASgJEhAKCHBvc2l0aW9uGAMgASgDIqcBCgxXYXRjaFJlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEioKBXN0YXJ0GAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLldhdGNoU3RhcnQSMgoJcG9zaXRpb25zGAQgAygLMh8uc3RlcHdlbGxfYXBpLnYxLldyaXRlclBvc2l0aW9uEhgKEGZyb21fbm93X3J1bl9pZHMYBSADKAkioQEKClNlcmllc05ld3MSDgoGcnVuX2lkGAEgASgJEgsKA2tleRgCIAEoCRIRCglyZXN0YXJ0ZWQYAyABKAgSLQoGcG9pbnRzGAQgASgLMh0uc3RlcHdlbGxfYXBpLnYxLlNlcmllc1BvaW50cxI0CgVwYXJ0cxgFIAEoCzIlLnN0ZXB3ZWxsX2FwaS52MS5TYW1wbGVTZXJpZXNSZXNwb25zZSJwCg1XYXRjaFJlc3BvbnNlEisKBnNlcmllcxgBIAMoCzIbLnN0ZXB3ZWxsX2FwaS52MS5TZXJpZXNOZXdzEjIKCXBvc2l0aW9ucxgCIAMoCzIfLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJQb3NpdGlvbipxCgVYQXhpcxIWChJYX0FYSVNfVU5TUEVDSUZJRUQQABIPCgtYX0FYSVNfU1RFUBABEg8KC1hfQVhJU19USU1FEAISGwoXWF9BWElTX1RJTUVfU0lOQ0VfU1RBUlQQAxIRCg1YX0FYSVNfTUVUUklDEAQqqgIKDFNhbXBsZUNvbHVtbhIdChlTQU1QTEVfQ09MVU1OX1VOU1BFQ0lGSUVEEAASGQoVU0FNUExFX0NPTFVNTl9GSVJTVF9YEAESHQoZU0FNUExFX0NPTFVNTl9GSVJTVF9WQUxVRRACEhgKFFNBTVBMRV9DT0xVTU5fTEFTVF9YEAMSHAoYU0FNUExFX0NPTFVNTl9MQVNUX1ZBTFVFEAQSGQoVU0FNUExFX0NPTFVNTl9NSU5JTVVNEAUSGQoVU0FNUExFX0NPTFVNTl9NQVhJTVVNEAYSFgoSU0FNUExFX0NPTFVNTl9NRUFOEAcSFwoTU0FNUExFX0NPTFVNTl9DT1VOVBAIEiIKHlNBTVBMRV9DT0xVTU5fTk9OX0ZJTklURV9DT1VOVBAJKnQKCldhdGNoU3RhcnQSGwoXV0FUQ0hfU1RBUlRfVU5TUEVDSUZJRUQQABITCg9XQVRDSF9TVEFSVF9OT1cQARIZChVXQVRDSF9TVEFSVF9CRUdJTk5JTkcQAhIZChVXQVRDSF9TVEFSVF9QT1NJVElPTlMQAzL8AgoNU2VyaWVzU2VydmljZRJXCgpHZXRIaXN0b3J5EiIuc3RlcHdlbGxfYXBpLnYxLkdldEhpc3RvcnlSZXF1ZXN0GiMuc3RlcHdlbGxfYXBpLnYxLkdldEhpc3RvcnlSZXNwb25zZTABEmkKEEdldExhdGVzdE1ldHJpY3MSKC5zdGVwd2VsbF9hcGkudjEuR2V0TGF0ZXN0TWV0cmljc1JlcXVlc3QaKS5zdGVwd2VsbF9hcGkudjEuR2V0TGF0ZXN0TWV0cmljc1Jlc3BvbnNlMAESXQoMU2FtcGxlU2VyaWVzEiQuc3RlcHdlbGxfYXBpLnYxLlNhbXBsZVNlcmllc1JlcXVlc3QaJS5zdGVwd2VsbF9hcGkudjEuU2FtcGxlU2VyaWVzUmVzcG9uc2UwARJICgVXYXRjaBIdLnN0ZXB3ZWxsX2FwaS52MS5XYXRjaFJlcXVlc3QaHi5zdGVwd2VsbF9hcGkudjEuV2F0Y2hSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvc2VyaWVzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEiKQoKU2VyaWVzTmFtZRIOCgZydW5faWQYASABKAkSCwoDa2V5GAIgASgJIsoBCglTZWxlY3Rpb24SFgoJc3RlcF9mcm9tGAEgASgSSACIAQESFAoHc3RlcF90bxgCIAEoEkgBiAEBEhkKDHRpbWVfZnJvbV9tcxgDIAEoEkgCiAEBEhcKCnRpbWVfdG9fbXMYBCABKBJIA4gBARISCgp3cml0ZXJfaWRzGAUgAygJEg0KBXJhbmtzGAYgAygFQgwKCl9zdGVwX2Zyb21CCgoIX3N0ZXBfdG9CDwoNX3RpbWVfZnJvbV9tc0INCgtfdGltZV90b19tcyKNAQoRR2V0SGlzdG9yeVJlcXVlc3QSKwoGc2VyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLlNlcmllc05hbWUSLQoJc2VsZWN0aW9uGAIgASgLMhouc3RlcHdlbGxfYXBpLnYxLlNlbGVjdGlvbhIOCgZjdXJzb3IYAyABKAkSDAoEbGFzdBgEIAEoDSJRCgxTZXJpZXNQb2ludHMSDgoGc2VyaWVzGAEgASgNEgwKBHN0ZXAYAiADKBASFAoMdGltZXN0YW1wX21zGAMgAygQEg0KBXZhbHVlGAQgAygBIlMKEkdldEhpc3RvcnlSZXNwb25zZRItCgZzZXJpZXMYASADKAsyHS5zdGVwd2VsbF9hcGkudjEuU2VyaWVzUG9pbnRzEg4KBmN1cnNvchgCIAEoCSI4ChdHZXRMYXRlc3RNZXRyaWNzUmVxdWVzdBIPCgdydW5faWRzGAEgAygJEgwKBGtleXMYAiADKAki2AEKGEdldExhdGVzdE1ldHJpY3NSZXNwb25zZRIMCgRrZXlzGAEgAygJEgsKA3J1bhgCIAMoDRILCgNrZXkYAyADKA0SDAoEc3RlcBgEIAMoEBIUCgx0aW1lc3RhbXBfbXMYBSADKBASDQoFdmFsdWUYBiADKAESDQoFY291bnQYByADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgIIAMoEBIRCgl2YWx1ZV9taW4YCSADKAESEQoJdmFsdWVfbWF4GAogAygBEhIKCnZhbHVlX21lYW4YCyADKAEi8gIKE1NhbXBsZVNlcmllc1JlcXVlc3QSDwoHcnVuX2lkcxgBIAMoCRIMCgRrZXlzGAIgAygJEiQKBGF4aXMYAyABKA4yFi5zdGVwd2VsbF9hcGkudjEuWEF4aXMSEwoGeF9mcm9tGAQgASgSSACIAQESEQoEeF90bxgFIAEoEkgBiAEBEg8KB2J1Y2tldHMYBiABKA0SEgoKd3JpdGVyX2lkcxgHIAMoCRINCgVyYW5rcxgIIAMoBRIuCgdjb2x1bW5zGAkgAygOMh0uc3RlcHdlbGxfYXBpLnYxLlNhbXBsZUNvbHVtbhINCgV4X2tleRgKIAEoCRIZCgx4X3ZhbHVlX2Zyb20YCyABKAFIAogBARIXCgp4X3ZhbHVlX3RvGAwgASgBSAOIAQESEwoLd2l0aF9oaWRkZW4YDSABKAhCCQoHX3hfZnJvbUIHCgVfeF90b0IPCg1feF92YWx1ZV9mcm9tQg0KC194X3ZhbHVlX3RvIoACChRTYW1wbGVTZXJpZXNSZXNwb25zZRILCgNydW4YASABKA0SCwoDa2V5GAIgASgNEg8KB2ZpcnN0X3gYAyADKBASEwoLZmlyc3RfdmFsdWUYBCADKAESDgoGbGFzdF94GAUgAygQEhIKCmxhc3RfdmFsdWUYBiADKAESDwoHbWluaW11bRgHIAMoARIPCgdtYXhpbXVtGAggAygBEgwKBG1lYW4YCSADKAESDQoFY291bnQYCiADKBASGAoQbm9uX2Zpbml0ZV9jb3VudBgLIAMoEBIVCg1maXJzdF94X3ZhbHVlGAwgAygBEhQKDGxhc3RfeF92YWx1ZRgNIAMoASL+AgoTU2FtcGxlR3JvdXBzUmVxdWVzdBIWCg5leHBlcmltZW50X2lkcxgBIAMoAxIXCg9hbGxfZXhwZXJpbWVudHMYAiABKAgSLAoJdmlld190eXBlGAMgASgOMhkuc3RlcHdlbGxfYXBpLnYxLlZpZXdUeXBlEg8KB2ZpbHRlcnMYBCADKAkSDAoEa2V5cxgFIAMoCRIkCgRheGlzGAYgASgOMhYuc3RlcHdlbGxfYXBpLnYxLlhBeGlzEhMKBnhfZnJvbRgHIAEoEkgAiAEBEhEKBHhfdG8YCCABKBJIAYgBARIPCgdidWNrZXRzGAkgASgNEg0KBXhfa2V5GAogASgJEhkKDHhfdmFsdWVfZnJvbRgLIAEoAUgCiAEBEhcKCnhfdmFsdWVfdG8YDCABKAFIA4gBARITCgt3aXRoX2hpZGRlbhgNIAEoCEIJCgdfeF9mcm9tQgcKBV94X3RvQg8KDV94X3ZhbHVlX2Zyb21CDQoLX3hfdmFsdWVfdG8iuwIKFFNhbXBsZUdyb3Vwc1Jlc3BvbnNlEg0KBWdyb3VwGAEgASgNEgsKA2tleRgCIAEoDRIPCgdmaXJzdF94GAMgAygQEg4KBmxhc3RfeBgEIAMoEBIVCg1maXJzdF94X3ZhbHVlGAUgAygBEhQKDGxhc3RfeF92YWx1ZRgGIAMoARIMCgRtZWFuGAcgAygBEhEKCWRldmlhdGlvbhgIIAMoARIPCgdtaW5pbXVtGAkgAygBEg8KB21heGltdW0YCiADKAESDAoEcnVucxgLIAMoEBINCgVjb3VudBgMIAMoEBIYChBub25fZmluaXRlX2NvdW50GA0gAygQEhIKCmZvdW5kX3J1bnMYDiABKAQSEQoJcmVhZF9ydW5zGA8gASgEEhgKEHJ1bnNfd2l0aF9wb2ludHMYECABKAQiRQoOV3JpdGVyUG9zaXRpb24SDgoGcnVuX2lkGAEgASgJEhEKCXdyaXRlcl9pZBgCIAEoCRIQCghwb3NpdGlvbhgDIAEoAyKnAQoMV2F0Y2hSZXF1ZXN0Eg8KB3J1bl9pZHMYASADKAkSDAoEa2V5cxgCIAMoCRIqCgVzdGFydBgDIAEoDjIbLnN0ZXB3ZWxsX2FwaS52MS5XYXRjaFN0YXJ0EjIKCXBvc2l0aW9ucxgEIAMoCzIfLnN0ZXB3ZWxsX2FwaS52MS5Xcml0ZXJQb3NpdGlvbhIYChBmcm9tX25vd19ydW5faWRzGAUgAygJIqEBCgpTZXJpZXNOZXdzEg4KBnJ1bl9pZBgBIAEoCRILCgNrZXkYAiABKAkSEQoJcmVzdGFydGVkGAMgASgIEi0KBnBvaW50cxgEIAEoCzIdLnN0ZXB3ZWxsX2FwaS52MS5TZXJpZXNQb2ludHMSNAoFcGFydHMYBSABKAsyJS5zdGVwd2VsbF9hcGkudjEuU2FtcGxlU2VyaWVzUmVzcG9uc2UicAoNV2F0Y2hSZXNwb25zZRIrCgZzZXJpZXMYASADKAsyGy5zdGVwd2VsbF9hcGkudjEuU2VyaWVzTmV3cxIyCglwb3NpdGlvbnMYAiADKAsyHy5zdGVwd2VsbF9hcGkudjEuV3JpdGVyUG9zaXRpb24qcQoFWEF4aXMSFgoSWF9BWElTX1VOU1BFQ0lGSUVEEAASDwoLWF9BWElTX1NURVAQARIPCgtYX0FYSVNfVElNRRACEhsKF1hfQVhJU19USU1FX1NJTkNFX1NUQVJUEAMSEQoNWF9BWElTX01FVFJJQxAEKqoCCgxTYW1wbGVDb2x1bW4SHQoZU0FNUExFX0NPTFVNTl9VTlNQRUNJRklFRBAAEhkKFVNBTVBMRV9DT0xVTU5fRklSU1RfWBABEh0KGVNBTVBMRV9DT0xVTU5fRklSU1RfVkFMVUUQAhIYChRTQU1QTEVfQ09MVU1OX0xBU1RfWBADEhwKGFNBTVBMRV9DT0xVTU5fTEFTVF9WQUxVRRAEEhkKFVNBTVBMRV9DT0xVTU5fTUlOSU1VTRAFEhkKFVNBTVBMRV9DT0xVTU5fTUFYSU1VTRAGEhYKElNBTVBMRV9DT0xVTU5fTUVBThAHEhcKE1NBTVBMRV9DT0xVTU5fQ09VTlQQCBIiCh5TQU1QTEVfQ09MVU1OX05PTl9GSU5JVEVfQ09VTlQQCSp0CgpXYXRjaFN0YXJ0EhsKF1dBVENIX1NUQVJUX1VOU1BFQ0lGSUVEEAASEwoPV0FUQ0hfU1RBUlRfTk9XEAESGQoVV0FUQ0hfU1RBUlRfQkVHSU5OSU5HEAISGQoVV0FUQ0hfU1RBUlRfUE9TSVRJT05TEAMy2wMKDVNlcmllc1NlcnZpY2USVwoKR2V0SGlzdG9yeRIiLnN0ZXB3ZWxsX2FwaS52MS5HZXRIaXN0b3J5UmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5HZXRIaXN0b3J5UmVzcG9uc2UwARJpChBHZXRMYXRlc3RNZXRyaWNzEiguc3RlcHdlbGxfYXBpLnYxLkdldExhdGVzdE1ldHJpY3NSZXF1ZXN0Gikuc3RlcHdlbGxfYXBpLnYxLkdldExhdGVzdE1ldHJpY3NSZXNwb25zZTABEl0KDFNhbXBsZVNlcmllcxIkLnN0ZXB3ZWxsX2FwaS52MS5TYW1wbGVTZXJpZXNSZXF1ZXN0GiUuc3RlcHdlbGxfYXBpLnYxLlNhbXBsZVNlcmllc1Jlc3BvbnNlMAESSAoFV2F0Y2gSHS5zdGVwd2VsbF9hcGkudjEuV2F0Y2hSZXF1ZXN0Gh4uc3RlcHdlbGxfYXBpLnYxLldhdGNoUmVzcG9uc2UwARJdCgxTYW1wbGVHcm91cHMSJC5zdGVwd2VsbF9hcGkudjEuU2FtcGxlR3JvdXBzUmVxdWVzdBolLnN0ZXB3ZWxsX2FwaS52MS5TYW1wbGVHcm91cHNSZXNwb25zZTABYgZwcm90bzM", [file_stepwell_api_v1_runs]);
 
 /**
  * One metric of one run.
@@ -553,6 +555,244 @@ export const SampleSeriesResponseSchema: GenMessage<SampleSeriesResponse> = /*@_
   messageDesc(file_stepwell_api_v1_series, 8);
 
 /**
+ * Asks for lines of groups of runs. The places of a line are `buckets` buckets of equal width, as those of
+ * SampleSeriesRequest, but from x_from (or the least x of the runs that are read, if that is greater) to x_to (or the
+ * greatest x).
+ *
+ * @generated from message stepwell_api.v1.SampleGroupsRequest
+ */
+export type SampleGroupsRequest = Message<"stepwell_api.v1.SampleGroupsRequest"> & {
+  /**
+   * Whose runs are put into groups.
+   *
+   * @generated from field: repeated int64 experiment_ids = 1;
+   */
+  experimentIds: bigint[];
+
+  /**
+   * Those of all experiments instead.
+   *
+   * @generated from field: bool all_experiments = 2;
+   */
+  allExperiments: boolean;
+
+  /**
+   * Which runs there are.
+   *
+   * @generated from field: stepwell_api.v1.ViewType view_type = 3;
+   */
+  viewType: ViewType;
+
+  /**
+   * One for each group: finds its runs, in the grammar of SearchRuns. At most 20.
+   *
+   * @generated from field: repeated string filters = 4;
+   */
+  filters: string[];
+
+  /**
+   * Names of metrics, at most 20.
+   *
+   * @generated from field: repeated string keys = 5;
+   */
+  keys: string[];
+
+  /**
+   * What x is.
+   *
+   * @generated from field: stepwell_api.v1.XAxis axis = 6;
+   */
+  axis: XAxis;
+
+  /**
+   * Least x.
+   *
+   * @generated from field: optional sint64 x_from = 7;
+   */
+  xFrom?: bigint | undefined;
+
+  /**
+   * Greatest x.
+   *
+   * @generated from field: optional sint64 x_to = 8;
+   */
+  xTo?: bigint | undefined;
+
+  /**
+   * From 1 to 2,000; 0 means 200.
+   *
+   * @generated from field: uint32 buckets = 9;
+   */
+  buckets: number;
+
+  /**
+   * With X_AXIS_METRIC, and only then: the metric whose values are x.
+   *
+   * @generated from field: string x_key = 10;
+   */
+  xKey: string;
+
+  /**
+   * With X_AXIS_METRIC, instead of `x_from`: least x.
+   *
+   * @generated from field: optional double x_value_from = 11;
+   */
+  xValueFrom?: number | undefined;
+
+  /**
+   * With X_AXIS_METRIC, instead of `x_to`: greatest x.
+   *
+   * @generated from field: optional double x_value_to = 12;
+   */
+  xValueTo?: number | undefined;
+
+  /**
+   * Points that a rewind of the run hides count, too; not with X_AXIS_METRIC.
+   *
+   * @generated from field: bool with_hidden = 13;
+   */
+  withHidden: boolean;
+};
+
+/**
+ * Describes the message stepwell_api.v1.SampleGroupsRequest.
+ * Use `create(SampleGroupsRequestSchema)` to create a new message.
+ */
+export const SampleGroupsRequestSchema: GenMessage<SampleGroupsRequest> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_series, 9);
+
+/**
+ * One metric over the runs of a group: a row for each bucket that holds points of some run, in order of x.
+ *
+ * A run counts in a bucket with the mean of its finite points there. Where it has no points, but has some before and
+ * behind, it counts with what lies on the straight line between these; before its first and behind its last point it does
+ * not count.
+ *
+ * @generated from message stepwell_api.v1.SampleGroupsResponse
+ */
+export type SampleGroupsResponse = Message<"stepwell_api.v1.SampleGroupsResponse"> & {
+  /**
+   * Place of the group in the request.
+   *
+   * @generated from field: uint32 group = 1;
+   */
+  group: number;
+
+  /**
+   * Place of the metric in the request.
+   *
+   * @generated from field: uint32 key = 2;
+   */
+  key: number;
+
+  /**
+   * Least x of a point.
+   *
+   * @generated from field: repeated sfixed64 first_x = 3;
+   */
+  firstX: bigint[];
+
+  /**
+   * Greatest x.
+   *
+   * @generated from field: repeated sfixed64 last_x = 4;
+   */
+  lastX: bigint[];
+
+  /**
+   * With X_AXIS_METRIC, instead of `first_x`.
+   *
+   * @generated from field: repeated double first_x_value = 5;
+   */
+  firstXValue: number[];
+
+  /**
+   * With X_AXIS_METRIC, instead of `last_x`.
+   *
+   * @generated from field: repeated double last_x_value = 6;
+   */
+  lastXValue: number[];
+
+  /**
+   * Mean over the runs that count; NaN when none does, as minimum and maximum.
+   *
+   * @generated from field: repeated double mean = 7;
+   */
+  mean: number[];
+
+  /**
+   * Standard deviation of a sample, over the same; 0 when one run counts.
+   *
+   * @generated from field: repeated double deviation = 8;
+   */
+  deviation: number[];
+
+  /**
+   * The least run.
+   *
+   * @generated from field: repeated double minimum = 9;
+   */
+  minimum: number[];
+
+  /**
+   * The greatest run.
+   *
+   * @generated from field: repeated double maximum = 10;
+   */
+  maximum: number[];
+
+  /**
+   * How many runs count.
+   *
+   * @generated from field: repeated sfixed64 runs = 11;
+   */
+  runs: bigint[];
+
+  /**
+   * How many points the bucket holds, of all runs.
+   *
+   * @generated from field: repeated sfixed64 count = 12;
+   */
+  count: bigint[];
+
+  /**
+   * How many of them are NaN or infinite.
+   *
+   * @generated from field: repeated sfixed64 non_finite_count = 13;
+   */
+  nonFiniteCount: bigint[];
+
+  /**
+   * How many runs the filter finds.
+   *
+   * @generated from field: uint64 found_runs = 14;
+   */
+  foundRuns: bigint;
+
+  /**
+   * How many of them were read, those that started last: at most 1,000 of a group, 10,000 of all groups and metrics
+   * together, 100 with X_AXIS_METRIC, and as many as have 30,000 chunks of points together, or 5,000 where x is a time.
+   *
+   * @generated from field: uint64 read_runs = 15;
+   */
+  readRuns: bigint;
+
+  /**
+   * How many of those have points here.
+   *
+   * @generated from field: uint64 runs_with_points = 16;
+   */
+  runsWithPoints: bigint;
+};
+
+/**
+ * Describes the message stepwell_api.v1.SampleGroupsResponse.
+ * Use `create(SampleGroupsResponseSchema)` to create a new message.
+ */
+export const SampleGroupsResponseSchema: GenMessage<SampleGroupsResponse> = /*@__PURE__*/
+  messageDesc(file_stepwell_api_v1_series, 10);
+
+/**
  * A writer's log is known up to here.
  *
  * @generated from message stepwell_api.v1.WriterPosition
@@ -585,7 +825,7 @@ export type WriterPosition = Message<"stepwell_api.v1.WriterPosition"> & {
  * Use `create(WriterPositionSchema)` to create a new message.
  */
 export const WriterPositionSchema: GenMessage<WriterPosition> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_series, 9);
+  messageDesc(file_stepwell_api_v1_series, 11);
 
 /**
  * Names what is to be watched.
@@ -634,7 +874,7 @@ export type WatchRequest = Message<"stepwell_api.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_series, 10);
+  messageDesc(file_stepwell_api_v1_series, 12);
 
 /**
  * What was committed to one series.
@@ -684,7 +924,7 @@ export type SeriesNews = Message<"stepwell_api.v1.SeriesNews"> & {
  * Use `create(SeriesNewsSchema)` to create a new message.
  */
 export const SeriesNewsSchema: GenMessage<SeriesNews> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_series, 11);
+  messageDesc(file_stepwell_api_v1_series, 13);
 
 /**
  * What was committed since the last answer; empty now and then, as a sign of life.
@@ -712,7 +952,7 @@ export type WatchResponse = Message<"stepwell_api.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_stepwell_api_v1_series, 12);
+  messageDesc(file_stepwell_api_v1_series, 14);
 
 /**
  * What a sample is drawn over.
@@ -936,6 +1176,17 @@ export const SeriesService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
+  },
+  /**
+   * Streams one line for each group of runs and metric, in order of groups and then of metrics: mean and spread over the
+   * runs of the group, at places that all of them share. Those without points in the range are left out.
+   *
+   * @generated from rpc stepwell_api.v1.SeriesService.SampleGroups
+   */
+  sampleGroups: {
+    methodKind: "server_streaming";
+    input: typeof SampleGroupsRequestSchema;
+    output: typeof SampleGroupsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_series, 0);

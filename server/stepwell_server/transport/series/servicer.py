@@ -8,32 +8,25 @@ from typing import Any
 from stepwell_api.v1 import series_pb2 as pb
 from stepwell_api.v1 import series_pb2_grpc
 from stepwell_server.errors import ExhaustedError, InvalidArgumentError
-from stepwell_server.model.series import (
-    EVERYTHING,
-    Changes,
-    LatestRow,
-    Position,
-    SampleRequest,
-    Selection,
-    SeriesName,
-    SeriesPiece,
-    ValueRange,
-    WatchStart,
-    XAxis,
-)
+from stepwell_server.model.series import Changes, LatestRow, SeriesPiece
 from stepwell_server.process.holding import Holding, peer_of
+from stepwell_server.services.group_lines import GroupLineService
 from stepwell_server.services.paging.histories import make_cursor
-from stepwell_server.services.series import (
-    LATEST_RUNS_MAX,
-    SAMPLE_RUNS_MAX,
-    SERIES_MAX,
-    SeriesService,
-    check_count,
-)
+from stepwell_server.services.series import LATEST_RUNS_MAX, SAMPLE_RUNS_MAX, SeriesService, check_count
 from stepwell_server.services.watching import WATCHED_RUNS_MAX, WatchService
-from stepwell_server.transport.mapping import parse_uuid, parse_uuids
+from stepwell_server.transport.mapping import parse_uuids
 from stepwell_server.transport.on_the_way import message_held
-from stepwell_server.transport.packed import SAMPLE_COLUMNS, sampled_series, series_points
+from stepwell_server.transport.packed import SAMPLE_COLUMNS, grouped_line, sampled_series, series_points
+from stepwell_server.transport.series.parsing import (
+    parse_columns,
+    parse_group_request,
+    parse_groups_wanted,
+    parse_positions,
+    parse_sample_request,
+    parse_selection,
+    parse_series,
+    parse_watch_start,
+)
 
 # Points and series of one answer, at most: 1.5 MB, and some hundred bytes for each series.
 ANSWER_POINTS_MAX = 65_536
@@ -45,37 +38,20 @@ SMALL_PAGE_HELD_BYTES = 28 * SMALL_PAGE_POINTS
 # What a bucket of a sample takes; of a large sample, what is under way at once.
 BUCKET_BYTES = 96
 SAMPLE_HELD_BYTES_MAX = 48 * 2**20
-# Writers and ranks that a selection names, and positions that a watch begins at, at most: a hundred runs of a thousand.
-WRITERS_MAX = 10_000
-WATCHED_POSITIONS_MAX = 100_000
 # What a watch takes as long as it is open, beside what it sends; and each position that it begins at.
 WATCH_HELD_BYTES = 2**15
 WATCHED_POSITION_BYTES = 256
-# Half of the pixels of a usual chart: each bucket is drawn as a line from its minimum to its maximum.
-BUCKETS_DEFAULT = 500
-
-_AXES: dict[int, XAxis] = {
-    pb.X_AXIS_UNSPECIFIED: XAxis.STEP,
-    pb.X_AXIS_STEP: XAxis.STEP,
-    pb.X_AXIS_TIME: XAxis.TIME,
-    pb.X_AXIS_TIME_SINCE_START: XAxis.TIME_SINCE_START,
-    pb.X_AXIS_METRIC: XAxis.METRIC,
-}
-
-_STARTS: dict[int, WatchStart] = {
-    pb.WATCH_START_UNSPECIFIED: WatchStart.NOW,
-    pb.WATCH_START_NOW: WatchStart.NOW,
-    pb.WATCH_START_BEGINNING: WatchStart.BEGINNING,
-    pb.WATCH_START_POSITIONS: WatchStart.POSITIONS,
-}
 
 
 class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
     """Check, call, map, answer."""
 
-    def __init__(self, series: SeriesService, watching: WatchService, holding: Holding) -> None:
+    def __init__(
+        self, series: SeriesService, groups: GroupLineService, watching: WatchService, holding: Holding
+    ) -> None:
         self._holding = holding
         self._series = series
+        self._groups = groups
         self._watching = watching
 
     async def GetHistory(  # noqa: N802
@@ -137,6 +113,16 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
             async for number, sample in self._series.sample(run_ids, keys, wanted):
                 yield sampled_series(*divmod(number, len(keys)), sample, columns)
 
+    async def SampleGroups(  # noqa: N802
+        self, request: pb.SampleGroupsRequest, context: Any
+    ) -> AsyncIterator[pb.SampleGroupsResponse]:
+        """Stream lines of groups."""
+        groups, wanted = parse_groups_wanted(request), parse_group_request(request)
+        size = min(SAMPLE_HELD_BYTES_MAX, 2**16 + SAMPLE_RUNS_MAX * wanted.buckets * BUCKET_BYTES)
+        async with self._holding.hold(peer_of(context.peer()), size):
+            async for group, key, line in self._groups.lines(groups, list(request.keys), wanted):
+                yield grouped_line(group, key, line)
+
     async def Watch(  # noqa: N802
         self, request: pb.WatchRequest, context: Any
     ) -> AsyncIterator[pb.WatchResponse]:
@@ -166,93 +152,6 @@ async def gathered(pieces: AsyncIterator[SeriesPiece]) -> AsyncIterator[Sequence
         points += len(piece.points)
     if waiting:
         yield waiting
-
-
-def parse_series(names: Sequence[pb.SeriesName]) -> list[SeriesName]:
-    """Return the series that a request names."""
-    check_count("series", len(names), SERIES_MAX)
-    return [SeriesName(parse_uuid(name.run_id, "run_id"), name.key) for name in names]
-
-
-def parse_selection(message: pb.Selection) -> Selection:
-    """Return which points a request wants; bounds that are not set leave out nothing."""
-
-    def bound(name: str) -> int:
-        value: int = getattr(message, name) if message.HasField(name) else getattr(EVERYTHING, name)  # type: ignore[arg-type]
-        return value
-
-    return Selection(
-        step_from=bound("step_from"),
-        step_to=bound("step_to"),
-        time_from_ms=bound("time_from_ms"),
-        time_to_ms=bound("time_to_ms"),
-        writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
-        ranks=parse_ranks(message.ranks),
-    )
-
-
-def parse_ranks(ranks: Sequence[int]) -> list[int] | None:
-    """Return which ranks are wanted; None for all."""
-    check_count("ranks", len(ranks), WRITERS_MAX)
-    return list(ranks) or None
-
-
-def parse_sample_request(message: pb.SampleSeriesRequest) -> SampleRequest:
-    """Return how a sample is to be drawn."""
-    if message.axis not in _AXES:
-        raise InvalidArgumentError(
-            f"{message.axis} is not an axis; use one of {', '.join(axis.name for axis in XAxis)}"
-        )
-    return SampleRequest(
-        axis=_AXES[message.axis],
-        buckets=message.buckets or BUCKETS_DEFAULT,
-        x_from=message.x_from if message.HasField("x_from") else None,
-        x_to=message.x_to if message.HasField("x_to") else None,
-        writer_ids=parse_uuids(message.writer_ids, "writer_ids", WRITERS_MAX) or None,
-        ranks=parse_ranks(message.ranks),
-        values=parse_value_range(message),
-        with_hidden=message.with_hidden,
-    )
-
-
-def parse_value_range(message: pb.SampleSeriesRequest) -> ValueRange | None:
-    """Return the values of a metric that a sample is to be drawn over; None if it is not."""
-    low = message.x_value_from if message.HasField("x_value_from") else None
-    high = message.x_value_to if message.HasField("x_value_to") else None
-    if message.axis == pb.X_AXIS_METRIC:
-        return ValueRange(message.x_key, low, high)
-    if message.x_key or low is not None or high is not None:
-        raise InvalidArgumentError(
-            "x_key, x_value_from and x_value_to are for the axis METRIC; leave them out"
-        )
-    return None
-
-
-def parse_columns(numbers: Sequence[int]) -> frozenset[str]:
-    """Return the names of the columns of a sample that are wanted."""
-    unknown = [number for number in numbers if number not in SAMPLE_COLUMNS]
-    if unknown:
-        raise InvalidArgumentError(
-            f"{unknown[0]} is not a column of a sample; use those from 1 to {len(SAMPLE_COLUMNS)}"
-        )
-    return frozenset(SAMPLE_COLUMNS[number] for number in numbers or SAMPLE_COLUMNS)
-
-
-def parse_watch_start(number: int) -> WatchStart:
-    """Return from where to watch."""
-    if number not in _STARTS:
-        names = ", ".join(start.name for start in WatchStart)
-        raise InvalidArgumentError(f"{number} is not where a watch can start; use one of {names}")
-    return _STARTS[number]
-
-
-def parse_positions(messages: Sequence[pb.WriterPosition]) -> list[Position]:
-    """Return positions of writers."""
-    check_count("positions", len(messages), WATCHED_POSITIONS_MAX)
-    return [
-        Position(parse_uuid(it.run_id, "run_id"), parse_uuid(it.writer_id, "writer_id"), it.position)
-        for it in messages
-    ]
 
 
 def changes_to_proto(changes: Changes) -> pb.WatchResponse:

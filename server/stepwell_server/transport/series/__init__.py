@@ -1,0 +1,1 @@
+"""SeriesService on the wire."""
