@@ -12,6 +12,7 @@ from importlib.metadata import version
 import structlog
 from starlette.routing import BaseRoute
 
+from stepwell_server.access import build_access, make_first_admin
 from stepwell_server.config import (
     INGEST_CONNECTIONS_MAX,
     Config,
@@ -98,7 +99,7 @@ from stepwell_server.web.hosts import own_names
 from stepwell_server.web.listening import HttpServer, http_listening
 from stepwell_server.web.metrics import metrics_page
 from stepwell_server.web.mlflow.routes import mlflow_routes
-from stepwell_server.web.pages import ServerFacts, pages
+from stepwell_server.web.pages import ServerFacts, open_paths, pages
 from stepwell_server.web.runs_csv import runs_csv_routes
 
 # What clients may ask the HTTP address for, besides the pages.
@@ -159,6 +160,11 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
         upkeep_pool = await stack.enter_async_context(open_upkeep_pool(store, deadline))
         services = await _build(config, pool, ingest_pool, upkeep_pool, draining, stack)
+        access = build_access(pool) if config.auth else None
+        if access is not None:
+            await make_first_admin(pool)
+            services = access.guarded(services)
+        authenticator = access.authenticator if access else None
         servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack)
@@ -171,15 +177,23 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 deadline,
                 services.holding,
                 shares_port=config.shares_port,
+                authenticator=authenticator,
             )
         )
         if http is not None:
             names = [*await own_names(config.http_host or config.host), *config.allowed_hosts]
+            about = pages(_facts(config, server.port), config.allowed_origins)
             policy = DoorPolicy(
-                config.http_limits, names, config.allowed_origins, config.static_prefix, services.holding
+                config.http_limits,
+                names,
+                config.allowed_origins,
+                config.static_prefix,
+                services.holding,
+                authenticator,
+                open_paths(about),
             )
             carrier = Carrier(url_host(config.host).strip("[]"), server.port)
-            await http.start(door(http_routes(config, server.port, services, servicers), policy), carrier)
+            await http.start(door(http_routes(about, services, servicers), policy), carrier)
         spare_what_stays()
         if config.log_level == "debug":
             stack.enter_context(watched_loop())
@@ -207,11 +221,11 @@ async def _listen_to_http(
 
 
 def http_routes(
-    config: Config, grpc_port: int, services: Services, servicers: Sequence[Registration]
+    about: Sequence[BaseRoute], services: Services, servicers: Sequence[Registration]
 ) -> Sequence[BaseRoute]:
-    """Join all that is answered over HTTP."""
+    """Join all that is answered over HTTP; `about` are the pages about the server itself."""
     return [
-        *pages(_facts(config, grpc_port), config.allowed_origins),
+        *about,
         *connect_routes(collect(servicers, services.holding)),
         *artifact_routes(services.artifacts),
         *runs_csv_routes(services.search),
@@ -222,7 +236,9 @@ def http_routes(
 def _facts(config: Config, grpc_port: int) -> ServerFacts:
     told = config.advertise_grpc or host_and_port(config.host, grpc_port)
     scheme, _, address = told.rpartition("://")
-    return ServerFacts(version("stepwell"), address, grpc_tls=scheme == "grpcs", features=FEATURES)
+    return ServerFacts(
+        version("stepwell"), address, grpc_tls=scheme == "grpcs", auth=config.auth, features=FEATURES
+    )
 
 
 def http_url(config: Config, port: int) -> str:

@@ -204,6 +204,12 @@ log = structlog.get_logger(__name__)
     default=defaults.HOST_DEFAULT,
     help="Name or address that the page of figures listens on.",
 )
+@click.option(
+    "--auth",
+    envvar="STEPWELL_AUTH",
+    is_flag=True,
+    help="Callers say who they are (accounts, tokens), and may do what was granted to them.",
+)
 @server_options.options_of_mlflow
 @click.option(
     "--lost-after",
@@ -242,6 +248,7 @@ def server(
     http_port: int | None,
     http_host: str | None,
     no_http: bool,
+    auth: bool,
     advertise_grpc: str | None,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -281,6 +288,7 @@ def server(
         artifact_quota_gib=artifact_quota,
         artifact_run_quota_gib=artifact_run_quota,
         disk_reserve_gib=disk_reserve,
+        auth=auth,
     )
     try:
         artifact_locations(config)  # what is wrong with them is told before anything starts
@@ -310,5 +318,5 @@ def announce(running: RunningServer, config: Config) -> None:
         log.warning(
             "other machines reach HTTP alone; for Stepwell's client, let --host name the same address"
         )
-    if not (is_loopback(config.host) and is_loopback(http_host)):
-        log.warning("everybody who reaches this address can read and write: there is no authentication yet")
+    if not config.auth and not (is_loopback(config.host) and is_loopback(http_host)):
+        log.warning("everybody who reaches this address can read and write: start the server with --auth")

@@ -29,6 +29,7 @@
 | `--artifact-quota`    | STEPWELL_ARTIFACT_QUOTA   | 0 (no limit)    | GiB of all artifacts together        |
 | `--artifact-run-quota`| STEPWELL_ARTIFACT_RUN_QUOTA| 0 (no limit)   | GiB of one run's artifacts           |
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
+| `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 """
 
@@ -173,6 +174,7 @@ class Config:
     webhook_hosts: Sequence[str] = ()
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     holding_limits: HoldingLimits = field(default_factory=HoldingLimits)
+    auth: bool = False
     workers: int = 1
     # Whether other processes of ours may listen on the same port: that of a worker.
     shares_port: bool = False

@@ -7,6 +7,7 @@
     │   └── BadPatternError     the same; which pattern of a filter it is
     ├── InvalidStateError       INVALID_STATE
     ├── PermissionDeniedError   PERMISSION_DENIED
+    ├── UnauthenticatedError    UNAUTHENTICATED
     ├── UnavailableError        TEMPORARILY_UNAVAILABLE
     │   └── BusyError           the same; when it may be tried again
     ├── TooMuchError            REQUEST_LIMIT_EXCEEDED
@@ -64,6 +65,12 @@ class PermissionDeniedError(StepwellError):
     """Known, but not for this caller."""
 
     error_code = "PERMISSION_DENIED"
+
+
+class UnauthenticatedError(StepwellError):
+    """Nobody knows who calls, or what was shown is not (or no longer) good."""
+
+    error_code = "UNAUTHENTICATED"
 
 
 class UnavailableError(StepwellError):

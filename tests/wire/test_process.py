@@ -124,7 +124,7 @@ def test_a_warning_when_others_can_reach_it(database_url: str, start_server: Sta
     server = start_server("--store", database_url, "--host", "0.0.0.0")
     assert server.tracking_uri == f"grpc://127.0.0.1:{server.port}"
     server.terminate()
-    assert "no authentication" in server.log()
+    assert "can read and write" in server.log()
 
 
 @pytest.mark.parametrize(

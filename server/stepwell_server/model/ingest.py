@@ -38,6 +38,14 @@ class OpenedWriter:
 
 
 @dataclass(frozen=True, slots=True)
+class Opener:
+    """Who opens a writer: only that account goes on with it, or one that `manages` its experiment. 0: no account."""
+
+    account_id: int = 0
+    manages: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitedWriter:
     """A process that said, when it created a run, that it would open a stream."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.logged_models import DatasetName
 from stepwell_server.model.runs import ViewType
 from stepwell_server.search.expressions import Expression, OrderKey
@@ -35,7 +36,7 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class RunSearch:
-    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments.
+    """A page of runs: the first `limit` after `after`. `experiment_ids` of None means all experiments but `hidden`.
 
     `roots_only`: without runs whose parent is in these experiments and stages.
     """
@@ -48,24 +49,27 @@ class RunSearch:
     after: RowPosition | None = None
     projection: Projection = field(default_factory=Projection)
     roots_only: bool = False
+    hidden: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSearch:
-    """A page of experiments: the first `limit` after `after`."""
+    """A page of experiments: the first `limit` after `after`, of those that may be seen."""
 
     view: ViewType
     filter: Expression | None
     order: tuple[OrderKey, ...]
     limit: int
     after: RowPosition | None = None
+    within: Within = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedModelSearch:
     """A page of models that are not deleted: the first `limit` after `after`.
 
-    `experiment_ids` of None means all experiments; the metrics of the filter are those of `datasets`, if there are any.
+    `experiment_ids` of None means all experiments but `hidden`; the metrics of the filter are those of `datasets`, if
+    there are any.
     """
 
     experiment_ids: Sequence[int] | None
@@ -74,13 +78,15 @@ class LoggedModelSearch:
     order: tuple[OrderKey, ...]
     limit: int
     after: RowPosition | None = None
+    hidden: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrySearch:
-    """A page of registered models or of versions: the first `limit` after `after`."""
+    """A page of registered models or of versions: the first `limit` after `after`, of models that may be seen."""
 
     filter: Expression | None
     order: tuple[OrderKey, ...]
     limit: int
     after: RowPosition | None = None
+    within: Within = EVERYWHERE

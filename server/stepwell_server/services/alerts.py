@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.alerts import (
     ALERTS_READ_CHARS_MAX,
     ALERTS_READ_DEFAULT,
@@ -25,7 +26,7 @@ class AlertService:
         self._store = store
         self._series = series
 
-    async def list(self, wanted: AlertsWanted) -> tuple[Sequence[Alert], bool]:
+    async def list(self, wanted: AlertsWanted, within: Within = EVERYWHERE) -> tuple[Sequence[Alert], bool]:
         """Return alerts of active runs, the latest first, and whether there are more.
 
         Raises:
@@ -45,7 +46,7 @@ class AlertService:
         if wanted.run_id is not None and wanted.run_id not in await self._series.start_times([wanted.run_id]):
             raise NotFoundError(f"run {wanted.run_id.hex} does not exist")
         limit = wanted.limit or ALERTS_READ_DEFAULT
-        found = await self._store.list(replace(wanted, limit=limit + 1))
+        found = await self._store.list(replace(wanted, limit=limit + 1), within)
         fitting = _fitting(found[:limit])
         return fitting, len(found) > len(fitting)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.runs import (
     DEFAULT_EXPERIMENT_ID,
     DEFAULT_EXPERIMENT_NAME,
@@ -45,7 +46,7 @@ class ExperimentService:
         return fitting_experiment(await self._store.get_experiment_by_name(name))
 
     async def list(
-        self, view_type: ViewType, page_size: int, page_token: str
+        self, view_type: ViewType, page_size: int, page_token: str, within: Within = EVERYWHERE
     ) -> tuple[Sequence[Experiment], str]:
         """Return a page, newest first, and the token of the next one, empty after the last."""
         if not 0 <= page_size <= EXPERIMENTS_PAGE_SIZE_MAX:
@@ -54,7 +55,7 @@ class ExperimentService:
             )
         size = page_size or EXPERIMENTS_PAGE_SIZE_DEFAULT
         # One more than asked for tells whether there is another page.
-        found = await self._store.list_experiments(view_type, size + 1, _read_position(page_token))
+        found = await self._store.list_experiments(view_type, size + 1, _read_position(page_token), within)
         count = rows_that_fit(list(map(experiment_bytes, found[:size])))
         page = [fitting_experiment(experiment) for experiment in found[:count]]
         return page, make_token(_LISTING, _position(page[-1])) if len(found) > count else ""

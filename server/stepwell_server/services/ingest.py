@@ -17,6 +17,7 @@ from stepwell_server.model.ingest import (
     Entry,
     InputEntry,
     ModelPointEntry,
+    Opener,
     Outcome,
     ParamEntry,
     Points,
@@ -40,7 +41,7 @@ from stepwell_server.services.validation import (
     check_run_tag,
     checked_run_spec,
 )
-from stepwell_server.store.ports.ingest import BatchStore, WriterStore
+from stepwell_server.store.ports.ingest import NOBODY, BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
 
 # Names that passed are remembered, because every batch brings them again: at about 200 bytes each, 6 MB.
@@ -77,7 +78,12 @@ class IngestService:
         self._batches = batches
 
     async def open(
-        self, spec: RunSpec, identity: WriterIdentity, known_position: int = 0, secret: bytes = b""
+        self,
+        spec: RunSpec,
+        identity: WriterIdentity,
+        known_position: int = 0,
+        secret: bytes = b"",
+        opener: Opener = NOBODY,
     ) -> WriterSession:
         """Create the run unless it exists, register the writer, and say where it stands.
 
@@ -85,7 +91,7 @@ class IngestService:
 
         Raises:
             InvalidArgumentError: the spec has a name, tag or time that can never be stored; or the secret is no secret.
-            PermissionDeniedError: the writer is bound to another secret.
+            PermissionDeniedError: the writer is bound to another secret, or another account.
             NotFoundError: the experiment does not exist, or the spec names none and the run does not exist.
             InvalidStateError: the experiment is deleted; or the run was removed after something was committed to it.
         """
@@ -97,7 +103,7 @@ class IngestService:
                 "it: it was removed with `stepwell gc`, or the database is an older copy"
             )
         run, created = await self._runs.create_run(checked_run_spec(spec))
-        opened = await self._writers.open_writer(identity, secret_sha256)
+        opened = await self._writers.open_writer(identity, secret_sha256, opener)
         if opened.binds:
             _log.info(
                 "a writer from before there were secrets is bound to the first one shown",
@@ -110,6 +116,9 @@ class IngestService:
     async def close(self, identity: WriterIdentity) -> None:
         """Take note that the writer leaves in order: it does not count as lost."""
         await self._leases.release(identity)
+
+    async def check(self, identity: WriterIdentity) -> None:
+        """Do nothing, for a stream that is open: where there are accounts, its rule says whether it may go on."""
 
     async def submit(self, batch: Batch) -> asyncio.Future[Outcome]:
         """Queue a batch, waiting while the queue is full; the outcome comes when it is committed.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.logged_models import (
     LINKS_MAX,
     NAME_BYTES_MAX,
@@ -126,7 +127,9 @@ class LoggedModelService:
                 )
         await self._store.link(run_id, outputs, inputs)
 
-    async def search(self, wanted: LoggedModelsWanted) -> tuple[Sequence[LoggedModel], str]:
+    async def search(
+        self, wanted: LoggedModelsWanted, within: Within = EVERYWHERE
+    ) -> tuple[Sequence[LoggedModel], str]:
         """Return a page of models, and the token of the next one, empty after the last."""
         if not 0 <= wanted.page_size <= PAGE_SIZE_MAX:
             raise InvalidArgumentError(
@@ -139,13 +142,15 @@ class LoggedModelService:
             raise InvalidArgumentError(f"at most {DATASETS_MAX} data sets may be given, each with its name")
         ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
         digest = search_digest("models", ids, wanted.filter, list(wanted.datasets), order)
+        chosen, hidden = within.chosen(ids)
         search = LoggedModelSearch(
-            ids,
+            chosen,
             await parse_filter_aside(wanted.filter, LOGGED_MODELS),
             wanted.datasets,
             order,
             size + 1,  # one more than asked for tells whether there is another page
             read_search_token(digest, wanted.page_token, order),
+            hidden,
         )
         with pointing_at_patterns(wanted.filter):
             found = await self._store.search(search)

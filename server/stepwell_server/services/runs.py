@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, TooMuchError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.ingest import AwaitedWriter
 from stepwell_server.model.runs import (
     DATASET_EXPERIMENTS_MAX,
@@ -114,13 +115,16 @@ class RunService:
         if inputs:
             await self._inputs.log_inputs(run_id, inputs)
 
-    async def datasets_of(self, experiment_ids: Sequence[int]) -> Sequence[DatasetSummary]:
+    async def datasets_of(
+        self, experiment_ids: Sequence[int], within: Within = EVERYWHERE
+    ) -> Sequence[DatasetSummary]:
         """Return which data sets the runs of up to 20 experiments used, up to 1,000."""
         if not 1 <= len(experiment_ids) <= DATASET_EXPERIMENTS_MAX:
             raise InvalidArgumentError(
                 f"data sets are searched in 1 to {DATASET_EXPERIMENTS_MAX} experiments, not {len(experiment_ids)}"
             )
-        return await self._inputs.summaries(experiment_ids, DATASET_SUMMARIES_MAX)
+        chosen = [id_ for id_ in experiment_ids if id_ in within]
+        return await self._inputs.summaries(chosen, DATASET_SUMMARIES_MAX)
 
     async def update(
         self, run_id: UUID, status: RunStatus | None, end_time_ms: int | None, name: str | None

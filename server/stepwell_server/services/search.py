@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from stepwell_server.errors import BadPatternError, InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.runs import NO_MODELS, RUN_NAME_TAG, Experiment, Run, ViewType
 from stepwell_server.search.expressions import Expression
 from stepwell_server.search.messages import problem
@@ -61,7 +62,7 @@ class SearchService:
         self._models = models
         prepare_grammar()
 
-    async def runs(self, wanted: RunsWanted) -> tuple[Sequence[Run], str]:
+    async def runs(self, wanted: RunsWanted, within: Within = EVERYWHERE) -> tuple[Sequence[Run], str]:
         """Return a page of runs with their data sets, and the token of the next page, empty after the last."""
         size = _rows(wanted.page_size)
         check_experiments(wanted.experiment_ids)
@@ -70,8 +71,9 @@ class SearchService:
         experiment_ids = None if wanted.experiment_ids is None else sorted(set(wanted.experiment_ids))
         asked = (experiment_ids, wanted.filter, wanted.view, list(wanted.order_by), wanted.roots_only)
         digest = search_digest("runs", *asked)
+        chosen, hidden = within.chosen(experiment_ids)
         search = RunSearch(
-            experiment_ids,
+            chosen,
             wanted.view,
             await parse_filter_aside(wanted.filter, RUNS),
             order,
@@ -79,6 +81,7 @@ class SearchService:
             read_search_token(digest, wanted.page_token, order),
             wanted.projection,
             wanted.roots_only,
+            hidden,
         )
         with pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
@@ -106,7 +109,13 @@ class SearchService:
         return [replace(run, models=models.get(run.info.run_id, NO_MODELS)) for run in runs]
 
     async def experiments(
-        self, filter_: str, view: ViewType, order_by: Sequence[str], page_size: int, page_token: str
+        self,
+        filter_: str,
+        view: ViewType,
+        order_by: Sequence[str],
+        page_size: int,
+        page_token: str,
+        within: Within = EVERYWHERE,
     ) -> tuple[Sequence[Experiment], str]:
         """Return a page of experiments and the token of the next one, empty after the last."""
         size = _rows(page_size)
@@ -114,7 +123,7 @@ class SearchService:
         digest = search_digest("experiments", filter_, view, list(order_by))
         after = read_search_token(digest, page_token, order)
         search = ExperimentSearch(
-            view, await parse_filter_aside(filter_, EXPERIMENTS), order, size + 1, after
+            view, await parse_filter_aside(filter_, EXPERIMENTS), order, size + 1, after, within
         )
         with pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
@@ -122,36 +131,54 @@ class SearchService:
         page = [fitting_experiment(experiment) for experiment, _ in found[:count]]
         return page, _next_page_token(found, count, digest)
 
-    async def count(self, experiment_ids: Sequence[int] | None, filter_: str, view: ViewType) -> int:
+    async def count(
+        self,
+        experiment_ids: Sequence[int] | None,
+        filter_: str,
+        view: ViewType,
+        within: Within = EVERYWHERE,
+    ) -> int:
         """Return how many runs a search finds."""
         check_experiments(experiment_ids)
+        chosen, hidden = within.chosen(experiment_ids)
         with pointing_at_patterns(filter_):
             parsed = await parse_filter_aside(filter_, RUNS)
-            return await self._store.count_runs(experiment_ids, view, parsed)
+            return await self._store.count_runs(chosen, view, parsed, hidden)
 
-    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
+    async def delete_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: str, within: Within = EVERYWHERE
+    ) -> int:
         """Delete the active runs that a filter finds; returns how many."""
         check_experiments(experiment_ids)
+        chosen, hidden = within.chosen(experiment_ids)
         with pointing_at_patterns(filter_):
-            return await self._store.delete_runs(experiment_ids, await _some(filter_))
+            return await self._store.delete_runs(chosen, await _some(filter_), hidden)
 
-    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: str) -> int:
+    async def restore_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: str, within: Within = EVERYWHERE
+    ) -> int:
         """Restore the deleted runs of active experiments that a filter finds; returns how many."""
         check_experiments(experiment_ids)
+        chosen, hidden = within.chosen(experiment_ids)
         with pointing_at_patterns(filter_):
-            return await self._store.restore_runs(experiment_ids, await _some(filter_))
+            return await self._store.restore_runs(chosen, await _some(filter_), hidden)
 
     async def tag_runs(
-        self, experiment_ids: Sequence[int] | None, filter_: str, tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[int] | None,
+        filter_: str,
+        tags: Mapping[str, str],
+        within: Within = EVERYWHERE,
     ) -> int:
         """Set tags of the active runs that a filter finds; returns how many."""
         check_experiments(experiment_ids)
+        chosen, hidden = within.chosen(experiment_ids)
         for key, value in tags.items():
             validation.check_run_tag(key, value)
         if RUN_NAME_TAG in tags:
             raise InvalidArgumentError(f"runs are renamed one by one, so {RUN_NAME_TAG} cannot be set here")
         with pointing_at_patterns(filter_):
-            return await self._store.tag_runs(experiment_ids, await _some(filter_), tags) if tags else 0
+            return await self._store.tag_runs(chosen, await _some(filter_), tags, hidden) if tags else 0
 
 
 def check_experiments(experiment_ids: Sequence[int] | None) -> None:

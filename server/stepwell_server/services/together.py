@@ -4,6 +4,10 @@ import asyncio
 from dataclasses import dataclass
 
 from stepwell_server.process.holding import Holding
+from stepwell_server.services.access.accounts import AccountService
+from stepwell_server.services.access.audit import AuditService
+from stepwell_server.services.access.grants import GrantService
+from stepwell_server.services.access.tokens import TokenService
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
@@ -29,10 +33,20 @@ from stepwell_server.services.writers import WriterService
 
 
 @dataclass(frozen=True, slots=True)
+class AccessServices:
+    """Accounts, and what they may do."""
+
+    accounts: AccountService
+    tokens: TokenService
+    grants: GrantService
+    audit: AuditService
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What gRPC and HTTP call. `draining` is set when the server begins to stop; long streams watch it.
 
-    `holding` counts what the doors hold for their callers.
+    `holding` counts what the doors hold for their callers. `access` is None where there are no accounts.
     """
 
     experiments: ExperimentService
@@ -59,3 +73,4 @@ class Services:
     webhooks: WebhookService
     draining: asyncio.Event
     holding: Holding
+    access: AccessServices | None = None

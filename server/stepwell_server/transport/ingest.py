@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc
-from stepwell_server.errors import InvalidArgumentError, UnavailableError
+from stepwell_server.errors import InvalidArgumentError, StepwellError, UnavailableError
 from stepwell_server.model.ingest import (
     Batch,
     Committed,
@@ -47,6 +47,7 @@ from stepwell_server.transport.mapping import (
     run_spec_from_proto,
 )
 from stepwell_server.transport.stream_holding import REJECTED_KEY_CHARS_MAX, StreamHolding, StreamKeys
+from stepwell_server.transport.stream_rights import until_refused
 
 # Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
 BATCHES_UNDER_WAY_MAX = 16
@@ -124,6 +125,8 @@ class WriterStream:
         self._generation = 0
         # What the client has heard to be committed.
         self._acknowledged = position
+        # Why the writer may write no more.
+        self._refused: StepwellError | None = None
         # The client said that it has nothing more to say.
         self.closed = False
 
@@ -131,15 +134,18 @@ class WriterStream:
         """Yield answers until everything that was read is settled; then raise what stopped the reading, if anything."""
         reader = asyncio.create_task(self._read(requests))
         drain = asyncio.create_task(self._cancel_when_draining(reader))
+        refusal = asyncio.create_task(self._cancel_when_refused(reader))
         try:
             async for answer in self._answers():
                 yield answer
             with suppress(asyncio.CancelledError):
                 await reader
         finally:
-            for task in (reader, drain):
+            for task in (reader, drain, refusal):
                 task.cancel()
-            await asyncio.gather(reader, drain, return_exceptions=True)
+            await asyncio.gather(reader, drain, refusal, return_exceptions=True)
+        if self._refused is not None:
+            raise self._refused
         if self._draining.is_set():
             raise UnavailableError(
                 "the server is stopping; what was received is committed, send the rest again"
@@ -147,6 +153,10 @@ class WriterStream:
 
     async def _cancel_when_draining(self, reader: asyncio.Task[None]) -> None:
         await self._draining.wait()
+        reader.cancel()
+
+    async def _cancel_when_refused(self, reader: asyncio.Task[None]) -> None:
+        self._refused = await until_refused(lambda: self._ingest.check(self._identity))
         reader.cancel()
 
     async def _read(self, requests: Requests) -> None:

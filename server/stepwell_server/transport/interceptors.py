@@ -28,12 +28,14 @@ from stepwell_server.errors import (
     StartupError,
     StepwellError,
     TooMuchError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
+from stepwell_server.services.access.calling import Authenticating, Presented, admit
 from stepwell_server.transport.on_the_way import hold_until_sent, message_held
 
 # In the trailing metadata. When a call that was refused because a limit is reached may be tried again, says gRPC's own
@@ -53,6 +55,7 @@ STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
     InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidStateError: grpc.StatusCode.FAILED_PRECONDITION,
     PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
+    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
     BusyError: grpc.StatusCode.UNAVAILABLE,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
     TooMuchError: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -75,8 +78,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     stream. Services of others (health, reflection) speak gRPC themselves and pass untouched.
     """
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: Holding, authenticator: Authenticating | None = None) -> None:
+        """`authenticator` finds out who calls; None where there are no accounts."""
         self._holding = holding
+        self._authenticator = authenticator
 
     async def intercept_service(
         self,
@@ -88,11 +93,16 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(OUR_SERVICES):
             return handler
-        return translated(handler, method, self._holding)
+        return translated(handler, method, self._holding, self._authenticator)
 
 
-def translated(handler: Any, method: str, holding: Holding) -> Any:
-    """Return a handler of the same cardinality that ends calls with the status of their error, and counts them."""
+def translated(
+    handler: Any, method: str, holding: Holding, authenticator: Authenticating | None = None
+) -> Any:
+    """Return a handler of the same cardinality that ends calls with the status of their error, and counts them.
+
+    With an `authenticator`, it is found out first who calls; the HTTP door does that by itself.
+    """
     coders = {
         "request_deserializer": _parser(handler.request_deserializer),
         "response_serializer": handler.response_serializer,
@@ -100,28 +110,30 @@ def translated(handler: Any, method: str, holding: Holding) -> Any:
     match bool(handler.request_streaming), bool(handler.response_streaming):
         case False, False:
             return grpc.unary_unary_rpc_method_handler(
-                _answer(handler.unary_unary, method, holding), **coders
+                _answer(handler.unary_unary, method, holding, authenticator), **coders
             )
         case True, False:
             return grpc.stream_unary_rpc_method_handler(
-                _answer(handler.stream_unary, method, holding), **coders
+                _answer(handler.stream_unary, method, holding, authenticator), **coders
             )
         case False, True:
             return grpc.unary_stream_rpc_method_handler(
-                _stream(handler.unary_stream, method, holding), **coders
+                _stream(handler.unary_stream, method, holding, authenticator), **coders
             )
         case _:
             return grpc.stream_stream_rpc_method_handler(
-                _stream(handler.stream_stream, method, holding), **coders
+                _stream(handler.stream_stream, method, holding, authenticator), **coders
             )
 
 
-def _answer(behavior: Any, method: str, holding: Holding) -> Any:
+def _answer(behavior: Any, method: str, holding: Holding, authenticator: Authenticating | None) -> Any:
     async def answer(request: Any, context: Any) -> Any:
         with _observed(context, method):
             try:
                 peer = peer_of(context.peer())
                 with holding.call(peer):
+                    if authenticator is not None:
+                        await admit(authenticator, presented_by(context, peer))
                     async with message_held(holding, peer, request):
                         response = await behavior(_well_formed(request), context)
                     await hold_until_sent(holding, peer, response)
@@ -132,12 +144,14 @@ def _answer(behavior: Any, method: str, holding: Holding) -> Any:
     return answer
 
 
-def _stream(behavior: Any, method: str, holding: Holding) -> Any:
+def _stream(behavior: Any, method: str, holding: Holding, authenticator: Authenticating | None) -> Any:
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         with _observed(context, method):
             try:
                 peer = peer_of(context.peer())
                 with holding.call(peer):
+                    if authenticator is not None:
+                        await admit(authenticator, presented_by(context, peer))
                     async with message_held(holding, peer, request):
                         async for message in unless_stalled(behavior(_well_formed(request), context)):
                             yield message
@@ -145,6 +159,12 @@ def _stream(behavior: Any, method: str, holding: Holding) -> Any:
                 await _abort(context, error, method)
 
     return stream
+
+
+def presented_by(context: Any, peer: str) -> Presented:
+    """Return what a caller shows."""
+    metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    return Presented(metadata.get("authorization", ""), metadata.get, peer)
 
 
 @dataclass(frozen=True, slots=True)

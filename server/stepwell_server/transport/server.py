@@ -26,6 +26,7 @@ from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.ports import require_bindable
+from stepwell_server.services.access.calling import Authenticating
 from stepwell_server.transport.interceptors import ErrorInterceptor
 
 Registration: TypeAlias = Callable[[Any], None]  # adds a servicer to a server
@@ -88,17 +89,19 @@ async def listening(
     holding: Holding,
     *,
     shares_port: bool = False,
+    authenticator: Authenticating | None = None,
 ) -> AsyncIterator[ListeningServer]:
     """Serve until the context ends; then report NOT_SERVING, set `draining`, and let calls finish until the deadline.
 
     Port 0 takes any free port. With `shares_port`, other processes that say so may listen on it too. Long streams have
-    to watch `draining` and end by themselves.
+    to watch `draining` and end by themselves. Where there are accounts, `authenticator` finds out who calls.
 
     Raises:
         StartupError: the address cannot be listened on.
     """
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor(holding)], options=[("grpc.so_reuseport", int(shares_port)), *OPTIONS]
+        interceptors=[ErrorInterceptor(holding, authenticator)],
+        options=[("grpc.so_reuseport", int(shares_port)), *OPTIONS],
     )
     for register in registrations:
         register(server)

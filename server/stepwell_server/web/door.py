@@ -1,9 +1,9 @@
 """The door: every HTTP request passes the guards, then a route answers it.
 
-connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Bodies -> Answers -> route
+connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Admission -> Bodies -> Answers -> route
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from starlette.middleware.cors import CORSMiddleware
@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
 from stepwell_server.process.holding import Holding
+from stepwell_server.services.access.calling import Authenticating
+from stepwell_server.web.admission import Admission
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.guards import SECURITY_HEADERS, Answered, Bodies, Crowded, Hosts, path_below
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
@@ -20,19 +22,26 @@ from stepwell_server.web.room import Answers
 
 @dataclass(frozen=True, slots=True)
 class DoorPolicy:
-    """Who may come in, and how. `prefix` is "" or a path like /stepwell, below which everything is."""
+    """Who may come in, and how. `prefix` is "" or a path like /stepwell, below which everything is.
+
+    Where there are accounts, `authenticator` finds out who calls; `open_paths` are for everybody.
+    """
 
     limits: HttpLimits = field(default_factory=HttpLimits)
     hosts: Sequence[str] = ("localhost",)
     origins: Sequence[str] = ()
     prefix: str = ""
     holding: Holding = field(default_factory=Holding)
+    authenticator: Authenticating | None = None
+    open_paths: Set[str] = frozenset()
 
 
 def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
     """Return the application: the routes behind all guards."""
     app: ASGIApp = Answers(Routes(routes), policy.holding)
     app = Bodies(app, policy.limits, policy.holding)
+    if policy.authenticator is not None:
+        app = Admission(app, policy.authenticator, policy.open_paths)
     app = Crowded(app, policy.limits.requests_max)
     if policy.origins:
         app = CORSMiddleware(app, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])

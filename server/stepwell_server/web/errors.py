@@ -11,7 +11,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from stepwell_server.errors import StepwellError
+from stepwell_server.errors import StepwellError, UnauthenticatedError
 from stepwell_server.process.quieting import Quieter
 
 STATUSES: dict[str, int] = {
@@ -19,6 +19,7 @@ STATUSES: dict[str, int] = {
     "BAD_REQUEST": 400,
     "RESOURCE_ALREADY_EXISTS": 400,  # as MLflow's server answers; its clients look at the code
     "INVALID_STATE": 400,  # 500 in MLflow, which makes clients try again in vain
+    "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403,
     "RESOURCE_DOES_NOT_EXIST": 404,
     "ENDPOINT_NOT_FOUND": 404,
@@ -30,8 +31,15 @@ STATUSES: dict[str, int] = {
 }
 
 # The other way, for refusals that Starlette and the guards know by status.
-_CODES = {403: "PERMISSION_DENIED", 404: "ENDPOINT_NOT_FOUND", 503: "TEMPORARILY_UNAVAILABLE"}
+_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "ENDPOINT_NOT_FOUND",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
 RETRY_AFTER_S = 1
+# Not Basic, for which browsers would open a window of their own; who sends Basic does so unasked.
+HOW_TO_AUTHENTICATE = {"www-authenticate": 'Bearer realm="stepwell"'}
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +66,8 @@ def answer_to(error: Exception, path: str) -> Response:
     if isinstance(error, StepwellError) and error.retry_after_s is not None:
         retry_after = {"retry-after": str(math.ceil(error.retry_after_s))}
         return error_response(error.error_code, str(error), headers=retry_after)
+    if isinstance(error, UnauthenticatedError):
+        return error_response(error.error_code, str(error), headers=HOW_TO_AUTHENTICATE)
     if isinstance(error, StepwellError):
         return error_response(error.error_code, str(error))
     if isinstance(error, HTTPException):

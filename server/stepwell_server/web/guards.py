@@ -3,6 +3,7 @@
 Answered     headers that every answer has; an error that nobody caught becomes an answer
 Hosts        Host and Origin
 Crowded      so many requests at once
+Admission    who calls (web/admission.py)
 Bodies       size and pace of what is sent
 Answers      size of what is answered (web/room.py)
 """

@@ -1,6 +1,6 @@
 """The routes that are about the server itself: what it is, whether it lives, its figures."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 
 from prometheus_client.exposition import choose_encoder
@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from stepwell_server.web.metrics import registry_of_this_server
 from stepwell_server.web.page import INDEX, file_routes, read_page
 
+FIGURES_PATH = "/metrics"
 SERVER_PATH = "/api/stepwell/v1/server"
 
 WELCOME = """\
@@ -32,6 +33,7 @@ class ServerFacts:
     version: str
     grpc_address: str
     grpc_tls: bool
+    auth: bool = False
     features: tuple[str, ...] = ()
 
 
@@ -45,6 +47,7 @@ def pages(facts: ServerFacts, framed_by: Sequence[str] = ()) -> list[BaseRoute]:
         "name": "stepwell",
         "version": facts.version,
         "grpc": {"address": facts.grpc_address, "tls": facts.grpc_tls},
+        "auth": facts.auth,  # whether callers have to say who they are
         "features": dict.fromkeys(facts.features, True),
     }
 
@@ -68,10 +71,15 @@ def pages(facts: ServerFacts, framed_by: Sequence[str] = ()) -> list[BaseRoute]:
         Route("/", welcome),
         Route("/health", health),
         Route("/version", version),
-        Route("/metrics", figures),
+        Route(FIGURES_PATH, figures),
         Route(SERVER_PATH, server),
         *file_routes(files),
     ]
+
+
+def open_paths(about: Sequence[BaseRoute]) -> Set[str]:
+    """Return which of these paths need nobody who is known: all but the figures, which tell what is done here."""
+    return {route.path for route in about if isinstance(route, Route)} - {FIGURES_PATH}
 
 
 async def figures(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.runs import (
     KEY_PATTERN_CHARS_MAX,
     KEY_RUNS_MAX,
@@ -23,7 +24,12 @@ class KeyService:
         self._store = store
 
     async def keys(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, pattern: str, limit: int
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        pattern: str,
+        limit: int,
+        within: Within = EVERYWHERE,
     ) -> Keys:
         """Return keys of the latest runs, `limit` of each kind (0: the usual number).
 
@@ -41,4 +47,5 @@ class KeyService:
             check_pattern(pattern)
         except ValueError as unsafe:
             raise InvalidArgumentError(str(unsafe)) from None
-        return await self._store.keys(experiment_ids, view, pattern, limit or KEYS_DEFAULT, KEY_RUNS_MAX)
+        chosen, hidden = within.chosen(experiment_ids)
+        return await self._store.keys(chosen, view, pattern, limit or KEYS_DEFAULT, KEY_RUNS_MAX, hidden)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.exploring import (
     CHANGES_MAX,
     GROUP_FIELDS_MAX,
@@ -36,7 +37,13 @@ class ExploringService:
         self._store = store
 
     async def values(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, field: str, contains: str, limit: int
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        field: str,
+        contains: str,
+        limit: int,
+        within: Within = EVERYWHERE,
     ) -> Values:
         """Return values of a text field in the latest runs."""
         check_experiments(experiment_ids)
@@ -46,7 +53,8 @@ class ExploringService:
             )
         (wanted,) = _texts([field])
         count = _limit(limit, VALUES_DEFAULT, VALUES_MAX)
-        return await self._store.values(experiment_ids, view, wanted, contains, count, KEY_RUNS_MAX)
+        chosen, hidden = within.chosen(experiment_ids)
+        return await self._store.values(chosen, view, wanted, contains, count, KEY_RUNS_MAX, hidden)
 
     async def groups(
         self,
@@ -56,6 +64,7 @@ class ExploringService:
         by: Sequence[str],
         metrics: Sequence[str],
         limit: int,
+        within: Within = EVERYWHERE,
     ) -> tuple[Sequence[RunGroup], bool]:
         """Return groups of runs, those of most runs first, and whether these are all."""
         check_experiments(experiment_ids)
@@ -66,35 +75,43 @@ class ExploringService:
                 f"{len(metrics)} metrics are asked for; groups tell mean and spread of at most {GROUP_METRICS_MAX}"
             )
         count = _limit(limit, GROUPS_MAX, GROUPS_MAX)
+        chosen, hidden = within.chosen(experiment_ids)
         with pointing_at_patterns(filter_):
             wanted = await parse_filter_aside(filter_, RUNS)
             groups = await self._store.groups(
-                experiment_ids, view, wanted, _texts(by), _metrics(metrics), count + 1
+                chosen, view, wanted, _texts(by), _metrics(metrics), count + 1, hidden
             )
         return groups[:count], len(groups) <= count
 
-    async def kin(self, run_ids: Sequence[UUID], view: ViewType) -> Sequence[Kin]:
+    async def kin(
+        self, run_ids: Sequence[UUID], view: ViewType, within: Within = EVERYWHERE
+    ) -> Sequence[Kin]:
         """Return where runs stand among those that were started inside each other."""
         if len(run_ids) > KIN_RUNS_MAX:
             raise InvalidArgumentError(
                 f"{len(run_ids)} runs are asked about; ask about {KIN_RUNS_MAX} at once"
             )
-        return await self._store.kin(run_ids, view)
+        return await self._store.kin(run_ids, view, within)
 
-    async def changes(self, experiment_ids: Sequence[int] | None, since_ms: int) -> Changes:
+    async def changes(
+        self, experiment_ids: Sequence[int] | None, since_ms: int, within: Within = EVERYWHERE
+    ) -> Changes:
         """Return the runs that are new or changed since a time in milliseconds."""
         check_experiments(experiment_ids)
         if since_ms < 0:
             raise InvalidArgumentError(f"runs have not changed since {since_ms}; give milliseconds, or 0")
-        return await self._store.changes(experiment_ids, since_ms, CHANGES_MAX)
+        chosen, hidden = within.chosen(experiment_ids)
+        return await self._store.changes(chosen, since_ms, CHANGES_MAX, hidden)
 
-    async def summaries(self, experiment_ids: Sequence[int]) -> Sequence[ExperimentSummary]:
+    async def summaries(
+        self, experiment_ids: Sequence[int], within: Within = EVERYWHERE
+    ) -> Sequence[ExperimentSummary]:
         """Return how many runs experiments have."""
         if len(experiment_ids) > SUMMARIZED_EXPERIMENTS_MAX:
             raise InvalidArgumentError(
                 f"{len(experiment_ids):,} experiments are asked about; ask about {SUMMARIZED_EXPERIMENTS_MAX:,} at once"
             )
-        return await self._store.summaries(experiment_ids)
+        return await self._store.summaries([id_ for id_ in experiment_ids if id_ in within])
 
 
 def _limit(given: int, usual: int, most: int) -> int:

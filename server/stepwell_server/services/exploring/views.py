@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.exploring import (
     VIEW_ADDRESS_CHARS_MAX,
     VIEW_EXPERIMENTS_MAX,
@@ -38,9 +39,10 @@ class ViewService:
             _in_order(experiment_ids), name.strip(), address, replace=replace, views_max=VIEWS_MAX
         )
 
-    async def views(self, experiment_ids: Sequence[int]) -> Sequence[View]:
+    async def views(self, experiment_ids: Sequence[int], within: Within = EVERYWHERE) -> Sequence[View]:
         """Return the views of exactly these experiments."""
-        return await self._store.views(_in_order(experiment_ids))
+        wanted = _in_order(experiment_ids)
+        return await self._store.views(wanted) if all(id_ in within for id_ in wanted) else ()
 
     async def delete(self, view_id: int) -> None:
         """Remove a view."""

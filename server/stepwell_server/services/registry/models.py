@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.registry import (
     CHANGES_DEFAULT,
     CHANGES_MAX,
@@ -75,11 +76,16 @@ class RegisteredModelService:
         await self._store.delete_model(name, author)
 
     async def search(
-        self, filter_: str, order_by: Sequence[str], page_size: int, page_token: str
+        self,
+        filter_: str,
+        order_by: Sequence[str],
+        page_size: int,
+        page_token: str,
+        within: Within = EVERYWHERE,
     ) -> tuple[Sequence[RegisteredModel], str]:
         """Return a page of registered models and the token of the next one, empty after the last."""
         paging = Paging(REGISTERED_MODELS, filter_, order_by)
-        search = await paging.search(page_size, MODELS_PAGE_SIZE_DEFAULT, page_token, _BY_NAME)
+        search = await paging.search(page_size, MODELS_PAGE_SIZE_DEFAULT, page_token, within, _BY_NAME)
         with pointing_at_patterns(filter_):
             found = await self._store.search_models(search)
         return paging.page(found, model_bytes)
@@ -101,7 +107,9 @@ class RegisteredModelService:
         names.check_author(author)
         await self._store.delete_alias(name, alias, author)
 
-    async def changes(self, wanted: ChangesWanted) -> tuple[Sequence[RegistryChange], int]:
+    async def changes(
+        self, wanted: ChangesWanted, within: Within = EVERYWHERE
+    ) -> tuple[Sequence[RegistryChange], int]:
         """Return changes and the number of the latest one of all."""
         if wanted.name:
             names.check_model_name(wanted.name)
@@ -113,4 +121,4 @@ class RegisteredModelService:
             raise InvalidArgumentError(
                 f"the position is {wanted.position}; it is the number of a change, or 0"
             )
-        return await self._store.changes(replace(wanted, limit=wanted.limit or CHANGES_DEFAULT))
+        return await self._store.changes(replace(wanted, limit=wanted.limit or CHANGES_DEFAULT), within)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import Within
 from stepwell_server.model.registry import ModelVersion, RegisteredModel
 from stepwell_server.search.expressions import OrderKey
 from stepwell_server.search.parser import parse_filter_aside, parse_order
@@ -30,7 +31,12 @@ class Paging:
         self._rows = 0
 
     async def search(
-        self, page_size: int, page_size_default: int, page_token: str, last: OrderKey | None = None
+        self,
+        page_size: int,
+        page_size_default: int,
+        page_token: str,
+        within: Within,
+        last: OrderKey | None = None,
     ) -> RegistrySearch:
         """Return what the store is asked; `last` decides among equals. Raises InvalidArgumentError."""
         if not 0 <= page_size <= PAGE_SIZE_MAX:
@@ -44,7 +50,7 @@ class Paging:
         # One more than asked for tells whether there is another page.
         after = read_search_token(self._digest, page_token, order)
         parsed = await parse_filter_aside(self._filter, self._subject)
-        return RegistrySearch(parsed, order, self._rows + 1, after)
+        return RegistrySearch(parsed, order, self._rows + 1, after, within)
 
     def page(
         self, found: Sequence[tuple[T, RowPosition]], bytes_of: Callable[[T], int]

@@ -142,6 +142,12 @@ class Sources:
         return ""
 
 
+def registered_model_of(source: str) -> str | None:
+    """Return the name of the registered model whose version a source is, if it is one."""
+    named = None if _LOGGED.fullmatch(source) else _VERSION.fullmatch(source)
+    return named and (named["name"] or named["of"])
+
+
 def check_spec(spec: VersionSpec) -> None:
     """Check the texts of a version. Raises InvalidArgumentError for the first that cannot be stored or looks wrong."""
     if not spec.source:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.registry import (
     LATEST,
     STAGES,
@@ -124,11 +125,16 @@ class ModelVersionService:
         return await self._store.move(move, author)
 
     async def search(
-        self, filter_: str, order_by: Sequence[str], page_size: int, page_token: str
+        self,
+        filter_: str,
+        order_by: Sequence[str],
+        page_size: int,
+        page_token: str,
+        within: Within = EVERYWHERE,
     ) -> tuple[Sequence[ModelVersion], str]:
         """Return a page of versions and the token of the next one, empty after the last."""
         paging = Paging(MODEL_VERSIONS, filter_, order_by)
-        search = await paging.search(page_size, VERSIONS_PAGE_SIZE_DEFAULT, page_token)
+        search = await paging.search(page_size, VERSIONS_PAGE_SIZE_DEFAULT, page_token, within)
         with pointing_at_patterns(filter_):
             found = await self._store.search_versions(search)
         return paging.page(found, version_bytes)

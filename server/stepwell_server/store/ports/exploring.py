@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.exploring import Changes, ExperimentSummary, Kin, RunGroup, Values, View
 from stepwell_server.model.runs import ViewType
 from stepwell_server.search.expressions import Expression, Field
@@ -20,8 +21,12 @@ class ExploringStore(Protocol):
         contains: str,
         limit: int,
         runs_max: int,
+        hidden: Sequence[int] = (),
     ) -> Values:
-        """Return the values of a text field in the `runs_max` runs that started last, those of most runs first."""
+        """Return the values of a text field in the `runs_max` runs that started last, those of most runs first.
+
+        Here and below, experiments of None are all but the hidden ones.
+        """
         ...
 
     async def groups(
@@ -32,6 +37,7 @@ class ExploringStore(Protocol):
         by: Sequence[Field],
         metrics: Sequence[Field],
         limit: int,
+        hidden: Sequence[int] = (),
     ) -> Sequence[RunGroup]:
         """Return the groups of most runs.
 
@@ -41,11 +47,19 @@ class ExploringStore(Protocol):
         """
         ...
 
-    async def kin(self, run_ids: Sequence[UUID], view: ViewType) -> Sequence[Kin]:
+    async def kin(
+        self, run_ids: Sequence[UUID], view: ViewType, within: Within = EVERYWHERE
+    ) -> Sequence[Kin]:
         """Return where runs stand among those that were started inside each other, in the order of `run_ids`."""
         ...
 
-    async def changes(self, experiment_ids: Sequence[int] | None, since_ms: int, limit: int) -> Changes:
+    async def changes(
+        self,
+        experiment_ids: Sequence[int] | None,
+        since_ms: int,
+        limit: int,
+        hidden: Sequence[int] = (),
+    ) -> Changes:
         """Return the runs that changed since a time; none, and what time it is, when that is 0."""
         ...
 

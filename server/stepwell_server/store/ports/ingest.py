@@ -5,16 +5,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.ingest import AwaitedWriter, Batch, LostRun, OpenedWriter, Outcome, WriterIdentity
+from stepwell_server.model.ingest import (
+    AwaitedWriter,
+    Batch,
+    LostRun,
+    OpenedWriter,
+    Opener,
+    Outcome,
+    WriterIdentity,
+)
+
+# Who opens writers where there are no accounts.
+NOBODY = Opener()
 
 
 class WriterStore(Protocol):
     """Writers and the positions of their logs."""
 
-    async def open_writer(self, identity: WriterIdentity, secret_sha256: bytes | None = None) -> OpenedWriter:
+    async def open_writer(
+        self, identity: WriterIdentity, secret_sha256: bytes | None = None, opener: Opener = NOBODY
+    ) -> OpenedWriter:
         """Register the writer if it is new, and return how it stands.
 
-        The first secret binds the writer. PermissionDeniedError: it is bound to another one than this, or than none.
+        The first secret binds the writer, and so does the first account. PermissionDeniedError: it is bound to another
+        secret than this, or than none; or to another account, and this one does not manage its experiment.
         """
         ...
 

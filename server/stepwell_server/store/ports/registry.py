@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.registry import (
     Author,
     ChangeKind,
@@ -71,7 +72,9 @@ class RegisteredModelStore(Protocol):
         """Remove an alias; none is no error."""
         ...
 
-    async def changes(self, wanted: ChangesWanted) -> tuple[Sequence[RegistryChange], int]:
+    async def changes(
+        self, wanted: ChangesWanted, within: Within = EVERYWHERE
+    ) -> tuple[Sequence[RegistryChange], int]:
         """Return changes, also of a model that is deleted, and the number of the latest change of all."""
         ...
 

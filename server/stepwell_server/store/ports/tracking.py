@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.runs import (
     DatasetInput,
     DatasetSummary,
@@ -53,7 +54,11 @@ class ExperimentStore(Protocol):
         ...
 
     async def list_experiments(
-        self, view_type: ViewType, page_size: int, before: tuple[int, int] | None
+        self,
+        view_type: ViewType,
+        page_size: int,
+        before: tuple[int, int] | None,
+        within: Within = EVERYWHERE,
     ) -> Sequence[Experiment]:
         """Return a page, newest first: those that come after `before`, a (creation_time_ms, experiment_id)."""
         ...
@@ -242,21 +247,36 @@ class SearchStore(Protocol):
         ...
 
     async def count_runs(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, filter_: Expression | None
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        filter_: Expression | None,
+        hidden: Sequence[int] = (),
     ) -> int:
-        """Return how many runs a search finds. Raises as `search_runs`."""
+        """Return how many runs a search finds. Raises as `search_runs`.
+
+        Here and below, experiments of None are all but the hidden ones.
+        """
         ...
 
-    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+    async def delete_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
         """Delete the active runs that a filter finds, of some or (None) all experiments, at once; returns how many."""
         ...
 
-    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+    async def restore_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
         """Restore the deleted runs of active experiments that a filter finds, at once; returns how many."""
         ...
 
     async def tag_runs(
-        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[int] | None,
+        filter_: Expression,
+        tags: Mapping[str, str],
+        hidden: Sequence[int] = (),
     ) -> int:
         """Set tags of the active runs that a filter finds, at once; returns how many."""
         ...
@@ -266,7 +286,13 @@ class KeyStore(Protocol):
     """The params, metrics and tags that runs have."""
 
     async def keys(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, pattern: str, limit: int, runs_max: int
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        pattern: str,
+        limit: int,
+        runs_max: int,
+        hidden: Sequence[int] = (),
     ) -> Keys:
         """Return at most `limit` keys of each kind of the `runs_max` runs that started last.
 

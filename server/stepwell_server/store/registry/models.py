@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from stepwell_server.errors import AlreadyExistsError, InvalidStateError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.registry import (
     Author,
     ChangeKind,
@@ -131,7 +132,9 @@ class PostgresRegisteredModelStore:
                 await change.connection.execute(_QUERIES["delete_alias"], change.model_number, alias)
                 change.note(ChangeKind.ALIAS_REMOVED, before, alias, before)
 
-    async def changes(self, wanted: ChangesWanted) -> tuple[Sequence[RegistryChange], int]:
+    async def changes(
+        self, wanted: ChangesWanted, within: Within = EVERYWHERE
+    ) -> tuple[Sequence[RegistryChange], int]:
         """See `ports.RegisteredModelStore`."""
         query = "changes_after" if wanted.oldest_first else "changes_before"
         kinds = [kind.value for kind in wanted.kinds] or None
@@ -144,7 +147,13 @@ class PostgresRegisteredModelStore:
             # Before the changes: what is committed meanwhile comes with the next call.
             latest: int = await connection.fetchval(_QUERIES["latest_change"])
             rows = await connection.fetch(
-                _QUERIES[query], number, wanted.version, kinds, wanted.position, wanted.limit
+                _QUERIES[query],
+                number,
+                wanted.version,
+                kinds,
+                wanted.position,
+                wanted.limit,
+                *within.chosen(None),
             )
         return [change_of(row) for row in rows], latest
 

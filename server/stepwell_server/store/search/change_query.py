@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from stepwell_server.search.expressions import Expression
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import RUN_TABLES
 
 _DELETE = """
@@ -31,12 +32,12 @@ _OF_ACTIVE_RUNS = "run.lifecycle_stage = 'active'"
 class ChangeQuery:
     """Composes the statement; `text` and `parameters.values` are what is executed."""
 
-    def __init__(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> None:
+    def __init__(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> None:
         self.parameters = Parameters()
-        self._wanted = condition(filter_, RUN_TABLES, self.parameters)
-        if experiment_ids is not None:
-            ids = self.parameters.add(list(experiment_ids), "bigint[]")
-            self._wanted = f"run.experiment_id = ANY ({ids}) AND {self._wanted}"
+        scope = among("run.experiment_id", experiment_ids, hidden, self.parameters)
+        self._wanted = " AND ".join([*scope, condition(filter_, RUN_TABLES, self.parameters)])
 
     def delete(self) -> str:
         """Delete active runs."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stepwell_server.search.expressions import Expression
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import RUN_TABLES
 
 
@@ -12,14 +13,15 @@ class CountQuery:
     """Composes the statement; `text` and `parameters.values` are what is executed."""
 
     def __init__(
-        self, experiment_ids: Sequence[int] | None, stages: Sequence[str], filter_: Expression | None
+        self,
+        experiment_ids: Sequence[int] | None,
+        stages: Sequence[str],
+        filter_: Expression | None,
+        hidden: Sequence[int] = (),
     ) -> None:
         self.parameters = Parameters()
         wanted = [f"run.lifecycle_stage = ANY ({self.parameters.add(list(stages), 'text[]')})"]
-        if experiment_ids is not None:
-            wanted.append(
-                f"run.experiment_id = ANY ({self.parameters.add(list(experiment_ids), 'bigint[]')})"
-            )
+        wanted += among("run.experiment_id", experiment_ids, hidden, self.parameters)
         if filter_ is not None:
             wanted.append(condition(filter_, RUN_TABLES, self.parameters))
         self.text = f"SELECT count(*) FROM run WHERE {' AND '.join(wanted)}"

@@ -5,6 +5,7 @@ from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.ordering import Ordering
 from stepwell_server.store.search.parameters import Parameters
 from stepwell_server.store.search.run_query import STAGES
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import EXPERIMENT_TABLES
 
 # Tags of the experiments that are read together; a page ends behind the one that comes to more with those before it.
@@ -17,10 +18,10 @@ class ExperimentQuery:
     def __init__(self, search: ExperimentSearch) -> None:
         self.parameters = Parameters()
         self.ordering = Ordering(search.order, "creation_time_ms", "experiment_id", "bigint")
-        stages = self.parameters.add(STAGES[search.view], "text[]")
-        matches = (
-            "true" if search.filter is None else condition(search.filter, EXPERIMENT_TABLES, self.parameters)
-        )
+        wanted = [f"experiment.lifecycle_stage = ANY ({self.parameters.add(STAGES[search.view], 'text[]')})"]
+        wanted += among("experiment.experiment_id", *search.within.chosen(None), self.parameters)
+        if search.filter is not None:
+            wanted.append(condition(search.filter, EXPERIMENT_TABLES, self.parameters))
         reads = self.ordering.read_columns(EXPERIMENT_TABLES, self.parameters)
         after = self.ordering.after(search.after, self.parameters)
         limit = self.parameters.add(search.limit, "bigint")
@@ -30,7 +31,7 @@ class ExperimentQuery:
                 SELECT * FROM (
                     SELECT read.*{self.ordering.ranked_columns()} FROM (
                         SELECT experiment.*{reads} FROM experiment
-                        WHERE experiment.lifecycle_stage = ANY ({stages}) AND {matches}
+                        WHERE {" AND ".join(wanted)}
                         OFFSET 0
                     ) AS read
                 ) AS ranked

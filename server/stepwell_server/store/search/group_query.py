@@ -12,6 +12,7 @@ from stepwell_server.search.expressions import Expression, Field, FieldKind
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.narrowing import INDEXED_CHARS_MAX
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import RUN_TABLES, metric_id, values_of_dataset
 
 # Up to here one probe for each run is faster than to read all entries of a key.
@@ -29,12 +30,11 @@ class FoundQuery:
         stages: Sequence[str],
         filter_: Expression | None,
         limit: int,
+        hidden: Sequence[int] = (),
     ) -> None:
         self.parameters = Parameters()
         wanted = [f"run.lifecycle_stage = ANY ({self.parameters.add(list(stages), 'text[]')})"]
-        if experiment_ids is not None:
-            ids = self.parameters.add(list(experiment_ids), "bigint[]")
-            wanted.append(f"run.experiment_id = ANY ({ids})")
+        wanted += among("run.experiment_id", experiment_ids, hidden, self.parameters)
         if filter_ is not None:
             wanted.append(condition(filter_, RUN_TABLES, self.parameters))
         rows = self.parameters.add(limit, "bigint")

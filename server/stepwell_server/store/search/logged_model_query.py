@@ -10,6 +10,7 @@ from stepwell_server.search.queries import LoggedModelSearch, RowPosition
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.ordering import Ordering, position_of
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import Tables
 
 _ATTRIBUTES = {
@@ -81,9 +82,7 @@ class LoggedModelQuery:
             datasets=search.datasets,
         )
         wanted = ["logged_model.lifecycle_stage = 'active'"]
-        if search.experiment_ids is not None:
-            ids = self.parameters.add(list(search.experiment_ids), "bigint[]")
-            wanted.append(f"logged_model.experiment_id = ANY ({ids})")
+        wanted += among("logged_model.experiment_id", search.experiment_ids, search.hidden, self.parameters)
         if search.filter is not None:
             wanted.append(condition(search.filter, tables, self.parameters))
         reads = self.ordering.read_columns(tables, self.parameters)

@@ -12,6 +12,7 @@ from stepwell_server.search.queries import RegistrySearch, RowPosition
 from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.ordering import Ordering, position_of
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import MODEL_VERSION_TABLES, REGISTERED_MODEL_TABLES, Tables
 
 INDEXED_CHARS_MAX = 200  # of a tag's value, as the index has it
@@ -71,7 +72,8 @@ class RegistryQuery:
         return position_of(row, self._ordering, row["row_time"], str(row["row_id"]))
 
     def _conditions(self, search: RegistrySearch, time: str) -> list[str]:
-        found = ["true"]
+        chosen = search.within.chosen(None)
+        found = ["true", *among(f"{self._tables.table}.model_number", *chosen, self.parameters)]
         if search.after is not None and not search.order:
             found.append(f"{time} <= {self.parameters.add(search.after.time_ms, 'bigint')}")
         for test in conjuncts(search.filter):

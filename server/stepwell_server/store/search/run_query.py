@@ -26,6 +26,7 @@ from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.narrowing import Narrowing, narrowings
 from stepwell_server.store.search.ordering import Ordering, key_literal
 from stepwell_server.store.search.parameters import Parameters
+from stepwell_server.store.search.scopes import among
 from stepwell_server.store.search.tables import MEAN, RUN_TABLES, metric_id
 
 # As many runs are filtered and sorted without a try to walk; each costs some microseconds.
@@ -77,18 +78,19 @@ class RunQuery:
         """Which runs are asked about at all."""
         stages = self.parameters.add(STAGES[self._search.view], "text[]")
         if self._search.experiment_ids is None:
-            ids = None
-            self._experiments = "SELECT experiment_id FROM experiment"
-            self._among = "true"
+            hidden = among("{}.experiment_id", None, self._search.hidden, self.parameters)
+            seen = " AND ".join(hidden) or "true"
+            self._experiments = f"SELECT experiment_id FROM experiment WHERE {seen.format('experiment')}"
         else:
             ids = self.parameters.add(list(self._search.experiment_ids), "bigint[]")
             self._experiments = f"SELECT DISTINCT unnest({ids}) AS experiment_id"
-            self._among = f"run.experiment_id = ANY ({ids})"
+            seen = f"{{}}.experiment_id = ANY ({ids})"
+        self._among = seen.format("run")
         scope = f"{self._among} AND run.lifecycle_stage = ANY ({stages})"
         if self._search.roots_only:
             tag = self.parameters.add(PARENT_RUN_TAG, "text")
-            among = "" if ids is None else f"AND parent.experiment_id = ANY ({ids})"
-            scope += f" AND ({_PARENT.format(tag=tag, stages=stages, among=among)}) IS NULL"
+            of_parent = f"AND {seen.format('parent')}"
+            scope += f" AND ({_PARENT.format(tag=tag, stages=stages, among=of_parent)}) IS NULL"
         return scope
 
     def _wanted_of(self, tests: Sequence[Expression]) -> str:

@@ -27,14 +27,15 @@ WITH given AS (
 )
 SELECT place FROM fitting;
 
--- list: the latest $5 before the number $3 (0: of all), of active runs: of one ($1), of experiments ($2), from a level on
+-- list: the latest $5 before the number $3 (0: of all), of active runs: of one ($1),
+-- of experiments ($2; NULL: all) but $6, from a level on
 SELECT alert.alert_number AS number, alert.run_id, run.name AS run_name, run.experiment_id,
        experiment.name AS experiment_name, alert.title, alert.text, alert.level, alert.time_ms
 FROM alert
 JOIN run ON run.run_id = alert.run_id
 JOIN experiment ON experiment.experiment_id = run.experiment_id
 WHERE ($1::uuid IS NULL OR alert.run_id = $1)
-  AND ($2::bigint[] = '{}' OR run.experiment_id = ANY ($2))
+  AND ($2::bigint[] IS NULL OR run.experiment_id = ANY ($2)) AND run.experiment_id <> ALL ($6::bigint[])
   AND ($3::bigint = 0 OR alert.alert_number < $3)
   AND alert.level >= $4
   AND run.lifecycle_stage = 'active'

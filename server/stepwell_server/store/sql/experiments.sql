@@ -44,11 +44,12 @@ ORDER BY experiment.lifecycle_stage = 'active' DESC, experiment.last_update_time
 LIMIT 1;
 
 -- list: a page, newest first, of the lifecycle stages in $1, after the (creation_time_ms, experiment_id) in $2 and $3; it
--- ends behind the one whose tags come to more than $5 bytes with those before it.
+-- ends behind the one whose tags come to more than $5 bytes with those before it. Of $6 (NULL: all), but $7.
 WITH page AS MATERIALIZED (
     SELECT *
     FROM experiment
     WHERE lifecycle_stage = ANY ($1::text[])
+      AND ($6::bigint[] IS NULL OR experiment_id = ANY ($6)) AND experiment_id <> ALL ($7::bigint[])
       AND ($2::bigint IS NULL OR (creation_time_ms, experiment_id) < ($2, $3::bigint))
     ORDER BY creation_time_ms DESC, experiment_id DESC
     LIMIT $4

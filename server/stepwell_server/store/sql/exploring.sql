@@ -1,6 +1,7 @@
 -- Queries of store/tracking/exploring.py.
 
--- kin: of runs $1, the runs that they were started in (tag $2), and how many of stages $3 were started in them
+-- kin: of runs $1, the runs that they were started in (tag $2), and how many of stages $3 were started in them; of runs
+-- in experiments $6 (NULL: all) but $7, others are not there
 WITH RECURSIVE up AS (
     SELECT place, given.run_id, given.run_id AS at, ARRAY[]::uuid[] AS ancestors
     FROM unnest($1::uuid[]) WITH ORDINALITY AS given (run_id, place)
@@ -16,6 +17,7 @@ WITH RECURSIVE up AS (
     ) AS named
     JOIN run AS parent ON parent.run_id = named.parent_id
     WHERE cardinality(up.ancestors) < $4 AND parent.run_id <> ALL (up.ancestors || up.run_id)
+        AND ($6::bigint[] IS NULL OR parent.experiment_id = ANY ($6)) AND parent.experiment_id <> ALL ($7::bigint[])
 ), line AS (
     SELECT DISTINCT ON (place) place, run_id, ancestors FROM up ORDER BY place, cardinality(ancestors) DESC
 )
@@ -29,6 +31,7 @@ CROSS JOIN LATERAL (
         JOIN run USING (run_id)
         WHERE tag.key = $2 AND tag.value COLLATE "C" = encode(uuid_send(line.run_id), 'hex')
             AND length(tag.value) <= 200 AND run.lifecycle_stage = ANY ($3::text[])
+            AND ($6::bigint[] IS NULL OR run.experiment_id = ANY ($6)) AND run.experiment_id <> ALL ($7::bigint[])
         LIMIT $5
     ) AS child
 ) AS counted
@@ -37,10 +40,11 @@ ORDER BY line.place;
 -- now: what time it is, in milliseconds
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
--- changes: runs of experiments $1, or (NULL) of all, that changed since $2, the first change first; at most $3
+-- changes: runs of experiments $1, or (NULL) of all but $4, that changed since $2, the first change first; at most $3
 SELECT run_id, changed_time_ms
 FROM run
-WHERE ($1::bigint[] IS NULL OR experiment_id = ANY ($1)) AND changed_time_ms >= $2
+WHERE ($1::bigint[] IS NULL OR experiment_id = ANY ($1)) AND experiment_id <> ALL ($4::bigint[])
+  AND changed_time_ms >= $2
 ORDER BY changed_time_ms, run_id
 LIMIT $3;
 

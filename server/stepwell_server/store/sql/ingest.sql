@@ -1,15 +1,18 @@
 -- open_writer: registers a writer unless it is known, and returns its committed position. Who delivers for a process
 -- that is gone ($6) does not take its place. The first secret ($7, its SHA-256) binds the writer; with another one, or
--- without it, nothing is returned. `binds` tells that the writer was there without one.
+-- without it, nothing is returned. `binds` tells that the writer was there without one. The first account ($8) that is
+-- not 0 binds it likewise, but for accounts that manage the experiment ($9).
 INSERT INTO writer (
-    run_id, writer_id, rank, host, process_id, opened_time_ms, secret_sha256, secret_is_original
+    run_id, writer_id, rank, host, process_id, opened_time_ms, secret_sha256, secret_is_original, account_id
 )
-VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint, $7, $7::bytea IS NOT NULL)
+VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM now()) * 1000)::bigint, $7, $7::bytea IS NOT NULL, $8)
 ON CONFLICT (run_id, writer_id) DO UPDATE
 SET host = CASE WHEN $6 THEN writer.host ELSE excluded.host END,
     process_id = CASE WHEN $6 THEN writer.process_id ELSE excluded.process_id END,
-    secret_sha256 = excluded.secret_sha256
-WHERE writer.secret_sha256 IS NULL OR writer.secret_sha256 = excluded.secret_sha256
+    secret_sha256 = excluded.secret_sha256,
+    account_id = CASE WHEN writer.account_id = 0 THEN excluded.account_id ELSE writer.account_id END
+WHERE (writer.secret_sha256 IS NULL OR writer.secret_sha256 = excluded.secret_sha256)
+  AND ($9 OR writer.account_id IN (0, excluded.account_id))
 RETURNING position,
           secret_is_original,
           secret_sha256 IS NOT NULL AND EXISTS (

@@ -1,6 +1,7 @@
--- latest_runs: the runs that started last, of some or (NULL) all experiments, in given stages
+-- latest_runs: the runs that started last, of some or (NULL) all experiments but $4, in given stages
 SELECT run_id FROM run
-WHERE ($1::bigint[] IS NULL OR experiment_id = ANY ($1)) AND lifecycle_stage = ANY ($2::text[])
+WHERE ($1::bigint[] IS NULL OR experiment_id = ANY ($1)) AND experiment_id <> ALL ($4::bigint[])
+  AND lifecycle_stage = ANY ($2::text[])
 ORDER BY start_time_ms DESC, run_id
 LIMIT $3;
 

@@ -259,11 +259,13 @@ SELECT coalesce(
      ORDER BY change_number DESC LIMIT 1)
 );
 
--- changes_after: the first $5 after the number $4; of a model ($1), a version ($2), some kinds ($3), if given.
+-- changes_after: the first $5 after the number $4; of a model ($1), a version ($2), some kinds ($3), if given;
+-- of models $6 (NULL: all), but $7.
 SELECT *
 FROM registry_change
 WHERE ($1::bigint IS NULL OR model_number = $1) AND ($2::integer IS NULL OR version = $2)
   AND ($3::text[] IS NULL OR kind = ANY ($3)) AND change_number > $4
+  AND ($6::bigint[] IS NULL OR model_number = ANY ($6)) AND model_number <> ALL ($7::bigint[])
 ORDER BY change_number
 LIMIT $5;
 
@@ -272,6 +274,7 @@ SELECT *
 FROM registry_change
 WHERE ($1::bigint IS NULL OR model_number = $1) AND ($2::integer IS NULL OR version = $2)
   AND ($3::text[] IS NULL OR kind = ANY ($3)) AND ($4::bigint = 0 OR change_number < $4)
+  AND ($6::bigint[] IS NULL OR model_number = ANY ($6)) AND model_number <> ALL ($7::bigint[])
 ORDER BY change_number DESC
 LIMIT $5;
 

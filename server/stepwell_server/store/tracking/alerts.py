@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.alerts import Alert, AlertLevel, AlertsWanted
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
@@ -16,11 +17,12 @@ class PostgresAlertStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def list(self, wanted: AlertsWanted) -> Sequence[Alert]:
+    async def list(self, wanted: AlertsWanted, within: Within = EVERYWHERE) -> Sequence[Alert]:
         """See `ports.AlertStore`."""
-        which = wanted.run_id, list(wanted.experiment_ids), wanted.before_number, int(wanted.level)
+        chosen, hidden = within.chosen(wanted.experiment_ids or None)
+        which = wanted.run_id, chosen, wanted.before_number, int(wanted.level), wanted.limit, hidden
         async with self._pool.connection() as connection:
-            return [alert_of(row) for row in await connection.fetch(_SQL["list"], *which, wanted.limit)]
+            return [alert_of(row) for row in await connection.fetch(_SQL["list"], *which)]
 
 
 def alert_of(row: Any) -> Alert:

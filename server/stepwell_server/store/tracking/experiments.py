@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from stepwell_server.errors import AlreadyExistsError, InvalidArgumentError, InvalidStateError, NotFoundError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.runs import EXPERIMENT_TAGS_BYTES_MAX, Experiment, LifecycleStage, ViewType
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -65,13 +66,18 @@ class PostgresExperimentStore:
         return experiment_of(row)
 
     async def list_experiments(
-        self, view_type: ViewType, page_size: int, before: tuple[int, int] | None
+        self,
+        view_type: ViewType,
+        page_size: int,
+        before: tuple[int, int] | None,
+        within: Within = EVERYWHERE,
     ) -> Sequence[Experiment]:
         """See `ports.ExperimentStore`."""
         after = before or (None, None)
         async with self._pool.connection() as connection:
             stages = STAGES[view_type]
-            rows = await connection.fetch(_QUERIES["list"], stages, *after, page_size, LISTED_BYTES_MAX)
+            limits = (page_size, LISTED_BYTES_MAX)
+            rows = await connection.fetch(_QUERIES["list"], stages, *after, *limits, *within.chosen(None))
         return [experiment_of(row) for row in rows]
 
     async def update_experiment(

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.exploring import (
     ANCESTORS_MAX,
     CHANGES_OVERLAP_MS,
@@ -43,10 +44,13 @@ class PostgresExploringStore:
         contains: str,
         limit: int,
         runs_max: int,
+        hidden: Sequence[int] = (),
     ) -> Values:
         """See `ports.ExploringStore`."""
         async with searching(self._pool, None) as connection:
-            latest = await connection.fetch(_KEYS["latest_runs"], experiment_ids, STAGES[view], runs_max)
+            latest = await connection.fetch(
+                _KEYS["latest_runs"], experiment_ids, STAGES[view], runs_max, hidden
+            )
             text, parameters = values_query([row["run_id"] for row in latest], field, contains, limit)
             rows = await connection.fetch(text, *parameters)
         return Values([(row["value"], row["runs"]) for row in rows], len(latest))
@@ -59,9 +63,10 @@ class PostgresExploringStore:
         by: Sequence[Field],
         metrics: Sequence[Field],
         limit: int,
+        hidden: Sequence[int] = (),
     ) -> Sequence[RunGroup]:
         """See `ports.ExploringStore`."""
-        found = FoundQuery(experiment_ids, STAGES[view], filter_, GROUPED_RUNS_MAX + 1)
+        found = FoundQuery(experiment_ids, STAGES[view], filter_, GROUPED_RUNS_MAX + 1, hidden)
         async with searching(self._pool, filter_) as connection:
             ids = [row["run_id"] for row in await connection.fetch(found.text, *found.parameters.values)]
             if len(ids) > GROUPED_RUNS_MAX:
@@ -79,22 +84,29 @@ class PostgresExploringStore:
             for row in rows
         ]
 
-    async def kin(self, run_ids: Sequence[UUID], view: ViewType) -> Sequence[Kin]:
+    async def kin(
+        self, run_ids: Sequence[UUID], view: ViewType, within: Within = EVERYWHERE
+    ) -> Sequence[Kin]:
         """See `ports.ExploringStore`."""
+        which = (run_ids, PARENT_RUN_TAG, STAGES[view], ANCESTORS_MAX, CHILDREN_COUNTED_MAX)
         async with searching(self._pool, None) as connection:
-            rows = await connection.fetch(
-                _SQL["kin"], run_ids, PARENT_RUN_TAG, STAGES[view], ANCESTORS_MAX, CHILDREN_COUNTED_MAX
-            )
+            rows = await connection.fetch(_SQL["kin"], *which, *within.chosen(None))
         return [Kin(row["run_id"], row["ancestors"], row["children"]) for row in rows]
 
-    async def changes(self, experiment_ids: Sequence[int] | None, since_ms: int, limit: int) -> Changes:
+    async def changes(
+        self,
+        experiment_ids: Sequence[int] | None,
+        since_ms: int,
+        limit: int,
+        hidden: Sequence[int] = (),
+    ) -> Changes:
         """See `ports.ExploringStore`."""
         async with searching(self._pool, None) as connection:
             now_ms = await connection.fetchval(_SQL["now"])
             if since_ms == 0:
                 return Changes((), now_ms, complete=True)
             since_ms -= CHANGES_OVERLAP_MS
-            rows = await connection.fetch(_SQL["changes"], experiment_ids, since_ms, limit + 1)
+            rows = await connection.fetch(_SQL["changes"], experiment_ids, since_ms, limit + 1, hidden)
         changed = [(UUID(int=row["run_id"].int), row["changed_time_ms"]) for row in rows[:limit]]
         return Changes(changed, now_ms, complete=len(rows) <= limit)
 

@@ -20,11 +20,19 @@ class PostgresKeyStore:
         self._pool = pool
 
     async def keys(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, pattern: str, limit: int, runs_max: int
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        pattern: str,
+        limit: int,
+        runs_max: int,
+        hidden: Sequence[int] = (),
     ) -> Keys:
         """See `ports.KeyStore`."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_SQL["latest_runs"], experiment_ids, STAGES[view], runs_max + 1)
+            rows = await connection.fetch(
+                _SQL["latest_runs"], experiment_ids, STAGES[view], runs_max + 1, hidden
+            )
             run_ids = [row["run_id"] for row in rows[:runs_max]]
             found: list[KeyCounts] = []
             for kind in ("params", "metrics", "tags"):

@@ -68,29 +68,41 @@ class PostgresSearchStore:
         ]
 
     async def count_runs(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, filter_: Expression | None
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        filter_: Expression | None,
+        hidden: Sequence[int] = (),
     ) -> int:
         """See `ports.SearchStore`."""
-        query = CountQuery(experiment_ids, STAGES[view], filter_)
+        query = CountQuery(experiment_ids, STAGES[view], filter_, hidden)
         async with searching(self._pool, filter_) as connection:
             runs: int = await connection.fetchval(query.text, *query.parameters.values)
         return runs
 
-    async def delete_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+    async def delete_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
         """See `ports.SearchStore`."""
-        query = ChangeQuery(experiment_ids, filter_)
+        query = ChangeQuery(experiment_ids, filter_, hidden)
         return await self._change(query.delete(), query, filter_)
 
-    async def restore_runs(self, experiment_ids: Sequence[int] | None, filter_: Expression) -> int:
+    async def restore_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
         """See `ports.SearchStore`."""
-        query = ChangeQuery(experiment_ids, filter_)
+        query = ChangeQuery(experiment_ids, filter_, hidden)
         return await self._change(query.restore(), query, filter_)
 
     async def tag_runs(
-        self, experiment_ids: Sequence[int] | None, filter_: Expression, tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[int] | None,
+        filter_: Expression,
+        tags: Mapping[str, str],
+        hidden: Sequence[int] = (),
     ) -> int:
         """See `ports.SearchStore`."""
-        query = ChangeQuery(experiment_ids, filter_)
+        query = ChangeQuery(experiment_ids, filter_, hidden)
         return await self._change(query.tag(tags), query, filter_)
 
     async def _change(self, text: str, query: ChangeQuery, filter_: Expression) -> int:

@@ -1,0 +1,60 @@
+"""Who did what, when, from where: logins, tokens, roles, deletes, stage changes. Never a secret."""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from stepwell_server.errors import InvalidArgumentError, StepwellError
+from stepwell_server.model.access import AUDIT_MAX, AuditEntry, AuditWanted
+from stepwell_server.services.access.calling import current_call
+from stepwell_server.store.ports.access import AuditStore
+
+# What is kept of the subject of an entry, and of the words about it.
+SUBJECT_CHARS_MAX = 500
+
+log = structlog.get_logger(__name__)
+
+
+class Audit:
+    """Writes the audit."""
+
+    def __init__(self, store: AuditStore) -> None:
+        self._store = store
+
+    async def note(
+        self,
+        action: str,
+        subject: str,
+        details: Mapping[str, str] | None = None,
+        *,
+        account: str | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Add an entry; account and origin are those of the call, unless they are given.
+
+        What it is about has been done: when the entry cannot be written, the log has it, and nobody is refused.
+        """
+        if account is None or origin is None:
+            call = current_call()
+            account, origin = account or call.caller.name, origin or call.presented.origin
+        kept = {key: value[:SUBJECT_CHARS_MAX] for key, value in (details or {}).items()}
+        entry = AuditEntry(0, 0, account, action, subject[:SUBJECT_CHARS_MAX], kept, origin)
+        try:
+            await self._store.note([entry])
+        except StepwellError as error:
+            log.error("the audit could not be written", action=action, account=account, error=str(error))
+
+
+class AuditService:
+    """Reads the audit."""
+
+    def __init__(self, store: AuditStore) -> None:
+        self._store = store
+
+    async def list(self, wanted: AuditWanted) -> Sequence[AuditEntry]:
+        """Return entries, the latest first. Raises InvalidArgumentError."""
+        if not 1 <= wanted.limit <= AUDIT_MAX:
+            raise InvalidArgumentError(f"the limit is {wanted.limit}; it has to be from 1 to {AUDIT_MAX:,}")
+        if wanted.before_number < 0:
+            raise InvalidArgumentError(f"entries before {wanted.before_number} are asked for; use 0 for all")
+        return await self._store.list(wanted)

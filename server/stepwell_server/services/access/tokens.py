@@ -1,0 +1,93 @@
+"""The rules of tokens. The secret is told once, to who makes the token; what is stored is its SHA-256."""
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from stepwell_server.errors import InvalidArgumentError, PermissionDeniedError
+from stepwell_server.model.access import (
+    LISTED_MAX,
+    TOKEN_EXPERIMENTS_MAX,
+    TOKEN_NAME_CHARS_MAX,
+    TOKEN_PREFIX,
+    TOKENS_OF_ACCOUNT_MAX,
+    Caller,
+    Token,
+    TokenSpec,
+)
+from stepwell_server.services.access.authentication import Authenticator, token_sha256
+from stepwell_server.services.access.calling import caller
+from stepwell_server.store.ports.access import AccountStore, TokenStore
+
+SECRET_BYTES = 32
+# What is kept of the beginning of a secret, so that people know their tokens again.
+HINT_CHARS = len(TOKEN_PREFIX) + 4
+
+
+class TokenService:
+    """Raises what `ports.TokenStore` raises, InvalidArgumentError and PermissionDeniedError.
+
+    Everybody has tokens of their own, which are allowed no more than the call that makes them; admins make and revoke
+    those of others.
+    """
+
+    def __init__(self, store: TokenStore, accounts: AccountStore, authenticator: Authenticator) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._authenticator = authenticator
+
+    async def create(self, account: str, spec: TokenSpec) -> tuple[Token, str]:
+        """Make a token of an account ("": of who calls) and return it with its secret."""
+        who = caller()
+        _check(spec)
+        _require_no_more(who, spec)
+        account_id = who.account_id
+        if account not in ("", who.name):
+            account_id = (await self._require_admin(who).get(account)).account_id
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        token = await self._store.add(
+            account_id, spec, token_sha256(secret), secret[:HINT_CHARS], TOKENS_OF_ACCOUNT_MAX
+        )
+        return token, secret
+
+    async def list(self, account: str | None) -> Sequence[Token]:
+        """Return tokens of an account ("": of who calls, None: of all), the latest first."""
+        who = caller()
+        if account not in ("", who.name):
+            self._require_admin(who)
+        return await self._store.list(who.name if account == "" else account, LISTED_MAX)
+
+    async def revoke(self, token_id: int) -> Token:
+        """Revoke a token: one's own, or as an admin anybody's."""
+        who = caller()
+        revoked = await self._store.revoke(token_id, None if who.administers else who.account_id)
+        self._authenticator.forget()
+        return revoked
+
+    def _require_admin(self, who: Caller) -> AccountStore:
+        if not who.administers:
+            raise PermissionDeniedError("only an admin may do this with tokens of others")
+        return self._accounts
+
+
+def _check(spec: TokenSpec) -> None:
+    if not 1 <= len(spec.name) <= TOKEN_NAME_CHARS_MAX or not spec.name.isprintable():
+        raise InvalidArgumentError(
+            f"a token has a name of 1 to {TOKEN_NAME_CHARS_MAX} printable characters, which says what it is for"
+        )
+    if spec.expires_time_ms is not None and spec.expires_time_ms <= time.time() * 1_000:
+        raise InvalidArgumentError("the token would have expired already; give a time that is to come")
+    if spec.experiment_ids is not None and not 1 <= len(spec.experiment_ids) <= TOKEN_EXPERIMENTS_MAX:
+        raise InvalidArgumentError(
+            f"a token is limited to 1 to {TOKEN_EXPERIMENTS_MAX:,} experiments, or to none; leave them out for all"
+        )
+
+
+def _require_no_more(who: Caller, spec: TokenSpec) -> None:
+    if spec.scope > who.scope:
+        raise PermissionDeniedError(
+            f"a token of the scope {who.scope.name.lower()} cannot make one of the scope {spec.scope.name.lower()}"
+        )
+    limit = who.experiment_ids
+    if limit is not None and (spec.experiment_ids is None or not limit.issuperset(spec.experiment_ids)):
+        raise PermissionDeniedError("a token that is limited to experiments cannot make one for others")

@@ -1,0 +1,1 @@
+"""Accounts, tokens, grants and the audit in PostgreSQL."""

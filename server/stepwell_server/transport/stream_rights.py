@@ -1,0 +1,26 @@
+"""Whether the writer of an open stream may still write: rights change while streams last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from stepwell_server.errors import StepwellError, UnavailableError
+from stepwell_server.services.access.calling import current_call, is_somebody
+from stepwell_server.services.access.guard import STREAM_RECHECK_S
+
+
+async def until_refused(check: Callable[[], Awaitable[None]]) -> StepwellError:
+    """Wait until `check` refuses who makes this call, or nobody knows any more who that is; return what was said.
+
+    Where there are no accounts, that is never.
+    """
+    if not is_somebody():
+        await asyncio.Event().wait()
+    while True:
+        await asyncio.sleep(STREAM_RECHECK_S)
+        try:
+            await current_call().renew()
+            await check()
+        except UnavailableError:
+            continue  # nobody can tell now
+        except StepwellError as refused:
+            return refused

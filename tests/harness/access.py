@@ -1,0 +1,118 @@
+"""A server with accounts, and calls by whoever has some."""
+
+import base64
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from stepwell_server.app import RunningServer, running_server
+from stepwell_server.config import Config
+from stepwell_server.model.access import (
+    AccountKind,
+    Level,
+    Scope,
+    Subject,
+    SubjectKind,
+    Thing,
+    ThingKind,
+    TokenSpec,
+)
+from stepwell_server.services.access.authentication import token_sha256
+from stepwell_server.services.access.tokens import HINT_CHARS, TOKENS_OF_ACCOUNT_MAX
+from stepwell_server.store.access.accounts import PostgresAccountStore
+from stepwell_server.store.access.grants import PostgresGrantStore
+from stepwell_server.store.access.tokens import PostgresTokenStore
+
+ADMIN_PASSWORD = "correct horse"
+
+
+@dataclass(frozen=True)
+class GuardedServer:
+    """A server of this process that was started with --auth. Of changes made here it hears as of another process's."""
+
+    running: RunningServer
+
+    async def add(self, name: str, *, is_admin: bool = False, service: bool = False) -> str:
+        """Add an account, and return a token of it that may do all that it may."""
+        assert self.running.pool is not None
+        kind = AccountKind.SERVICE if service else AccountKind.USER
+        await PostgresAccountStore(self.running.pool).add(name, kind, None, is_admin=is_admin)
+        return await self.token(name)
+
+    async def token(
+        self, name: str, scope: Scope = Scope.ADMIN, experiment_ids: Sequence[int] | None = None
+    ) -> str:
+        """Return another token of an account."""
+        assert self.running.pool is not None
+        account = await PostgresAccountStore(self.running.pool).get(name)
+        secret = f"stepwell_{name}_{scope.name}_{'_'.join(map(str, experiment_ids or ()))}"
+        spec = TokenSpec(name, scope, None, experiment_ids)
+        store = PostgresTokenStore(self.running.pool)
+        await store.add(
+            account.account_id, spec, token_sha256(secret), secret[:HINT_CHARS], TOKENS_OF_ACCOUNT_MAX
+        )
+        return secret
+
+    async def grant(self, name: str, thing: Thing, level: Level) -> None:
+        """Say what an account ("": everybody) may do with something."""
+        assert self.running.pool is not None
+        subject = Subject(SubjectKind.ACCOUNT, name) if name else Subject(SubjectKind.EVERYBODY)
+        await PostgresGrantStore(self.running.pool).grant(subject, thing, level)
+
+    async def set_default(self, level: Level) -> None:
+        """Say what everybody may do where nothing is granted."""
+        assert self.running.pool is not None
+        await PostgresGrantStore(self.running.pool).set_default(level)
+
+    @asynccontextmanager
+    async def calls_of(self, token: str) -> AsyncIterator[grpc.aio.Channel]:
+        """Connect as whoever has a token; "" for nobody."""
+        shown = [_Shows(f"Bearer {token}")] if token else []
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.running.port}", interceptors=shown) as channel:
+            yield channel
+
+
+def experiment(experiment_id: int | str) -> Thing:
+    """Return an experiment that something is granted of."""
+    return Thing(ThingKind.EXPERIMENT, str(experiment_id))
+
+
+def basic(name: str, password: str) -> str:
+    """Return the header of a name and a password."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+@asynccontextmanager
+async def guarded_server(store: str, data: Path, **config: Any) -> AsyncIterator[GuardedServer]:
+    """Start a server with --auth; the password of `admin` is ADMIN_PASSWORD."""
+    settings = Config(port=0, http_port=0, store=store, data=data, shutdown_grace_s=5, auth=True, **config)
+    async with running_server(settings) as running:
+        yield GuardedServer(running)
+
+
+class _Shows(
+    grpc.aio.UnaryUnaryClientInterceptor,
+    grpc.aio.UnaryStreamClientInterceptor,
+    grpc.aio.StreamUnaryClientInterceptor,
+    grpc.aio.StreamStreamClientInterceptor,
+):
+    """Shows a credential with each call."""
+
+    def __init__(self, authorization: str) -> None:
+        self._authorization = authorization
+
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(self._with(details), request)
+
+    intercept_unary_stream = intercept_unary_unary
+    intercept_stream_unary = intercept_unary_unary
+    intercept_stream_stream = intercept_unary_unary
+
+    def _with(self, details: Any) -> Any:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._authorization))
+        return details._replace(metadata=metadata)
