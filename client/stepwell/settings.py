@@ -7,7 +7,13 @@ STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0,
 STEPWELL_RUN_ID                  the run that the first start_run resumes; default none
 STEPWELL_RUN_CONTEXT             tags that new runs get, as JSON: {"job": "17"}; default none
 STEPWELL_TRUNCATE_LONG_VALUES    too long params and tags are shortened (true) or refused (false); default true
-STEPWELL_TLS_ROOTS               path of a PEM file, for private certificate authorities; default gRPC's own roots
+STEPWELL_TLS_CA                  path of a PEM file with the authorities to trust, for private ones; default
+                                 MLFLOW_TRACKING_SERVER_CERT_PATH, SSL_CERT_FILE, then those that everybody trusts
+STEPWELL_TLS_CLIENT_CERT         path of a PEM file with this client's certificate, for servers that ask; default
+                                 MLFLOW_TRACKING_CLIENT_CERT_PATH
+STEPWELL_TLS_CLIENT_KEY          path of a PEM file with its key; default the same file
+STEPWELL_TLS_INSECURE            any server is believed (true), or only those that can be checked (false); default
+                                 MLFLOW_TRACKING_INSECURE_TLS, then false
 STEPWELL_MODE                    online, or offline: nothing is sent, `stepwell sync` does it later; default online
 STEPWELL_ON_UNREACHABLE          what start_run does without a server: offline (go on) or raise; default offline
 STEPWELL_SPOOL_DIR               folder where what is logged waits for the server; default ./.stepwell
@@ -361,10 +367,38 @@ def prediction_device() -> str | None:
     return _first("DEFAULT_PREDICTION_DEVICE")
 
 
-def tls_roots() -> bytes | None:
-    """Return the certificates to trust, as PEM; None means gRPC's own."""
-    path = os.environ.get("STEPWELL_TLS_ROOTS")
-    return Path(path).read_bytes() if path else None
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a variable of the environment names."""
+
+    variable: str
+    path: str
+
+
+def tls_ca() -> NamedFile | None:
+    """Return the file of authorities to trust; None where nobody named one."""
+    return _named_file("STEPWELL_TLS_CA", "MLFLOW_TRACKING_SERVER_CERT_PATH", "SSL_CERT_FILE")
+
+
+def tls_client() -> tuple[NamedFile, NamedFile] | None:
+    """Return the files of this client's certificate and of its key; None where it has none."""
+    certificate = _named_file("STEPWELL_TLS_CLIENT_CERT", "MLFLOW_TRACKING_CLIENT_CERT_PATH")
+    key = _named_file("STEPWELL_TLS_CLIENT_KEY")
+    if key and not certificate:
+        raise invalid("STEPWELL_TLS_CLIENT_KEY is set, and STEPWELL_TLS_CLIENT_CERT is not; both are needed.")
+    return (certificate, key or certificate) if certificate else None
+
+
+def tls_insecure() -> bool:
+    """Tell whether any server is believed."""
+    word = (
+        os.environ.get("STEPWELL_TLS_INSECURE") or os.environ.get("MLFLOW_TRACKING_INSECURE_TLS") or "false"
+    )
+    return word.lower() not in _FALSE_WORDS
+
+
+def _named_file(*variables: str) -> NamedFile | None:
+    return next((NamedFile(name, path) for name in variables if (path := os.environ.get(name))), None)
 
 
 def parse_uri(uri: str) -> Address:

@@ -4,10 +4,12 @@ config -> PostgreSQL -> migrations -> pool -> stores -> services -> gRPC
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from starlette.routing import BaseRoute
@@ -26,6 +28,7 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.ports import require_bindable
+from stepwell_server.process.tls.identity import Identity
 from stepwell_server.process.watchdog import watched_loop
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
@@ -104,6 +107,8 @@ from stepwell_server.web.runs_csv import runs_csv_routes
 
 # What clients may ask the HTTP address for, besides the pages.
 FEATURES = ("connect", "mlflow", "artifacts")
+# What clients replace by the host that they asked; nobody listens there.
+ANY_HOST = "0.0.0.0"  # noqa: S104
 
 log = structlog.get_logger(__name__)
 
@@ -119,11 +124,7 @@ class RunningServer:
     metrics_port: int | None = None
     http_url: str | None = None  # the one address that people use; None without the HTTP door
     holding: Holding | None = None  # None where workers hold it
-
-    @property
-    def grpc_uri(self) -> str:
-        """Where gRPC is, for a client on this machine."""
-        return f"grpc://{url_host(self.host)}:{self.port}"
+    grpc_uri: str = ""  # where gRPC is, for a client on this machine
 
     @property
     def tracking_uri(self) -> str:
@@ -147,8 +148,9 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
     deadline = Deadline(config.shutdown_grace_s)
     draining = asyncio.Event()
     async with AsyncExitStack() as stack:
+        identity = None if config.tls is None else await stack.enter_async_context(Identity(config.tls))
         if not config.shares_port:
-            _require_free_ports(config)  # first, because it is quick
+            _require_free_ports(config)  # early, because it is quick
         metrics_port = None
         if config.metrics_port is not None:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
@@ -167,7 +169,13 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         authenticator = access.authenticator if access else None
         servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
-        http = await _listen_to_http(config, draining, deadline, stack)
+        http = await _listen_to_http(config, draining, deadline, stack, identity)
+        folder = (
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-"))
+            if identity and http
+            else None
+        )
+        socket_path = None if folder is None else str(Path(folder, "grpc"))
         server = await stack.enter_async_context(
             listening(
                 config.host,
@@ -178,11 +186,13 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 services.holding,
                 shares_port=config.shares_port,
                 authenticator=authenticator,
+                identity=identity,
+                socket_path=socket_path,
             )
         )
         if http is not None:
             names = [*await own_names(config.http_host or config.host), *config.allowed_hosts]
-            about = pages(_facts(config, server.port), config.allowed_origins)
+            about = pages(told_facts(config, server.port), config.allowed_origins)
             policy = DoorPolicy(
                 config.http_limits,
                 names,
@@ -192,14 +202,15 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 authenticator,
                 open_paths(about),
             )
-            carrier = Carrier(url_host(config.host).strip("[]"), server.port)
+            carrier = Carrier(url_host(config.host).strip("[]"), server.port, socket_path)
             await http.start(door(http_routes(about, services, servicers), policy), carrier)
         spare_what_stays()
         if config.log_level == "debug":
             stack.enter_context(watched_loop())
-        url = http_url(config, http.port) if http else None
+        url = http_url(config, http.port, identity) if http else None
         log.info("server ready", host=config.host, port=server.port, url=url, store=without_password(store))
-        yield RunningServer(config.host, server.port, store, pool, metrics_port, url, services.holding)
+        uri = grpc_uri(config, server.port, identity)
+        yield RunningServer(config.host, server.port, store, pool, metrics_port, url, services.holding, uri)
 
 
 def _require_free_ports(config: Config) -> None:
@@ -209,13 +220,23 @@ def _require_free_ports(config: Config) -> None:
 
 
 async def _listen_to_http(
-    config: Config, draining: asyncio.Event, deadline: Deadline, stack: AsyncExitStack
+    config: Config,
+    draining: asyncio.Event,
+    deadline: Deadline,
+    stack: AsyncExitStack,
+    identity: Identity | None,
 ) -> HttpServer | None:
     if config.http_port is None:
         return None
     host = config.http_host or config.host
     listening_there = http_listening(
-        host, config.http_port, config.http_limits, draining, deadline, shares_port=config.shares_port
+        host,
+        config.http_port,
+        config.http_limits,
+        draining,
+        deadline,
+        shares_port=config.shares_port,
+        tls=None if identity is None else identity.context,
     )
     return await stack.enter_async_context(listening_there)
 
@@ -233,17 +254,29 @@ def http_routes(
     ]
 
 
-def _facts(config: Config, grpc_port: int) -> ServerFacts:
-    told = config.advertise_grpc or host_and_port(config.host, grpc_port)
+def told_facts(config: Config, grpc_port: int) -> ServerFacts:
+    """Return what the server's address says of it."""
+    # Certificates are for names, and the one that a client asked for HTTP is right for gRPC, too.
+    same_name = config.tls is not None and config.http_host in (None, config.host)
+    told = config.advertise_grpc or host_and_port(ANY_HOST if same_name else config.host, grpc_port)
     scheme, _, address = told.rpartition("://")
-    return ServerFacts(
-        version("stepwell"), address, grpc_tls=scheme == "grpcs", auth=config.auth, features=FEATURES
-    )
+    tls = scheme == "grpcs" if scheme else config.tls is not None
+    return ServerFacts(version("stepwell"), address, grpc_tls=tls, auth=config.auth, features=FEATURES)
 
 
-def http_url(config: Config, port: int) -> str:
+def http_url(config: Config, port: int, identity: Identity | None) -> str:
     """Return the address that people on this machine use."""
-    return f"http://{url_host(config.http_host or config.host)}:{port}{config.static_prefix}"
+    host = _told_host(config.http_host or config.host, identity)
+    return f"http{'s' if identity else ''}://{host}:{port}{config.static_prefix}"
+
+
+def grpc_uri(config: Config, port: int, identity: Identity | None) -> str:
+    """Return where gRPC is, for a client on this machine."""
+    return f"grpc{'s' if identity else ''}://{_told_host(config.host, identity)}:{port}"
+
+
+def _told_host(host: str, identity: Identity | None) -> str:
+    return url_host(host) if identity is None else identity.host_to_tell(host)
 
 
 async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
@@ -340,7 +373,11 @@ async def _build_artifacts(
             config.data, locations, round(config.artifact_address_s), round(config.disk_reserve_gib * 2**30)
         )
     )
-    quotas = Quotas(round(config.artifact_run_quota_gib * 2**30), round(config.artifact_quota_gib * 2**30))
+    quotas = Quotas(
+        round(config.artifact_run_quota_gib * 2**30),
+        round(config.artifact_experiment_quota_gib * 2**30),
+        round(config.artifact_quota_gib * 2**30),
+    )
     sweeper = ArtifactSweeper(PostgresArtifactStore(upkeep_pool), contents, config.artifact_upload_idle_s)
     await stack.enter_async_context(sweeper)
     return (

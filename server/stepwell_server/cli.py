@@ -8,9 +8,9 @@ import structlog
 
 from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, artifact_locations, running_server
-from stepwell_server.commands import server_options
+from stepwell_server.commands import exposure, server_options
 from stepwell_server.commands.options import Folder
-from stepwell_server.config import Config, is_loopback, without_password
+from stepwell_server.config import Config, TlsFiles, is_loopback, without_password
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -158,6 +158,13 @@ log = structlog.get_logger(__name__)
     help="GiB that the artifacts of one run may have; 0 is no limit.",
 )
 @click.option(
+    "--artifact-experiment-quota",
+    envvar="STEPWELL_ARTIFACT_EXPERIMENT_QUOTA",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="GiB that the artifacts of one experiment may have; 0 is no limit.",
+)
+@click.option(
     "--disk-reserve",
     envvar="STEPWELL_DISK_RESERVE",
     default=defaults.DISK_RESERVE_GIB_DEFAULT,
@@ -210,6 +217,7 @@ log = structlog.get_logger(__name__)
     is_flag=True,
     help="Callers say who they are (accounts, tokens), and may do what was granted to them.",
 )
+@exposure.exposure_options
 @server_options.options_of_mlflow
 @click.option(
     "--lost-after",
@@ -238,6 +246,7 @@ def server(
     artifact_idle: float,
     artifact_quota: float,
     artifact_run_quota: float,
+    artifact_experiment_quota: float,
     disk_reserve: float,
     log_format: LogFormat | None,
     log_level: str,
@@ -256,6 +265,8 @@ def server(
     static_prefix: str,
     lost_after: float,
     statement_timeout: float,
+    tls: TlsFiles | None,
+    insecure: bool,
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     set_up_logs(log_format, log_level)
@@ -287,9 +298,13 @@ def server(
         artifact_upload_idle_s=artifact_idle,
         artifact_quota_gib=artifact_quota,
         artifact_run_quota_gib=artifact_run_quota,
+        artifact_experiment_quota_gib=artifact_experiment_quota,
         disk_reserve_gib=disk_reserve,
         auth=auth,
+        tls=tls,
+        insecure=insecure,
     )
+    exposure.require_protected(config)
     try:
         artifact_locations(config)  # what is wrong with them is told before anything starts
         asyncio.run(serve(config))
@@ -318,5 +333,5 @@ def announce(running: RunningServer, config: Config) -> None:
         log.warning(
             "other machines reach HTTP alone; for Stepwell's client, let --host name the same address"
         )
-    if not config.auth and not (is_loopback(config.host) and is_loopback(http_host)):
-        log.warning("everybody who reaches this address can read and write: start the server with --auth")
+    for text in exposure.warnings(config):
+        log.warning(text)

@@ -28,9 +28,14 @@
 | `--lost-after`        | STEPWELL_LOST_AFTER       | 600             | seconds; 0 means never               |
 | `--artifact-quota`    | STEPWELL_ARTIFACT_QUOTA   | 0 (no limit)    | GiB of all artifacts together        |
 | `--artifact-run-quota`| STEPWELL_ARTIFACT_RUN_QUOTA| 0 (no limit)   | GiB of one run's artifacts           |
+| `--artifact-experiment-quota`| STEPWELL_ARTIFACT_EXPERIMENT_QUOTA| 0 (no limit)| GiB of one experiment's|
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
+| `--tls-cert`          | STEPWELL_TLS_CERT         | (no TLS)        | PEM file: certificate, those above it|
+| `--tls-key`           | STEPWELL_TLS_KEY          | (no TLS)        | PEM file: the certificate's key      |
+| `--tls-client-ca`     | STEPWELL_TLS_CLIENT_CA    | (any client)    | PEM file: whose clients may come     |
+| `--insecure`          | STEPWELL_INSECURE         | false           | whether anybody may come in          |
 """
 
 import re
@@ -139,6 +144,15 @@ class HoldingLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where the PEM files are. With `client_ca`, clients have to show a certificate that it has signed."""
+
+    certificate: str
+    key: str
+    client_ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """How one server runs. `store` is a PostgreSQL URL, or None for the embedded PostgreSQL in `data`."""
 
@@ -156,6 +170,7 @@ class Config:
     artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
     # In GiB; 0 is no limit.
     artifact_quota_gib: float = 0.0
+    artifact_experiment_quota_gib: float = 0.0
     artifact_run_quota_gib: float = 0.0
     disk_reserve_gib: float = DISK_RESERVE_GIB_DEFAULT
     # False only for tests: then a power cut may lose what was acknowledged.
@@ -170,6 +185,9 @@ class Config:
     allowed_hosts: Sequence[str] = ()
     allowed_origins: Sequence[str] = ()
     static_prefix: str = ""
+    tls: TlsFiles | None = None  # for gRPC and HTTP
+    # Whether everybody who reaches the server may read and change everything, beyond this machine too.
+    insecure: bool = False
     # Where webhooks may go: HOST, HOST:PORT, *.DOMAIN, or * for anywhere.
     webhook_hosts: Sequence[str] = ()
     http_limits: HttpLimits = field(default_factory=HttpLimits)
@@ -192,6 +210,7 @@ class Config:
         assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
         assert self.artifact_upload_idle_s > 0
         assert min(self.artifact_quota_gib, self.artifact_run_quota_gib, self.disk_reserve_gib) >= 0
+        assert self.artifact_experiment_quota_gib >= 0
 
 
 def url_host(host: str) -> str:

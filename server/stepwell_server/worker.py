@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from stepwell_server.app import running_server
-from stepwell_server.config import Config, HoldingLimits, HttpLimits
+from stepwell_server.config import Config, HoldingLimits, HttpLimits, TlsFiles
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -38,6 +38,7 @@ def config_of(fields: dict[str, Any]) -> Config:
         "data": Path(fields["data"]),
         "http_limits": HttpLimits(**fields["http_limits"]),
         "holding_limits": HoldingLimits(**fields["holding_limits"]),
+        "tls": TlsFiles(**fields["tls"]) if fields["tls"] else None,
     }
     return Config(**{**fields, **rebuilt})
 

@@ -23,11 +23,12 @@ from typing import Any
 
 import structlog
 
-from stepwell_server.app import RunningServer, http_url, open_store
+from stepwell_server.app import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.config import Config, without_password
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.ports import require_bindable, reserved_port
+from stepwell_server.process.tls.identity import Identity
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.web.metrics import MULTIPROCESS_FOLDER, forget_process, metrics_page, page_of_processes
 
@@ -51,6 +52,8 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
     """
     deadline = Deadline(config.shutdown_grace_s)
     async with AsyncExitStack() as stack:
+        # The workers load it themselves; here, so that what is wrong is told once, and for the name to tell.
+        identity = None if config.tls is None else Identity(config.tls)
         require_bindable(config.host, config.port)
         port = stack.enter_context(reserved_port(config.host, config.port))
         http_port = _reserve_http_port(config, stack)
@@ -66,7 +69,7 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
         )
         workers = [Worker(number, of_worker, folder) for number in range(1, config.workers + 1)]
         await stack.enter_async_context(_all_running(workers, deadline))
-        url = http_url(config, http_port) if http_port else None
+        url = http_url(config, http_port, identity) if http_port else None
         log.info(
             "server ready",
             host=config.host,
@@ -75,7 +78,8 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
             workers=len(workers),
             store=without_password(store),
         )
-        yield RunningServer(config.host, port, store, metrics_port=metrics_port, http_url=url)
+        uri = grpc_uri(config, port, identity)
+        yield RunningServer(config.host, port, store, metrics_port=metrics_port, http_url=url, grpc_uri=uri)
 
 
 def _reserve_http_port(config: Config, stack: AsyncExitStack) -> int | None:

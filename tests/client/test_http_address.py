@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -54,8 +55,14 @@ class Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def page(answers: dict[str, tuple[int, dict[str, str], bytes]], port: int = 0) -> Iterator[str]:
+def page(
+    answers: dict[str, tuple[int, dict[str, str], bytes]],
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Page)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.answers = answers
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

@@ -16,7 +16,7 @@ from typing import Self
 READY_S = 60.0
 STOP_S = 30.0
 
-_READY = re.compile(r"grpc://(?P<host>[\w.\[\]:]+):(?P<port>\d+)")
+_READY = re.compile(r"grpcs?://(?P<host>[\w.\[\]:]+):(?P<port>\d+)")
 
 
 class ServerProcess:
@@ -65,7 +65,7 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """The one address that the server told its users."""
-        return re.search(r"http://\S+", self.output)[0]
+        return re.search(r"https?://\S+", self.output)[0]
 
     @property
     def port(self) -> int:

@@ -13,7 +13,7 @@ import pytest
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
-from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import Config
 from tests.harness.calls import is_exhausted, refused
@@ -29,8 +29,8 @@ def disk(tmp_path: Path) -> AsyncIterator[Path]:
         yield mounted
 
 
-async def new_run(channel: grpc.aio.Channel) -> str:
-    spec = runs_pb2.RunSpec(run_id=uuid4().hex, experiment_id=0)
+async def new_run(channel: grpc.aio.Channel, experiment_id: int = 0) -> str:
+    spec = runs_pb2.RunSpec(run_id=uuid4().hex, experiment_id=experiment_id)
     return (await RunServiceStub(channel).CreateRun(runs_pb2.CreateRunRequest(spec=spec))).run.info.run_id
 
 
@@ -85,6 +85,36 @@ async def test_artifacts_leave_the_database_its_room(database_url: str, tmp_path
         free = os.statvfs(disk)
         assert free.f_bavail * free.f_frsize > 2 * MIB
         await stub.AbandonUploads(pb.AbandonUploadsRequest(run_id=run_id, upload_ids=[first, third]))
+
+
+async def test_a_quota_of_an_experiment(database_url: str, tmp_path: Path) -> None:
+    config = Config(
+        port=0,
+        http_port=None,
+        store=database_url,
+        data=tmp_path / "data",
+        shutdown_grace_s=5,
+        artifact_experiment_quota_gib=2 / 1024,
+    )
+    async with (
+        running_server(config) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = ArtifactServiceStub(channel)
+        first, second = await new_run(channel), await new_run(channel)
+        content = os.urandom(MIB)
+        upload_id = await begin(stub, first, "a", content)
+        await send(stub, first, upload_id, content)
+        await stub.CompleteUploads(
+            pb.CompleteUploadsRequest(run_id=first, uploads=[pb.FinishedUpload(upload_id=upload_id)])
+        )
+        await begin(stub, second, "b", MIB // 2)  # what is announced counts, too
+        async with refused(*FULL, f"the quota of the experiment of run {second}"):
+            await begin(stub, second, "c", MIB)
+        created = await ExperimentServiceStub(channel).CreateExperiment(
+            runs_pb2.CreateExperimentRequest(name="another")
+        )
+        await begin(stub, await new_run(channel, created.experiment.experiment_id), "d", MIB)
 
 
 async def test_quotas_of_a_run_and_of_all(database_url: str, tmp_path: Path) -> None:

@@ -121,10 +121,11 @@ def test_options_come_from_the_environment(database_url: str, start_server: Star
 
 
 def test_a_warning_when_others_can_reach_it(database_url: str, start_server: StartServer) -> None:
-    server = start_server("--store", database_url, "--host", "0.0.0.0")
+    server = start_server("--store", database_url, "--host", "0.0.0.0", "--insecure")
     assert server.tracking_uri == f"grpc://127.0.0.1:{server.port}"
     server.terminate()
-    assert "can read and write" in server.log()
+    assert "everybody who reaches this address can read and change everything" in server.log()
+    assert "what is logged travels as plain text" in server.log()
 
 
 @pytest.mark.parametrize(

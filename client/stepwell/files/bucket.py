@@ -16,6 +16,7 @@ import http.client
 import os
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from urllib.parse import SplitResult, urlsplit
 from stepwell.files import options
 from stepwell.files.addresses import is_trusted
 from stepwell.files.hashing import update
+from stepwell.wire import tls
 
 PIECE_BYTES = 1 << 20
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
@@ -68,6 +70,7 @@ class Session:
         self._tracking_uri = tracking_uri
         self._idle: dict[str, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -165,9 +168,19 @@ class Session:
             idle = self._idle.get(parts.netloc)
             return idle.pop() if idle else None
 
+    def _tls(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = tls.context_for_others()
+            return self._context
+
     def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.netloc, timeout=options.timeout_s(), blocksize=PIECE_BYTES)
+        timeout_s = options.timeout_s()
+        connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_s, blocksize=PIECE_BYTES)
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                parts.netloc, timeout=timeout_s, blocksize=PIECE_BYTES, context=self._tls()
+            )
         try:
             connection.connect()
         except OSError as error:

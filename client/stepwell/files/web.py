@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from stepwell.errors import StepwellException
 from stepwell.files import options, paths
+from stepwell.wire import tls
 
 _PIECE_BYTES = 1 << 20
 
@@ -23,9 +24,10 @@ def fetch(uri: str, folder: Path) -> Path:
     parts = urlsplit(uri)
     name = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or ""
     target = paths.target_below(folder, name)
+    secure = tls.context_for_others() if parts.scheme == "https" else None
     try:
         with (
-            urllib.request.urlopen(_request(parts), timeout=options.timeout_s()) as answer,  # noqa: S310 - http or https
+            urllib.request.urlopen(_request(parts), timeout=options.timeout_s(), context=secure) as answer,  # noqa: S310 - http or https
             paths.part_of(target) as file,
         ):
             shutil.copyfileobj(answer, file, _PIECE_BYTES)

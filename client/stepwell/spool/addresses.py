@@ -2,7 +2,7 @@
 
 For when a proxy or a firewall closes the HTTP way for a while. It is a cache: whatever is wrong with it is as if it
 were not there. The folder may be somebody else's gift, so what is recalled is another port of the same host, never
-another host.
+another host, and never one without TLS where the HTTP address has it.
 """
 
 import contextlib
@@ -44,7 +44,8 @@ def recall(page: str) -> Address | None:
     try:
         target, secure = _read(_root())[page]
         same_host = urlsplit(f"//{target}").hostname == urlsplit(page).hostname
-        return Address(str(target), bool(secure)) if same_host else None
+        is_weaker = page.startswith("https:") and not secure
+        return Address(str(target), bool(secure)) if same_host and not is_weaker else None
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -17,7 +17,7 @@ import grpc.aio
 from stepwell import errors, jitter, settings
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
-from stepwell.wire import background
+from stepwell.wire import background, tls
 from stepwell.wire.diagnosis import listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask_until
 
@@ -118,6 +118,8 @@ class Connection:
         self._grpc = None if self.address.page else self.address
         self._source = settings.source_of(uri)
         self._channel: grpc.aio.Channel | None = None
+        # Whom a channel with TLS believes: see `tls.channel_roots`.
+        self._believed: tuple[bytes | None, str] = None, ""
         # Why the last attempt to reach it failed; empty when it did not.
         self._away_because = ""
 
@@ -238,9 +240,21 @@ class Connection:
         if self.address.page and not self._is_connected():
             await self._locate(timeout_s)
         remaining_s = max(0.0, timeout_s - (time.monotonic() - started))
-        if not await _succeeds_within(remaining_s, self._open().channel_ready()):
-            raise self._unreachable(await self._why(), f"tried for {timeout_s:g} s")
+        if not await self._is_ready_within(remaining_s):
+            failure = self._unreachable(await self._why(), f"tried for {timeout_s:g} s")
+            if self._grpc is not None and self._grpc.secure:
+                await self._close()  # the next attempt reads the files of certificates again
+            raise failure
         self._away_because = ""
+
+    async def _is_ready_within(self, timeout_s: float) -> bool:
+        assert self._grpc is not None
+        if self._channel is None and self._grpc.secure:
+            try:
+                self._believed = await tls.channel_roots(self._grpc, timeout_s)
+            except OSError:
+                return False
+        return await _succeeds_within(timeout_s, self._open().channel_ready())
 
     def remember(self) -> None:
         """Keep in the spools' place where gRPC is, for times in which the HTTP address does not say it."""
@@ -291,7 +305,7 @@ class Connection:
         # Here and not at construction: channels belong to the loop that runs when they are made.
         if self._channel is None:
             assert self._grpc is not None, "nobody reached for the server before"
-            self._channel = _channel(self._grpc)
+            self._channel = _channel(self._grpc, *self._believed)
             background.on_stop(self._close)
         return self._channel
 
@@ -299,11 +313,12 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
             # gRPC ends its own thread when nothing refers to a channel any more.
-            for service in vars(self).keys() - {"address", "_grpc", "_source", "_channel", "_away_because"}:
+            for service in vars(self).keys() - _NO_SERVICES:
                 delattr(self, service)
             self._channel = None
 
 
+_NO_SERVICES = {"address", "_grpc", "_source", "_channel", "_believed", "_away_because"}
 _connections: dict[str, Connection] = {}
 
 
@@ -321,11 +336,12 @@ async def _succeeds_within(timeout_s: float, attempt: Awaitable[None]) -> bool:
     return True
 
 
-def _channel(address: settings.Address) -> grpc.aio.Channel:
+def _channel(address: settings.Address, roots: bytes | None, name: str) -> grpc.aio.Channel:
     if not address.secure:
         return grpc.aio.insecure_channel(address.target, _OPTIONS)
-    credentials = grpc.ssl_channel_credentials(settings.tls_roots())
-    return grpc.aio.secure_channel(address.target, credentials, _OPTIONS)
+    credentials = grpc.ssl_channel_credentials(roots, *tls.client_pair())
+    named = (("grpc.ssl_target_name_override", name),) if name else ()
+    return grpc.aio.secure_channel(address.target, credentials, (*_OPTIONS, *named))
 
 
 os.register_at_fork(after_in_child=_connections.clear)

@@ -4,8 +4,8 @@ import asyncio
 import socket
 import ssl
 
-from stepwell import settings
 from stepwell.settings import Address
+from stepwell.wire import tls
 from stepwell.wire.door import NoDoorError, ask
 
 # How long a connection for the diagnosis may take.
@@ -31,47 +31,51 @@ async def listens(address: Address) -> bool:
 async def why_unreachable(address: Address) -> str:
     """Try to connect by hand, and return what is wrong, as the end of a sentence."""
     host, _, port = address.target.rpartition(":")
+    secure = tls.context(tls.GRPC) if address.secure else None
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(
-                host.strip("[]"), int(port), ssl=_tls() if address.secure else None
-            )
-            writer.close()
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=secure)
+        writer.transport.abort()
     except TimeoutError:
         return "nobody answers there; a firewall, perhaps"
     except ssl.SSLCertVerificationError as error:
-        return (
-            f"its certificate is not trusted ({error.verify_message}); STEPWELL_TLS_ROOTS names a PEM file of those "
-            "to trust"
-        )
-    except ssl.SSLError:
-        return f"what listens there does not speak TLS; without it the address is grpc://{address.target}"
+        return await tls.why_untrusted(error, address)
+    except ssl.SSLError as error:
+        return tls.why_refused(error) or _plain(address)
     except socket.gaierror:
         return f"the name {host!r} is not known"
     except ConnectionRefusedError:
         return "nothing listens there"
     except OSError as error:
+        if secure is not None and isinstance(error, ConnectionError):
+            return _plain(address)
         return str(error.strerror or error)
-    if await _is_http(address):
-        return f"that is its HTTP port; the address is http://{address.target}"
+    scheme = "https" if address.secure else "http"
+    refused = await tls.refusal(address, tls.GRPC) if address.secure else None
+    if refused is not None:
+        return refused
+    if await _is_http(f"{scheme}://{address.target}"):
+        return f"that is its HTTP port; the address is {scheme}://{address.target}"
     if address.secure:
         return "what listens there speaks TLS, but it is no Stepwell server"
-    return (
-        "what listens there is no Stepwell server, is just starting, or wants TLS; then the address is "
-        f"grpcs://{address.target}"
-    )
+    return await _spoken(address)
 
 
-async def _is_http(address: Address) -> bool:
+def _plain(address: Address) -> str:
+    return f"what listens there does not speak TLS; without it the address is grpc://{address.target}"
+
+
+async def _spoken(address: Address) -> str:
+    spoken = await tls.spoken(address)
+    if spoken is None:
+        return "what listens there is no Stepwell server, or is just starting"
+    scheme = "https" if spoken == tls.HTTP else "grpcs"
+    return f"what listens there speaks TLS; the address is {scheme}://{address.target}"
+
+
+async def _is_http(page: str) -> bool:
     try:
-        await ask(f"http://{address.target}", PROBE_TIMEOUT_S)
+        await ask(page, PROBE_TIMEOUT_S)
     except NoDoorError:
         return False
     return True
-
-
-def _tls() -> ssl.SSLContext:
-    roots = settings.tls_roots()
-    context = ssl.create_default_context(cadata=roots.decode("ascii") if roots else None)
-    context.set_alpn_protocols(["h2"])
-    return context

@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from stepwell import settings
-from stepwell.settings import Address
+from stepwell.settings import Address, parse_uri
+from stepwell.wire import tls
 
 PATH = "/api/stepwell/v1/server"
 # Far more than a server says, far less than what hurts.
@@ -59,18 +59,16 @@ async def ask(page: str, timeout_s: float) -> Address:
     except TimeoutError:
         raise NoDoorError("nobody answers there; a firewall, perhaps", hidden=True, passing=True) from None
     except ssl.SSLCertVerificationError as error:
-        raise NoDoorError(
-            f"its certificate is not trusted ({error.verify_message}); STEPWELL_TLS_ROOTS names a PEM file of "
-            "those to trust"
-        ) from None
-    except ssl.SSLError:
-        raise NoDoorError("what listens there does not speak TLS; use http:// instead") from None
+        raise NoDoorError(await tls.why_untrusted(error, parse_uri(page))) from None
+    except ssl.SSLError as error:
+        refused = tls.why_refused(error)
+        raise NoDoorError(refused or "what listens there does not speak TLS; use http:// instead") from None
     except socket.gaierror:
         raise NoDoorError(f"the name {urlsplit(page).hostname!r} is not known", passing=True) from None
     except ConnectionRefusedError:
         raise NoDoorError("nothing listens there", passing=True) from None
     except (OSError, EOFError, ValueError) as error:
-        raise NoDoorError(_no_http(page, error), passing=True) from None
+        raise await _no_http(page, error) from None
     return _address(page, answer)
 
 
@@ -115,13 +113,22 @@ def _address(page: str, answer: _Answer) -> Address:
     return Address(reachable(told, page), secure)
 
 
-def _no_http(page: str, error: Exception) -> str:
+async def _no_http(page: str, error: Exception) -> NoDoorError:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-        return str(error.strerror or error)
-    parts = urlsplit(page)
-    return (
+        return NoDoorError(str(error.strerror or error), passing=True)
+    address = parse_uri(page)
+    spoken = await tls.spoken(address)
+    if spoken is not None and not address.secure:
+        scheme = "grpcs" if spoken == tls.GRPC else "https"
+        return NoDoorError(f"what listens there speaks TLS; the address is {scheme}://{address.target}")
+    refused = await tls.refusal(address, tls.HTTP) if address.secure else None
+    if refused is not None:
+        return NoDoorError(refused)
+    scheme = "grpcs" if address.secure else "grpc"
+    return NoDoorError(
         "what listens there does not answer in HTTP; if it is the server's gRPC port, the address is "
-        f"grpc://{parts.netloc}"
+        f"{scheme}://{address.target}",
+        passing=True,
     )
 
 
@@ -138,7 +145,7 @@ async def _get_once(url: str) -> _Answer:
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError(url)
-    secure = _tls() if parts.scheme == "https" else None
+    secure = tls.context() if parts.scheme == "https" else None
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=ANSWER_BYTES_MAX)
     try:
@@ -185,11 +192,6 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
         body += await reader.readexactly(min(size, ANSWER_BYTES_MAX))
         await reader.readline()
     return body
-
-
-def _tls() -> ssl.SSLContext:
-    roots = settings.tls_roots()
-    return ssl.create_default_context(cadata=roots.decode("ascii") if roots else None)
 
 
 def _is_wildcard(host: str) -> bool:

@@ -19,9 +19,9 @@ _ORIGIN = re.compile(rf"\*|https?://{_NAME}(?::\d{{1,5}})?/?")
 # What MLflow's server takes and ours does not, and what to do. All but the flags take a value.
 INSTEAD: Mapping[str, str] = {
     "--registry-store-uri": "models are in the same database as runs; leave it out",
-    "--gunicorn-opts": "there is no gunicorn here; --workers says how many processes serve",
+    "--gunicorn-opts": "there is no gunicorn here; --workers says how many processes serve, --tls-cert that TLS does",
     "--waitress-opts": "there is no waitress here; --workers says how many processes serve",
-    "--uvicorn-opts": "--workers, --http-host and --port say what can be chosen",
+    "--uvicorn-opts": "--workers, --http-host, --port, --tls-cert and --tls-key say what can be chosen",
     "--expose-prometheus": "the figures are always at /metrics; leave it out",
     "--x-frame-options": "answers may be framed by pages of this server alone; leave it out",
     "--app-name": "there are no plugins of the server; leave it out",

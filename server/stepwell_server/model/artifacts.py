@@ -57,12 +57,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What there is, in bytes: of one run and of all, and what open uploads have announced, of these and below a root.
+    """What there is, in bytes: of one run, of its experiment and of all.
+
+    And what open uploads have announced, of all and below a root.
 
     `same_announced_bytes` are those of the same files of the run, which go on.
     """
 
     run_bytes: int
+    experiment_bytes: int
     total_bytes: int
     announced_bytes: int
     root_announced_bytes: int

@@ -40,6 +40,12 @@ HTTP_SECONDS = Histogram(
     "stepwell_http_request_seconds", "How long HTTP requests took.", ["route"], buckets=_SECONDS_BUCKETS
 )
 
+TLS_EXPIRES = Gauge(
+    "stepwell_tls_certificate_expires_seconds",
+    "When the server's certificate expires, in seconds since 1970.",
+    multiprocess_mode="livemin",
+)
+
 BATCH_POINTS = Histogram("stepwell_batch_points", "Points in a batch as it arrived.", buckets=_SIZE_BUCKETS)
 QUEUE_BYTES = Gauge(
     "stepwell_queue_bytes", "What waits for its commit or is in it.", multiprocess_mode="livesum"

@@ -26,6 +26,8 @@ from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.ports import require_bindable
+from stepwell_server.process.tls.certificates import Certificate
+from stepwell_server.process.tls.identity import Identity
 from stepwell_server.services.access.calling import Authenticating
 from stepwell_server.transport.interceptors import ErrorInterceptor
 
@@ -90,11 +92,14 @@ async def listening(
     *,
     shares_port: bool = False,
     authenticator: Authenticating | None = None,
+    identity: Identity | None = None,
+    socket_path: str | None = None,
 ) -> AsyncIterator[ListeningServer]:
     """Serve until the context ends; then report NOT_SERVING, set `draining`, and let calls finish until the deadline.
 
-    Port 0 takes any free port. With `shares_port`, other processes that say so may listen on it too. Long streams have
-    to watch `draining` and end by themselves. Where there are accounts, `authenticator` finds out who calls.
+    Port 0 takes any free port. With `shares_port`, other processes that say so may listen on it too. Where there are
+    accounts, `authenticator` finds out who calls. With `identity`, the port speaks TLS; at `socket_path`, in a folder
+    of ours alone, there is none. Long streams have to watch `draining` and end by themselves.
 
     Raises:
         StartupError: the address cannot be listened on.
@@ -108,7 +113,9 @@ async def listening(
     checks = _add_standard_services(server)
     if not shares_port:
         require_bindable(host.strip("[]"), port)  # a second server must not steal half of the calls
-    bound = _bind(server, host, port)
+    bound = _bind(server, host, port, None if identity is None else _credentials(identity))
+    if socket_path is not None:
+        _bind_socket(server, socket_path)
     await server.start()
     for name in SERVICE_NAMES:
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -129,10 +136,45 @@ def _add_standard_services(server: Any) -> Any:
     return checks
 
 
-def _bind(server: Any, host: str, port: int) -> int:
+def _bind_socket(server: Any, path: str) -> None:
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    except RuntimeError as error:
+        raise StartupError(f"cannot listen on {path}: {error}; TMPDIR names another folder for it") from error
+
+
+def _credentials(identity: Identity) -> grpc.ServerCredentials:
+    """Return credentials that show, from the next connection on, what the identity has by then."""
+
+    def configuration(certificate: Certificate) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration(
+            [(certificate.key, certificate.chain)], certificate.client_ca
+        )
+
+    shown = identity.certificate
+
+    def newer() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal shown
+        if identity.certificate is shown:
+            return None
+        shown = identity.certificate
+        return configuration(shown)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(shown),
+        newer,  # type: ignore[arg-type]  # its types leave out None
+        require_client_authentication=shown.client_ca is not None,
+    )
+
+
+def _bind(server: Any, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
     address = host_and_port(host, port)
     try:
-        bound: int = server.add_insecure_port(address)
+        bound: int = (
+            server.add_insecure_port(address)
+            if credentials is None
+            else server.add_secure_port(address, credentials)
+        )
     except RuntimeError as error:
         raise StartupError(f"cannot listen on {address}: {error}") from error
     if bound == 0:

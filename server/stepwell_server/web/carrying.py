@@ -1,7 +1,8 @@
 """gRPC at the port of HTTP: its bytes are carried to gRPC's own port, and back.
 
-So the one address of a server works as grpc:// too. For callers on this machine alone: behind a carrier gRPC sees this
-machine as the caller, and what a caller may take is counted by its address.
+So the one address of a server works as grpc:// too. Where it speaks TLS, that ends here, and gRPC has a socket beside
+its port for what is carried, in a folder that nobody else may enter. For callers on this machine alone: behind a
+carrier gRPC sees this machine as the caller, and what a caller may take is counted by its address.
 """
 
 import asyncio
@@ -16,11 +17,12 @@ CARRIED_MAX = 200
 
 
 class Carrier:
-    """Joins connections to gRPC's port."""
+    """Joins connections to gRPC's port, or to its socket, a path, if there is one."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, socket_path: str | None = None) -> None:
         self._host = host
         self._port = port
+        self._socket_path = socket_path
         self._open: set[asyncio.Task[None]] = set()
         self._ends: set[_End] = set()
 
@@ -42,9 +44,8 @@ class Carrier:
         task.add_done_callback(self._open.discard)
 
     async def _join(self, here: "_End", data: bytes) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            _, there = await loop.create_connection(lambda: _End(self._ends), self._host, self._port)
+            there = await self._connect()
         except OSError:
             here.transport.close()
             return
@@ -54,6 +55,12 @@ class Carrier:
             return
         there.transport.write(data)
         here.transport.resume_reading()
+
+    async def _connect(self) -> "_End":
+        loop = asyncio.get_running_loop()
+        if self._socket_path is None:
+            return (await loop.create_connection(lambda: _End(self._ends), self._host, self._port))[1]
+        return (await loop.create_unix_connection(lambda: _End(self._ends), self._socket_path))[1]
 
 
 class _End(asyncio.Protocol):

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
@@ -19,6 +21,8 @@ from stepwell_server.web.protocol import connections_with
 # Of the shutdown's time that is left, what requests get; closing the database needs the rest.
 REQUESTS_SHARE = 0.7
 LOOK_S = 0.01
+# How long a client may take to say that it heard the end of a TLS connection.
+TLS_GOODBYE_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +30,11 @@ log = structlog.get_logger(__name__)
 class HttpServer:
     """Sockets that are listened on. Requests are taken from `start` on."""
 
-    def __init__(self, sockets: Sequence[socket.socket], limits: HttpLimits) -> None:
+    def __init__(
+        self, sockets: Sequence[socket.socket], limits: HttpLimits, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.port: int = sockets[0].getsockname()[1]
+        self._tls = tls
         self._sockets = sockets
         self._limits = limits
         self._state = ServerState()
@@ -49,7 +56,10 @@ class HttpServer:
         )
         make = connections_with(config, self._state, self._limits, carrier)
         loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(make, sock=opened) for opened in self._sockets]
+        tls: dict[str, Any] = {"ssl": self._tls}
+        if self._tls is not None:
+            tls.update(ssl_handshake_timeout=self._limits.head_s, ssl_shutdown_timeout=TLS_GOODBYE_S)
+        self._servers = [await loop.create_server(make, sock=opened, **tls) for opened in self._sockets]
 
     def refuse_more(self) -> None:
         """Take no further requests: listen no more, hang up where nothing is under way."""
@@ -87,6 +97,7 @@ async def http_listening(
     deadline: Deadline,
     *,
     shares_port: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[HttpServer]:
     """Listen until the context ends, and take nothing more from when `draining` is set.
 
@@ -96,7 +107,7 @@ async def http_listening(
     Raises:
         StartupError: the address cannot be listened on.
     """
-    server = HttpServer(listening_sockets(host, port, "--port", shares_port=shares_port), limits)
+    server = HttpServer(listening_sockets(host, port, "--port", shares_port=shares_port), limits, tls)
     draining_seen = asyncio.create_task(_refuse_when(draining, server))
     try:
         yield server

@@ -77,6 +77,11 @@ def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
         (["--allowed-origins", "https://a.example.org/x"], "without a path"),
         (["--advertise-grpc", "tracker"], "HOST:PORT"),
         (["--advertise-grpc", "http://tracker:1"], "HOST:PORT"),
+        (["--host", "0.0.0.0"], "at 0.0.0.0. --auth lets"),
+        (["--host", "tracker.example.org", "--no-http"], "at tracker.example.org. --auth lets"),
+        (["--http-host", "::"], "at ::. --auth lets"),
+        (["--tls-cert", "server.pem"], "--tls-cert and --tls-key, both"),
+        (["--tls-client-ca", "ca.pem"], "stepwell certificates make"),
     ],
 )
 def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text: str) -> None:
@@ -98,6 +103,11 @@ def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text:
         "--allowed-origins https://a.example.org/,http://localhost:8888",
         "--advertise-grpc grpcs://[::1]:443",
         "--static-prefix /a.b/~c/..d",
+        "--host 0.0.0.0 --insecure",
+        "--host 0.0.0.0 --auth",
+        "--host localhost --http-host ::1",
+        "--http-host 10.0.0.7 --no-http",
+        "--tls-cert server.pem --tls-key key.pem --tls-client-ca ca.pem",
     ],
 )
 def test_what_can_be_taken(started: list[Config], given: str) -> None:

@@ -16,6 +16,7 @@ from stepwell import settings
 from stepwell.errors import StepwellException
 from stepwell.transfer.left import shown
 from stepwell.transfer.sources import SourceError
+from stepwell.wire import tls
 
 HTTP_TIMEOUT_S = 120.0
 # Attempts of one call, and the pause before the second one; it doubles.
@@ -36,12 +37,13 @@ class UnknownCallError(SourceError):
 
 
 class MlflowCalls:
-    """One server; MLFLOW_TRACKING_USERNAME and the like say who asks."""
+    """One server; MLFLOW_TRACKING_USERNAME and the like say who asks, and whom to believe."""
 
     def __init__(self, uri: str) -> None:
         self.shown = without_password(uri)
         parts = urllib.parse.urlsplit(uri)
         self._uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._tls = tls.context() if parts.scheme == "https" else None
         self._headers = {"Content-Type": "application/json", **_authorization(parts)}
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class MlflowCalls:
         name = path.partition("?")[0]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
+                with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S, context=self._tls) as answer:  # noqa: S310
                     return take(answer)
             except urllib.error.HTTPError as failure:
                 with failure:  # it is an open answer

@@ -11,9 +11,10 @@ from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """In bytes, of one run's artifacts and of all; 0 is no limit."""
+    """In bytes, of the artifacts of one run, of one experiment and of all; 0 is no limit."""
 
     run_bytes: int = 0
+    experiment_bytes: int = 0
     total_bytes: int = 0
 
     async def require_room(
@@ -42,10 +43,12 @@ class Quotas:
         size: int,
     ) -> None:
         room = await content.room()
-        has_quotas = bool(self.run_bytes or self.total_bytes)
+        has_quotas = bool(self.run_bytes or self.experiment_bytes or self.total_bytes)
         if size <= 0 or (room is None and not has_quotas):
             return
-        usage = await store.usage(run_id, root, files, stored=has_quotas)
+        usage = await store.usage(
+            run_id, root, files, stored=has_quotas, of_experiment=bool(self.experiment_bytes)
+        )
         new = max(0, size - usage.same_announced_bytes)
         if not new:
             return
@@ -54,6 +57,9 @@ class Quotas:
             _require(new, room.free_bytes - to_come, "the disk of the artifacts")
         if self.run_bytes:
             _require(new, self.run_bytes - usage.run_bytes, f"the quota of run {run_id.hex}")
+        if self.experiment_bytes:
+            left = self.experiment_bytes - usage.experiment_bytes
+            _require(new, left, f"the quota of the experiment of run {run_id.hex}")
         if self.total_bytes:
             left = self.total_bytes - usage.total_bytes - usage.announced_bytes
             _require(new, left, "the quota of all artifacts")

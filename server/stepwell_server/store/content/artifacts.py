@@ -81,12 +81,22 @@ class PostgresArtifactStore:
                 await show_in_run(connection, run_id)
         return {file.path for file, _ in shown}
 
-    async def usage(self, run_id: UUID, root: str, files: Sequence[FileSpec], *, stored: bool) -> Usage:
+    async def usage(
+        self,
+        run_id: UUID,
+        root: str,
+        files: Sequence[FileSpec],
+        *,
+        stored: bool,
+        of_experiment: bool = False,
+    ) -> Usage:
         """See `artifact_ports.ArtifactStore`."""
         paths, hashes = [file.path for file in files], [file.sha256 for file in files]
         async with self._pool.connection() as connection:
             announced = await connection.fetchrow(_QUERIES["announced"], root, run_id, paths, hashes)
-            there = await connection.fetchrow(_QUERIES["stored"], run_id) if stored else (0, 0)
+            there = (
+                await connection.fetchrow(_QUERIES["stored"], run_id, of_experiment) if stored else (0, 0, 0)
+            )
         return Usage(*there, *announced)
 
     async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:

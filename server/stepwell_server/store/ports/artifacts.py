@@ -48,8 +48,19 @@ class ArtifactStore(Protocol):
         """Make the files visible whose verified content is below the root already, and return their paths."""
         ...
 
-    async def usage(self, run_id: UUID, root: str, files: Sequence[FileSpec], *, stored: bool) -> Usage:
-        """Return what artifacts have of the disk; what is stored of the run and of all only if that is asked for."""
+    async def usage(
+        self,
+        run_id: UUID,
+        root: str,
+        files: Sequence[FileSpec],
+        *,
+        stored: bool,
+        of_experiment: bool = False,
+    ) -> Usage:
+        """Return what artifacts have of the disk; what is stored of the run and of all only if that is asked for.
+
+        What is stored of its experiment is asked for beside that.
+        """
         ...
 
     async def open_uploads(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> Sequence[OpenUpload]:

@@ -138,11 +138,25 @@ SELECT coalesce(sum(size_bytes), 0)::bigint AS announced_bytes,
        ), 0)::bigint AS same_announced_bytes
 FROM artifact_upload;
 
--- stored: bytes of the artifacts of a run with what it has announced, and of all contents.
+-- stored: bytes of the artifacts of a run, and if $2 of its experiment, with what they have announced; and of all contents.
+WITH place AS (
+    SELECT experiment_id FROM run WHERE run_id = $1
+    UNION ALL
+    SELECT experiment_id FROM logged_model WHERE model_id = $1
+), beside AS (
+    SELECT run_id FROM run JOIN place USING (experiment_id) WHERE $2::boolean
+    UNION ALL
+    SELECT model_id FROM logged_model JOIN place USING (experiment_id) WHERE $2::boolean
+)
 SELECT (SELECT coalesce(sum(artifact_content.size_bytes), 0)
         FROM artifact JOIN artifact_content USING (content_id) WHERE artifact.run_id = $1)::bigint
      + (SELECT coalesce(sum(size_bytes), 0)
         FROM artifact_upload WHERE run_id = $1)::bigint AS run_bytes,
+       (SELECT coalesce(sum(artifact_content.size_bytes), 0)
+        FROM artifact JOIN artifact_content USING (content_id) JOIN beside USING (run_id)
+        WHERE artifact.linked_model_id IS NULL)::bigint
+     + (SELECT coalesce(sum(size_bytes), 0)
+        FROM artifact_upload JOIN beside USING (run_id))::bigint AS experiment_bytes,
        (SELECT coalesce(sum(size_bytes), 0) FROM artifact_content)::bigint AS total_bytes;
 
 -- open_uploads: notes new uploads; one of the same file that is open already is returned instead. None without the run or

@@ -1,0 +1,1 @@
+"""TLS of the server: which certificate it shows, and to whom it answers."""
