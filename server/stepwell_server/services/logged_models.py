@@ -222,7 +222,7 @@ def _that_fit(models: Sequence[LoggedModel]) -> Sequence[LoggedModel]:
     """Return the first models that one answer holds, at least one."""
     free = ANSWER_BYTES_MAX
     for count, model in enumerate(models):
-        free -= ROW_BYTES + pairs_bytes((*model.params.items(), *model.tags.items()))
+        free -= ROW_BYTES + pairs_bytes(model.params) + pairs_bytes(model.tags)
         free -= sum(
             3 * ITEM_BYTES + text_bytes(it.key + it.dataset_name + it.dataset_digest) for it in model.metrics
         )

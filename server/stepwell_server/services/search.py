@@ -1,10 +1,9 @@
 """The rules of searches."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from stepwell_server.errors import BadPatternError, InvalidArgumentError
 from stepwell_server.model.access import EVERYWHERE, Within
@@ -35,8 +34,6 @@ ANSWER_ROWS_MAX = 1_000
 # Experiments of one search, and keys of each kind in a projection.
 EXPERIMENT_IDS_MAX = 10_000
 PROJECTED_KEYS_MAX = 10_000
-
-T = TypeVar("T", Run, Experiment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,13 @@ class SearchService:
         )
         with pointing_at_patterns(wanted.filter):
             found = await self._store.search_runs(search)
-        runs = [fitting_run(run) for run, _ in found[: _rows_that_fit(found, size, run_bytes)]]
+        sizes = [run_bytes(run) for run, _ in found[:size]]
+        runs = [
+            run if its_bytes <= ANSWER_BYTES_MAX else fitting_run(run)
+            for (run, _), its_bytes in zip(
+                found, sizes[: rows_that_fit(sizes, ANSWER_BYTES_MAX)], strict=False
+            )
+        ]
         page = await self._with_models(await self._with_inputs(runs))
         return page, _next_page_token(found, len(page), digest)
 
@@ -127,7 +130,7 @@ class SearchService:
         )
         with pointing_at_patterns(filter_):
             found = await self._store.search_experiments(search)
-        count = _rows_that_fit(found, size, experiment_bytes)
+        count = rows_that_fit([experiment_bytes(it) for it, _ in found[:size]], ANSWER_BYTES_MAX)
         page = [fitting_experiment(experiment) for experiment, _ in found[:count]]
         return page, _next_page_token(found, count, digest)
 
@@ -227,10 +230,5 @@ def _rows(page_size: int) -> int:
     return min(page_size or PAGE_SIZE_DEFAULT, ANSWER_ROWS_MAX)
 
 
-def _rows_that_fit(found: Sequence[tuple[T, RowPosition]], size: int, bytes_of: Callable[[T], int]) -> int:
-    """Return how many of the first `size` rows an answer holds."""
-    return rows_that_fit([bytes_of(row) for row, _ in found[:size]], ANSWER_BYTES_MAX)
-
-
-def _next_page_token(found: Sequence[tuple[T, RowPosition]], count: int, digest: str) -> str:
+def _next_page_token(found: Sequence[tuple[object, RowPosition]], count: int, digest: str) -> str:
     return make_search_token(digest, found[count - 1][1]) if len(found) > count else ""

@@ -19,21 +19,26 @@ def text_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def pairs_bytes(pairs: Iterable[tuple[str, str]]) -> int:
+def texts_bytes(texts: Iterable[str]) -> int:
+    """Return how large texts are together, encoded; one long text is measured much faster than many short ones."""
+    return text_bytes("".join(texts))
+
+
+def pairs_bytes(pairs: Mapping[str, str]) -> int:
     """Return about how large pairs of texts are."""
-    return sum(ITEM_BYTES + text_bytes(key) + text_bytes(value) for key, value in pairs)
+    return ITEM_BYTES * len(pairs) + texts_bytes(pairs) + texts_bytes(pairs.values())
 
 
 def run_bytes(run: Run) -> int:
     """Return about how large a run is."""
     each = ITEM_BYTES + (SUMMARY_BYTES if run.metrics and run.metrics[0].summary else 0)
-    metrics = sum(each + text_bytes(metric.key) for metric in run.metrics)
-    return ROW_BYTES + pairs_bytes(run.params.items()) + pairs_bytes(run.tags.items()) + metrics
+    metrics = each * len(run.metrics) + texts_bytes([metric.key for metric in run.metrics])
+    return ROW_BYTES + pairs_bytes(run.params) + pairs_bytes(run.tags) + metrics
 
 
 def experiment_bytes(experiment: Experiment) -> int:
     """Return about how large an experiment is."""
-    return ROW_BYTES + pairs_bytes(experiment.tags.items())
+    return ROW_BYTES + pairs_bytes(experiment.tags)
 
 
 def fitting_run(run: Run, bytes_max: int = ANSWER_BYTES_MAX) -> Run:
@@ -64,7 +69,7 @@ def _fitting_pairs(pairs: Mapping[str, str], room: int) -> tuple[dict[str, str],
     """Return the first pairs that have room, and the room that is left."""
     fitting: dict[str, str] = {}
     for key, value in pairs.items():
-        room -= pairs_bytes([(key, value)])
+        room -= pairs_bytes({key: value})
         if room < 0:
             break
         fitting[key] = value

@@ -158,7 +158,7 @@ def run_to_proto(run: Run) -> pb.Run:
         info=run_info_to_proto(run.info),
         params=[pb.Param(key=key, value=value) for key, value in run.params.items()],
         tags=[pb.Tag(key=key, value=value) for key, value in run.tags.items()],
-        metrics=map(_metric_to_proto, run.metrics),
+        metrics=_metrics_to_proto(run.metrics),
         inputs=map(input_to_proto, run.inputs),
         model_inputs=[pb.ModelInput(model_id=model_name(model_id)) for model_id in run.models.inputs],
         model_outputs=[
@@ -168,13 +168,15 @@ def run_to_proto(run: Run) -> pb.Run:
     )
 
 
-def _metric_to_proto(metric: LatestMetric) -> pb.LatestMetric:
-    message = pb.LatestMetric(
-        key=metric.key, value=metric.value, step=metric.step, timestamp_ms=metric.timestamp_ms
-    )
-    if metric.summary is not None:
-        message.summary.CopyFrom(_summary_to_proto(metric.summary))
-    return message
+def _metrics_to_proto(metrics: Sequence[LatestMetric]) -> list[pb.LatestMetric]:
+    messages = [
+        pb.LatestMetric(key=it.key, value=it.value, step=it.step, timestamp_ms=it.timestamp_ms)
+        for it in metrics
+    ]
+    for message, it in zip(messages, metrics, strict=True):
+        if it.summary is not None:
+            message.summary.CopyFrom(_summary_to_proto(it.summary))
+    return messages
 
 
 def _summary_to_proto(it: MetricSummary) -> pb.MetricSummary:

@@ -1,6 +1,6 @@
 """Pages of searches of the registry: what is asked for, and what of it an answer holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from stepwell_server.errors import InvalidArgumentError
@@ -11,7 +11,7 @@ from stepwell_server.search.parser import parse_filter_aside, parse_order
 from stepwell_server.search.queries import RegistrySearch, RowPosition
 from stepwell_server.search.subjects import Subject
 from stepwell_server.services.paging.searches import make_search_token, read_search_token, search_digest
-from stepwell_server.services.sizes import ROW_BYTES, pairs_bytes, rows_that_fit
+from stepwell_server.services.sizes import ITEM_BYTES, ROW_BYTES, pairs_bytes, rows_that_fit, texts_bytes
 
 PAGE_SIZE_MAX = 50_000
 # What one answer holds of a larger page; the caller goes on with the token.
@@ -63,13 +63,15 @@ class Paging:
 
 def model_bytes(model: RegisteredModel) -> int:
     """Return about how large a registered model is on the wire."""
-    aliases = [(alias, "") for alias in model.aliases]
-    texts = pairs_bytes([*model.tags.items(), (model.name, model.description), *aliases])
-    return ROW_BYTES + texts + sum(map(version_bytes, model.latest_versions))
+    texts = texts_bytes((model.name, model.description)) + _aliases_bytes(model.aliases)
+    return ROW_BYTES + texts + pairs_bytes(model.tags) + sum(map(version_bytes, model.latest_versions))
 
 
 def version_bytes(version: ModelVersion) -> int:
     """Return about how large a version is on the wire."""
-    aliases = [(alias, "") for alias in version.aliases]
-    texts = [(version.name, version.description), (version.source, version.storage_uri), *aliases]
-    return ROW_BYTES + pairs_bytes([*version.tags.items(), *texts])
+    texts = texts_bytes((version.name, version.description, version.source, version.storage_uri))
+    return ROW_BYTES + texts + _aliases_bytes(version.aliases) + pairs_bytes(version.tags)
+
+
+def _aliases_bytes(aliases: Collection[str]) -> int:
+    return ITEM_BYTES * len(aliases) + texts_bytes(aliases)
