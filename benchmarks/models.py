@@ -4,11 +4,12 @@
 
 Prints JSON: milliseconds of each call, the first of a process apart, and beside load_model what unpickling the same
 file takes. Ours goes through a real server (embedded PostgreSQL, fsync on). With --mlflow the same calls are made by
-the `mlflow` of another Python, against a SQLite database and a folder, with no server between; `ratios` compares the
-medians.
+the `mlflow` of another Python: against its own server, on a PostgreSQL of the same kind (`mlflow_server`), and against
+a SQLite database and a folder with no server between (`mlflow_files`); `ratios` compares the medians.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -20,6 +21,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks import surroundings
+from benchmarks.compare.__main__ import postgres, with_database
+from benchmarks.compare.peers import MLFLOW_3, running_peer
 from tests.harness.processes import ServerProcess
 
 SCRIPT = """
@@ -75,14 +78,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--mlflow", metavar="PYTHON")
+    parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3 and scikit-learn")
     chosen = parser.parse_args()
     result: dict[str, Any] = {"surroundings": surroundings.surroundings()}
     with tempfile.TemporaryDirectory() as folder:
         result["stepwell"] = _stepwell(chosen.rounds, Path(folder))
         if chosen.mlflow:
-            result["mlflow"] = _mlflow(chosen.mlflow, chosen.rounds, Path(folder))
-            result["ratios"] = _ratios(result["stepwell"], result["mlflow"])
+            theirs = {
+                "mlflow_server": asyncio.run(_mlflow_server(chosen.mlflow, chosen.rounds, Path(folder))),
+                "mlflow_files": _mlflow_files(chosen.mlflow, chosen.rounds, Path(folder)),
+            }
+            result |= theirs
+            result["ratios"] = {name: _ratios(result["stepwell"], found) for name, found in theirs.items()}
     loading, unpickling = (result["stepwell"][it] for it in ("load_model_of_stage_ms", "unpickle_ms"))
     result["load_model_above_unpickling_ms"] = round(
         loading["median_of_others"] - unpickling["median_of_others"], 1
@@ -99,8 +106,21 @@ def _stepwell(rounds: int, folder: Path) -> dict[str, Any]:
         return _run(sys.executable, OURS, rounds, folder, place)
 
 
-def _mlflow(python: str, rounds: int, folder: Path) -> dict[str, Any]:
-    place = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+async def _mlflow_server(python: str, rounds: int, folder: Path) -> dict[str, Any]:
+    def measure(store: str) -> dict[str, Any]:
+        with running_peer(MLFLOW_3, store) as port:
+            return _mlflow(python, rounds, folder, f"http://127.0.0.1:{port}")
+
+    async with postgres() as store:
+        return await with_database(store, "models", measure)
+
+
+def _mlflow_files(python: str, rounds: int, folder: Path) -> dict[str, Any]:
+    return _mlflow(python, rounds, folder, f"sqlite:///{folder}/mlflow.db")
+
+
+def _mlflow(python: str, rounds: int, folder: Path, tracking_uri: str) -> dict[str, Any]:
+    place = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
     return _run(python, THEIRS, rounds, folder, place)
 
 
