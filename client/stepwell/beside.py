@@ -4,15 +4,19 @@ What is needed of objects that training may change is taken at the call; a piece
 one after another, in the order in which they came, each in the context (active run, ...) of the call that left it. Who
 reads a run, or ends one, waits for its pieces; the end of the process waits for all. A forked child begins with none:
 its parent does them.
+
+While the process trains they are put off, for a while: the thread would take the interpreter from the training, for up
+to 5 ms each time.
 """
 
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from logging import getLogger
 
@@ -23,6 +27,9 @@ BYTES_MAX = 256 * 2**20
 PIECES_MAX = 1_000
 # How long the thread stays when there is nothing left: to begin one takes a while on a machine that is busy.
 LINGER_S = 10.0
+# How long a piece is put off while something trains, unless somebody waits for it. In a row of short trainings all of
+# them are done before what they left is.
+PUT_OFF_S = 1.0
 
 _log = getLogger("stepwell")
 
@@ -36,6 +43,7 @@ class Piece:
     work: Callable[[], object]
     size_bytes: int
     context: Context
+    left_s: float = field(default_factory=time.monotonic)
 
 
 class Beside:
@@ -47,6 +55,9 @@ class Beside:
         self._given = 0
         self._done = 0
         self._thread: threading.Thread | None = None
+        # Trainings that go on, and calls that wait: for pieces, or for room.
+        self._trainings = 0
+        self._waiting = 0
         self.has_ended = False
 
     def leave(self, run_id: str, work: Callable[[], object], size_bytes: int = 0) -> None:
@@ -66,8 +77,27 @@ class Beside:
                 remaining_s = None if moment is None else moment - time.monotonic()
                 if remaining_s is not None and remaining_s <= 0:
                     break
-                self._changed.wait(remaining_s)
+                self._await_change(remaining_s)
             return sum(number > self._done for number in numbers)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Put pieces off while the block trains, for PUT_OFF_S at most."""
+        with self._changed:
+            self._trainings += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._trainings = max(self._trainings - 1, 0)  # a fork within has begun with none
+                if self._pieces and not self._trainings:
+                    self._changed.notify_all()
+
+    def give_way(self) -> None:
+        """Within a piece, between two parts of it: let what trains go first, as before a piece."""
+        if self._is_within():
+            with self._changed:
+                self._await_turn()
 
     def finish(self, timeout_s: float) -> int:
         """Wait for all of it, and from then on do work at the call; returns how many pieces are not done."""
@@ -81,7 +111,7 @@ class Beside:
     def _queue(self, run_id: str, work: Callable[[], object], size_bytes: int, context: Context) -> bool:
         with self._changed:
             while not self._has_room(size_bytes):
-                self._changed.wait()
+                self._await_change(None)
             if self.has_ended:
                 return False
             self._given += 1
@@ -94,6 +124,22 @@ class Beside:
                 self._pieces.pop()
                 return False
         return True
+
+    def _await_change(self, timeout_s: float | None) -> None:
+        """Wait, while nothing is put off any more."""
+        self._waiting += 1
+        if self._waiting == 1:
+            self._changed.notify_all()
+        try:
+            self._changed.wait(timeout_s)
+        finally:
+            self._waiting -= 1
+
+    def _await_turn(self) -> None:
+        """Wait until the first piece is not put off any more."""
+        due_s = self._pieces[0].left_s + PUT_OFF_S
+        while self._trainings and not self._waiting and (remaining_s := due_s - time.monotonic()) > 0:
+            self._changed.wait(remaining_s)
 
     def _has_room(self, size_bytes: int) -> bool:
         held = sum(piece.size_bytes for piece in self._pieces)
@@ -112,6 +158,7 @@ class Beside:
                 if not self._changed.wait_for(lambda: self._pieces, LINGER_S):
                     self._thread = None
                     return
+                self._await_turn()
                 piece = self._pieces[0]
             _do(piece.work, piece.context)
             with self._changed:
@@ -134,6 +181,18 @@ _beside = Beside()
 def leave(run_id: str, work: Callable[[], object], size_bytes: int = 0) -> None:
     """Leave a piece of work for a run to the thread; `size_bytes` of copies are held until it is done."""
     _beside.leave(run_id, work, size_bytes)
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """Put what was left off while the block trains: for PUT_OFF_S at most, and not while somebody waits for it."""
+    with _beside.training():
+        yield
+
+
+def give_way() -> None:
+    """Within a piece, between two parts of it: let what trains go first."""
+    _beside.give_way()
 
 
 def wait(run_id: str | None = None, timeout_s: float | None = None) -> int:

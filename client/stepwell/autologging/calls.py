@@ -41,7 +41,7 @@ class LoggedCall:
 
     def __init__(self, library: str, options: Options) -> None:
         found = active.active_run()
-        run = found or active.start_run(tags={AUTOLOGGING_TAG: library, **(options.extra_tags or {})})
+        run = found or active.start_soon({AUTOLOGGING_TAG: library, **(options.extra_tags or {})})
         self._begin(library, options, run.writer, run, is_own=found is None)
 
     def _begin(
@@ -154,7 +154,9 @@ class LoggedCall:
         ended_ms = now_ms()
 
         def finish() -> None:
+            self.writer.hurry()
             for work in self._later:
+                beside.give_way()
                 work()
             if self.is_own and self.run is not None:
                 own_status = "FAILED" if self.has_failed else status
@@ -183,7 +185,7 @@ def carried_out(
     chosen = options.chosen(library)
     if chosen is None or guard.is_inside():
         return plain()
-    with guard.inside():
+    with guard.inside(), beside.training():
         call = begin(library, chosen)
         if call is None:
             return plain()

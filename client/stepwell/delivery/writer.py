@@ -85,8 +85,8 @@ class RunWriter:
         self._spec = spec or self._spec
         self._rank = rank if rank is not None else self._rank
 
-    def log(self) -> "WriterLog":
-        """Return the log that entries go to; begins one if there is none."""
+    def log(self, *, is_hasty: bool = True) -> "WriterLog":
+        """Return the log that entries go to; begins one if there is none, and its delivery, or this a little later."""
         with self._lock:
             if self._is_deleted:
                 self._require_active()
@@ -99,7 +99,7 @@ class RunWriter:
                 self._log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
                 self.spool = self._log.spool
                 _with_log.add(self)
-                self._log.ship()
+                self._log.ship(is_hasty=is_hasty)
                 catch_up.begin(self.uri)
             return self._log
 

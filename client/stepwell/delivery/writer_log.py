@@ -79,13 +79,13 @@ class WriterLog:
         """Append points of one metric; spool.SealedError when the log has ended."""
         self.spool.append_array(points)
 
-    def ship(self) -> None:
-        """Begin to deliver in the background; in offline mode, to look after the files."""
+    def ship(self, *, is_hasty: bool = True) -> None:
+        """Begin to deliver in the background, or without haste a little later; offline, to look after the files."""
         self._shipping_epoch = background.epoch()
         if background.is_fork():
             return
-        background.spawn(self._look_after())
         if settings.is_offline():
+            background.spawn(self._look_after())
             return
         from stepwell.delivery.shipper import Shipper
         from stepwell.wire.connection import connect
@@ -93,7 +93,7 @@ class WriterLog:
         self._shipper = Shipper(self, connect(self.uri))
         if (since := offline.unreachable_since(self.uri)) is not None:
             self.delivery.unreachable(since)
-        background.spawn(self._shipper.run())
+        background.spawn(self._deliver(self._shipper, is_hasty=is_hasty))
 
     def resume(self) -> None:
         """Go on in the background, if its thread has ended for a fork."""
@@ -213,6 +213,9 @@ class WriterLog:
 
     async def breathe(self) -> None:
         """Nothing: see `_look_after`, which also goes on while the server is away."""
+
+    async def _deliver(self, shipper: "Shipper", *, is_hasty: bool) -> None:
+        await asyncio.gather(self._look_after(), shipper.run(is_hasty=is_hasty))
 
     async def _look_after(self) -> None:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""

@@ -25,7 +25,7 @@ from stepwell.entities import (
     RunStatus,
 )
 from stepwell.errors import StepwellException, invalid, short
-from stepwell.runs import console, new, signals, system_metrics
+from stepwell.runs import console, known_experiments, new, signals, system_metrics
 from stepwell.runs.console import ConsoleCapture
 from stepwell.runs.system_metrics import SystemMonitor
 
@@ -157,9 +157,24 @@ def start_run(
     # is the sign of life by which the server notices when this process dies.
     writer.log()
     active = _activate(ActiveRun(run, writer, enclosing, owned=owned))
-    active.monitor = system_metrics.start(active, active.writer, log_system_metrics)
-    active.console = ConsoleCapture(active.writer.log_console) if captures else None
-    return active
+    return _observed(active, log_system_metrics, captures=captures)
+
+
+def start_soon(tags: dict[str, Any]) -> ActiveRun:
+    """Start a run like start_run(), for a call that may be over in a moment: nothing is waited for.
+
+    Its delivery begins when the first of it is due, or somebody waits for it. The server is asked first where it has
+    not taken a run of the experiment a moment ago.
+    """
+    uri = settings.tracking_uri()
+    if active_run() is not None or settings.run_id() is not None or settings.rank() is not None:
+        return start_run(tags=tags)
+    captures = console.is_wanted(None)
+    spec = _spec(uri, new.new_run_id(), None, None, None, values.to_run_tags(tags))
+    run = known_experiments.run_of(uri, spec) or _create(uri, spec, None)
+    writer = writer_for(uri, spec.run_id, spec)
+    writer.log(is_hasty=False)
+    return _observed(_activate(ActiveRun(run, writer, None, owned=True)), None, captures=captures)
 
 
 @short
@@ -322,7 +337,10 @@ def _create(uri: str, spec: "runs_pb2.RunSpec", rank: int | None) -> Run:
 
     awaited = messages.awaited_writer(rank)
     answer = offline.unless_offline(uri, lambda: Calls(uri).create_run(spec, awaited))
-    return answer[0] if answer else _run_of_spec(spec)
+    if answer is None:
+        return _run_of_spec(spec)
+    known_experiments.note(uri, answer[0])
+    return answer[0]
 
 
 def _run_of_spec(spec: "runs_pb2.RunSpec") -> Run:
@@ -360,6 +378,13 @@ def _activate(run: ActiveRun) -> ActiveRun:
     _open[id(run)] = run
     current.set(run)
     _last_run_id.set(run.info.run_id)
+    return run
+
+
+def _observed(run: ActiveRun, log_system_metrics: bool | None, *, captures: bool) -> ActiveRun:
+    """Begin to log what is logged of itself."""
+    run.monitor = system_metrics.start(run, run.writer, log_system_metrics)
+    run.console = ConsoleCapture(run.writer.log_console) if captures else None
     return run
 
 

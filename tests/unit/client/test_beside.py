@@ -114,3 +114,49 @@ def test_what_is_not_done_by_the_end_is_told() -> None:
     )
     assert "1 pieces are not logged" in found.stderr
     assert "STEPWELL_EXIT_TIMEOUT_S" in found.stderr
+
+
+def test_pieces_are_put_off_while_something_trains() -> None:
+    ours, done = Beside(), []
+    with ours.training():
+        ours.leave("run", lambda: done.append("first"))
+        with ours.training():
+            ours.leave("run", lambda: done.append("second"))
+        assert not done
+    assert ours.wait() == 0
+    assert done == ["first", "second"]
+
+
+def test_who_waits_within_a_training_does_not_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "PUT_OFF_S", 600.0)
+    ours, done = Beside(), []
+
+    def work() -> None:
+        ours.give_way()
+        done.append(1)
+
+    with ours.training():
+        ours.leave("run", work)
+        assert ours.wait("run", 30) == 0
+        ours.leave("run", work)
+        assert ours.wait(None, 30) == 0
+    assert done == [1, 1]
+
+
+def test_a_long_training_puts_pieces_off_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "PUT_OFF_S", 0.01)
+    ours, done = Beside(), threading.Event()
+    with ours.training():
+        ours.leave("run", done.set)
+        assert done.wait(30)
+
+
+def test_a_full_queue_is_not_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "PUT_OFF_S", 600.0)
+    monkeypatch.setattr(beside, "PIECES_MAX", 1)
+    ours, done = Beside(), []
+    with ours.training():
+        for number in range(3):
+            ours.leave("run", lambda number=number: done.append(number))
+    ours.wait()
+    assert done == [0, 1, 2]

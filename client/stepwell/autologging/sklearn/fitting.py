@@ -7,7 +7,15 @@ from typing import Any
 
 from stepwell.autologging import calls
 from stepwell.autologging.calls import LoggedCall
-from stepwell.autologging.sklearn import after, datasets, pictures, searches, training_metrics
+from stepwell.autologging.sklearn import (
+    after,
+    datasets,
+    pictures,
+    predictions,
+    searches,
+    training_metrics,
+    twins,
+)
 from stepwell.autologging.sklearn.predictions import Predictions
 from stepwell.models.flavors import sklearn as flavor
 
@@ -54,18 +62,30 @@ def _log_before(call: LoggedCall, estimator: Any) -> None:
 def _log_after(
     call: LoggedCall, estimator: Any, original: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    """Take what is needed of a fitted estimator and its data, before anybody changes them; log it later."""
+    """Take what is needed of a fitted estimator and its data, before anybody changes them; log it later.
+
+    Small ones are copied, and asked later what they predict.
+    """
+    from sklearn import get_config
+
     rows, labels, weights = given_data(estimator, original, args, kwargs)
+    own = call.attempt(datasets.copied, rows)
     if call.options.log_datasets:
-        call.attempt(datasets.log_used, call, rows, labels)
+        call.attempt(datasets.log_used, call, rows, labels, own=own)
     model_id = None
     if call.options.log_models:
         model_id = call.attempt(log_model, call, estimator, rows)
-    if labels is not None:
+    twin = None if own is None else call.attempt(twins.twin_of, estimator)
+    if labels is not None and own is not None and twin is not None:
+        copies = call.attempt(lambda: [predictions.copied(each) for each in (labels, weights)])
+        given = twin, own.rows, copies, get_config(), model_id
+        call.later(_ask_and_log, call, *given, size_bytes=own.size_bytes)
+    elif labels is not None:
         taken = call.attempt(Predictions.of, estimator, rows, labels, weights)
-        if taken is not None:
-            call.later(_log_predictions, call, taken, model_id, size_bytes=taken.size_bytes)
-    call.later(pictures.log_diagram, call, call.attempt(pictures.as_it_is, estimator))
+        size_bytes = 0 if taken is None else taken.size_bytes
+        call.later(_log_predictions, call, taken, model_id, size_bytes=size_bytes)
+    shown = call.attempt(pictures.as_it_is, estimator) if twin is None else twin
+    call.later(pictures.log_diagram, call, shown)
     if searches.is_search(estimator):
         call.attempt(searches.log, call, estimator)
         if call.options.log_models and hasattr(estimator, "best_estimator_"):
@@ -73,7 +93,20 @@ def _log_after(
     after.remember_fit(estimator, call.library, call.run_id, model_id)
 
 
-def _log_predictions(call: LoggedCall, taken: Predictions, model_id: str | None) -> None:
+def _ask_and_log(
+    call: LoggedCall, twin: Any, rows: Any, copies: Any, config: Mapping[str, Any], model_id: str | None
+) -> None:
+    """Ask an estimator as the thread that fitted it would have done."""
+    from sklearn import config_context
+
+    if copies is not None:
+        with config_context(**config):
+            _log_predictions(call, Predictions.of(twin, rows, *copies), model_id)
+
+
+def _log_predictions(call: LoggedCall, taken: Predictions | None, model_id: str | None) -> None:
+    if taken is None:
+        return
     found = call.attempt(training_metrics.metrics_of, taken, getattr(call.options, "pos_label", None))
     if found:
         call.log_metrics(found, step=0, model_id=model_id)

@@ -38,8 +38,8 @@ class Predictions:
             return None
         return cls(
             is_classifier=has_classes,
-            labels=_copied(labels),
-            weights=None if weights is None else _copied(weights),
+            labels=copied(labels),
+            weights=copied(weights),
             predicted=estimator.predict(rows) if predicts else None,
             chances=chances,
             decisions=estimator.decision_function(rows) if wants_decisions else None,
@@ -75,5 +75,8 @@ def _score(estimator: Any, rows: Any, labels: Any, weights: Any) -> float | None
         return None
 
 
-def _copied(data: Any) -> Any:
+def copied(data: Any) -> Any:
+    """Return a copy of labels or weights; None for None."""
+    if data is None:
+        return None
     return data.copy() if hasattr(data, "copy") else list(data)
