@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import click
@@ -9,7 +10,7 @@ import structlog
 
 from stepwell_server.services.access.accounts import AccountService
 from stepwell_server.services.access.audit import Audit, AuditService
-from stepwell_server.services.access.authentication import Authenticator
+from stepwell_server.services.access.authentication import Authenticator, Source
 from stepwell_server.services.access.grants import GrantService
 from stepwell_server.services.access.guard import Guard
 from stepwell_server.services.access.passwords import Passwords
@@ -53,12 +54,12 @@ class Access:
         return replace(services, **behind, access=AccessServices(**own))
 
 
-def build_access(pool: Pool) -> Access:
-    """Build access control."""
+def build_access(pool: Pool, sources: Sequence[Source] = ()) -> Access:
+    """Build access control; `sources` find out who calls by something else than the header Authorization."""
     accounts, tokens, grants = PostgresAccountStore(pool), PostgresTokenStore(pool), PostgresGrantStore(pool)
     audits = PostgresAuditStore(pool)
     audit, passwords = Audit(audits), Passwords()
-    authenticator = Authenticator(PostgresCredentialStore(pool), passwords, audit)
+    authenticator = Authenticator(PostgresCredentialStore(pool), passwords, audit, sources)
     permissions = Permissions(grants, PostgresOwnerStore(pool), PostgresExperimentStore(pool))
     services = AccessServices(
         AccountService(accounts, passwords, authenticator, permissions),

@@ -56,6 +56,7 @@ from stepwell_server.services.series import SeriesService
 from stepwell_server.services.together import Services
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
+from stepwell_server.sign_in import OPEN_PATHS, build_sign_in
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
@@ -162,7 +163,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
         upkeep_pool = await stack.enter_async_context(open_upkeep_pool(store, deadline))
         services = await _build(config, pool, ingest_pool, upkeep_pool, draining, stack)
-        access = build_access(pool) if config.auth else None
+        sign_in = build_sign_in(pool, config.sign_in) if config.auth else None
+        access = build_access(pool, [sign_in.source]) if sign_in else None
         if access is not None:
             await make_first_admin(pool)
             services = access.guarded(services)
@@ -200,8 +202,11 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 config.static_prefix,
                 services.holding,
                 authenticator,
-                open_paths(about),
+                open_paths(about) | OPEN_PATHS,
+                sign_in.browsers if sign_in else None,
             )
+            if sign_in and access:
+                about = [*about, *sign_in.routes(access.authenticator, access.permissions)]
             carrier = Carrier(url_host(config.host).strip("[]"), server.port, socket_path)
             await http.start(door(http_routes(about, services, servicers), policy), carrier)
         spare_what_stays()

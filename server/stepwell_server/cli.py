@@ -10,7 +10,8 @@ from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, artifact_locations, running_server
 from stepwell_server.commands import exposure, server_options
 from stepwell_server.commands.options import Folder
-from stepwell_server.config import Config, TlsFiles, is_loopback, without_password
+from stepwell_server.commands.sign_in_options import sign_in_options
+from stepwell_server.config import Config, SignInConfig, TlsFiles, is_loopback, without_password
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -219,6 +220,7 @@ log = structlog.get_logger(__name__)
 )
 @exposure.exposure_options
 @server_options.options_of_mlflow
+@sign_in_options
 @click.option(
     "--lost-after",
     envvar="STEPWELL_LOST_AFTER",
@@ -258,6 +260,7 @@ def server(
     http_host: str | None,
     no_http: bool,
     auth: bool,
+    sign_in: SignInConfig,
     advertise_grpc: str | None,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -303,6 +306,7 @@ def server(
         auth=auth,
         tls=tls,
         insecure=insecure,
+        sign_in=sign_in,
     )
     exposure.require_protected(config)
     try:

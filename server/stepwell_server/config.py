@@ -36,6 +36,8 @@
 | `--tls-key`           | STEPWELL_TLS_KEY          | (no TLS)        | PEM file: the certificate's key      |
 | `--tls-client-ca`     | STEPWELL_TLS_CLIENT_CA    | (any client)    | PEM file: whose clients may come     |
 | `--insecure`          | STEPWELL_INSECURE         | false           | whether anybody may come in          |
+
+How people sign in with a browser: commands/sign_in_options.py.
 """
 
 import re
@@ -153,6 +155,39 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """An OpenID Connect provider, and what of its claims means what."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    name: str = ""  # on the button; "" for the host of the issuer
+    scopes: Sequence[str] = ("openid", "profile", "email")
+    name_claim: str = "preferred_username"
+    groups_claim: str = ""  # "" leaves groups to the admins here
+    admin_groups: Sequence[str] = ()  # of the provider; whoever is in one is an admin
+    domains: Sequence[str] = ()  # of verified e-mail addresses; none for all
+
+
+@dataclass(frozen=True, slots=True)
+class SignInConfig:
+    """How people sign in with a browser, where the server knows accounts."""
+
+    provider: ProviderConfig | None = None
+    # A header of proxies that vouch for a user, and the networks of these proxies.
+    user_header: str = ""
+    proxies: Sequence[str] = ()
+    # Where browsers find the server, https://tracker.example.org/path; "" for whatever they ask it by.
+    public_url: str = ""
+    # A session ends after so long without a request, and so long after it began.
+    session_idle_s: float = 7 * 86_400.0
+    session_s_max: float = 30 * 86_400.0
+
+    def __post_init__(self) -> None:
+        assert 0 < self.session_idle_s <= self.session_s_max
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """How one server runs. `store` is a PostgreSQL URL, or None for the embedded PostgreSQL in `data`."""
 
@@ -190,6 +225,7 @@ class Config:
     insecure: bool = False
     # Where webhooks may go: HOST, HOST:PORT, *.DOMAIN, or * for anywhere.
     webhook_hosts: Sequence[str] = ()
+    sign_in: SignInConfig = field(default_factory=SignInConfig)
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     holding_limits: HoldingLimits = field(default_factory=HoldingLimits)
     auth: bool = False

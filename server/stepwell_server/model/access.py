@@ -70,6 +70,11 @@ class Caller:
         return self.is_admin and self.scope is Scope.ADMIN and self.experiment_ids is None
 
     @property
+    def may_create(self) -> bool:
+        """Whether this call may make experiments and registered models."""
+        return self.scope is not Scope.READ and self.experiment_ids is None
+
+    @property
     def level_max(self) -> Level:
         """The highest level that the credential allows."""
         return Level.MANAGE if self.scope is Scope.ADMIN else Level(self.scope)

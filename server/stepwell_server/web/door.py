@@ -1,9 +1,10 @@
 """The door: every HTTP request passes the guards, then a route answers it.
 
-connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Crowded -> Admission -> Bodies -> Answers -> route
+connection (web/protocol.py) -> Answered -> Prefix -> Hosts -> Browsers -> Crowded -> Admission -> Bodies
+    -> Answers -> route
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from starlette.middleware.cors import CORSMiddleware
@@ -34,6 +35,8 @@ class DoorPolicy:
     holding: Holding = field(default_factory=Holding)
     authenticator: Authenticating | None = None
     open_paths: Set[str] = frozenset()
+    # Looks who a browser says it is, before anybody answers; None where that is nobody's business.
+    browsers: Callable[[ASGIApp], ASGIApp] | None = None
 
 
 def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
@@ -45,6 +48,8 @@ def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
     app = Crowded(app, policy.limits.requests_max)
     if policy.origins:
         app = CORSMiddleware(app, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])
+    if policy.browsers:
+        app = policy.browsers(app)
     app = Hosts(app, AllowedHosts(policy.hosts), AllowedOrigins(policy.origins))
     if policy.prefix:
         app = Prefix(app, policy.prefix)

@@ -2,6 +2,7 @@
 
 Answered     headers that every answer has; an error that nobody caught becomes an answer
 Hosts        Host and Origin
+Browsers     what a browser shows, and whether our own page sent it (web/signing_in/browsers.py)
 Crowded      so many requests at once
 Admission    who calls (web/admission.py)
 Bodies       size and pace of what is sent

@@ -37,6 +37,11 @@ def name_of(host: str) -> str:
     return host.partition(":")[0].rstrip(".").lower()
 
 
+def port_of(host: str) -> str:
+    """Return the port in a Host header, "" for none."""
+    return host.rpartition("]")[2].partition(":")[2]
+
+
 class AllowedHosts:
     """Names are compared without port and case; `*` stands for all, `*.example.org` for all below."""
 

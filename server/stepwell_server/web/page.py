@@ -21,7 +21,8 @@ CONTENT_TYPES = {
 # Scripts are ours alone. Styles stand in elements too (positions of rows and menus); pictures may be made in the page.
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self' "
+    "media-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self' "
 )
 # Pages of this machine may show ours in a frame: notebooks, whatever their port; and VS Code, which is no web page.
 NOTEBOOKS = (

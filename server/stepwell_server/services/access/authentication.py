@@ -80,7 +80,7 @@ class Authenticator:
                 await self._audit.note("login.failed", name, account=name, origin=origin)
             raise UnauthenticatedError("the name or the password is wrong")
         assert shown is not None
-        return _caller(shown, "password")
+        return caller_of(shown, "password")
 
     async def _ask(self, presented: Presented) -> Caller:
         kind, _, value = presented.authorization.partition(" ")
@@ -111,7 +111,7 @@ class Authenticator:
             raise UnauthenticatedError(
                 "the token has expired; make another one with `stepwell tokens create`, or `stepwell login`"
             )
-        return _caller(shown, "token")
+        return caller_of(shown, "token")
 
 
 class WrongPasswords:
@@ -143,7 +143,8 @@ def token_sha256(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _caller(shown: Shown, means: str) -> Caller:
+def caller_of(shown: Shown, means: str) -> Caller:
+    """Return who shows a credential by some means. Raises UnauthenticatedError for an account that is switched off."""
     if not shown.is_active:
         raise UnauthenticatedError(f"the account {shown.name!r} is switched off; ask an admin")
     return Caller(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from stepwell_server.errors import AlreadyExistsError, NotFoundError, PermissionDeniedError
-from stepwell_server.model.access import EVERYWHERE, Caller, Level, Rights, Scope, ThingKind, Within
+from stepwell_server.model.access import EVERYWHERE, Caller, Level, Rights, ThingKind, Within
 from stepwell_server.model.logged_models import model_name
 from stepwell_server.services import validation
 from stepwell_server.services.access.calling import caller
@@ -151,7 +151,7 @@ class Permissions:
     def require_creating(self) -> None:
         """Let through who may make experiments and registered models; they are theirs to manage then."""
         who = caller()
-        if who.scope is Scope.READ or who.experiment_ids is not None:
+        if not who.may_create:
             limit = (
                 "is limited to reading" if who.experiment_ids is None else "is limited to some experiments"
             )
@@ -163,6 +163,26 @@ class Permissions:
         """Return with which experiments, or registered models, the caller may do that."""
         who = caller()
         return EVERYWHERE if who.administers else within(who, await self._rights_of(who), kind, level)
+
+    async def levels_of_experiments(self, ids: Sequence[int]) -> Mapping[int, Level]:
+        """Return what the caller may do with experiments; what he may not read is left out, like what there is not."""
+        who = caller()
+        rights = await self._rights_of(who)
+        existing = await self._owners.existing(ids)
+        levels = {id_: _level(who, rights, ThingKind.EXPERIMENT, id_) for id_ in ids if id_ in existing}
+        return {id_: level for id_, level in levels.items() if level}
+
+    async def levels_of_models(self, names: Sequence[str]) -> Mapping[str, Level]:
+        """Return the same of registered models."""
+        who = caller()
+        rights = await self._rights_of(who)
+        numbers = {name: await self._owners.model_named(name) for name in names}
+        levels = {
+            name: _level(who, rights, ThingKind.MODEL, number)
+            for name, number in numbers.items()
+            if number is not None
+        }
+        return {name: level for name, level in levels.items() if level}
 
     async def require_view(self, view_id: int, level: Level) -> None:
         """Let through who may do that with all experiments of a view."""

@@ -39,16 +39,12 @@ class TokenService:
     async def create(self, account: str, spec: TokenSpec) -> tuple[Token, str]:
         """Make a token of an account ("": of who calls) and return it with its secret."""
         who = caller()
-        _check(spec)
+        check_spec(spec)
         _require_no_more(who, spec)
         account_id = who.account_id
         if account not in ("", who.name):
             account_id = (await self._require_admin(who).get(account)).account_id
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        token = await self._store.add(
-            account_id, spec, token_sha256(secret), secret[:HINT_CHARS], TOKENS_OF_ACCOUNT_MAX
-        )
-        return token, secret
+        return await add_token(self._store, account_id, spec)
 
     async def list(self, account: str | None) -> Sequence[Token]:
         """Return tokens of an account ("": of who calls, None: of all), the latest first."""
@@ -70,7 +66,17 @@ class TokenService:
         return self._accounts
 
 
-def _check(spec: TokenSpec) -> None:
+async def add_token(store: TokenStore, account_id: int, spec: TokenSpec) -> tuple[Token, str]:
+    """Add a token to the store and return it with its secret."""
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    token = await store.add(
+        account_id, spec, token_sha256(secret), secret[:HINT_CHARS], TOKENS_OF_ACCOUNT_MAX
+    )
+    return token, secret
+
+
+def check_spec(spec: TokenSpec) -> None:
+    """Check what a token is to be. Raises InvalidArgumentError."""
     if not 1 <= len(spec.name) <= TOKEN_NAME_CHARS_MAX or not spec.name.isprintable():
         raise InvalidArgumentError(
             f"a token has a name of 1 to {TOKEN_NAME_CHARS_MAX} printable characters, which says what it is for"

@@ -58,6 +58,8 @@ class PostgresAccountStore:
             changed = await connection.fetchval(_SQL["change"], name, password_hash, is_admin, is_active)
             if changed is None:
                 raise _no_such_account(name)
+            if password_hash is not None:
+                await connection.execute(_SQL["end_sessions"], name)
             return await _account(connection, name)
 
     async def remove(self, name: str) -> None:

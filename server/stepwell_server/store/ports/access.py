@@ -67,7 +67,10 @@ class AccountStore(Protocol):
     async def change(
         self, name: str, *, password_hash: str | None, is_admin: bool | None, is_active: bool | None
     ) -> Account:
-        """Change what is not None. Raises NotFoundError, and InvalidStateError when no admin would be left."""
+        """Change what is not None; another password ends all sessions of browsers.
+
+        Raises NotFoundError, and InvalidStateError when no admin would be left.
+        """
         ...
 
     async def remove(self, name: str) -> None:

@@ -87,6 +87,10 @@ SET password_hash = coalesce($2, password_hash),
 WHERE name = $1
 RETURNING name;
 
+-- end_sessions: signs an account out in all browsers
+DELETE FROM browser_session USING account
+WHERE browser_session.account_id = account.account_id AND account.name = $1;
+
 -- remove: removes an account; returns its name
 DELETE FROM account WHERE name = $1 RETURNING name;
 
