@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
     "--http-port",
     envvar="STEPWELL_HTTP_PORT",
     type=click.IntRange(0, 65_535),
-    help="TCP port of HTTP, where --port is to be gRPC's, as it is with --no-http.",
+    help="TCP port of HTTP, where --port is to be gRPC's; not with --no-http, where it is so, too.",
 )
 @click.option(
     "--http-host",

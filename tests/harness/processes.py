@@ -29,7 +29,8 @@ class ServerProcess:
     def __init__(self, *options: str, environment: dict[str, str] | None = None) -> None:
         self._options = options
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        ports = [it for name in ("--grpc-port", "--http-port") if name not in options for it in (name, "0")]
+        free = ("--grpc-port",) if "--no-http" in options else ("--grpc-port", "--http-port")
+        ports = [it for name in free if name not in options for it in (name, "0")]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stepwell_server", *ports, *options],
             stdin=subprocess.DEVNULL,

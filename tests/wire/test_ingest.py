@@ -166,6 +166,9 @@ POINTS = ingest_pb2.Points
     [
         (ingest_pb2.Batch(first_position=4, end_position=4), "first 4 and end 4"),
         (ingest_pb2.Batch(first_position=-1, end_position=4), "first -1"),
+        (ingest_pb2.Batch(end_position=1, dropped=2), "`dropped` is from 0 to 1"),
+        (ingest_pb2.Batch(end_position=1, damaged=-1), "`damaged` from 0"),
+        (ingest_pb2.Batch(end_position=1, damaged=2**40), "`damaged` from 0"),
         (ingest_pb2.Batch(end_position=1, points=POINTS(key=[7], count=[1], step=[1])), "key number 7"),
         (
             ingest_pb2.Batch(

@@ -106,7 +106,11 @@ def show(run_id: str, as_json: bool) -> None:
     fields += [(f"artifact {it.path}{'/' if it.is_dir else ''}", it.file_size) for it in artifacts]
     fields += [(f"child {child.info.run_name}", child.info.run_id) for child in children]
     fields += [
-        (f"refused {it.key}".strip(), f"{it.count} times, last {output.time_of(it.last_time)}: {it.reason}")
+        (
+            "lost" if it.is_loss else f"refused {it.key}".strip(),
+            f"{it.count} {'points or entries' if it.is_loss else 'times'}, last {output.time_of(it.last_time)}: "
+            f"{it.reason}",
+        )
         for it in refusals
     ]
     output.print_rows(("field", "value"), fields, json_too=False)

@@ -66,7 +66,7 @@ def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> Cut | Non
     while (piece := reader.read(position, records_max, BATCH_FRAME_BYTES_MAX)) is not None:
         skipped = piece.end_position - position - len(piece.numbers) - len(piece.entries) - len(piece.arrays)
         if skipped > BATCH_SKIPPED_MAX:
-            return Cut(skipping_batch(position, piece.end_position), 0, more=True)
+            return Cut(skipping_batch(position, piece.end_position, piece.dropped), 0, more=True)
         new_numbers = table.unknown(_numbers(piece))
         if len(new_numbers) <= BATCH_NEW_NAMES_MAX:
             return Cut(_batch(reader, piece, new_numbers, table), len(piece), piece.more)
@@ -74,10 +74,15 @@ def read_batch(reader: SpoolReader, position: int, table: KeyTable) -> Cut | Non
     return None
 
 
-def skipping_batch(position: int, end_position: int) -> ingest_pb2.Batch:
-    """Return a batch of nothing that moves the writer towards a position, as far as one batch may."""
+def skipping_batch(position: int, end_position: int, dropped: int = 0) -> ingest_pb2.Batch:
+    """Return a batch of nothing that moves the writer towards a position, as far as one batch may.
+
+    So many positions from `position` on are `dropped`.
+    """
     return ingest_pb2.Batch(
-        first_position=position, end_position=min(end_position, position + BATCH_SKIPPED_MAX)
+        first_position=position,
+        end_position=min(end_position, position + BATCH_SKIPPED_MAX),
+        dropped=min(dropped, BATCH_SKIPPED_MAX),
     )
 
 
@@ -95,6 +100,8 @@ def _batch(reader: SpoolReader, piece: Slice, new_numbers: list[int], table: Key
         end_position=piece.end_position,
         new_keys=[reader.name_of(number) for number in new_numbers],
         entries=[_entry(position, payload) for position, payload in piece.entries],
+        dropped=piece.dropped,
+        damaged=piece.damaged,
     )
     if piece.points:
         # Columns go in as memory; see PointColumns in ingest.proto.

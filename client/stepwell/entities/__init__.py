@@ -327,7 +327,8 @@ class Run(Entity):
 class Refusal(Entity):
     """A kind of points or entries that the server refused of one process: how many, and why the last one was.
 
-    Times in milliseconds. Without `key` and `error_code`: kinds that were too many to tell apart.
+    Also what was lost before it came, both without `key`: dropped by a full spool (RESOURCE_EXHAUSTED), or damaged
+    (DATA_LOSS). Times in milliseconds. Without `key` and `error_code`: kinds that were too many to tell apart.
     """
 
     key: str
@@ -338,6 +339,11 @@ class Refusal(Entity):
     last_time: int
     rank: int | None
     host: str
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether nobody refused it: it was lost before it came."""
+        return not self.key and self.error_code in ("RESOURCE_EXHAUSTED", "DATA_LOSS")
 
 
 class PagedList(list[T]):

@@ -56,6 +56,9 @@ class SpoolReader:
         self._names = KnownNames(folder)
         self._gap: tuple[int, float] | None = None
         self._looked: tuple[int, float] = (-1, 0.0)
+        # What the piece that is read passes over: positions without a file; damage, by position.
+        self._dropped = 0
+        self._damaged: list[tuple[int, int]] = []
 
     def name_of(self, number: int) -> str:
         """Return the metric's name behind a number that `read` returned."""
@@ -125,6 +128,7 @@ class SpoolReader:
         return self._mapped is not None and piece.end_position == self._mapped.file.end_position
 
     def _read_of_segment(self, position: int, records_max: int, bytes_max: int) -> Slice | None:
+        self._dropped, self._damaged = 0, []
         start = self._next_finished(position)
         if start is None or self._mapped is None:
             return None
@@ -134,6 +138,8 @@ class SpoolReader:
         more = finished == len(records)
         piece = self._slice(position, start, self._without_damaged(start, records[:finished]), bytes_max)
         piece.more = piece.more or more
+        piece.dropped = self._dropped
+        piece.damaged = sum(count for at, count in self._damaged if at < piece.end_position)
         self.damage.seen(piece.end_position)
         return piece
 
@@ -159,13 +165,20 @@ class SpoolReader:
         which = f"record {index}" if index == last else f"records {index} to {last}"
         positions = f"position {first}" if index == last else f"positions {first} to {end - 1}"
         reason = f"{file.name}, {which} ({positions}): the two writings are not the same"
-        self.damage.add(first, count, reason)
+        self._note(first, count, reason)
+
+    def _note(self, position: int, count: int, reason: str, *, certain: bool = True) -> None:
+        """Count damage, for this piece and in all; see `DamageReport.add`."""
+        if certain:
+            self._damaged.append((position, count))
+        self.damage.add(position, count, reason, certain=certain)
 
     def _next_finished(self, position: int) -> int | None:
         """The first finished position from here on; maps its segment."""
         while (mapped := self._segments.at(position)) is not None:
             self._mapped = mapped
             file, records = mapped.file, mapped.records
+            self._dropped += max(file.first_position - position, 0)
             position = max(position, file.first_position)
             rest = records[position - file.first_position :]
             if len(rest) and file.form.taken(rest[:1])[0]:
@@ -179,10 +192,12 @@ class SpoolReader:
             if self._alive and not self._patience_is_over(position):
                 return None
             following = file.end_position if later is None else position + later
-            if not self._alive and len(rest):
+            count = following - position
+            if not self._alive and not len(rest):  # `find_missing` has said so
+                self._damaged.append((position, count))
+            elif not self._alive:
                 reason = f"{file.name}: records from position {position} on are unfinished"
-                count = following - position
-                self.damage.add(position, count, reason, certain=count > ABANDONED_MAX)
+                self._note(position, count, reason, certain=count > ABANDONED_MAX)
             position = following
         return None
 
@@ -249,13 +264,13 @@ class SpoolReader:
         if not lost:
             return records
         is_lost = _is_among(records["mark"], lost)
-        self.damage.add(start, int(is_lost.sum()), f"points of {len(lost)} metrics whose names are lost")
+        self._note(start, int(is_lost.sum()), f"points of {len(lost)} metrics whose names are lost")
         readable: NDArray[Any] = records[~is_lost]
         return readable
 
     def _add_frame(self, piece: Slice, position: int, kind: Kind, frame: bytes | str, points: int) -> None:
         if isinstance(frame, str):
-            self.damage.add(position, points, frame)
+            self._note(position, points, frame)
         elif kind is Kind.ENTRY:
             piece.entries.append((position, frame))
         else:
@@ -265,7 +280,7 @@ class SpoolReader:
         try:
             points = arrays.decode(frame)
         except ValueError as error:
-            self.damage.add(position, 1, f"array at position {position}: {error}")
+            self._note(position, 1, f"array at position {position}: {error}")
             return
         self._names.look_for(points.number)
         if points.number in self._names:
@@ -273,7 +288,7 @@ class SpoolReader:
             if self.damage.is_new(position):
                 self.extra_points += len(points) - 1
         else:
-            self.damage.add(position, len(points), "an array whose metric's name is lost")
+            self._note(position, len(points), "an array whose metric's name is lost")
 
     def _frame(self, reader: FrameReader, path: Path, offset: int, kind: Kind) -> bytes | str:
         """The payload that a record refers to, or what is wrong with it."""

@@ -15,7 +15,8 @@ class Slice:
 
     `more` tells that it ends at a limit: more is there already. Points are in columns of shape (n,): `numbers` (of
     metric names), `steps`, `timestamps_ms`, `values`. Beside them the entries (encoded `Entry` messages) with their
-    positions, and the arrays.
+    positions, and the arrays. `dropped` positions had their file no more; of the others, so many points and entries are
+    `damaged`.
     """
 
     first_position: int
@@ -27,6 +28,8 @@ class Slice:
     values: "NDArray[Any]"
     entries: list[tuple[int, bytes]] = field(default_factory=list)
     arrays: list[ArrayPoints] = field(default_factory=list)
+    dropped: int = 0
+    damaged: int = 0
 
     @property
     def points(self) -> int:
@@ -44,4 +47,6 @@ class Slice:
             setattr(self, column, np.concatenate([getattr(self, column), getattr(following, column)]))
         self.entries += following.entries
         self.arrays += following.arrays
+        self.dropped += following.dropped
+        self.damaged += following.damaged
         self.end_position, self.more = following.end_position, following.more

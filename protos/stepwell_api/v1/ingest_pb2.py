@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from stepwell_api.v1 import runs_pb2 as stepwell__api_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/ingest.proto\x12\x0fstepwell_api.v1\x1a\x1astepwell_api/v1/runs.proto\"\x9f\x01\n\rStreamRequest\x12+\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stepwell_api.v1.OpenWriterH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.BatchH\x00\x12-\n\x05\x63lose\x18\x03 \x01(\x0b\x32\x1c.stepwell_api.v1.CloseWriterH\x00\x42\t\n\x07message\"\xa8\x01\n\x0eStreamResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.WriterOpenedH\x00\x12/\n\tcommitted\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.CommittedH\x00\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x17.stepwell_api.v1.ResumeH\x00\x42\t\n\x07message\"\xbe\x01\n\nOpenWriter\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.stepwell_api.v1.RunSpec\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x12\n\nprocess_id\x18\x05 \x01(\x03\x12\x10\n\x08orphaned\x18\x06 \x01(\x08\x12\x16\n\x0eknown_position\x18\x07 \x01(\x03\x12\x0e\n\x06secret\x18\x08 \x01(\x0c\x42\x07\n\x05_rank\"\r\n\x0b\x43loseWriter\"z\n\x0cWriterOpened\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x12%\n\x03run\x18\x02 \x01(\x0b\x32\x18.stepwell_api.v1.RunInfo\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x16\n\x0esecret_checked\x18\x04 \x01(\x08\"\x99\x01\n\x05\x42\x61tch\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x14\n\x0c\x65nd_position\x18\x02 \x01(\x03\x12\x10\n\x08new_keys\x18\x03 \x03(\t\x12\'\n\x06points\x18\x04 \x01(\x0b\x32\x17.stepwell_api.v1.Points\x12\'\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x16.stepwell_api.v1.Entry\"W\n\x06Points\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x04 \x03(\x10\x12\r\n\x05value\x18\x05 \x03(\x01\"]\n\x0cPointColumns\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x01(\x0c\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x0c\x12\r\n\x05value\x18\x05 \x01(\x0c\"\xc5\x03\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x05param\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.ParamH\x00\x12#\n\x03tag\x18\x03 \x01(\x0b\x32\x14.stepwell_api.v1.TagH\x00\x12/\n\x06status\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.StatusChangeH\x00\x12.\n\x05input\x18\x05 \x01(\x0b\x32\x1d.stepwell_api.v1.DatasetInputH\x00\x12\x32\n\x0btag_removal\x18\x06 \x01(\x0b\x32\x1b.stepwell_api.v1.TagRemovalH\x00\x12\x32\n\x0bmodel_point\x18\x07 \x01(\x0b\x32\x1b.stepwell_api.v1.ModelPointH\x00\x12\x30\n\x07\x63onsole\x18\x08 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsoleLinesH\x00\x12/\n\thistogram\x18\t \x01(\x0b\x32\x1a.stepwell_api.v1.HistogramH\x00\x12\'\n\x05\x61lert\x18\n \x01(\x0b\x32\x16.stepwell_api.v1.AlertH\x00\x42\x07\n\x05\x65vent\"\x8c\x01\n\nModelPoint\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x0c\n\x04step\x18\x04 \x01(\x12\x12\x14\n\x0ctimestamp_ms\x18\x05 \x01(\x12\x12\x14\n\x0c\x64\x61taset_name\x18\x06 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x07 \x01(\t\"t\n\x0c\x43onsoleLines\x12.\n\x06stream\x18\x01 \x01(\x0e\x32\x1e.stepwell_api.v1.ConsoleStream\x12\x14\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08left_out\x18\x04 \x01(\x03\"o\n\tHistogram\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x12\x12\x14\n\x0ctimestamp_ms\x18\x03 \x01(\x12\x12\r\n\x05\x65\x64ges\x18\x04 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x05 \x03(\x03\x12\x12\n\nnot_finite\x18\x06 \x01(\x03\"f\n\x05\x41lert\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12*\n\x05level\x18\x03 \x01(\x0e\x32\x1b.stepwell_api.v1.AlertLevel\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x03\"\x19\n\nTagRemoval\x12\x0b\n\x03key\x18\x01 \x01(\t\"d\n\x0cStatusChange\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.stepwell_api.v1.RunStatus\x12\x18\n\x0b\x65nd_time_ms\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_end_time_ms\"k\n\tCommitted\x12\x10\n\x08position\x18\x01 \x01(\x03\x12+\n\x08rejected\x18\x02 \x03(\x0b\x32\x19.stepwell_api.v1.Rejected\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x03\"\\\n\x08Rejected\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"$\n\x06Resume\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03*d\n\rConsoleStream\x12\x1e\n\x1a\x43ONSOLE_STREAM_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONSOLE_STREAM_OUTPUT\x10\x01\x12\x18\n\x14\x43ONSOLE_STREAM_ERROR\x10\x02*o\n\nAlertLevel\x12\x1b\n\x17\x41LERT_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_LEVEL_INFO\x10\x01\x12\x17\n\x13\x41LERT_LEVEL_WARNING\x10\x02\x12\x15\n\x11\x41LERT_LEVEL_ERROR\x10\x03\x32^\n\rIngestService\x12M\n\x06Stream\x12\x1e.stepwell_api.v1.StreamRequest\x1a\x1f.stepwell_api.v1.StreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstepwell_api/v1/ingest.proto\x12\x0fstepwell_api.v1\x1a\x1astepwell_api/v1/runs.proto\"\x9f\x01\n\rStreamRequest\x12+\n\x04open\x18\x01 \x01(\x0b\x32\x1b.stepwell_api.v1.OpenWriterH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.BatchH\x00\x12-\n\x05\x63lose\x18\x03 \x01(\x0b\x32\x1c.stepwell_api.v1.CloseWriterH\x00\x42\t\n\x07message\"\xa8\x01\n\x0eStreamResponse\x12/\n\x06opened\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.WriterOpenedH\x00\x12/\n\tcommitted\x18\x02 \x01(\x0b\x32\x1a.stepwell_api.v1.CommittedH\x00\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x17.stepwell_api.v1.ResumeH\x00\x42\t\n\x07message\"\xbe\x01\n\nOpenWriter\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.stepwell_api.v1.RunSpec\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x12\n\nprocess_id\x18\x05 \x01(\x03\x12\x10\n\x08orphaned\x18\x06 \x01(\x08\x12\x16\n\x0eknown_position\x18\x07 \x01(\x03\x12\x0e\n\x06secret\x18\x08 \x01(\x0c\x42\x07\n\x05_rank\"\r\n\x0b\x43loseWriter\"z\n\x0cWriterOpened\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03\x12%\n\x03run\x18\x02 \x01(\x0b\x32\x18.stepwell_api.v1.RunInfo\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x16\n\x0esecret_checked\x18\x04 \x01(\x08\"\xbb\x01\n\x05\x42\x61tch\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x14\n\x0c\x65nd_position\x18\x02 \x01(\x03\x12\x10\n\x08new_keys\x18\x03 \x03(\t\x12\'\n\x06points\x18\x04 \x01(\x0b\x32\x17.stepwell_api.v1.Points\x12\'\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x16.stepwell_api.v1.Entry\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x03\x12\x0f\n\x07\x64\x61maged\x18\x07 \x01(\x03\"W\n\x06Points\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x03(\x10\x12\x14\n\x0ctimestamp_ms\x18\x04 \x03(\x10\x12\r\n\x05value\x18\x05 \x03(\x01\"]\n\x0cPointColumns\x12\x0b\n\x03key\x18\x01 \x03(\r\x12\r\n\x05\x63ount\x18\x02 \x03(\r\x12\x0c\n\x04step\x18\x03 \x01(\x0c\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x0c\x12\r\n\x05value\x18\x05 \x01(\x0c\"\xc5\x03\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x05param\x18\x02 \x01(\x0b\x32\x16.stepwell_api.v1.ParamH\x00\x12#\n\x03tag\x18\x03 \x01(\x0b\x32\x14.stepwell_api.v1.TagH\x00\x12/\n\x06status\x18\x04 \x01(\x0b\x32\x1d.stepwell_api.v1.StatusChangeH\x00\x12.\n\x05input\x18\x05 \x01(\x0b\x32\x1d.stepwell_api.v1.DatasetInputH\x00\x12\x32\n\x0btag_removal\x18\x06 \x01(\x0b\x32\x1b.stepwell_api.v1.TagRemovalH\x00\x12\x32\n\x0bmodel_point\x18\x07 \x01(\x0b\x32\x1b.stepwell_api.v1.ModelPointH\x00\x12\x30\n\x07\x63onsole\x18\x08 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsoleLinesH\x00\x12/\n\thistogram\x18\t \x01(\x0b\x32\x1a.stepwell_api.v1.HistogramH\x00\x12\'\n\x05\x61lert\x18\n \x01(\x0b\x32\x16.stepwell_api.v1.AlertH\x00\x42\x07\n\x05\x65vent\"\x8c\x01\n\nModelPoint\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x0c\n\x04step\x18\x04 \x01(\x12\x12\x14\n\x0ctimestamp_ms\x18\x05 \x01(\x12\x12\x14\n\x0c\x64\x61taset_name\x18\x06 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x07 \x01(\t\"t\n\x0c\x43onsoleLines\x12.\n\x06stream\x18\x01 \x01(\x0e\x32\x1e.stepwell_api.v1.ConsoleStream\x12\x14\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08left_out\x18\x04 \x01(\x03\"o\n\tHistogram\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x12\x12\x14\n\x0ctimestamp_ms\x18\x03 \x01(\x12\x12\r\n\x05\x65\x64ges\x18\x04 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x05 \x03(\x03\x12\x12\n\nnot_finite\x18\x06 \x01(\x03\"f\n\x05\x41lert\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12*\n\x05level\x18\x03 \x01(\x0e\x32\x1b.stepwell_api.v1.AlertLevel\x12\x14\n\x0ctimestamp_ms\x18\x04 \x01(\x03\"\x19\n\nTagRemoval\x12\x0b\n\x03key\x18\x01 \x01(\t\"d\n\x0cStatusChange\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.stepwell_api.v1.RunStatus\x12\x18\n\x0b\x65nd_time_ms\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_end_time_ms\"k\n\tCommitted\x12\x10\n\x08position\x18\x01 \x01(\x03\x12+\n\x08rejected\x18\x02 \x03(\x0b\x32\x19.stepwell_api.v1.Rejected\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x03\"\\\n\x08Rejected\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"$\n\x06Resume\x12\x1a\n\x12\x63ommitted_position\x18\x01 \x01(\x03*d\n\rConsoleStream\x12\x1e\n\x1a\x43ONSOLE_STREAM_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONSOLE_STREAM_OUTPUT\x10\x01\x12\x18\n\x14\x43ONSOLE_STREAM_ERROR\x10\x02*o\n\nAlertLevel\x12\x1b\n\x17\x41LERT_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_LEVEL_INFO\x10\x01\x12\x17\n\x13\x41LERT_LEVEL_WARNING\x10\x02\x12\x15\n\x11\x41LERT_LEVEL_ERROR\x10\x03\x32^\n\rIngestService\x12M\n\x06Stream\x12\x1e.stepwell_api.v1.StreamRequest\x1a\x1f.stepwell_api.v1.StreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stepwell_api.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONSOLESTREAM']._serialized_start=2386
-  _globals['_CONSOLESTREAM']._serialized_end=2486
-  _globals['_ALERTLEVEL']._serialized_start=2488
-  _globals['_ALERTLEVEL']._serialized_end=2599
+  _globals['_CONSOLESTREAM']._serialized_start=2420
+  _globals['_CONSOLESTREAM']._serialized_end=2520
+  _globals['_ALERTLEVEL']._serialized_start=2522
+  _globals['_ALERTLEVEL']._serialized_end=2633
   _globals['_STREAMREQUEST']._serialized_start=78
   _globals['_STREAMREQUEST']._serialized_end=237
   _globals['_STREAMRESPONSE']._serialized_start=240
@@ -47,31 +47,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEROPENED']._serialized_start=618
   _globals['_WRITEROPENED']._serialized_end=740
   _globals['_BATCH']._serialized_start=743
-  _globals['_BATCH']._serialized_end=896
-  _globals['_POINTS']._serialized_start=898
-  _globals['_POINTS']._serialized_end=985
-  _globals['_POINTCOLUMNS']._serialized_start=987
-  _globals['_POINTCOLUMNS']._serialized_end=1080
-  _globals['_ENTRY']._serialized_start=1083
-  _globals['_ENTRY']._serialized_end=1536
-  _globals['_MODELPOINT']._serialized_start=1539
-  _globals['_MODELPOINT']._serialized_end=1679
-  _globals['_CONSOLELINES']._serialized_start=1681
-  _globals['_CONSOLELINES']._serialized_end=1797
-  _globals['_HISTOGRAM']._serialized_start=1799
-  _globals['_HISTOGRAM']._serialized_end=1910
-  _globals['_ALERT']._serialized_start=1912
-  _globals['_ALERT']._serialized_end=2014
-  _globals['_TAGREMOVAL']._serialized_start=2016
-  _globals['_TAGREMOVAL']._serialized_end=2041
-  _globals['_STATUSCHANGE']._serialized_start=2043
-  _globals['_STATUSCHANGE']._serialized_end=2143
-  _globals['_COMMITTED']._serialized_start=2145
-  _globals['_COMMITTED']._serialized_end=2252
-  _globals['_REJECTED']._serialized_start=2254
-  _globals['_REJECTED']._serialized_end=2346
-  _globals['_RESUME']._serialized_start=2348
-  _globals['_RESUME']._serialized_end=2384
-  _globals['_INGESTSERVICE']._serialized_start=2601
-  _globals['_INGESTSERVICE']._serialized_end=2695
+  _globals['_BATCH']._serialized_end=930
+  _globals['_POINTS']._serialized_start=932
+  _globals['_POINTS']._serialized_end=1019
+  _globals['_POINTCOLUMNS']._serialized_start=1021
+  _globals['_POINTCOLUMNS']._serialized_end=1114
+  _globals['_ENTRY']._serialized_start=1117
+  _globals['_ENTRY']._serialized_end=1570
+  _globals['_MODELPOINT']._serialized_start=1573
+  _globals['_MODELPOINT']._serialized_end=1713
+  _globals['_CONSOLELINES']._serialized_start=1715
+  _globals['_CONSOLELINES']._serialized_end=1831
+  _globals['_HISTOGRAM']._serialized_start=1833
+  _globals['_HISTOGRAM']._serialized_end=1944
+  _globals['_ALERT']._serialized_start=1946
+  _globals['_ALERT']._serialized_end=2048
+  _globals['_TAGREMOVAL']._serialized_start=2050
+  _globals['_TAGREMOVAL']._serialized_end=2075
+  _globals['_STATUSCHANGE']._serialized_start=2077
+  _globals['_STATUSCHANGE']._serialized_end=2177
+  _globals['_COMMITTED']._serialized_start=2179
+  _globals['_COMMITTED']._serialized_end=2286
+  _globals['_REJECTED']._serialized_start=2288
+  _globals['_REJECTED']._serialized_end=2380
+  _globals['_RESUME']._serialized_start=2382
+  _globals['_RESUME']._serialized_end=2418
+  _globals['_INGESTSERVICE']._serialized_start=2635
+  _globals['_INGESTSERVICE']._serialized_end=2729
 # @@protoc_insertion_point(module_scope)

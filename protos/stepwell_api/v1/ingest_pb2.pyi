@@ -263,11 +263,21 @@ class Batch(google.protobuf.message.Message):
     NEW_KEYS_FIELD_NUMBER: builtins.int
     POINTS_FIELD_NUMBER: builtins.int
     ENTRIES_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
     first_position: builtins.int
     """Position of the first entry; must equal what is committed or what the batch before ended with."""
     end_position: builtins.int
     """One past the position of the last entry. Positions between the two that no entry uses are skipped, 2^30 at most;
     a longer gap takes several batches.
+    """
+    dropped: builtins.int
+    """How many of the positions that are skipped held what the client has no more: it was dropped when there was no room
+    for it. Kept with what was refused of the run (ListRefusals), once the batch is committed; not acknowledged.
+    """
+    damaged: builtins.int
+    """How many points and entries of these positions the client could not read any more. Kept as `dropped` is; 2^31 at
+    most.
     """
     @property
     def new_keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -291,9 +301,11 @@ class Batch(google.protobuf.message.Message):
         new_keys: collections.abc.Iterable[builtins.str] | None = ...,
         points: Global___Points | None = ...,
         entries: collections.abc.Iterable[Global___Entry] | None = ...,
+        dropped: builtins.int = ...,
+        damaged: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end_position", b"end_position", "entries", b"entries", "first_position", b"first_position", "new_keys", b"new_keys", "points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["damaged", b"damaged", "dropped", b"dropped", "end_position", b"end_position", "entries", b"entries", "first_position", b"first_position", "new_keys", b"new_keys", "points", b"points"]) -> None: ...
 
 Global___Batch: typing_extensions.TypeAlias = Batch
 

@@ -147,7 +147,9 @@ Global___ListRefusalsRequest: typing_extensions.TypeAlias = ListRefusalsRequest
 
 @typing.final
 class Refusal(google.protobuf.message.Message):
-    """A kind of points or entries that were refused of one writer."""
+    """A kind of points or entries of one writer that were refused, or were lost before they came: RESOURCE_EXHAUSTED without a
+    key for what was dropped where they waited, DATA_LOSS for what was damaged there.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

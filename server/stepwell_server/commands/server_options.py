@@ -35,12 +35,24 @@ INSTEAD_OF_FLAGS: Mapping[str, str] = {
 
 
 def ports(
-    port: int | None, grpc_port: int | None, http_port: int | None, *, no_http: bool
+    port: int | None,
+    grpc_port: int | None,
+    http_port: int | None,
+    *,
+    no_http: bool,
 ) -> tuple[int, int | None]:
     """Return the ports of gRPC and of HTTP, None without it.
 
     `port` is that of the one address; where HTTP has none or one of its own, it is gRPC's.
+
+    Raises:
+        click.UsageError: HTTP has a port, and is not served.
     """
+    if no_http and http_port is not None:
+        raise click.UsageError(
+            "With --no-http (STEPWELL_NO_HTTP) nothing listens for HTTP: leave out --http-port (STEPWELL_HTTP_PORT) "
+            "or --no-http. gRPC's port is --grpc-port or --port."
+        )
     if http_port is None and not no_http:
         http_port, port = HTTP_PORT_DEFAULT if port is None else port, None
     named = (number for number in (grpc_port, port) if number is not None)

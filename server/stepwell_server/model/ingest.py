@@ -206,7 +206,8 @@ class Rejection:
 class Batch:
     """A piece [first_position, end_position) of one writer's log. That of a `call` is stored whole or not at all.
 
-    `refused` was taken out of it before.
+    `refused` was taken out of it before; what was `lost` before it came is kept with what is refused, and not told to
+    who lost it.
     """
 
     run_id: UUID
@@ -217,6 +218,7 @@ class Batch:
     entries: Sequence[Entry]
     call: Call | None = None
     refused: Sequence[Rejection] = ()
+    lost: Sequence[Rejection] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import structlog
 
-from stepwell_server.errors import InvalidArgumentError, InvalidStateError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError, InvalidStateError
 from stepwell_server.model.alerts import AlertEntry
 from stepwell_server.model.histograms import HistogramEntry
 from stepwell_server.model.ingest import (
@@ -50,6 +50,8 @@ CHECKED_KEYS_MAX = 32_768
 CHECKED_ON_LOOP_MAX = 1_000
 # Positions that one batch may pass over: 2^30, twelve days of a thousand points a second that a full spool has dropped.
 POSITIONS_SKIPPED_MAX = 2**30
+# Points and entries of one kind that one batch may say are lost: as many as it may pass over.
+LOST_MAX = 2 * POSITIONS_SKIPPED_MAX
 # A secret is 32 random bytes; other clients may take more.
 SECRET_BYTES = range(16, 65)
 
@@ -168,10 +170,29 @@ def check_shape(batch: Batch) -> None:
             f"batch at position {first} skips {skipped} positions up to {end}; one batch may skip "
             f"{POSITIONS_SKIPPED_MAX}, a longer gap takes several"
         )
+    dropped = sum(lost.count for lost in batch.lost if lost.error_code == ExhaustedError.error_code)
+    if dropped > end - first or any(not 0 < lost.count <= LOST_MAX for lost in batch.lost):
+        raise InvalidArgumentError(
+            f"batch at position {first}: `dropped` is from 0 to {end - first}, as many as it has positions, "
+            f"`damaged` from 0 to {LOST_MAX}"
+        )
     if any(not first <= entry.position < end for entry in batch.entries):
         raise InvalidArgumentError(
             f"batch at position {first}: entries must have positions in [{first}, {end})"
         )
+
+
+def lost_before_it_came(position: int, dropped: int, damaged: int) -> list[Rejection]:
+    """Return what a client had no more when it cut a batch, as it is kept."""
+    kinds = (
+        (
+            dropped,
+            ExhaustedError.error_code,
+            "dropped by the client, whose spool was full (STEPWELL_SPOOL_FULL=drop_oldest), or the file is gone",
+        ),
+        (damaged, "DATA_LOSS", "damaged in the client's spool, so that it could not be read any more"),
+    )
+    return [Rejection(position, count, "", code, reason) for count, code, reason in kinds if count]
 
 
 def accept(batch: Batch) -> Batch:

@@ -36,7 +36,7 @@ from stepwell_server.model.ingest import (
 from stepwell_server.model.runs import RunStatus
 from stepwell_server.process.holding import Held, Holding, peer_of
 from stepwell_server.process.telemetry import STREAMS_OPEN
-from stepwell_server.services.ingest import CHECKED_ON_LOOP_MAX, IngestService
+from stepwell_server.services.ingest import CHECKED_ON_LOOP_MAX, IngestService, lost_before_it_came
 from stepwell_server.transport.alerts import alert_from_proto
 from stepwell_server.transport.histograms import histogram_from_proto
 from stepwell_server.transport.mapping import (
@@ -264,6 +264,7 @@ def batch_from_proto(message: ingest_pb2.Batch, keys: list[str], identity: Write
             np.array(points.value, np.float64),
         ),
         entries=[entry_from_proto(entry) for entry in message.entries],
+        lost=lost_before_it_came(message.first_position, message.dropped, message.damaged),
     )
 
 

@@ -82,6 +82,7 @@ def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
         (["--http-host", "::"], "at ::. --auth lets"),
         (["--tls-cert", "server.pem"], "--tls-cert and --tls-key, both"),
         (["--tls-client-ca", "ca.pem"], "stepwell certificates make"),
+        (["--no-http", "--http-port", "8080"], "leave out --http-port"),
     ],
 )
 def test_what_cannot_be_taken(started: list[Config], arguments: list[str], text: str) -> None:

@@ -133,9 +133,11 @@ class PointStore:
                 )
                 for number in joined
             }
-            told = [(batches[number], it.rejections) for number, it in outcomes.items() if it.rejections]
-            if told:
-                await note_refusals(connection, told)
+            noted = [
+                (batches[number], (*batches[number].lost, *it.rejections)) for number, it in outcomes.items()
+            ]
+            if any(rejections for _, rejections in noted):
+                await note_refusals(connection, noted)
         self._tell({run_id for run_id, _ in stages})
         positions = await self._positions(
             [batch for number, batch in enumerate(batches) if number not in joined]

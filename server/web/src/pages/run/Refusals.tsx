@@ -8,7 +8,7 @@ import { isRunning } from "../../queries/run";
 import { refusalsQuery } from "../../queries/writers";
 import styles from "./Troubles.module.css";
 
-/** What was refused of the run: what, how much, when, and why. */
+/** What was refused of the run, or lost before it came: what, how much, when, and why. */
 export function Refusals({ run }: { run: Run }) {
   const found = useQuery(refusalsQuery(run.info?.runId ?? "", isRunning(run)));
   const { refusals = [], count = 0n } = found.data ?? {};
@@ -18,7 +18,7 @@ export function Refusals({ run }: { run: Run }) {
     <details className={`${styles.trouble} ${styles.warning}`} aria-label="What was refused">
       <summary>
         <b>
-          {wholeNumber(count)} {count === 1n ? "entry" : "points or entries"} refused
+          {wholeNumber(count)} {count === 1n ? "entry" : "points or entries"} {fate(refusals)}
         </b>
         , and not part of the run: {names(refusals)}
       </summary>
@@ -66,7 +66,25 @@ function names(refusals: Refusal[]): string {
   return all.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
+const LOST = new Map([
+  ["RESOURCE_EXHAUSTED", "what was dropped"],
+  ["DATA_LOSS", "what was damaged"],
+]);
+
+/** What became of them all. */
+function fate(refusals: Refusal[]): string {
+  const lost = refusals.filter(isLost).length;
+  if (lost === 0) return "refused";
+  return lost === refusals.length ? "lost before they came" : "refused or lost";
+}
+
+function isLost({ key, errorCode }: Refusal): boolean {
+  return !key && LOST.has(errorCode);
+}
+
 function nameOf({ key, errorCode }: Refusal): string {
   if (key) return key;
+  const lost = LOST.get(errorCode);
+  if (lost) return lost;
   return errorCode ? "all that came then" : "others";
 }

@@ -180,7 +180,8 @@ export const ListRefusalsRequestSchema: GenMessage<ListRefusalsRequest> = /*@__P
   messageDesc(file_stepwell_api_v1_writers, 3);
 
 /**
- * A kind of points or entries that were refused of one writer.
+ * A kind of points or entries of one writer that were refused, or were lost before they came: RESOURCE_EXHAUSTED without a
+ * key for what was dropped where they waited, DATA_LOSS for what was damaged there.
  *
  * @generated from message stepwell_api.v1.Refusal
  */
