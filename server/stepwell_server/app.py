@@ -28,8 +28,10 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.ports import require_bindable
+from stepwell_server.process.rates import Rates
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.process.watchdog import watched_loop
+from stepwell_server.services.access.limiting import Counting, limited, of_caller
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
@@ -167,8 +169,9 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         access = build_access(pool, [sign_in.source]) if sign_in else None
         if access is not None:
             await make_first_admin(pool)
-            services = access.guarded(services)
-        authenticator = access.authenticator if access else None
+            rates = Rates(config.caller_limits)
+            services = limited(access.guarded(services), rates)
+        authenticator = Counting(access.authenticator, rates) if access else None
         servicers = registrations(services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack, identity)
@@ -359,7 +362,7 @@ async def _build(
         webhooks=webhooks,
         model_versions=ModelVersionService(PostgresModelVersionStore(pool), registered, runs, models),
         draining=draining,
-        holding=Holding(config.holding_limits),
+        holding=Holding(config.holding_limits, config.caller_limits.streams_max, of_caller),
     )
 
 

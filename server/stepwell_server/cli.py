@@ -8,10 +8,10 @@ import structlog
 
 from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, artifact_locations, running_server
-from stepwell_server.commands import exposure, server_options
+from stepwell_server.commands import caller_options, exposure, server_options
 from stepwell_server.commands.options import Folder
 from stepwell_server.commands.sign_in_options import sign_in_options
-from stepwell_server.config import Config, SignInConfig, TlsFiles, is_loopback, without_password
+from stepwell_server.config import CallerLimits, Config, SignInConfig, TlsFiles, is_loopback, without_password
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -218,6 +218,7 @@ log = structlog.get_logger(__name__)
     is_flag=True,
     help="Callers say who they are (accounts, tokens), and may do what was granted to them.",
 )
+@caller_options.caller_options
 @exposure.exposure_options
 @server_options.options_of_mlflow
 @sign_in_options
@@ -268,6 +269,7 @@ def server(
     static_prefix: str,
     lost_after: float,
     statement_timeout: float,
+    caller_limits: CallerLimits,
     tls: TlsFiles | None,
     insecure: bool,
 ) -> None:
@@ -304,6 +306,7 @@ def server(
         artifact_experiment_quota_gib=artifact_experiment_quota,
         disk_reserve_gib=disk_reserve,
         auth=auth,
+        caller_limits=caller_limits,
         tls=tls,
         insecure=insecure,
         sign_in=sign_in,

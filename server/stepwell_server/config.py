@@ -29,6 +29,10 @@
 | `--artifact-quota`    | STEPWELL_ARTIFACT_QUOTA   | 0 (no limit)    | GiB of all artifacts together        |
 | `--artifact-run-quota`| STEPWELL_ARTIFACT_RUN_QUOTA| 0 (no limit)   | GiB of one run's artifacts           |
 | `--artifact-experiment-quota`| STEPWELL_ARTIFACT_EXPERIMENT_QUOTA| 0 (no limit)| GiB of one experiment's|
+| `--caller-calls`      | STEPWELL_CALLER_CALLS     | 2000            | calls of one account in a second     |
+| `--caller-points`     | STEPWELL_CALLER_POINTS    | 10000000        | points of one account in a second    |
+| `--caller-searching`  | STEPWELL_CALLER_SEARCHING | 10              | seconds of searches in a second      |
+| `--caller-streams`    | STEPWELL_CALLER_STREAMS   | 1000            | streams of one account at once       |
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
@@ -146,6 +150,25 @@ class HoldingLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """What one account may do, in each process of the server; 0 is no limit.
+
+    `searching` is how many seconds of searches may come in a second: how many run at once, on the whole.
+    """
+
+    calls_per_s: float = 0.0
+    points_per_s: float = 0.0
+    searching: float = 0.0
+    streams_max: int = 0
+
+
+# Where there are accounts. Far above what people, and jobs of a hundred processes, come to.
+CALLER_LIMITS_DEFAULT = CallerLimits(
+    calls_per_s=2_000, points_per_s=10_000_000, searching=10, streams_max=1_000
+)
+
+
+@dataclass(frozen=True, slots=True)
 class TlsFiles:
     """Where the PEM files are. With `client_ca`, clients have to show a certificate that it has signed."""
 
@@ -228,6 +251,7 @@ class Config:
     sign_in: SignInConfig = field(default_factory=SignInConfig)
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     holding_limits: HoldingLimits = field(default_factory=HoldingLimits)
+    caller_limits: CallerLimits = field(default_factory=CallerLimits)  # where there are accounts
     auth: bool = False
     workers: int = 1
     # Whether other processes of ours may listen on the same port: that of a worker.

@@ -10,7 +10,15 @@ from typing import Any
 import structlog
 
 from stepwell_server.app import running_server
-from stepwell_server.config import Config, HoldingLimits, HttpLimits, ProviderConfig, SignInConfig, TlsFiles
+from stepwell_server.config import (
+    CallerLimits,
+    Config,
+    HoldingLimits,
+    HttpLimits,
+    ProviderConfig,
+    SignInConfig,
+    TlsFiles,
+)
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.process.signals import stop_on_signals
@@ -38,6 +46,7 @@ def config_of(fields: dict[str, Any]) -> Config:
         "data": Path(fields["data"]),
         "http_limits": HttpLimits(**fields["http_limits"]),
         "holding_limits": HoldingLimits(**fields["holding_limits"]),
+        "caller_limits": CallerLimits(**fields["caller_limits"]),
         "tls": TlsFiles(**fields["tls"]) if fields["tls"] else None,
         "sign_in": _sign_in_of(fields["sign_in"]),
     }

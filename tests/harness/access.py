@@ -72,7 +72,7 @@ class GuardedServer:
     @asynccontextmanager
     async def calls_of(self, token: str) -> AsyncIterator[grpc.aio.Channel]:
         """Connect as whoever has a token; "" for nobody."""
-        shown = [_Shows(f"Bearer {token}")] if token else []
+        shown = [kind(f"Bearer {token}") for kind in _KINDS] if token else []
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.running.port}", interceptors=shown) as channel:
             yield channel
 
@@ -95,24 +95,31 @@ async def guarded_server(store: str, data: Path, **config: Any) -> AsyncIterator
         yield GuardedServer(running)
 
 
-class _Shows(
-    grpc.aio.UnaryUnaryClientInterceptor,
-    grpc.aio.UnaryStreamClientInterceptor,
-    grpc.aio.StreamUnaryClientInterceptor,
-    grpc.aio.StreamStreamClientInterceptor,
-):
-    """Shows a credential with each call."""
+class _Shows:
+    """Shows a credential with each call. gRPC asks an interceptor for one kind of calls alone."""
 
     def __init__(self, authorization: str) -> None:
         self._authorization = authorization
 
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(self._with(details), request)
-
-    intercept_unary_stream = intercept_unary_unary
-    intercept_stream_unary = intercept_unary_unary
-    intercept_stream_stream = intercept_unary_unary
-
-    def _with(self, details: Any) -> Any:
+    async def _shown(self, continuation: Any, details: Any, request: Any) -> Any:
         metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._authorization))
-        return details._replace(metadata=metadata)
+        return await continuation(details._replace(metadata=metadata), request)
+
+
+class _UnaryUnary(_Shows, grpc.aio.UnaryUnaryClientInterceptor):
+    intercept_unary_unary = _Shows._shown
+
+
+class _UnaryStream(_Shows, grpc.aio.UnaryStreamClientInterceptor):
+    intercept_unary_stream = _Shows._shown
+
+
+class _StreamUnary(_Shows, grpc.aio.StreamUnaryClientInterceptor):
+    intercept_stream_unary = _Shows._shown
+
+
+class _StreamStream(_Shows, grpc.aio.StreamStreamClientInterceptor):
+    intercept_stream_stream = _Shows._shown
+
+
+_KINDS = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)

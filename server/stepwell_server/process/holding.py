@@ -8,7 +8,7 @@ What is held by somebody who neither reads nor sends ends with his call, see STA
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from stepwell_server.config import HoldingLimits
@@ -21,15 +21,26 @@ RETRY_AFTER_S = 1.0
 # So little is held also for those whose address has its share, and from a quarter more than there is for others.
 SMALL_BYTES = 64 * 2**10
 SMALL_SHARE = 1.25
+# When somebody with too many streams may try again: one of them may have ended.
+STREAMS_RETRY_S = 2.0
 # Everybody who comes through the HTTP door is one peer, because proxies are.
 HTTP_PEER = "http"
 
 
 class Holding:
-    """Keeps count of what is held, for whom."""
+    """Keeps count of what is held, for whom: for who is at an address, as `named` knows, which may be the address."""
 
-    def __init__(self, limits: HoldingLimits | None = None) -> None:
+    def __init__(
+        self,
+        limits: HoldingLimits | None = None,
+        streams_max: int = 0,
+        named: Callable[[str], str] = lambda address: address,
+    ) -> None:
+        """`streams_max` is how many streams one may have at once; 0 is no limit."""
         self.limits = limits or HoldingLimits()
+        self._streams_max = streams_max
+        self._named = named
+        self._streams: Counter[str] = Counter()
         self._total = ByteBudget(self.limits.bytes_max)
         # Of those who hold something, or wait for it.
         self._shares: dict[str, ByteBudget] = {}
@@ -50,7 +61,7 @@ class Holding:
     @contextmanager
     def call(self, peer: str) -> Iterator[None]:
         """Count a call. Raises ExhaustedError when there are too many already."""
-        limits = self.limits
+        limits, peer = self.limits, self._named(peer)
         if self._calls.total() >= limits.calls_max or self._calls[peer] >= limits.peer_calls_max:
             raise ExhaustedError(
                 f"too many calls are under way (at most {limits.calls_max:,}, {limits.peer_calls_max:,} of one address)"
@@ -60,6 +71,19 @@ class Holding:
             yield
         finally:
             _count_down(self._calls, peer)
+
+    @contextmanager
+    def stream(self, peer: str) -> Iterator[None]:
+        """Count an open stream. Raises ExhaustedError."""
+        peer = self._named(peer)
+        if self._streams_max and self._streams[peer] >= self._streams_max:
+            text = f"{peer} has {self._streams_max:,} streams open, which is what one caller may have here"
+            raise ExhaustedError(f"{text}; try again when one has ended", STREAMS_RETRY_S)
+        self._streams[peer] += 1
+        try:
+            yield
+        finally:
+            _count_down(self._streams, peer)
 
     @asynccontextmanager
     async def hold(self, peer: str, size: int, *, in_hand: int = 0) -> AsyncIterator[None]:
@@ -77,7 +101,7 @@ class Holding:
         """
         if size <= SMALL_BYTES:
             return self.hold_now(peer, size)
-        limits = self.limits
+        limits, peer = self.limits, self._named(peer)
         if (
             self._waiting.total() >= limits.waiting_max
             or self._waiting[peer] >= limits.peer_waiting_max
@@ -102,7 +126,7 @@ class Holding:
 
     def hold_now(self, peer: str, size: int) -> "Held":
         """Hold bytes without waiting; raises ExhaustedError. Who wants little is not refused for those with much."""
-        is_small = size <= SMALL_BYTES
+        is_small, peer = size <= SMALL_BYTES, self._named(peer)
         share = self._share(peer)
         if not (share.take_now(size) or (is_small and share.overdraw(size, math.inf))):
             raise _exhausted(f"calls of {peer} hold {share.bytes_out:,} bytes already")

@@ -152,9 +152,10 @@ def _stream(behavior: Any, method: str, holding: Holding, authenticator: Authent
                 with holding.call(peer):
                     if authenticator is not None:
                         await admit(authenticator, presented_by(context, peer))
-                    async with message_held(holding, peer, request):
-                        async for message in unless_stalled(behavior(_well_formed(request), context)):
-                            yield message
+                    with holding.stream(peer):
+                        async with message_held(holding, peer, request):
+                            async for message in unless_stalled(behavior(_well_formed(request), context)):
+                                yield message
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 await _abort(context, error, method)
 

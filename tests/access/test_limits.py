@@ -1,0 +1,96 @@
+"""What one account may do at most: it is told when to come again, and our client loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import grpc.aio
+import pytest
+
+from stepwell_api.v1 import runs_pb2, search_pb2
+from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
+from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
+from stepwell_server.config import CallerLimits
+from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
+from tests.harness.calls import refused
+from tests.harness.raw_http import Place
+from tests.wire.test_ingest import Stream, batch_message, open_message, opened
+
+EXHAUSTED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")
+
+
+@pytest.fixture
+async def start(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """Starts a server with accounts, of which one may do so much."""
+    monkeypatch.setenv("STEPWELL_ADMIN_PASSWORD", ADMIN_PASSWORD)
+    async with AsyncExitStack() as stack:
+
+        async def started(limits: CallerLimits, **config: Any) -> GuardedServer:
+            server = guarded_server(database_url, tmp_path / "data", caller_limits=limits, **config)
+            return await stack.enter_async_context(server)
+
+        yield started
+
+
+async def test_calls(start: Any) -> None:
+    server = await start(CallerLimits(calls_per_s=1))
+    ann, bob = await server.add("ann", is_admin=True), await server.add("bob", is_admin=True)
+    request = runs_pb2.GetExperimentRequest(experiment_id=0)
+    async with server.calls_of(ann) as channel, server.calls_of(bob) as another:
+        async with refused(*EXHAUSTED, "1 calls a second"):
+            for _ in range(100):
+                await ExperimentServiceStub(channel).GetExperiment(request)
+        assert (await ExperimentServiceStub(another).GetExperiment(request)).experiment.name == "Default"
+    # The same account by the other door, which says it in HTTP's words.
+    place = Place(int(server.running.http_url.rpartition(":")[2]), lambda: asyncio.sleep(0))
+    for path in (
+        "/api/2.0/mlflow/experiments/get?experiment_id=0",
+        "/stepwell_api.v1.ExperimentService/GetExperiment",
+    ):
+        answer = await place.ask("GET" if "?" in path else "POST", path, authorization=f"Bearer {ann}")
+        assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+        assert answer.json["error_code"] == "RESOURCE_EXHAUSTED"
+
+
+async def test_searches(start: Any) -> None:
+    server = await start(CallerLimits(searching=0.001))
+    ann, bob = await server.add("ann", is_admin=True), await server.add("bob", is_admin=True)
+    request = search_pb2.SearchRunsRequest(experiment_ids=[0])
+    async with server.calls_of(ann) as channel, server.calls_of(bob) as another:
+        async with refused(*EXHAUSTED, "0.001 seconds of searches"):
+            for _ in range(100):
+                await SearchServiceStub(channel).SearchRuns(request)
+        await ExperimentServiceStub(channel).GetExperiment(runs_pb2.GetExperimentRequest(experiment_id=0))
+        await SearchServiceStub(another).SearchRuns(request)
+
+
+async def test_streams_at_once(start: Any) -> None:
+    server = await start(CallerLimits(streams_max=1))
+    ann, bob = await server.add("ann", is_admin=True), await server.add("bob", is_admin=True)
+    async with server.calls_of(ann) as channel, server.calls_of(bob) as another:
+        first = await opened(channel, uuid4().hex)
+        async with refused(*EXHAUSTED, "account ann has 1 streams open"):
+            await opened(another, uuid4().hex)  # another's does not count
+            third = Stream(channel)
+            await third.say(open_message(uuid4().hex))
+            await third.call.read()
+        await first.call.done_writing()
+        assert await first.call.read() is grpc.aio.EOF
+        await opened(channel, uuid4().hex)
+
+
+async def test_what_is_held_counts_for_the_account(start: Any) -> None:
+    server = await start(CallerLimits())
+    ann = await server.add("ann", is_admin=True)
+    async with server.calls_of(ann) as channel:
+        stream = await opened(channel, uuid4().hex)
+        await stream.say(batch_message(0, [1]))
+        await stream.until(1)
+        assert server.running.holding.bytes_held_for("account ann") > 0, "the names of its metrics"
+        await stream.call.done_writing()
+        assert await stream.call.read() is grpc.aio.EOF
+    assert server.running.holding.bytes_held == 0
