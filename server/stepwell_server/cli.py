@@ -110,7 +110,7 @@ log = structlog.get_logger(__name__)
     "--artifacts-destination",
     "--default-artifact-root",
     envvar="STEPWELL_ARTIFACTS",
-    metavar="FOLDER|s3://BUCKET/PREFIX",
+    metavar="FOLDER|s3://…|gs://…|az://…",
     callback=server_options.artifacts_place,
     help="Where artifacts go.  [default: the folder artifacts in --data]",
 )
@@ -126,9 +126,9 @@ log = structlog.get_logger(__name__)
     "--artifact-bucket",
     "artifact_buckets",
     envvar="STEPWELL_ARTIFACT_BUCKET",
-    metavar="s3://BUCKET/PREFIX",
+    metavar="s3://…|gs://…|az://…",
     multiple=True,
-    help="A place on S3 below which experiments may have artifact locations of their own; may be repeated.",
+    help="A place below which experiments may have artifact locations of their own; may be repeated.",
 )
 @click.option(
     "--artifact-address",

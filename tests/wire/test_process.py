@@ -86,7 +86,7 @@ def test_a_second_server_on_the_port_is_refused(
 @pytest.mark.parametrize(
     "options",
     [
-        ("--artifacts", "gs://bucket/x"),
+        ("--artifacts", "hdfs://bucket/x"),
         ("--artifact-folder", "hdfs://host/x"),
         ("--artifact-bucket", "https://host/x"),
         ("--data", "s3://bucket/x"),

@@ -1,11 +1,13 @@
 """Which addresses this client sends bytes to, or fetches them from, when a server names them.
 
 A server may name any: then a hostile one would let its clients knock at machines that only they can reach. So the
-host of an address has to be one that somebody on this side has named, or one that can only be S3:
+host of an address has to be one that somebody on this side has named, or one that can only be a cloud's store:
 
 * the tracking server itself, as its URI names it;
-* what STEPWELL_ARTIFACT_HOSTS names, or the client's own AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL;
-* over https, the hosts of Amazon's S3: s3.<region>.amazonaws.com, <bucket>.s3.<region>.amazonaws.com.
+* what STEPWELL_ARTIFACT_HOSTS names, or the client's own AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or
+  STORAGE_EMULATOR_HOST;
+* over https, the hosts of Amazon's S3 (s3.<region>.amazonaws.com, <bucket>.s3.<region>.amazonaws.com), of Azure's Blob
+  Storage (<account>.blob.core.windows.net and those of its other clouds), and storage.googleapis.com.
 
 What the server announces is not asked: it is the server's word again.
 """
@@ -18,8 +20,12 @@ from stepwell import settings
 from stepwell.files import options
 
 _PORTS = {"http": 80, "https": 443}
-_AMAZON = re.compile(r"([a-z0-9.-]+\.)?s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?")
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_CLOUDS = re.compile(
+    r"([a-z0-9.-]+\.)?s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?"
+    r"|[a-z0-9-]+\.blob\.core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)"
+    r"|([a-z0-9._-]+\.)?storage\.googleapis\.com"
+)
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST")
 
 
 def is_trusted(url: str, tracking_uri: str) -> bool:
@@ -31,7 +37,7 @@ def is_trusted(url: str, tracking_uri: str) -> bool:
         return False
     if parts.scheme not in _PORTS or not host or "@" in parts.netloc:
         return False
-    if parts.scheme == "https" and port == _PORTS["https"] and _AMAZON.fullmatch(host):
+    if parts.scheme == "https" and port == _PORTS["https"] and _CLOUDS.fullmatch(host):
         return True
     return f"{host}:{port}" in _named(tracking_uri) or any(
         _matches(host, port, pattern) for pattern in options.artifact_hosts()

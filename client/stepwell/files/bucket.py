@@ -215,9 +215,13 @@ def untrusted(host: str) -> str:
     )
 
 
-def md5_hex(descriptor: int, offset: int, count: int) -> str:
-    """Return the MD5 of a range of an open file in hexadecimal digits: what most buckets give as its tag."""
-    return _md5(descriptor, offset, count).hexdigest()
+def has_tag(tag: str, descriptor: int, offset: int, count: int) -> bool:
+    """Tell whether a range of an open file has a bucket's tag: its MD5 or SHA-256 in hexadecimal digits."""
+    if len(tag) != 2 * hashlib.sha256().digest_size:
+        return _md5(descriptor, offset, count).hexdigest() == tag
+    digest = hashlib.sha256()
+    update(digest, descriptor, offset, count)
+    return digest.hexdigest() == tag
 
 
 def _md5(descriptor: int, offset: int, count: int) -> "hashlib._Hash":
@@ -233,6 +237,6 @@ def _refusal(answer: http.client.HTTPResponse) -> BucketError:
     message = f"the bucket answered {answer.status} {code}"
     if answer.status == 404:
         return LostError(message)
-    if answer.status in (401, 403) or code in ("ExpiredToken", "RequestTimeTooSkewed"):
+    if answer.status in (401, 403) or code in ("AccessDenied", "ExpiredToken", "RequestTimeTooSkewed"):
         return RefusedError(message)
     return TransientError(message)

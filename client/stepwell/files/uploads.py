@@ -254,7 +254,7 @@ class PartsUpload:
         """Tell whether the bucket has this part from an earlier attempt, and it is the same."""
         if number not in self._held:
             return False
-        return bucket.md5_hex(self._source.descriptor, offset, count) == self._held[number]
+        return bucket.has_tag(self._held[number], self._source.descriptor, offset, count)
 
 
 class Attempts:

@@ -3,7 +3,7 @@
 runs:/<run id>/<path>                              a run on the tracking server
 runs://<host:port>/<run id>/<path>                 a run on another server
 <artifact URI of a run or model>/<path>            as get_artifact_uri(), RunInfo.artifact_uri and
-LoggedModel.artifact_location give it: stepwell-artifacts:/…, mlflow-artifacts:/…, s3://… or file:///…
+LoggedModel.artifact_location give it: stepwell-artifacts:/…, mlflow-artifacts:/…, s3://…, gs://…, az://… or file:///…
 
 What models:/… means is in logged_models/uris.py.
 """
@@ -17,7 +17,9 @@ from stepwell.errors import invalid
 from stepwell.files import paths
 
 _OWNER_PART = re.compile(r"/(?P<owner>(?:m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
-_LOCATIONS = ("stepwell-artifacts", "mlflow-artifacts", "s3", "file")
+# Where a server may keep artifacts, beside folders.
+BUCKET_SCHEMES = ("s3", "gs", "az", "wasb", "wasbs", "abfs", "abfss")
+_LOCATIONS = ("stepwell-artifacts", "mlflow-artifacts", "file", *BUCKET_SCHEMES)
 
 
 @dataclass(frozen=True, slots=True)

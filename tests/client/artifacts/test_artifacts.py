@@ -532,10 +532,10 @@ def test_addresses_of_other_places_are_no_folders(tmp_path: Path, monkeypatch: p
         mlflow.log_text("x", "a.txt")
     with refused("INVALID_PARAMETER_VALUE", "'gs://bucket/x'"):
         mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/a.txt", dst_path="gs://bucket/x")
-    with refused("INVALID_PARAMETER_VALUE", "gs: is not served"):
-        mlflow.artifacts.download_artifacts("gs://bucket/x")
-    with refused("INVALID_PARAMETER_VALUE", "gs: are not served"):
-        mlflow.create_experiment(uuid.uuid4().hex, artifact_location="gs://bucket/x")
+    with refused("INVALID_PARAMETER_VALUE", "hdfs: is not served"):
+        mlflow.artifacts.download_artifacts("hdfs://bucket/x")
+    with refused("INVALID_PARAMETER_VALUE", "hdfs: are not served"):
+        mlflow.create_experiment(uuid.uuid4().hex, artifact_location="hdfs://bucket/x")
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", "s3://bucket/x")
     with refused("INVALID_PARAMETER_VALUE", "STEPWELL_SPOOL_DIR"):
         settings.spool_dir()

@@ -21,6 +21,11 @@ from stepwell_server.store.content.locations import Locations, default_root
         ("./a:b", f"file://{Path.cwd()}/a%3Ab"),
         ("s3://bucket", "s3://bucket"),
         ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("gs://bucket/a b/", "gs://bucket/a b"),
+        ("az://container/a/", "az://container/a"),
+        ("abfs://container", "az://container"),
+        ("wasb://box@account.blob.core.windows.net/a", "wasbs://box@account.blob.core.windows.net/a"),
+        ("abfss://box@account.dfs.core.windows.net/a", "wasbs://box@account.blob.core.windows.net/a"),
     ],
 )
 def test_places_that_are_served(setting: str | None, root: str) -> None:
@@ -30,8 +35,14 @@ def test_places_that_are_served(setting: str | None, root: str) -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        "gs://bucket/x",
         "gs:bucket",
+        "gs:///x",
+        "az://container/a b",
+        "az://container/ü",
+        "az://container/../x",
+        "az://Container/x",
+        "wasbs://container/x",
+        "wasbs://container@evil.example.org/x",
         "abfss://a@b/c",
         "hdfs://x/y",
         "S3://bucket",

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.store.content.forms import bucket_root, scheme_of
+from stepwell_server.store.content.forms import azure_root, bucket_root, scheme_of
 from stepwell_server.store.ports.artifacts import ContentStore
 
 # Opens the store of a root; its addresses, if it has some, are valid for so many seconds.
@@ -56,9 +56,24 @@ def _s3() -> Opener:
     return opened
 
 
+def _azure() -> Opener:
+    from stepwell_server.store.content.buckets.azure import opened
+
+    return opened
+
+
+def _google() -> Opener:
+    from stepwell_server.store.content.buckets.google import opened
+
+    return opened
+
+
+_AZURE = Kind("Azure", "az://container/prefix", "azure", azure_root, _azure)
 # By the scheme, as it is written.
 KINDS: Mapping[str, Kind] = {
     "s3": Kind("S3", "s3://bucket/prefix", "s3", bucket_root, _s3),
+    **dict.fromkeys(("az", "wasb", "wasbs", "abfs", "abfss"), _AZURE),
+    "gs": Kind("Google Cloud Storage", "gs://bucket/prefix", "gcs", bucket_root, _google),
 }
 SERVED = ", ".join([*dict.fromkeys(kind.form for kind in KINDS.values()), "file:///folder, or a folder"])
 

@@ -24,15 +24,16 @@ THROUGH_PART_BYTES_MIN = 8 * MIB
 
 
 class BucketContentStore:
-    """Implements `ports.artifacts.ContentStore` and `DirectContentStore`."""
+    """Implements `ports.artifacts.ContentStore`, and, if addresses can be signed, `DirectContentStore`."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, signs: bool = True) -> None:
         self._bucket = bucket
+        self._signs = signs
 
     @property
-    def direct(self) -> Self:
+    def direct(self) -> Self | None:
         """See `ports.artifacts.ContentStore`."""
-        return self
+        return self if self._signs else None
 
     @property
     def checks_sha256(self) -> bool:

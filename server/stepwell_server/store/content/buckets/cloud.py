@@ -1,0 +1,231 @@
+"""What buckets of Azure and Google have in common: whole objects go through obstore, which also signs addresses.
+
+What obstore does not do (blocks that wait for others, objects made of parts) is asked of the cloud over HTTP, by
+addresses that it signed or with a token.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, Literal
+
+import aiohttp
+import obstore
+import structlog
+from obstore.exceptions import BaseError
+from yarl import URL
+
+from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.model.artifacts import Piece
+from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found
+from stepwell_server.store.content.buckets.store import BucketContentStore
+
+CONNECTIONS_MAX = 32
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+ATTEMPTS_MAX = 4
+BACKOFF_FIRST_S = 0.2
+ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a list of 50,000 blocks has some 10 MB
+SHOWN_CHARS_MAX = 300
+
+CLIENT_OPTIONS = {
+    "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
+    "read_timeout": timedelta(seconds=READ_TIMEOUT_S),
+    # Of a whole request, so of the largest object; silence ends it before.
+    "timeout": timedelta(days=7),
+    "pool_max_idle_per_host": str(CONNECTIONS_MAX),
+}
+RETRIES = {"max_retries": ATTEMPTS_MAX - 1, "retry_timeout": timedelta(seconds=READ_TIMEOUT_S)}
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_SECRET = re.compile(r"((?:sig|X-Goog-Signature|X-Goog-Credential)=)[^&\s\"')]+", re.IGNORECASE)
+# What a cloud calls an error, in XML or JSON.
+_CODE = re.compile(r"<Code>(.*?)</Code>|\"message\":\s*\"(.*?)\"")
+
+log = structlog.get_logger(__name__)
+
+
+def connected(kind: Any, name: str, config: Mapping[str, str], address: str) -> Any:
+    """Return a store of obstore, whose own server may have an `address`.
+
+    Raises:
+        InvalidArgumentError: the environment does not say what it has to.
+    """
+    options = {**CLIENT_OPTIONS, "allow_http": address.startswith("http:")}
+    try:
+        return kind(name, config=config, client_options=options, retry_config=RETRIES)
+    except BaseError as error:
+        raise InvalidArgumentError(f"{name} cannot be used as the server is set up: {told(error)}") from None
+
+
+async def content_store(bucket: Bucket, root: str) -> BucketContentStore:
+    """Return the store of a bucket. Where no addresses can be signed, bytes go through the server."""
+    try:
+        await bucket.get_url("any")
+    except UnavailableError as error:
+        log.warning("no addresses can be signed; artifacts go through the server", place=root, why=str(error))
+        return BucketContentStore(bucket, signs=False)
+    return BucketContentStore(bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a cloud answered; `code` is its word for an error."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The cloud's word for what went wrong."""
+        return _code_in(self.body[:10_000].decode(errors="replace"))
+
+
+class Calls:
+    """Requests to a cloud, tried again where that may help. Used as a context."""
+
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def __aenter__(self) -> "Calls":
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S
+            ),
+            trust_env=True,
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._session.close()
+
+    async def call(
+        self,
+        method: str,
+        address: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
+        data: bytes = b"",
+        expected: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """Make a request; `address` gives its address and headers, anew for each attempt.
+
+        Raises:
+            UnavailableError: the answer is neither a good one nor `expected`.
+        """
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            url, headers = await address()
+            try:
+                answer = await self._once(method, url, headers, data)
+                if answer.status < 300 or answer.status in expected:
+                    return answer
+                problem = f"it answered {answer.status} {answer.code}".rstrip()
+                if answer.status not in _PASSING:
+                    break
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                problem = told(error)
+            if attempt < ATTEMPTS_MAX:
+                await asyncio.sleep(BACKOFF_FIRST_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
+        raise UnavailableError(f"{self._cloud} cannot do it now: {problem}")
+
+    async def _once(self, method: str, url: str, headers: Mapping[str, str], data: bytes) -> Answer:
+        # As a file, because bytes would go in one piece that keeps the loop busy.
+        body = BytesIO(data) if data else None
+        request = self._session.request(
+            method, URL(url, encoded=True), headers=dict(headers), data=body, allow_redirects=False
+        )
+        async with request as answer:
+            text = bytearray()
+            async for piece in answer.content.iter_any():
+                text += piece
+                if len(text) > ANSWER_BYTES_MAX:
+                    raise aiohttp.ClientPayloadError(f"an answer has more than {ANSWER_BYTES_MAX:,} bytes")
+            return Answer(answer.status, answer.headers, bytes(text))
+
+
+class Objects:
+    """Whole objects of a bucket below a prefix, through a store of obstore."""
+
+    checks_sha256 = False
+
+    def __init__(self, cloud: str, store: Any, prefix: str, address_lifetime_s: int) -> None:
+        self._cloud = cloud
+        self._store = store
+        self._prefix = prefix
+        self._lifetime = timedelta(seconds=address_lifetime_s)
+
+    async def find(self, key: str, sha256: bytes = b"") -> Found | None:
+        """See `bucket.Bucket`: neither cloud knows the SHA-256 of an object."""
+        try:
+            with self._translated():
+                return Found((await obstore.head_async(self._store, self._path(key)))["size"])
+        except NotFoundError:
+            return None
+
+    async def put(self, key: str, data: bytes) -> None:
+        """See `bucket.Bucket`."""
+        try:
+            with self._translated():
+                await obstore.put_async(self._store, self._path(key), data, use_multipart=False)
+        except NotFoundError as error:
+            raise UnavailableError(str(error)) from None
+
+    async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
+        """See `bucket.Bucket`."""
+        with self._translated():
+            options: Any = {"range": {"offset": offset}} if offset else None
+            answer = await obstore.get_async(self._store, self._path(key), options=options)
+            async for chunk in answer.stream(min_chunk_size=READ_BYTES_MAX):
+                view = memoryview(chunk)
+                for start in range(0, len(view), READ_BYTES_MAX):
+                    yield view[start : start + READ_BYTES_MAX]
+
+    async def delete(self, key: str) -> None:
+        """See `bucket.Bucket`."""
+        try:
+            with self._translated():
+                await obstore.delete_async(self._store, self._path(key))
+        except NotFoundError:
+            return
+
+    async def get_url(self, key: str) -> str:
+        """See `bucket.Bucket`."""
+        return await self.signed("GET", key)
+
+    async def signed(self, method: Literal["GET", "PUT"], key: str) -> str:
+        """Return an address of an object that is valid for one method."""
+        with self._translated():
+            return await obstore.sign_async(self._store, method, self._path(key), self._lifetime)
+
+    def _path(self, key: str) -> str:
+        return f"{self._prefix}/{key}".removeprefix("/")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what obstore raises into errors of the domain."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{self._cloud} does not have it: {told(error)}") from None
+        except (BaseError, OSError) as error:
+            raise UnavailableError(
+                f"{self._cloud} cannot do it now: {told(error)}; check the bucket's name and the server's credentials"
+            ) from None
+
+
+def told(error: Exception) -> str:
+    """Return what an error says in one line, without what others could use."""
+    text = str(error)
+    line = _SECRET.sub(r"\1***", text.partition("\n")[0].partition("<?xml")[0].partition('{"error"')[0])
+    shown = line if len(line) <= SHOWN_CHARS_MAX else f"{line[:SHOWN_CHARS_MAX]}…"
+    return f"{shown} {_code_in(text)}".strip() or type(error).__name__
+
+
+def _code_in(text: str) -> str:
+    found = _CODE.search(text)
+    return (found[1] or found[2]) if found else ""

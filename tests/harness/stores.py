@@ -1,0 +1,73 @@
+"""All kinds of places for artifacts, one line a kind: what runs before it, and how a server is told of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from tests.harness.clouds import azure_server, google_server
+from tests.harness.files import files_below
+from tests.harness.s3 import BUCKET, s3_server
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A place where content can be: `port` is where its server listens, 0 if there is none."""
+
+    root: str
+    port: int = 0
+    environment: Callable[[int | None], Mapping[str, str]] = field(default=lambda port: {})
+    listed: Callable[[], Mapping[str, int]] = field(default=dict)
+
+    def below(self) -> "Store":
+        """Return a place of its own, for one test."""
+        return Store(f"{self.root}/{uuid4().hex}", self.port, self.environment, self.listed)
+
+    def objects(self) -> dict[str, int]:
+        """Return what lies there, also what is unfinished: sizes by key."""
+        prefix = f"{self.root.partition('://')[2].partition('/')[2]}/"
+        return {
+            name.removeprefix(prefix): size for name, size in self.listed().items() if name.startswith(prefix)
+        }
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[Store]:
+    def listed() -> dict[str, int]:
+        return {str(path).lstrip("/"): path.stat().st_size for path in files_below(folder)}
+
+    yield Store(f"file://{folder}", listed=listed)
+
+
+@contextmanager
+def _s3(folder: Path) -> Iterator[Store]:
+    with s3_server(folder) as server:
+        yield Store(
+            f"s3://{BUCKET}",
+            server.port,
+            lambda port: server.environment(f"http://127.0.0.1:{port or server.port}"),
+            server.objects,
+        )
+
+
+@contextmanager
+def _azure(folder: Path) -> Iterator[Store]:
+    with azure_server(folder) as server:
+        yield Store(server.root, server.port, server.environment, server.objects)
+
+
+@contextmanager
+def _google(folder: Path) -> Iterator[Store]:
+    with google_server(folder) as server:
+        yield Store(server.root, server.port, server.environment, server.objects)
+
+
+STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
+    "folder": _folder,
+    "s3": _s3,
+    "azure": _azure,
+    "gcs": _google,
+}
+# Those that clients reach by addresses.
+BUCKETS = ("s3", "azure", "gcs")
