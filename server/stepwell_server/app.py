@@ -35,6 +35,7 @@ from stepwell_server.services.access.limiting import Counting, limited, of_calle
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.moves import MoveService
 from stepwell_server.services.content.multipart import MultipartService
 from stepwell_server.services.content.quotas import Quotas
 from stepwell_server.services.content.sweeper import ArtifactSweeper
@@ -61,7 +62,9 @@ from stepwell_server.services.writers import WriterService
 from stepwell_server.sign_in import OPEN_PATHS, build_sign_in
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
+from stepwell_server.store.content.moves import PostgresMoveStore
 from stepwell_server.store.content.roots import OpenContentStores
+from stepwell_server.store.content.shares.marks import FolderMarks
 from stepwell_server.store.content.verification import PostgresVerificationStore
 from stepwell_server.store.ingest.commit_news import CommitNews
 from stepwell_server.store.ingest.forgetting import Forgetter
@@ -335,7 +338,7 @@ async def _build(
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)
     await stack.enter_async_context(webhooks)
     locations = artifact_locations(config)
-    artifacts, uploads, multipart, verification = await _build_artifacts(
+    artifacts, uploads, multipart, verification, moves = await _build_artifacts(
         config, locations, pool, upkeep_pool, stack
     )
     return Services(
@@ -356,6 +359,7 @@ async def _build(
         uploads=uploads,
         multipart=multipart,
         verification=verification,
+        moves=moves,
         histograms=HistogramService(PostgresHistogramStore(pool), series),
         alerts=AlertService(PostgresAlertStore(pool), series),
         registered_models=RegisteredModelService(registered),
@@ -373,12 +377,16 @@ def artifact_locations(config: Config) -> Locations:
 
 async def _build_artifacts(
     config: Config, locations: Locations, pool: Pool, upkeep_pool: Pool, stack: AsyncExitStack
-) -> tuple[ArtifactService, UploadService, MultipartService, VerificationService]:
+) -> tuple[ArtifactService, UploadService, MultipartService, VerificationService, MoveService]:
     """Build what artifacts need; their folder or bucket, and the sweeper, stop before the pool."""
     store = PostgresArtifactStore(pool)
     contents = await stack.enter_async_context(
         OpenContentStores(
-            config.data, locations, round(config.artifact_address_s), round(config.disk_reserve_gib * 2**30)
+            config.data,
+            locations,
+            round(config.artifact_address_s),
+            round(config.disk_reserve_gib * 2**30),
+            FolderMarks(pool),
         )
     )
     quotas = Quotas(
@@ -393,4 +401,5 @@ async def _build_artifacts(
         UploadService(store, contents, quotas),
         MultipartService(store, contents, quotas),
         VerificationService(PostgresVerificationStore(pool), contents),
+        MoveService(PostgresMoveStore(upkeep_pool), store, contents),
     )

@@ -1,22 +1,17 @@
-"""The command `stepwell artifacts`: list, download, log, rm and verify."""
+"""The command `stepwell artifacts`: list, download, log and rm; verify and move are in `contents`."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepwell import StepwellClient, StepwellException
 from stepwell import artifacts as artifact_calls
-from stepwell.commands import finding
+from stepwell.commands import contents, finding
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, print_json
 from stepwell.entities import FileInfo
 from stepwell.files import paths
-
-if TYPE_CHECKING:
-    from stepwell_api.v1.artifacts_pb2 import BrokenContent
 
 _run = click.option("--run-id", "-r", required=True, metavar="ID", help="The run.")
 _path = click.option(
@@ -31,6 +26,10 @@ _path = click.option(
 @click.group(cls=Commands)
 def artifacts() -> None:
     """Files of runs."""
+
+
+artifacts.add_command(contents.verify)
+artifacts.add_command(contents.move)
 
 
 @artifacts.command("list")
@@ -158,62 +157,3 @@ def _file(client: StepwellClient, run_id: str, path: str) -> list[FileInfo]:
 def _line(info: FileInfo) -> str:
     size = "" if info.file_size is None else f"{info.file_size:,}"
     return f"{size:>16}  {info.path}{'/' if info.is_dir else ''}"
-
-
-@artifacts.command()
-@click.option(
-    "--run-id",
-    "-r",
-    default="",
-    metavar="ID",
-    help="Only what this run shows; all if not given.",
-)
-@click.option(
-    "--repair",
-    is_flag=True,
-    help="Note what is wrong: the next equal bytes that somebody logs take its place, for all artifacts that show it.",
-)
-@as_json
-def verify(run_id: str, repair: bool, as_json: bool) -> None:
-    """Read what the server has stored again, and name what is missing or damaged; ends with 1 when something is."""
-    from stepwell.files.calls import ArtifactCalls
-
-    client = StepwellClient()
-    chosen = finding.whole_run_id(run_id, client) if run_id else ""
-    count, size = 0, 0
-    broken: list[BrokenContent] = []
-    hidden = as_json or not sys.stderr.isatty()
-    with click.progressbar(length=1, label="Verifying", file=sys.stderr, hidden=hidden) as bar:
-        for progress in ArtifactCalls(client.tracking_uri).verify(chosen, repair=repair):
-            count, size = progress.checked_count, progress.checked_bytes
-            broken += progress.broken
-            bar.length = max(progress.total_bytes, 1)
-            bar.update(max(size - bar.pos, 0))
-    if as_json:
-        print_json({"checked": count, "bytes": size, "broken": [_broken(it) for it in broken]})
-    else:
-        for it in broken:
-            click.echo(_broken_lines(it))
-        click.echo(f"{count:,} contents, {size:,} bytes: {len(broken) or 'none'} missing or damaged.")
-    if broken:
-        sys.exit(1)
-
-
-def _broken(content: "BrokenContent") -> dict[str, Any]:
-    return {
-        "problem": content.problem,
-        "place": content.place,
-        "sha256": content.sha256.hex(),
-        "size_bytes": content.size_bytes,
-        "artifact_count": content.artifact_count,
-        "artifacts": [{"run_id": it.run_id, "path": it.path} for it in content.artifacts],
-    }
-
-
-def _broken_lines(content: "BrokenContent") -> str:
-    more = content.artifact_count - len(content.artifacts)
-    lines = [
-        f"{content.place}: {content.problem} ({content.size_bytes:,} bytes, SHA-256 {content.sha256.hex()})"
-    ]
-    lines += [f"  {it.run_id}  {it.path}" for it in content.artifacts]
-    return "\n".join([*lines, f"  and {more:,} more"] if more else lines)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from stepwell import settings
 from stepwell.errors import StepwellException
 from stepwell.wire.connection import Connection, connect
-from stepwell_api.v1 import artifacts_pb2
+from stepwell_api.v1 import artifacts_pb2, places_pb2
 
 # Larger pieces are no faster, and gRPC holds several of them: 2 MiB cost 60 MB more in client and server.
 PIECE_BYTES = 512 * 1024
@@ -140,6 +140,17 @@ class ArtifactCalls:
         # One large file may take so long.
         return self._connection.stream(
             lambda server: server.artifacts.VerifyArtifacts(request), lambda: COMPLETE_TIMEOUT_S
+        )
+
+    def move(
+        self, experiment_id: str, place: str, *, dry_run: bool
+    ) -> Iterator[places_pb2.MoveArtifactsResponse]:
+        """Let the server move the artifacts of an experiment; yields how far it is, and what stays where it is."""
+        request = places_pb2.MoveArtifactsRequest(
+            experiment_id=int(experiment_id), place=place, dry_run=dry_run
+        )
+        return self._connection.stream(
+            lambda server: server.places.MoveArtifacts(request), lambda: COMPLETE_TIMEOUT_S
         )
 
     def delete(self, run_id: str, path: str) -> tuple[int, bool]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stepwell_api.v1.histograms_pb2_grpc import HistogramServiceAsyncStub
     from stepwell_api.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceAsyncStub
+    from stepwell_api.v1.places_pb2_grpc import ArtifactPlaceServiceAsyncStub
     from stepwell_api.v1.registry_pb2_grpc import (
         ModelVersionServiceAsyncStub,
         RegisteredModelServiceAsyncStub,
@@ -111,6 +112,7 @@ class Connection:
     webhooks: "WebhookServiceAsyncStub" = _service("webhooks", "WebhookService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
+    places: "ArtifactPlaceServiceAsyncStub" = _service("places", "ArtifactPlaceService")
 
     def __init__(self, uri: str) -> None:
         # What people call the server, and where its gRPC is: the same, unless they name it by its HTTP address.

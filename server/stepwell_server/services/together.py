@@ -11,6 +11,7 @@ from stepwell_server.services.access.tokens import TokenService
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.services.content.moves import MoveService
 from stepwell_server.services.content.multipart import MultipartService
 from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.services.content.verification import VerificationService
@@ -68,6 +69,7 @@ class Services:
     uploads: UploadService
     multipart: MultipartService
     verification: VerificationService
+    moves: MoveService
     registered_models: RegisteredModelService
     model_versions: ModelVersionService
     webhooks: WebhookService

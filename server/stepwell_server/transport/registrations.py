@@ -7,6 +7,7 @@ from stepwell_api.v1 import (
     histograms_pb2_grpc,
     ingest_pb2_grpc,
     models_pb2_grpc,
+    places_pb2_grpc,
     registry_pb2_grpc,
     runs_pb2_grpc,
     search_pb2_grpc,
@@ -21,6 +22,7 @@ from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.histograms import HistogramServicer
 from stepwell_server.transport.ingest import IngestServicer
 from stepwell_server.transport.logged_models import LoggedModelServicer
+from stepwell_server.transport.places import ArtifactPlaceServicer
 from stepwell_server.transport.registry.servicer import ModelVersionServicer, RegisteredModelServicer
 from stepwell_server.transport.registry.webhooks import WebhookServicer
 from stepwell_server.transport.runs import RunServicer
@@ -41,6 +43,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     artifacts = ArtifactServicer(
         services.artifacts, services.uploads, services.verification, services.holding
     )
+    places = ArtifactPlaceServicer(services.moves)
     writers = WriterServicer(services.writers)
     histograms = HistogramServicer(services.histograms)
     alerts = AlertServicer(services.alerts)
@@ -58,6 +61,7 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: histograms_pb2_grpc.add_HistogramServiceServicer_to_server(histograms, server),
         lambda server: alerts_pb2_grpc.add_AlertServiceServicer_to_server(alerts, server),
         lambda server: add_artifact_service(artifacts, server),
+        lambda server: places_pb2_grpc.add_ArtifactPlaceServiceServicer_to_server(places, server),
         lambda server: registry_pb2_grpc.add_RegisteredModelServiceServicer_to_server(registered, server),
         lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),
         lambda server: webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(webhooks, server),

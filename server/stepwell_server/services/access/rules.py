@@ -383,6 +383,7 @@ RULES: Mapping[str, Mapping[str, Guarded]] = {
     ),
     "multipart": _all(["available", "begin", "complete", "abandon"], of("run_id", WRITE, "owner")),
     "verification": {"verify": Guarded(admin)},
+    "moves": {"move": Guarded(admin)},
     "registered_models": {
         "create": Guarded(creating, _own_model),
         "get": Guarded(model(READ)),

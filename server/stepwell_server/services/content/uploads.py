@@ -113,8 +113,8 @@ class UploadService:
         async def note() -> None:
             await self._store.uploads(run_id, [upload_id])
 
-        async with aclosing(_noted(pieces, note)) as noted:
-            await content.write(upload.place.key, offset, noted, upload.file)
+        async with aclosing(noted(pieces, note)) as arriving:
+            await content.write(upload.place.key, offset, arriving, upload.file)
         await self._store.set_checked(run_id, [upload_id])
 
     async def write_small(self, run_id: UUID, files: Sequence[tuple[UUID, bytes]]) -> None:
@@ -176,8 +176,8 @@ class UploadService:
 
         try:
             counted = self._counted(pieces, content, arrival)
-            async with aclosing(counted), aclosing(_noted(counted, note)) as noted:
-                received = await content.receive(arrival.place.key, noted, size_bytes)
+            async with aclosing(counted), aclosing(noted(counted, note)) as arriving:
+                received = await content.receive(arrival.place.key, arriving, size_bytes)
             upload = arrival.arrived(*received)
             await doubt_lost(self._store, self._contents, root, [upload.file])
             await self._store.complete(run_id, [upload])
@@ -331,7 +331,7 @@ def _other_bytes(file: FileSpec, problem: str) -> InvalidArgumentError:
     )
 
 
-async def _noted(pieces: AsyncIterator[Piece], note: Callable[[], Awaitable[None]]) -> AsyncGenerator[Piece]:
+async def noted(pieces: AsyncIterator[Piece], note: Callable[[], Awaitable[None]]) -> AsyncGenerator[Piece]:
     """Yield the pieces; note from time to time that some came, or the upload would be given up as idle."""
     noted_s = time.monotonic()
     async for piece in pieces:

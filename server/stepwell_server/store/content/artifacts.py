@@ -6,7 +6,7 @@ that show it; when the last one goes, its row becomes garbage, whose bytes someb
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,7 +30,15 @@ from stepwell_server.store import sql
 from stepwell_server.store.content import table_rows
 from stepwell_server.store.content.keeping import require_unneeded
 from stepwell_server.store.content.model_files import show_in_run
-from stepwell_server.store.content.references import below, counted, drop_references, lock, uuid_of
+from stepwell_server.store.content.references import (
+    add_contents,
+    below,
+    counted,
+    discard,
+    drop_references,
+    lock,
+    uuid_of,
+)
 from stepwell_server.store.postgres.pool import Connection, Pool
 
 _QUERIES = sql.load("artifacts")
@@ -185,7 +193,7 @@ class PostgresArtifactStore:
                     _QUERIES["set_direct"], upload.run_id, upload.upload_id, direct.key, direct.multipart_id
                 )
             if unused is not None:
-                await _discard(connection, [(Place(upload.place.root, unused.key), unused.multipart_id)])
+                await discard(connection, [(Place(upload.place.root, unused.key), unused.multipart_id)])
         return counts
 
     async def complete(self, run_id: UUID, uploads: Sequence[OpenUpload]) -> None:
@@ -335,40 +343,12 @@ async def _complete(connection: Connection, run_id: UUID, uploads: Sequence[Open
     _require_open(ids, closed)
     for upload in uploads:
         _require_place(closed[upload.upload_id], upload.place)
-    await _discard(
+    await discard(
         connection, [it for upload in uploads for it in _rest(closed[upload.upload_id], upload.place)]
     )
-    contents = await _add_contents(connection, uploads)
+    contents = await add_contents(connection, uploads)
     shown = [(upload.file, contents[upload.place.root, upload.file.sha256]) for upload in uploads]
     await _show(connection, run_id, shown)
-
-
-async def _add_contents(
-    connection: Connection, uploads: Sequence[OpenUpload]
-) -> Mapping[tuple[str, bytes], UUID]:
-    """Store which contents there are now, and return them by root and hash.
-
-    Content that somebody else sent at the same time is there already; then what was sent here is garbage. Where nobody
-    vouches for what is there, it is the other way round.
-    """
-    added = Counter((upload.place.root, upload.file.sha256) for upload in uploads)
-    chosen = {(upload.place.root, upload.file.sha256): upload for upload in uploads}
-    doubted = await connection.fetch(
-        _QUERIES["doubted_keys"], [root for root, _ in chosen], [sha256 for _, sha256 in chosen]
-    )
-    rows = await connection.fetch(
-        _QUERIES["add_contents"],
-        [uuid4() for _ in chosen],
-        [root for root, _ in chosen],
-        [upload.place.key for upload in chosen.values()],
-        [upload.file.size_bytes for upload in chosen.values()],
-        [sha256 for _, sha256 in chosen],
-        [added[content] for content in chosen],
-    )
-    kept = {(row["root"], row["key"]) for row in rows}
-    unused = [upload.place for upload in uploads] + [Place(row["root"], row["key"]) for row in doubted]
-    await _discard(connection, [(place, None) for place in unused if (place.root, place.key) not in kept])
-    return {(row["root"], row["sha256"]): uuid_of(row["content_id"]) for row in rows}
 
 
 async def _show(connection: Connection, run_id: UUID, shown: Sequence[tuple[FileSpec, UUID]]) -> None:
@@ -380,17 +360,6 @@ async def _show(connection: Connection, run_id: UUID, shown: Sequence[tuple[File
     sizes = [file.size_bytes for file, _ in shown]
     await connection.execute(_QUERIES["show"], run_id, paths, [content_id for _, content_id in shown], sizes)
     await drop_references(connection, counted(rows))
-
-
-async def _discard(connection: Connection, places: Sequence[tuple[Place, str | None]]) -> None:
-    """Let places, with the bucket's names for what they hold in parts, become garbage."""
-    if places:
-        await connection.execute(
-            _QUERIES["discard_keys"],
-            [place.root for place, _ in places],
-            [place.key for place, _ in places],
-            [multipart_id for _, multipart_id in places],
-        )
 
 
 def _rest(upload: OpenUpload, used: Place) -> Iterator[tuple[Place, str | None]]:

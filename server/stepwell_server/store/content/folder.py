@@ -14,13 +14,14 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stepwell_server.errors import BusyError, InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import MIB, FileSpec, Piece, Room
-from stepwell_server.store.content.disk import Disk
+from stepwell_server.store.content.disk import FILE_MODE, FOLDER_MODE, Disk, flush_folder, look_anew
+from stepwell_server.store.content.one_writer import OneWriter
 from stepwell_server.store.content.sequential_file import SequentialFile
 
 T = TypeVar("T")
@@ -34,8 +35,6 @@ LOOK_BYTES = MIB
 # Disks flush many files at once better than one after the other.
 FLUSHES_AT_ONCE = 32
 CONTENT, UNFINISHED = "content", "unfinished"
-# For the server alone: others read through it.
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 
 class FolderContentStore:
@@ -43,12 +42,13 @@ class FolderContentStore:
 
     direct = None
 
-    def __init__(self, root: Path, disk_reserve_bytes: int = 0) -> None:
-        self._disk = Disk(root, disk_reserve_bytes)
+    def __init__(self, root: Path, disk_reserve_bytes: int = 0, mark: Path | None = None) -> None:
+        """`mark` is a file that is there as long as the folder is mounted, if there is one."""
+        self._disk = Disk(root, disk_reserve_bytes, mark)
         self._content = root / CONTENT
         self._unfinished = root / UNFINISHED
         self._threads = ThreadPoolExecutor(FLUSHES_AT_ONCE, "stepwell-artifacts")
-        self._writers: dict[str, asyncio.Task[Any]] = {}
+        self._writers = OneWriter()
         # What servers before 0.2 made is open to others; below a folder that is not, its files are closed, too.
         for folder in (self._content, self._unfinished):
             with suppress(OSError):  # not there yet, or another's
@@ -70,7 +70,7 @@ class FolderContentStore:
         """See `artifact_ports.ContentStore`."""
         if await self.size_bytes(key) is not None:
             return  # a repeat, after an answer that was lost
-        async with self._only_writer(key):
+        async with self._writers.of(key):
             await self._write(key, offset, pieces, file)
 
     async def receive(
@@ -107,14 +107,14 @@ class FolderContentStore:
         """See `artifact_ports.ContentStore`."""
         await asyncio.gather(*(self._begin(self._write_one, key, data) for key, data in files))
         folders = {self._path(key).parent for key, _ in files}
-        await asyncio.gather(*(self._begin(_flush_folder, folder) for folder in folders))
+        await asyncio.gather(*(self._begin(flush_folder, folder) for folder in folders))
 
     async def verify(self, key: str, file: FileSpec) -> str:
         """See `artifact_ports.ContentStore`."""
 
         def read() -> str:
             try:
-                descriptor = _open_to_read(self._path(key))
+                descriptor = self._open(key)
             except FileNotFoundError:
                 return "nothing is there"
             digest, count, buffer = hashlib.sha256(), 0, memoryview(bytearray(READ_BYTES_MAX))
@@ -136,11 +136,11 @@ class FolderContentStore:
 
     async def size_bytes(self, key: str) -> int | None:
         """See `artifact_ports.ContentStore`."""
-        return await self._run(lambda: _size(self._path(key)))
+        return await self._run(lambda: self._size(key))
 
     async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
         """See `artifact_ports.ContentStore`."""
-        descriptor = await self._run(lambda: _open_to_read(self._path(key)))
+        descriptor = await self._run(lambda: self._open(key))
         left = os.fstat(descriptor).st_size - offset
         # Not new ones from the threads, because each thread would keep memory of its own.
         buffer, other = (memoryview(bytearray(min(READ_BYTES_MAX, left))) for _ in range(2))
@@ -160,25 +160,23 @@ class FolderContentStore:
         """See `artifact_ports.ContentStore`."""
         await self._begin(self._unlink, key)
 
+    def _size(self, key: str) -> int | None:
+        size = _size(self._path(key))
+        if size is None:
+            self._disk.require_there()
+        return size
+
+    def _open(self, key: str) -> int:
+        try:
+            return _open_to_read(self._path(key))
+        except FileNotFoundError:
+            self._disk.require_there()
+            raise
+
     def _unlink(self, key: str) -> None:
+        self._disk.require_there()
         self._path(key).unlink(missing_ok=True)
         self._temporary(key).unlink(missing_ok=True)
-
-    @asynccontextmanager
-    async def _only_writer(self, key: str) -> AsyncIterator[None]:
-        """End the call that writes the key already: its client came back, and does not hear it any more."""
-        task = asyncio.current_task()
-        assert task is not None
-        former = self._writers.get(key)
-        self._writers[key] = task
-        try:
-            if former is not None:
-                former.cancel()
-                await asyncio.wait([former])
-            yield
-        finally:
-            if self._writers.get(key) is task:
-                del self._writers[key]
 
     def _path(self, key: str) -> Path:
         return self._content / key
@@ -263,7 +261,7 @@ class _Writing:
         assert self._target is not None
         self._target.flush()
         _move(self._path, final)
-        _flush_folder(final.parent)
+        flush_folder(final.parent)
 
     def _check(self, file: FileSpec) -> None:
         if self._offset < file.size_bytes:
@@ -327,8 +325,13 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _move(temporary: Path, final: Path) -> None:
     if not final.parent.is_dir():
         _make_folder(final.parent)
-        _flush_folder(final.parent.parent)
-    temporary.replace(final)
+        flush_folder(final.parent.parent)
+    try:
+        temporary.replace(final)
+    except FileNotFoundError:
+        # NFS asks again when an answer was lost, and is told that what it has moved is gone.
+        if _size(final) is None:
+            raise
 
 
 def _make_folder(folder: Path) -> None:
@@ -343,16 +346,13 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _open_to_read(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        look_anew(path.parent)
+        return os.open(path, flags)
 
 
 def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
@@ -370,10 +370,12 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _size(path: Path) -> int | None:
-    try:
+    with suppress(FileNotFoundError):
         return path.stat().st_size
-    except FileNotFoundError:
-        return None
+    look_anew(path.parent)
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return None
 
 
 def _translated(function: Callable[..., T], *arguments: Any) -> T:

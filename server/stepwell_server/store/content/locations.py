@@ -28,6 +28,12 @@ class Locations:
         own = [default] if kind_of(default) else []
         self._places = [*own, *map(_root_elsewhere, places)]
 
+    @property
+    def folder_roots(self) -> Sequence[str]:
+        """The roots of all folders that the server was started with; `default` only if it is one."""
+        own = [] if kind_of(self.default) else [self.default]
+        return list(dict.fromkeys([*own, *map(folder_root, self._folders)]))
+
     def root_of(self, location: str) -> str:
         """Return the root of an experiment's location; an empty one is the default.
 
@@ -38,6 +44,10 @@ class Locations:
             return self.default
         kind = kind_of(location)
         return self._folder_root(location) if kind is None else self._root_below(kind, location)
+
+    def destination(self, place: str) -> str:
+        """Return the root of a place to which artifacts are to go; an empty one is the default. Raises as `root_of`."""
+        return self.default if place and _is_root(place, self.default) else self.root_of(place)
 
     def _root_below(self, kind: Kind, location: str) -> str:
         root = kind.root(location)
@@ -73,6 +83,13 @@ def default_root(setting: str | None) -> str:
         return DATA_ROOT
     kind = kind_of(setting)
     return folder_root(Path(place_of_folder(setting, SERVED))) if kind is None else kind.root(setting)
+
+
+def _is_root(place: str, root: str) -> bool:
+    try:
+        return default_root(place) == root
+    except InvalidArgumentError:
+        return False
 
 
 def _root_elsewhere(place: str) -> str:

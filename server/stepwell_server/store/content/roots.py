@@ -7,16 +7,16 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from stepwell_server.config import ARTIFACT_ADDRESS_S_DEFAULT
-from stepwell_server.errors import InvalidArgumentError, StartupError
+from stepwell_server.errors import InvalidArgumentError, StartupError, UnavailableError
 from stepwell_server.model.logged_models import find_model_id
 from stepwell_server.store.content.folder import FolderContentStore
-from stepwell_server.store.content.forms import DATA_ROOT
 from stepwell_server.store.content.kinds import kind_of
 from stepwell_server.store.content.locations import Locations
+from stepwell_server.store.content.shares.folders import Folders
+from stepwell_server.store.content.shares.marks import FolderMarks
 from stepwell_server.store.ports.artifacts import ContentStore
 
 
@@ -28,6 +28,7 @@ class OpenContentStores:
         locations: which places there are.
         address_lifetime_s: how long a presigned address is valid.
         disk_reserve_bytes: what is left free on the disks of folders.
+        marks: what the database knows of folders; without, none is compared.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class OpenContentStores:
         locations: Locations,
         address_lifetime_s: int = int(ARTIFACT_ADDRESS_S_DEFAULT),
         disk_reserve_bytes: int = 0,
+        marks: FolderMarks | None = None,
     ) -> None:
         self._disk_reserve_bytes = disk_reserve_bytes
-        self._data = data
+        self._folders = Folders(data, marks)
         self._locations = locations
         self._address_lifetime_s = address_lifetime_s
         self._stores: dict[str, ContentStore] = {}
@@ -47,8 +49,9 @@ class OpenContentStores:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.open(self._locations.default)
-        except InvalidArgumentError as error:
+            await self._folders.join(self._locations.default, self._locations.folder_roots)
+            await self.open(self.destination(""))
+        except (InvalidArgumentError, UnavailableError) as error:
             raise StartupError(str(error)) from error
         return self
 
@@ -57,7 +60,11 @@ class OpenContentStores:
 
     def root_of(self, artifact_uri: str) -> str:
         """See `artifact_ports.ContentStores`."""
-        return self._locations.root_of(without_run(artifact_uri))
+        return self._folders.known_root(self._locations.root_of(without_run(artifact_uri)))
+
+    def destination(self, place: str) -> str:
+        """See `artifact_ports.ContentStores`."""
+        return self._folders.known_root(self._locations.destination(place))
 
     async def open(self, root: str) -> ContentStore:
         """See `artifact_ports.ContentStores`."""
@@ -70,8 +77,8 @@ class OpenContentStores:
         kind = kind_of(root)
         if kind is not None:
             return await self._stack.enter_async_context(kind.opened(root, self._address_lifetime_s))
-        folder = self._data / "artifacts" if root == DATA_ROOT else Path(unquote(urlsplit(root).path))
-        store = FolderContentStore(folder, self._disk_reserve_bytes)
+        folder, mark = await self._folders.folder_of(root)
+        store = FolderContentStore(folder, self._disk_reserve_bytes, mark)
         self._stack.callback(store.close)
         return store
 

@@ -321,6 +321,14 @@ class ContentStores(Protocol):
         """Return the root for a run's artifacts. Raises InvalidArgumentError when the location cannot be used."""
         ...
 
+    def destination(self, place: str) -> str:
+        """Return the root for artifacts that are to go to a place, where an empty one is the server's own.
+
+        Raises:
+            InvalidArgumentError: it is none, or not among those that this server allows.
+        """
+        ...
+
     async def open(self, root: str) -> ContentStore:
         """Return the store of a root; it is kept for the life of the server."""
         ...

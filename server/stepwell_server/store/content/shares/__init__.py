@@ -1,0 +1,1 @@
+"""Folders that several servers share: whether all of them see the same one, and whether locks work there."""

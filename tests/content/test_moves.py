@@ -1,0 +1,202 @@
+"""`stepwell artifacts move`: the bytes of an experiment go to another place, whole and checked, whatever happens."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stepwell import LoggedModelStatus, StepwellClient
+from stepwell.commands.artifacts import artifacts
+from tests.faults.test_artifacts import until
+from tests.harness.files import files_below
+from tests.harness.processes import ServerProcess
+from tests.harness.proxy import Proxy, Way
+from tests.harness.s3 import BUCKET, s3_server
+
+MIB = 1024 * 1024
+ODD_NAMES = ("a b", "ü/ñ", "100%", "#1", "what?", "x" * 200)
+
+
+def move(*arguments: str) -> Result:
+    return CliRunner().invoke(artifacts, ["move", *arguments])
+
+
+class Places:
+    """A server with a folder of its own, one beside it, and a bucket behind a proxy."""
+
+    def __init__(self, start: Callable[[], ServerProcess], folder: Path, proxy: Proxy) -> None:
+        self._start = start
+        self.own = folder / "data" / "artifacts" / "content"
+        self.beside = folder / "beside"
+        self.objects = folder / "s3" / BUCKET
+        self.proxy = proxy
+        self.server = start()
+        self.use()
+
+    def use(self) -> None:
+        os.environ["STEPWELL_TRACKING_URI"] = self.server.tracking_uri
+        self.client = StepwellClient(self.server.tracking_uri)
+
+    def restart(self) -> None:
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server = self._start()
+        self.use()
+
+    def read(self, run_id: str, path: str, folder: Path) -> bytes:
+        return Path(self.client.download_artifacts(run_id, path, str(folder))).read_bytes()
+
+
+@pytest.fixture
+def places(
+    database_url: str,
+    start_server: Callable[..., ServerProcess],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Places]:
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", "")
+    monkeypatch.setenv("STEPWELL_ON_UNREACHABLE", "raise")  # what waited would come later
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "30")
+    monkeypatch.setenv("STEPWELL_ARTIFACT_TRANSFER", "server")
+    with s3_server(tmp_path / "s3") as s3, Proxy(s3.port) as proxy:
+
+        def start() -> ServerProcess:
+            return start_server(
+                *("--store", database_url, "--data", str(tmp_path / "data"), "--artifact-idle", "1"),
+                *("--artifact-folder", str(tmp_path / "beside"), "--artifact-bucket", f"s3://{BUCKET}/b"),
+                environment=s3.environment(f"http://127.0.0.1:{proxy.port}"),
+            )
+
+        yield Places(start, tmp_path, proxy)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], Result]) -> Iterator[list[Result]]:
+    """Do work in a thread; its result is there when the context has ended."""
+    results: list[Result] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    yield results
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_an_experiment_moves_from_place_to_place_and_back(places: Places, tmp_path: Path) -> None:
+    client = places.client
+    experiment = client.create_experiment("moving")
+    runs = [client.create_run(experiment).info.run_id for _ in range(3)]
+    for name in ODD_NAMES:
+        client.log_text(runs[0], name, name)
+    client.log_text(runs[0], "", "empty")
+    for run_id in runs:
+        client.log_text(run_id, "shared", "shared.txt")
+    client.delete_run(runs[2])
+    model = client.create_logged_model(experiment, "m", source_run_id=runs[1])
+    (tmp_path / "MLmodel").write_text("a: 1")
+    client.log_model_artifact(model.model_id, str(tmp_path / "MLmodel"))
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    elsewhere = client.create_run("0").info.run_id
+    client.log_text(elsewhere, "shared", "shared.txt")  # of another experiment: stays
+
+    number = len(ODD_NAMES) + 1 + 3 + 2
+    assert f"{number} files" in move("-e", "moving", "--to", f"file://{places.beside}", "--dry-run").output
+    assert client.get_experiment(experiment).artifact_location.startswith("stepwell-artifacts:")
+    for place in (f"file://{places.beside}", f"s3://{BUCKET}/b/team", "default"):
+        answer = move("-e", "moving", "--to", place, "--json")
+        found = json.loads(answer.stdout)
+        assert (answer.exit_code, found["moved"], found["files"], found["left"]) == (0, number, number, [])
+        for name in ODD_NAMES:
+            assert places.read(runs[0], name, tmp_path / "out").decode() == name
+        assert places.read(runs[0], "empty", tmp_path / "out") == b""
+        assert places.read(runs[1], "m/MLmodel", tmp_path / "out") == b"a: 1"
+        assert places.read(elsewhere, "shared.txt", tmp_path / "out") == b"shared"
+        new = client.create_run(experiment).info
+        location = client.get_experiment(experiment).artifact_location
+        assert new.artifact_uri == f"{location}/{new.run_id}/artifacts"
+        assert client.get_run(runs[0]).info.artifact_uri == f"{location}/{runs[0]}/artifacts"
+        assert place == "default" or location == place
+        assert json.loads(move("-e", experiment, "--to", place, "--json").stdout)["files"] == 0
+    assert CliRunner().invoke(artifacts, ["verify", "--all"]).exit_code == 0
+    until(lambda: len(files_below(places.own)) == len(ODD_NAMES) + 3)
+    until(lambda: not files_below(places.beside))
+    until(lambda: not files_below(places.objects))
+
+
+def test_what_is_damaged_or_nowhere_is_named(places: Places, tmp_path: Path) -> None:
+    client = places.client
+    experiment = client.create_experiment("damaged")
+    run_id = client.create_run(experiment).info.run_id
+    for text in ("good", "damaged", "lost"):
+        client.log_text(run_id, text, f"{text}.txt")
+    for found in files_below(places.own):
+        if found.read_text() == "damaged":
+            found.write_text("DAMAGED")
+        elif found.read_text() == "lost":
+            found.unlink()
+    answer = move("-e", "damaged", "--to", f"file://{places.beside}")
+    assert answer.exit_code == 1
+    assert "1 of 3 files" in answer.output
+    assert f"{run_id}  damaged.txt: the bytes there are not those that were logged" in answer.output
+    assert f"{run_id}  lost.txt: the content is not in the artifact folder any more" in answer.output
+    assert places.read(run_id, "good.txt", tmp_path / "out") == b"good"
+    for text in ("damaged", "lost"):  # what is logged again takes the place of both
+        client.log_text(run_id, text, f"{text}.txt")
+        assert places.read(run_id, f"{text}.txt", tmp_path / "out").decode() == text
+    for arguments, text in (
+        (("-e", "nowhere", "--to", "default"), "There is no experiment 'nowhere'"),
+        (("-e", "999", "--to", "default"), "999"),
+        (("-e", "damaged", "--to", "s3://other/b"), "--artifact-bucket"),
+        (("-e", "damaged", "--to", "/etc"), "--artifact-folder"),
+        (("-e", "damaged", "--to", "ftp://a/b"), "not served"),
+    ):
+        answer = move(*arguments)
+        assert (answer.exit_code, answer.output.count("\n")) == (1, 1), answer.output
+        assert text in answer.output
+
+
+def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
+    places: Places, tmp_path: Path
+) -> None:
+    client = places.client
+    experiment = client.create_experiment("cut", f"s3://{BUCKET}/b/cut")
+    run_id = client.create_run(experiment).info.run_id
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(24 * MIB))
+    for name in ("a", "b"):
+        client.log_artifact(run_id, str(large), name)
+        with large.open("r+b") as file:
+            file.write(os.urandom(16))
+    unfinished = places.own.parent / "unfinished"
+
+    def arrived() -> int:
+        return sum(path.stat().st_size for path in files_below(unfinished))
+
+    def passed(count: int) -> Callable[[], bool]:
+        first = places.proxy.bytes_passed[Way.DOWN]
+        return lambda: places.proxy.bytes_passed[Way.DOWN] >= first + count
+
+    places.proxy.slow(8 * MIB)
+    half = passed(8 * MIB)
+    with meanwhile(lambda: move("-e", "cut", "--to", "default")) as results:
+        until(half)
+        places.server.process.kill()
+    assert results[0].exit_code == 1
+    held = arrived()
+    assert held >= MIB
+    places.proxy.heal()
+    places.restart()
+    places.client.log_text(run_id, "new", "a/large.bin")
+    first = places.proxy.bytes_passed[Way.DOWN]
+    answer = move("-e", "cut", "--to", "default")
+    assert answer.exit_code == 0, answer.output
+    travelled = places.proxy.bytes_passed[Way.DOWN] - first
+    assert travelled < 25 * MIB  # of the one that is still shown, and no more than is missing
+    assert places.read(run_id, "a/large.bin", tmp_path / "out") == b"new"
+    assert places.read(run_id, "b/large.bin", tmp_path / "out")[16:] == large.read_bytes()[16:]
+    until(lambda: len(files_below(places.own)) == 2)
+    until(lambda: not files_below(unfinished) and not files_below(places.objects))
