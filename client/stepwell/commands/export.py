@@ -92,6 +92,7 @@ def export(
         click.echo(
             f"{report.runs} runs, {report.series} series, {report.points} points, {report.artifacts} artifacts"
             f"{'' if with_artifacts else ' (listed)'}, {report.data_sets} data sets"
+            f"{_counted(report.histograms, 'histograms')}{_counted(report.alerts, 'alerts')}"
             f"{_counted(report.models, 'models')}{_counted(report.model_versions, 'registered versions')} in {folder};"
             f" {report.left.count} left out"
         )

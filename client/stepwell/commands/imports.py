@@ -95,10 +95,12 @@ def _import(open_source: "Callable[[], Source]", tracking_uri: str | None, as_js
         if as_json:
             print_json(as_fields(report, report.left))
         else:
-            models = f", {report.models} models" if report.models else ""
-            models += f", {report.model_versions} new registered versions" if report.model_versions else ""
+            more = f", {report.models} models" if report.models else ""
+            more += f", {report.model_versions} new registered versions" if report.model_versions else ""
+            more += f", {report.histograms} new histograms" if report.histograms else ""
+            more += f", {report.alerts} new alerts" if report.alerts else ""
             click.echo(
                 f"{report.runs} runs, {report.points} new points, {report.artifacts} new artifacts,"
-                f" {report.data_sets} new data sets{models}; {report.left.count} left out"
+                f" {report.data_sets} new data sets{more}; {report.left.count} left out"
             )
     tell_and_exit(report.left, as_json)

@@ -224,11 +224,11 @@ class RunWriter:
 
         self._append_entries([messages.histogram_entry(histogram)])
 
-    def log_alert(self, alert: Alert) -> None:
-        """Log what people should know; it is checked already."""
+    def log_alert(self, alert: Alert, *, imported: bool = False) -> None:
+        """Log what people should know, or were told elsewhere before; it is checked already."""
         from stepwell.wire import messages
 
-        self._append_entries([messages.alert_entry(alert)])
+        self._append_entries([messages.alert_entry(alert, imported=imported)])
 
     def log_status(self, status: int, end_time_ms: int | None) -> None:
         """Log a new status of the run."""

@@ -8,6 +8,8 @@
 | inputs.parquet | run_id, name, digest, source_type, source, schema, profile, tags (as JSON) |
 | artifacts.parquet | run_id, path, size, sha256, logged_time |
 | points/part-00000.parquet, ... | run_id, key, step, timestamp, value |
+| histograms.parquet | run_id, key, step, timestamp, edges, counts, not_finite |
+| alerts.parquet | run_id, title, text, level, timestamp |
 | models.parquet | what `models.exported` says: a row for each logged model that the runs made |
 | models/<model_id>/<path> | the files of these, when artifacts are asked for |
 | registered_models.parquet, model_versions.parquet, registry_changes.parquet | what `models.registry_files` says |
@@ -28,6 +30,7 @@ from stepwell.errors import StepwellException, invalid
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.downloads import Downloader
 from stepwell.reading.reads import Reads
+from stepwell.transfer.exported_observations import ObservationFiles
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.left import Left
 from stepwell.transfer.models import exported, registry_files
@@ -53,6 +56,8 @@ class ExportReport:
     points: int = 0
     artifacts: int = 0
     data_sets: int = 0
+    histograms: int = 0
+    alerts: int = 0
     left: Left = field(default_factory=Left)
 
 
@@ -92,6 +97,9 @@ def export_runs(
     export.write_artifacts(found, with_artifacts=with_artifacts)
     export.write_models(found, with_artifacts=with_artifacts)
     export.write_registry(None if whole_registry else [run.info.run_id for run in found])
+    observations = ObservationFiles(uri, folder, export.report.left)
+    observations.write([run.info.run_id for run in found])
+    export.report.histograms, export.report.alerts = observations.histograms, observations.alerts
     export.write_points([(run.info.run_id, key) for run in found for key in run.data.metrics])
     export.write_runs(found)  # last: without runs.parquet nobody takes it for a whole export
     return export.report

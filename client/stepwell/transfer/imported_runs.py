@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from stepwell.entities import DatasetInput, LifecycleStage, Run
 from stepwell.errors import StepwellException
@@ -15,13 +16,14 @@ from stepwell.files.uploads import Uploader
 from stepwell.reading.reads import Reads
 from stepwell.transfer.bulk import BulkWriter, entries
 from stepwell.transfer.imported_experiments import reason_of
+from stepwell.transfer.imported_observations import Observations
 from stepwell.transfer.known_points import KnownPoints, known_points
 from stepwell.transfer.left import Left
 from stepwell.transfer.sources import ImportedRun, PointColumns, SourceError, as_run_id
 from stepwell.wire import messages
 from stepwell.wire.calls import Calls
 from stepwell.wire.connection import connect
-from stepwell_api.v1 import runs_pb2
+from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # The names of everything that imports make are below this one.
 NAMESPACE = uuid.UUID("6f0f5a52-52b5-5f0e-9d3c-0f6a3a0d7a11")
@@ -52,6 +54,7 @@ class RunImporter:
         self.points = 0
         self.artifacts = 0
         self.data_sets = 0
+        self.observations = Observations(uri)
 
     def bring(self, run: ImportedRun, experiment_id: int) -> bool:
         """Bring one run; False when nothing of it could come.
@@ -68,6 +71,8 @@ class RunImporter:
             with self._ending(run, spec), self._telling(run):
                 self._bring_points(run, spec, is_new=here is None)
             self._bring_inputs(run, run_id, here)
+            with self._telling(run):
+                self.observations.bring(run, run_id, partial(self._bring_entries, run, spec))
             with self._telling(run):
                 self._bring_artifacts(run, spec)
             return True
@@ -158,8 +163,14 @@ class RunImporter:
             end_time_ms,
         )
         content = hashlib.sha256(json.dumps([entry.SerializeToString().hex() for entry in rest]).encode())
-        with BulkWriter(self._connection, spec, _writer_id(spec, content.hexdigest())) as writer:
-            writer.write_entries(rest[writer.position :])
+        self._bring_entries(run, spec, content.hexdigest(), rest)
+
+    def _bring_entries(
+        self, run: ImportedRun, spec: runs_pb2.RunSpec, content: str, found: Sequence[ingest_pb2.Entry]
+    ) -> None:
+        """Bring entries of the log, as a writer whose name says what they are."""
+        with BulkWriter(self._connection, spec, _writer_id(spec, content)) as writer:
+            writer.write_entries(found[writer.position :])
         self._note(run, writer)
 
     def _texts(self, run: ImportedRun, kind: str, texts: Mapping[str, str]) -> dict[str, str]:

@@ -30,6 +30,8 @@ class ImportReport:
     points: int = 0
     artifacts: int = 0
     data_sets: int = 0
+    histograms: int = 0
+    alerts: int = 0
     left: Left = field(default_factory=Left)
 
 
@@ -63,6 +65,7 @@ def import_runs(
         came = runs.bring(run, experiment_id)
         report.runs += came
         report.points, report.artifacts, report.data_sets = runs.points, runs.artifacts, runs.data_sets
+        report.histograms, report.alerts = runs.observations.histograms, runs.observations.alerts
         progress(report)
     models = ModelImporter(uri, report.left)
     for model in source.models():

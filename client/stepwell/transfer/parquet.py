@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from stepwell import extras
-from stepwell.entities import Dataset, DatasetInput, InputTag
+from stepwell.entities import Alert, Dataset, DatasetInput, Histogram, InputTag
 from stepwell.errors import invalid
+from stepwell.transfer import exported_observations
 from stepwell.transfer.artifact_sources import folder_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow.values import status_of, time_of
@@ -29,6 +30,10 @@ from stepwell.transfer.sources import (
 
 # What a file raises that is damaged (pyarrow's errors are among these), or that is none of an export.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError)
+
+# Rows that are read at once: 24 bytes, and at most 8 kB each.
+POINTS_AT_ONCE = 131_072
+HISTOGRAMS_AT_ONCE = 1_000
 
 
 class ParquetFolder:
@@ -56,6 +61,7 @@ class ParquetFolder:
     def runs(self) -> Iterator[ImportedRun]:
         """See `Source`."""
         params, tags, inputs = self._texts("params"), self._texts("tags"), self._inputs()
+        alerts = self._alerts()
         for row in self._rows("runs", "run_id", "experiment", "status", "start_time"):
             run_id = as_run_id(str(row["run_id"]))
             if run_id is None:
@@ -75,6 +81,8 @@ class ParquetFolder:
                 params=params.get(row["run_id"], {}),
                 tags=tags.get(row["run_id"], {}),
                 inputs=inputs.get(row["run_id"], ()),
+                histograms=partial(self._histograms, row["run_id"]),
+                alerts=alerts.get(row["run_id"], ()),
                 artifacts=folder_artifacts(
                     self._folder / "artifacts" / run_id, self._reach, self.left, f"run {run_id}"
                 ),
@@ -140,20 +148,51 @@ class ParquetFolder:
             found.setdefault(row["run_id"], []).append(DatasetInput(dataset, tags))
         return found
 
-    def _points(self, run_id: str) -> Iterator[PointColumns]:
-        of_run = self._dataset.field("run_id").cast("string") == run_id
-        for path in sorted((self._folder / "points").glob("*.parquet")):
+    def _alerts(self) -> Mapping[str, Sequence[Alert]]:
+        found: dict[str, list[Alert]] = {}
+        if not (self._folder / f"{exported_observations.ALERTS}.parquet").exists():  # there were none
+            return found
+        for row in self._rows(exported_observations.ALERTS, *exported_observations.ALERT_COLUMNS):
             try:
-                scanner = self._dataset.dataset(str(self._reach.check(path)), format="parquet").scanner(
-                    columns=["key", "step", "timestamp", "value"], filter=of_run, use_threads=False
-                )
-                for batch in scanner.to_batches():
-                    if batch.num_rows:
-                        yield _columns(batch)
-            except SourceError as failure:
-                self.left.add(str(failure))
+                found.setdefault(row["run_id"], []).append(exported_observations.alert_of(row))
             except _DAMAGED as failure:
-                self.left.add(f"run {run_id}: points in {path} cannot be read: {failure}")
+                self.left.add(f"an alert of run {str(row['run_id'])[:60]}: {failure}")
+        return found
+
+    def _points(self, run_id: str) -> Iterator[PointColumns]:
+        for path in sorted((self._folder / "points").glob("*.parquet")):
+            for batch in self._batches(path, run_id, ("key", "step", "timestamp", "value")):
+                yield _columns(batch)
+
+    def _histograms(self, run_id: str) -> Iterator[Sequence[Histogram]]:
+        path = self._folder / f"{exported_observations.HISTOGRAMS}.parquet"
+        if not path.exists():  # there were none
+            return
+        for batch in self._batches(path, run_id, exported_observations.HISTOGRAM_COLUMNS, HISTOGRAMS_AT_ONCE):
+            found = []
+            for row in batch.to_pylist():
+                try:
+                    found.append(exported_observations.histogram_of(row))
+                except _DAMAGED as failure:
+                    self.left.add(f"run {run_id}, histogram {str(row['key'])[:60]!r}: {failure}")
+            yield found
+
+    def _batches(
+        self, path: Path, run_id: str, columns: Sequence[str], rows_max: int = POINTS_AT_ONCE
+    ) -> Iterator[Any]:
+        """Yield the rows of a run in a file; where it is damaged that is told."""
+        of_run = self._dataset.field("run_id").cast("string") == run_id
+        try:
+            scanner = self._dataset.dataset(str(self._reach.check(path)), format="parquet").scanner(
+                columns=list(columns), filter=of_run, use_threads=False, batch_size=rows_max
+            )
+            for batch in scanner.to_batches():
+                if batch.num_rows:
+                    yield batch
+        except SourceError as failure:
+            self.left.add(str(failure))
+        except _DAMAGED as failure:
+            self.left.add(f"run {run_id}: {path} cannot be read: {failure}")
 
 
 def _tell(left: Left, run_id: str, problem: str) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell.entities import DatasetInput, Metric
+from stepwell.entities import Alert, DatasetInput, Histogram, Metric
 from stepwell.entities.model_registry import RegistryChange
 from stepwell.files.local import LocalFile
 from stepwell.transfer.left import Left
@@ -47,6 +47,11 @@ def no_artifacts(_: Mapping[str, int]) -> Iterator[Sequence[LocalFile]]:
     return iter(())
 
 
+def no_histograms() -> Iterator[Sequence[Histogram]]:
+    """Yield nothing: the histograms of a run without any."""
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedExperiment:
     """An experiment of a source."""
@@ -61,8 +66,8 @@ class ImportedRun:
 
     `source_id` says where it really comes from, and never changes: two runs that are not the same never have the same
     one, whatever they are called. `known_as` are those that earlier versions gave it, which others may have, too.
-    `points` yields its points, in any order; those of neighbouring steps or times had better come together. `points`
-    and `artifacts` may raise SourceError; what they pass over goes to the source's `left`.
+    `points` yields its points, in any order; those of neighbouring steps or times had better come together, as those of
+    `histograms`. They and `artifacts` may raise SourceError; what they pass over goes to the source's `left`.
     """
 
     source_id: str
@@ -78,6 +83,8 @@ class ImportedRun:
     inputs: Sequence[DatasetInput] = ()
     artifacts: ArtifactFiles = no_artifacts
     known_as: Sequence[str] = ()
+    histograms: Callable[[], Iterator[Sequence[Histogram]]] = no_histograms
+    alerts: Sequence[Alert] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,18 +117,29 @@ def histogram_entry(histogram: Histogram) -> ingest_pb2.Entry:
 
 def histogram(message: ingest_pb2.Histogram) -> Histogram:
     """Return a histogram with all its edges."""
-    bins, ends = len(message.counts), list(message.edges)
+    ends = list(message.edges)
     if len(ends) == 2:
-        ends = [ends[0] + (ends[1] - ends[0]) * number / bins for number in range(bins)] + ends[1:]
+        ends = even_edges(ends, len(message.counts))
     return Histogram(
         message.key, message.step, message.timestamp_ms, ends, list(message.counts), message.not_finite
     )
 
 
-def alert_entry(alert: Alert) -> ingest_pb2.Entry:
-    """Return what people should know as an entry of a log."""
-    level = to_level(AlertLevel.number_of(alert.level))
-    message = ingest_pb2.Alert(title=alert.title, text=alert.text, level=level, timestamp_ms=alert.timestamp)
+def even_edges(ends: list[float], bins: int) -> list[float]:
+    """Return the edges of bins of equal width between two ends."""
+    first, last = ends
+    return [first + (last - first) * number / bins for number in range(bins)] + [last]
+
+
+def alert_entry(alert: Alert, *, imported: bool = False) -> ingest_pb2.Entry:
+    """Return what people should know, or were told elsewhere before, as an entry of a log."""
+    message = ingest_pb2.Alert(
+        title=alert.title,
+        text=alert.text,
+        level=to_level(AlertLevel.number_of(alert.level)),
+        timestamp_ms=alert.timestamp,
+        imported=imported,
+    )
     return ingest_pb2.Entry(alert=message)
 
 

@@ -598,6 +598,7 @@ class Alert(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     LEVEL_FIELD_NUMBER: builtins.int
     TIMESTAMP_MS_FIELD_NUMBER: builtins.int
+    IMPORTED_FIELD_NUMBER: builtins.int
     title: builtins.str
     """In one line, 1 to 250 characters."""
     text: builtins.str
@@ -606,6 +607,8 @@ class Alert(google.protobuf.message.Message):
     """How urgent it is."""
     timestamp_ms: builtins.int
     """When it was raised, in milliseconds since the epoch."""
+    imported: builtins.bool
+    """Whether people were told elsewhere, before the run was imported: then no webhook tells them."""
     def __init__(
         self,
         *,
@@ -613,8 +616,9 @@ class Alert(google.protobuf.message.Message):
         text: builtins.str = ...,
         level: Global___AlertLevel.ValueType = ...,
         timestamp_ms: builtins.int = ...,
+        imported: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["level", b"level", "text", b"text", "timestamp_ms", b"timestamp_ms", "title", b"title"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["imported", b"imported", "level", b"level", "text", b"text", "timestamp_ms", b"timestamp_ms", "title", b"title"]) -> None: ...
 
 Global___Alert: typing_extensions.TypeAlias = Alert
 

@@ -24,13 +24,14 @@ class AlertLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertEntry:
-    """What people should know, at a position of the writer's log."""
+    """What people should know, at a position of the writer's log; of what is imported they knew elsewhere."""
 
     position: int
     title: str
     text: str
     level: AlertLevel
     timestamp_ms: int
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def parse_level(number: int) -> AlertLevel:
 def alert_from_proto(message: ingest_pb2.Entry) -> AlertEntry:
     """Return what people should know, as an entry of a log."""
     alert = message.alert
-    return AlertEntry(message.position, alert.title, alert.text, parse_level(alert.level), alert.timestamp_ms)
+    level = parse_level(alert.level)
+    return AlertEntry(message.position, alert.title, alert.text, level, alert.timestamp_ms, alert.imported)
 
 
 def alert_to_proto(alert: Alert) -> pb.StoredAlert:

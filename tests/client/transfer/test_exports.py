@@ -144,6 +144,7 @@ def test_experiments_and_searches_are_exported_with_their_artifacts(
     whole = exported("both", "-x", ids[0], "-n", names[1], "--with-artifacts")
     assert whole == {
         "runs": 4, "series": 4, "points": 4, "artifacts": 2, "data_sets": 0, "models": 0, "model_versions": 0,
+        "histograms": 0, "alerts": 0,
         "rejected": 0, "reasons": [],
         "folder": str(tmp_path / "both"),
     }  # fmt: skip

@@ -13,6 +13,7 @@ import grpc.aio
 import pytest
 
 import stepwell
+from stepwell.delivery.writer import writer_for
 from stepwell_api.v1 import registry_pb2
 from stepwell_api.v1 import webhooks_pb2 as pb
 from stepwell_api.v1.webhooks_pb2_grpc import WebhookServiceStub
@@ -201,6 +202,7 @@ async def test_alerts_of_runs_are_delivered_between_changes(
 def raise_alerts(uri: str) -> stepwell.Run:
     client = stepwell.StepwellClient(uri)
     run = client.create_run("0", run_name="noisy")
+    writer_for(uri, run.info.run_id).log_alert(stepwell.entities.Alert("old", "", "ERROR", 1), imported=True)
     assert client.alert(run.info.run_id, "first", "größe", "warn")
     assert client.alert(run.info.run_id, "<b>")
     client.flush()

@@ -10,18 +10,18 @@ FOR KEY SHARE;
 -- lock_numbers: the history's lock: it gives the numbers the order of the commits. Taken last.
 SELECT pg_advisory_xact_lock($1);
 
--- add: alerts, of each run at most $6; returns which of them, counted from 1
+-- add: alerts, of each run at most $7; returns which of them, counted from 1
 WITH given AS (
     SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY place) AS place_of_run
-    FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[])
-        WITH ORDINALITY AS given (run_id, time_ms, level, title, text, place)
+    FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::boolean[])
+        WITH ORDINALITY AS given (run_id, time_ms, level, title, text, imported, place)
 ), fitting AS (
     SELECT *
     FROM given
-    WHERE place_of_run + (SELECT count(*) FROM alert WHERE alert.run_id = given.run_id) <= $6
+    WHERE place_of_run + (SELECT count(*) FROM alert WHERE alert.run_id = given.run_id) <= $7
 ), added AS (
-    INSERT INTO alert (run_id, time_ms, level, title, text)
-    SELECT run_id, time_ms, level, title, text
+    INSERT INTO alert (run_id, time_ms, level, title, text, imported)
+    SELECT run_id, time_ms, level, title, text, imported
     FROM fitting
     ORDER BY place
 )

@@ -34,6 +34,7 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
         [int(entry.level) for *_, entry in alerts],
         [entry.title for *_, entry in alerts],
         [entry.text for *_, entry in alerts],
+        [entry.imported for *_, entry in alerts],
         ALERTS_PER_RUN_MAX,
     )
     added = {row["place"] for row in rows}
