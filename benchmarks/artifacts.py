@@ -2,12 +2,14 @@
 
     python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]    beside MLflow through its server
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
+    python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program
     python -m benchmarks.artifacts small  [--files 10000]                  beside MLflow through its server
-    python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3]
+    python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3|sftp]
 
 A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; for S3 `rclone serve s3` on this
-machine. Every upload is of new content, and its clock runs until the artifact is visible: hashed, sent, checked,
-flushed to the disk (folder) or taken by the bucket (S3), and committed. Downloads are checked against the SHA-256.
+machine, for SFTP the server of asyncssh. Every upload is of new content, and its clock runs until the artifact is
+visible: hashed, sent, checked, flushed to the disk (folder, SFTP) or taken by the bucket (S3), and committed. Downloads
+are checked against the SHA-256.
 Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
 
 MLflow's `log_artifact` goes through `mlflow server --serve-artifacts` to a folder on the same disk, with the same files
@@ -27,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,7 +37,8 @@ from typing import Any
 from benchmarks.compare.peers import HERE, MLFLOW_WITH_ARTIFACTS, environment_of, running_peer
 from benchmarks.surroundings import surroundings
 from tests.harness.processes import ServerProcess
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.s3 import BUCKET, s3_server
+from tests.harness.sftp import sftp_server
 
 MB = 10**6
 PIECE = 8 * MB
@@ -159,18 +163,61 @@ async def _bare_download(s3: Any, source: str, target: str) -> float:
     return fetched
 
 
+def bare_sftp(environment: dict[str, str], root: str, source: str, target: str) -> dict[str, float]:
+    """Do the same with asyncssh alone, as its `put` and `get` do it; nothing is checked or flushed."""
+    os.environ.update(environment)
+    return asyncio.run(_bare_sftp(root, source, target))
+
+
+async def _bare_sftp(root: str, source: str, target: str) -> dict[str, float]:
+    import asyncssh
+
+    from stepwell_server.store.content.sftp.addresses import parse
+
+    at = parse(f"{root}/bare")
+    async with (
+        asyncssh.connect(at.host, at.port, username=at.user) as connection,
+        connection.start_sftp_client() as sftp,
+    ):
+        await sftp.makedirs(at.path, exist_ok=True)
+        remote = f"{at.path}/{time.time_ns()}"
+        started = time.perf_counter()
+        await sftp.put(source, remote)
+        logged = time.perf_counter()
+        await sftp.get(remote, target)
+        fetched = time.perf_counter()
+        await sftp.remove(remote)
+    return {"upload_s": logged - started, "download_s": fetched - logged}
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A library that does the same by itself: its name, and what is called, with a source and a target."""
+
+    name: str
+    work: Callable[..., dict[str, float]]
+    arguments: tuple[Any, ...]
+
+
 @contextmanager
-def servers(folder: Path, store: str) -> Iterator[tuple[ServerProcess, S3Server | None]]:
-    """Run a server on a folder, or on an S3 server beside it."""
+def servers(folder: Path, store: str) -> Iterator[tuple[ServerProcess, Bare | None]]:
+    """Run a server on a folder, or on another server beside it."""
     folder.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
     with ExitStack() as stack:
         options = ["--data", str(folder / "data")]
-        s3 = stack.enter_context(s3_server(folder / "s3")) if store == "s3" else None
-        if s3 is not None:
+        environment, library = {}, None
+        if store == "s3":
+            s3 = stack.enter_context(s3_server(folder / "s3"))
             options += ["--artifacts", f"s3://{BUCKET}/artifacts"]
             os.environ["STEPWELL_ARTIFACT_HOSTS"] = "127.0.0.1"  # for the clients
-        environment = s3.environment() if s3 is not None else {}
-        yield stack.enter_context(ServerProcess(*options, environment=environment)), s3
+            environment = s3.environment()
+            library = Bare("aiobotocore", bare, (environment,))
+        elif store == "sftp":
+            sftp = stack.enter_context(sftp_server(folder / "sftp"))
+            options += ["--artifacts", f"{sftp.root()}/artifacts"]
+            environment = sftp.environment()
+            library = Bare("asyncssh", bare_sftp, (environment, sftp.root()))
+        yield stack.enter_context(ServerProcess(*options, environment=environment)), library
 
 
 @contextmanager
@@ -192,9 +239,9 @@ def mlflow(uri: str, source: Path, target: Path) -> dict[str, float]:
 
 
 def one_round(
-    folder: Path, size: int, server: ServerProcess, s3: S3Server | None, mlflow_uri: str | None
+    folder: Path, size: int, server: ServerProcess, library: Bare | None, mlflow_uri: str | None
 ) -> dict[str, Any]:
-    """Measure one file of new content, and aiobotocore or MLflow on the same file."""
+    """Measure one file of new content, and a bare library or MLflow on the same file."""
     source, target = folder / "source.bin", folder / "fetched"
     write_file(source, size)
     result = in_process(transfer, server.tracking_uri, str(source), str(target))
@@ -202,12 +249,12 @@ def one_round(
     result["upload_mb_per_s"] = round(size / MB / result["upload_s"])
     result["download_mb_per_s"] = round(size / MB / result["download_s"])
     (target / source.name).unlink()
-    if s3 is not None:
-        compared = in_process(bare, s3.environment(), str(source), str(folder / "bare.bin"))
-        result["upload_of_aiobotocore"] = round(compared["upload_s"] / result["upload_s"], 2)
-        result["download_of_aiobotocore"] = round(compared["download_s"] / result["download_s"], 2)
-        result["aiobotocore_upload_mb_per_s"] = round(size / MB / compared["upload_s"])
-        result["aiobotocore_download_mb_per_s"] = round(size / MB / compared["download_s"])
+    if library is not None:
+        compared = in_process(library.work, *library.arguments, str(source), str(folder / "bare.bin"))
+        result[f"upload_of_{library.name}"] = round(compared["upload_s"] / result["upload_s"], 2)
+        result[f"download_of_{library.name}"] = round(compared["download_s"] / result["download_s"], 2)
+        result[f"{library.name}_upload_mb_per_s"] = round(size / MB / compared["upload_s"])
+        result[f"{library.name}_download_mb_per_s"] = round(size / MB / compared["download_s"])
         (folder / "bare.bin").unlink()
     if mlflow_uri is not None:
         seconds = mlflow(mlflow_uri, source, folder / "of-mlflow")
@@ -220,10 +267,12 @@ def large(arguments: argparse.Namespace, store: str) -> dict[str, Any]:
     """Measure rounds of one large file; the medians say most, because others share the machine."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server, s3 = stack.enter_context(servers(folder, store))
+        server, library = stack.enter_context(servers(folder, store))
         compared = arguments.workload == "folder" and not arguments.without_mlflow
         uri = stack.enter_context(mlflow_server(folder)) if compared else None
-        rounds = [one_round(folder, arguments.size_mb * MB, server, s3, uri) for _ in range(arguments.rounds)]
+        rounds = [
+            one_round(folder, arguments.size_mb * MB, server, library, uri) for _ in range(arguments.rounds)
+        ]
     medians = {key: round(median(result[key] for result in rounds), 3) for key in rounds[0]}
     return {"medians": medians, "rounds": rounds}
 
@@ -252,11 +301,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("workload", choices=["folder", "s3", "small", "memory"])
+    parser.add_argument("workload", choices=["folder", "s3", "sftp", "small", "memory"])
     parser.add_argument("--size-mb", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--store", choices=["folder", "s3"], default="folder", help="of the workload memory")
+    parser.add_argument(
+        "--store", choices=["folder", "s3", "sftp"], default="folder", help="of the workload memory"
+    )
     parser.add_argument("--without-mlflow", action="store_true")
     arguments = parser.parse_args()
     is_memory = arguments.workload == "memory"

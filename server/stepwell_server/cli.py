@@ -110,7 +110,7 @@ log = structlog.get_logger(__name__)
     "--artifacts-destination",
     "--default-artifact-root",
     envvar="STEPWELL_ARTIFACTS",
-    metavar="FOLDER|s3://…|gs://…|az://…",
+    metavar="FOLDER|s3://…|gs://…|az://…|sftp://…",
     callback=server_options.artifacts_place,
     help="Where artifacts go.  [default: the folder artifacts in --data]",
 )
@@ -126,7 +126,7 @@ log = structlog.get_logger(__name__)
     "--artifact-bucket",
     "artifact_buckets",
     envvar="STEPWELL_ARTIFACT_BUCKET",
-    metavar="s3://…|gs://…|az://…",
+    metavar="s3://…|gs://…|az://…|sftp://…",
     multiple=True,
     help="A place below which experiments may have artifact locations of their own; may be repeated.",
 )

@@ -9,6 +9,7 @@ from uuid import uuid4
 from tests.harness.clouds import azure_server, google_server
 from tests.harness.files import files_below
 from tests.harness.s3 import BUCKET, s3_server
+from tests.harness.sftp import sftp_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,18 @@ def _google(folder: Path) -> Iterator[Store]:
         yield Store(server.root, server.port, server.environment, server.objects)
 
 
+@contextmanager
+def _sftp(folder: Path) -> Iterator[Store]:
+    with sftp_server(folder) as server:
+        yield Store(server.root(), server.port, lambda port: server.environment(), server.objects)
+
+
 STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
     "folder": _folder,
     "s3": _s3,
     "azure": _azure,
     "gcs": _google,
+    "sftp": _sftp,
 }
 # Those that clients reach by addresses.
 BUCKETS = ("s3", "azure", "gcs")

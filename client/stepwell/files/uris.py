@@ -19,7 +19,7 @@ from stepwell.files import paths
 _OWNER_PART = re.compile(r"/(?P<owner>(?:m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?$")
 # Where a server may keep artifacts, beside folders.
 BUCKET_SCHEMES = ("s3", "gs", "az", "wasb", "wasbs", "abfs", "abfss")
-_LOCATIONS = ("stepwell-artifacts", "mlflow-artifacts", "file", *BUCKET_SCHEMES)
+_LOCATIONS = ("stepwell-artifacts", "mlflow-artifacts", "file", "sftp", *BUCKET_SCHEMES)
 
 
 @dataclass(frozen=True, slots=True)

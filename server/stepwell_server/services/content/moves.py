@@ -14,6 +14,7 @@ from uuid import UUID
 from stepwell_server.errors import BusyError, InvalidArgumentError, StepwellError
 from stepwell_server.model.artifacts import MIB, FileSpec, OpenUpload, Piece, Place, StoredContent
 from stepwell_server.model.moves import Copied, Misplaced, MoveProgress, Owner, Unmoved
+from stepwell_server.process.joined import all_of
 from stepwell_server.services.content.lost import doubt_lost
 from stepwell_server.services.content.uploads import noted
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore, ContentStores
@@ -127,7 +128,7 @@ class MoveService:
         files = [replace(it.file, path=f"/{it.content_id.hex}") for it in missing]
         opened = await self._artifacts.open_uploads(owner_id, root, files)
         uploads = dict(zip((it.content_id for it in missing), opened, strict=True))
-        problems = await _all([self._copy(it, uploads[it.content_id], target, sums) for it in missing])
+        problems = await all_of([self._copy(it, uploads[it.content_id], target, sums) for it in missing])
         failed = {id_: problem for id_, problem in zip(uploads, problems, strict=True) if problem}
         await self._artifacts.abandon(owner_id, [uploads[id_].upload_id for id_ in failed])
         copied = [
@@ -210,16 +211,6 @@ def _groups(page: Sequence[Misplaced]) -> Iterator[Sequence[Misplaced]]:
             group = []
     if group:
         yield group
-
-
-async def _all(copies: Sequence[Coroutine[Any, Any, str]]) -> Sequence[str]:
-    """Wait for all of them; the first that fails ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(copy) for copy in copies]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 async def _watched(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:

@@ -10,6 +10,7 @@
 | abfs(s)://container/name | az://container/… | in which account                                        |
 | wasbs://container@host/… | the same         | in an account that is named:                            |
 | abfs(s), wasb://c@host/… | wasbs://c@host/… | host is <account>.blob.core.windows.net, or .dfs.       |
+| sftp://user@host/path    | the same         | a folder of an SFTP server; see sftp/addresses.py       |
 
 All functions raise InvalidArgumentError when a text is no such place.
 """

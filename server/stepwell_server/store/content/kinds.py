@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.store.content.forms import azure_root, bucket_root, scheme_of
+from stepwell_server.store.content.sftp.addresses import FORM as FORM_OF_SFTP
+from stepwell_server.store.content.sftp.addresses import sftp_root
 from stepwell_server.store.ports.artifacts import ContentStore
 
 # Opens the store of a root; its addresses, if it has some, are valid for so many seconds.
@@ -68,12 +70,19 @@ def _google() -> Opener:
     return opened
 
 
+def _sftp() -> Opener:
+    from stepwell_server.store.content.sftp.store import opened
+
+    return opened
+
+
 _AZURE = Kind("Azure", "az://container/prefix", "azure", azure_root, _azure)
 # By the scheme, as it is written.
 KINDS: Mapping[str, Kind] = {
     "s3": Kind("S3", "s3://bucket/prefix", "s3", bucket_root, _s3),
     **dict.fromkeys(("az", "wasb", "wasbs", "abfs", "abfss"), _AZURE),
     "gs": Kind("Google Cloud Storage", "gs://bucket/prefix", "gcs", bucket_root, _google),
+    "sftp": Kind("SFTP", FORM_OF_SFTP, "sftp", sftp_root, _sftp),
 }
 SERVED = ", ".join([*dict.fromkeys(kind.form for kind in KINDS.values()), "file:///folder, or a folder"])
 

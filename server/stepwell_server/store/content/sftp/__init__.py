@@ -1,0 +1,1 @@
+"""Content on a server that speaks SFTP."""
