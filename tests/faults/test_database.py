@@ -10,11 +10,11 @@ from pathlib import Path
 from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit, rows, stored
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
+from tests.faults.training import CALLS_WITHOUT_END
 from tests.harness.disks import fill, make_room, small_disk
 from tests.harness.processes import ServerProcess
 
 SEED = 5
-CALLS = 100_000  # more than there is time for; they end when told
 PACE = 1_500
 DISK_MIB = 192
 
@@ -69,7 +69,9 @@ def test_every_point_arrives_once_whatever_happens_to_postgresql(
 ) -> None:
     data = tmp_path / "data"
     server = start_server("--data", str(data))
-    training = start_training(server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS)
+    training = start_training(
+        server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
+    )
     position = 0
     for fault in FAULTS:
         position = next_commit(server.store, position)
@@ -87,7 +89,9 @@ def test_every_point_arrives_once_when_the_disk_was_full(
         small_disk(tmp_path / "disk", DISK_MIB) as disk,
         ServerProcess("--data", str(disk / "data")) as server,
     ):
-        training = start_training(server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS)
+        training = start_training(
+            server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
+        )
         until(lambda: committed(server.store) > 0, "a commit")
         fill(disk)
         until(lambda: "No space left" in server.log(), "a full disk")
@@ -102,7 +106,7 @@ def test_what_is_logged_to_a_deleted_run_is_refused_and_counted(
 ) -> None:
     store = shared_server.store
     training = start_training(
-        shared_server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS
+        shared_server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
     )
     training.wait_for_calls(1)
     until(lambda: stored(store, training.run_id).size > 1_000, "the first points")

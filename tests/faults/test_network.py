@@ -8,6 +8,7 @@ import pytest
 from tests.faults.accounting import assert_exact, assert_receipt, committed
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
+from tests.faults.training import CALLS_WITHOUT_END
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
 
@@ -97,7 +98,9 @@ def test_acknowledgements_that_are_lost_after_the_commit_double_nothing(
     proxy: Proxy, shared_server: ServerProcess, start_training: StartTraining
 ) -> None:
     at_first = committed(shared_server.store)
-    training = start_training(proxy.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=100_000)
+    training = start_training(
+        proxy.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
+    )
     until(lambda: committed(shared_server.store) > at_first, "the first commit")
     for _ in range(3):
         lose_acknowledgement(proxy, shared_server.store)

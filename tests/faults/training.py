@@ -17,6 +17,8 @@ from tests.harness.processes import neutral_environment
 
 RUN_ID_BYTES = 32
 CALLS_BYTES = 8
+# Calls of a training that goes on until it is told to end: days of them, or a slow machine comes to their end first.
+CALLS_WITHOUT_END = 10**9
 ROOT = Path(__file__).parents[2]
 
 
