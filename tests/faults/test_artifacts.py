@@ -1,12 +1,10 @@
 """Artifacts through faults: then there is the whole file with the right hash, or none, and nothing is left over."""
 
 import hashlib
-import http.server
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from stepwell import StepwellClient, StepwellException
 from stepwell.files import bucket, uploads
 from stepwell.files.outgoing import outbox
 from tests.harness.client_errors import refused
+from tests.harness.faults import BrokenServer, Meanwhile, passed, until
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
@@ -24,7 +23,6 @@ from tests.harness.s3 import BUCKET, S3Server, s3_server
 
 MIB = 1024 * 1024
 PART = 16 * MIB
-PATIENCE_S = 60.0
 SCRIPT = """
 import sys, stepwell
 stepwell.StepwellClient(sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])
@@ -106,40 +104,6 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "large.bin"
     path.write_bytes(os.urandom(2 * PART + 5 * MIB))
     return path
-
-
-class Meanwhile:
-    """Something that runs in a thread; `result` waits for it and raises what it raised."""
-
-    def __init__(self, function: Callable[[], object]) -> None:
-        self._function = function
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._function()
-        except BaseException as failure:  # noqa: BLE001 - told by `result`
-            self._failure = failure
-
-    def result(self) -> None:
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
-        if self._failure is not None:
-            raise self._failure
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def passed(proxy: Proxy, way: Way, count: int) -> Callable[[], bool]:
-    first = proxy.bytes_passed[way]
-    return lambda: proxy.bytes_passed[way] >= first + count
 
 
 @pytest.fixture(params=["bucket", "folder"])
@@ -300,31 +264,6 @@ def test_a_bucket_that_stays_broken_is_told(
         with refused("TEMPORARILY_UNAVAILABLE", "503"):
             bucket_place.client.log_artifact(bucket_place.run_id, small)
     assert bucket_place.names() == []
-
-
-class BrokenServer:
-    """Answers 503 to whatever comes."""
-
-    def __enter__(self) -> int:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.send_response(503)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer  # noqa: N815 - names of http.server
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self._server.server_port
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def test_a_bucket_out_of_the_clients_reach(

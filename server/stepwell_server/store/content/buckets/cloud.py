@@ -44,6 +44,10 @@ RETRIES = {"max_retries": ATTEMPTS_MAX - 1, "retry_timeout": timedelta(seconds=R
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _SECRET = re.compile(r"((?:sig|X-Goog-Signature|X-Goog-Credential)=)[^&\s\"')]+", re.IGNORECASE)
+# What obstore tells of an answer, without what is asked behind the path.
+_ANSWERED = re.compile(
+    r"Error performing (?P<what>[A-Z]+ [^\s?]+).*? status code: (?P<status>\d{3})", re.DOTALL
+)
 # What a cloud calls an error, in XML or JSON.
 _CODE = re.compile(r"<Code>(.*?)</Code>|\"message\":\s*\"(.*?)\"")
 
@@ -221,9 +225,12 @@ class Objects:
 def told(error: Exception) -> str:
     """Return what an error says in one line, without what others could use."""
     text = str(error)
-    line = _SECRET.sub(r"\1***", text.partition("\n")[0].partition("<?xml")[0].partition('{"error"')[0])
+    answered = _ANSWERED.search(text)
+    if answered:
+        return f"{answered['what']} was answered with {answered['status']} {_code_in(text)}".rstrip()
+    line = _SECRET.sub(r"\1***", text.partition("\n")[0])
     shown = line if len(line) <= SHOWN_CHARS_MAX else f"{line[:SHOWN_CHARS_MAX]}…"
-    return f"{shown} {_code_in(text)}".strip() or type(error).__name__
+    return shown or type(error).__name__
 
 
 def _code_in(text: str) -> str:

@@ -21,6 +21,8 @@ from stepwell_server.store.content.folder import wrong_hash
 
 # Two parts are in memory at a time: one travels while the next one fills.
 THROUGH_PART_BYTES_MIN = 8 * MIB
+# Small files that one call stores at once; buckets' servers close connections when there are too many.
+WRITES_AT_ONCE = 32
 
 
 class BucketContentStore:
@@ -89,7 +91,13 @@ class BucketContentStore:
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
         """See `ports.artifacts.ContentStore`."""
-        await asyncio.gather(*(self._bucket.put(key, data) for key, data in files))
+        room = asyncio.Semaphore(WRITES_AT_ONCE)
+
+        async def put(key: str, data: bytes) -> None:
+            async with room:
+                await self._bucket.put(key, data)
+
+        await asyncio.gather(*(put(key, data) for key, data in files))
 
     async def verify(self, key: str, file: FileSpec) -> str:
         """See `ports.artifacts.ContentStore`."""
