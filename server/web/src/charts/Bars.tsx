@@ -2,6 +2,7 @@ import { fullNumber, shortNumber } from "../format/numbers";
 import styles from "./Bars.module.css";
 import { lineId } from "./buckets";
 import type { Line } from "./draw";
+import type { Series } from "./series";
 
 const ROW_PX = 24;
 const BAR_PX = 12;
@@ -21,6 +22,7 @@ export function Bars({ lines, width, height }: Props) {
   const rows = lines
     .map((line) => ({ line, value: latest(line) }))
     .sort((a, b) => rank(b.value) - rank(a.value) || a.line.name.localeCompare(b.line.name, "en", { numeric: true }));
+  if (rows.length === 1 && rows[0]) return <Figure {...rows[0]} width={width} height={height} />;
   const finite = rows.map(({ value }) => value).filter(Number.isFinite);
   const [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
   const nameWidth = Math.round(width * NAME_PART);
@@ -73,9 +75,31 @@ export function Bars({ lines, width, height }: Props) {
   );
 }
 
-/** Whether a chart has nothing to draw lines through: one point a series. */
-export function isOnePointEach(series: { count: Float64Array }[]): boolean {
-  return series.length > 0 && series.every(({ count }) => count.length === 1 && count[0] === 1);
+/** A single value: there is nothing to compare it with. */
+function Figure({ line, value, width, height }: { line: Line; value: number; width: number; height: number }) {
+  return (
+    <svg
+      role="img"
+      aria-label={`${line.name} ${shortNumber(value)}`}
+      viewBox={`0 0 ${width} ${height}`}
+      width={width}
+      height={height}
+      className={styles.bars}
+    >
+      <title>{`${line.name}: ${fullNumber(value)}`}</title>
+      <text x={width / 2} y={height / 2} textAnchor="middle" className={styles.figure}>
+        {shortNumber(value)}
+      </text>
+      <text x={width / 2} y={height / 2 + 24} textAnchor="middle" className={styles.name}>
+        {cut(line.name, Math.floor(width / CHARACTER_PX))}
+      </text>
+    </svg>
+  );
+}
+
+/** Whether a chart has nothing to draw lines through: one point a series, or one of each run of a group. */
+export function isOnePointEach(series: Pick<Series, "count" | "runs">[]): boolean {
+  return series.length > 0 && series.every(({ count, runs }) => count.length === 1 && count[0] === (runs?.[0] ?? 1));
 }
 
 /** The mean of the last bucket; where points are no finite numbers alone, NaN. */

@@ -85,6 +85,8 @@ export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape,
           zoom={bounds && [distance(bounds.from, columns.base), distance(bounds.to, columns.base)]}
           onZoom={(range) => setBounds(range && exact(range, columns.base, metricOf(look.axis) !== null))}
         />
+      ) : isReady ? (
+        <p className={`${styles.nothing} ${styles.loading}`}>Loading …</p>
       ) : null}
       {bounds && (
         <Button className={styles.reset} onClick={() => setBounds(null)}>

@@ -45,7 +45,7 @@ export function ExperimentsTable({ experiments, deleted, selected, onSelect }: P
             />
           </th>
           <th scope="col">Name</th>
-          <th scope="col" className={styles.wide}>
+          <th scope="col" className={`${styles.wide} ${styles.tags}`}>
             Tags
           </th>
           <th scope="col" className={styles.figure}>
@@ -122,10 +122,10 @@ function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
         {summary && wholeNumber(summary.runs)}
         {summary && summary.running > 0n && <small title="At work">{wholeNumber(summary.running)} running</small>}
       </td>
-      <td>
+      <td className={styles.time}>
         <Time ms={latest(experiment.lastUpdateTimeMs, summary?.lastChangeMs ?? 0n)} />
       </td>
-      <td className={styles.wide}>
+      <td className={`${styles.wide} ${styles.time}`}>
         <Time ms={experiment.creationTimeMs} />
       </td>
       <td className={styles.actions}>

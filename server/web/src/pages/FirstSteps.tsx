@@ -13,7 +13,8 @@ export function FirstSteps({ experimentIds }: { experimentIds: bigint[] }) {
     <section className={styles.steps} aria-label="First steps">
       <h2>Log the first run</h2>
       <p>
-        Put this into a file or a notebook and run it: the experiment comes into the list, and the run draws itself.
+        Put this into a file or a notebook and run it. The experiment comes into this list, and its charts grow as it
+        logs.
       </p>
       <Script title="Python" text={firstRun("first steps")} />
       <p>Or take a script that logs to MLflow already, as it is:</p>

@@ -22,8 +22,9 @@ export function Tabs({ tabs, chosen, onChoose }: Props) {
   };
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
+    // Also when other tabs come, as it is known that there is something in them.
     place.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [chosen]);
+  }, [chosen, tabs.length]);
   return (
     <div ref={place} className={styles.tabs} role="tablist">
       {tabs.map((tab) => (

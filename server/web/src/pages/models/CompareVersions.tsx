@@ -28,12 +28,13 @@ export function CompareVersions() {
   return (
     <div className={styles.page}>
       <header className={styles.header}>
-        <h1>
-          <Link to="/models/$name" params={{ name }}>
-            {name}
-          </Link>{" "}
-          / {known.length} versions compared
-        </h1>
+        <Link to="/models">Models</Link>
+        <span aria-hidden="true">/</span>
+        <Link to="/models/$name" params={{ name }} className={styles.experiments} title={name}>
+          {name}
+        </Link>
+        <span aria-hidden="true">/</span>
+        <h1>{known.length} versions compared</h1>
         <label>
           <input
             type="checkbox"

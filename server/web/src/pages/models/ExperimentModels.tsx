@@ -14,6 +14,7 @@ import { modelsQuery } from "../../queries/models";
 import { whole } from "../../url/search";
 import page from "../ExperimentsPage.module.css";
 import { Missing } from "../Missing";
+import { lastView } from "../runs/lastViews";
 import { LoggedModelsTable } from "./LoggedModelsTable";
 import { StepCharts } from "./StepCharts";
 
@@ -35,13 +36,19 @@ function Models({ experimentId }: { experimentId: bigint }) {
   if (experiment.isError) return <Failure error={experiment.error} />;
   return (
     <div className={page.page}>
-      <header className={page.header}>
-        <h1>
-          <Link to="/experiments/$experimentId" params={{ experimentId: String(experimentId) }}>
-            {experiment.data?.name ?? "Experiment"}
-          </Link>{" "}
-          / Models
-        </h1>
+      <header className={page.crumbs}>
+        <Link to="/">Experiments</Link>
+        <span aria-hidden="true">/</span>
+        <Link
+          to="/experiments/$experimentId"
+          params={{ experimentId: String(experimentId) }}
+          search={lastView([experimentId])}
+          title={experiment.data?.name}
+        >
+          {experiment.data?.name ?? "Experiment"}
+        </Link>
+        <span aria-hidden="true">/</span>
+        <h1>Models</h1>
       </header>
       <Field
         label="Filter models"

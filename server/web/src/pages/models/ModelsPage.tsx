@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue, useState } from "react";
 
 import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
+import { firstLine } from "../../format/markdown";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { firstModel } from "../../parts/firstSteps";
@@ -109,7 +110,7 @@ function Row({ model }: { model: RegisteredModel }) {
         <Link to="/models/$name" params={{ name: model.name }} className={table.name}>
           {model.name}
         </Link>
-        {model.description && <p className={table.note}>{model.description.split("\n")[0]}</p>}
+        {model.description && <p className={table.note}>{firstLine(model.description)}</p>}
       </td>
       <td className={`${table.wide} ${styles.one}`}>
         {newest > 0 ? (

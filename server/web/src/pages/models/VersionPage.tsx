@@ -15,7 +15,7 @@ import { modelQuery } from "../../queries/models";
 import { registeredModelQuery, useRegistryChanges, versionQuery } from "../../queries/registry";
 import { Artifacts } from "../run/Artifacts";
 import { Description } from "../run/Description";
-import { Fact, RunLink } from "../run/Details";
+import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
@@ -102,7 +102,7 @@ function Shown({ version }: { version: ModelVersion }) {
                     <Time ms={version.lastUpdateTimeMs} />
                   </Fact>
                   <Fact name="Source">
-                    <code>{version.source}</code>
+                    <Copied text={version.source} />
                   </Fact>
                 </dl>
               </section>

@@ -45,7 +45,7 @@ export function Console({ runId, live }: { runId: string; live: boolean }) {
           label="Search the lines"
           hideLabel
           type="search"
-          placeholder="Search the lines that are loaded"
+          placeholder="Search loaded lines"
           value={text}
           onChange={(event) => setText(event.target.value)}
         />

@@ -33,8 +33,8 @@ export function useAsked(experimentIds: bigint[], view: RunsView, keys: Keys, co
     const deleted = view.deleted ?? false;
     const filter = view.q ?? "";
     const order: Order = view.order ? { id: view.order, descending: view.descending ?? false } : NEWEST;
-    const columns = chosen(columnIds) ?? usual(keys, experimentIds.length > 1);
     const by = view.group ?? [];
+    const columns = chosen(columnIds) ?? usual(keys, experimentIds.length > 1, by.length > 0);
     const nested = view.nested !== "off" && keys.tags.includes(PARENT_TAG);
     const shape: Shape = by.length ? "groups" : !nested ? "flat" : filter ? "hits" : "roots";
     const search: RunSearch = {
@@ -69,13 +69,12 @@ function chosen(ids: string[] | undefined): Column[] | null {
 }
 
 /** The columns of somebody who has not chosen any. */
-function usual({ params, metrics }: Keys, isOfSeveral: boolean): Column[] {
+function usual({ params, metrics }: Keys, isOfSeveral: boolean, isGrouped: boolean): Column[] {
+  const about = [...(isOfSeveral ? ["experiment_id"] : []), "status", "start_time", "duration"];
+  const measured = metrics.slice(0, METRIC_COLUMNS).map((key) => keyId("metrics", key));
   const ids = [
-    ...(isOfSeveral ? ["experiment_id"] : []),
-    "status",
-    "start_time",
-    "duration",
-    ...metrics.slice(0, METRIC_COLUMNS).map((key) => keyId("metrics", key)),
+    // Of a group, its metrics are what there is to tell.
+    ...(isGrouped ? [...measured, ...about] : [...about, ...measured]),
     ...params.slice(0, PARAM_COLUMNS).map((key) => keyId("params", key)),
   ];
   return ids.map(column).filter((it) => it !== null);
