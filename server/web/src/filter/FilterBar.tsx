@@ -110,6 +110,11 @@ export function FilterBar({ filter, onFilter, error, keys, scope, place }: Props
           onClick={() => (write("", 0, false), search(""))}
         />
       )}
+      {draft.trim() !== filter && (
+        <Button className={styles.apply} title="Enter does the same" onClick={() => search(draft)}>
+          Search
+        </Button>
+      )}
       <FilterHelp onTake={(example) => (write(example, example.length, false), field.current?.focus())} />
       {open && offered.length > 0 ? (
         <SuggestionList id={id} offered={offered} active={active} onTake={take} />

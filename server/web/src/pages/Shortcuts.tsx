@@ -16,7 +16,10 @@ const SHORTCUTS: [keys: string, what: string][] = [
   ["↓ Enter", "take what a filter offers"],
   ["Alt ← →", "move the column whose heading has the focus"],
   ["Alt Shift ← →", "make that column narrower or wider"],
+  ["↑ ↓", "walk the rows of a table"],
+  ["← →", "close and open a run or a group"],
   ["g e", "go to the experiments"],
+  ["g m", "go to the models"],
   ["g s", "go to the settings"],
   ["[", "narrow or widen the navigation"],
   ["Esc", "close what is open"],
@@ -34,6 +37,7 @@ export function Shortcuts({ open, setOpen, toggleSide }: Props) {
       if (keys === "?") setOpen(true);
       else if (keys === "/") focusSearch(event);
       else if (keys === "g e") void navigate({ to: "/" });
+      else if (keys === "g m") void navigate({ to: "/models" });
       else if (keys === "g s") void navigate({ to: "/settings" });
       else if (keys === "[") toggleSide();
     };

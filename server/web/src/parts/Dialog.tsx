@@ -17,6 +17,16 @@ interface Props {
   full?: boolean;
 }
 
+/** What is to be filled in has the focus first, and not the button that closes. */
+function focusFirst(event: Event): void {
+  const content = event.currentTarget as HTMLElement;
+  // What asks for the focus itself has it already.
+  const field =
+    content.querySelector<HTMLElement>(":focus") ?? content.querySelector<HTMLElement>("input, select, textarea");
+  event.preventDefault();
+  (field ?? content).focus();
+}
+
 /** A window over the page; Escape and a click beside it close it. */
 export function Dialog({ open, title, description, onClose, children, footer, wide, full }: Props) {
   return (
@@ -26,6 +36,7 @@ export function Dialog({ open, title, description, onClose, children, footer, wi
         <Radix.Content
           className={`${styles.window} ${full ? styles.full : wide ? styles.wide : ""}`}
           {...(description ? {} : { "aria-describedby": undefined })}
+          onOpenAutoFocus={focusFirst}
         >
           <header className={styles.header}>
             <Radix.Title className={styles.title}>{title}</Radix.Title>

@@ -3,7 +3,9 @@ import { useState } from "react";
 import { pathsOf } from "../../compare/tables";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Viewer } from "../../media/Viewer";
+import { FILES } from "../../parts/firstSteps";
 import { Empty } from "../../parts/Notice";
+import { Script } from "../../parts/Script";
 import styles from "./ComparePage.module.css";
 
 interface Props {
@@ -17,7 +19,12 @@ interface Props {
 export function CompareTables({ runs, paths, colors }: Props) {
   const [chosen, setChosen] = useState<string | null>(null);
   const path = chosen !== null && paths.includes(chosen) ? chosen : paths[0];
-  if (path === undefined) return <Empty title="No tables">log_table brings them here.</Empty>;
+  if (path === undefined)
+    return (
+      <Empty title="No tables">
+        <Script title="Python, in each run" text={FILES} />
+      </Empty>
+    );
   return (
     <>
       <div className={styles.tools}>

@@ -79,7 +79,7 @@ function Header({ model }: { model: RegisteredModel }) {
   const { rename, stages } = useRegistryChanges(model.name);
   const [asking, setAsking] = useState<"name" | "stages" | "delete" | null>(null);
   return (
-    <header className={run.header}>
+    <header className={`${run.header} ${run.alone}`}>
       <Link to="/models">Models</Link>
       <span aria-hidden="true">/</span>
       <h1 title={model.name}>{model.name}</h1>
