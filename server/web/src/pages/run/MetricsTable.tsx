@@ -47,7 +47,7 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
         <p className={styles.nothing}>None yet.</p>
       ) : (
         <div className={styles.scroll}>
-          <table className={styles.values}>
+          <table className={`${styles.values} ${styles.metrics}`}>
             <thead>
               <tr>
                 {["Metric", "Latest", "Step", "Least", "Greatest", "Mean", "Points"].map((name) => (

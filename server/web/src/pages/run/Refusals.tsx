@@ -22,7 +22,7 @@ export function Refusals({ run }: { run: Run }) {
         </b>
         , and not part of the run: {names(refusals)}
       </summary>
-      <div className={styles.scroll}>
+      <div className={styles.scroll} tabIndex={0}>
         <table className={styles.refusals}>
           <thead>
             <tr>

@@ -23,7 +23,7 @@ export function Writers({ run }: { run: Run }) {
           Processes <small>{wholeNumber(count)}</small>
         </h2>
       </header>
-      <div className={styles.scroll}>
+      <div className={styles.scroll} tabIndex={0}>
         <table className={`${styles.values} ${styles.processes}`}>
           <thead>
             <tr>
