@@ -380,6 +380,11 @@ def tls_ca() -> NamedFile | None:
     return _named_file("STEPWELL_TLS_CA", "MLFLOW_TRACKING_SERVER_CERT_PATH", "SSL_CERT_FILE")
 
 
+def bucket_ca() -> NamedFile | None:
+    """Return the file of authorities that AWS's programs trust; None where nobody named one."""
+    return _named_file("AWS_CA_BUNDLE")
+
+
 def tls_client() -> tuple[NamedFile, NamedFile] | None:
     """Return the files of this client's certificate and of its key; None where it has none."""
     certificate = _named_file("STEPWELL_TLS_CLIENT_CERT", "MLFLOW_TRACKING_CLIENT_CERT_PATH")

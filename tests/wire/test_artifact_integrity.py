@@ -21,7 +21,8 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
 from stepwell_server.model.artifacts import FileSpec, OpenUpload, Piece
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client, checksums_of
+from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client
+from stepwell_server.store.content.buckets.s3_variants import checksums_of
 from stepwell_server.store.content.buckets.store import BucketContentStore
 from tests.harness.calls import invalid, not_found
 from tests.harness.s3 import BUCKET

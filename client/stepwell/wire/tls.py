@@ -56,9 +56,9 @@ def context(protocol: str = HTTP) -> ssl.SSLContext:
 def context_for_others() -> ssl.SSLContext:
     """Return what speaks with buckets and the web: the authority of the server is trusted beside all others there."""
     made = ssl.create_default_context()
-    ca = settings.tls_ca()
-    if ca is not None:
-        _trust(made, ca)
+    for ca in (settings.tls_ca(), settings.bucket_ca()):
+        if ca is not None:
+            _trust(made, ca)
     return made
 
 

@@ -4,14 +4,15 @@ S3 shows an object when its PUT is complete, or its parts were put together; the
 endpoint and credentials come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles).
 """
 
+import asyncio
 import base64
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+import structlog
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -20,12 +21,15 @@ from stepwell_server.errors import InvalidArgumentError, NotFoundError, Unavaila
 from stepwell_server.model.artifacts import PartTag, Piece
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
+from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
 CONNECTIONS_MAX = 32
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 ATTEMPTS_MAX = 4
+# How long a server that starts waits for a bucket.
+TRY_S = 10.0
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
 # The object is there already: the parts were put together by an earlier call.
@@ -33,12 +37,16 @@ _ALREADY_WHOLE = frozenset({"412", "PreconditionFailed"})
 _NO_CONDITIONS = frozenset({"501", "NotImplemented"})
 _WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
+log = structlog.get_logger(__name__)
+
 
 @asynccontextmanager
 async def opened(root: str, address_lifetime_s: int) -> AsyncIterator[BucketContentStore]:
-    """Open a bucket."""
+    """Open a bucket, and say what it lacks."""
     async with S3Client(address_lifetime_s) as client:
-        yield BucketContentStore(S3Bucket(root, client))
+        bucket = S3Bucket(root, client)
+        await bucket.try_out()
+        yield BucketContentStore(bucket)
 
 
 class S3Client:
@@ -62,6 +70,9 @@ class S3Client:
         session = get_session()
         session.get_component("data_loader").file_loader = LeanFileLoader()
         with translated():
+            if await _is_elsewhere(session):
+                # A name for each bucket is what Amazon has; others would need entries of DNS for that.
+                config = config.merge(AioConfig(s3={"addressing_style": "path"}))
             self.calls = await self._stack.enter_async_context(session.create_client("s3", config=config))
         return self
 
@@ -72,12 +83,33 @@ class S3Client:
 class S3Bucket:
     """Implements `bucket.Bucket`."""
 
-    checks_sha256 = True
-
     def __init__(self, root: str, client: S3Client) -> None:
         parts = urlsplit(root)
+        self._root = root
         self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
         self._client = client
+        self.checks_sha256 = True
+
+    async def try_out(self) -> None:
+        """Look what the bucket can do, and say what it lacks, or that it is away; then all is expected of it."""
+        endpoint = self._client.calls.meta.endpoint_url
+        try:
+            with translated():
+                async with asyncio.timeout(TRY_S):
+                    found = await tried(self._client.calls, self._bucket, self._prefix)
+        except (InvalidArgumentError, NotFoundError, UnavailableError) as error:
+            log.error(
+                "the bucket of artifacts cannot be used", root=self._root, at=endpoint, reason=str(error)
+            )
+            return
+        self.checks_sha256 = found.signs_sha256
+        log.info(
+            "the bucket of artifacts is there",
+            root=self._root,
+            at=endpoint,
+            server=found.server,
+            lacks="; ".join(found.lacks) or "nothing",
+        )
 
     async def find(self, key: str, sha256: bytes = b"") -> Found | None:
         """See `bucket.Bucket`."""
@@ -182,7 +214,7 @@ class S3Bucket:
             try:
                 await self._client.calls.complete_multipart_upload(**upload, IfNoneMatch="*")
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") not in _NO_CONDITIONS:
+                if code_of(error) not in _NO_CONDITIONS:
                     raise
                 await self._client.calls.complete_multipart_upload(**upload)
 
@@ -202,10 +234,14 @@ class S3Bucket:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}/{key}".removeprefix("/")}
 
 
-def checksums_of(sha256: bytes) -> Sequence[str]:
-    """Return what a bucket says of an object that has a SHA-256: of the whole, or of one single part."""
-    of_part = base64.b64encode(hashlib.sha256(sha256).digest()).decode()
-    return (base64.b64encode(sha256).decode(), f"{of_part}-1")
+async def _is_elsewhere(session: Any) -> bool:
+    """Tell whether S3 is not Amazon's here, and nobody said in the profile how buckets are addressed."""
+    said = session.get_scoped_config().get("s3", {})
+    if isinstance(said, dict) and "addressing_style" in said:
+        return False
+    async with session.create_client("s3") as client:
+        host = urlsplit(client.meta.endpoint_url).hostname or ""
+    return not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 @contextmanager
@@ -214,7 +250,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = code_of(error)
         if code in _MISSING or code in _ALREADY_WHOLE:
             raise NotFoundError(f"the bucket does not have it: {error}") from error
         if code in _WRONG_PARTS:
