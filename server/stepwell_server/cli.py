@@ -15,6 +15,7 @@ from stepwell_server.config import CallerLimits, Config, SignInConfig, TlsFiles,
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
+from stepwell_server.store.content.kinds import kind_of
 from stepwell_server.workers import running_workers
 
 log = structlog.get_logger(__name__)
@@ -108,11 +109,16 @@ log = structlog.get_logger(__name__)
 @click.option(
     "--artifacts",
     "--artifacts-destination",
-    "--default-artifact-root",
     envvar="STEPWELL_ARTIFACTS",
     metavar="FOLDER|s3://…|gs://…|az://…|sftp://…",
     callback=server_options.artifacts_place,
     help="Where artifacts go.  [default: the folder artifacts in --data]",
+)
+@click.option(
+    "--default-artifact-root",
+    metavar="FOLDER|s3://…|gs://…|az://…|sftp://…",
+    callback=server_options.artifacts_place,
+    help="Where artifacts go instead, and experiments may name --artifacts.  [default: --artifacts]",
 )
 @click.option(
     "--artifact-folder",
@@ -243,6 +249,7 @@ def server(
     data: Path,
     store: str | None,
     artifacts: str | None,
+    default_artifact_root: str | None,
     artifact_folders: tuple[str, ...],
     artifact_buckets: tuple[str, ...],
     artifact_address: float,
@@ -276,6 +283,11 @@ def server(
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     set_up_logs(log_format, log_level)
     grpc, http = server_options.ports(port, grpc_port, http_port, no_http=no_http)
+    if default_artifact_root and artifacts:
+        if kind_of(artifacts) is None:
+            artifact_folders = (*artifact_folders, artifacts)
+        else:
+            artifact_buckets = (*artifact_buckets, artifacts)
     config = Config(
         host=host,
         port=grpc,
@@ -296,7 +308,7 @@ def server(
         static_prefix=static_prefix,
         lost_after_s=lost_after,
         statement_timeout_s=statement_timeout,
-        artifacts=artifacts,
+        artifacts=default_artifact_root or artifacts,
         artifact_folders=artifact_folders,
         artifact_buckets=artifact_buckets,
         artifact_address_s=artifact_address,

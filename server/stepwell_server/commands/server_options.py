@@ -121,7 +121,7 @@ def store_url(context: click.Context, parameter: click.Parameter, text: str | No
 
 
 def artifacts_place(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
-    """Return a folder or bucket; MLflow's word for "through the server" names neither."""
+    """Return a place; MLflow's word for "through the server" names none."""
     return None if not text or text.startswith("mlflow-artifacts:") else text
 
 

@@ -41,6 +41,17 @@ def test_artifacts_by_mlflows_names(started: list[Config], tmp_path: Path, optio
     assert [config.artifacts for config in started] == [str(tmp_path), None]
 
 
+def test_a_root_beside_a_destination(started: list[Config], tmp_path: Path) -> None:
+    """New experiments have the root, and may name the destination, as in MLflow."""
+    destination, root = "s3://bucket/served", "gs://bucket/direct"
+    assert run("--artifacts-destination", destination, "--default-artifact-root", root).exit_code == 0
+    assert run("--artifacts", str(tmp_path), "--default-artifact-root", root).exit_code == 0
+    assert run("--artifacts", destination, "--default-artifact-root", "mlflow-artifacts:/").exit_code == 0
+    assert [config.artifacts for config in started] == [root, root, destination]
+    assert [config.artifact_buckets for config in started] == [(destination,), (), ()]
+    assert [config.artifact_folders for config in started] == [(), (str(tmp_path),), ()]
+
+
 def test_a_usual_start_of_mlflows_server(started: list[Config]) -> None:
     done = run(
         "-p", "8080", "-w", "2", "--serve-artifacts", "--static-prefix", "/mlflow/", "--allowed-hosts", "a,b"
