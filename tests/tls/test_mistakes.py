@@ -10,6 +10,8 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, StepwellException
+from stepwell.files import bucket, web
+from stepwell.transfer.mlflow import calls
 from tests.client.offline.test_offline import sync
 from tests.client.test_http_address import page
 from tests.harness.certificates import CertificateSet, make_certificates
@@ -92,6 +94,33 @@ def test_one_that_has_expired(scheme: str, tmp_path: Path, monkeypatch: pytest.M
     context.load_cert_chain(made.files.certificate, made.files.key)
     with page({}, tls=context) as url:
         assert "its certificate has expired" in why(swapped(url, scheme))
+
+
+def test_other_servers_are_checked_too(
+    certificates: CertificateSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Buckets, files of the web, and servers of MLflow that are imported from."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.files.certificate, certificates.files.key)
+    asked = "/api/2.0/mlflow/experiments/get"
+    file = (200, {"content-length": "5"}, b"bytes")
+    answers = {"/file.bin": file, "/file.bin?": file, asked: (200, {"content-length": "2"}, b"{}")}
+    monkeypatch.setattr(calls, "ATTEMPTS", 1)
+    with page(answers, tls=context) as plain, (tmp_path / "part").open("w+b") as part:
+        url = plain.replace("http://", "https://")
+
+        def fetched() -> list[object]:
+            (tmp_path / "web").mkdir(exist_ok=True)
+            with bucket.Session(url) as session:
+                session.get(f"{url}/file.bin", part.fileno(), 0, 5, lambda count: None)
+            file = web.fetch(f"{url}/file.bin", tmp_path / "web")
+            answer = calls.MlflowCalls(url).ask("experiments/get")
+            return [part.read(), file.read_bytes(), answer]
+
+        with pytest.raises(bucket.UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
+            fetched()
+        become(monkeypatch, **certificates.trusting)
+        assert fetched() == [b"bytes", b"bytes", {}]
 
 
 @pytest.mark.parametrize(

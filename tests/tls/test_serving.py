@@ -72,8 +72,8 @@ def test_clients_with_certificates(
     server = start_server("--store", database_url, *certificates.options, "--tls-client-ca", ca)
     become(monkeypatch, **certificates.known)
     trained(server.url)
-    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.5")
     for uri in (server.url, server.tracking_uri):
+        monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.5")
         become(monkeypatch, **certificates.trusting)
         with pytest.raises(
             stepwell.StepwellException, match=r"wants a certificate of its clients.*_CLIENT_CERT"

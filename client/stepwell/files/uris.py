@@ -73,7 +73,8 @@ def _server(netloc: str) -> str:
     current = settings.tracking_uri()
     if urlsplit(current).netloc == netloc:
         return current
-    return f"grpc://{netloc}" if netloc.endswith(f":{settings.DEFAULT_PORTS['grpc']}") else f"http://{netloc}"
+    scheme = "grpc" if netloc.endswith(f":{settings.DEFAULT_PORTS['grpc']}") else "http"
+    return f"{scheme}{'s' if settings.parse_uri(current).secure else ''}://{netloc}"
 
 
 def _without_slash(path: str | None) -> str:

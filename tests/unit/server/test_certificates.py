@@ -39,6 +39,7 @@ def test_keys_are_their_owners_alone(made: CertificateSet) -> None:
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in made.folder.iterdir()}
     assert len(modes) == 6
     assert {mode for name, mode in modes.items() if name.endswith("-key.pem")} == {0o600}
+    assert {mode for name, mode in modes.items() if not name.endswith("-key.pem")} == {0o644}
 
 
 def test_the_command_keeps_the_authority(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ CA_DAYS = 3_650
 DAYS_MAX = 397
 # Clocks of machines differ.
 EARLIER = timedelta(hours=1)
+# Modes of files: of keys, and of certificates.
+SECRET, PUBLIC = 0o600, 0o644
 ORGANIZATION = "Stepwell, for trying"
 
 _NAME = re.compile(
@@ -54,13 +56,13 @@ def make(folder: Path, hosts: Sequence[str], days: float) -> bool:
         InvalidStateError: half of an authority is there, or something that is none.
     """
     named = [_general_name(host) for host in dict.fromkeys(hosts)]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     found = _authority(folder)
     ca, ca_key = found or _new_authority(folder)
     for name, purpose, alternatives in (("server", "SERVER_AUTH", named), ("client", "CLIENT_AUTH", [])):
         key = _new_key()
-        _write(folder / f"{name}-key.pem", _pem(key))
-        _write(folder / f"{name}.pem", _signed(name, key, ca, ca_key, purpose, alternatives, days))
+        _write(folder / f"{name}-key.pem", _pem(key), SECRET)
+        _write(folder / f"{name}.pem", _signed(name, key, ca, ca_key, purpose, alternatives, days), PUBLIC)
     return found is not None
 
 
@@ -108,8 +110,8 @@ def _new_authority(folder: Path) -> tuple[x509.Certificate, EllipticCurvePrivate
         .add_extension(usage, critical=True)
         .sign(key, SHA256())
     )
-    _write(folder / "ca-key.pem", _pem(key))
-    _write(folder / "ca.pem", ca.public_bytes(Encoding.PEM))
+    _write(folder / "ca-key.pem", _pem(key), SECRET)
+    _write(folder / "ca.pem", ca.public_bytes(Encoding.PEM), PUBLIC)
     return ca, key
 
 
@@ -193,9 +195,10 @@ def _general_name(host: str) -> x509.GeneralName:
     return x509.DNSName(host.lower())
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read, whole or not at all: a server may be looking at it."""
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # with mode 600
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Write a file whole or not at all: a server may be looking at it."""
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
         file.write(content)
     Path(name).replace(path)
