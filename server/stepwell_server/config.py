@@ -142,6 +142,8 @@ class HoldingLimits:
     # Calls under way, of all callers and of one address.
     calls_max: int = 4_000
     peer_calls_max: int = 3_000
+    # Of what gRPC has taken from all connections and nobody has got: parts of messages, and streams' windows.
+    unread_bytes_max: int = 512 * 2**20
 
     def __post_init__(self) -> None:
         assert self.peer_bytes_max <= self.bytes_max

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from stepwell_server.config import HoldingLimits
 from stepwell_server.errors import ExhaustedError
 from stepwell_server.process.byte_budget import ByteBudget
+from stepwell_server.process.unread import Unread
 
 # What a call that brings or takes nothing for so long has held for long enough.
 STALL_S = 60.0
@@ -48,6 +49,8 @@ class Holding:
         self._waiting: Counter[str] = Counter()
         # Of those who wait with what they want to hold in their hands already.
         self._waiting_bytes = 0
+        # What is on its way to be held.
+        self.unread = Unread(self.limits.unread_bytes_max)
 
     @property
     def bytes_held(self) -> int:

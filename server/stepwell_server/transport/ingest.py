@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc
-from stepwell_server.errors import InvalidArgumentError, StepwellError, UnavailableError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError, StepwellError, UnavailableError
 from stepwell_server.model.ingest import (
     Batch,
     Committed,
@@ -34,6 +34,7 @@ from stepwell_server.model.ingest import (
     WriterIdentity,
 )
 from stepwell_server.model.runs import RunStatus
+from stepwell_server.process.collector import forget_what_was_sent
 from stepwell_server.process.holding import Held, Holding, peer_of
 from stepwell_server.process.telemetry import STREAMS_OPEN
 from stepwell_server.services.ingest import CHECKED_ON_LOOP_MAX, IngestService, lost_before_it_came
@@ -49,7 +50,8 @@ from stepwell_server.transport.mapping import (
 from stepwell_server.transport.stream_holding import REJECTED_KEY_CHARS_MAX, StreamHolding, StreamKeys
 from stepwell_server.transport.stream_rights import until_refused
 
-# Batches of one stream that wait for their commit, at most; the client's next one waits in the network.
+# Batches of one stream that wait for their commit, at most; the client's next one waits, and is counted with what gRPC
+# takes of the stream behind it.
 BATCHES_UNDER_WAY_MAX = 16
 # Refusals in one acknowledgement, encoded: 1 MiB; clients take messages of 8 MiB. More follow in another one.
 ACKNOWLEDGEMENT_BYTES_MAX = 2**20
@@ -129,10 +131,18 @@ class WriterStream:
         self._refused: StepwellError | None = None
         # The client said that it has nothing more to say.
         self.closed = False
+        # There is no room for what the client sends.
+        self._refusal: ExhaustedError | None = None
 
     async def serve(self, requests: Requests) -> AsyncIterator[ingest_pb2.StreamResponse]:
-        """Yield answers until everything that was read is settled; then raise what stopped the reading, if anything."""
-        reader = asyncio.create_task(self._read(requests))
+        """Yield answers until everything that was read is settled; then raise what stopped the reading, if anything.
+
+        ExhaustedError is raised at once, so that nothing of the stream waits any longer; its client asks where it
+        stands.
+        """
+        serving = asyncio.current_task()
+        assert serving is not None
+        reader = asyncio.create_task(self._read(requests, serving))
         drain = asyncio.create_task(self._cancel_when_draining(reader))
         refusal = asyncio.create_task(self._cancel_when_refused(reader))
         try:
@@ -140,10 +150,16 @@ class WriterStream:
                 yield answer
             with suppress(asyncio.CancelledError):
                 await reader
+        except asyncio.CancelledError:
+            if self._refusal is None:
+                raise
+            serving.uncancel()
+            raise self._refusal from None
         finally:
             for task in (reader, drain, refusal):
                 task.cancel()
-            await asyncio.gather(reader, drain, refusal, return_exceptions=True)
+            ends = await asyncio.gather(reader, drain, refusal, return_exceptions=True)
+            forget_what_was_sent(*ends)
         if self._refused is not None:
             raise self._refused
         if self._draining.is_set():
@@ -159,10 +175,14 @@ class WriterStream:
         self._refused = await until_refused(lambda: self._ingest.check(self._identity))
         reader.cancel()
 
-    async def _read(self, requests: Requests) -> None:
+    async def _read(self, requests: Requests, serving: asyncio.Task[Any]) -> None:
         try:
             async for request in requests:
                 await self._submit(request)
+        except ExhaustedError as error:
+            self._refusal = error
+            serving.cancel()  # it waits for the database, or for a client that does not read
+            raise
         finally:
             # However the reading ends: what came before is settled and answered first.
             self._under_way.put_nowait(None)
@@ -182,7 +202,11 @@ class WriterStream:
                 return
             self._resume_at = None
             self._generation += 1
-        await self._room.acquire()
+        if self._room.locked():
+            async with self._holding.held_back(request):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
         held = await self._holding.room_for_refusals(
             len(request.batch.entries) + len(request.batch.points.key)
         )

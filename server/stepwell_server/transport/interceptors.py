@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from stepwell_server.errors import (
     AlreadyExistsError,
@@ -31,6 +31,7 @@ from stepwell_server.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from stepwell_server.process.collector import forget_what_was_sent
 from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
@@ -135,7 +136,7 @@ def _answer(behavior: Any, method: str, holding: Holding, authenticator: Authent
                     if authenticator is not None:
                         await admit(authenticator, presented_by(context, peer))
                     async with message_held(holding, peer, request):
-                        response = await behavior(_well_formed(request), context)
+                        response = await behavior(_arrived(request, context, holding), context)
                     await hold_until_sent(holding, peer, response)
                     return response
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
@@ -154,7 +155,8 @@ def _stream(behavior: Any, method: str, holding: Holding, authenticator: Authent
                         await admit(authenticator, presented_by(context, peer))
                     with holding.stream(peer):
                         async with message_held(holding, peer, request):
-                            async for message in unless_stalled(behavior(_well_formed(request), context)):
+                            requests = _arrived(request, context, holding)
+                            async for message in unless_stalled(behavior(requests, context)):
                                 yield message
             except Exception as error:  # noqa: BLE001 - the boundary: nothing slips past
                 await _abort(context, error, method)
@@ -170,9 +172,10 @@ def presented_by(context: Any, peer: str) -> Presented:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Stands for a message that could not be parsed."""
+    """Stands for a message that could not be parsed, of so many bytes."""
 
     reason: str
+    size: int
 
 
 def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
@@ -187,23 +190,30 @@ def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | No
         try:
             return parse(message)
         except (DecodeError, ValueError, TypeError) as error:
-            return Malformed(f"the message cannot be read: {str(error)[:100]}")
+            return Malformed(f"the message cannot be read: {str(error)[:100]}", len(message))
 
     return parsed
 
 
-def _well_formed(request: Any) -> Any:
-    """Return a request, or the requests of a stream. Raises InvalidArgumentError for what is malformed."""
+def _arrived(request: Any, context: Any, holding: Holding) -> Any:
+    """Return a request, or the requests of a stream, counted. Raises InvalidArgumentError for what is malformed."""
+    if isinstance(request, AsyncIterator):
+        return _all_arrived(request, context, holding)
+    holding.unread.arrived(context.peer(), _size_of(request))
     if isinstance(request, Malformed):
         raise InvalidArgumentError(request.reason)
-    return _all_well_formed(request) if isinstance(request, AsyncIterator) else request
+    return request
 
 
-async def _all_well_formed(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _all_arrived(requests: AsyncIterator[Any], context: Any, holding: Holding) -> AsyncIterator[Any]:
     async for request in requests:
-        if isinstance(request, Malformed):
-            raise InvalidArgumentError(request.reason)
-        yield request
+        yield _arrived(request, context, holding)
+
+
+def _size_of(request: Any) -> int:
+    if isinstance(request, Message):
+        return request.ByteSize()
+    return request.size if isinstance(request, Malformed) else len(request)
 
 
 async def unless_stalled(messages: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -252,6 +262,7 @@ async def _abort(context: Any, error: Exception, method: str) -> None:
             log.error("unexpected error", error_id=error_id, method=method, left_out=left_out, exc_info=error)
         status, error_code = grpc.StatusCode.INTERNAL, StepwellError.error_code
         text = f"internal error {error_id}; the server's log says more"
+    forget_what_was_sent(error)
     trailing = [(ERROR_CODE_KEY, error_code)]
     if isinstance(error, StepwellError) and error.retry_after_s is not None:
         trailing.append((RETRY_AFTER_KEY, str(round(error.retry_after_s * 1000))))

@@ -120,7 +120,8 @@ async def listening(
     for name in SERVICE_NAMES:
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield ListeningServer(bound)
+        async with holding.unread.of_port(bound):
+            yield ListeningServer(bound)
     finally:
         log.info("server stops", grace_s=deadline.start())
         await checks.enter_graceful_shutdown()

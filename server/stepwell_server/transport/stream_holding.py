@@ -1,11 +1,16 @@
-"""What one stream of a writer holds of the server's budget: names of metrics, and room for what is refused."""
+"""What one stream of a writer holds of the server's budget: names of metrics, room for what is refused, what waits."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from google.protobuf.message import Message
+
+from stepwell_server.config import STREAM_WINDOW_BYTES
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.process.holding import Held, Holding
+from stepwell_server.transport.on_the_way import bytes_of
 
 # Distinct metric names in one stream, at most.
 STREAM_KEYS_MAX = 100_000
@@ -15,9 +20,10 @@ STREAM_KEY_BYTES = 64
 STREAM_KEYS_BLOCK_BYTES = 2**14
 # What is sent of the name of something that was refused; names that are stored have 250 characters.
 REJECTED_KEY_CHARS_MAX = 1_000
-# What the refusal of one entry takes until it is acknowledged, with its reason; and of so many nobody keeps count.
+# What the refusal of one entry takes until it is acknowledged, with its reason; and of so many nobody keeps count: with
+# all batches of a stream that may be under way, they take 200 KiB.
 REJECTION_BYTES = 400
-UNCOUNTED_REJECTIONS_MAX = 1_000
+UNCOUNTED_REJECTIONS_MAX = 32
 
 
 class StreamHolding:
@@ -50,6 +56,20 @@ class StreamHolding:
         held = await self._holding.take(self._peer, size, in_hand=size)
         self._held.add(held)
         return held
+
+    @asynccontextmanager
+    async def held_back(self, message: Message) -> AsyncIterator[None]:
+        """Hold a message that cannot go on yet, while the context lasts, and what gRPC takes of its stream behind it.
+
+        Raises ExhaustedError, which ends the stream and so frees all of it.
+        """
+        size = bytes_of(message) + STREAM_WINDOW_BYTES
+        held = await self._holding.take(self._peer, size, in_hand=size)
+        self._held.add(held)
+        try:
+            yield
+        finally:
+            self.give_back(held)
 
     def give_back(self, held: Held | None) -> None:
         """Give something back before the end."""

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from stepwell_server.config import STREAM_WINDOW_BYTES
 from stepwell_server.errors import ExhaustedError, UnavailableError
 from stepwell_server.model.ingest import Batch, Outcome
 from stepwell_server.process.byte_budget import ByteBudget
@@ -26,7 +27,6 @@ RUN_QUEUE_BYTES_MAX = 24 * 1024 * 1024
 # Batches that wait for the queue, at most, with what may stand behind each in its stream's window: 320 MiB. Beyond that
 # streams are refused for a moment, and their clients send again what is in their spools.
 WAITING_BYTES_MAX = 320 * 1024 * 1024
-WAITING_STREAM_BYTES = 2 * 1024 * 1024
 # Who logs little is not refused for those who log much: 2,700 points; they have as much again.
 SMALL_BATCH_BYTES = 64 * 1024
 RETRY_AFTER_S = 1.0
@@ -106,7 +106,7 @@ class GroupCommitWriter:
     @contextmanager
     def _waiting(self, size: int) -> Iterator[None]:
         """Count a batch that waits; raises ExhaustedError when too much does already."""
-        weight = 2 * size + WAITING_STREAM_BYTES  # as a message and as columns
+        weight = 2 * size + STREAM_WINDOW_BYTES  # as a message and as columns
         limit = WAITING_BYTES_MAX * (2 if size <= SMALL_BATCH_BYTES else 1)
         if self._waiting_bytes + weight > limit and self._waiting_bytes:
             raise ExhaustedError(
