@@ -15,6 +15,7 @@ from stepwell_server.store.content.forms import DATA_ROOT
 from stepwell_server.store.content.keeping import versions_needing
 from stepwell_server.store.content.locations import Locations
 from stepwell_server.store.content.roots import OpenContentStores
+from stepwell_server.store.content.shares.marks import FolderMarks
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
@@ -127,7 +128,7 @@ async def collect_garbage(
     for experiment_id in await garbage.experiments(selection, with_runs=dry_run):
         sums["experiments"] += dry_run or await garbage.remove_experiment(experiment_id)
     if data is not None and not dry_run:
-        async with OpenContentStores(data, Locations(DATA_ROOT)) as contents:
+        async with OpenContentStores(data, Locations(DATA_ROOT), marks=FolderMarks(pool)) as contents:
             await ArtifactSweeper(artifacts, contents).remove_garbage()
     waiting = await artifacts.count_garbage()
     return {**sums, "files_waiting": waiting, "kept": kept[:LEFT_MAX], "left": left[:LEFT_MAX]}

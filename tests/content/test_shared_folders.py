@@ -90,6 +90,17 @@ async def test_another_folder_is_refused(pool: Pool, tmp_path: Path) -> None:
     await (await opened(pool, tmp_path, folder)).__aexit__()
 
 
+async def test_a_folder_from_before_is_not_made_where_it_is_missing(pool: Pool, tmp_path: Path) -> None:
+    stores, old = await opened(pool, tmp_path, tmp_path / "new"), tmp_path / "old"
+    with pytest.raises(UnavailableError, match="old cannot be used: there is no folder content in it"):
+        await stores.open(f"file://{old}")
+    assert not old.exists()
+    (old / "content").mkdir(parents=True)
+    await stores.open(f"file://{old}")
+    assert (old / MARK_FILE).exists()
+    await stores.__aexit__()
+
+
 async def test_many_servers_that_start_at_once_make_one_mark(pool: Pool, tmp_path: Path) -> None:
     started = await asyncio.gather(*(opened(pool, tmp_path, tmp_path / "new") for _ in range(8)))
     assert [path.name for path in (tmp_path / "new").iterdir()] == [MARK_FILE]

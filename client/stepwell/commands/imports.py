@@ -23,6 +23,12 @@ _outside = click.option(
 )
 
 
+def _folder_or_address(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    if given is not None and "://" not in given and not Path(given).is_dir():
+        raise click.BadParameter(f"there is no folder {given!r}")
+    return given
+
+
 @click.group("import")
 def imports() -> None:
     """Bring runs here: from an export, from MLflow, from TensorBoard. Can be repeated: nothing is stored twice.
@@ -48,15 +54,17 @@ def from_export(folder: Path, outside: Sequence[Path], tracking_uri: str | None,
 @click.argument("location")
 @click.option(
     "--artifacts",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder behind mlflow-artifacts:/, when LOCATION is the database or folder of a server.",
+    metavar="FOLDER|URL",
+    callback=_folder_or_address,
+    help="What is behind mlflow-artifacts:/, when LOCATION is the database or folder of a server: a folder, or a "
+    "server that serves it (https://host:port).",
 )
 @_outside
 @_uri
 @as_json
 @reporting
 def from_mlflow(
-    location: str, artifacts: Path | None, outside: Sequence[Path], tracking_uri: str | None, as_json: bool
+    location: str, artifacts: str | None, outside: Sequence[Path], tracking_uri: str | None, as_json: bool
 ) -> None:
     """Import from MLflow: LOCATION is a server (http://...), a database (sqlite:///mlflow.db) or an mlruns folder."""
     from stepwell.transfer.mlflow.source import mlflow_source

@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stepwell.errors import StepwellException
 from stepwell.files import paths
@@ -21,6 +21,18 @@ FILES_AT_ONCE = 1_000
 FILES_MAX = 1_000_000
 # Files that are fetched before they are sent on.
 FETCHED_FILES = 64
+
+
+class ServedArtifacts(Protocol):
+    """A server that serves artifacts, which the user has named."""
+
+    def path_of(self, uri: str) -> str | None:
+        """Return where on the server the artifacts of a URI are; None when they are elsewhere."""
+        ...
+
+    def files(self, path: str, whose: str, left: Left) -> ArtifactFiles:
+        """Return the artifacts below a path."""
+        ...
 
 
 def folder_artifacts(folder: Path, reach: Reach, left: Left, whose: str) -> ArtifactFiles:
@@ -57,24 +69,30 @@ def folder_artifacts(folder: Path, reach: Reach, left: Left, whose: str) -> Arti
 
 
 def mlflow_uri_artifacts(
-    uri: str, base: Path, served: Path | None, reach: Reach, left: Left, whose: str
+    uri: str, base: Path, served: "Path | ServedArtifacts | None", reach: Reach, left: Left, whose: str
 ) -> ArtifactFiles:
     """Artifacts at an artifact URI of MLflow.
 
     Args:
         uri: of the run's artifacts: a path, file:..., mlflow-artifacts:..., or a place in a cloud.
         base: where relative paths begin.
-        served: the folder from which MLflow's server serves mlflow-artifacts:/, where it is known.
+        served: what is behind mlflow-artifacts:/, where it is known: a folder, or a server.
         reach: what may be read.
         left: is told of single files that cannot come.
         whose: says there which run it is about.
     """
     if not uri:
         return no_artifacts
+    if served is not None and not isinstance(served, Path):
+        path = served.path_of(uri)
+        if path is not None:
+            return served.files(path, whose, left)
+        served = None
     place = local_place(uri, base, served)
     if place is None:
         return _failing(
-            f"the artifacts are at {uri}; import from MLflow's server, or name the folder behind it with --artifacts"
+            f"the artifacts are at {uri}; import from MLflow's server, or name the folder behind it, or the server "
+            "that serves them (https://host:port), with --artifacts"
         )
     if is_folder(place):
         return folder_artifacts(place, reach, left, whose)
@@ -104,24 +122,25 @@ def _failing(reason: str) -> ArtifactFiles:
 
 
 class ServerArtifacts:
-    """Artifacts of a run of MLflow's server, fetched through it wherever they are. Use as `ArtifactFiles`.
+    """Artifacts of a run on MLflow's server, fetched through it wherever they are. Use as `ArtifactFiles`.
 
     The server says no checksums, so a file that is here with the same size is taken for the same.
 
     Args:
-        listed: asks artifacts/list with these parameters.
+        whose: says in the reasons which run it is about.
+        listed: lists the folder `path`, from `page_token` on, as artifacts/list answers.
         fetched: writes the artifact of a path to a file.
         left: is told of files that cannot come.
     """
 
     def __init__(
         self,
-        run_id: str,
+        whose: str,
         listed: Callable[[Mapping[str, str]], Mapping[str, Any]],
         fetched: Callable[[str, Path], None],
         left: Left,
     ) -> None:
-        self._run_id = run_id
+        self._whose = whose
         self._listed = listed
         self._fetched = fetched
         self._left = left
@@ -142,28 +161,28 @@ class ServerArtifacts:
             paths.check_path(path)
             self._fetched(path, place)
         except StepwellException as failure:
-            self._left.add(f"run {self._run_id}: {failure.message}")
+            self._left.add(f"{self._whose}: {failure.message}")
         except SourceError as failure:
-            self._left.add(f"run {self._run_id}, artifact {path!r}: {failure}")
+            self._left.add(f"{self._whose}, artifact {path!r}: {failure}")
         else:
             yield LocalFile(path, place)
 
     def _files(self, folder: str) -> Iterator[tuple[str, int]]:
         token = ""
         while True:
-            request = {"run_id": self._run_id, "path": folder, "page_token": token}
+            request = {"path": folder, "page_token": token}
             try:
                 answer = self._listed({name: value for name, value in request.items() if value})
                 files = [_listed_file(file) for file in answer.get("files", ())]
                 last, token = token, str(answer.get("next_page_token", ""))
             except (SourceError, *ODD_ANSWER) as failure:
-                self._left.add(f"run {self._run_id}, artifacts in {folder or 'its root'!r}: {failure}")
+                self._left.add(f"{self._whose}, artifacts in {folder or 'its root'!r}: {failure}")
                 return
             for path, size in files:
                 if size is not None:
                     yield path, size
                 elif len(path) > paths.PATH_BYTES_MAX:
-                    self._left.add(f"run {self._run_id}, artifacts in {path[:60]!r}...: its name is too long")
+                    self._left.add(f"{self._whose}, artifacts in {path[:60]!r}...: its name is too long")
                 elif path.startswith(f"{folder}/" if folder else "") and len(path) > len(folder):
                     yield from self._files(path)  # a folder below this one, and not in a circle
             if token in ("", last):

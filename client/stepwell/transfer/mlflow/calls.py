@@ -53,8 +53,11 @@ class MlflowCalls:
             SourceError: it does not answer this.
             StepwellException: it does not answer at all any more.
         """
-        data = None if body is None else json.dumps(body).encode()
-        answer = self._tried(f"api/2.0/mlflow/{path}", data, _json)
+        return self.get(f"api/2.0/mlflow/{path}", None if body is None else json.dumps(body).encode())
+
+    def get(self, path: str, data: bytes | None = None) -> dict[str, Any]:
+        """Return the answer at a path of the server. Raises as `ask`."""
+        answer = self._tried(path, data, _json)
         if not isinstance(answer, dict):
             raise SourceError(f"the answer to {path.partition('?')[0]} is none of MLflow's")
         return answer
@@ -62,22 +65,24 @@ class MlflowCalls:
     def fetch(self, run_id: str, path: str, file: Path) -> None:
         """Fetch an artifact by the address from which MLflow's pages download it. Raises as `ask`."""
         query = urllib.parse.urlencode({"path": path, "run_uuid": run_id}, errors="surrogatepass")
-
-        def write(answer: Any) -> None:
-            with file.open("wb") as target:
-                shutil.copyfileobj(answer, target)
-
-        self._tried(f"get-artifact?{query}", None, write)
+        self.fetch_file(f"get-artifact?{query}", file)
 
     def fetch_of_model(self, model_id: str, path: str, file: Path) -> None:
         """Fetch a file of a logged model. Raises as `ask`."""
         query = urllib.parse.urlencode({"artifact_file_path": path}, errors="surrogatepass")
+        self.fetch_file(f"ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files?{query}", file)
+
+    def fetch_file(self, address: str, file: Path) -> None:
+        """Fetch a file at a path of the server. Raises as `ask`, also when less came than was said."""
 
         def write(answer: Any) -> None:
             with file.open("wb") as target:
                 shutil.copyfileobj(answer, target)
+                length = answer.headers.get("Content-Length")
+                if length and target.tell() != int(length):
+                    raise http.client.IncompleteRead(b"", int(length) - target.tell())
 
-        self._tried(f"ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files?{query}", None, write)
+        self._tried(address, None, write)
 
     @staticmethod
     def is_unknown(failure: SourceError) -> bool:

@@ -15,7 +15,12 @@ from typing import Any
 
 from stepwell import extras
 from stepwell.entities import Dataset, DatasetInput, InputTag
-from stepwell.transfer.artifact_sources import folder_artifacts, local_place, mlflow_uri_artifacts
+from stepwell.transfer.artifact_sources import (
+    ServedArtifacts,
+    folder_artifacts,
+    local_place,
+    mlflow_uri_artifacts,
+)
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow.metric_files import points_of
 from stepwell.transfer.mlflow.sqlite import traces
@@ -44,7 +49,7 @@ _NOT_RUNS = ("models", "datasets", "tags", "traces")
 class MlflowFolder:
     """The folder `mlruns`."""
 
-    def __init__(self, folder: Path, artifacts: Path | None, reach: Reach) -> None:
+    def __init__(self, folder: Path, artifacts: Path | ServedArtifacts | None, reach: Reach) -> None:
         self._folder = folder.resolve()
         self._artifacts = artifacts
         self._reach = reach

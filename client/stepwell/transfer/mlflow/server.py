@@ -114,12 +114,16 @@ class MlflowServer:
             tags=_pairs(data.get("tags")),
             inputs=[_input(one) for one in run.get("inputs", {}).get("dataset_inputs", ())],
             artifacts=ServerArtifacts(
-                run_id,
-                lambda request: self._calls.ask(f"artifacts/list?{urllib.parse.urlencode(request)}"),
+                f"run {run_id}",
+                partial(self._listed, run_id),
                 partial(self._calls.fetch, run_id),
                 self.left,
             ),
         )
+
+    def _listed(self, run_id: str, request: Mapping[str, str]) -> Mapping[str, Any]:
+        query = urllib.parse.urlencode({"run_id": run_id, **request})
+        return self._calls.ask(f"artifacts/list?{query}")
 
     def _points(self, run_id: str, keys: list[str]) -> Iterator[PointColumns]:
         for key in keys:

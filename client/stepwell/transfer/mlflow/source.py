@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.errors import invalid
+from stepwell.transfer.mlflow.artifact_server import ArtifactServer
 from stepwell.transfer.mlflow.calls import without_password
 from stepwell.transfer.mlflow.folder import MlflowFolder
 from stepwell.transfer.mlflow.server import MlflowServer
@@ -18,12 +19,13 @@ from stepwell.transfer.sources import Source
 FOLDERS_BESIDE = ("mlruns", "mlartifacts")
 
 
-def mlflow_source(location: str, artifacts: Path | None = None, outside: Sequence[Path] = ()) -> Source:
+def mlflow_source(location: str, artifacts: str | None = None, outside: Sequence[Path] = ()) -> Source:
     """Return the source at a place: http(s)://server, sqlite:///file, a .db file, or a folder.
 
     Args:
         location: the place.
-        artifacts: the folder behind a server's mlflow-artifacts:/ (its --artifacts-destination).
+        artifacts: the folder behind a server's mlflow-artifacts:/ (its --artifacts-destination), or the address of one
+            that serves them.
         outside: what may be read beside a folder and what lies below it, or beside a database and the folders mlruns
             and mlartifacts next to it.
 
@@ -33,21 +35,28 @@ def mlflow_source(location: str, artifacts: Path | None = None, outside: Sequenc
     if location.startswith(("http://", "https://")):
         return MlflowServer(location.rstrip("/"))
     path = _path(location)
-    allowed = [*outside, *([artifacts] if artifacts is not None else [])]
+    served = _served(artifacts)
+    allowed = [*outside, *([served] if isinstance(served, Path) else [])]
     if os.path.lexists(path / "meta.yaml"):
         raise invalid(
             f"{location!r} is a part of MLflow's folder; name the folder of all experiments around it."
         )
     if path.is_file() and _is_database(path):
         beside = [path.absolute().parent / name for name in FOLDERS_BESIDE]
-        return MlflowSqlite(path, artifacts, Reach([*beside, *allowed]))
+        return MlflowSqlite(path, served, Reach([*beside, *allowed]))
     if path.is_dir() and any(path.glob("*/meta.yaml")):
-        return MlflowFolder(path, artifacts, Reach([path, *allowed]))
+        return MlflowFolder(path, served, Reach([path, *allowed]))
     shown = without_password(location)
     raise invalid(
         f"There is no MLflow store at {shown!r}: name a .db file, an mlruns folder or an http:// server"
         " (also for other databases)."
     )
+
+
+def _served(artifacts: str | None) -> Path | ArtifactServer | None:
+    if artifacts is None:
+        return None
+    return ArtifactServer(artifacts) if "://" in artifacts else Path(artifacts)
 
 
 def _path(location: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.errors import StepwellException
-from stepwell.transfer.artifact_sources import mlflow_uri_artifacts
+from stepwell.transfer.artifact_sources import ServedArtifacts, mlflow_uri_artifacts
 from stepwell.transfer.left import Left
 from stepwell.transfer.mlflow.values import point, status_of, time_of
 from stepwell.transfer.models import sqlite
@@ -49,7 +49,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 class MlflowSqlite:
     """The database behind `sqlite:///mlflow.db`. Points come in order of (timestamp, key, step, value)."""
 
-    def __init__(self, path: Path, artifacts: Path | None, reach: Reach) -> None:
+    def __init__(self, path: Path, artifacts: Path | ServedArtifacts | None, reach: Reach) -> None:
         self._path = path.resolve()
         self._artifacts = artifacts
         self._reach = reach

@@ -45,7 +45,9 @@ def model_of(
         tags=_pairs(info.get("tags")),
         metrics=[_metric(one, run, source_of) for one in data.get("metrics", ())],
         outputs=[ModelOfRun(source_of(run), _step_of(calls, run, model_id))] if run else (),
-        artifacts=ServerArtifacts(model_id, listed, partial(calls.fetch_of_model, model_id), left),
+        artifacts=ServerArtifacts(
+            f"logged model {model_id}", listed, partial(calls.fetch_of_model, model_id), left
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from stepwell_server.errors import ExhaustedError, UnavailableError
 
 # For the server alone: others read through it.
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
+# Below the root of a folder: whole files, and what is on its way.
+CONTENT, UNFINISHED = "content", "unfinished"
 
 
 class Disk:

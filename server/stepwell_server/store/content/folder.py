@@ -20,7 +20,15 @@ from typing import Any, TypeVar
 
 from stepwell_server.errors import BusyError, InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import MIB, FileSpec, Piece, Room
-from stepwell_server.store.content.disk import FILE_MODE, FOLDER_MODE, Disk, flush_folder, look_anew
+from stepwell_server.store.content.disk import (
+    CONTENT,
+    FILE_MODE,
+    FOLDER_MODE,
+    UNFINISHED,
+    Disk,
+    flush_folder,
+    look_anew,
+)
 from stepwell_server.store.content.one_writer import OneWriter
 from stepwell_server.store.content.sequential_file import SequentialFile
 
@@ -34,7 +42,6 @@ AHEAD_BYTES = 2 * MIB
 LOOK_BYTES = MIB
 # Disks flush many files at once better than one after the other.
 FLUSHES_AT_ONCE = 32
-CONTENT, UNFINISHED = "content", "unfinished"
 
 
 class FolderContentStore:

@@ -20,8 +20,7 @@ import structlog
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import FileSpec, Piece, Room
 from stepwell_server.process.joined import all_of
-from stepwell_server.store.content.disk import FILE_MODE, FOLDER_MODE
-from stepwell_server.store.content.folder import CONTENT, UNFINISHED
+from stepwell_server.store.content.disk import CONTENT, FILE_MODE, FOLDER_MODE, UNFINISHED
 from stepwell_server.store.content.one_writer import OneWriter
 from stepwell_server.store.content.sftp.addresses import parse
 from stepwell_server.store.content.sftp.connections import MISSING, SftpConnections

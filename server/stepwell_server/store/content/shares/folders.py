@@ -94,7 +94,7 @@ class Folders:
             if root == known or root.startswith(f"{known}/"):
                 await self._marks.root_of(known, path_of(around))
                 return path_of(around + root[len(known) :]), path_of(around) / MARK_FILE
-        await self._marks.root_of(root, path_of(root))
+        await self._marks.root_of(root, path_of(root), makes=False)
         return path_of(root), path_of(root) / MARK_FILE
 
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from stepwell_server.errors import UnavailableError
 from stepwell_server.store import sql
-from stepwell_server.store.content.disk import FILE_MODE, FOLDER_MODE, flush_folder
+from stepwell_server.store.content.disk import CONTENT, FILE_MODE, FOLDER_MODE, flush_folder
 from stepwell_server.store.postgres.pool import Pool
 
 MARK_FILE = "stepwell-place"
@@ -32,12 +32,13 @@ class FolderMarks:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def root_of(self, root: str, folder: Path) -> str:
+    async def root_of(self, root: str, folder: Path, *, makes: bool = True) -> str:
         """Return the root by which the servers of this database know a folder; marks it, if it has never been used.
 
         Args:
             root: the one that this server would give it.
             folder: where its mark lies.
+            makes: whether it may be a new one; else it has to be there, with content in it.
 
         Raises:
             UnavailableError: the root is known, and this is another folder; or it cannot be read or written.
@@ -45,7 +46,7 @@ class FolderMarks:
         noted = await self._noted(root)
         found = await _on_disk(_read, folder)
         if found is None and noted is None:
-            found = await _on_disk(_make, folder)
+            found = await _on_disk(_make if makes else _adopt, folder)
         if noted is None and found is not None:
             async with self._pool.connection() as connection:
                 known: str = await connection.fetchval(_QUERIES["note"], root, found)
@@ -92,6 +93,13 @@ def _read(folder: Path) -> UUID | None:
         return UUID(hex=text)
     except ValueError:
         raise OSError(errno.EINVAL, f"{MARK_FILE} has no id of 32 hexadecimal digits") from None
+
+
+def _adopt(folder: Path) -> UUID | None:
+    """Mark a folder that is older than marks."""
+    if not (folder / CONTENT).is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {CONTENT} in it")
+    return _make(folder)
 
 
 def _make(folder: Path) -> UUID | None:
