@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from stepwell.delivery import offline
+from stepwell.files.outgoing import outbox
 from stepwell.wire import connection, tls
 from tests.harness.certificates import CertificateSet, make_certificates
 from tests.harness.processes import ServerProcess
@@ -57,3 +59,5 @@ def become(monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(connection, "_connections", {})
+    monkeypatch.setattr(offline, "_unreachable_since", {})
+    monkeypatch.setattr(outbox, "_away_until", {})

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,15 @@ def test_other_programs_over_https(tls_server: ServerProcess, certificates: Cert
     ask("PUT", path, content)
     assert ask("GET", path) == content
     assert f"{tls_server.url}/health" in ask("GET", "/").decode()
+
+
+def test_other_programs_in_plain_text_are_told(tls_server: ServerProcess) -> None:
+    plain = tls_server.url.replace("https://", "http://")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{plain}/api/2.0/mlflow/experiments/get?experiment_id=0")
+    with caught.value as answer:
+        assert answer.code == 400
+        assert "this port speaks TLS: use https://" in json.load(answer)["message"]
 
 
 def test_clients_with_certificates(

@@ -56,6 +56,8 @@ async def ask(page: str, timeout_s: float) -> Address:
     try:
         async with asyncio.timeout(timeout_s):
             answer = await _get(page + PATH)
+            if answer.status == 400 and not page.startswith("https:"):
+                await _require_plain(page)
     except TimeoutError:
         raise NoDoorError("nobody answers there; a firewall, perhaps", hidden=True, passing=True) from None
     except ssl.SSLCertVerificationError as error:
@@ -113,14 +115,24 @@ def _address(page: str, answer: _Answer) -> Address:
     return Address(reachable(told, page), secure)
 
 
+async def _require_plain(page: str) -> None:
+    """Raise NoDoorError where TLS is spoken: servers answer plain requests there with a refusal."""
+    address = parse_uri(page)
+    spoken = await tls.spoken(address)
+    if spoken is not None:
+        scheme = "grpcs" if spoken == tls.GRPC else "https"
+        raise NoDoorError(f"what listens there speaks TLS; the address is {scheme}://{address.target}")
+
+
 async def _no_http(page: str, error: Exception) -> NoDoorError:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return NoDoorError(str(error.strerror or error), passing=True)
     address = parse_uri(page)
-    spoken = await tls.spoken(address)
-    if spoken is not None and not address.secure:
-        scheme = "grpcs" if spoken == tls.GRPC else "https"
-        return NoDoorError(f"what listens there speaks TLS; the address is {scheme}://{address.target}")
+    if not address.secure:
+        try:
+            await _require_plain(page)
+        except NoDoorError as speaks_tls:
+            return speaks_tls
     refused = await tls.refusal(address, tls.HTTP) if address.secure else None
     if refused is not None:
         return NoDoorError(refused)

@@ -5,7 +5,6 @@ import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -14,6 +13,7 @@ from stepwell_server.errors import StartupError
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import TLS_EXPIRES
 from stepwell_server.process.tls.certificates import Certificate, load
+from stepwell_server.process.tls.greeting import NewestContext
 
 # How often the files are looked at. What changed is loaded when it stays the same from one look to the next, because
 # certificate and key are two files.
@@ -23,16 +23,6 @@ EXPIRES_SOON = timedelta(days=14)
 WARN_AGAIN_S = 24 * 3_600.0
 
 log = structlog.get_logger(__name__)
-
-
-class NewestContext(ssl.SSLContext):
-    """Lets each new connection have the newest context; those that are open keep theirs."""
-
-    newest: ssl.SSLContext
-
-    def wrap_bio(self, *arguments: Any, **keywords: Any) -> ssl.SSLObject:
-        """See `ssl.SSLContext`; this is the one method that a loop calls."""
-        return self.newest.wrap_bio(*arguments, **keywords)
 
 
 class Identity(Rounds):
