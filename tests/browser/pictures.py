@@ -1,6 +1,7 @@
 """Takes the pictures that README and docs show, of a real server with runs made for it: `make pictures`."""
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,7 @@ SOURCE = {"mlflow.source.name": "train.py", "mlflow.source.git.commit": "4f0c2a9
 def main() -> None:
     """Start a server, log to it, and look."""
     FOLDER.mkdir(exist_ok=True)
+    os.environ["LOGNAME"] = SOURCE["mlflow.user"]
     with tempfile.TemporaryDirectory() as data, ServerProcess("--data", data) as server:
         stepwell.set_tracking_uri(server.tracking_uri)
         run_id, experiment_id = log_runs()
