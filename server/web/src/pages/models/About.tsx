@@ -3,9 +3,11 @@ import type { ReactNode } from "react";
 
 import { explain } from "../../api/failures";
 import { within, type Place } from "../../models/place";
+import { Loading } from "../../parts/Notice";
 import { textQuery } from "../../queries/artifacts";
 import { modelFileQuery } from "../../queries/modelFile";
 import run from "../run/RunPage.module.css";
+import styles from "./Models.module.css";
 import { SchemaBox } from "./SchemaBox";
 import { Snippets } from "./Snippets";
 
@@ -26,10 +28,18 @@ export function About({ uris, place, above, children, beside }: Props) {
     <div className={run.overview}>
       <div className={run.column}>
         {above}
-        <SchemaBox file={file.data} problem={problem} />
-        <Snippets uris={uris} file={file.data} />
-        {children}
-        {place && <Requirements place={place} />}
+        {place && file.isPending ? (
+          <div className={styles.coming}>
+            <Loading what="the model's files" />
+          </div>
+        ) : (
+          <>
+            <SchemaBox file={file.data} problem={problem} />
+            <Snippets uris={uris} file={file.data} />
+            {children}
+            {place && <Requirements place={place} />}
+          </>
+        )}
       </div>
       <div className={run.column}>{beside}</div>
     </div>

@@ -30,7 +30,7 @@ export function SchemaBox({ file, problem }: Props) {
       ) : file ? (
         <p className={run.nothing}>The model has no signature: log it with one, or with an input example.</p>
       ) : (
-        <p className={run.nothing}>{problem ? `MLmodel cannot be read. ${problem}` : "Loading …"}</p>
+        <p className={run.nothing}>MLmodel cannot be read. {problem}</p>
       )}
     </section>
   );

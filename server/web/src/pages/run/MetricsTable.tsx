@@ -14,16 +14,20 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
+/** What the run itself tells of a metric, and all of it as soon as that is known. */
+type Row = Pick<MetricSummary, "key" | "value" | "step"> & Partial<MetricSummary>;
+
 /** All metrics but those of the system: latest value and step, extremes, mean, and how many points there are. */
-export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSummary[] }) {
+export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSummary[] | undefined }) {
   const [text, setText] = useState("");
   const wanted = useDeferredValue(text.toLowerCase());
   const found = useMemo(() => {
     const order = new Intl.Collator("en", { numeric: true }).compare;
-    return summaries
+    const rows: Row[] = summaries ?? run.metrics;
+    return rows
       .filter(({ key }) => !key.startsWith(SYSTEM_PREFIX) && key.toLowerCase().includes(wanted))
       .sort((a, b) => order(a.key, b.key));
-  }, [summaries, wanted]);
+  }, [summaries, run.metrics, wanted]);
   const system = run.metrics.filter(({ key }) => key.startsWith(SYSTEM_PREFIX)).length;
   const own = run.metrics.length - system;
   return (
@@ -73,11 +77,13 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
                   <td>{wholeNumber(one.step)}</td>
                   {[one.minimum, one.maximum, one.mean].map((value, place) => (
                     // They are of the finite values, and there may be none.
-                    <Figure key={place} value={one.oddCount === one.count ? null : value} />
+                    <Figure key={place} value={one.count && one.oddCount === one.count ? null : value} />
                   ))}
                   <td title={one.oddCount ? `${one.oddCount} of them are NaN or infinite` : undefined}>
-                    {wholeNumber(one.count)}
-                    {one.oddCount > 0n && <span className={styles.odd}> ▲ {wholeNumber(one.oddCount)}</span>}
+                    {one.count !== undefined && wholeNumber(one.count)}
+                    {one.oddCount !== undefined && one.oddCount > 0n && (
+                      <span className={styles.odd}> ▲ {wholeNumber(one.oddCount)}</span>
+                    )}
                   </td>
                 </tr>
               ))}
@@ -100,7 +106,8 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
   );
 }
 
-function Figure({ value }: { value: number | null }) {
+function Figure({ value }: { value: number | null | undefined }) {
+  if (value === undefined) return <td />;
   if (value === null) return <td>–</td>;
   return <td title={fullNumber(value)}>{shortNumber(value)}</td>;
 }

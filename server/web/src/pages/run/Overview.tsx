@@ -11,7 +11,7 @@ import { Models } from "./Models";
 import { ParamsTable } from "./ParamsTable";
 import styles from "./RunPage.module.css";
 import { Tags } from "./Tags";
-import { Troubles } from "./Troubles";
+import { Troubles, useTroublesKnown } from "./Troubles";
 import { Writers } from "./Writers";
 
 /** What the run is, and what went in and came out. */
@@ -19,12 +19,14 @@ export function Overview({ run }: { run: Run }) {
   const { tag, untag } = useRunEdits(run);
   const note = run.tags.find(({ key }) => key === NOTE_TAG)?.value ?? "";
   const summaries = useQuery(summariesQuery(run.info?.runId ?? "", isRunning(run)));
+  const isKnown = useTroublesKnown(run);
   return (
-    <div className={styles.overview}>
+    // What stands on top is not to push down what is read already.
+    <div className={styles.overview} style={isKnown ? undefined : { visibility: "hidden" }}>
       <Troubles run={run} />
       <div className={styles.column}>
         <Description note={note} save={(value) => tag.mutateAsync({ key: NOTE_TAG, value })} />
-        <MetricsTable run={run} summaries={summaries.data ?? []} />
+        <MetricsTable run={run} summaries={summaries.data} />
         <ParamsTable params={run.params} />
       </div>
       <div className={styles.column}>

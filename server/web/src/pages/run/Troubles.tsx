@@ -1,11 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { wholeNumber } from "../../format/numbers";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Alerts } from "../../parts/Alerts";
+import { alertsQuery } from "../../queries/alerts";
 import { isRunning } from "../../queries/run";
-import { writersQuery } from "../../queries/writers";
+import { refusalsQuery, writersQuery } from "../../queries/writers";
 import { Refusals } from "./Refusals";
 import styles from "./Troubles.module.css";
 
@@ -26,6 +27,15 @@ export function Troubles({ run }: { run: Run }) {
       <Resumes run={run} />
     </div>
   );
+}
+
+/** Whether it is known what there is to tell, or that it cannot be known. */
+export function useTroublesKnown(run: Run): boolean {
+  const [runId, live] = [run.info?.runId ?? "", isRunning(run)];
+  const alerts = useInfiniteQuery(alertsQuery({ runId }, live));
+  const refusals = useQuery(refusalsQuery(runId, live));
+  const writers = useQuery(writersQuery(runId, live));
+  return ![alerts, refusals, writers].some(({ isPending, failureCount }) => isPending && failureCount === 0);
 }
 
 /** What resumes from a checkpoint have hidden: attempts that were given up. */
