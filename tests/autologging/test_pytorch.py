@@ -16,6 +16,7 @@ import torch
 import stepwell
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.pytorch import PyTorchOptions
+from stepwell.autologging.pytorch.first_batch import FirstBatch
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
@@ -224,3 +225,20 @@ def test_turning_it_off_gives_everything_back() -> None:
     assert all(vars(owner)[name] is not it for (owner, name), it in zip(places, before, strict=True))
     stepwell.autolog(disable=True)
     assert all(vars(owner)[name] is it for (owner, name), it in zip(places, before, strict=True))
+
+
+def test_the_wait_for_a_first_batch_goes_along_to_other_processes(caplog: pytest.LogCaptureFixture) -> None:
+    module, first = torch.nn.Linear(2, 1), FirstBatch()
+    first.follow(module)
+    copy = pickle.loads(pickle.dumps(module))
+    copy(torch.ones(3, 2))
+    assert not first.found
+    module(torch.ones(7, 2))
+    assert [part.shape for part in first.found] == [(5, 2), (5, 1)]
+    assert not module._forward_hooks
+    loss, first = torch.nn.Flatten(0), FirstBatch()
+    loss.forward = lambda batch: batch.sum()  # type: ignore[method-assign]
+    first.follow(loss)
+    loss(torch.ones(3))
+    assert not first.found
+    assert not caplog.text

@@ -23,9 +23,13 @@ SCRIPTS = Path(__file__).parent / "scripts"
         ("training", "lightning_logger", ["lightning.pytorch"]),
         ("training", "lightning_logger", ["pytorch_lightning"]),
         ("training", "lightning_ranks", []),
+        ("training", "autolog_ranks", ["ddp"]),
+        ("training", "autolog_ranks", ["ddp_spawn"]),
+        ("training", "autolog_ranks", ["torchrun"]),
         ("training", "transformers_callback", []),
         ("training", "accelerate_tracker", []),
         ("training", "ray_tune", []),
+        ("training", "ray_train", []),
         ("zenml", "zenml_tracker", []),
     ],
 )

@@ -13,6 +13,7 @@ from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.checkpoints import Checkpoints
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.pytorch.callback import callback_for, numbers
+from stepwell.autologging.pytorch.first_batch import FirstBatch
 from stepwell.autologging.remembered import Remembered
 from stepwell.client import StepwellClient
 from stepwell.models.flavors.pytorch import PyTorch
@@ -23,7 +24,6 @@ MODE_TAG = "Mode"
 SUMMARY_FILE = "model_summary.txt"
 RESTORED_FOLDER = "restored_model_checkpoint"
 STOPPING_PARAMS = ("monitor", "mode", "patience", "min_delta", "stopped_epoch")
-SIGNATURE_ROWS = 5
 
 # The run that a trainer's last fit was logged to.
 _runs = Remembered()
@@ -66,8 +66,7 @@ class _Fit:
     def __init__(self, module: str, trainer: Any, model: Any, plain: Callable[[], Any]) -> None:
         self._module, self._trainer, self._model, self._plain = module, trainer, model, plain
         self._callback: Any = None
-        self._example: list[Any] = []
-        self._hook: Any = None
+        self._first = FirstBatch()
 
     def before(self, call: LoggedCall) -> Callable[[], Any]:
         """Log what is known of the training; returns the fit with our callback, which is gone afterwards."""
@@ -80,7 +79,7 @@ class _Fit:
         kept = Checkpoints(call, wanted, ".pth") if wanted.checkpoint else None
         self._callback = callback_for(sys.modules[self._module], call, kept)
         if call.options.log_models and call.options.log_model_signatures:
-            self._hook = call.attempt(self._model.register_forward_hook, self._take_example)
+            call.attempt(self._first.follow, self._model)
         return self._fit
 
     def _fit(self) -> Any:
@@ -89,7 +88,7 @@ class _Fit:
             return self._plain()
         finally:
             self._trainer.callbacks[:] = [it for it in self._trainer.callbacks if it is not self._callback]
-            self._take_no_example()
+            self._first.leave()
 
     def ended(self, call: LoggedCall, _: Any) -> None:
         """Log the model, its summary, and where training stopped early."""
@@ -116,12 +115,12 @@ class _Fit:
 
     def _log_model(self, call: LoggedCall) -> str | None:
         given: dict[str, Any] = {}
-        if self._example:
-            rows, answer = self._example
-            given["signature"] = call.attempt(infer_signature, rows, answer)
+        found = self._first.found
+        if found:
+            given["signature"] = call.attempt(infer_signature, *found)
         return call.log_model(
             PyTorch(self._trainer.lightning_module or self._model),
-            example=self._example[0] if self._example and call.options.log_input_examples else None,
+            example=found[0] if found and call.options.log_input_examples else None,
             **given,
         )
 
@@ -131,22 +130,6 @@ class _Fit:
         summaries = import_module(f"{self._module}.utilities.model_summary")
         text = str(summaries.ModelSummary(self._model, max_depth=-1))
         call.later(call.log_bytes, text.encode(), SUMMARY_FILE)
-
-    def _take_example(self, module: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Take the first rows of the first batch, where the module takes one tensor and gives one."""
-        self._take_no_example()
-        try:
-            if len(inputs) == 1 and all(hasattr(it, "detach") for it in (*inputs, output)):
-                self._example = [
-                    it[:SIGNATURE_ROWS].detach().cpu().clone().numpy() for it in (inputs[0], output)
-                ]
-        except Exception as failure:  # noqa: BLE001 - there is no signature then
-            calls.tell(LIBRARY, failure)
-
-    def _take_no_example(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
 
 
 def _log_stop(call: LoggedCall, stopping: Any) -> None:

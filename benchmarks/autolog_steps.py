@@ -1,0 +1,114 @@
+"""What autologging adds to a training that logs every step: Lightning with ten metrics, Keras with two.
+
+Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from time import perf_counter, thread_time
+from typing import Any
+
+STEPS = 1_000
+METRICS = 10
+ROWS_OF_A_BATCH = 128
+INPUTS = 64
+
+
+def lightning() -> Callable[[], None]:
+    """Return a fit of Lightning's Trainer: STEPS steps of a small network, METRICS metrics at each."""
+    import pytorch_lightning
+    import torch
+
+    rows = torch.randn(STEPS * ROWS_OF_A_BATCH, INPUTS)
+    data = torch.utils.data.TensorDataset(rows, rows.sum(dim=1, keepdim=True))
+
+    class Network(pytorch_lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            hidden = [torch.nn.Linear(256, 256), torch.nn.ReLU()]
+            self.layers = torch.nn.Sequential(
+                *(torch.nn.Linear(INPUTS, 256), torch.nn.ReLU(), *hidden, torch.nn.Linear(256, 1))
+            )
+
+        def training_step(self, batch: Any, _: int) -> Any:
+            loss = torch.nn.functional.mse_loss(self.layers(batch[0]), batch[1])
+            self.log_dict({f"metric_{number}": loss.detach() + number for number in range(METRICS)})
+            return loss
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters(), 1e-4)
+
+    def fit() -> None:
+        quiet = dict.fromkeys(
+            ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+        )
+        trainer = pytorch_lightning.Trainer(max_epochs=1, accelerator="cpu", devices=1, **quiet)
+        trainer.fit(Network(), torch.utils.data.DataLoader(data, ROWS_OF_A_BATCH))
+
+    return fit
+
+
+def keras() -> Callable[[], None]:
+    """Return a fit of Keras: STEPS steps of a small network, loss and error at each."""
+    import keras as library
+    import numpy as np
+
+    rows = np.random.default_rng(1).normal(size=(STEPS * ROWS_OF_A_BATCH, INPUTS)).astype("float32")
+    targets = rows.sum(axis=1, keepdims=True)
+
+    def fit() -> None:
+        layers = [library.layers.Dense(256, activation="relu") for _ in range(2)]
+        network = library.Sequential([library.Input((INPUTS,)), *layers, library.layers.Dense(1)])
+        network.compile(optimizer="adam", loss="mse", metrics=["mae"])
+        network.fit(rows, targets, ROWS_OF_A_BATCH, verbose=0)
+
+    return fit
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lightning": {"log_every_n_step": 1, "checkpoint": False},
+    "keras": {"log_every_n_steps": 1, "log_every_epoch": False},
+}
+FLAVORS = {"lightning": "pytorch", "keras": "keras"}
+
+
+def measured(library: str, tracker: str, rounds: int) -> dict[str, float]:
+    """Fit with and without autologging, in turns, and return milliseconds of a step: medians of the rounds.
+
+    `processor` is of the thread that trains alone. What is left for later is waited for between the fits.
+    """
+    module = import_module(tracker)
+    flavor = import_module(f"{tracker}.{FLAVORS[library]}")
+    module.set_experiment("autolog steps")
+    wait = getattr(module, "flush", lambda: None)
+    fit = {"lightning": lightning, "keras": keras}[library]()
+    found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    fit()
+    for number in range(2 * rounds):
+        is_on = number % 2 == 1
+        flavor.autolog(
+            disable=not is_on, silent=True, log_models=False, log_datasets=False, **OPTIONS[library]
+        )
+        began, processor = perf_counter(), thread_time()
+        fit()
+        found[is_on].append(
+            ((perf_counter() - began) / STEPS * 1e3, (thread_time() - processor) / STEPS * 1e3)
+        )
+        wait()
+    (without, without_processor), (with_, with_processor) = (
+        [statistics.median(column) for column in zip(*found[is_on], strict=True)] for is_on in (False, True)
+    )
+    return {
+        "step_without_ms": round(without, 3),
+        "step_adds_ms": round(with_ - without, 4),
+        "step_adds_percent": round((with_ / without - 1) * 100, 2),
+        "step_adds_processor_ms": round(with_processor - without_processor, 4),
+        "step_adds_processor_percent": round((with_processor / without_processor - 1) * 100, 2),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
