@@ -45,8 +45,8 @@ class Served:
     def environment(self) -> dict[str, str]:
         """Return what the server has to know."""
         found: dict[str, str] = {}
-        for kind, proxy in self.proxies.items():
-            found |= self.stores[kind].environment(proxy.port)
+        for kind, store in self.stores.items():
+            found |= store.environment(self.proxies[kind].port if kind in self.proxies else None)
         return found
 
 
@@ -59,7 +59,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         }
         proxies = {kind: stack.enter_context(Proxy(stores[kind].port)) for kind in BUCKETS}
         found = Served(stores, proxies, None)  # type: ignore[arg-type]
-        options = [word for kind in BUCKETS for word in ("--artifact-bucket", stores[kind].root)]
+        options = [
+            word for kind in STORES if kind != "folder" for word in ("--artifact-bucket", stores[kind].root)
+        ]
         folder = stores["folder"].root.removeprefix("file://")
         server = stack.enter_context(
             server_of_many(

@@ -67,7 +67,7 @@ def _google(folder: Path) -> Iterator[Store]:
 @contextmanager
 def _sftp(folder: Path) -> Iterator[Store]:
     with sftp_server(folder) as server:
-        yield Store(server.root(), server.port, lambda port: server.environment(), server.objects)
+        yield Store(f"{server.root()}/team", server.port, lambda port: server.environment(), server.objects)
 
 
 STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
