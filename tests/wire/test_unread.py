@@ -40,6 +40,7 @@ def test_who_has_most_is_cut_off_first_and_no_more_than_needed() -> None:
         ("ipv6:%5B::1%5D:53312", ("::1", 53312)),
         ("ipv6:[::ffff:10.0.0.7]:1", ("10.0.0.7", 1)),
         ("unix:", ("unix:", 0)),
+        ("http", ("http", 0)),
     ],
 )
 def test_grpcs_word_for_a_caller(address: str, peer: tuple[str, int]) -> None:

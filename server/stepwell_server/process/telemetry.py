@@ -29,6 +29,14 @@ _SECONDS_BUCKETS = (
 )
 
 STREAMS_OPEN = Gauge("stepwell_streams_open", "Writers that are connected now.", multiprocess_mode="livesum")
+UNREAD_BYTES = Gauge(
+    "stepwell_unread_bytes",
+    "What gRPC has taken from its connections and nobody has got.",
+    multiprocess_mode="livesum",
+)
+CONNECTIONS_CUT = Counter(
+    "stepwell_connections_cut_total", "Connections that were cut off because that was too much."
+)
 CALLS = Counter("stepwell_calls_total", "Calls that ended, by method and gRPC status.", ["method", "status"])
 CALL_SECONDS = Histogram(
     "stepwell_call_seconds", "How long calls took (streams: were open).", ["method"], buckets=_SECONDS_BUCKETS

@@ -27,6 +27,7 @@ import structlog
 
 from stepwell_server.process.limits import return_free_memory
 from stepwell_server.process.rounds import Rounds
+from stepwell_server.process.telemetry import CONNECTIONS_CUT, UNREAD_BYTES
 
 # From look to look; less often where a look takes longer than a twentieth of it, as with thousands of connections.
 LOOK_S = 0.25
@@ -81,7 +82,9 @@ class Unread(Rounds):
             if count < 0 or seems_more:
                 self._arrived[peer] = received[peer]
                 unread[peer] = 0
+        UNREAD_BYTES.set(sum(unread.values()))
         if too_much := chosen(unread, self._bytes_max):
+            CONNECTIONS_CUT.inc(len(too_much))
             log.warning(
                 "connections are cut off: what came on them is in no message yet, and too much",
                 addresses=sorted({host for host, _ in too_much}),
@@ -112,7 +115,9 @@ def chosen(unread: Mapping[Peer, int], bytes_max: int) -> Sequence[Peer]:
 def peer_at(address: str) -> Peer:
     """Return who `ipv4:10.0.0.7:53312` is, or `ipv6:%5B::1%5D:53312`."""
     host, _, port = unquote(address).partition(":")[2].rpartition(":")
-    return (_plain(host.strip("[]")), int(port)) if port.isdigit() else (address, 0)
+    with suppress(ValueError):
+        return _plain(host.strip("[]")), int(port)
+    return address, 0
 
 
 def _plain(host: str) -> str:
