@@ -110,6 +110,7 @@ from stepwell_server.web.metrics import metrics_page
 from stepwell_server.web.mlflow.routes import mlflow_routes
 from stepwell_server.web.pages import ServerFacts, open_paths, pages
 from stepwell_server.web.runs_csv import runs_csv_routes
+from stepwell_server.web.signing_in.session_routes import no_sessions
 
 # What clients may ask the HTTP address for, besides the pages.
 FEATURES = ("connect", "mlflow", "artifacts")
@@ -213,6 +214,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             )
             if sign_in and access:
                 about = [*about, *sign_in.routes(access.authenticator, access.permissions)]
+            else:
+                about = [*about, *no_sessions()]
             carrier = Carrier(url_host(config.host).strip("[]"), server.port, socket_path)
             await http.start(door(http_routes(about, services, servicers), policy), carrier)
         spare_what_stays()

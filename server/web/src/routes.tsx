@@ -153,6 +153,14 @@ const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
   component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
+  validateSearch: (given): Tabbed => ({ tab: text(given.tab) }),
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login/$code",
+  component: lazyRouteComponent(() => import("./pages/access/ConfirmLogin"), "ConfirmLogin"),
+  validateSearch: (given): { name?: string } => ({ name: text(given.name) }),
 });
 
 export const router = createRouter({
@@ -162,6 +170,7 @@ export const router = createRouter({
     run,
     compare,
     settings,
+    login,
     modelsOfExperiment,
     loggedModel,
     models,

@@ -1,7 +1,10 @@
 """What is asked of an OpenID Connect provider, and what of its answers is believed."""
 
+import asyncio
 import base64
 import hashlib
+import json
+import re
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,3 +120,37 @@ async def test_a_provider_that_is_away_or_another_one_is_told(config: ProviderCo
         await Provider(replace(config, issuer="http://localhost:9")).begin(BACK, "")
     with pytest.raises(UnavailableError, match="has to be exactly that"):
         await Provider(replace(config, issuer=f"{config.issuer}/")).begin(BACK, "")
+
+
+async def test_a_client_without_a_secret_shows_what_only_it_can_know(config: ProviderConfig) -> None:
+    """What is sent for a code, as a provider sees it that answers by hand."""
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        seen.append(head + await reader.readexactly(int(length[1]) if length else 0))
+        about = dict.fromkeys(("authorization_endpoint", "token_endpoint", "jwks_uri"), f"{issuer}/x")
+        said = {"error": "invalid_grant"} if b"POST" in head else {"issuer": issuer, **about}
+        body = json.dumps(said).encode()
+        status = b"400 no" if b"POST" in head else b"200 OK"
+        kind = b"content-type: application/json\r\nconnection: close\r\n"
+        writer.write(b"HTTP/1.1 %s\r\n%scontent-length: %d\r\n\r\n%s" % (status, kind, len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        issuer = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        asked = Provider(replace(config, issuer=issuer, client_secret=""))
+        _, started = await asked.begin(BACK, "")
+        with pytest.raises(RefusedError, match="does not know this sign-in"):
+            await asked.finish(started, {"state": started.state, "code": "abc"}, BACK)
+    head, _, body = seen[-1].partition(b"\r\n\r\n")
+    assert b"authorization:" not in head.lower()
+    assert parse_qs(body.decode()) == {
+        "grant_type": ["authorization_code"],
+        "code": ["abc"],
+        "redirect_uri": [BACK],
+        "code_verifier": [started.verifier],
+        "client_id": ["stepwell"],
+    }

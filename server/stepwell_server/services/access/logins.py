@@ -25,7 +25,7 @@ CODE_GROUP = 4
 # Long enough to be no guess, whatever a program takes.
 SECRET_CHARS_MIN, SECRET_CHARS_MAX = 32, 200
 # A token that nobody remembers ends by itself.
-TOKEN_LIFE_S = 180 * 86_400
+TOKEN_LIFE_S = 90 * 86_400
 
 _CODE = re.compile(r"(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}")
 

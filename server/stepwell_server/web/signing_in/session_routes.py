@@ -76,6 +76,15 @@ def session_routes(sign_in: SignInRoutes) -> list[BaseRoute]:
     ]
 
 
+def no_sessions() -> list[BaseRoute]:
+    """Return what there is of them where the server knows no accounts: that it knows none."""
+
+    async def get(request: Request) -> Response:
+        return JSONResponse({"accounts": False})
+
+    return [Route(SESSION_PATH, get, methods=["GET"])]
+
+
 async def signed_in(
     sign_in: SignInRoutes, request: Request, caller: Caller, way: Way, answer: Response
 ) -> Response:

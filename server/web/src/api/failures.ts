@@ -1,5 +1,17 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
+const UNAUTHORIZED = 401;
+
+/** An answer that refuses, with its HTTP status and the server's words. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** What to tell a person of an error. */
 export function explain(error: unknown): string {
   if (isAway(error)) return "The server cannot be reached. The page tries again by itself.";
@@ -17,6 +29,12 @@ export function isAway(error: unknown): boolean {
 
 export function isMissing(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.NotFound;
+}
+
+/** Whether the server does not know who asks: a session ended, or was never there. */
+export function isSignedOut(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === Code.Unauthenticated;
+  return error instanceof Refusal && error.status === UNAUTHORIZED;
 }
 
 export function isTaken(error: unknown): boolean {

@@ -8,6 +8,7 @@ import { Empty, Failure, Loading } from "../parts/Notice";
 import { PlusIcon } from "../parts/icons";
 import { experimentsQuery } from "../queries/experiments";
 import { nameFilter } from "../url/filters";
+import { useMayCreate } from "./access/may";
 import styles from "./ExperimentsPage.module.css";
 import { ExperimentsTable } from "./ExperimentsTable";
 import { FirstSteps } from "./FirstSteps";
@@ -26,6 +27,7 @@ export function ExperimentsPage() {
   const filter = useDeferredValue(nameFilter(q));
   const found = useInfiniteQuery(experimentsQuery(filter, deleted));
   const [creating, setCreating] = useState(false);
+  const mayCreate = useMayCreate();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const select = (id: string, on: boolean) =>
     setSelected((now) => new Set(on ? [...now, id].slice(-TOGETHER_MAX) : [...now].filter((one) => one !== id)));
@@ -34,9 +36,11 @@ export function ExperimentsPage() {
     <div className={styles.page}>
       <header className={styles.header}>
         <h1>Experiments</h1>
-        <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
-          New experiment
-        </Button>
+        {mayCreate && (
+          <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
+            New experiment
+          </Button>
+        )}
       </header>
       <div className={styles.bar}>
         <Field

@@ -13,6 +13,7 @@ import { complain, say } from "../parts/toast";
 import { firstLine } from "../format/markdown";
 import { NOTE_TAG, summariesOfExperimentsQuery, useExperimentChanges } from "../queries/experiments";
 import styles from "./ExperimentsTable.module.css";
+import { useMayEach, type May } from "./access/may";
 import { RenameExperiment } from "./RenameExperiment";
 
 const DEFAULT_ID = 0n;
@@ -31,6 +32,7 @@ interface Props {
 export function ExperimentsTable({ experiments, deleted, selected, onSelect }: Props) {
   const ids = useMemo(() => experiments.map((one) => one.experimentId).slice(0, SUMMARIES_MAX), [experiments]);
   const { data: summaries } = useQuery(summariesOfExperimentsQuery(ids));
+  const mayOf = useMayEach(ids);
   const isAll = experiments.every((one) => selected.has(String(one.experimentId)));
   return (
     <table className={styles.table}>
@@ -66,6 +68,7 @@ export function ExperimentsTable({ experiments, deleted, selected, onSelect }: P
             key={String(experiment.experimentId)}
             experiment={experiment}
             deleted={deleted}
+            may={mayOf(experiment.experimentId)}
             summary={summaries?.get(experiment.experimentId)}
             isSelected={selected.has(String(experiment.experimentId))}
             onSelect={onSelect}
@@ -79,14 +82,15 @@ export function ExperimentsTable({ experiments, deleted, selected, onSelect }: P
 interface RowProps {
   experiment: Experiment;
   deleted: boolean;
+  may: May;
   summary: ExperimentSummary | undefined;
   isSelected: boolean;
   onSelect: Props["onSelect"];
 }
 
-function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
+function Row({ experiment, deleted, may, summary, isSelected, onSelect }: RowProps) {
   const { remove, restore } = useExperimentChanges();
-  const [renaming, setRenaming] = useState(false);
+  const [asking, setAsking] = useState<"name" | null>(null);
   const id = experiment.experimentId;
   // By promises: the row may be gone before the answer is there, and callbacks of its own with it.
   const putBack = () => void restore.mutateAsync(id).then(() => say(`${experiment.name} is back`), complain);
@@ -129,18 +133,20 @@ function Row({ experiment, deleted, summary, isSelected, onSelect }: RowProps) {
         <Time ms={experiment.creationTimeMs} />
       </td>
       <td className={styles.actions}>
-        <Menu
-          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for ${experiment.name}`} />}
-          items={
-            deleted
-              ? [{ label: "Restore", act: putBack }]
-              : [
-                  { label: "Rename", act: () => setRenaming(true) },
-                  { label: "Delete", act: takeAway, danger: true, disabled: id === DEFAULT_ID },
-                ]
-          }
-        />
-        {renaming && <RenameExperiment experiment={experiment} onClose={() => setRenaming(false)} />}
+        {may.manage && (
+          <Menu
+            trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for ${experiment.name}`} />}
+            items={
+              deleted
+                ? [{ label: "Restore", act: putBack }]
+                : [
+                    { label: "Rename", act: () => setAsking("name") },
+                    { label: "Delete", act: takeAway, danger: true, disabled: id === DEFAULT_ID },
+                  ]
+            }
+          />
+        )}
+        {asking === "name" && <RenameExperiment experiment={experiment} onClose={() => setAsking(null)} />}
       </td>
     </tr>
   );

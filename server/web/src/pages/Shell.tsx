@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { Button } from "../parts/Button";
 import { CubeIcon, FlaskIcon, KeyboardIcon, MoonIcon, PulseIcon, SideIcon, SunIcon } from "../parts/icons";
 import { Toasts } from "../parts/toast";
+import { AccountMenu } from "./access/AccountMenu";
 import { healthQuery } from "../queries/server";
 import { chooseTheme, useTheme } from "../theme/theme";
 import styles from "./Shell.module.css";
@@ -47,6 +48,7 @@ export function Shell() {
           <span>Settings</span>
         </Link>
         <div className={styles.foot}>
+          <AccountMenu />
           <ThemeButton />
           <Button kind="quiet" icon={<KeyboardIcon />} aria-label="Keyboard shortcuts" onClick={() => setSheet(true)} />
           <Button

@@ -10,13 +10,21 @@ export interface MenuItem {
   disabled?: boolean;
 }
 
+interface Props {
+  trigger: ReactNode;
+  items: MenuItem[];
+  /** What the menu is of, where its button does not say it. */
+  heading?: ReactNode;
+}
+
 /** A menu behind a button; the items are walked with the arrow keys. */
-export function Menu({ trigger, items }: { trigger: ReactNode; items: MenuItem[] }) {
+export function Menu({ trigger, items, heading }: Props) {
   return (
     <Radix.Root>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>
         <Radix.Content className={styles.menu} align="end" sideOffset={4}>
+          {heading && <Radix.Label className={styles.heading}>{heading}</Radix.Label>}
           {items.map((item) => (
             <Radix.Item
               key={item.label}

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { HOME } from "../api/clients";
+import { refusalOf } from "../api/json";
 import { artifactService } from "../api/runClients";
 
 const PAGE_SIZE = 1_000;
@@ -39,7 +40,7 @@ export async function readText(runId: string, path: string, signal: AbortSignal)
   });
   // An empty file has no range to give.
   if (answer.status === 416) return { text: "", whole: true };
-  if (!answer.ok) throw new Error(await reason(answer));
+  if (!answer.ok) throw await refusalOf(answer);
   const total = Number(answer.headers.get("content-range")?.split("/")[1] ?? 0);
   return { text: await answer.text(), whole: total <= TEXT_BYTES_MAX };
 }
@@ -49,10 +50,4 @@ export function artifactUrl(runId: string, path: string, how: "show" | "download
   const names = path.split("/").map(encodeURIComponent).join("/");
   const query = { show: "", download: "?download=1", zip: "?zip=1" }[how];
   return new URL(`api/stepwell/v1/runs/${runId}/artifacts${names && `/${names}`}${query}`, HOME).href;
-}
-
-async function reason(answer: Response): Promise<string> {
-  const said: unknown = await answer.json().catch(() => null);
-  const message = said && typeof said === "object" && "message" in said ? String(said.message) : "";
-  return message || `The server answers ${answer.status}.`;
 }

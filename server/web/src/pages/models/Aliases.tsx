@@ -5,12 +5,14 @@ import { Button } from "../../parts/Button";
 import { CloseIcon } from "../../parts/icons";
 import { complain, say } from "../../parts/toast";
 import { useRegistryChanges } from "../../queries/registry";
+import { useMay } from "../access/may";
 import run from "../run/RunPage.module.css";
 import styles from "./Models.module.css";
 
 /** What names stand for versions. */
 export function Aliases({ model }: { model: RegisteredModel }) {
   const { removeAlias, setAlias } = useRegistryChanges(model.name);
+  const may = useMay();
   const remove = (alias: string, version: number) =>
     removeAlias.mutate(alias, {
       onError: complain,
@@ -28,12 +30,14 @@ export function Aliases({ model }: { model: RegisteredModel }) {
           <li key={alias}>
             <span className={styles.alias}>
               @{alias}
-              <Button
-                kind="quiet"
-                icon={<CloseIcon size={12} />}
-                aria-label={`Remove the alias ${alias}`}
-                onClick={() => remove(alias, version)}
-              />
+              {may.write && (
+                <Button
+                  kind="quiet"
+                  icon={<CloseIcon size={12} />}
+                  aria-label={`Remove the alias ${alias}`}
+                  onClick={() => remove(alias, version)}
+                />
+              )}
             </span>
             <Link to="/models/$name/versions/$version" params={{ name: model.name, version: String(version) }}>
               Version {version}

@@ -5,6 +5,7 @@ import { authorName, NAME_CHARS_MAX, rememberAuthor } from "../../models/author"
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
+import { usePerson } from "../../queries/session";
 import styles from "./Models.module.css";
 
 const COMMENT_CHARS_MAX = 2_000;
@@ -24,13 +25,14 @@ interface Props {
 /** Asks before a change of the registry: who makes it, and why. A refusal stays in the window, in the server's words. */
 export function Ask({ title, verb, danger, isReady = true, hasComment, act, onClose, children }: Props) {
   const id = useId();
+  const person = usePerson(); // whom the server knows, it writes into the history by itself
   const [who, setWho] = useState(authorName);
   const [comment, setComment] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    rememberAuthor(who);
+    if (!person) rememberAuthor(who);
     setBusy(true);
     act(comment).then(onClose, (error: unknown) => {
       setBusy(false);
@@ -62,13 +64,15 @@ export function Ask({ title, verb, danger, isReady = true, hasComment, act, onCl
             onChange={(event) => setComment(event.target.value)}
           />
         )}
-        <Field
-          label="Your name"
-          maxLength={NAME_CHARS_MAX}
-          placeholder="for the history; kept in this browser"
-          value={who}
-          onChange={(event) => setWho(event.target.value)}
-        />
+        {!person && (
+          <Field
+            label="Your name"
+            maxLength={NAME_CHARS_MAX}
+            placeholder="for the history; kept in this browser"
+            value={who}
+            onChange={(event) => setWho(event.target.value)}
+          />
+        )}
         {problem && (
           <p role="alert" className={styles.problem}>
             {problem}

@@ -19,6 +19,7 @@ import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
+import { OfExperiments, useMay } from "../access/may";
 import { About } from "./About";
 import { Measured } from "./Measured";
 import styles from "./Models.module.css";
@@ -34,7 +35,11 @@ export function LoggedModelPage() {
   const model = useQuery(modelQuery(modelId));
   if (model.isPending) return <Loading what="the model" />;
   if (!model.data) return <Failure error={model.error} retry={() => void model.refetch()} />;
-  return <Shown model={model.data} />;
+  return (
+    <OfExperiments ids={[model.data.experimentId]}>
+      <Shown model={model.data} />
+    </OfExperiments>
+  );
 }
 
 function Shown({ model }: { model: LoggedModel }) {
@@ -85,6 +90,7 @@ function Header({ model }: { model: LoggedModel }) {
   const navigate = route.useNavigate();
   const { remove, restore } = useModelEdits(model.modelId);
   const [registering, setRegistering] = useState(false);
+  const may = useMay();
   const params = { experimentId: String(model.experimentId) };
   // By promise: the page is gone by then.
   const bringBack = () => void restore.mutateAsync(undefined).then(() => say(`${model.name} is back`), complain);
@@ -118,7 +124,7 @@ function Header({ model }: { model: LoggedModel }) {
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
         items={[
           { label: "Copy id", act: () => copy(model.modelId) },
-          { label: "Delete", act: takeAway, danger: true },
+          ...(may.write ? [{ label: "Delete", act: takeAway, danger: true }] : []),
         ]}
       />
       {registering && (

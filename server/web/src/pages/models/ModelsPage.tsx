@@ -13,6 +13,7 @@ import { Script } from "../../parts/Script";
 import { Time } from "../../parts/Time";
 import { registeredModelsQuery } from "../../queries/registry";
 import { nameFilter } from "../../url/filters";
+import { useMayCreate } from "../access/may";
 import page from "../ExperimentsPage.module.css";
 import table from "../ExperimentsTable.module.css";
 import styles from "./Models.module.css";
@@ -27,14 +28,17 @@ export function ModelsPage() {
   const navigate = route.useNavigate();
   const found = useInfiniteQuery(registeredModelsQuery(useDeferredValue(nameFilter(q))));
   const [creating, setCreating] = useState(false);
+  const mayCreate = useMayCreate();
   const models = found.data?.pages.flatMap((one) => one.registeredModels) ?? [];
   return (
     <div className={page.page}>
       <header className={page.header}>
         <h1>Models</h1>
-        <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
-          New model
-        </Button>
+        {mayCreate && (
+          <Button kind="primary" icon={<PlusIcon />} onClick={() => setCreating(true)}>
+            New model
+          </Button>
+        )}
       </header>
       <div className={page.bar}>
         <Field

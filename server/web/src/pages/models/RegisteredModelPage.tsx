@@ -15,6 +15,7 @@ import { Description } from "../run/Description";
 import { Fact } from "../run/Details";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
+import { OfModel, useMay } from "../access/may";
 import { Aliases } from "./Aliases";
 import { DeleteModel } from "./DeleteModel";
 import { History } from "./History";
@@ -28,7 +29,11 @@ export function RegisteredModelPage() {
   const model = useQuery(registeredModelQuery(name));
   if (model.isPending) return <Loading what="the model" />;
   if (!model.data) return <Failure error={model.error} retry={() => void model.refetch()} />;
-  return <Shown model={model.data} />;
+  return (
+    <OfModel name={name}>
+      <Shown model={model.data} />
+    </OfModel>
+  );
 }
 
 function Shown({ model }: { model: RegisteredModel }) {
@@ -78,20 +83,23 @@ function Header({ model }: { model: RegisteredModel }) {
   const navigate = route.useNavigate();
   const { rename, stages } = useRegistryChanges(model.name);
   const [asking, setAsking] = useState<"name" | "stages" | "delete" | null>(null);
+  const may = useMay();
   return (
     <header className={`${run.header} ${run.alone}`}>
       <Link to="/models">Models</Link>
       <span aria-hidden="true">/</span>
       <h1 title={model.name}>{model.name}</h1>
       <span className={run.space} />
-      <Menu
-        trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
-        items={[
-          { label: "Rename", act: () => setAsking("name") },
-          { label: "Stages of its own", act: () => setAsking("stages") },
-          { label: "Delete", act: () => setAsking("delete"), danger: true },
-        ]}
-      />
+      {may.write && (
+        <Menu
+          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
+          items={[
+            ...(may.manage ? [{ label: "Rename", act: () => setAsking("name") }] : []),
+            { label: "Stages of its own", act: () => setAsking("stages") },
+            ...(may.manage ? [{ label: "Delete", act: () => setAsking("delete"), danger: true }] : []),
+          ]}
+        />
+      )}
       {asking === "name" && (
         <AskText
           title="Rename model"

@@ -19,6 +19,7 @@ import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
+import { OfModel, useMay } from "../access/may";
 import { About } from "./About";
 import { DeleteModel } from "./DeleteModel";
 import { History } from "./History";
@@ -37,7 +38,11 @@ export function VersionPage() {
   const found = useQuery(versionQuery(name, Number(version) || 0));
   if (found.isPending) return <Loading what="the version" />;
   if (!found.data) return <Failure error={found.error} retry={() => void found.refetch()} />;
-  return <Shown version={found.data} />;
+  return (
+    <OfModel name={name}>
+      <Shown version={found.data} />
+    </OfModel>
+  );
 }
 
 function Shown({ version }: { version: ModelVersion }) {
@@ -128,6 +133,7 @@ function Header({ version }: { version: ModelVersion }) {
   const navigate = route.useNavigate();
   const model = useQuery(registeredModelQuery(name));
   const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
+  const may = useMay();
   const close = () => setAsking(null);
   return (
     <header className={run.header}>
@@ -147,14 +153,16 @@ function Header({ version }: { version: ModelVersion }) {
         ))}
       </span>
       <span className={run.space} />
-      <Menu
-        trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
-        items={[
-          { label: "Move to a stage", act: () => setAsking("stage") },
-          { label: "Set an alias", act: () => setAsking("alias") },
-          { label: "Delete", act: () => setAsking("delete"), danger: true },
-        ]}
-      />
+      {may.write && (
+        <Menu
+          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
+          items={[
+            { label: "Move to a stage", act: () => setAsking("stage") },
+            { label: "Set an alias", act: () => setAsking("alias") },
+            { label: "Delete", act: () => setAsking("delete"), danger: true },
+          ]}
+        />
+      )}
       {asking === "stage" && model.data && <MoveStage model={model.data} version={version} onClose={close} />}
       {asking === "alias" && model.data && <SetAlias model={model.data} version={number} onClose={close} />}
       {asking === "delete" && (

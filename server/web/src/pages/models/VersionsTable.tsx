@@ -7,6 +7,7 @@ import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
 import { Failure, Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { useMay } from "../access/may";
 import run from "../run/RunPage.module.css";
 import { RunLink } from "../run/Details";
 import { DeleteModel } from "./DeleteModel";
@@ -88,6 +89,7 @@ interface RowProps {
 
 function Row({ model, version, isChosen, onChoose }: RowProps) {
   const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
+  const may = useMay();
   const number = version.version;
   const close = () => setAsking(null);
   return (
@@ -118,14 +120,16 @@ function Row({ model, version, isChosen, onChoose }: RowProps) {
         <Time ms={version.creationTimeMs} /> {version.user && <small>by {version.user}</small>}
       </td>
       <td>
-        <Menu
-          trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
-          items={[
-            { label: "Move to a stage", act: () => setAsking("stage") },
-            { label: "Set an alias", act: () => setAsking("alias") },
-            { label: "Delete", act: () => setAsking("delete"), danger: true },
-          ]}
-        />
+        {may.write && (
+          <Menu
+            trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
+            items={[
+              { label: "Move to a stage", act: () => setAsking("stage") },
+              { label: "Set an alias", act: () => setAsking("alias") },
+              { label: "Delete", act: () => setAsking("delete"), danger: true },
+            ]}
+          />
+        )}
         {asking === "stage" && <MoveStage model={model} version={version} onClose={close} />}
         {asking === "alias" && <SetAlias model={model} version={number} onClose={close} />}
         {asking === "delete" && <DeleteModel name={model.name} version={number} onClose={close} />}

@@ -12,6 +12,7 @@ import { complain, say } from "../../parts/toast";
 import { experimentQuery } from "../../queries/experiments";
 import { isRunning, useRunEdits } from "../../queries/run";
 import { AskText } from "../../parts/AskText";
+import { useMay } from "../access/may";
 import { lastView } from "../runs/lastViews";
 import styles from "./RunPage.module.css";
 
@@ -27,6 +28,7 @@ export function RunHeader({ run }: { run: Run }) {
   const experiment = useQuery(experimentQuery(info?.experimentId ?? 0n));
   const { rename, end, remove, restore } = useRunEdits(run);
   const [renaming, setRenaming] = useState(false);
+  const may = useMay();
   if (!info) return null;
   const isDeleted = info.lifecycleStage === LifecycleStage.DELETED;
   const finish = (status: RunStatus) => end.mutate(status, { onError: complain });
@@ -51,14 +53,16 @@ export function RunHeader({ run }: { run: Run }) {
       <Menu
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the run" />}
         items={
-          isDeleted
-            ? [{ label: "Restore", act: bringBack }]
-            : [
-                { label: "Rename", act: () => setRenaming(true) },
-                ...(isRunning(run) ? ENDS.map(([label, status]) => ({ label, act: () => finish(status) })) : []),
-                { label: "Copy id", act: () => copy(info.runId) },
-                { label: "Delete", act: takeAway, danger: true },
-              ]
+          !may.write
+            ? [{ label: "Copy id", act: () => copy(info.runId) }]
+            : isDeleted
+              ? [{ label: "Restore", act: bringBack }]
+              : [
+                  { label: "Rename", act: () => setRenaming(true) },
+                  ...(isRunning(run) ? ENDS.map(([label, status]) => ({ label, act: () => finish(status) })) : []),
+                  { label: "Copy id", act: () => copy(info.runId) },
+                  { label: "Delete", act: takeAway, danger: true },
+                ]
         }
       />
       {renaming && (

@@ -11,6 +11,7 @@ import { histogramNamesQuery } from "../../queries/histograms";
 import { imagesQuery } from "../../queries/images";
 import { isRunning, runQuery, SYSTEM_PREFIX } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
+import { OfExperiments } from "../access/may";
 import { Artifacts } from "./Artifacts";
 import { Console } from "./Console";
 import { Overview } from "./Overview";
@@ -35,7 +36,11 @@ export function RunPage() {
   const run = useQuery(runQuery(runId));
   if (run.isPending) return <Loading what="the run" />;
   if (!run.data?.info) return <Failure error={run.error} retry={() => void run.refetch()} />;
-  return <Shown run={run.data} />;
+  return (
+    <OfExperiments ids={[run.data.info.experimentId]}>
+      <Shown run={run.data} />
+    </OfExperiments>
+  );
 }
 
 function Shown({ run }: { run: Run }) {

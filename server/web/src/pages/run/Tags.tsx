@@ -5,6 +5,7 @@ import type { Tag } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { CloseIcon } from "../../parts/icons";
 import { complain } from "../../parts/toast";
+import { useMay } from "../access/may";
 import styles from "./RunPage.module.css";
 
 /** Tags that the system writes are shown among the details, or nowhere. */
@@ -21,6 +22,7 @@ interface Props {
 /** The tags of a run or a model: a click removes one, typing adds one. */
 export function Tags({ tags, tag, untag }: Props) {
   const [draft, setDraft] = useState("");
+  const may = useMay();
   const shown = tags.filter(({ key }) => !OWN.test(key));
   const add = (event: FormEvent) => {
     event.preventDefault();
@@ -37,22 +39,26 @@ export function Tags({ tags, tag, untag }: Props) {
         {shown.map(({ key, value }) => (
           <span key={key} title={`${key}: ${value}`}>
             <b>{key}</b> {value}
-            <Button
-              kind="quiet"
-              icon={<CloseIcon size={12} />}
-              aria-label={`Remove the tag ${key}`}
-              onClick={() => untag.mutate(key, { onError: complain })}
-            />
+            {may.write && (
+              <Button
+                kind="quiet"
+                icon={<CloseIcon size={12} />}
+                aria-label={`Remove the tag ${key}`}
+                onClick={() => untag.mutate(key, { onError: complain })}
+              />
+            )}
           </span>
         ))}
-        <form onSubmit={add}>
-          <input
-            aria-label="New tag"
-            placeholder="key: value"
-            value={draft}
-            onChange={(event) => setDraft(event.target.value)}
-          />
-        </form>
+        {may.write && (
+          <form onSubmit={add}>
+            <input
+              aria-label="New tag"
+              placeholder="key: value"
+              value={draft}
+              onChange={(event) => setDraft(event.target.value)}
+            />
+          </form>
+        )}
       </div>
     </section>
   );

@@ -8,6 +8,7 @@ import { Markdown } from "../../parts/Markdown";
 import { Time } from "../../parts/Time";
 import { complain } from "../../parts/toast";
 import { NOTE_TAG, useExperimentChanges } from "../../queries/experiments";
+import { useMay } from "../access/may";
 import styles from "./About.module.css";
 import { NewTag } from "./NewTag";
 
@@ -15,6 +16,7 @@ import { NewTag } from "./NewTag";
 export function About({ experiment }: { experiment: Experiment }) {
   const { update, deleteTag } = useExperimentChanges();
   const [asking, setAsking] = useState<"note" | "tag" | null>(null);
+  const may = useMay();
   const { experimentId } = experiment;
   const note = experiment.tags.find((tag) => tag.key === NOTE_TAG)?.value ?? "";
   const tags = experiment.tags.filter((tag) => !tag.key.startsWith("mlflow."));
@@ -22,12 +24,14 @@ export function About({ experiment }: { experiment: Experiment }) {
     <section className={styles.about} aria-label="About the experiment">
       <div className={styles.note}>
         {note ? <Markdown text={note} /> : <p>No description yet.</p>}
-        <Button
-          kind="quiet"
-          icon={<PencilIcon />}
-          aria-label="Edit the description"
-          onClick={() => setAsking("note")}
-        />
+        {may.write && (
+          <Button
+            kind="quiet"
+            icon={<PencilIcon />}
+            aria-label="Edit the description"
+            onClick={() => setAsking("note")}
+          />
+        )}
       </div>
       <dl>
         <dt>Id</dt>
@@ -43,16 +47,25 @@ export function About({ experiment }: { experiment: Experiment }) {
           {tags.map((tag) => (
             <span key={tag.key} title={`${tag.key}: ${tag.value}`}>
               {tag.key}: {tag.value}
-              <button
-                type="button"
-                aria-label={`Remove the tag ${tag.key}`}
-                onClick={() => deleteTag.mutate({ experimentId, key: tag.key }, { onError: complain })}
-              >
-                <CloseIcon size={10} />
-              </button>
+              {may.write && (
+                <button
+                  type="button"
+                  aria-label={`Remove the tag ${tag.key}`}
+                  onClick={() => deleteTag.mutate({ experimentId, key: tag.key }, { onError: complain })}
+                >
+                  <CloseIcon size={10} />
+                </button>
+              )}
             </span>
           ))}
-          <Button kind="quiet" icon={<PlusIcon size={12} />} aria-label="Add a tag" onClick={() => setAsking("tag")} />
+          {may.write && (
+            <Button
+              kind="quiet"
+              icon={<PlusIcon size={12} />}
+              aria-label="Add a tag"
+              onClick={() => setAsking("tag")}
+            />
+          )}
         </dd>
       </dl>
       {asking === "note" && (

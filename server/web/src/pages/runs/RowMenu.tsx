@@ -8,6 +8,7 @@ import { complain, say } from "../../parts/toast";
 import { idFilter, useRunChanges } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
+import { useMay } from "../access/may";
 import { COLOR_TAG, PALETTE } from "./runs";
 import styles from "./RowMenu.module.css";
 
@@ -63,6 +64,7 @@ interface ItemsProps {
 
 function Items({ run, view, change, onRename }: ItemsProps) {
   const id = runIdOf(run);
+  const may = useMay();
   const pinned = view.pinned ?? [];
   const isPinned = pinned.includes(id);
   const isBaseline = view.baseline === id;
@@ -80,9 +82,9 @@ function Items({ run, view, change, onRename }: ItemsProps) {
     <>
       {item(isPinned ? "Unpin" : "Pin to the top", isPinned ? unpin : pin)}
       {item(isBaseline ? "No baseline" : "Use as baseline", () => change({ baseline: isBaseline ? undefined : id }))}
-      {item("Rename", onRename)}
+      {may.write && item("Rename", onRename)}
       {item("Copy id", () => void navigator.clipboard.writeText(id).then(() => say("The id is copied")))}
-      <Colors run={run} />
+      {may.write && <Colors run={run} />}
     </>
   );
 }

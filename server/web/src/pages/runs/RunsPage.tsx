@@ -12,6 +12,7 @@ import { toggled } from "../../table/drawn";
 import { RunsTable } from "../../table/RunsTable";
 import { OPEN_MAX, SPLIT_USUAL, type RunsView } from "../../url/runsView";
 import { wholes } from "../../url/search";
+import { OfExperiments } from "../access/may";
 import { Missing } from "../Missing";
 import { useAsked } from "./asked";
 import { Header } from "./Header";
@@ -37,7 +38,12 @@ const ChartsPane = lazy(loadCharts);
 export function RunsPage() {
   const { experimentId } = route.useParams();
   const ids = useMemo(() => wholes(experimentId), [experimentId]);
-  return ids ? <Runs experimentIds={ids} key={experimentId} /> : <Missing />;
+  if (!ids) return <Missing />;
+  return (
+    <OfExperiments ids={ids}>
+      <Runs experimentIds={ids} key={experimentId} />
+    </OfExperiments>
+  );
 }
 
 function Runs({ experimentIds }: { experimentIds: bigint[] }) {

@@ -8,6 +8,7 @@ import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
+import { useMay } from "../access/may";
 import { csvColumns, type Asked } from "./asked";
 import { NewTag } from "./NewTag";
 import styles from "./RunsPage.module.css";
@@ -28,6 +29,7 @@ export function Selection({ asked, selection, view, change }: Props) {
   const { runIds, count, isEverything, chosen, clear } = selection;
   const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
+  const may = useMay();
   if (count === 0 || (count === undefined && !isEverything)) return null;
   const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
   const bringBack = () =>
@@ -70,11 +72,11 @@ export function Selection({ asked, selection, view, change }: Props) {
       >
         CSV
       </a>
-      {!view.deleted && <Button onClick={() => setAsking("tag")}>Tag</Button>}
-      {!view.deleted && runIds.length === 1 && <Button onClick={() => setAsking("rename")}>Rename</Button>}
+      {may.write && !view.deleted && <Button onClick={() => setAsking("tag")}>Tag</Button>}
+      {may.write && !view.deleted && runIds.length === 1 && <Button onClick={() => setAsking("rename")}>Rename</Button>}
       {runIds.length > 0 && <Button onClick={pin}>Pin</Button>}
       {runIds.length > 0 && <Button onClick={hide}>Hide in charts</Button>}
-      {view.deleted ? (
+      {!may.write ? null : view.deleted ? (
         <Button onClick={bringBack}>Restore</Button>
       ) : (
         <Button kind="danger" onClick={isEverything ? () => setAsking("delete") : takeAway}>

@@ -11,6 +11,7 @@ import { complain, say } from "../../parts/toast";
 import { useViewChanges, viewsQuery } from "../../queries/views";
 import type { RunsView } from "../../url/runsView";
 import { addressOf, viewAt } from "../../url/savedView";
+import { useMay } from "../access/may";
 import styles from "./Views.module.css";
 
 interface Props {
@@ -23,6 +24,7 @@ interface Props {
 export function Views({ experimentIds, view, show }: Props) {
   const { data: views = [] } = useQuery(viewsQuery(experimentIds));
   const { save, remove } = useViewChanges();
+  const may = useMay();
   const [name, setName] = useState("");
   const [open, setOpen] = useState(false);
   const shown = views.find((one) => String(one.viewId) === view.saved);
@@ -73,31 +75,35 @@ export function Views({ experimentIds, view, show }: Props) {
                 >
                   {one.name}
                 </button>
-                <Button
-                  kind="quiet"
-                  icon={<CloseIcon size={12} />}
-                  aria-label={`Delete the view ${one.name}`}
-                  onClick={() => drop(one)}
-                />
+                {may.write && (
+                  <Button
+                    kind="quiet"
+                    icon={<CloseIcon size={12} />}
+                    aria-label={`Delete the view ${one.name}`}
+                    onClick={() => drop(one)}
+                  />
+                )}
               </li>
             ))}
             {views.length === 0 && <p>Nobody has kept a view of these runs yet.</p>}
           </ul>
-          {isChanged && shown && (
+          {may.write && isChanged && shown && (
             <Button onClick={() => keep(shown.name, true)}>Keep the changes in {shown.name}</Button>
           )}
-          <form onSubmit={submit}>
-            <Field
-              label="Keep what is shown as"
-              maxLength={200}
-              value={name}
-              problem={save.isError ? explain(save.error) : null}
-              onChange={(event) => setName(event.target.value)}
-            />
-            <Button kind="primary" type="submit" disabled={!name.trim() || save.isPending}>
-              Keep
-            </Button>
-          </form>
+          {may.write && (
+            <form onSubmit={submit}>
+              <Field
+                label="Keep what is shown as"
+                maxLength={200}
+                value={name}
+                problem={save.isError ? explain(save.error) : null}
+                onChange={(event) => setName(event.target.value)}
+              />
+              <Button kind="primary" type="submit" disabled={!name.trim() || save.isPending}>
+                Keep
+              </Button>
+            </form>
+          )}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>

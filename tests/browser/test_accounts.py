@@ -1,0 +1,173 @@
+"""The page where the server knows accounts: signing in and out, what is offered to whom, and what others cannot do."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import WIDE, is_fault
+from tests.harness.browser import browser
+from tests.harness.processes import ServerProcess
+from tests.harness.provider import Provider, openid_provider
+from tests.harness.shared import server_of_many
+
+ADMIN, PASSWORD = "admin", "correct horse"
+API = "/api/2.0/mlflow"
+# What a page or a file of somebody else would try with the cookie of who looks at it.
+THEFT = """
+<form method="post" enctype="text/plain" action="%(target)s">
+  <input name='{"name": "stolen", "a' value='": 1}'/>
+</form>
+<script>
+  document.title = "taken " + document.cookie;
+  fetch("%(target)s", {method: "POST", credentials: "include", body: '{"name": "stolen"}'})
+    .catch(String).finally(function () { document.forms[0].submit() });
+</script>
+"""
+# What the browser says when it keeps an answer from a page of somebody else.
+KEPT_FROM_OTHERS = ("Access to fetch", "Failed to load resource")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with openid_provider() as running:
+        running.set_user("grace", preferred_username="grace")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    options = (
+        "--auth",
+        "--oidc-issuer",
+        provider.issuer,
+        "--oidc-client-id",
+        "stepwell",
+        "--oidc-name",
+        "House",
+    )
+    environment = {"STEPWELL_ADMIN_PASSWORD": PASSWORD, "STEPWELL_OIDC_CLIENT_SECRET": "a secret"}
+    with server_of_many(tmp_path_factory, *options, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rest(server: ServerProcess) -> Iterator[httpx2.Client]:
+    """The server's admin, as a program."""
+    with httpx2.Client(base_url=server.url, auth=(ADMIN, PASSWORD)) as client:
+        yield client
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Browser]:
+    async with browser() as running:
+        yield running
+
+
+@pytest.fixture
+async def page(opened: Browser, server: ServerProcess) -> AsyncIterator[Page]:
+    """A tab of a browser that is not signed in; faults of the page fail the test."""
+    complaints: list[str] = []
+    context = await opened.new_context(viewport=WIDE, base_url=server.url, locale="en-US")
+    tab = await context.new_page()
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda message: is_fault(message) and complaints.append(message.text))
+    yield tab
+    assert [text for text in complaints if not text.startswith(KEPT_FROM_OTHERS)] == []
+
+
+async def sign_in(page: Page, name: str = ADMIN, password: str = PASSWORD) -> None:
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+async def test_signing_in_leads_where_the_link_led_and_out_leads_to_nothing(page: Page) -> None:
+    await page.goto("/#/models")
+    await sign_in(page, ADMIN, "wrong")
+    await expect(page.get_by_role("alert")).to_contain_text("wrong")
+    await sign_in(page)
+    await expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Account of admin").click()
+    await page.get_by_role("menuitem", name="Sign out", exact=True).click()
+    await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Models", exact=True)).to_have_count(0)
+
+
+async def test_single_sign_on_comes_back_to_the_place(page: Page, rest: httpx2.Client) -> None:
+    made = rest.post(f"{API}/experiments/create", json={"name": "to be read"}).json()["experiment_id"]
+    await page.goto(f"/#/experiments/{made}?view=table")
+    await page.get_by_role("link", name="Sign in with House").click()
+    await page.get_by_placeholder("sub").fill("grace")
+    await page.get_by_role("button", name="Authorize").click()
+    await expect(page).to_have_url(re.compile(rf"/#/experiments/{made}\?view=table"))
+    await expect(page.get_by_role("heading", name="to be read")).to_be_visible()
+    await expect(page.get_by_role("button", name="Account of grace")).to_be_visible()
+    # Everybody may read it, and no more.
+    await page.get_by_role("button", name="About").click()
+    await expect(page.get_by_text("No description yet.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Edit the description")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Share")).to_have_count(0)
+
+
+async def test_a_session_that_has_ended_asks_again_and_goes_on(page: Page, rest: httpx2.Client) -> None:
+    await page.goto("/")
+    await sign_in(page)
+    await expect(page.get_by_role("link", name="Default")).to_be_visible()
+    await page.context.clear_cookies()
+    await page.get_by_role("link", name="Default").click()
+    await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_be_visible()
+    await sign_in(page)
+    await expect(page.get_by_role("heading", name="Default")).to_be_visible()
+
+
+@asynccontextmanager
+async def foreign_page(content: str) -> AsyncIterator[str]:
+    """A page of another server on the same machine: to it, browsers send the cookies of ours."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n" + content.encode()
+        )
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+
+
+async def test_other_pages_and_files_of_runs_do_nothing_in_anybodys_name(
+    page: Page, rest: httpx2.Client, server: ServerProcess
+) -> None:
+    await page.goto("/")
+    await sign_in(page)
+    await expect(page.get_by_role("link", name="Default")).to_be_visible()
+    assert await page.evaluate("document.cookie") == ""
+    cookies = await page.context.cookies()
+    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
+
+    run = rest.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
+    theft = THEFT % {"target": f"{server.url}{API}/experiments/create"}
+    where = f"/api/2.0/mlflow-artifacts/artifacts/0/{run['run_id']}/artifacts"
+    for name in ("theft.html", "theft.svg"):
+        content = theft if name.endswith("html") else f'<svg xmlns="http://www.w3.org/2000/svg">{theft}</svg>'
+        assert rest.put(f"{where}/{name}", content=content).status_code == 200
+    for name in ("theft.html", "theft.svg"):
+        async with page.expect_console_message(lambda message: "Blocked script" in message.text):
+            await page.goto(f"/api/stepwell/v1/runs/{run['run_id']}/artifacts/{name}")
+        assert "taken" not in await page.title()
+
+    refused: list[int] = []
+    page.on(
+        "response", lambda answer: refused.append(answer.status) if answer.request.method == "POST" else None
+    )
+    async with foreign_page(theft) as address, page.expect_navigation(url=re.compile("experiments/create")):
+        await page.goto(address)
+    assert set(refused) == {403}  # the form's; what the script is answered, the browser tells nobody
+    found = rest.post(f"{API}/experiments/search", json={"max_results": 100}).json()["experiments"]
+    assert "stolen" not in {one["name"] for one in found}
