@@ -20,7 +20,7 @@ from tests.harness.faults import BrokenServer, Meanwhile, passed, until
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
 from tests.harness.shared import server_of_many
-from tests.harness.stores import BUCKETS, STORES, Store
+from tests.harness.stores import STORES, Store
 
 PART = 16 * MIB
 SCRIPT = """
@@ -31,7 +31,9 @@ stepwell.StepwellClient(sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])
 # All of them in one worker, because they have one server.
 pytestmark = pytest.mark.xdist_group("stores-served")
 of_all = pytest.mark.parametrize("kind", STORES)
-of_clouds = pytest.mark.parametrize("kind", ["azure", "gcs"])  # tests/faults has the same for folders and S3
+# tests/faults has the same for folders and S3.
+of_clouds = pytest.mark.parametrize("kind", ["azure", "gcs"])
+of_others = pytest.mark.parametrize("kind", ["azure", "gcs", "sftp"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             kind: stack.enter_context(opened(tmp_path_factory.mktemp(kind)))
             for kind, opened in STORES.items()
         }
-        proxies = {kind: stack.enter_context(Proxy(stores[kind].port)) for kind in BUCKETS}
+        proxies = {
+            kind: stack.enter_context(Proxy(store.port)) for kind, store in stores.items() if store.port
+        }
+        stores |= {kind: stores[kind].behind(proxy.port) for kind, proxy in proxies.items()}
         found = Served(stores, proxies, None)  # type: ignore[arg-type]
-        options = [
-            word for kind in STORES if kind != "folder" for word in ("--artifact-bucket", stores[kind].root)
-        ]
+        options = [word for kind in proxies for word in ("--artifact-bucket", stores[kind].root)]
         folder = stores["folder"].root.removeprefix("file://")
         server = stack.enter_context(
             server_of_many(
@@ -155,7 +158,7 @@ def test_files_of_all_sizes_and_names(
     assert place.store.objects() == {}
 
 
-@of_clouds
+@of_others
 def test_cuts_in_mid_part(place: Place, source: Path, tmp_path: Path) -> None:
     assert place.proxy is not None
     place.proxy.slow(10e6)
@@ -260,7 +263,7 @@ def test_a_client_that_is_killed(
     assert list(place.store.objects().values()) == [source.stat().st_size]
 
 
-@of_clouds
+@of_others
 def test_what_a_killed_client_left_goes_when_it_is_idle(place: Place, source: Path) -> None:
     assert place.proxy is not None
     place.proxy.slow(10e6)
@@ -276,7 +279,7 @@ def test_what_a_killed_client_left_goes_when_it_is_idle(place: Place, source: Pa
     assert place.names() == []
 
 
-@pytest.mark.parametrize(("kind", "way"), [("azure", "server"), ("gcs", "direct")])
+@pytest.mark.parametrize(("kind", "way"), [("azure", "server"), ("gcs", "direct"), ("sftp", "server")])
 def test_a_server_that_is_killed_and_comes_back(
     served: Served,
     kind: str,

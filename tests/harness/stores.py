@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,10 +20,16 @@ class Store:
     port: int = 0
     environment: Callable[[int | None], Mapping[str, str]] = field(default=lambda port: {})
     listed: Callable[[], Mapping[str, int]] = field(default=dict)
+    # Of a kind that names ports: the root where its server is reached at another one.
+    root_at: Callable[[int], str] | None = None
 
     def below(self) -> "Store":
         """Return a place of its own, for one test."""
-        return Store(f"{self.root}/{uuid4().hex}", self.port, self.environment, self.listed)
+        return replace(self, root=f"{self.root}/{uuid4().hex}", root_at=None)
+
+    def behind(self, port: int) -> "Store":
+        """Return the same place as it is named where its server is reached at another port."""
+        return self if self.root_at is None else replace(self, root=self.root_at(port))
 
     def objects(self) -> dict[str, int]:
         """Return what lies there, also what is unfinished: sizes by key."""
@@ -67,7 +73,14 @@ def _google(folder: Path) -> Iterator[Store]:
 @contextmanager
 def _sftp(folder: Path) -> Iterator[Store]:
     with sftp_server(folder) as server:
-        yield Store(f"{server.root()}/team", server.port, lambda port: server.environment(), server.objects)
+
+        def root_at(port: int) -> str:
+            server.trust(port)
+            return f"{server.root(port)}/team"
+
+        yield Store(
+            root_at(server.port), server.port, lambda port: server.environment(), server.objects, root_at
+        )
 
 
 STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
