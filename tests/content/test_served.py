@@ -1,13 +1,16 @@
 """One server with places of all kinds, as its clients see it: files of odd names, faults of the network, kill -9."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,8 +86,9 @@ class Place:
         self.proxy = served.proxies.get(kind)
         self.store = served.stores[kind].below()
         self.client = StepwellClient(served.server.tracking_uri)
-        experiment = self.client.create_experiment(self.store.root, artifact_location=self.store.root)
-        self.run_id = self.client.create_run(experiment).info.run_id
+        name = place = self.store.root
+        self.experiment_id = self.client.create_experiment(name, artifact_location=place)
+        self.run_id = self.client.create_run(self.experiment_id).info.run_id
 
     def names(self) -> list[str]:
         return [info.path for info in self.client.list_artifacts(self.run_id)]
@@ -312,3 +316,36 @@ def test_a_server_that_is_killed_and_comes_back(
         assert list(store.objects().values()) == [source.stat().st_size]
         client.delete_artifacts(run_id, "")
         assert store.objects() == {}
+
+
+@of_clouds
+def test_parts_as_mlflows_clients_send_them(served: Served, place: Place) -> None:
+    base = f"{served.server.url.rstrip('/')}/api/2.0/mlflow-artifacts"
+    below = f"{place.experiment_id}/{place.run_id}/artifacts"
+
+    def ask(what: str, **fields: object) -> dict[str, Any]:
+        data = json.dumps(fields).encode() if fields else None
+        request = urllib.request.Request(
+            f"{base}/{what}", data=data, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read())
+
+    def sent(url: str, data: bytes) -> str:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT")) as answer:
+            return answer.headers.get("ETag", "")
+
+    parts = [os.urandom(6 * MIB), os.urandom(MIB)]
+    begun = ask(f"mpu/create/{below}/m", path="big.bin", num_parts=2)
+    tags = [
+        {"part_number": it["part_number"], "etag": sent(it["url"], data)}
+        for it, data in zip(begun["credentials"], parts, strict=True)
+    ]
+    assert place.names() == []
+    ask(f"mpu/complete/{below}/m", path="big.bin", upload_id=begun["upload_id"], parts=tags)
+    with urllib.request.urlopen(ask(f"presigned/{below}/m/big.bin")["url"]) as answer:
+        assert answer.read() == b"".join(parts)
+    other = ask(f"mpu/create/{below}", path="other.bin", num_parts=1)
+    sent(other["credentials"][0]["url"], parts[1])
+    ask(f"mpu/abort/{below}", path="other.bin", upload_id=other["upload_id"])
+    assert list(place.store.objects().values()) == [7 * MIB]
