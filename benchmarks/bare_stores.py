@@ -1,0 +1,205 @@
+"""Bare programs beside which artifacts are measured: the library of each place alone, nothing checked or flushed.
+
+With buckets, parts at once up and ranges at once down, of the size and number that Stepwell's client has. Up to Google
+it is plain HTTP, because its stand-in does not know the interface that obstore uploads by.
+"""
+
+# ruff: noqa: ASYNC230, ASYNC240 - they read files as simply as they can
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+PART_BYTES = 16 * 2**20
+PARTS_AT_ONCE = 4
+_NO_LIMIT = timedelta(days=1)
+
+LIBRARIES = {"s3": "aiobotocore", "azure": "obstore", "gcs": "obstore", "sftp": "asyncssh"}
+
+
+def bare(kind: str, root: str, environment: dict[str, str], source: str, target: str) -> dict[str, float]:
+    """Send a file to a place and fetch it again; returns the seconds of both."""
+    os.environ.update(environment)
+    if kind == "sftp":
+        return asyncio.run(_sftp(root, source, target))
+    work = {"s3": _s3, "azure": _azure, "gcs": _google}[kind]
+    return asyncio.run(work(root.partition("://")[2], source, target))
+
+
+def bare_small(kind: str, root: str, environment: dict[str, str], folder: str) -> float:
+    """Send the files of a folder, 32 at once; returns the seconds."""
+    os.environ.update(environment)
+    return asyncio.run(_small(kind, root.partition("://")[2], folder))
+
+
+async def _small(kind: str, bucket: str, folder: str) -> float:
+    import aiohttp
+    import obstore
+
+    room = asyncio.Semaphore(32)
+    store = _container(bucket) if kind == "azure" else None
+    async with aiohttp.ClientSession() as session:
+
+        async def send(path: Path) -> None:
+            async with room:
+                data = path.read_bytes()
+                if store is not None:
+                    await obstore.put_async(store, f"bare/{path.name}", data)
+                else:
+                    await _post(session, bucket, f"bare-{path.name}", data)
+
+        started = time.perf_counter()
+        await asyncio.gather(*map(send, Path(folder).iterdir()))
+        return time.perf_counter() - started
+
+
+async def _s3(bucket: str, source: str, target: str) -> dict[str, float]:
+    from aiobotocore.session import get_session
+
+    async with get_session().create_client("s3") as s3:
+        name = {"Bucket": bucket, "Key": f"bare-{time.time_ns()}"}
+        upload = {**name, "UploadId": (await s3.create_multipart_upload(**name))["UploadId"]}
+
+        async def send(start: int) -> dict[str, Any]:
+            number = start // PART_BYTES + 1
+            answer = await s3.upload_part(**upload, PartNumber=number, Body=_part(source, start))
+            return {"PartNumber": number, "ETag": answer["ETag"]}
+
+        async def put() -> None:
+            parts = await _at_once(source, send)
+            await s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+
+        async def read(start: int, end: int) -> bytes:
+            answer = await s3.get_object(**name, Range=f"bytes={start}-{end - 1}")
+            data: bytes = await answer["Body"].read()
+            return data
+
+        return await _timed(source, target, put, read, lambda: s3.delete_object(**name))
+
+
+async def _sftp(root: str, source: str, target: str) -> dict[str, float]:
+    """As asyncssh's `put` and `get` do it."""
+    import asyncssh
+
+    from stepwell_server.store.content.sftp.addresses import parse
+
+    at = parse(f"{root}/bare")
+    async with (
+        asyncssh.connect(at.host, at.port, username=at.user) as connection,
+        connection.start_sftp_client() as sftp,
+    ):
+        await sftp.makedirs(at.path, exist_ok=True)
+        remote = f"{at.path}/{time.time_ns()}"
+        started = time.perf_counter()
+        await sftp.put(source, remote)
+        logged = time.perf_counter()
+        await sftp.get(remote, target)
+        fetched = time.perf_counter()
+        await sftp.remove(remote)
+    return {"upload_s": logged - started, "download_s": fetched - logged}
+
+
+async def _azure(container: str, source: str, target: str) -> dict[str, float]:
+    import obstore
+
+    store, key = _container(container), f"bare-{time.time_ns()}"
+
+    async def put() -> None:
+        path = Path(source)
+        await obstore.put_async(store, key, path, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+
+    return await _timed(source, target, put, _ranges(store, key), lambda: obstore.delete_async(store, key))
+
+
+async def _google(bucket: str, source: str, target: str) -> dict[str, float]:
+    import aiohttp
+    import obstore
+    from obstore.store import GCSStore
+
+    key, host = f"bare-{time.time_ns()}", os.environ["STORAGE_EMULATOR_HOST"]
+    store = GCSStore(
+        bucket, config={"base_url": host}, client_options={"allow_http": True, "timeout": _NO_LIMIT}
+    )
+
+    async def put() -> None:
+        async with aiohttp.ClientSession() as session:
+            with Path(source).open("rb") as file:
+                await _post(session, bucket, key, file)
+
+    return await _timed(source, target, put, _ranges(store, key), lambda: obstore.delete_async(store, key))
+
+
+async def _post(session: Any, bucket: str, name: str, data: Any) -> None:
+    host = os.environ["STORAGE_EMULATOR_HOST"]
+    url = f"{host}/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}"
+    async with session.post(url, data=data, headers={"Content-Type": "application/octet-stream"}) as answer:
+        answer.raise_for_status()
+
+
+def _container(container: str) -> Any:
+    from obstore.store import AzureStore
+
+    said = dict(part.split("=", 1) for part in os.environ["AZURE_STORAGE_CONNECTION_STRING"].split(";"))
+    config = {
+        "account_name": said["AccountName"],
+        "account_key": said["AccountKey"],
+        "endpoint": said["BlobEndpoint"],
+    }
+    return AzureStore(
+        container,
+        config=config,
+        client_options={"allow_http": True, "timeout": _NO_LIMIT},  # type: ignore[arg-type]
+    )
+
+
+def _ranges(store: Any, key: str) -> Callable[[int, int], Awaitable[Any]]:
+    import obstore
+
+    async def read(start: int, end: int) -> Any:
+        return await obstore.get_range_async(store, key, start=start, end=end)
+
+    return read
+
+
+async def _timed(
+    source: str,
+    target: str,
+    put: Callable[[], Awaitable[None]],
+    read: Callable[[int, int], Awaitable[Any]],
+    remove: Callable[[], Awaitable[Any]],
+) -> dict[str, float]:
+    """Measure both ways; then the object goes, to save room."""
+    started = time.perf_counter()
+    await put()
+    logged = time.perf_counter()
+    size = Path(source).stat().st_size
+    with Path(target).open("wb") as file:
+
+        async def fetch(start: int) -> None:
+            os.pwrite(file.fileno(), await read(start, min(start + PART_BYTES, size)), start)
+
+        await _at_once(source, fetch)
+    fetched = time.perf_counter()
+    await remove()
+    return {"upload_s": logged - started, "download_s": fetched - logged}
+
+
+async def _at_once(source: str, work: Callable[[int], Awaitable[Any]]) -> list[Any]:
+    """Do something for each part of a file, some at once; returns what came of it, in order."""
+    room = asyncio.Semaphore(PARTS_AT_ONCE)
+
+    async def one(start: int) -> Any:
+        async with room:
+            return await work(start)
+
+    return await asyncio.gather(*map(one, range(0, Path(source).stat().st_size, PART_BYTES)))
+
+
+def _part(source: str, start: int) -> bytes:
+    with Path(source).open("rb") as file:
+        file.seek(start)
+        return file.read(PART_BYTES)
