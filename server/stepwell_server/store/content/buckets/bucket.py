@@ -38,6 +38,10 @@ class Bucket(Protocol):
         """Whether parts can be signed for their SHA-256, so that the bucket takes nothing else."""
         ...
 
+    def part_bytes(self, size_bytes: int) -> int:
+        """See `ports.artifacts.DirectContentStore`."""
+        ...
+
     async def find(self, key: str, sha256: bytes = b"") -> Found | None:
         """Return what is known of an object, and whether it has a SHA-256 if one is given; None if there is none."""
         ...

@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError
 from yarl import URL
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import Piece
+from stepwell_server.model.artifacts import Piece, part_bytes
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
@@ -162,6 +162,10 @@ class Objects:
         self._store = store
         self._prefix = prefix
         self._lifetime = timedelta(seconds=address_lifetime_s)
+
+    def part_bytes(self, size_bytes: int) -> int:
+        """See `bucket.Bucket`."""
+        return part_bytes(size_bytes)
 
     async def find(self, key: str, sha256: bytes = b"") -> Found | None:
         """See `bucket.Bucket`: neither cloud knows the SHA-256 of an object."""

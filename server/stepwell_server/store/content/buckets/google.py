@@ -20,21 +20,20 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
-import google.auth
-import google.auth.exceptions
-import google.auth.transport.requests
 from obstore.store import GCSStore
 
-from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import PartTag
+from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.model.artifacts import MIB, PartTag
 from stepwell_server.store.content.buckets.bucket import HeldPart
 from stepwell_server.store.content.buckets.cloud import Answer, Calls, Objects, connected, content_store
+from stepwell_server.store.content.buckets.google_tokens import Tokens
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
 HOST = "https://storage.googleapis.com"
-SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 # What one call composes; of more parts, objects in between are made.
 COMPOSED_MAX = 32
+# Of a file that has more than COMPOSED_MAX parts whatever they are.
+PART_BYTES_MAX = 64 * MIB
 # Requests of one upload at once.
 CALLS_AT_ONCE = 8
 _GONE = frozenset({404, 412})
@@ -56,29 +55,6 @@ async def opened(root: str, address_lifetime_s: int) -> AsyncIterator[BucketCont
         yield await content_store(bucket, root)
 
 
-class Tokens:
-    """Tokens of the server's own credentials."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._credentials: Any = None
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers of a request that is allowed."""
-        async with self._lock:
-            try:
-                return await asyncio.to_thread(self._headers)
-            except google.auth.exceptions.GoogleAuthError as error:
-                raise UnavailableError(f"Google does not know who this server is: {error}") from error
-
-    def _headers(self) -> Mapping[str, str]:
-        if self._credentials is None:
-            self._credentials, _ = google.auth.default(scopes=[SCOPE])
-        if not self._credentials.valid:
-            self._credentials.refresh(google.auth.transport.requests.Request())
-        return {"Authorization": f"Bearer {self._credentials.token}"}
-
-
 class GoogleBucket(Objects):
     """Implements `bucket.Bucket`."""
 
@@ -97,6 +73,11 @@ class GoogleBucket(Objects):
         self._uploads = f"{host}/upload/storage/v1/b/{quote(name, safe='')}/o?uploadType=media"
         self._calls = calls
         self._tokens = tokens
+
+    def part_bytes(self, size_bytes: int) -> int:
+        """See `bucket.Bucket`. No more than one call composes, while what is sent again after a cut is not much."""
+        composed_at_once = -(-size_bytes // (COMPOSED_MAX * MIB)) * MIB
+        return max(super().part_bytes(size_bytes), min(composed_at_once, PART_BYTES_MAX))
 
     async def put(self, key: str, data: bytes) -> None:
         """See `bucket.Bucket`. Over the interface with JSON, which emulators know better than the other one."""

@@ -18,7 +18,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import PartTag, Piece
+from stepwell_server.model.artifacts import PartTag, Piece, part_bytes
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
 from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
@@ -110,6 +110,10 @@ class S3Bucket:
             server=found.server,
             lacks="; ".join(found.lacks) or "nothing",
         )
+
+    def part_bytes(self, size_bytes: int) -> int:
+        """See `bucket.Bucket`."""
+        return part_bytes(size_bytes)
 
     async def find(self, key: str, sha256: bytes = b"") -> Found | None:
         """See `bucket.Bucket`."""

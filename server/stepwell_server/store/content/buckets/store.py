@@ -42,6 +42,10 @@ class BucketContentStore:
         """See `ports.artifacts.DirectContentStore`."""
         return self._bucket.checks_sha256
 
+    def part_bytes(self, size_bytes: int) -> int:
+        """See `ports.artifacts.DirectContentStore`."""
+        return self._bucket.part_bytes(size_bytes)
+
     async def held_bytes(self, key: str, file: FileSpec) -> int:
         """See `ports.artifacts.ContentStore`."""
         size = await self.size_bytes(key)
