@@ -149,3 +149,21 @@ async def test_what_an_experiment_is_stands_above_its_runs(page: Page, experimen
     await about.get_by_role("button", name="Remove the tag team").click()
     await expect(about).not_to_contain_text("team")
     assert await page.title() != "taken"
+
+
+async def test_pages_that_are_wanted_while_the_server_is_away_come_when_it_is_back(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    # A tab of its own, since its console tells what did not come.
+    assert page.context.browser is not None
+    tab = await page.context.browser.new_page()
+    await tab.goto(shared_server.url)
+    away = ["**/health", "**/assets/*"]
+    for address in away:
+        await tab.route(address, lambda route: route.abort())
+    await tab.get_by_role("link", name="Models").click()
+    await expect(tab.get_by_text("The server cannot be reached")).to_be_visible()
+    await expect(tab.get_by_text("This part of the page has not come yet")).to_be_visible()
+    for address in away:
+        await tab.unroute(address)
+    await expect(tab.get_by_role("heading", name="Models", exact=True)).to_be_visible()

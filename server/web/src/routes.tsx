@@ -6,7 +6,7 @@ import {
   lazyRouteComponent,
 } from "@tanstack/react-router";
 
-import { Failure } from "./parts/Notice";
+import { Broken } from "./pages/Broken";
 import { ExperimentsPage } from "./pages/ExperimentsPage";
 import { Missing } from "./pages/Missing";
 import { RunsPage } from "./pages/runs/RunsPage";
@@ -179,7 +179,7 @@ export const router = createRouter({
     versions,
   ]),
   history: createHashHistory(),
-  defaultErrorComponent: ({ error }) => <Failure error={error} />,
+  defaultErrorComponent: Broken,
 });
 
 declare module "@tanstack/react-router" {

@@ -50,6 +50,9 @@ stepwell.log_figure(figure, "confusion.png")
 stepwell.log_table({"input": inputs, "output": outputs}, "answers.json")
 `;
 
+export const TABLES = `stepwell.log_table({"input": inputs, "output": outputs}, "answers.json")
+`;
+
 export const CONSOLE = `with stepwell.start_run(log_console=True):
     ...
 `;

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { pathsOf } from "../../compare/tables";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Viewer } from "../../media/Viewer";
-import { FILES } from "../../parts/firstSteps";
+import { TABLES } from "../../parts/firstSteps";
 import { Empty } from "../../parts/Notice";
 import { Script } from "../../parts/Script";
 import styles from "./ComparePage.module.css";
@@ -22,7 +22,7 @@ export function CompareTables({ runs, paths, colors }: Props) {
   if (path === undefined)
     return (
       <Empty title="No tables">
-        <Script title="Python, in each run" text={FILES} />
+        <Script title="Python, in each run" text={TABLES} />
       </Empty>
     );
   return (
