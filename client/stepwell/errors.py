@@ -51,7 +51,8 @@ _CODE_OF_STATUS = {
     "UNIMPLEMENTED": "NOT_IMPLEMENTED",
 }
 
-# Statuses after which the same stream, sent again, would be refused again. Everything else is tried again.
+# Statuses after which the same stream, sent again, would be refused again. Everything else is tried again; also
+# UNAUTHENTICATED, because somebody may sign in meanwhile.
 _FINAL_STATUSES = frozenset(
     {
         "NOT_FOUND",
@@ -59,7 +60,6 @@ _FINAL_STATUSES = frozenset(
         "OUT_OF_RANGE",
         "FAILED_PRECONDITION",
         "PERMISSION_DENIED",
-        "UNAUTHENTICATED",
         "UNIMPLEMENTED",
     }
 )

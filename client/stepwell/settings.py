@@ -1,6 +1,9 @@
 """The client's settings: the only reader (and writer) of the environment.
 
 STEPWELL_TRACKING_URI            where the server is; default http://127.0.0.1:5000
+STEPWELL_TRACKING_TOKEN          who asks the server, as a token; default: what `stepwell login` wrote for the server
+STEPWELL_TRACKING_USERNAME       the same as a name,
+STEPWELL_TRACKING_PASSWORD       and its password
 STEPWELL_REGISTRY_URI            where registered models are, if not there
 STEPWELL_EXPERIMENT_NAME         experiment of new runs, made if missing; default: see the next
 STEPWELL_EXPERIMENT_ID           the same by id; the name goes first; default 0, the experiment "Default"
@@ -36,9 +39,10 @@ STEPWELL_ALLOW_PICKLE            models that are pickles, which execute code, ar
 STEPWELL_DEFAULT_PREDICTION_DEVICE              where models of PyTorch predict, such as cpu or cuda:1; default the
                                                 first GPU if there is one
 
-Where one of the first seven, of the system metrics or the last is not set, the variable of MLflow's name is read:
-MLFLOW_TRACKING_URI and so on. MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN say who asks when a server of MLflow is
-imported from. They are read when they are needed, not at import: scripts set them after importing.
+Where one of the first ten, of the system metrics or the last is not set, the variable of MLflow's name is read:
+MLFLOW_TRACKING_URI and so on. So are MLFLOW_TRACKING_TOKEN, _USERNAME and _PASSWORD, but while a server of MLflow is
+imported from: then they are for that one. They are read when they are needed, not at import: scripts set them after
+importing.
 """
 
 import json
@@ -85,6 +89,8 @@ _chosen: set[str] = set()
 _given_uri: str | None = None
 # Whether `import mlflow` is us, here.
 _is_mlflow = False
+# Whether MLflow's credentials are those of a server that is imported from.
+_imports_from_mlflow = False
 # The mode of the environment, of a process that left it.
 _left_mode: str | None = None
 _FALSE_WORDS = ("0", "false", "no", "off")
@@ -285,8 +291,46 @@ def rank() -> int | None:
     return None
 
 
+def credentials() -> tuple[str, str, str]:
+    """Return token, user name and password for the server, as the environment says them; empty where not set.
+
+    A user name counts where there is no token.
+    """
+    for prefix in _credential_prefixes():
+        token, name, password = (
+            os.environ.get(f"{prefix}_TRACKING_{what}", "") for what in ("TOKEN", "USERNAME", "PASSWORD")
+        )
+        if token or name:
+            return token.strip(), "" if token else name, "" if token else password
+    return "", "", ""
+
+
+def credentials_source() -> str:
+    """Return which variable says who asks the server; "" where none does."""
+    for prefix in _credential_prefixes():
+        for what in ("TOKEN", "USERNAME"):
+            if os.environ.get(f"{prefix}_TRACKING_{what}"):
+                return f"{prefix}_TRACKING_{what}"
+    return ""
+
+
+def _credential_prefixes() -> tuple[str, ...]:
+    return ("STEPWELL",) if _imports_from_mlflow else ("STEPWELL", "MLFLOW")
+
+
+def config_dir() -> Path:
+    """Return the folder of what this user has configured."""
+    config = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(config) if config else Path.home() / ".config") / "stepwell"
+
+
 def mlflow_credentials() -> tuple[str, str, str]:
-    """Return user name, password and token for a server of MLflow that is imported from; empty where not set."""
+    """Return user name, password and token for a server of MLflow that is imported from; empty where not set.
+
+    From then on this process shows them to no other server.
+    """
+    global _imports_from_mlflow
+    _imports_from_mlflow = True
     name, password, token = (
         os.environ.get(f"MLFLOW_TRACKING_{what}", "") for what in ("USERNAME", "PASSWORD", "TOKEN")
     )

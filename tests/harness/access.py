@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import grpc
 import grpc.aio
 
+from stepwell.wire.showing import ShowingChannel
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.model.access import (
@@ -72,9 +72,10 @@ class GuardedServer:
     @asynccontextmanager
     async def calls_of(self, token: str) -> AsyncIterator[grpc.aio.Channel]:
         """Connect as whoever has a token; "" for nobody."""
-        shown = [kind(f"Bearer {token}") for kind in _KINDS] if token else []
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.running.port}", interceptors=shown) as channel:
-            yield channel
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.running.port}") as channel:
+            yield cast(
+                "grpc.aio.Channel", ShowingChannel(channel, lambda: f"Bearer {token}" if token else None)
+            )
 
 
 def experiment(experiment_id: int | str) -> Thing:
@@ -93,33 +94,3 @@ async def guarded_server(store: str, data: Path, **config: Any) -> AsyncIterator
     settings = Config(port=0, http_port=0, store=store, data=data, shutdown_grace_s=5, auth=True, **config)
     async with running_server(settings) as running:
         yield GuardedServer(running)
-
-
-class _Shows:
-    """Shows a credential with each call. gRPC asks an interceptor for one kind of calls alone."""
-
-    def __init__(self, authorization: str) -> None:
-        self._authorization = authorization
-
-    async def _shown(self, continuation: Any, details: Any, request: Any) -> Any:
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._authorization))
-        return await continuation(details._replace(metadata=metadata), request)
-
-
-class _UnaryUnary(_Shows, grpc.aio.UnaryUnaryClientInterceptor):
-    intercept_unary_unary = _Shows._shown
-
-
-class _UnaryStream(_Shows, grpc.aio.UnaryStreamClientInterceptor):
-    intercept_unary_stream = _Shows._shown
-
-
-class _StreamUnary(_Shows, grpc.aio.StreamUnaryClientInterceptor):
-    intercept_stream_unary = _Shows._shown
-
-
-class _StreamStream(_Shows, grpc.aio.StreamStreamClientInterceptor):
-    intercept_stream_stream = _Shows._shown
-
-
-_KINDS = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)

@@ -115,6 +115,9 @@ class Shipper:
         except grpc.aio.AioRpcError as failure:
             if errors.is_final(failure):
                 raise
+            if failure.code() is grpc.StatusCode.UNAUTHENTICATED:
+                await self._back_off(f"does not know who this process is: {failure.details()}", refused=True)
+                return
             await self._back_off(failure.details() or failure.code().name, errors.retry_after_s(failure))
         except _UnbelievableError as claim:
             if not self._shipment.begin_anew():
@@ -260,11 +263,11 @@ class Shipper:
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
-    async def _back_off(self, reason: str, at_least_s: float | None = None) -> None:
+    async def _back_off(self, reason: str, at_least_s: float | None = None, *, refused: bool = False) -> None:
         self._delivery.unreachable()
         await self._shipment.breathe()
         target = self._connection.address.target
-        away.say_away(target, f"The server {target} is away ({reason}).")
+        away.say_away(target, f"The server {target} {reason if refused else f'is away ({reason})'}.")
         self._due.clear()
         await self._pause(max(self._next_pause_s(), at_least_s or 0.0))
 

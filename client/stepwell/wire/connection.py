@@ -18,10 +18,13 @@ from stepwell import errors, jitter, settings
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
 from stepwell.wire import background, tls
+from stepwell.wire.credentials import authorization
 from stepwell.wire.diagnosis import listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask_until
+from stepwell.wire.showing import ShowingChannel
 
 if TYPE_CHECKING:
+    from stepwell_api.v1.access_pb2_grpc import AccessServiceAsyncStub
     from stepwell_api.v1.alerts_pb2_grpc import AlertServiceAsyncStub
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.histograms_pb2_grpc import HistogramServiceAsyncStub
@@ -110,6 +113,8 @@ class Connection:
     registered_models: "RegisteredModelServiceAsyncStub" = _service("registry", "RegisteredModelService")
     model_versions: "ModelVersionServiceAsyncStub" = _service("registry", "ModelVersionService")
     webhooks: "WebhookServiceAsyncStub" = _service("webhooks", "WebhookService")
+    # Accounts, and what they may do.
+    access: "AccessServiceAsyncStub" = _service("access", "AccessService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
     places: "ArtifactPlaceServiceAsyncStub" = _service("places", "ArtifactPlaceService")
@@ -307,7 +312,10 @@ class Connection:
         # Here and not at construction: channels belong to the loop that runs when they are made.
         if self._channel is None:
             assert self._grpc is not None, "nobody reached for the server before"
-            self._channel = _channel(self._grpc, *self._believed)
+            channel = _channel(self._grpc, *self._believed)
+            self._channel = cast(
+                "grpc.aio.Channel", ShowingChannel(channel, lambda: authorization(self.address))
+            )
             background.on_stop(self._close)
         return self._channel
 

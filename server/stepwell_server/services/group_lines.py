@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.access import EVERYWHERE, Within
 from stepwell_server.model.group_lines import GroupLine, GroupsWanted
 from stepwell_server.model.runs import Run, ViewType
 from stepwell_server.model.series import (
@@ -59,7 +60,11 @@ class RunFinder(Protocol):
         ...
 
     async def count_runs(
-        self, experiment_ids: Sequence[int] | None, view: ViewType, filter_: Expression | None
+        self,
+        experiment_ids: Sequence[int] | None,
+        view: ViewType,
+        filter_: Expression | None,
+        hidden: Sequence[int] = (),
     ) -> int:
         """Return how many there are."""
         ...
@@ -82,7 +87,11 @@ class GroupLineService:
         self._newest_first = parse_order(["start_time DESC"], RUNS)
 
     async def lines(
-        self, groups: GroupsWanted, keys: Sequence[str], request: SampleRequest
+        self,
+        groups: GroupsWanted,
+        keys: Sequence[str],
+        request: SampleRequest,
+        within: Within = EVERYWHERE,
     ) -> AsyncIterator[tuple[int, int, GroupLine]]:
         """Yield the line of each group and metric that has points in the range, with the numbers of both.
 
@@ -99,22 +108,28 @@ class GroupLineService:
         sample_selection(request, 0)
         runs_max = _runs_of_each(len(groups.filters), len(keys), request.axis)
         for number, filter_ in enumerate(groups.filters):
-            group = await self._group(groups, filter_, runs_max)
+            group = await self._group(groups, filter_, runs_max, within)
             for place, key in enumerate(keys):
                 line = await self._line(group, key, request)
                 if line is not None and len(line):
                     yield number, place, line
 
-    async def _group(self, groups: GroupsWanted, filter_: str, runs_max: int) -> _Group:
+    async def _group(self, groups: GroupsWanted, filter_: str, runs_max: int, visible: Within) -> _Group:
         with pointing_at_patterns(filter_):
             wanted = await parse_filter_aside(filter_, RUNS)
-            ids = groups.experiment_ids
+            ids, hidden = visible.chosen(groups.experiment_ids)
             search = RunSearch(
-                ids, groups.view, wanted, self._newest_first, runs_max + 1, projection=_NO_ITEMS
+                ids,
+                groups.view,
+                wanted,
+                self._newest_first,
+                runs_max + 1,
+                projection=_NO_ITEMS,
+                hidden=hidden,
             )
             rows = await self._runs.search_runs(search)
             is_all = len(rows) <= runs_max
-            found = len(rows) if is_all else await self._runs.count_runs(ids, groups.view, wanted)
+            found = len(rows) if is_all else await self._runs.count_runs(ids, groups.view, wanted, hidden)
         infos = [run.info for run, _ in rows[:runs_max]]
         return _Group([(info.run_id, info.start_time_ms) for info in infos], found)
 

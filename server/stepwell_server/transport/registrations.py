@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stepwell_api.v1 import (
+    access_pb2_grpc,
     alerts_pb2_grpc,
     histograms_pb2_grpc,
     ingest_pb2_grpc,
@@ -16,6 +17,7 @@ from stepwell_api.v1 import (
     writers_pb2_grpc,
 )
 from stepwell_server.services.together import Services
+from stepwell_server.transport.access import AccessServicer
 from stepwell_server.transport.alerts import AlertServicer
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
@@ -50,6 +52,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     registered = RegisteredModelServicer(services.registered_models)
     versions = ModelVersionServicer(services.model_versions)
     webhooks = WebhookServicer(services.webhooks)
+    access = AccessServicer(services.access)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
@@ -65,4 +68,5 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: registry_pb2_grpc.add_RegisteredModelServiceServicer_to_server(registered, server),
         lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),
         lambda server: webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(webhooks, server),
+        lambda server: access_pb2_grpc.add_AccessServiceServicer_to_server(access, server),
     ]

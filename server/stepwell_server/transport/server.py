@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from stepwell_api.v1 import (
+    access_pb2,
     artifacts_pb2,
     ingest_pb2,
     models_pb2,
@@ -67,6 +68,7 @@ SERVICE_NAMES = tuple(
         search_pb2.DESCRIPTOR,
         series_pb2.DESCRIPTOR,
         artifacts_pb2.DESCRIPTOR,
+        access_pb2.DESCRIPTOR,
     )
     for service in file.services_by_name.values()
 )

@@ -4,6 +4,7 @@ Reading needs READ; logging, changing, and deleting what can be restored needs W
 registered model as a whole needs MANAGE. Searches are narrowed to what the caller may read, or change.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,10 @@ from stepwell_server.services.access.calling import caller
 from stepwell_server.services.access.guard import Given, Guarded, Rule
 from stepwell_server.services.access.permissions import Permissions
 from stepwell_server.services.registry.sources import registered_model_of
+
+# Runs and logged models that a source of a version names; what begins so is here.
+_HERE = ("runs:", "models:", "mlflow-artifacts:", "stepwell-artifacts:")
+_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 READ, WRITE, MANAGE = Level.READ, Level.WRITE, Level.MANAGE
 
@@ -65,6 +70,10 @@ def model(level: Level) -> Rule:
         _sign(given)
 
     return rule
+
+
+def _ids(text: str) -> list[UUID]:
+    return [UUID(hex=found) for found in _ID.findall(text)]
 
 
 def _sign(given: Given) -> None:
@@ -130,6 +139,12 @@ async def new_version(permissions: Permissions, given: Given) -> None:
     source = registered_model_of(spec.source)
     if source is not None:
         await permissions.require_model(source, READ)
+    await permissions.require_owned([*_ids(spec.run_id), *_ids(spec.model_id)], READ, "owner")
+    for address in filter(None, (spec.source, spec.storage_uri)):
+        ids = _ids(address)
+        if not address.startswith(_HERE):  # it may be the id of a run elsewhere
+            ids = [id_ for id_ in ids if await permissions.is_known(id_)]
+        await permissions.require_owned(ids, READ, "owner")
     _sign(given)
 
 
@@ -358,6 +373,7 @@ RULES: Mapping[str, Mapping[str, Guarded]] = {
         **_all(["latest", "sample"], of("run_ids", READ)),
         "thinned": Guarded(readable_series),
     },
+    "group_lines": {"lines": Guarded(within(READ))},
     "watching": {"watch": Guarded(watching)},
     "writers": _all(["writers", "refusals", "console"], of("run_id", READ)),
     "histograms": _all(["names", "read"], of("run_id", READ)),

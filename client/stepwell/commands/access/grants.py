@@ -1,0 +1,171 @@
+"""`stepwell access`: who may do what with which experiment or registered model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from stepwell.client import StepwellClient
+from stepwell.commands import output
+from stepwell.commands.access.server import LEVELS, ask, level_of, level_word
+from stepwell.commands.groups import Commands
+from stepwell.commands.output import as_json, reporting
+from stepwell_api.v1 import access_pb2 as pb
+
+Command = Callable[..., Any]
+
+
+def _to_whom(command: Command) -> Command:
+    for option in (
+        click.option("--everybody", is_flag=True, help="To everybody who has an account."),
+        click.option("--group", help="To a group."),
+        click.option("--user", help="To an account."),
+    ):
+        command = option(command)
+    return command
+
+
+def _of_what(command: Command) -> Command:
+    model = click.option("--model", help="Of a registered model, by its name.")
+    experiment = click.option("--experiment", help="Of an experiment, by its id or its name.")
+    return experiment(model(command))
+
+
+@click.group(cls=Commands)
+def access() -> None:
+    """Say who may do what with an experiment or a registered model; for who manages it."""
+
+
+@access.command()
+@click.argument("level", type=click.Choice(LEVELS))
+@_to_whom
+@_of_what
+@as_json
+@reporting
+def grant(
+    level: str,
+    user: str | None,
+    group: str | None,
+    everybody: bool,
+    experiment: str | None,
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Let somebody do something: none, read, write or manage, in place of what was said before."""
+    wanted = pb.AccessGrant(
+        subject=_subject(user, group, everybody), thing=_thing(experiment, model), level=level_of(level)
+    )
+    granted = ask(lambda access: access.Grant(pb.GrantRequest(grant=wanted))).grant
+    if as_json:
+        output.print_json(_plain(granted))
+    else:
+        click.echo(f"{_to(granted.subject)} has {level_word(granted.level)} on {_of(granted)}.")
+
+
+@access.command()
+@_to_whom
+@_of_what
+@as_json
+@reporting
+def revoke(
+    user: str | None,
+    group: str | None,
+    everybody: bool,
+    experiment: str | None,
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Take back what was granted: what groups, everybody or the default have counts again."""
+    request = pb.RevokeGrantRequest(subject=_subject(user, group, everybody), thing=_thing(experiment, model))
+    found = ask(lambda access: access.RevokeGrant(request)).found
+    if as_json:
+        output.print_json({"found": found})
+    else:
+        click.echo("It is taken back." if found else "Nothing of the kind was granted.")
+
+
+@access.command()
+@_of_what
+@click.option("--user", help="What an account was granted; for admins.")
+@click.option("--group", help="What a group was granted; for admins.")
+@as_json
+@reporting
+def show(
+    experiment: str | None, model: str | None, user: str | None, group: str | None, as_json: bool
+) -> None:
+    """Show who may do what: of one thing, of one account or group, or of all (for admins)."""
+    request = pb.ListGrantsRequest(
+        thing=_thing(experiment, model) if experiment or model else None,
+        subject=_subject(user, group, False) if user or group else None,
+    )
+    answer = ask(lambda access: access.ListGrants(request))
+    if as_json:
+        default = level_word(answer.default_level)
+        output.print_json({"grants": [_plain(it) for it in answer.grants], "default": default})
+        return
+    rows = [(_of(it), _to(it.subject), level_word(it.level)) for it in answer.grants]
+    output.print_rows(("what", "who", "level"), rows, json_too=False)
+    click.echo(f"Where nothing is granted, everybody has {level_word(answer.default_level)}.")
+
+
+@access.command()
+@click.argument("level", type=click.Choice(LEVELS))
+@reporting
+def default(level: str) -> None:
+    """Say what everybody may do where nothing is granted; for admins."""
+    ask(lambda access: access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of(level))))
+    click.echo(f"Where nothing is granted, everybody has {level}.")
+
+
+def _subject(user: str | None, group: str | None, everybody: bool) -> pb.AccessSubject:
+    if sum((user is not None, group is not None, everybody)) != 1:
+        raise click.UsageError("Say to whom: --user NAME, --group NAME or --everybody.")
+    return pb.AccessSubject(user=user, group=group, everybody=pb.Everybody() if everybody else None)
+
+
+def _thing(experiment: str | None, model: str | None) -> pb.AccessThing:
+    if (experiment is None) == (model is None):
+        raise click.UsageError("Say of what: --experiment ID, or --model NAME.")
+    if model is not None:
+        return pb.AccessThing(model=model)
+    assert experiment is not None
+    return pb.AccessThing(experiment_id=_experiment_id(experiment))
+
+
+def _experiment_id(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    found = StepwellClient().get_experiment_by_name(text)
+    if found is None:
+        raise click.ClickException(f"There is no experiment with the id or the name {text!r}.")
+    return int(found.experiment_id)
+
+
+def _plain(grant: pb.AccessGrant) -> dict[str, Any]:
+    kind = grant.subject.WhichOneof("subject")
+    thing = grant.thing.WhichOneof("thing")
+    return {
+        "subject": kind,
+        "name": "" if kind == "everybody" else getattr(grant.subject, kind or "user"),
+        "experiment_id": str(grant.thing.experiment_id) if thing == "experiment_id" else None,
+        "experiment": grant.experiment_name or None,
+        "model": grant.thing.model if thing == "model" else None,
+        "level": level_word(grant.level),
+    }
+
+
+def _to(subject: pb.AccessSubject) -> str:
+    match subject.WhichOneof("subject"):
+        case "group":
+            return f"group {subject.group}"
+        case "user":
+            return subject.user
+        case _:
+            return "everybody"
+
+
+def _of(grant: pb.AccessGrant) -> str:
+    if grant.thing.WhichOneof("thing") == "model":
+        return f"registered model {grant.thing.model}"
+    named = f" ({grant.experiment_name})" if grant.experiment_name else ""
+    return f"experiment {grant.thing.experiment_id}{named}"
