@@ -24,7 +24,7 @@ from stepwell.wire.door import NoDoorError, ask_until
 from stepwell.wire.showing import ShowingChannel
 
 if TYPE_CHECKING:
-    from stepwell_api.v1.access_pb2_grpc import AccessServiceAsyncStub
+    from stepwell_api.v1.access_pb2_grpc import AccessServiceAsyncStub, AccountServiceAsyncStub
     from stepwell_api.v1.alerts_pb2_grpc import AlertServiceAsyncStub
     from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceAsyncStub
     from stepwell_api.v1.histograms_pb2_grpc import HistogramServiceAsyncStub
@@ -115,6 +115,7 @@ class Connection:
     webhooks: "WebhookServiceAsyncStub" = _service("webhooks", "WebhookService")
     # Accounts, and what they may do.
     access: "AccessServiceAsyncStub" = _service("access", "AccessService")
+    accounts: "AccountServiceAsyncStub" = _service("access", "AccountService")
     # Artifacts, but for their content.
     artifacts: "ArtifactServiceAsyncStub" = _service("artifacts", "ArtifactService")
     places: "ArtifactPlaceServiceAsyncStub" = _service("places", "ArtifactPlaceService")

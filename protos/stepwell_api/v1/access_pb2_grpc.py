@@ -40,51 +40,6 @@ class AccessServiceStub(object):
                 request_serializer=stepwell__api_dot_v1_dot_access__pb2.WhoAmIRequest.SerializeToString,
                 response_deserializer=stepwell__api_dot_v1_dot_access__pb2.WhoAmIResponse.FromString,
                 _registered_method=True)
-        self.AddUser = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/AddUser',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.FromString,
-                _registered_method=True)
-        self.ListUsers = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/ListUsers',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.FromString,
-                _registered_method=True)
-        self.ChangeUser = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/ChangeUser',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.FromString,
-                _registered_method=True)
-        self.RemoveUser = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/RemoveUser',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.FromString,
-                _registered_method=True)
-        self.SetPassword = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/SetPassword',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.FromString,
-                _registered_method=True)
-        self.AddGroup = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/AddGroup',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.FromString,
-                _registered_method=True)
-        self.ListGroups = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/ListGroups',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.FromString,
-                _registered_method=True)
-        self.ChangeGroup = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/ChangeGroup',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.FromString,
-                _registered_method=True)
-        self.RemoveGroup = channel.unary_unary(
-                '/stepwell_api.v1.AccessService/RemoveGroup',
-                request_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.SerializeToString,
-                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.FromString,
-                _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/stepwell_api.v1.AccessService/CreateToken',
                 request_serializer=stepwell__api_dot_v1_dot_access__pb2.CreateTokenRequest.SerializeToString,
@@ -133,69 +88,6 @@ class AccessServiceServicer(object):
 
     def WhoAmI(self, request, context):
         """Returns who calls.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def AddUser(self, request, context):
-        """Adds an account. ALREADY_EXISTS. For admins, as the next three.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListUsers(self, request, context):
-        """Returns accounts by name.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ChangeUser(self, request, context):
-        """Changes an account. FAILED_PRECONDITION when no admin would be left.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RemoveUser(self, request, context):
-        """Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetPassword(self, request, context):
-        """Sets the password of one's own account, or as an admin of another.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def AddGroup(self, request, context):
-        """Adds a group. For admins, as the next three.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListGroups(self, request, context):
-        """Returns groups by name.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ChangeGroup(self, request, context):
-        """Puts accounts into a group, and takes others out.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RemoveGroup(self, request, context):
-        """Removes a group with its grants.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,51 +156,6 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.WhoAmI,
                     request_deserializer=stepwell__api_dot_v1_dot_access__pb2.WhoAmIRequest.FromString,
                     response_serializer=stepwell__api_dot_v1_dot_access__pb2.WhoAmIResponse.SerializeToString,
-            ),
-            'AddUser': grpc.unary_unary_rpc_method_handler(
-                    servicer.AddUser,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.SerializeToString,
-            ),
-            'ListUsers': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListUsers,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.SerializeToString,
-            ),
-            'ChangeUser': grpc.unary_unary_rpc_method_handler(
-                    servicer.ChangeUser,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.SerializeToString,
-            ),
-            'RemoveUser': grpc.unary_unary_rpc_method_handler(
-                    servicer.RemoveUser,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.SerializeToString,
-            ),
-            'SetPassword': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetPassword,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.SerializeToString,
-            ),
-            'AddGroup': grpc.unary_unary_rpc_method_handler(
-                    servicer.AddGroup,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.SerializeToString,
-            ),
-            'ListGroups': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListGroups,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.SerializeToString,
-            ),
-            'ChangeGroup': grpc.unary_unary_rpc_method_handler(
-                    servicer.ChangeGroup,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.SerializeToString,
-            ),
-            'RemoveGroup': grpc.unary_unary_rpc_method_handler(
-                    servicer.RemoveGroup,
-                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.FromString,
-                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -379,249 +226,6 @@ class AccessService(object):
             '/stepwell_api.v1.AccessService/WhoAmI',
             stepwell__api_dot_v1_dot_access__pb2.WhoAmIRequest.SerializeToString,
             stepwell__api_dot_v1_dot_access__pb2.WhoAmIResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def AddUser(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/AddUser',
-            stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListUsers(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/ListUsers',
-            stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ChangeUser(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/ChangeUser',
-            stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RemoveUser(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/RemoveUser',
-            stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetPassword(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/SetPassword',
-            stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def AddGroup(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/AddGroup',
-            stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListGroups(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/ListGroups',
-            stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ChangeGroup(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/ChangeGroup',
-            stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RemoveGroup(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/stepwell_api.v1.AccessService/RemoveGroup',
-            stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.SerializeToString,
-            stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -838,6 +442,434 @@ class AccessService(object):
             '/stepwell_api.v1.AccessService/ListAudit',
             stepwell__api_dot_v1_dot_access__pb2.ListAuditRequest.SerializeToString,
             stepwell__api_dot_v1_dot_access__pb2.ListAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class AccountServiceStub(object):
+    """Accounts and groups. Errors as AccessService has them.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.AddUser = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/AddUser',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.FromString,
+                _registered_method=True)
+        self.ListUsers = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/ListUsers',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.FromString,
+                _registered_method=True)
+        self.ChangeUser = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/ChangeUser',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.FromString,
+                _registered_method=True)
+        self.RemoveUser = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/RemoveUser',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.FromString,
+                _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/SetPassword',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.FromString,
+                _registered_method=True)
+        self.AddGroup = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/AddGroup',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.FromString,
+                _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/ListGroups',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.FromString,
+                _registered_method=True)
+        self.ChangeGroup = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/ChangeGroup',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.FromString,
+                _registered_method=True)
+        self.RemoveGroup = channel.unary_unary(
+                '/stepwell_api.v1.AccountService/RemoveGroup',
+                request_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.SerializeToString,
+                response_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.FromString,
+                _registered_method=True)
+
+
+class AccountServiceServicer(object):
+    """Accounts and groups. Errors as AccessService has them.
+    """
+
+    def AddUser(self, request, context):
+        """Adds an account. ALREADY_EXISTS. For admins, as the next three.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUsers(self, request, context):
+        """Returns accounts by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeUser(self, request, context):
+        """Changes an account. FAILED_PRECONDITION when no admin would be left.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveUser(self, request, context):
+        """Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPassword(self, request, context):
+        """Sets the password of one's own account, or as an admin of another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddGroup(self, request, context):
+        """Adds a group. For admins, as the next three.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGroups(self, request, context):
+        """Returns groups by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeGroup(self, request, context):
+        """Puts accounts into a group, and takes others out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveGroup(self, request, context):
+        """Removes a group with its grants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AccountServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'AddUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddUser,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.SerializeToString,
+            ),
+            'ListUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsers,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'ChangeUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeUser,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.SerializeToString,
+            ),
+            'RemoveUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveUser,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.SerializeToString,
+            ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.SerializeToString,
+            ),
+            'AddGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddGroup,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'ChangeGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeGroup,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.SerializeToString,
+            ),
+            'RemoveGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveGroup,
+                    request_deserializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.FromString,
+                    response_serializer=stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'stepwell_api.v1.AccountService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('stepwell_api.v1.AccountService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class AccountService(object):
+    """Accounts and groups. Errors as AccessService has them.
+    """
+
+    @staticmethod
+    def AddUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/AddUser',
+            stepwell__api_dot_v1_dot_access__pb2.AddUserRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.AddUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/ListUsers',
+            stepwell__api_dot_v1_dot_access__pb2.ListUsersRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/ChangeUser',
+            stepwell__api_dot_v1_dot_access__pb2.ChangeUserRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.ChangeUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/RemoveUser',
+            stepwell__api_dot_v1_dot_access__pb2.RemoveUserRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.RemoveUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/SetPassword',
+            stepwell__api_dot_v1_dot_access__pb2.SetPasswordRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.SetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/AddGroup',
+            stepwell__api_dot_v1_dot_access__pb2.AddGroupRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.AddGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/ListGroups',
+            stepwell__api_dot_v1_dot_access__pb2.ListGroupsRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/ChangeGroup',
+            stepwell__api_dot_v1_dot_access__pb2.ChangeGroupRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.ChangeGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stepwell_api.v1.AccountService/RemoveGroup',
+            stepwell__api_dot_v1_dot_access__pb2.RemoveGroupRequest.SerializeToString,
+            stepwell__api_dot_v1_dot_access__pb2.RemoveGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,150 +45,6 @@ _AccessServiceWhoAmIType = typing_extensions.TypeVar(
     ],
 )
 
-_AccessServiceAddUserType = typing_extensions.TypeVar(
-    '_AccessServiceAddUserType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddUserRequest,
-        stepwell_api.v1.access_pb2.AddUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddUserRequest,
-        stepwell_api.v1.access_pb2.AddUserResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddUserRequest,
-        stepwell_api.v1.access_pb2.AddUserResponse,
-    ],
-)
-
-_AccessServiceListUsersType = typing_extensions.TypeVar(
-    '_AccessServiceListUsersType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListUsersRequest,
-        stepwell_api.v1.access_pb2.ListUsersResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListUsersRequest,
-        stepwell_api.v1.access_pb2.ListUsersResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListUsersRequest,
-        stepwell_api.v1.access_pb2.ListUsersResponse,
-    ],
-)
-
-_AccessServiceChangeUserType = typing_extensions.TypeVar(
-    '_AccessServiceChangeUserType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeUserRequest,
-        stepwell_api.v1.access_pb2.ChangeUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeUserRequest,
-        stepwell_api.v1.access_pb2.ChangeUserResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeUserRequest,
-        stepwell_api.v1.access_pb2.ChangeUserResponse,
-    ],
-)
-
-_AccessServiceRemoveUserType = typing_extensions.TypeVar(
-    '_AccessServiceRemoveUserType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveUserRequest,
-        stepwell_api.v1.access_pb2.RemoveUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveUserRequest,
-        stepwell_api.v1.access_pb2.RemoveUserResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveUserRequest,
-        stepwell_api.v1.access_pb2.RemoveUserResponse,
-    ],
-)
-
-_AccessServiceSetPasswordType = typing_extensions.TypeVar(
-    '_AccessServiceSetPasswordType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.SetPasswordRequest,
-        stepwell_api.v1.access_pb2.SetPasswordResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.SetPasswordRequest,
-        stepwell_api.v1.access_pb2.SetPasswordResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.SetPasswordRequest,
-        stepwell_api.v1.access_pb2.SetPasswordResponse,
-    ],
-)
-
-_AccessServiceAddGroupType = typing_extensions.TypeVar(
-    '_AccessServiceAddGroupType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddGroupRequest,
-        stepwell_api.v1.access_pb2.AddGroupResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddGroupRequest,
-        stepwell_api.v1.access_pb2.AddGroupResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddGroupRequest,
-        stepwell_api.v1.access_pb2.AddGroupResponse,
-    ],
-)
-
-_AccessServiceListGroupsType = typing_extensions.TypeVar(
-    '_AccessServiceListGroupsType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListGroupsRequest,
-        stepwell_api.v1.access_pb2.ListGroupsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListGroupsRequest,
-        stepwell_api.v1.access_pb2.ListGroupsResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListGroupsRequest,
-        stepwell_api.v1.access_pb2.ListGroupsResponse,
-    ],
-)
-
-_AccessServiceChangeGroupType = typing_extensions.TypeVar(
-    '_AccessServiceChangeGroupType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeGroupRequest,
-        stepwell_api.v1.access_pb2.ChangeGroupResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeGroupRequest,
-        stepwell_api.v1.access_pb2.ChangeGroupResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeGroupRequest,
-        stepwell_api.v1.access_pb2.ChangeGroupResponse,
-    ],
-)
-
-_AccessServiceRemoveGroupType = typing_extensions.TypeVar(
-    '_AccessServiceRemoveGroupType',
-    grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveGroupRequest,
-        stepwell_api.v1.access_pb2.RemoveGroupResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveGroupRequest,
-        stepwell_api.v1.access_pb2.RemoveGroupResponse,
-    ],
-    default=grpc.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveGroupRequest,
-        stepwell_api.v1.access_pb2.RemoveGroupResponse,
-    ],
-)
-
 _AccessServiceCreateTokenType = typing_extensions.TypeVar(
     '_AccessServiceCreateTokenType',
     grpc.UnaryUnaryMultiCallable[
@@ -317,7 +173,7 @@ _AccessServiceListAuditType = typing_extensions.TypeVar(
     ],
 )
 
-class AccessServiceStub(typing.Generic[_AccessServiceWhoAmIType, _AccessServiceAddUserType, _AccessServiceListUsersType, _AccessServiceChangeUserType, _AccessServiceRemoveUserType, _AccessServiceSetPasswordType, _AccessServiceAddGroupType, _AccessServiceListGroupsType, _AccessServiceChangeGroupType, _AccessServiceRemoveGroupType, _AccessServiceCreateTokenType, _AccessServiceListTokensType, _AccessServiceRevokeTokenType, _AccessServiceGrantType, _AccessServiceRevokeGrantType, _AccessServiceListGrantsType, _AccessServiceSetDefaultLevelType, _AccessServiceListAuditType]):
+class AccessServiceStub(typing.Generic[_AccessServiceWhoAmIType, _AccessServiceCreateTokenType, _AccessServiceListTokensType, _AccessServiceRevokeTokenType, _AccessServiceGrantType, _AccessServiceRevokeGrantType, _AccessServiceListGrantsType, _AccessServiceSetDefaultLevelType, _AccessServiceListAuditType]):
     """Who may call, and do what. FAILED_PRECONDITION when the server runs without accounts."""
 
     @typing.overload
@@ -325,42 +181,6 @@ class AccessServiceStub(typing.Generic[_AccessServiceWhoAmIType, _AccessServiceA
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.access_pb2.WhoAmIRequest,
             stepwell_api.v1.access_pb2.WhoAmIResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.AddUserRequest,
-            stepwell_api.v1.access_pb2.AddUserResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ListUsersRequest,
-            stepwell_api.v1.access_pb2.ListUsersResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ChangeUserRequest,
-            stepwell_api.v1.access_pb2.ChangeUserResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.RemoveUserRequest,
-            stepwell_api.v1.access_pb2.RemoveUserResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.SetPasswordRequest,
-            stepwell_api.v1.access_pb2.SetPasswordResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.AddGroupRequest,
-            stepwell_api.v1.access_pb2.AddGroupResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ListGroupsRequest,
-            stepwell_api.v1.access_pb2.ListGroupsResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ChangeGroupRequest,
-            stepwell_api.v1.access_pb2.ChangeGroupResponse,
-        ],
-        grpc.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.RemoveGroupRequest,
-            stepwell_api.v1.access_pb2.RemoveGroupResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             stepwell_api.v1.access_pb2.CreateTokenRequest,
@@ -403,42 +223,6 @@ class AccessServiceStub(typing.Generic[_AccessServiceWhoAmIType, _AccessServiceA
             stepwell_api.v1.access_pb2.WhoAmIResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.AddUserRequest,
-            stepwell_api.v1.access_pb2.AddUserResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ListUsersRequest,
-            stepwell_api.v1.access_pb2.ListUsersResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ChangeUserRequest,
-            stepwell_api.v1.access_pb2.ChangeUserResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.RemoveUserRequest,
-            stepwell_api.v1.access_pb2.RemoveUserResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.SetPasswordRequest,
-            stepwell_api.v1.access_pb2.SetPasswordResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.AddGroupRequest,
-            stepwell_api.v1.access_pb2.AddGroupResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ListGroupsRequest,
-            stepwell_api.v1.access_pb2.ListGroupsResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.ChangeGroupRequest,
-            stepwell_api.v1.access_pb2.ChangeGroupResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
-            stepwell_api.v1.access_pb2.RemoveGroupRequest,
-            stepwell_api.v1.access_pb2.RemoveGroupResponse,
-        ],
-        grpc.aio.UnaryUnaryMultiCallable[
             stepwell_api.v1.access_pb2.CreateTokenRequest,
             stepwell_api.v1.access_pb2.CreateTokenResponse,
         ],
@@ -475,33 +259,6 @@ class AccessServiceStub(typing.Generic[_AccessServiceWhoAmIType, _AccessServiceA
     WhoAmI: _AccessServiceWhoAmIType
     """Returns who calls."""
 
-    AddUser: _AccessServiceAddUserType
-    """Adds an account. ALREADY_EXISTS. For admins, as the next three."""
-
-    ListUsers: _AccessServiceListUsersType
-    """Returns accounts by name."""
-
-    ChangeUser: _AccessServiceChangeUserType
-    """Changes an account. FAILED_PRECONDITION when no admin would be left."""
-
-    RemoveUser: _AccessServiceRemoveUserType
-    """Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser."""
-
-    SetPassword: _AccessServiceSetPasswordType
-    """Sets the password of one's own account, or as an admin of another."""
-
-    AddGroup: _AccessServiceAddGroupType
-    """Adds a group. For admins, as the next three."""
-
-    ListGroups: _AccessServiceListGroupsType
-    """Returns groups by name."""
-
-    ChangeGroup: _AccessServiceChangeGroupType
-    """Puts accounts into a group, and takes others out."""
-
-    RemoveGroup: _AccessServiceRemoveGroupType
-    """Removes a group with its grants."""
-
     CreateToken: _AccessServiceCreateTokenType
     """Makes a token of one's own, which may no more than who makes it; or as an admin of another account."""
 
@@ -530,42 +287,6 @@ AccessServiceAsyncStub: typing_extensions.TypeAlias = AccessServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.access_pb2.WhoAmIRequest,
         stepwell_api.v1.access_pb2.WhoAmIResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddUserRequest,
-        stepwell_api.v1.access_pb2.AddUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListUsersRequest,
-        stepwell_api.v1.access_pb2.ListUsersResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeUserRequest,
-        stepwell_api.v1.access_pb2.ChangeUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveUserRequest,
-        stepwell_api.v1.access_pb2.RemoveUserResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.SetPasswordRequest,
-        stepwell_api.v1.access_pb2.SetPasswordResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.AddGroupRequest,
-        stepwell_api.v1.access_pb2.AddGroupResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ListGroupsRequest,
-        stepwell_api.v1.access_pb2.ListGroupsResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.ChangeGroupRequest,
-        stepwell_api.v1.access_pb2.ChangeGroupResponse,
-    ],
-    grpc.aio.UnaryUnaryMultiCallable[
-        stepwell_api.v1.access_pb2.RemoveGroupRequest,
-        stepwell_api.v1.access_pb2.RemoveGroupResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         stepwell_api.v1.access_pb2.CreateTokenRequest,
@@ -611,6 +332,368 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stepwell_api.v1.access_pb2.WhoAmIResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.WhoAmIResponse]]:
         """Returns who calls."""
+
+    @abc.abstractmethod
+    def CreateToken(
+        self,
+        request: stepwell_api.v1.access_pb2.CreateTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.CreateTokenResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.CreateTokenResponse]]:
+        """Makes a token of one's own, which may no more than who makes it; or as an admin of another account."""
+
+    @abc.abstractmethod
+    def ListTokens(
+        self,
+        request: stepwell_api.v1.access_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.ListTokensResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListTokensResponse]]:
+        """Returns the latest tokens, without secrets: one's own, or as an admin those of others."""
+
+    @abc.abstractmethod
+    def RevokeToken(
+        self,
+        request: stepwell_api.v1.access_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.RevokeTokenResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.RevokeTokenResponse]]:
+        """Revokes a token of one's own, or as an admin any."""
+
+    @abc.abstractmethod
+    def Grant(
+        self,
+        request: stepwell_api.v1.access_pb2.GrantRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.GrantResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.GrantResponse]]:
+        """Says what somebody may do with an experiment or a registered model. For who manages it, as the next two."""
+
+    @abc.abstractmethod
+    def RevokeGrant(
+        self,
+        request: stepwell_api.v1.access_pb2.RevokeGrantRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.RevokeGrantResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.RevokeGrantResponse]]:
+        """Takes back what was said."""
+
+    @abc.abstractmethod
+    def ListGrants(
+        self,
+        request: stepwell_api.v1.access_pb2.ListGrantsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.ListGrantsResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListGrantsResponse]]:
+        """Returns grants; those of all things, for admins."""
+
+    @abc.abstractmethod
+    def SetDefaultLevel(
+        self,
+        request: stepwell_api.v1.access_pb2.SetDefaultLevelRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.SetDefaultLevelResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.SetDefaultLevelResponse]]:
+        """Says what everybody may do where nothing is granted. For admins."""
+
+    @abc.abstractmethod
+    def ListAudit(
+        self,
+        request: stepwell_api.v1.access_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stepwell_api.v1.access_pb2.ListAuditResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListAuditResponse]]:
+        """Returns what was done, the latest first. For admins."""
+
+def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+
+_AccountServiceAddUserType = typing_extensions.TypeVar(
+    '_AccountServiceAddUserType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddUserRequest,
+        stepwell_api.v1.access_pb2.AddUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddUserRequest,
+        stepwell_api.v1.access_pb2.AddUserResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddUserRequest,
+        stepwell_api.v1.access_pb2.AddUserResponse,
+    ],
+)
+
+_AccountServiceListUsersType = typing_extensions.TypeVar(
+    '_AccountServiceListUsersType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListUsersRequest,
+        stepwell_api.v1.access_pb2.ListUsersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListUsersRequest,
+        stepwell_api.v1.access_pb2.ListUsersResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListUsersRequest,
+        stepwell_api.v1.access_pb2.ListUsersResponse,
+    ],
+)
+
+_AccountServiceChangeUserType = typing_extensions.TypeVar(
+    '_AccountServiceChangeUserType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeUserRequest,
+        stepwell_api.v1.access_pb2.ChangeUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeUserRequest,
+        stepwell_api.v1.access_pb2.ChangeUserResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeUserRequest,
+        stepwell_api.v1.access_pb2.ChangeUserResponse,
+    ],
+)
+
+_AccountServiceRemoveUserType = typing_extensions.TypeVar(
+    '_AccountServiceRemoveUserType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveUserRequest,
+        stepwell_api.v1.access_pb2.RemoveUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveUserRequest,
+        stepwell_api.v1.access_pb2.RemoveUserResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveUserRequest,
+        stepwell_api.v1.access_pb2.RemoveUserResponse,
+    ],
+)
+
+_AccountServiceSetPasswordType = typing_extensions.TypeVar(
+    '_AccountServiceSetPasswordType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.SetPasswordRequest,
+        stepwell_api.v1.access_pb2.SetPasswordResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.SetPasswordRequest,
+        stepwell_api.v1.access_pb2.SetPasswordResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.SetPasswordRequest,
+        stepwell_api.v1.access_pb2.SetPasswordResponse,
+    ],
+)
+
+_AccountServiceAddGroupType = typing_extensions.TypeVar(
+    '_AccountServiceAddGroupType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddGroupRequest,
+        stepwell_api.v1.access_pb2.AddGroupResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddGroupRequest,
+        stepwell_api.v1.access_pb2.AddGroupResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddGroupRequest,
+        stepwell_api.v1.access_pb2.AddGroupResponse,
+    ],
+)
+
+_AccountServiceListGroupsType = typing_extensions.TypeVar(
+    '_AccountServiceListGroupsType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListGroupsRequest,
+        stepwell_api.v1.access_pb2.ListGroupsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListGroupsRequest,
+        stepwell_api.v1.access_pb2.ListGroupsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListGroupsRequest,
+        stepwell_api.v1.access_pb2.ListGroupsResponse,
+    ],
+)
+
+_AccountServiceChangeGroupType = typing_extensions.TypeVar(
+    '_AccountServiceChangeGroupType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeGroupRequest,
+        stepwell_api.v1.access_pb2.ChangeGroupResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeGroupRequest,
+        stepwell_api.v1.access_pb2.ChangeGroupResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeGroupRequest,
+        stepwell_api.v1.access_pb2.ChangeGroupResponse,
+    ],
+)
+
+_AccountServiceRemoveGroupType = typing_extensions.TypeVar(
+    '_AccountServiceRemoveGroupType',
+    grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveGroupRequest,
+        stepwell_api.v1.access_pb2.RemoveGroupResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveGroupRequest,
+        stepwell_api.v1.access_pb2.RemoveGroupResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveGroupRequest,
+        stepwell_api.v1.access_pb2.RemoveGroupResponse,
+    ],
+)
+
+class AccountServiceStub(typing.Generic[_AccountServiceAddUserType, _AccountServiceListUsersType, _AccountServiceChangeUserType, _AccountServiceRemoveUserType, _AccountServiceSetPasswordType, _AccountServiceAddGroupType, _AccountServiceListGroupsType, _AccountServiceChangeGroupType, _AccountServiceRemoveGroupType]):
+    """Accounts and groups. Errors as AccessService has them."""
+
+    @typing.overload
+    def __init__(self: AccountServiceStub[
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.AddUserRequest,
+            stepwell_api.v1.access_pb2.AddUserResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ListUsersRequest,
+            stepwell_api.v1.access_pb2.ListUsersResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ChangeUserRequest,
+            stepwell_api.v1.access_pb2.ChangeUserResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.RemoveUserRequest,
+            stepwell_api.v1.access_pb2.RemoveUserResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.SetPasswordRequest,
+            stepwell_api.v1.access_pb2.SetPasswordResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.AddGroupRequest,
+            stepwell_api.v1.access_pb2.AddGroupResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ListGroupsRequest,
+            stepwell_api.v1.access_pb2.ListGroupsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ChangeGroupRequest,
+            stepwell_api.v1.access_pb2.ChangeGroupResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.RemoveGroupRequest,
+            stepwell_api.v1.access_pb2.RemoveGroupResponse,
+        ],
+    ], channel: grpc.Channel) -> None: ...
+
+    @typing.overload
+    def __init__(self: AccountServiceStub[
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.AddUserRequest,
+            stepwell_api.v1.access_pb2.AddUserResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ListUsersRequest,
+            stepwell_api.v1.access_pb2.ListUsersResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ChangeUserRequest,
+            stepwell_api.v1.access_pb2.ChangeUserResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.RemoveUserRequest,
+            stepwell_api.v1.access_pb2.RemoveUserResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.SetPasswordRequest,
+            stepwell_api.v1.access_pb2.SetPasswordResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.AddGroupRequest,
+            stepwell_api.v1.access_pb2.AddGroupResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ListGroupsRequest,
+            stepwell_api.v1.access_pb2.ListGroupsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.ChangeGroupRequest,
+            stepwell_api.v1.access_pb2.ChangeGroupResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            stepwell_api.v1.access_pb2.RemoveGroupRequest,
+            stepwell_api.v1.access_pb2.RemoveGroupResponse,
+        ],
+    ], channel: grpc.aio.Channel) -> None: ...
+
+    AddUser: _AccountServiceAddUserType
+    """Adds an account. ALREADY_EXISTS. For admins, as the next three."""
+
+    ListUsers: _AccountServiceListUsersType
+    """Returns accounts by name."""
+
+    ChangeUser: _AccountServiceChangeUserType
+    """Changes an account. FAILED_PRECONDITION when no admin would be left."""
+
+    RemoveUser: _AccountServiceRemoveUserType
+    """Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser."""
+
+    SetPassword: _AccountServiceSetPasswordType
+    """Sets the password of one's own account, or as an admin of another."""
+
+    AddGroup: _AccountServiceAddGroupType
+    """Adds a group. For admins, as the next three."""
+
+    ListGroups: _AccountServiceListGroupsType
+    """Returns groups by name."""
+
+    ChangeGroup: _AccountServiceChangeGroupType
+    """Puts accounts into a group, and takes others out."""
+
+    RemoveGroup: _AccountServiceRemoveGroupType
+    """Removes a group with its grants."""
+
+AccountServiceAsyncStub: typing_extensions.TypeAlias = AccountServiceStub[
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddUserRequest,
+        stepwell_api.v1.access_pb2.AddUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListUsersRequest,
+        stepwell_api.v1.access_pb2.ListUsersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeUserRequest,
+        stepwell_api.v1.access_pb2.ChangeUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveUserRequest,
+        stepwell_api.v1.access_pb2.RemoveUserResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.SetPasswordRequest,
+        stepwell_api.v1.access_pb2.SetPasswordResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.AddGroupRequest,
+        stepwell_api.v1.access_pb2.AddGroupResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ListGroupsRequest,
+        stepwell_api.v1.access_pb2.ListGroupsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.ChangeGroupRequest,
+        stepwell_api.v1.access_pb2.ChangeGroupResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        stepwell_api.v1.access_pb2.RemoveGroupRequest,
+        stepwell_api.v1.access_pb2.RemoveGroupResponse,
+    ],
+]
+
+class AccountServiceServicer(metaclass=abc.ABCMeta):
+    """Accounts and groups. Errors as AccessService has them."""
 
     @abc.abstractmethod
     def AddUser(
@@ -684,68 +767,4 @@ class AccessServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[stepwell_api.v1.access_pb2.RemoveGroupResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.RemoveGroupResponse]]:
         """Removes a group with its grants."""
 
-    @abc.abstractmethod
-    def CreateToken(
-        self,
-        request: stepwell_api.v1.access_pb2.CreateTokenRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.CreateTokenResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.CreateTokenResponse]]:
-        """Makes a token of one's own, which may no more than who makes it; or as an admin of another account."""
-
-    @abc.abstractmethod
-    def ListTokens(
-        self,
-        request: stepwell_api.v1.access_pb2.ListTokensRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.ListTokensResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListTokensResponse]]:
-        """Returns the latest tokens, without secrets: one's own, or as an admin those of others."""
-
-    @abc.abstractmethod
-    def RevokeToken(
-        self,
-        request: stepwell_api.v1.access_pb2.RevokeTokenRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.RevokeTokenResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.RevokeTokenResponse]]:
-        """Revokes a token of one's own, or as an admin any."""
-
-    @abc.abstractmethod
-    def Grant(
-        self,
-        request: stepwell_api.v1.access_pb2.GrantRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.GrantResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.GrantResponse]]:
-        """Says what somebody may do with an experiment or a registered model. For who manages it, as the next two."""
-
-    @abc.abstractmethod
-    def RevokeGrant(
-        self,
-        request: stepwell_api.v1.access_pb2.RevokeGrantRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.RevokeGrantResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.RevokeGrantResponse]]:
-        """Takes back what was said."""
-
-    @abc.abstractmethod
-    def ListGrants(
-        self,
-        request: stepwell_api.v1.access_pb2.ListGrantsRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.ListGrantsResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListGrantsResponse]]:
-        """Returns grants; those of all things, for admins."""
-
-    @abc.abstractmethod
-    def SetDefaultLevel(
-        self,
-        request: stepwell_api.v1.access_pb2.SetDefaultLevelRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.SetDefaultLevelResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.SetDefaultLevelResponse]]:
-        """Says what everybody may do where nothing is granted. For admins."""
-
-    @abc.abstractmethod
-    def ListAudit(
-        self,
-        request: stepwell_api.v1.access_pb2.ListAuditRequest,
-        context: _ServicerContext,
-    ) -> typing.Union[stepwell_api.v1.access_pb2.ListAuditResponse, collections.abc.Awaitable[stepwell_api.v1.access_pb2.ListAuditResponse]]:
-        """Returns what was done, the latest first. For admins."""
-
-def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

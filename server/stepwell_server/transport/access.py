@@ -1,4 +1,4 @@
-"""AccessService on the wire: check, call, map, answer."""
+"""AccessService and AccountService on the wire: check, call, map, answer."""
 
 from typing import Any
 
@@ -50,56 +50,6 @@ class AccessServicer(access_pb2_grpc.AccessServiceServicer):
             is_limited=who.experiment_ids is not None,
             means=who.means,
         )
-
-    async def AddUser(self, request: pb.AddUserRequest, context: Any) -> pb.AddUserResponse:  # noqa: N802
-        """Add an account."""
-        kind = AccountKind.SERVICE if request.is_service else AccountKind.USER
-        added = await self._its.accounts.add(
-            request.name, kind, request.password or None, is_admin=request.is_admin
-        )
-        return pb.AddUserResponse(user=user_to_proto(added))
-
-    async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:  # noqa: N802
-        """Return accounts."""
-        return pb.ListUsersResponse(users=map(user_to_proto, await self._its.accounts.list(request.after)))
-
-    async def ChangeUser(self, request: pb.ChangeUserRequest, context: Any) -> pb.ChangeUserResponse:  # noqa: N802
-        """Change an account."""
-        changed = await self._its.accounts.change(
-            request.name,
-            is_admin=request.is_admin if request.HasField("is_admin") else None,
-            is_active=request.is_active if request.HasField("is_active") else None,
-        )
-        return pb.ChangeUserResponse(user=user_to_proto(changed))
-
-    async def RemoveUser(self, request: pb.RemoveUserRequest, context: Any) -> pb.RemoveUserResponse:  # noqa: N802
-        """Remove an account."""
-        await self._its.accounts.remove(request.name)
-        return pb.RemoveUserResponse()
-
-    async def SetPassword(self, request: pb.SetPasswordRequest, context: Any) -> pb.SetPasswordResponse:  # noqa: N802
-        """Set a password."""
-        await self._its.accounts.set_password(request.name, request.password)
-        return pb.SetPasswordResponse()
-
-    async def AddGroup(self, request: pb.AddGroupRequest, context: Any) -> pb.AddGroupResponse:  # noqa: N802
-        """Add a group."""
-        return pb.AddGroupResponse(group=group_to_proto(await self._its.accounts.add_group(request.name)))
-
-    async def ListGroups(self, request: pb.ListGroupsRequest, context: Any) -> pb.ListGroupsResponse:  # noqa: N802
-        """Return groups."""
-        found = await self._its.accounts.groups(request.after)
-        return pb.ListGroupsResponse(groups=map(group_to_proto, found))
-
-    async def ChangeGroup(self, request: pb.ChangeGroupRequest, context: Any) -> pb.ChangeGroupResponse:  # noqa: N802
-        """Change who is in a group."""
-        changed = await self._its.accounts.change_members(request.name, request.added, request.removed)
-        return pb.ChangeGroupResponse(group=group_to_proto(changed))
-
-    async def RemoveGroup(self, request: pb.RemoveGroupRequest, context: Any) -> pb.RemoveGroupResponse:  # noqa: N802
-        """Remove a group."""
-        await self._its.accounts.remove_group(request.name)
-        return pb.RemoveGroupResponse()
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Any) -> pb.CreateTokenResponse:  # noqa: N802
         """Make a token."""
@@ -159,6 +109,69 @@ class AccessServicer(access_pb2_grpc.AccessServiceServicer):
             request.account, request.action, request.before_number, request.limit or AUDIT_DEFAULT
         )
         return pb.ListAuditResponse(entries=map(entry_to_proto, await self._its.audit.list(wanted)))
+
+
+class AccountServicer(access_pb2_grpc.AccountServiceServicer):
+    """Answers the calls of `AccountService` in access.proto; without services it says that there are no accounts."""
+
+    def __init__(self, services: AccessServices | None) -> None:
+        self._services = services
+
+    @property
+    def _its(self) -> AccessServices:
+        if self._services is None:
+            raise InvalidStateError(_NO_ACCOUNTS)
+        return self._services
+
+    async def AddUser(self, request: pb.AddUserRequest, context: Any) -> pb.AddUserResponse:  # noqa: N802
+        """Add an account."""
+        kind = AccountKind.SERVICE if request.is_service else AccountKind.USER
+        added = await self._its.accounts.add(
+            request.name, kind, request.password or None, is_admin=request.is_admin
+        )
+        return pb.AddUserResponse(user=user_to_proto(added))
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:  # noqa: N802
+        """Return accounts."""
+        return pb.ListUsersResponse(users=map(user_to_proto, await self._its.accounts.list(request.after)))
+
+    async def ChangeUser(self, request: pb.ChangeUserRequest, context: Any) -> pb.ChangeUserResponse:  # noqa: N802
+        """Change an account."""
+        changed = await self._its.accounts.change(
+            request.name,
+            is_admin=request.is_admin if request.HasField("is_admin") else None,
+            is_active=request.is_active if request.HasField("is_active") else None,
+        )
+        return pb.ChangeUserResponse(user=user_to_proto(changed))
+
+    async def RemoveUser(self, request: pb.RemoveUserRequest, context: Any) -> pb.RemoveUserResponse:  # noqa: N802
+        """Remove an account."""
+        await self._its.accounts.remove(request.name)
+        return pb.RemoveUserResponse()
+
+    async def SetPassword(self, request: pb.SetPasswordRequest, context: Any) -> pb.SetPasswordResponse:  # noqa: N802
+        """Set a password."""
+        await self._its.accounts.set_password(request.name, request.password)
+        return pb.SetPasswordResponse()
+
+    async def AddGroup(self, request: pb.AddGroupRequest, context: Any) -> pb.AddGroupResponse:  # noqa: N802
+        """Add a group."""
+        return pb.AddGroupResponse(group=group_to_proto(await self._its.accounts.add_group(request.name)))
+
+    async def ListGroups(self, request: pb.ListGroupsRequest, context: Any) -> pb.ListGroupsResponse:  # noqa: N802
+        """Return groups."""
+        found = await self._its.accounts.groups(request.after)
+        return pb.ListGroupsResponse(groups=map(group_to_proto, found))
+
+    async def ChangeGroup(self, request: pb.ChangeGroupRequest, context: Any) -> pb.ChangeGroupResponse:  # noqa: N802
+        """Change who is in a group."""
+        changed = await self._its.accounts.change_members(request.name, request.added, request.removed)
+        return pb.ChangeGroupResponse(group=group_to_proto(changed))
+
+    async def RemoveGroup(self, request: pb.RemoveGroupRequest, context: Any) -> pb.RemoveGroupResponse:  # noqa: N802
+        """Remove a group."""
+        await self._its.accounts.remove_group(request.name)
+        return pb.RemoveGroupResponse()
 
 
 def parse_level(number: int) -> Level:

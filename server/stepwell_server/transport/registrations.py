@@ -17,7 +17,7 @@ from stepwell_api.v1 import (
     writers_pb2_grpc,
 )
 from stepwell_server.services.together import Services
-from stepwell_server.transport.access import AccessServicer
+from stepwell_server.transport.access import AccessServicer, AccountServicer
 from stepwell_server.transport.alerts import AlertServicer
 from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
 from stepwell_server.transport.experiments import ExperimentServicer
@@ -53,6 +53,7 @@ def registrations(services: Services) -> Sequence[Registration]:
     versions = ModelVersionServicer(services.model_versions)
     webhooks = WebhookServicer(services.webhooks)
     access = AccessServicer(services.access)
+    accounts = AccountServicer(services.access)
     return [
         lambda server: runs_pb2_grpc.add_ExperimentServiceServicer_to_server(experiments, server),
         lambda server: runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server),
@@ -69,4 +70,5 @@ def registrations(services: Services) -> Sequence[Registration]:
         lambda server: registry_pb2_grpc.add_ModelVersionServiceServicer_to_server(versions, server),
         lambda server: webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(webhooks, server),
         lambda server: access_pb2_grpc.add_AccessServiceServicer_to_server(access, server),
+        lambda server: access_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server),
     ]

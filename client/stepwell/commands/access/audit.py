@@ -30,7 +30,7 @@ def audit(user: str, action: str, limit: int, as_json: bool) -> None:
             before_number=found[-1].number if found else 0,
             limit=min(limit - len(found), PAGE_MAX),
         )
-        more = ask(lambda access: access.ListAudit(request)).entries  # noqa: B023 - it is called at once
+        more = ask(lambda it: it.access.ListAudit(request)).entries  # noqa: B023 - it is called at once
         found += more
         if len(more) < request.limit:
             break

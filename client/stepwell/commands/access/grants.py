@@ -55,7 +55,7 @@ def grant(
     wanted = pb.AccessGrant(
         subject=_subject(user, group, everybody), thing=_thing(experiment, model), level=level_of(level)
     )
-    granted = ask(lambda access: access.Grant(pb.GrantRequest(grant=wanted))).grant
+    granted = ask(lambda it: it.access.Grant(pb.GrantRequest(grant=wanted))).grant
     if as_json:
         output.print_json(_plain(granted))
     else:
@@ -77,7 +77,7 @@ def revoke(
 ) -> None:
     """Take back what was granted: what groups, everybody or the default have counts again."""
     request = pb.RevokeGrantRequest(subject=_subject(user, group, everybody), thing=_thing(experiment, model))
-    found = ask(lambda access: access.RevokeGrant(request)).found
+    found = ask(lambda it: it.access.RevokeGrant(request)).found
     if as_json:
         output.print_json({"found": found})
     else:
@@ -98,7 +98,7 @@ def show(
         thing=_thing(experiment, model) if experiment or model else None,
         subject=_subject(user, group, False) if user or group else None,
     )
-    answer = ask(lambda access: access.ListGrants(request))
+    answer = ask(lambda it: it.access.ListGrants(request))
     if as_json:
         default = level_word(answer.default_level)
         output.print_json({"grants": [_plain(it) for it in answer.grants], "default": default})
@@ -113,14 +113,16 @@ def show(
 @reporting
 def default(level: str) -> None:
     """Say what everybody may do where nothing is granted; for admins."""
-    ask(lambda access: access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of(level))))
+    ask(lambda it: it.access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of(level))))
     click.echo(f"Where nothing is granted, everybody has {level}.")
 
 
 def _subject(user: str | None, group: str | None, everybody: bool) -> pb.AccessSubject:
     if sum((user is not None, group is not None, everybody)) != 1:
         raise click.UsageError("Say to whom: --user NAME, --group NAME or --everybody.")
-    return pb.AccessSubject(user=user, group=group, everybody=pb.Everybody() if everybody else None)
+    if everybody:
+        return pb.AccessSubject(everybody=pb.Everybody())
+    return pb.AccessSubject(group=group or "") if user is None else pb.AccessSubject(user=user)
 
 
 def _thing(experiment: str | None, model: str | None) -> pb.AccessThing:

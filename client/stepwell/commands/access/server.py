@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -22,9 +22,9 @@ def server() -> Connection:
     return connect(settings.tracking_uri())
 
 
-def ask(make_call: Callable[[Any], Awaitable[T]]) -> T:
-    """Make a call of AccessService, and return its answer. Raises as `Connection.call`."""
-    return server().call(lambda connection: make_call(connection.access))
+def ask(make_call: Callable[[Connection], Awaitable[T]]) -> T:
+    """Make a call of a service of the server, and return its answer. Raises as `Connection.call`."""
+    return server().call(make_call)
 
 
 def level_of(word: str) -> pb.AccessLevel.ValueType:

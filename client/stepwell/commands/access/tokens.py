@@ -54,7 +54,7 @@ def create(name: str, scope: str, expires: str, experiments: Sequence[int], user
         expires_time_ms=expiry_ms(expires),
         account=user,
     )
-    made = ask(lambda access: access.CreateToken(request))
+    made = ask(lambda it: it.access.CreateToken(request))
     if as_json:
         output.print_json({**plain_token(made.token), "secret": made.secret})
         return
@@ -71,7 +71,7 @@ def create(name: str, scope: str, expires: str, experiments: Sequence[int], user
 @reporting
 def list_(user: str, all_: bool, as_json: bool) -> None:
     """List tokens, without their secrets, the latest first."""
-    found = ask(lambda access: access.ListTokens(pb.ListTokensRequest(account=user, all=all_))).tokens
+    found = ask(lambda it: it.access.ListTokens(pb.ListTokensRequest(account=user, all=all_))).tokens
     if as_json:
         output.print_json([plain_token(token) for token in found])
         return
@@ -86,7 +86,7 @@ def list_(user: str, all_: bool, as_json: bool) -> None:
 @reporting
 def revoke(token_id: int, as_json: bool) -> None:
     """Revoke a token, by its id: within ten seconds it is good no more, for open streams within twenty."""
-    token = ask(lambda access: access.RevokeToken(pb.RevokeTokenRequest(token_id=token_id))).token
+    token = ask(lambda it: it.access.RevokeToken(pb.RevokeTokenRequest(token_id=token_id))).token
     if as_json:
         output.print_json(plain_token(token))
     else:

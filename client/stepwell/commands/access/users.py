@@ -33,7 +33,7 @@ def add(name: str, admin: bool, service: bool, no_password: bool, as_json: bool)
             "There was no password on standard input; --no-password adds an account without one."
         )
     request = pb.AddUserRequest(name=name, is_service=service, is_admin=admin, password=password)
-    _tell(ask(lambda access: access.AddUser(request)).user, "was added", as_json)
+    _tell(ask(lambda it: it.accounts.AddUser(request)).user, "was added", as_json)
 
 
 @users.command("list")
@@ -44,7 +44,7 @@ def list_(as_json: bool) -> None:
     found: list[pb.User] = []
     while True:
         request = pb.ListUsersRequest(after=found[-1].name if found else "")
-        more = ask(lambda access: access.ListUsers(request)).users  # noqa: B023 - it is called at once
+        more = ask(lambda it: it.accounts.ListUsers(request)).users  # noqa: B023 - it is called at once
         found += more
         if len(more) < 1_000:
             break
@@ -67,7 +67,7 @@ def change(name: str, admin: bool | None, active: bool | None, as_json: bool) ->
     if admin is None and active is None:
         raise click.UsageError("Say what to change: --admin, --no-admin, --off or --on.")
     request = pb.ChangeUserRequest(name=name, is_admin=admin, is_active=active)
-    _tell(ask(lambda access: access.ChangeUser(request)).user, "was changed", as_json)
+    _tell(ask(lambda it: it.accounts.ChangeUser(request)).user, "was changed", as_json)
 
 
 @users.command()
@@ -76,7 +76,7 @@ def change(name: str, admin: bool | None, active: bool | None, as_json: bool) ->
 @reporting
 def remove(name: str, as_json: bool) -> None:
     """Remove an account with its tokens and grants; what it logged stays."""
-    ask(lambda access: access.RemoveUser(pb.RemoveUserRequest(name=name)))
+    ask(lambda it: it.accounts.RemoveUser(pb.RemoveUserRequest(name=name)))
     if as_json:
         output.print_json({"name": name})
     else:
@@ -88,9 +88,9 @@ def remove(name: str, as_json: bool) -> None:
 @reporting
 def password(name: str | None) -> None:
     """Set a password: one's own, or as an admin that of another account."""
-    whose = name or ask(lambda access: access.WhoAmI(pb.WhoAmIRequest())).name
+    whose = name or ask(lambda it: it.access.WhoAmI(pb.WhoAmIRequest())).name
     request = pb.SetPasswordRequest(name=whose, password=asked_password(f"New password of {whose}"))
-    ask(lambda access: access.SetPassword(request))
+    ask(lambda it: it.accounts.SetPassword(request))
     click.echo(f"The password of {whose!r} is set; the one before is good no more.")
 
 
@@ -108,9 +108,9 @@ def add_group(name: str, members: tuple[str, ...], as_json: bool) -> None:
     """Add a group, or accounts to it."""
     known = _groups()
     if name not in known:
-        ask(lambda access: access.AddGroup(pb.AddGroupRequest(name=name)))
+        ask(lambda it: it.accounts.AddGroup(pb.AddGroupRequest(name=name)))
     request = pb.ChangeGroupRequest(name=name, added=members)
-    _tell_group(ask(lambda access: access.ChangeGroup(request)).group, as_json)
+    _tell_group(ask(lambda it: it.accounts.ChangeGroup(request)).group, as_json)
 
 
 @groups.command("list")
@@ -135,9 +135,9 @@ def remove_group(name: str, members: tuple[str, ...], as_json: bool) -> None:
     """Take accounts out of a group; without any, remove it with its grants."""
     if members:
         request = pb.ChangeGroupRequest(name=name, removed=members)
-        _tell_group(ask(lambda access: access.ChangeGroup(request)).group, as_json)
+        _tell_group(ask(lambda it: it.accounts.ChangeGroup(request)).group, as_json)
         return
-    ask(lambda access: access.RemoveGroup(pb.RemoveGroupRequest(name=name)))
+    ask(lambda it: it.accounts.RemoveGroup(pb.RemoveGroupRequest(name=name)))
     if as_json:
         output.print_json({"name": name})
     else:
@@ -159,7 +159,7 @@ def plain_user(user: pb.User) -> dict[str, Any]:
 
 
 def _groups() -> dict[str, pb.Group]:
-    found = ask(lambda access: access.ListGroups(pb.ListGroupsRequest())).groups
+    found = ask(lambda it: it.accounts.ListGroups(pb.ListGroupsRequest())).groups
     return {group.name: group for group in found}
 
 

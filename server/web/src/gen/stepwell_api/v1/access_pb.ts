@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stepwell_api/v1/access.proto.
  */
 export const file_stepwell_api_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvYWNjZXNzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEipwEKBFVzZXISDAoEbmFtZRgBIAEoCRISCgppc19zZXJ2aWNlGAIgASgIEhAKCGlzX2FkbWluGAMgASgIEhEKCWlzX2FjdGl2ZRgEIAEoCBIUCgxoYXNfcGFzc3dvcmQYBSABKAgSDgoGZ3JvdXBzGAYgAygJEhcKD2NyZWF0ZWRfdGltZV9tcxgHIAEoAxIZChFsYXN0X3VzZWRfdGltZV9tcxgIIAEoAyI/CgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSFwoPY3JlYXRlZF90aW1lX21zGAMgASgDIoQCCgVUb2tlbhIQCgh0b2tlbl9pZBgBIAEoAxIPCgdhY2NvdW50GAIgASgJEgwKBG5hbWUYAyABKAkSDAoEaGludBgEIAEoCRIqCgVzY29wZRgFIAEoDjIbLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlblNjb3BlEhYKDmV4cGVyaW1lbnRfaWRzGAYgAygDEhIKCmlzX2xpbWl0ZWQYByABKAgSFwoPY3JlYXRlZF90aW1lX21zGAggASgDEhcKD2V4cGlyZXNfdGltZV9tcxgJIAEoAxIZChFsYXN0X3VzZWRfdGltZV9tcxgKIAEoAxIXCg9yZXZva2VkX3RpbWVfbXMYCyABKAMiCwoJRXZlcnlib2R5ImwKDUFjY2Vzc1N1YmplY3QSDgoEdXNlchgBIAEoCUgAEg8KBWdyb3VwGAIgASgJSAASLwoJZXZlcnlib2R5GAMgASgLMhouc3RlcHdlbGxfYXBpLnYxLkV2ZXJ5Ym9keUgAQgkKB3N1YmplY3QiQAoLQWNjZXNzVGhpbmcSFwoNZXhwZXJpbWVudF9pZBgBIAEoA0gAEg8KBW1vZGVsGAIgASgJSABCBwoFdGhpbmcisQEKC0FjY2Vzc0dyYW50Ei8KB3N1YmplY3QYASABKAsyHi5zdGVwd2VsbF9hcGkudjEuQWNjZXNzU3ViamVjdBIrCgV0aGluZxgCIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NUaGluZxIrCgVsZXZlbBgDIAEoDjIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NMZXZlbBIXCg9leHBlcmltZW50X25hbWUYBCABKAki2gEKCkF1ZGl0RW50cnkSDgoGbnVtYmVyGAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHYWNjb3VudBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHc3ViamVjdBgFIAEoCRI5CgdkZXRhaWxzGAYgAygLMiguc3RlcHdlbGxfYXBpLnYxLkF1ZGl0RW50cnkuRGV0YWlsc0VudHJ5Eg4KBm9yaWdpbhgHIAEoCRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIPCg1XaG9BbUlSZXF1ZXN0IpcBCg5XaG9BbUlSZXNwb25zZRIMCgRuYW1lGAEgASgJEhAKCGlzX2FkbWluGAIgASgIEioKBXNjb3BlGAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLlRva2VuU2NvcGUSFgoOZXhwZXJpbWVudF9pZHMYBCADKAMSEgoKaXNfbGltaXRlZBgFIAEoCBINCgVtZWFucxgGIAEoCSJWCg5BZGRVc2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJEhIKCmlzX3NlcnZpY2UYAiABKAgSEAoIaXNfYWRtaW4YAyABKAgSEAoIcGFzc3dvcmQYBCABKAkiNgoPQWRkVXNlclJlc3BvbnNlEiMKBHVzZXIYASABKAsyFS5zdGVwd2VsbF9hcGkudjEuVXNlciIhChBMaXN0VXNlcnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJIjkKEUxpc3RVc2Vyc1Jlc3BvbnNlEiQKBXVzZXJzGAEgAygLMhUuc3RlcHdlbGxfYXBpLnYxLlVzZXIiawoRQ2hhbmdlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIVCghpc19hZG1pbhgCIAEoCEgAiAEBEhYKCWlzX2FjdGl2ZRgDIAEoCEgBiAEBQgsKCV9pc19hZG1pbkIMCgpfaXNfYWN0aXZlIjkKEkNoYW5nZVVzZXJSZXNwb25zZRIjCgR1c2VyGAEgASgLMhUuc3RlcHdlbGxfYXBpLnYxLlVzZXIiIQoRUmVtb3ZlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJSZW1vdmVVc2VyUmVzcG9uc2UiNAoSU2V0UGFzc3dvcmRSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiFQoTU2V0UGFzc3dvcmRSZXNwb25zZSIfCg9BZGRHcm91cFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI5ChBBZGRHcm91cFJlc3BvbnNlEiUKBWdyb3VwGAEgASgLMhYuc3RlcHdlbGxfYXBpLnYxLkdyb3VwIiIKEUxpc3RHcm91cHNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJIjwKEkxpc3RHcm91cHNSZXNwb25zZRImCgZncm91cHMYASADKAsyFi5zdGVwd2VsbF9hcGkudjEuR3JvdXAiQgoSQ2hhbmdlR3JvdXBSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFYWRkZWQYAiADKAkSDwoHcmVtb3ZlZBgDIAMoCSI8ChNDaGFuZ2VHcm91cFJlc3BvbnNlEiUKBWdyb3VwGAEgASgLMhYuc3RlcHdlbGxfYXBpLnYxLkdyb3VwIiIKElJlbW92ZUdyb3VwUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE1JlbW92ZUdyb3VwUmVzcG9uc2UikAEKEkNyZWF0ZVRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEioKBXNjb3BlGAIgASgOMhsuc3RlcHdlbGxfYXBpLnYxLlRva2VuU2NvcGUSFgoOZXhwZXJpbWVudF9pZHMYAyADKAMSFwoPZXhwaXJlc190aW1lX21zGAQgASgDEg8KB2FjY291bnQYBSABKAkiTAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiMQoRTGlzdFRva2Vuc1JlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRILCgNhbGwYAiABKAgiPAoSTGlzdFRva2Vuc1Jlc3BvbnNlEiYKBnRva2VucxgBIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbiImChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAMiPAoTUmV2b2tlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbiI7CgxHcmFudFJlcXVlc3QSKwoFZ3JhbnQYASABKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzR3JhbnQiPAoNR3JhbnRSZXNwb25zZRIrCgVncmFudBgBIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NHcmFudCJyChJSZXZva2VHcmFudFJlcXVlc3QSLwoHc3ViamVjdBgBIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NTdWJqZWN0EisKBXRoaW5nGAIgASgLMhwuc3RlcHdlbGxfYXBpLnYxLkFjY2Vzc1RoaW5nIiQKE1Jldm9rZUdyYW50UmVzcG9uc2USDQoFZm91bmQYASABKAgicQoRTGlzdEdyYW50c1JlcXVlc3QSKwoFdGhpbmcYASABKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzVGhpbmcSLwoHc3ViamVjdBgCIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NTdWJqZWN0IncKEkxpc3RHcmFudHNSZXNwb25zZRIsCgZncmFudHMYASADKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzR3JhbnQSMwoNZGVmYXVsdF9sZXZlbBgCIAEoDjIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NMZXZlbCJFChZTZXREZWZhdWx0TGV2ZWxSZXF1ZXN0EisKBWxldmVsGAEgASgOMhwuc3RlcHdlbGxfYXBpLnYxLkFjY2Vzc0xldmVsIhkKF1NldERlZmF1bHRMZXZlbFJlc3BvbnNlIlkKEExpc3RBdWRpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhY3Rpb24YAiABKAkSFQoNYmVmb3JlX251bWJlchgDIAEoAxINCgVsaW1pdBgEIAEoBSJBChFMaXN0QXVkaXRSZXNwb25zZRIsCgdlbnRyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkF1ZGl0RW50cnkqigEKC0FjY2Vzc0xldmVsEhwKGEFDQ0VTU19MRVZFTF9VTlNQRUNJRklFRBAAEhUKEUFDQ0VTU19MRVZFTF9OT05FEAESFQoRQUNDRVNTX0xFVkVMX1JFQUQQAhIWChJBQ0NFU1NfTEVWRUxfV1JJVEUQAxIXChNBQ0NFU1NfTEVWRUxfTUFOQUdFEAQqbQoKVG9rZW5TY29wZRIbChdUT0tFTl9TQ09QRV9VTlNQRUNJRklFRBAAEhQKEFRPS0VOX1NDT1BFX1JFQUQQARIVChFUT0tFTl9TQ09QRV9XUklURRACEhUKEVRPS0VOX1NDT1BFX0FETUlOEAMyngwKDUFjY2Vzc1NlcnZpY2USSQoGV2hvQW1JEh4uc3RlcHdlbGxfYXBpLnYxLldob0FtSVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuV2hvQW1JUmVzcG9uc2USTAoHQWRkVXNlchIfLnN0ZXB3ZWxsX2FwaS52MS5BZGRVc2VyUmVxdWVzdBogLnN0ZXB3ZWxsX2FwaS52MS5BZGRVc2VyUmVzcG9uc2USUgoJTGlzdFVzZXJzEiEuc3RlcHdlbGxfYXBpLnYxLkxpc3RVc2Vyc1JlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTGlzdFVzZXJzUmVzcG9uc2USVQoKQ2hhbmdlVXNlchIiLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VVc2VyUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VVc2VyUmVzcG9uc2USVQoKUmVtb3ZlVXNlchIiLnN0ZXB3ZWxsX2FwaS52MS5SZW1vdmVVc2VyUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5SZW1vdmVVc2VyUmVzcG9uc2USWAoLU2V0UGFzc3dvcmQSIy5zdGVwd2VsbF9hcGkudjEuU2V0UGFzc3dvcmRSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlNldFBhc3N3b3JkUmVzcG9uc2USTwoIQWRkR3JvdXASIC5zdGVwd2VsbF9hcGkudjEuQWRkR3JvdXBSZXF1ZXN0GiEuc3RlcHdlbGxfYXBpLnYxLkFkZEdyb3VwUmVzcG9uc2USVQoKTGlzdEdyb3VwcxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JvdXBzUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JvdXBzUmVzcG9uc2USWAoLQ2hhbmdlR3JvdXASIy5zdGVwd2VsbF9hcGkudjEuQ2hhbmdlR3JvdXBSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZUdyb3VwUmVzcG9uc2USWAoLUmVtb3ZlR3JvdXASIy5zdGVwd2VsbF9hcGkudjEuUmVtb3ZlR3JvdXBSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlJlbW92ZUdyb3VwUmVzcG9uc2USWAoLQ3JlYXRlVG9rZW4SIy5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USVQoKTGlzdFRva2VucxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VG9rZW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VG9rZW5zUmVzcG9uc2USWAoLUmV2b2tlVG9rZW4SIy5zdGVwd2VsbF9hcGkudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlJldm9rZVRva2VuUmVzcG9uc2USRgoFR3JhbnQSHS5zdGVwd2VsbF9hcGkudjEuR3JhbnRSZXF1ZXN0Gh4uc3RlcHdlbGxfYXBpLnYxLkdyYW50UmVzcG9uc2USWAoLUmV2b2tlR3JhbnQSIy5zdGVwd2VsbF9hcGkudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlJldm9rZUdyYW50UmVzcG9uc2USVQoKTGlzdEdyYW50cxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JhbnRzUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JhbnRzUmVzcG9uc2USZAoPU2V0RGVmYXVsdExldmVsEicuc3RlcHdlbGxfYXBpLnYxLlNldERlZmF1bHRMZXZlbFJlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuU2V0RGVmYXVsdExldmVsUmVzcG9uc2USUgoJTGlzdEF1ZGl0EiEuc3RlcHdlbGxfYXBpLnYxLkxpc3RBdWRpdFJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTGlzdEF1ZGl0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChxzdGVwd2VsbF9hcGkvdjEvYWNjZXNzLnByb3RvEg9zdGVwd2VsbF9hcGkudjEipwEKBFVzZXISDAoEbmFtZRgBIAEoCRISCgppc19zZXJ2aWNlGAIgASgIEhAKCGlzX2FkbWluGAMgASgIEhEKCWlzX2FjdGl2ZRgEIAEoCBIUCgxoYXNfcGFzc3dvcmQYBSABKAgSDgoGZ3JvdXBzGAYgAygJEhcKD2NyZWF0ZWRfdGltZV9tcxgHIAEoAxIZChFsYXN0X3VzZWRfdGltZV9tcxgIIAEoAyI/CgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSFwoPY3JlYXRlZF90aW1lX21zGAMgASgDIoQCCgVUb2tlbhIQCgh0b2tlbl9pZBgBIAEoAxIPCgdhY2NvdW50GAIgASgJEgwKBG5hbWUYAyABKAkSDAoEaGludBgEIAEoCRIqCgVzY29wZRgFIAEoDjIbLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlblNjb3BlEhYKDmV4cGVyaW1lbnRfaWRzGAYgAygDEhIKCmlzX2xpbWl0ZWQYByABKAgSFwoPY3JlYXRlZF90aW1lX21zGAggASgDEhcKD2V4cGlyZXNfdGltZV9tcxgJIAEoAxIZChFsYXN0X3VzZWRfdGltZV9tcxgKIAEoAxIXCg9yZXZva2VkX3RpbWVfbXMYCyABKAMiCwoJRXZlcnlib2R5ImwKDUFjY2Vzc1N1YmplY3QSDgoEdXNlchgBIAEoCUgAEg8KBWdyb3VwGAIgASgJSAASLwoJZXZlcnlib2R5GAMgASgLMhouc3RlcHdlbGxfYXBpLnYxLkV2ZXJ5Ym9keUgAQgkKB3N1YmplY3QiQAoLQWNjZXNzVGhpbmcSFwoNZXhwZXJpbWVudF9pZBgBIAEoA0gAEg8KBW1vZGVsGAIgASgJSABCBwoFdGhpbmcisQEKC0FjY2Vzc0dyYW50Ei8KB3N1YmplY3QYASABKAsyHi5zdGVwd2VsbF9hcGkudjEuQWNjZXNzU3ViamVjdBIrCgV0aGluZxgCIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NUaGluZxIrCgVsZXZlbBgDIAEoDjIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NMZXZlbBIXCg9leHBlcmltZW50X25hbWUYBCABKAki2gEKCkF1ZGl0RW50cnkSDgoGbnVtYmVyGAEgASgDEg8KB3RpbWVfbXMYAiABKAMSDwoHYWNjb3VudBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHc3ViamVjdBgFIAEoCRI5CgdkZXRhaWxzGAYgAygLMiguc3RlcHdlbGxfYXBpLnYxLkF1ZGl0RW50cnkuRGV0YWlsc0VudHJ5Eg4KBm9yaWdpbhgHIAEoCRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIPCg1XaG9BbUlSZXF1ZXN0IpcBCg5XaG9BbUlSZXNwb25zZRIMCgRuYW1lGAEgASgJEhAKCGlzX2FkbWluGAIgASgIEioKBXNjb3BlGAMgASgOMhsuc3RlcHdlbGxfYXBpLnYxLlRva2VuU2NvcGUSFgoOZXhwZXJpbWVudF9pZHMYBCADKAMSEgoKaXNfbGltaXRlZBgFIAEoCBINCgVtZWFucxgGIAEoCSJWCg5BZGRVc2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJEhIKCmlzX3NlcnZpY2UYAiABKAgSEAoIaXNfYWRtaW4YAyABKAgSEAoIcGFzc3dvcmQYBCABKAkiNgoPQWRkVXNlclJlc3BvbnNlEiMKBHVzZXIYASABKAsyFS5zdGVwd2VsbF9hcGkudjEuVXNlciIhChBMaXN0VXNlcnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJIjkKEUxpc3RVc2Vyc1Jlc3BvbnNlEiQKBXVzZXJzGAEgAygLMhUuc3RlcHdlbGxfYXBpLnYxLlVzZXIiawoRQ2hhbmdlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIVCghpc19hZG1pbhgCIAEoCEgAiAEBEhYKCWlzX2FjdGl2ZRgDIAEoCEgBiAEBQgsKCV9pc19hZG1pbkIMCgpfaXNfYWN0aXZlIjkKEkNoYW5nZVVzZXJSZXNwb25zZRIjCgR1c2VyGAEgASgLMhUuc3RlcHdlbGxfYXBpLnYxLlVzZXIiIQoRUmVtb3ZlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJSZW1vdmVVc2VyUmVzcG9uc2UiNAoSU2V0UGFzc3dvcmRSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiFQoTU2V0UGFzc3dvcmRSZXNwb25zZSIfCg9BZGRHcm91cFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI5ChBBZGRHcm91cFJlc3BvbnNlEiUKBWdyb3VwGAEgASgLMhYuc3RlcHdlbGxfYXBpLnYxLkdyb3VwIiIKEUxpc3RHcm91cHNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJIjwKEkxpc3RHcm91cHNSZXNwb25zZRImCgZncm91cHMYASADKAsyFi5zdGVwd2VsbF9hcGkudjEuR3JvdXAiQgoSQ2hhbmdlR3JvdXBSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFYWRkZWQYAiADKAkSDwoHcmVtb3ZlZBgDIAMoCSI8ChNDaGFuZ2VHcm91cFJlc3BvbnNlEiUKBWdyb3VwGAEgASgLMhYuc3RlcHdlbGxfYXBpLnYxLkdyb3VwIiIKElJlbW92ZUdyb3VwUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE1JlbW92ZUdyb3VwUmVzcG9uc2UikAEKEkNyZWF0ZVRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEioKBXNjb3BlGAIgASgOMhsuc3RlcHdlbGxfYXBpLnYxLlRva2VuU2NvcGUSFgoOZXhwZXJpbWVudF9pZHMYAyADKAMSFwoPZXhwaXJlc190aW1lX21zGAQgASgDEg8KB2FjY291bnQYBSABKAkiTAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiMQoRTGlzdFRva2Vuc1JlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRILCgNhbGwYAiABKAgiPAoSTGlzdFRva2Vuc1Jlc3BvbnNlEiYKBnRva2VucxgBIAMoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbiImChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAMiPAoTUmV2b2tlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnN0ZXB3ZWxsX2FwaS52MS5Ub2tlbiI7CgxHcmFudFJlcXVlc3QSKwoFZ3JhbnQYASABKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzR3JhbnQiPAoNR3JhbnRSZXNwb25zZRIrCgVncmFudBgBIAEoCzIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NHcmFudCJyChJSZXZva2VHcmFudFJlcXVlc3QSLwoHc3ViamVjdBgBIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NTdWJqZWN0EisKBXRoaW5nGAIgASgLMhwuc3RlcHdlbGxfYXBpLnYxLkFjY2Vzc1RoaW5nIiQKE1Jldm9rZUdyYW50UmVzcG9uc2USDQoFZm91bmQYASABKAgicQoRTGlzdEdyYW50c1JlcXVlc3QSKwoFdGhpbmcYASABKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzVGhpbmcSLwoHc3ViamVjdBgCIAEoCzIeLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NTdWJqZWN0IncKEkxpc3RHcmFudHNSZXNwb25zZRIsCgZncmFudHMYASADKAsyHC5zdGVwd2VsbF9hcGkudjEuQWNjZXNzR3JhbnQSMwoNZGVmYXVsdF9sZXZlbBgCIAEoDjIcLnN0ZXB3ZWxsX2FwaS52MS5BY2Nlc3NMZXZlbCJFChZTZXREZWZhdWx0TGV2ZWxSZXF1ZXN0EisKBWxldmVsGAEgASgOMhwuc3RlcHdlbGxfYXBpLnYxLkFjY2Vzc0xldmVsIhkKF1NldERlZmF1bHRMZXZlbFJlc3BvbnNlIlkKEExpc3RBdWRpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhY3Rpb24YAiABKAkSFQoNYmVmb3JlX251bWJlchgDIAEoAxINCgVsaW1pdBgEIAEoBSJBChFMaXN0QXVkaXRSZXNwb25zZRIsCgdlbnRyaWVzGAEgAygLMhsuc3RlcHdlbGxfYXBpLnYxLkF1ZGl0RW50cnkqigEKC0FjY2Vzc0xldmVsEhwKGEFDQ0VTU19MRVZFTF9VTlNQRUNJRklFRBAAEhUKEUFDQ0VTU19MRVZFTF9OT05FEAESFQoRQUNDRVNTX0xFVkVMX1JFQUQQAhIWChJBQ0NFU1NfTEVWRUxfV1JJVEUQAxIXChNBQ0NFU1NfTEVWRUxfTUFOQUdFEAQqbQoKVG9rZW5TY29wZRIbChdUT0tFTl9TQ09QRV9VTlNQRUNJRklFRBAAEhQKEFRPS0VOX1NDT1BFX1JFQUQQARIVChFUT0tFTl9TQ09QRV9XUklURRACEhUKEVRPS0VOX1NDT1BFX0FETUlOEAMymAYKDUFjY2Vzc1NlcnZpY2USSQoGV2hvQW1JEh4uc3RlcHdlbGxfYXBpLnYxLldob0FtSVJlcXVlc3QaHy5zdGVwd2VsbF9hcGkudjEuV2hvQW1JUmVzcG9uc2USWAoLQ3JlYXRlVG9rZW4SIy5zdGVwd2VsbF9hcGkudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USVQoKTGlzdFRva2VucxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VG9rZW5zUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VG9rZW5zUmVzcG9uc2USWAoLUmV2b2tlVG9rZW4SIy5zdGVwd2VsbF9hcGkudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlJldm9rZVRva2VuUmVzcG9uc2USRgoFR3JhbnQSHS5zdGVwd2VsbF9hcGkudjEuR3JhbnRSZXF1ZXN0Gh4uc3RlcHdlbGxfYXBpLnYxLkdyYW50UmVzcG9uc2USWAoLUmV2b2tlR3JhbnQSIy5zdGVwd2VsbF9hcGkudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiQuc3RlcHdlbGxfYXBpLnYxLlJldm9rZUdyYW50UmVzcG9uc2USVQoKTGlzdEdyYW50cxIiLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JhbnRzUmVxdWVzdBojLnN0ZXB3ZWxsX2FwaS52MS5MaXN0R3JhbnRzUmVzcG9uc2USZAoPU2V0RGVmYXVsdExldmVsEicuc3RlcHdlbGxfYXBpLnYxLlNldERlZmF1bHRMZXZlbFJlcXVlc3QaKC5zdGVwd2VsbF9hcGkudjEuU2V0RGVmYXVsdExldmVsUmVzcG9uc2USUgoJTGlzdEF1ZGl0EiEuc3RlcHdlbGxfYXBpLnYxLkxpc3RBdWRpdFJlcXVlc3QaIi5zdGVwd2VsbF9hcGkudjEuTGlzdEF1ZGl0UmVzcG9uc2UylgYKDkFjY291bnRTZXJ2aWNlEkwKB0FkZFVzZXISHy5zdGVwd2VsbF9hcGkudjEuQWRkVXNlclJlcXVlc3QaIC5zdGVwd2VsbF9hcGkudjEuQWRkVXNlclJlc3BvbnNlElIKCUxpc3RVc2VycxIhLnN0ZXB3ZWxsX2FwaS52MS5MaXN0VXNlcnNSZXF1ZXN0GiIuc3RlcHdlbGxfYXBpLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlElUKCkNoYW5nZVVzZXISIi5zdGVwd2VsbF9hcGkudjEuQ2hhbmdlVXNlclJlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuQ2hhbmdlVXNlclJlc3BvbnNlElUKClJlbW92ZVVzZXISIi5zdGVwd2VsbF9hcGkudjEuUmVtb3ZlVXNlclJlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuUmVtb3ZlVXNlclJlc3BvbnNlElgKC1NldFBhc3N3b3JkEiMuc3RlcHdlbGxfYXBpLnYxLlNldFBhc3N3b3JkUmVxdWVzdBokLnN0ZXB3ZWxsX2FwaS52MS5TZXRQYXNzd29yZFJlc3BvbnNlEk8KCEFkZEdyb3VwEiAuc3RlcHdlbGxfYXBpLnYxLkFkZEdyb3VwUmVxdWVzdBohLnN0ZXB3ZWxsX2FwaS52MS5BZGRHcm91cFJlc3BvbnNlElUKCkxpc3RHcm91cHMSIi5zdGVwd2VsbF9hcGkudjEuTGlzdEdyb3Vwc1JlcXVlc3QaIy5zdGVwd2VsbF9hcGkudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlElgKC0NoYW5nZUdyb3VwEiMuc3RlcHdlbGxfYXBpLnYxLkNoYW5nZUdyb3VwUmVxdWVzdBokLnN0ZXB3ZWxsX2FwaS52MS5DaGFuZ2VHcm91cFJlc3BvbnNlElgKC1JlbW92ZUdyb3VwEiMuc3RlcHdlbGxfYXBpLnYxLlJlbW92ZUdyb3VwUmVxdWVzdBokLnN0ZXB3ZWxsX2FwaS52MS5SZW1vdmVHcm91cFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Somebody who may call.
@@ -1422,96 +1422,6 @@ export const AccessService: GenService<{
     output: typeof WhoAmIResponseSchema;
   },
   /**
-   * Adds an account. ALREADY_EXISTS. For admins, as the next three.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.AddUser
-   */
-  addUser: {
-    methodKind: "unary";
-    input: typeof AddUserRequestSchema;
-    output: typeof AddUserResponseSchema;
-  },
-  /**
-   * Returns accounts by name.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.ListUsers
-   */
-  listUsers: {
-    methodKind: "unary";
-    input: typeof ListUsersRequestSchema;
-    output: typeof ListUsersResponseSchema;
-  },
-  /**
-   * Changes an account. FAILED_PRECONDITION when no admin would be left.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.ChangeUser
-   */
-  changeUser: {
-    methodKind: "unary";
-    input: typeof ChangeUserRequestSchema;
-    output: typeof ChangeUserResponseSchema;
-  },
-  /**
-   * Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.RemoveUser
-   */
-  removeUser: {
-    methodKind: "unary";
-    input: typeof RemoveUserRequestSchema;
-    output: typeof RemoveUserResponseSchema;
-  },
-  /**
-   * Sets the password of one's own account, or as an admin of another.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.SetPassword
-   */
-  setPassword: {
-    methodKind: "unary";
-    input: typeof SetPasswordRequestSchema;
-    output: typeof SetPasswordResponseSchema;
-  },
-  /**
-   * Adds a group. For admins, as the next three.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.AddGroup
-   */
-  addGroup: {
-    methodKind: "unary";
-    input: typeof AddGroupRequestSchema;
-    output: typeof AddGroupResponseSchema;
-  },
-  /**
-   * Returns groups by name.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.ListGroups
-   */
-  listGroups: {
-    methodKind: "unary";
-    input: typeof ListGroupsRequestSchema;
-    output: typeof ListGroupsResponseSchema;
-  },
-  /**
-   * Puts accounts into a group, and takes others out.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.ChangeGroup
-   */
-  changeGroup: {
-    methodKind: "unary";
-    input: typeof ChangeGroupRequestSchema;
-    output: typeof ChangeGroupResponseSchema;
-  },
-  /**
-   * Removes a group with its grants.
-   *
-   * @generated from rpc stepwell_api.v1.AccessService.RemoveGroup
-   */
-  removeGroup: {
-    methodKind: "unary";
-    input: typeof RemoveGroupRequestSchema;
-    output: typeof RemoveGroupResponseSchema;
-  },
-  /**
    * Makes a token of one's own, which may no more than who makes it; or as an admin of another account.
    *
    * @generated from rpc stepwell_api.v1.AccessService.CreateToken
@@ -1593,4 +1503,103 @@ export const AccessService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stepwell_api_v1_access, 0);
+
+/**
+ * Accounts and groups. Errors as AccessService has them.
+ *
+ * @generated from service stepwell_api.v1.AccountService
+ */
+export const AccountService: GenService<{
+  /**
+   * Adds an account. ALREADY_EXISTS. For admins, as the next three.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.AddUser
+   */
+  addUser: {
+    methodKind: "unary";
+    input: typeof AddUserRequestSchema;
+    output: typeof AddUserResponseSchema;
+  },
+  /**
+   * Returns accounts by name.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.ListUsers
+   */
+  listUsers: {
+    methodKind: "unary";
+    input: typeof ListUsersRequestSchema;
+    output: typeof ListUsersResponseSchema;
+  },
+  /**
+   * Changes an account. FAILED_PRECONDITION when no admin would be left.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.ChangeUser
+   */
+  changeUser: {
+    methodKind: "unary";
+    input: typeof ChangeUserRequestSchema;
+    output: typeof ChangeUserResponseSchema;
+  },
+  /**
+   * Removes an account with its tokens and grants; what it logged stays. Errors as ChangeUser.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.RemoveUser
+   */
+  removeUser: {
+    methodKind: "unary";
+    input: typeof RemoveUserRequestSchema;
+    output: typeof RemoveUserResponseSchema;
+  },
+  /**
+   * Sets the password of one's own account, or as an admin of another.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.SetPassword
+   */
+  setPassword: {
+    methodKind: "unary";
+    input: typeof SetPasswordRequestSchema;
+    output: typeof SetPasswordResponseSchema;
+  },
+  /**
+   * Adds a group. For admins, as the next three.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.AddGroup
+   */
+  addGroup: {
+    methodKind: "unary";
+    input: typeof AddGroupRequestSchema;
+    output: typeof AddGroupResponseSchema;
+  },
+  /**
+   * Returns groups by name.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.ListGroups
+   */
+  listGroups: {
+    methodKind: "unary";
+    input: typeof ListGroupsRequestSchema;
+    output: typeof ListGroupsResponseSchema;
+  },
+  /**
+   * Puts accounts into a group, and takes others out.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.ChangeGroup
+   */
+  changeGroup: {
+    methodKind: "unary";
+    input: typeof ChangeGroupRequestSchema;
+    output: typeof ChangeGroupResponseSchema;
+  },
+  /**
+   * Removes a group with its grants.
+   *
+   * @generated from rpc stepwell_api.v1.AccountService.RemoveGroup
+   */
+  removeGroup: {
+    methodKind: "unary";
+    input: typeof RemoveGroupRequestSchema;
+    output: typeof RemoveGroupResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_stepwell_api_v1_access, 1);
 
