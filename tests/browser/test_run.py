@@ -7,6 +7,7 @@ import sys
 import uuid
 from dataclasses import dataclass
 
+import grpc.aio
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
@@ -14,6 +15,7 @@ from playwright.async_api import Page, expect
 import stepwell
 from stepwell import StepwellClient
 from tests.harness.processes import ServerProcess
+from tests.wire.test_ingest import batch_message, opened
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
@@ -154,3 +156,13 @@ async def test_what_was_lost_and_refused_is_told(page: Page, logged: Logged) -> 
     await expect(told).to_contain_text("1 entry refused, and not part of the run: rate")
     await told.locator("summary").click()
     await expect(told.get_by_role("row", name="rate")).to_contain_text("cannot change to '<b>2</b>'")
+    async with grpc.aio.insecure_channel(logged.client.tracking_uri.removeprefix("grpc://")) as channel:
+        stream = await opened(channel, run.info.run_id)
+        await stream.say(batch_message(0, [0], end_position=6, dropped=5))
+        await stream.until(6)
+    await page.reload()
+    await expect(told).to_contain_text(
+        "6 points or entries refused or lost, and not part of the run: what was dropped, rate"
+    )
+    await told.locator("summary").click()
+    await expect(told.get_by_role("row", name="what was dropped")).to_contain_text("whose spool was full")
