@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from stepwell_server.errors import StepwellError, UnavailableError
+from stepwell_server.errors import NotFoundError, PermissionDeniedError, StepwellError, UnavailableError
 from stepwell_server.services.access.calling import current_call, is_somebody
 from stepwell_server.services.access.guard import STREAM_RECHECK_S
 
@@ -22,5 +22,10 @@ async def until_refused(check: Callable[[], Awaitable[None]]) -> StepwellError:
             await check()
         except UnavailableError:
             continue  # nobody can tell now
+        except NotFoundError:
+            # As for everybody who may not read the run; but whoever wrote to it knows that it is there.
+            return PermissionDeniedError(
+                "the right to write to this run was taken back; what was acknowledged is stored"
+            )
         except StepwellError as refused:
             return refused

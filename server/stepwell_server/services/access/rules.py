@@ -24,6 +24,12 @@ _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 READ, WRITE, MANAGE = Level.READ, Level.WRITE, Level.MANAGE
 
 
+async def beginning_uploads(permissions: Permissions, given: Given) -> None:
+    """Writers of the run. Whoever names the hash of a file has not got the file: he gets none that others logged."""
+    await permissions.require_owned([given["run_id"]], WRITE, "owner")
+    given["believed"] = caller().administers
+
+
 async def anybody(permissions: Permissions, given: Given) -> None:
     """Everybody who is known."""
     caller()
@@ -383,20 +389,22 @@ RULES: Mapping[str, Mapping[str, Guarded]] = {
         "delete": Guarded(of("run_id", WRITE, "owner"), noted=_noted("artifacts.deleted", "run_id")),
         "delete_run": Guarded(admin),
     },
-    "uploads": _all(
-        [
-            "begin",
-            "held_bytes",
-            "write",
-            "write_small",
-            "sign_parts",
-            "take",
-            "complete",
-            "add_rows",
-            "abandon",
-        ],
-        of("run_id", WRITE, "owner"),
-    ),
+    "uploads": {
+        "begin": Guarded(beginning_uploads),
+        **_all(
+            [
+                "held_bytes",
+                "write",
+                "write_small",
+                "sign_parts",
+                "take",
+                "complete",
+                "add_rows",
+                "abandon",
+            ],
+            of("run_id", WRITE, "owner"),
+        ),
+    },
     "multipart": _all(["available", "begin", "complete", "abandon"], of("run_id", WRITE, "owner")),
     "verification": {"verify": Guarded(admin)},
     "moves": {"move": Guarded(admin)},

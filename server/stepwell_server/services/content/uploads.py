@@ -77,8 +77,11 @@ class UploadService:
         direct: bool,
         sends_checksums: bool = False,
         hidden: bool = False,
+        believed: bool = True,
     ) -> Sequence[UploadPlan]:
         """Plan the uploads of files, in their order; what the server has already becomes visible at once.
+
+        A caller who is not `believed` to have what others have logged has to send it, unless the run shows it already.
 
         `direct` says whether the client can reach a bucket, `sends_checksums` whether it sends along the SHA-256 that
         addresses can be signed for, `hidden` that nothing is to become visible.
@@ -86,7 +89,7 @@ class UploadService:
         check_files(files)
         root = self._contents.root_of(await self._store.artifact_uri(run_id))
         content = await self._contents.open(root)
-        linked = set() if hidden else await self._link(run_id, root, files)
+        linked = set() if hidden else await self._link(run_id, root, files, believed=believed)
         missing = [file for file in files if file.path not in linked]
         await self._quotas.require_room(self._store, content, run_id, root, missing)
         uploads = await self._store.open_uploads(run_id, root, missing)
@@ -95,10 +98,10 @@ class UploadService:
         by_path = {file.path: plan for file, plan in zip(missing, plans, strict=True)}
         return [by_path.get(file.path, AlreadyThere()) for file in files]
 
-    async def _link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
+    async def _link(self, run_id: UUID, root: str, files: Sequence[FileSpec], *, believed: bool) -> set[str]:
         """Make visible what the server has already, and what is still there: its bytes may have been lost since."""
         await doubt_lost(self._store, self._contents, root, files)
-        return await self._store.link(run_id, root, files)
+        return await self._store.link(run_id, root, files, own_only=not believed)
 
     async def held_bytes(self, run_id: UUID, upload_id: UUID) -> int:
         """Return how many bytes of an upload through the server are held."""

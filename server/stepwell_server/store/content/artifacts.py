@@ -71,11 +71,14 @@ class PostgresArtifactStore:
         async with self._pool.connection() as connection:
             await connection.execute(_QUERIES["doubt"], content_ids)
 
-    async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
+    async def link(
+        self, run_id: UUID, root: str, files: Sequence[FileSpec], *, own_only: bool = False
+    ) -> set[str]:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
             is_shown = await _lock_owner(connection, run_id, [file.path for file in files])
-            rows = await connection.fetch(_QUERIES["known_contents"], root, [file.sha256 for file in files])
+            query, owner = ("own_contents", (run_id,)) if own_only else ("known_contents", ())
+            rows = await connection.fetch(_QUERIES[query], root, [file.sha256 for file in files], *owner)
             known = {(row["sha256"], row["size_bytes"]): uuid_of(row["content_id"]) for row in rows}
             shown = [
                 (file, known[file.sha256, file.size_bytes])

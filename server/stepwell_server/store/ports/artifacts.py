@@ -44,8 +44,13 @@ class ArtifactStore(Protocol):
         """Take note that contents are not what they ought to be: the next bytes of their SHA-256 take the place."""
         ...
 
-    async def link(self, run_id: UUID, root: str, files: Sequence[FileSpec]) -> set[str]:
-        """Make the files visible whose verified content is below the root already, and return their paths."""
+    async def link(
+        self, run_id: UUID, root: str, files: Sequence[FileSpec], *, own_only: bool = False
+    ) -> set[str]:
+        """Make the files visible whose verified content is below the root already, and return their paths.
+
+        With `own_only`, only content that the run shows already, by whatever path.
+        """
         ...
 
     async def usage(

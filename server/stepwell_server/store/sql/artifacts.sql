@@ -55,6 +55,14 @@ WHERE root = $1 AND sha256 = ANY ($2::bytea[]) AND is_verified
 ORDER BY content_id
 FOR NO KEY UPDATE;
 
+-- own_contents: the same, of what the run $3 shows.
+SELECT content_id, sha256, size_bytes
+FROM artifact_content
+WHERE root = $1 AND sha256 = ANY ($2::bytea[]) AND is_verified
+  AND content_id IN (SELECT content_id FROM artifact WHERE run_id = $3)
+ORDER BY content_id
+FOR NO KEY UPDATE;
+
 -- doubt: contents that are not what they ought to be.
 UPDATE artifact_content SET is_verified = false
 WHERE content_id = ANY ($1::uuid[]);
