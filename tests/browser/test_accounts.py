@@ -87,15 +87,27 @@ async def sign_in(page: Page, name: str = ADMIN, password: str = PASSWORD) -> No
 
 
 async def test_signing_in_leads_where_the_link_led_and_out_leads_to_nothing(page: Page) -> None:
-    await page.goto("/#/models")
+    await page.goto("/#/settings?tab=tokens")
     await sign_in(page, ADMIN, "wrong")
     await expect(page.get_by_role("alert")).to_contain_text("wrong")
     await sign_in(page)
-    await expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    await expect(page.get_by_role("tab", name="My tokens")).to_have_attribute("aria-selected", "true")
+    await page.get_by_role("button", name="New token").click()
+    await page.get_by_label("Name", exact=True).fill("laptop")
+    await page.get_by_role("button", name="Create").click()
+    secret = await page.get_by_role("dialog", name="The token laptop").locator("code").first.inner_text()
+    await page.get_by_role("button", name="Done").click()
+    await expect(page.get_by_text("laptop")).to_be_visible()
     await page.get_by_role("button", name="Account of admin").click()
     await page.get_by_role("menuitem", name="Sign out", exact=True).click()
     await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_be_visible()
-    await expect(page.get_by_role("heading", name="Models", exact=True)).to_have_count(0)
+    await expect(page.get_by_text("laptop")).to_have_count(0)
+    await page.get_by_role("button", name="Use a token").click()
+    await page.get_by_label("Token", exact=True).fill(secret)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    # A token that may read and log is no admin's session.
+    await expect(page.get_by_role("tab", name="My tokens")).to_be_visible()
+    await expect(page.get_by_role("tab", name="Users")).to_have_count(0)
 
 
 async def test_single_sign_on_comes_back_to_the_place(page: Page, rest: httpx2.Client) -> None:
@@ -112,6 +124,34 @@ async def test_single_sign_on_comes_back_to_the_place(page: Page, rest: httpx2.C
     await expect(page.get_by_text("No description yet.")).to_be_visible()
     await expect(page.get_by_role("button", name="Edit the description")).to_have_count(0)
     await expect(page.get_by_role("button", name="Share")).to_have_count(0)
+
+
+async def test_an_experiment_is_shared(
+    page: Page, rest: httpx2.Client, opened: Browser, server: ServerProcess
+) -> None:
+    name = "to be shared"
+    made = rest.post(f"{API}/experiments/create", json={"name": name}).json()["experiment_id"]
+    await page.goto("/#/settings?tab=users")
+    await sign_in(page)
+    await page.get_by_role("button", name="New user").click()
+    await page.get_by_label("Name", exact=True).fill("ada")
+    await page.get_by_label("Password").fill("countess of Lovelace")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("cell", name="ada", exact=True)).to_be_visible()
+    await page.goto(f"/#/experiments/{made}")
+    await page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog", name=f"Share {name}")
+    await dialog.get_by_label("Share with").fill("ada")
+    await dialog.get_by_label("They may").select_option("manage")
+    await dialog.get_by_role("button", name="Share", exact=True).click()
+    await expect(dialog.get_by_label("ada may")).to_have_value("4")
+    other = await (await opened.new_context(viewport=WIDE, base_url=server.url)).new_page()
+    await other.goto("/")
+    await sign_in(other, "ada", "countess of Lovelace")
+    await expect(other.get_by_role("button", name=f"Actions for {name}")).to_be_visible()
+    await expect(other.get_by_role("button", name="Actions for Default")).to_have_count(0)
+    await dialog.get_by_role("button", name="Share with ada no more").click()
+    await expect(dialog.get_by_label("ada may")).to_have_count(0)
 
 
 async def test_a_session_that_has_ended_asks_again_and_goes_on(page: Page, rest: httpx2.Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stepwell_server.services.access.logins import code_of
 from tests.harness.processes import ServerProcess
-from tests.web.signing_in.conftest import SESSION, Ask, Visit
+from tests.web.signing_in.conftest import PASSWORD, SESSION, Ask, Visit
 
 LOGINS = "/api/stepwell/v1/logins"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
@@ -117,3 +117,15 @@ def test_rights_tell_nothing_of_what_one_may_not_read(visit: Visit, mary: httpx2
     assert everything == {"experiments": dict.fromkeys([*ids, own], 3), "models": {}}
     for wrong in ("x", "-1", "9" * 30):
         assert visitor.get(f"{SESSION}/rights", params={"experiment": wrong}).status_code == 400
+
+
+def test_another_password_ends_all_sessions(visit: Visit, accounts_server: ServerProcess, ask: Ask) -> None:
+    visitor = visit()
+    visitor.sign_in()
+    sessions = "SELECT count(*) FROM browser_session JOIN account USING (account_id) WHERE name = 'admin'"
+    assert ask("fetchval", sessions) >= 1
+    body = b"\x0a\x05admin\x12" + bytes([len(PASSWORD)]) + PASSWORD.encode()
+    path = "/stepwell_api.v1.AccountService/SetPassword"
+    answer = visitor.post(path, content=body, headers={"content-type": "application/proto"})
+    assert answer.status_code == 200, answer.text
+    assert ask("fetchval", sessions) == 0

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import click
 
+from stepwell import settings
+from stepwell.commands.access.by_browser import token_by_browser
 from stepwell.commands.access.server import SCOPES, scope_of, scope_word, server
 from stepwell.commands.access.tokens import EXPIRES_DEFAULT, expiry_ms
 from stepwell.commands.groups import HELP_NAMES, tracking_uri_option
@@ -22,18 +24,22 @@ _HELP = {"help_option_names": HELP_NAMES}
 
 @click.command(context_settings={"show_default": True, **_HELP}, params=[tracking_uri_option()])
 @click.option("--user", help="A name, whose password is asked for; a token is made with it.")
+@click.option(
+    "--browser", is_flag=True, help="Show an address; whoever signs in there and says yes makes the token."
+)
 @click.option("--scope", type=click.Choice(SCOPES), default="write", help="What that token may do.")
 @click.option(
     "--expires", default=EXPIRES_DEFAULT, metavar="WHEN", help="Until when it is good, as 12h, 30d or never."
 )
 @reporting
-def login(user: str | None, scope: str, expires: str) -> None:
+def login(user: str | None, browser: bool, scope: str, expires: str) -> None:
     """Sign in: keep a token for the server, which commands and scripts of this user show from then on.
 
-    Without --user, a token is asked for, which somebody has made; it is read from standard input where nobody types.
+    Without --user or --browser, a token is asked for, which somebody has made; it is read from standard input where
+    nobody types.
     """
     found = server()
-    token = _asked("Token") if user is None else _made(found, user, scope, expires)
+    token = _token(found, user, scope, expires, browser=browser)
     who = _who(found, f"Bearer {token}")
     credentials.keep(found.address, token)
     limit = "" if who.scope == pb.TOKEN_SCOPE_ADMIN else f", by a token that may {scope_word(who.scope)}"
@@ -81,6 +87,22 @@ def _made(found: Connection, user: str, scope: str, expires: str) -> str:
     return _call(
         found, lambda it: it.access.CreateToken(request, metadata=(("authorization", shown),))
     ).secret
+
+
+def _token(found: Connection, user: str | None, scope: str, expires: str, *, browser: bool) -> str:
+    if browser:
+        return _let_in(found)
+    return _asked("Token") if user is None else _made(found, user, scope, expires)
+
+
+def _let_in(found: Connection) -> str:
+    """Return a token of whoever says yes in a browser; it may read and log."""
+    page = found.address.page
+    if not page:
+        raise click.UsageError(
+            f"{settings.tracking_uri()} is where gRPC is; --browser needs the server's HTTP address."
+        )
+    return token_by_browser(page, f"stepwell login on {socket.gethostname()}"[:100])
 
 
 def _who(found: Connection, shown: str) -> pb.WhoAmIResponse:

@@ -14,6 +14,7 @@ import { firstLine } from "../format/markdown";
 import { NOTE_TAG, summariesOfExperimentsQuery, useExperimentChanges } from "../queries/experiments";
 import styles from "./ExperimentsTable.module.css";
 import { useMayEach, type May } from "./access/may";
+import { ShareExperiment } from "./access/ShareExperiment";
 import { RenameExperiment } from "./RenameExperiment";
 
 const DEFAULT_ID = 0n;
@@ -90,7 +91,7 @@ interface RowProps {
 
 function Row({ experiment, deleted, may, summary, isSelected, onSelect }: RowProps) {
   const { remove, restore } = useExperimentChanges();
-  const [asking, setAsking] = useState<"name" | null>(null);
+  const [asking, setAsking] = useState<"name" | "share" | null>(null);
   const id = experiment.experimentId;
   // By promises: the row may be gone before the answer is there, and callbacks of its own with it.
   const putBack = () => void restore.mutateAsync(id).then(() => say(`${experiment.name} is back`), complain);
@@ -141,12 +142,14 @@ function Row({ experiment, deleted, may, summary, isSelected, onSelect }: RowPro
                 ? [{ label: "Restore", act: putBack }]
                 : [
                     { label: "Rename", act: () => setAsking("name") },
+                    ...(may.share ? [{ label: "Share", act: () => setAsking("share") }] : []),
                     { label: "Delete", act: takeAway, danger: true, disabled: id === DEFAULT_ID },
                   ]
             }
           />
         )}
         {asking === "name" && <RenameExperiment experiment={experiment} onClose={() => setAsking(null)} />}
+        {asking === "share" && <ShareExperiment experiment={experiment} onClose={() => setAsking(null)} />}
       </td>
     </tr>
   );

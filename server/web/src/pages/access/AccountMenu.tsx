@@ -1,3 +1,5 @@
+import { useNavigate } from "@tanstack/react-router";
+
 import { Button } from "../../parts/Button";
 import { PersonIcon } from "../../parts/icons";
 import { Menu, type MenuItem } from "../../parts/Menu";
@@ -15,17 +17,20 @@ const WAYS: Record<Person["way"], string> = {
 /** Who is signed in, and the way out; nothing where the server knows no accounts. */
 export function AccountMenu() {
   const person = usePerson();
+  const navigate = useNavigate();
   const { signOut } = useSignIn();
   if (!person) return null;
   const leave = (where: "here" | "everywhere") => () => signOut.mutate(where, { onError: complain });
-  const items: MenuItem[] =
+  const items: MenuItem[] = [
+    { label: "My tokens", act: () => void navigate({ to: "/settings", search: { tab: "tokens" } }) },
     // Whom the proxy names is there again with the next request.
-    person.way === "proxy"
+    ...(person.way === "proxy"
       ? []
       : [
           { label: "Sign out", act: leave("here") },
           { label: "Sign out everywhere", act: leave("everywhere") },
-        ];
+        ]),
+  ];
   return (
     <Menu
       heading={

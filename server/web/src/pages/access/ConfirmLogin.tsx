@@ -1,4 +1,4 @@
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMutation } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 
@@ -33,6 +33,9 @@ export function ConfirmLogin() {
           <header className={styles.header}>
             <h1>It is signed in</h1>
             <p>The program goes on by itself, as {person.name}. You can close this tab.</p>
+            <Link to="/settings" search={{ tab: "tokens" }}>
+              My tokens
+            </Link>
           </header>
         ) : (
           <>

@@ -16,6 +16,7 @@ import { Fact } from "../run/Details";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
 import { OfModel, useMay } from "../access/may";
+import { ShareModel } from "../access/ShareModel";
 import { Aliases } from "./Aliases";
 import { DeleteModel } from "./DeleteModel";
 import { History } from "./History";
@@ -82,7 +83,7 @@ function Shown({ model }: { model: RegisteredModel }) {
 function Header({ model }: { model: RegisteredModel }) {
   const navigate = route.useNavigate();
   const { rename, stages } = useRegistryChanges(model.name);
-  const [asking, setAsking] = useState<"name" | "stages" | "delete" | null>(null);
+  const [asking, setAsking] = useState<"name" | "stages" | "share" | "delete" | null>(null);
   const may = useMay();
   return (
     <header className={`${run.header} ${run.alone}`}>
@@ -96,6 +97,7 @@ function Header({ model }: { model: RegisteredModel }) {
           items={[
             ...(may.manage ? [{ label: "Rename", act: () => setAsking("name") }] : []),
             { label: "Stages of its own", act: () => setAsking("stages") },
+            ...(may.share ? [{ label: "Share", act: () => setAsking("share") }] : []),
             ...(may.manage ? [{ label: "Delete", act: () => setAsking("delete"), danger: true }] : []),
           ]}
         />
@@ -124,6 +126,7 @@ function Header({ model }: { model: RegisteredModel }) {
           onClose={() => setAsking(null)}
         />
       )}
+      {asking === "share" && <ShareModel name={model.name} onClose={() => setAsking(null)} />}
       {asking === "delete" && (
         <DeleteModel name={model.name} onClose={() => setAsking(null)} then={() => void navigate({ to: "/models" })} />
       )}

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useState } from "react";
 
 import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
 import { runsCsvAddress } from "../../api/runsCsv";
@@ -9,6 +9,8 @@ import { FilterBar } from "../../filter/FilterBar";
 import type { RunsView } from "../../url/runsView";
 import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
+import { useMay } from "../access/may";
+import { ShareExperiment } from "../access/ShareExperiment";
 import { csvColumns, type Asked } from "./asked";
 import { About } from "./About";
 import { ColumnPicker } from "./ColumnPicker";
@@ -41,6 +43,8 @@ const VIEWS = [
 
 export function Header({ experiments, asked, view, change, show, onColumns, error, keys, count }: Props) {
   const names = experiments.map((one) => one.name).join(", ");
+  const may = useMay();
+  const [sharing, setSharing] = useState(false);
   return (
     <header className={styles.header}>
       <div className={styles.title}>
@@ -70,6 +74,12 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
             Models
           </Link>
         )}
+        {may.share && experiments.length === 1 && (
+          <Button kind="quiet" onClick={() => setSharing(true)}>
+            Share
+          </Button>
+        )}
+        {sharing && experiments[0] && <ShareExperiment experiment={experiments[0]} onClose={() => setSharing(false)} />}
         <Suspense>
           <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
         </Suspense>

@@ -1,0 +1,57 @@
+import type { AccessLevel } from "../../gen/stepwell_api/v1/access_pb";
+import { Button } from "../../parts/Button";
+import { Choice } from "../../parts/Choice";
+import { CloseIcon, PeopleIcon, PersonIcon } from "../../parts/icons";
+import { complain } from "../../parts/toast";
+import { LEVELS, levelName, useGrantChanges, type Subject, type Thing } from "../../queries/grants";
+import styles from "./Share.module.css";
+
+interface Props {
+  thing: Thing;
+  subject: Subject;
+  /** Not there for everybody while nothing is said of them: then the fallback counts. */
+  level: AccessLevel | undefined;
+  fallback?: AccessLevel;
+}
+
+const UNSAID = "";
+const NAMED_LEVELS = LEVELS.map(([level, text]) => [String(level), text] as const);
+
+/** What one user, one group, or everybody may do. */
+export function GrantLine({ thing, subject, level, fallback }: Props) {
+  const { grant, revoke } = useGrantChanges();
+  const isEverybody = subject.case === "everybody";
+  const name = isEverybody ? "Everybody else" : subject.value;
+  const choose = (chosen: string) =>
+    chosen === UNSAID
+      ? revoke.mutate({ thing, subject }, { onError: complain })
+      : grant.mutate({ thing, subject, level: Number(chosen) }, { onError: complain });
+  const unsaid = fallback === undefined ? "" : `as usual: ${levelName(fallback)}`;
+  return (
+    <li>
+      {subject.case === "user" ? <PersonIcon /> : <PeopleIcon />}
+      <span className={styles.subject}>
+        {name}
+        {subject.case === "group" && <small>group</small>}
+      </span>
+      <Choice
+        label={`${name} may`}
+        hideLabel
+        options={isEverybody ? [[UNSAID, unsaid], ...NAMED_LEVELS] : NAMED_LEVELS}
+        value={level === undefined ? UNSAID : String(level)}
+        disabled={grant.isPending || revoke.isPending}
+        onChange={choose}
+      />
+      {isEverybody ? (
+        <span />
+      ) : (
+        <Button
+          kind="quiet"
+          icon={<CloseIcon size={12} />}
+          aria-label={`Share with ${name} no more`}
+          onClick={() => choose(UNSAID)}
+        />
+      )}
+    </li>
+  );
+}

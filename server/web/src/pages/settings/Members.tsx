@@ -1,0 +1,47 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { explain } from "../../api/failures";
+import type { Group } from "../../gen/stepwell_api/v1/access_pb";
+import { Button } from "../../parts/Button";
+import { Dialog } from "../../parts/Dialog";
+import { Picker } from "../../parts/Picker";
+import { accountsQuery, useGroupChanges } from "../../queries/accounts";
+
+/** Who is in a group. */
+export function Members({ group, onClose }: { group: Group; onClose: () => void }) {
+  const [members, setMembers] = useState(group.members);
+  const accounts = useInfiniteQuery(accountsQuery);
+  const { changeMembers } = useGroupChanges();
+  const added = members.filter((name) => !group.members.includes(name));
+  const removed = group.members.filter((name) => !members.includes(name));
+  const save = () => changeMembers.mutate({ name: group.name, added, removed }, { onSuccess: onClose });
+  return (
+    <Dialog
+      open
+      title={`Members of ${group.name}`}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button
+            kind="primary"
+            disabled={added.length + removed.length === 0 || changeMembers.isPending}
+            onClick={save}
+          >
+            Save
+          </Button>
+        </>
+      }
+    >
+      <Picker
+        label="Names"
+        placeholder="add somebody"
+        offered={accounts.data?.pages.flatMap((page) => page.users.map(({ name }) => name)) ?? []}
+        chosen={members}
+        onChoose={setMembers}
+      />
+      {changeMembers.isError && <p role="alert">{explain(changeMembers.error)}</p>}
+    </Dialog>
+  );
+}

@@ -1,0 +1,48 @@
+import { useState, type FormEvent } from "react";
+
+import { explain } from "../../api/failures";
+import { Button } from "../../parts/Button";
+import { Dialog } from "../../parts/Dialog";
+import { Field } from "../../parts/Field";
+import { say } from "../../parts/toast";
+import { useAccountChanges } from "../../queries/accounts";
+
+/** Gives an account a new password; its browsers have to sign in again. */
+export function SetPassword({ name, onClose }: { name: string; onClose: () => void }) {
+  const [password, setPassword] = useState("");
+  const { setPassword: change } = useAccountChanges();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    change.mutate(
+      { name, password },
+      { onSuccess: () => (say(`${name} has a new password, and is signed out everywhere`), onClose()) },
+    );
+  };
+  return (
+    <Dialog
+      open
+      title={`Password of ${name}`}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" form="set-password" disabled={!password || change.isPending}>
+            Set
+          </Button>
+        </>
+      }
+    >
+      <form id="set-password" onSubmit={submit}>
+        <Field
+          label="New password"
+          type="password"
+          autoFocus
+          autoComplete="new-password"
+          value={password}
+          problem={change.isError ? explain(change.error) : null}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+      </form>
+    </Dialog>
+  );
+}
