@@ -4,6 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --disable-pip-version-check --progress-bar off
 NPM := PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix server/web --loglevel=error
 PAGE := server/stepwell_server/web/static/index.html
+AZURITE := tests/content/azurite/node_modules/.package-lock.json
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
@@ -47,8 +48,13 @@ serve: .venv/serving  ## start a server on the embedded PostgreSQL and print its
 dist: .venv/installed  ## build the wheel, which pip can install anywhere
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-test: .venv/installed $(PAGE)  ## run all tests
+test: .venv/installed $(PAGE) $(AZURITE)  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+# Azure's stand-in, of npm. Tests install it themselves where it is missing, but not as fast as one test may take.
+$(AZURITE): tests/content/azurite/package-lock.json | .venv/installed
+	PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix tests/content/azurite --loglevel=error ci --no-progress
+	touch $@
 
 test-clients: .venv/installed  ## run other programs' clients of MLflow against us, in environments of some gigabytes
 	STEPWELL_TEST_CLIENTS=1 $(BIN)/python -m pytest --timeout 1800 tests/conformance/clients
