@@ -1,6 +1,7 @@
 """What one account may do at most: it is told when to come again, and our client loses nothing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,10 +12,13 @@ import grpc
 import grpc.aio
 import pytest
 
+import stepwell
+from stepwell import StepwellClient
 from stepwell_api.v1 import runs_pb2, search_pb2
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
-from stepwell_server.config import CallerLimits
+from stepwell_server.app import running_server
+from stepwell_server.config import CallerLimits, Config
 from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
 from tests.harness.calls import refused
 from tests.harness.raw_http import Place
@@ -94,3 +98,39 @@ async def test_what_is_held_counts_for_the_account(start: Any) -> None:
         await stream.call.done_writing()
         assert await stream.call.read() is grpc.aio.EOF
     assert server.running.holding.bytes_held == 0
+
+
+async def test_our_client_comes_again_and_loses_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of two runs at once, the first has the only stream until it ends. Without accounts, addresses are callers."""
+    config = Config(
+        port=0,
+        http_port=None,
+        store=database_url,
+        data=tmp_path / "data",
+        shutdown_grace_s=5,
+        caller_limits=CallerLimits(streams_max=1),
+    )
+    async with running_server(config) as server:
+        monkeypatch.setenv("STEPWELL_TRACKING_URI", server.grpc_uri)
+
+        def train() -> list[str]:
+            with stepwell.start_run() as first:
+                stepwell.log_metric("loss", 0.5, step=0)
+                stepwell.flush()
+                second = StepwellClient().create_run("0").info.run_id
+                for step in range(1_000):
+                    stepwell.log_metric("loss", 0.5, step=step, run_id=second)
+                    stepwell.log_metric("loss", 0.5, step=step + 1)
+                while "lets this process wait" not in caplog.text:
+                    time.sleep(0.01)
+            while stepwell.flush().waiting:
+                pass
+            return [first.info.run_id, second]
+
+        run_ids = await asyncio.to_thread(train)
+        async with server.pool.connection() as connection:
+            for run_id in run_ids:
+                steps = await connection.fetch("SELECT step FROM metric_points WHERE run_id = $1", run_id)
+                assert len(steps) == len(set(steps)) >= 1_000

@@ -1,9 +1,10 @@
-"""Says that a server is away, and that it is back: once each, for all the runs of a process."""
+"""Says that a server is away, is back, or lets one wait: once each, for all the runs of a process."""
 
 from logging import getLogger
 
 _log = getLogger("stepwell")
 _away: set[str] = set()
+_slow: set[str] = set()
 _what_follows = (
     " Logging goes on; what is logged waits in the spool and is delivered when the server can be reached, by this "
     "process, the next one that starts here, or 'stepwell sync'."
@@ -15,6 +16,13 @@ def say_away(target: str, reason: str) -> None:
     if target not in _away:
         _away.add(target)
         _log.warning("%s%s", reason, _what_follows)
+
+
+def say_slow(target: str, reason: str) -> None:
+    """Say, once, that a server (host:port) takes what is logged more slowly than it comes."""
+    if target not in _slow:
+        _slow.add(target)
+        _log.warning("The server %s lets this process wait: %s. Nothing is lost meanwhile.", target, reason)
 
 
 def is_command() -> None:

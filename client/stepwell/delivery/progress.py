@@ -98,6 +98,12 @@ class Delivery:
             self.openings += 1
             self._unreachable_since = None
 
+    def answered(self) -> None:
+        """Note that the server is there, and wants to be asked again later."""
+        with self._changed:
+            self.retries += 1
+            self._unreachable_since = None
+
     def unreachable(self, since: float | None = None) -> None:
         """Note that an attempt to reach the server failed: now, or at some moment on the monotonic clock."""
         with self._changed:

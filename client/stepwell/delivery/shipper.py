@@ -118,7 +118,11 @@ class Shipper:
             if failure.code() is grpc.StatusCode.UNAUTHENTICATED:
                 await self._back_off(f"does not know who this process is: {failure.details()}", refused=True)
                 return
-            await self._back_off(failure.details() or failure.code().name, errors.retry_after_s(failure))
+            reason, pause_s = failure.details() or failure.code().name, errors.retry_after_s(failure)
+            if pause_s is None:
+                await self._back_off(reason)
+            else:
+                await self._wait_as_told(reason, pause_s)
         except _UnbelievableError as claim:
             if not self._shipment.begin_anew():
                 raise
@@ -263,13 +267,21 @@ class Shipper:
         self._shipment.settled(position)
         self._delivery.settled(position, rejections)
 
-    async def _back_off(self, reason: str, at_least_s: float | None = None, *, refused: bool = False) -> None:
+    async def _wait_as_told(self, reason: str, pause_s: float) -> None:
+        """Wait for a server that is there, and wants to be asked again later."""
+        self._delivery.answered()
+        await self._shipment.breathe()
+        away.say_slow(self._connection.address.target, reason)
+        self._due.clear()
+        await self._pause(max(self._next_pause_s(), pause_s))
+
+    async def _back_off(self, reason: str, *, refused: bool = False) -> None:
         self._delivery.unreachable()
         await self._shipment.breathe()
         target = self._connection.address.target
         away.say_away(target, f"The server {target} {reason if refused else f'is away ({reason})'}.")
         self._due.clear()
-        await self._pause(max(self._next_pause_s(), at_least_s or 0.0))
+        await self._pause(self._next_pause_s())
 
     def _next_pause_s(self) -> float:
         longest = min(BACKOFF_FIRST_S * 2**self._attempts, BACKOFF_MAX_S)
