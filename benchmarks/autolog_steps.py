@@ -4,7 +4,6 @@ Part of `benchmarks.autolog`; `measured` runs in a process that has the library,
 """
 
 import json
-import statistics
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -76,7 +75,7 @@ FLAVORS = {"lightning": "pytorch", "keras": "keras"}
 
 
 def measured(library: str, tracker: str, rounds: int) -> dict[str, float]:
-    """Fit with and without autologging, in turns, and return milliseconds of a step: medians of the rounds.
+    """Fit with and without autologging, in turns, and return milliseconds of a step: the least of the rounds.
 
     `processor` is of the thread that trains alone. What is left for later is waited for between the fits.
     """
@@ -99,7 +98,7 @@ def measured(library: str, tracker: str, rounds: int) -> dict[str, float]:
         )
         wait()
     (without, without_processor), (with_, with_processor) = (
-        [statistics.median(column) for column in zip(*found[is_on], strict=True)] for is_on in (False, True)
+        [min(column) for column in zip(*found[is_on], strict=True)] for is_on in (False, True)
     )
     return {
         "step_without_ms": round(without, 3),

@@ -1,5 +1,6 @@
 """Autologging of XGBoost and LightGBM: names, steps and values are those that MLflow was seen to log."""
 
+import inspect
 import json
 import logging
 from typing import Any
@@ -25,6 +26,8 @@ TARGETS = ROWS["width"] * 2 + RANDOM.normal(size=60)
 LABELS = (TARGETS > 0).astype(int)
 XGB = {"max_depth": 2, "nthread": 1, "eval_metric": ["rmse", "mae"]}
 LGB = {"num_leaves": 3, "min_data_in_leaf": 2, "verbose": -1, "num_threads": 1, "metric": ["l1", "l2"]}
+# Older versions take more.
+TRAIN_OF_LIGHTGBM = inspect.signature(lightgbm.train).parameters
 
 
 def content_of(run: Any, file: str) -> Any:
@@ -80,6 +83,29 @@ def test_train_of_xgboost(experiment: str) -> None:
     assert "valid-mae" in {it.key for it in model.metrics}
 
 
+def test_the_last_iteration_of_xgboost_is_logged_whoever_ends_the_training(
+    experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = xgboost.callback.CallbackContainer
+    make = container.__init__
+
+    def reversed_init(self: Any, callbacks: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, callbacks, *args, **kwargs)
+        self.callbacks = list(reversed(list(self.callbacks)))
+
+    monkeypatch.setattr(container, "__init__", reversed_init)
+    stepwell.xgboost.autolog(log_models=False)
+    train, results = xgboost.DMatrix(ROWS, label=TARGETS), {}
+    valid = xgboost.DMatrix(ROWS[:20], label=-TARGETS[:20])
+    given = {"early_stopping_rounds": 3, "evals_result": results, "verbose_eval": False}
+    xgboost.train(XGB, train, 20, evals=[(valid, "valid")], **given)
+    logged = results["valid"]["mae"]
+    run = run_of(experiment)
+    expected = [(step, pytest.approx(value)) for step, value in enumerate(logged)]
+    assert points_of(run.info.run_id, "valid-mae")[:-1] == expected
+    assert points_of(run.info.run_id, "stopped_iteration") == [(0, len(logged) - 1)]
+
+
 def test_an_estimator_of_xgboost(experiment: str) -> None:
     stepwell.xgboost.autolog(model_format="json")
     model = xgboost.XGBClassifier(n_estimators=4, max_depth=2, n_jobs=1)
@@ -115,6 +141,7 @@ def test_train_of_lightgbm(experiment: str) -> None:
         **{key: str(value) for key, value in LGB.items()},
         "num_boost_round": "20",
         "keep_training_booster": "False",
+        **{key: "auto" for key in ("feature_name", "categorical_feature") if key in TRAIN_OF_LIGHTGBM},
     }
     logged = results["valid_0"]["l2"]
     best = booster.best_iteration

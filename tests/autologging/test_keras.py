@@ -39,7 +39,7 @@ def test_a_fit(experiment: str) -> None:
         "shuffle": "True",
         "validation_split": "0.0",
     }
-    assert (params["optimizer_name"], params["optimizer_learning_rate"]) == ("sgd", "0.25")
+    assert (params["optimizer_name"].lower(), params["optimizer_learning_rate"]) == ("sgd", "0.25")
     assert not {"x", "y", "verbose", "callbacks", "validation_data", "self"} & set(params)
     for key, values in history.history.items():
         expected = [(step, pytest.approx(value)) for step, value in enumerate(values)]

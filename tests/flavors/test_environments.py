@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.flavors.cases import CASES
-from tests.flavors.environments import python_of
+from tests.flavors.environments import OLDEST, python_of
 from tests.harness.environments import ROOT
 from tests.harness.processes import ServerProcess
 
@@ -65,6 +65,10 @@ def test_autologging_of_a_heavy_library(
     monkeypatch.setenv("STEPWELL_TRACKING_URI", shared_server.tracking_uri)
     tests = f"tests/flavors/test_autolog_{library}.py"
     call([python_of(library), "-m", "pytest", "-q", "-W", "ignore", "--noconftest", tests])
+
+
+def test_autologging_of_the_oldest_versions() -> None:
+    call([python_of(OLDEST), "-m", "pytest", "-q", "-W", "ignore", "tests/autologging"])
 
 
 def answers(python: Path, reader: str, folder: Path) -> dict[str, str]:

@@ -135,19 +135,46 @@ def _callback(call: LoggedCall, iterations: Iterations) -> Any:
     import xgboost
 
     class Callback(xgboost.callback.TrainingCallback):
-        """Tells of each iteration."""
+        """Tells of each iteration; of the last one behind the training, where another callback ended it first.
+
+        Older versions ask callbacks in any order, and none behind the one that ends the training.
+        """
+
+        _log: Mapping[str, Any] = {}
+        _next = 0
+        _told = 0
+
+        def before_training(self, model: Any) -> Any:
+            """Begin where an earlier training ended."""
+            self._next = model.num_boosted_rounds()
+            return model
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
             """Log the newest value of each metric; training goes on."""
+            self._log = evals_log
+            self._tell(epoch)
+            return False
+
+        def after_training(self, model: Any) -> Any:
+            """Log the last iteration, if it was not told of."""
+            if _iterations_in(self._log) > self._told:
+                self._tell(self._next)
+            return model
+
+        def _tell(self, epoch: int) -> None:
             newest = {
                 f"{data}-{name}": _newest(values)
-                for data, metrics in evals_log.items()
+                for data, metrics in self._log.items()
                 for name, values in metrics.items()
             }
             call.attempt(iterations.log, epoch, newest)
-            return False
+            self._next, self._told = epoch + 1, _iterations_in(self._log)
 
     return Callback()
+
+
+def _iterations_in(log: Mapping[str, Any]) -> int:
+    return max((len(values) for metrics in log.values() for values in metrics.values()), default=0)
 
 
 def _newest(values: Any) -> float:
