@@ -51,7 +51,7 @@ function Tile({ fact }: { fact: Fact }) {
       <dt>{fact.name}</dt>
       <dd>{fact.value}</dd>
       <dd className={styles.about}>
-        {fact.past.length > 1 && <Past values={fact.past} />}
+        {fact.past.length > 0 && <Past values={fact.past} />}
         <small>{fact.hint}</small>
       </dd>
     </div>
