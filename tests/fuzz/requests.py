@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from starlette.routing import Route
 
 from stepwell_server.app import http_routes
-from stepwell_server.config import Config
 from stepwell_server.process.holding import Holding
 from stepwell_server.transport.registrations import registrations
+from stepwell_server.web.pages import ServerFacts, pages
+from stepwell_server.web.signing_in.session_routes import no_sessions
 from tests.fuzz.contract import Rpc, all_rpcs
 from tests.fuzz.messages import Chooser
 
@@ -126,7 +127,8 @@ def all_routes() -> Sequence[tuple[str, str]]:
     """Return method and path of every route, those of MLflow's page only where its clients have none."""
     holding, services = Holding(), MagicMock()
     services.holding = holding
-    routes = http_routes(Config(), 1, services, registrations(services))
+    about = [*pages(ServerFacts("0", "127.0.0.1:1", grpc_tls=False)), *no_sessions()]
+    routes = http_routes(about, services, registrations(services))
     paths = {route.path for route in routes if isinstance(route, Route)}
     return [
         (method, route.path)
