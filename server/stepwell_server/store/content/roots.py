@@ -44,7 +44,8 @@ class OpenContentStores:
         self._locations = locations
         self._address_lifetime_s = address_lifetime_s
         self._stores: dict[str, ContentStore] = {}
-        self._lock = asyncio.Lock()
+        # One a root: who waits for a cloud that is slow keeps nobody from others.
+        self._locks: dict[str, asyncio.Lock] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -68,10 +69,11 @@ class OpenContentStores:
 
     async def open(self, root: str) -> ContentStore:
         """See `artifact_ports.ContentStores`."""
-        async with self._lock:
-            if root not in self._stores:
-                self._stores[root] = await self._open(root)
-            return self._stores[root]
+        if root not in self._stores:
+            async with self._locks.setdefault(root, asyncio.Lock()):
+                if root not in self._stores:
+                    self._stores[root] = await self._open(root)
+        return self._stores[root]
 
     async def _open(self, root: str) -> ContentStore:
         kind = kind_of(root)

@@ -29,6 +29,8 @@ CONNECTIONS_MAX = 32
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 ATTEMPTS_MAX = 4
+# What asking a cloud for a signature may take before it counts as one that gives none.
+SIGNING_S_MAX = 10
 BACKOFF_FIRST_S = 0.2
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a list of 50,000 blocks has some 10 MB
 SHOWN_CHARS_MAX = 300
@@ -70,9 +72,11 @@ def connected(kind: Any, name: str, config: Mapping[str, str], address: str) -> 
 async def content_store(bucket: Bucket, root: str) -> BucketContentStore:
     """Return the store of a bucket. Where no addresses can be signed, bytes go through the server."""
     try:
-        await bucket.get_url("any")
-    except UnavailableError as error:
-        log.warning("no addresses can be signed; artifacts go through the server", place=root, why=str(error))
+        async with asyncio.timeout(SIGNING_S_MAX):
+            await bucket.get_url("any")
+    except (UnavailableError, TimeoutError) as error:
+        why = str(error) or f"nothing came in {SIGNING_S_MAX} s"
+        log.warning("no addresses can be signed; artifacts go through the server", place=root, why=why)
         return BucketContentStore(bucket, signs=False)
     return BucketContentStore(bucket)
 
