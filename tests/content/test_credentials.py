@@ -15,7 +15,8 @@ from stepwell_server.store.content.buckets.azure import configured
 from stepwell_server.store.content.buckets.cloud import told
 from stepwell_server.store.content.buckets.google_tokens import Tokens
 from stepwell_server.store.content.kinds import kind_of
-from tests.harness.clouds import service_account
+from tests.content.conftest import MIB, file_of, pieces_of
+from tests.harness.clouds import ACCOUNT, account_signature, service_account
 from tests.harness.stores import Store
 
 
@@ -150,3 +151,21 @@ def test_signatures_are_not_told() -> None:
         )
         == "GET https://a.blob.core.windows.net/c/k was answered with 403 AuthenticationFailed"
     )
+
+
+@pytest.mark.parametrize("kind", [pytest.param("azure", marks=pytest.mark.xdist_group("store-azure"))])
+async def test_a_shared_access_signature_is_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It signs nothing for others: everything goes through the server, in blocks, too."""
+    address = f"http://127.0.0.1:{store.port}/{ACCOUNT}"
+    said = f"AccountName={ACCOUNT};BlobEndpoint={address};SharedAccessSignature={account_signature()}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", said)
+    place = kind_of(store.root)
+    assert place is not None
+    async with place.opened(store.root, 60) as content:
+        assert content.direct is None
+        data = bytes(20 * MIB)
+        await content.write("ab/x", 0, pieces_of(data), file_of(data))
+        assert await content.verify("ab/x", file_of(data)) == ""
+        assert store.objects() == {"ab/x": len(data)}
+        await content.remove("ab/x", None)
+        assert store.objects() == {}

@@ -104,6 +104,13 @@ class AzureBucket(Objects):
         """Make own requests to a container with the shared access signature that the server was given."""
         self._allowed_by = (address, sas.removeprefix("?"))
 
+    async def delete(self, key: str) -> None:
+        """See `bucket.Bucket`. obstore removes in batches, which not every signature allows."""
+        if self._allowed_by is None:
+            await super().delete(key)
+        else:
+            await self._at("DELETE", key, "", expected=_MISSING)
+
     async def begin_parts(self, key: str, *, checked: bool = False, addressed: bool = True) -> str:
         """See `bucket.Bucket`."""
         if not addressed:
@@ -182,7 +189,7 @@ class AzureBucket(Objects):
 
     async def _at(
         self,
-        method: Literal["GET", "PUT", "HEAD"],
+        method: Literal["GET", "PUT", "HEAD", "DELETE"],
         name: str,
         query: str,
         data: bytes = b"",
