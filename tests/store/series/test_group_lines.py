@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepwell_server.errors import InvalidArgumentError
@@ -30,9 +30,10 @@ from tests.harness.stored_logs import Point, StoredLog, new_run
 
 EVERY_RUN = GroupsWanted([0], ViewType.ACTIVE_ONLY, [""])
 VALUES = st.one_of(st.sampled_from([0.0, 1.5, -2.0, math.nan, math.inf]), st.floats(-1e6, 1e6))
-STEPS = st.one_of(st.integers(0, 30), st.sampled_from([-(2**63), 2**63 - 1]))
 RUNS = st.lists(
-    st.lists(st.tuples(STEPS, st.integers(0, 9), VALUES), min_size=1, max_size=12), min_size=1, max_size=5
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), VALUES), min_size=1, max_size=12),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -122,6 +123,8 @@ def assert_equal(line: GroupLine | None, expected: list[tuple[Any, ...]]) -> Non
     st.one_of(st.none(), st.integers(0, 20)),
     st.one_of(st.none(), st.integers(20, 40)),
 )
+@example([[(0, 0, 0.0), (10, 0, 10.0)], [(step, 0, 1.0) for step in range(11)]], 11, None, None)
+@example([[(-(2**63), 0, 1.0), (2**63 - 1, 0, 2.0)], [(0, 0, 5.0)]], 12, None, None)
 async def test_lines_are_those_of_the_reference(
     pool: Pool, runs: list[list[Point]], buckets: int, x_from: int | None, x_to: int | None
 ) -> None:
