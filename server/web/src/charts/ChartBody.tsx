@@ -6,7 +6,7 @@ import { useLiveLines } from "../live/useLiveLines";
 import { Button } from "../parts/Button";
 import { Failure } from "../parts/Notice";
 import type { PlotSource } from "../plots/PlotPane";
-import { groupLinesQuery, type Groups } from "../queries/groupLines";
+import { groupLinesQuery, type Groups, type GroupsAnswer } from "../queries/groupLines";
 import type { Bounds, SampleQuestion } from "../queries/samples";
 import { useTheme } from "../theme/theme";
 import { Bars, isOnePointEach } from "./Bars";
@@ -103,27 +103,30 @@ const NO_GROUPS: Groups = { scope: { experimentIds: [], deleted: false }, filter
 function useGroupLines(
   asked: Omit<SampleQuestion, "runIds">,
   groups: ChartRuns["groups"],
-  { axis, spread }: ChartLook,
+  { spread }: ChartLook,
   isReady: boolean,
 ) {
   const enabled = isReady && groups !== undefined && groups.filters.length > 0;
   const { data, error, refetch } = useQuery({ ...groupLinesQuery(groups ?? NO_GROUPS, asked), enabled });
-  const lines = groups && data?.lines;
+  const known = useMemo(() => (groups && data ? shownLines(data, groups) : undefined), [data, groups]);
   const columns = useMemo(
-    () => lines && groupLines(lines, [...groups.looks.keys()], asked.metrics, spread, metricOf(axis) !== null),
-    [lines, groups, spread],
+    () => known && groupLines(known.lines, known.ids, known.metrics, spread, metricOf(known.axis) !== null),
+    [known, spread],
   );
-  const cover = useMemo(
-    () =>
-      lines
-        ? coverOf(
-            lines,
-            [...groups.looks.values()].map(({ name }) => name),
-          )
-        : null,
-    [lines, groups],
-  );
+  const cover = useMemo(() => (known ? coverOf(known.lines, known.names) : null), [known]);
   return { columns, cover, error, retry: () => void refetch() };
+}
+
+/** The lines of an answer whose groups are shown now, with their ids and names. */
+function shownLines(answer: GroupsAnswer, { filters, looks }: NonNullable<ChartRuns["groups"]>) {
+  const now = new Map([...looks].map(([id, { name }], place) => [filters[place], { id, name }]));
+  const shown = answer.filters.map((filter) => now.get(filter));
+  return {
+    ...answer,
+    lines: answer.lines.filter(({ group }) => shown[group]),
+    ids: shown.map((one) => one?.id ?? ""),
+    names: shown.map((one) => one?.name ?? ""),
+  };
 }
 
 interface DrawnProps {

@@ -23,7 +23,9 @@ export interface Groups {
 
 type Question = Omit<SampleQuestion, "runIds">;
 
-interface Answer {
+/** Lines, and what was asked: until a new question has its answer, that of the one before is shown. */
+export interface GroupsAnswer extends Pick<Question, "metrics" | "axis"> {
+  filters: string[];
   lines: SampleGroupsResponse[];
   tookMs: number;
 }
@@ -31,7 +33,7 @@ interface Answer {
 /** Mean and spread of metrics over all runs of groups, at places that the runs of a group share. */
 export function groupLinesQuery({ scope, filters }: Groups, asked: Question) {
   const { metrics, axis, bounds, buckets, live, withHidden } = asked;
-  return queryOptions<Answer>({
+  return queryOptions<GroupsAnswer>({
     queryKey: [
       "groupLines",
       scope.experimentIds.map(String),
@@ -47,7 +49,7 @@ export function groupLinesQuery({ scope, filters }: Groups, asked: Question) {
     queryFn: async ({ signal }) => {
       const start = performance.now();
       const lines = await askGroups({ scope, filters }, asked, signal);
-      return { lines, tookMs: performance.now() - start };
+      return { filters, metrics, axis, lines, tookMs: performance.now() - start };
     },
     refetchInterval: ({ state }) => live && Math.max(ASK_AGAIN_MS, ASK_AGAIN_TIMES * (state.data?.tookMs ?? 0)),
     staleTime: live ? 0 : FRESH_MS,
