@@ -49,6 +49,7 @@ def test_places_that_are_served(setting: str | None, root: str) -> None:
         "s3:bucket",
         "C:\\x",
         "file://host/x",
+        "/srv\0/x",
     ],
 )
 def test_places_that_are_not_served_are_named(setting: str) -> None:

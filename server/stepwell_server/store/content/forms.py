@@ -47,18 +47,18 @@ def place_of_folder(text: str, served: str) -> str:
     (A folder with a colon in its name is ./a:b.)
     """
     scheme = scheme_of(text)
-    if not scheme:
-        return text
-    if scheme.lower() != "file":
+    if scheme and scheme.lower() != "file":
         raise InvalidArgumentError(
             f"places of the kind {scheme}: are not served ({shown(text)}); use {served}"
         )
-    path = text[len("file:") :].removeprefix("//localhost").removeprefix("//")
-    if not path.startswith("/") or "\0" in unquote(path):
+    path = text
+    if scheme:
+        path = unquote(text[len("file:") :].removeprefix("//localhost").removeprefix("//"))
+    if "\0" in path or (scheme and not path.startswith("/")):
         raise InvalidArgumentError(
             f"{shown(text)} names no folder of this machine; the form is file:///folder"
         )
-    return unquote(path)
+    return path
 
 
 def folder_root(folder: Path) -> str:
