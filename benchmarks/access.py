@@ -85,10 +85,10 @@ class Subject:
                 STEPWELL_TRACKING_USERNAME="admin",
                 STEPWELL_TRACKING_PASSWORD=PASSWORD,
             ):
-                ask(lambda access: access.AddUser(pb.AddUserRequest(name="ann", is_service=True)))
-                ask(lambda access: access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of("write"))))
+                ask(lambda it: it.accounts.AddUser(pb.AddUserRequest(name="ann", is_service=True)))
+                ask(lambda it: it.access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of("write"))))
                 request = pb.CreateTokenRequest(name="bench", scope=pb.TOKEN_SCOPE_WRITE, account="ann")
-                self.token = ask(lambda access: access.CreateToken(request)).secret
+                self.token = ask(lambda it: it.access.CreateToken(request)).secret
         with self.chosen():
             client = StepwellClient()
             for number in range(RUNS):

@@ -302,6 +302,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address, and not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def without_password(url: str) -> str:
     """Return a store URL that may be shown: the password is replaced by `***`, also in the query.
 

@@ -8,10 +8,9 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from stepwell_server.config import is_loopback
+from stepwell_server.config import is_address, is_loopback
 
 ANY = "*"
 FULL_NAME_S = 2.0
@@ -53,7 +52,7 @@ class AllowedHosts:
 
     def __contains__(self, host: str) -> bool:
         name = name_of(host)
-        return self._any or name in self._names or name.endswith(self._suffixes) or _is_address(name)
+        return self._any or name in self._names or name.endswith(self._suffixes) or is_address(name)
 
 
 class AllowedOrigins:
@@ -66,11 +65,3 @@ class AllowedOrigins:
     def allows(self, origin: str, host: str) -> bool:
         """Tell it of a page at `origin`, when the request is for `host`."""
         return self._any or origin.lower() in self._origins or urlsplit(origin).netloc.lower() == host.lower()
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -6,11 +6,10 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell_server.config import TlsFiles
+from stepwell_server.config import TlsFiles, is_address
 from stepwell_server.errors import StartupError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Certificate:
         """Tell whether clients that ask for a host believe this certificate."""
         host = host.strip("[]").lower()
         below = f"*.{host.partition('.')[2]}"
-        return host in self.names or (not _is_address(host) and below in self.names)
+        return host in self.names or (not is_address(host) and below in self.names)
 
 
 def load(files: TlsFiles) -> Certificate:
@@ -167,11 +166,3 @@ def _names(own: x509.Certificate) -> tuple[str, ...]:
         return ()
     addresses = named.get_values_for_type(x509.IPAddress)
     return (*(name.lower() for name in named.get_values_for_type(x509.DNSName)), *map(str, addresses))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
