@@ -2,9 +2,7 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from stepwell import LoggedModelStatus, StepwellClient
 from stepwell.commands.artifacts import artifacts
-from tests.faults.test_artifacts import until
+from tests.harness.faults import Meanwhile, until
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
@@ -29,23 +27,24 @@ def move(*arguments: str) -> Result:
 class Places:
     """A server with a folder of its own, one beside it, and a bucket behind a proxy."""
 
-    def __init__(self, start: Callable[[], ServerProcess], folder: Path, proxy: Proxy) -> None:
+    def __init__(self, start: Callable[[str], ServerProcess], folder: Path, proxy: Proxy) -> None:
         self._start = start
         self.own = folder / "data" / "artifacts" / "content"
         self.beside = folder / "beside"
         self.objects = folder / "s3" / BUCKET
         self.proxy = proxy
-        self.server = start()
+        self.server = start("600")
         self.use()
 
     def use(self) -> None:
         os.environ["STEPWELL_TRACKING_URI"] = self.server.tracking_uri
         self.client = StepwellClient(self.server.tracking_uri)
 
-    def restart(self) -> None:
+    def restart(self, idle_s: str) -> None:
+        """Kill the server, and start another one, which gives uploads up when nothing happens so long."""
         self.server.process.kill()
         self.server.process.wait()
-        self.server = self._start()
+        self.server = self._start(idle_s)
         self.use()
 
     def read(self, run_id: str, path: str, folder: Path) -> bytes:
@@ -65,25 +64,14 @@ def places(
     monkeypatch.setenv("STEPWELL_ARTIFACT_TRANSFER", "server")
     with s3_server(tmp_path / "s3") as s3, Proxy(s3.port) as proxy:
 
-        def start() -> ServerProcess:
+        def start(idle_s: str) -> ServerProcess:
             return start_server(
-                *("--store", database_url, "--data", str(tmp_path / "data"), "--artifact-idle", "1"),
+                *("--store", database_url, "--data", str(tmp_path / "data"), "--artifact-idle", idle_s),
                 *("--artifact-folder", str(tmp_path / "beside"), "--artifact-bucket", f"s3://{BUCKET}/b"),
                 environment=s3.environment(f"http://127.0.0.1:{proxy.port}"),
             )
 
         yield Places(start, tmp_path, proxy)
-
-
-@contextmanager
-def meanwhile(work: Callable[[], Result]) -> Iterator[list[Result]]:
-    """Do work in a thread; its result is there when the context has ended."""
-    results: list[Result] = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-    yield results
-    thread.join(60)
-    assert not thread.is_alive()
 
 
 def test_an_experiment_moves_from_place_to_place_and_back(places: Places, tmp_path: Path) -> None:
@@ -121,7 +109,13 @@ def test_an_experiment_moves_from_place_to_place_and_back(places: Places, tmp_pa
         assert client.get_run(runs[0]).info.artifact_uri == f"{location}/{runs[0]}/artifacts"
         assert place == "default" or location == place
         assert json.loads(move("-e", experiment, "--to", place, "--json").stdout)["files"] == 0
-    assert CliRunner().invoke(artifacts, ["verify", "--all"]).exit_code == 0
+    assert move("-e", "moving", "--to", f"s3://{BUCKET}/b").exit_code == 0
+    verified = CliRunner().invoke(artifacts, ["verify", "--all"])
+    assert verified.exit_code == 0
+    assert f"s3://{BUCKET}/b: {len(ODD_NAMES) + 3} contents" in verified.output
+    assert "data:artifacts: 1 contents, 6 bytes" in verified.output
+    assert move("-e", "moving", "--to", "default").exit_code == 0
+    places.restart("0.5")  # it sweeps often
     until(lambda: len(files_below(places.own)) == len(ODD_NAMES) + 3)
     until(lambda: not files_below(places.beside))
     until(lambda: not files_below(places.objects))
@@ -182,14 +176,16 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
 
     places.proxy.slow(8 * MIB)
     half = passed(8 * MIB)
-    with meanwhile(lambda: move("-e", "cut", "--to", "default")) as results:
-        until(half)
-        places.server.process.kill()
+    results: list[Result] = []
+    moving = Meanwhile(lambda: results.append(move("-e", "cut", "--to", "default")))
+    until(half)
+    places.server.process.kill()
+    moving.result()
     assert results[0].exit_code == 1
     held = arrived()
     assert held >= MIB
     places.proxy.heal()
-    places.restart()
+    places.restart("600")
     places.client.log_text(run_id, "new", "a/large.bin")
     first = places.proxy.bytes_passed[Way.DOWN]
     answer = move("-e", "cut", "--to", "default")
@@ -198,5 +194,6 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
     assert travelled < 25 * MIB  # of the one that is still shown, and no more than is missing
     assert places.read(run_id, "a/large.bin", tmp_path / "out") == b"new"
     assert places.read(run_id, "b/large.bin", tmp_path / "out")[16:] == large.read_bytes()[16:]
+    places.restart("0.5")  # what came of the one that is not shown any more is given up
     until(lambda: len(files_below(places.own)) == 2)
     until(lambda: not files_below(unfinished) and not files_below(places.objects))

@@ -55,10 +55,16 @@ def verify(run_id: str, everything: bool, repair: bool, as_json: bool) -> None:
             broken += progress.broken
             _advance(bar, size, progress.total_bytes)
     if as_json:
-        print_json({"checked": count, "bytes": size, "broken": [_broken(it) for it in broken]})
+        places = [{"place": it.place, "checked": it.count, "bytes": it.bytes} for it in progress.places]
+        print_json(
+            {"checked": count, "bytes": size, "places": places, "broken": [_broken(it) for it in broken]}
+        )
     else:
         for it in broken:
             click.echo(_broken_lines(it))
+        if len(progress.places) > 1:
+            for place in progress.places:
+                click.echo(f"{place.place}: {place.count:,} contents, {place.bytes:,} bytes")
         click.echo(f"{count:,} contents, {size:,} bytes: {len(broken) or 'none'} missing or damaged.")
     if broken:
         sys.exit(1)

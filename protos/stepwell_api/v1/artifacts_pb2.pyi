@@ -868,6 +868,7 @@ class VerifyArtifactsResponse(google.protobuf.message.Message):
     CHECKED_COUNT_FIELD_NUMBER: builtins.int
     CHECKED_BYTES_FIELD_NUMBER: builtins.int
     BROKEN_FIELD_NUMBER: builtins.int
+    PLACES_FIELD_NUMBER: builtins.int
     total_count: builtins.int
     """How many contents are to be read."""
     total_bytes: builtins.int
@@ -880,6 +881,10 @@ class VerifyArtifactsResponse(google.protobuf.message.Message):
     def broken(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BrokenContent]:
         """What was found since the last answer."""
 
+    @property
+    def places(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___VerifiedPlace]:
+        """Of the last answer: what was read in each place, in order of their names."""
+
     def __init__(
         self,
         *,
@@ -888,10 +893,37 @@ class VerifyArtifactsResponse(google.protobuf.message.Message):
         checked_count: builtins.int = ...,
         checked_bytes: builtins.int = ...,
         broken: collections.abc.Iterable[Global___BrokenContent] | None = ...,
+        places: collections.abc.Iterable[Global___VerifiedPlace] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["broken", b"broken", "checked_bytes", b"checked_bytes", "checked_count", b"checked_count", "total_bytes", b"total_bytes", "total_count", b"total_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["broken", b"broken", "checked_bytes", b"checked_bytes", "checked_count", b"checked_count", "places", b"places", "total_bytes", b"total_bytes", "total_count", b"total_count"]) -> None: ...
 
 Global___VerifyArtifactsResponse: typing_extensions.TypeAlias = VerifyArtifactsResponse
+
+@typing.final
+class VerifiedPlace(google.protobuf.message.Message):
+    """A place whose content was read."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    BYTES_FIELD_NUMBER: builtins.int
+    place: builtins.str
+    """Folder, bucket with its prefix, or folder of a server; "data:artifacts" is the one in the data folder of the server."""
+    count: builtins.int
+    """How many contents were read there."""
+    bytes: builtins.int
+    """How many bytes these ought to have."""
+    def __init__(
+        self,
+        *,
+        place: builtins.str = ...,
+        count: builtins.int = ...,
+        bytes: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "count", b"count", "place", b"place"]) -> None: ...
+
+Global___VerifiedPlace: typing_extensions.TypeAlias = VerifiedPlace
 
 @typing.final
 class BrokenContent(google.protobuf.message.Message):

@@ -1,7 +1,7 @@
 """The values of artifacts that travel between transport, services and store; no I/O, no clock here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 MIB = 1024 * 1024
@@ -230,6 +230,8 @@ class VerificationProgress:
     checked_count: int
     checked_bytes: int
     broken: Sequence[BrokenContent] = ()
+    # At the end: of each root, how many contents were read, and their bytes.
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,10 @@ def progress_to_proto(progress: VerificationProgress) -> pb.VerifyArtifactsRespo
             )
             for it in progress.broken
         ],
+        places=[
+            pb.VerifiedPlace(place=root, count=count, bytes=size)
+            for root, (count, size) in progress.places.items()
+        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from uuid import UUID
 
@@ -40,8 +41,12 @@ class VerificationService:
         try:
             total_count, total_bytes = await self._store.count_contents(run_id)
             count, size, after, said_s = 0, 0, None, 0.0
+            counts, sizes = Counter[str](), Counter[str]()
             while page := await self._store.contents(run_id, after, PAGE_CONTENTS):
                 after = page[-1].content_id
+                for it in page:
+                    counts[it.place.root] += 1
+                    sizes[it.place.root] += it.file.size_bytes
                 problems: dict[UUID, str] = {}
                 unseen: set[UUID] = set()
                 for start in range(0, len(page), READS_AT_ONCE):
@@ -56,7 +61,8 @@ class VerificationService:
                     await self._note(page, broken, unseen)
                 if broken:
                     yield VerificationProgress(total_count, total_bytes, count, size, list(broken.values()))
-            yield VerificationProgress(total_count, total_bytes, count, size)
+            places = {root: (counts[root], sizes[root]) for root in sorted(counts)}
+            yield VerificationProgress(total_count, total_bytes, count, size, places=places)
         finally:
             self._is_busy = False
 
