@@ -1,15 +1,22 @@
 """`stepwell artifacts move`: the bytes of an experiment go to another place, whole and checked, whatever happens."""
 
+import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stepwell import LoggedModelStatus, StepwellClient
 from stepwell.commands.artifacts import artifacts
+from stepwell.files.calls import ArtifactCalls
+from stepwell_server.app import running_server
+from stepwell_server.config import Config
+from stepwell_server.model.moves import Copied
+from stepwell_server.store.content.moves import PostgresMoveStore
 from tests.harness.faults import Meanwhile, until
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
@@ -197,3 +204,44 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
     places.restart("0.5")  # what came of the one that is not shown any more is given up
     until(lambda: len(files_below(places.own)) == 2)
     until(lambda: not files_below(unfinished) and not files_below(places.objects))
+
+
+async def test_what_is_logged_in_the_last_moment_is_kept(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ON_UNREACHABLE", "raise")
+    beside, real = tmp_path / "beside", PostgresMoveStore.show_instead
+    config = Config(
+        port=0,
+        store=database_url,
+        data=tmp_path / "data",
+        artifact_folders=[str(beside)],
+        artifact_upload_idle_s=1.0,
+        shutdown_grace_s=5.0,
+    )
+    async with running_server(config) as running:
+        client = StepwellClient(running.grpc_uri)
+        experiment = await asyncio.to_thread(client.create_experiment, "late")
+        run_id = (await asyncio.to_thread(client.create_run, experiment)).info.run_id
+        for name in ("a", "b"):
+            await asyncio.to_thread(client.log_text, run_id, "old", name)
+
+        async def late(self: PostgresMoveStore, owner_id: UUID, root: str, copied: Sequence[Copied]) -> None:
+            await asyncio.to_thread(client.log_text, run_id, "new", "a")
+            await real(self, owner_id, root, copied)
+
+        def moved() -> int:
+            steps = ArtifactCalls(running.grpc_uri).move(experiment, f"file://{beside}", dry_run=False)
+            return list(steps)[-1].moved_count
+
+        def read(name: str) -> str:
+            return Path(client.download_artifacts(run_id, name, str(tmp_path / "out"))).read_text()
+
+        monkeypatch.setattr(PostgresMoveStore, "show_instead", late)
+        assert await asyncio.to_thread(moved) == 2
+        assert [await asyncio.to_thread(read, name) for name in ("a", "b")] == ["new", "old"]
+        for name in ("a", "b"):  # each content is counted as often as it is shown
+            await asyncio.to_thread(client.delete_artifacts, run_id, name)
+        await asyncio.to_thread(
+            until, lambda: not files_below(beside) and not files_below(tmp_path / "data" / "artifacts")
+        )
