@@ -210,12 +210,12 @@ async def test_what_is_logged_in_the_last_moment_is_kept(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPWELL_ON_UNREACHABLE", "raise")
-    beside, real = tmp_path / "beside", PostgresMoveStore.show_instead
+    beside, third, real = tmp_path / "beside", tmp_path / "third", PostgresMoveStore.show_instead
     config = Config(
         port=0,
         store=database_url,
         data=tmp_path / "data",
-        artifact_folders=[str(beside)],
+        artifact_folders=[str(beside), str(third)],
         artifact_upload_idle_s=1.0,
         shutdown_grace_s=5.0,
     )
@@ -230,18 +230,25 @@ async def test_what_is_logged_in_the_last_moment_is_kept(
             await asyncio.to_thread(client.log_text, run_id, "new", "a")
             await real(self, owner_id, root, copied)
 
-        def moved() -> int:
-            steps = ArtifactCalls(running.grpc_uri).move(experiment, f"file://{beside}", dry_run=False)
+        def moved(folder: Path) -> int:
+            steps = ArtifactCalls(running.grpc_uri).move(experiment, f"file://{folder}", dry_run=False)
             return list(steps)[-1].moved_count
 
         def read(name: str) -> str:
             return Path(client.download_artifacts(run_id, name, str(tmp_path / "out"))).read_text()
 
         monkeypatch.setattr(PostgresMoveStore, "show_instead", late)
-        assert await asyncio.to_thread(moved) == 2
+        assert await asyncio.to_thread(moved, beside) == 2
         assert [await asyncio.to_thread(read, name) for name in ("a", "b")] == ["new", "old"]
-        for name in ("a", "b"):  # each content is counted as often as it is shown
+        monkeypatch.setattr(PostgresMoveStore, "show_instead", real)
+        # Equal bytes in two places, which come together in a third.
+        assert running.pool is not None
+        await PostgresMoveStore(running.pool).relocate(int(experiment), "")
+        await asyncio.to_thread(client.log_text, run_id, "old", "c")
+        assert await asyncio.to_thread(moved, third) == 3
+        assert [await asyncio.to_thread(read, name) for name in ("a", "b", "c")] == ["new", "old", "old"]
+        assert len(files_below(third)) == 2
+        for name in ("a", "b", "c"):  # each content is counted as often as it is shown
             await asyncio.to_thread(client.delete_artifacts, run_id, name)
-        await asyncio.to_thread(
-            until, lambda: not files_below(beside) and not files_below(tmp_path / "data" / "artifacts")
-        )
+        places = (beside, third, tmp_path / "data" / "artifacts")
+        await asyncio.to_thread(until, lambda: not any(map(files_below, places)))

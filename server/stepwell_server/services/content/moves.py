@@ -5,7 +5,8 @@ uploads for which nothing happens.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ PAGE_ARTIFACTS = 500
 # What is copied before it is shown: so many bytes, or one larger file.
 GROUP_BYTES = 64 * MIB
 GROUP_ARTIFACTS = 100
+# Files of which as many as a group has are sent together.
+TINY_BYTES = MIB // 16
 # Small files wait for disks and answers; large ones need memory, up to two parts of a bucket's each.
 SMALL_BYTES = MIB
 SMALL_COPIES_AT_ONCE = 16
@@ -33,6 +36,7 @@ LARGE_COPIES_AT_ONCE = 2
 # How often it is said how far it is.
 PROGRESS_S = 0.5
 FIRST_ID = UUID(int=0)
+OTHER_BYTES = "the bytes there are not those that were logged"
 
 
 class _LostSourceError(StepwellError):
@@ -128,8 +132,7 @@ class MoveService:
         files = [replace(it.file, path=f"/{it.content_id.hex}") for it in missing]
         opened = await self._artifacts.open_uploads(owner_id, root, files)
         uploads = dict(zip((it.content_id for it in missing), opened, strict=True))
-        problems = await all_of([self._copy(it, uploads[it.content_id], target, sums) for it in missing])
-        failed = {id_: problem for id_, problem in zip(uploads, problems, strict=True) if problem}
+        failed = await self._copy_all(missing, uploads, target, sums)
         await self._artifacts.abandon(owner_id, [uploads[id_].upload_id for id_ in failed])
         copied = [
             Copied(paths[id_], content, uploads.get(id_))
@@ -150,6 +153,40 @@ class MoveService:
         """Return hashes and sizes of the contents that are in the new place, looked up there."""
         await doubt_lost(self._artifacts, self._contents, root, files)
         return {(it.sha256, it.size_bytes) for it in await self._artifacts.known(root, files)}
+
+    async def _copy_all(
+        self,
+        missing: Sequence[StoredContent],
+        uploads: Mapping[UUID, OpenUpload],
+        target: ContentStore,
+        sums: _Sums,
+    ) -> Mapping[UUID, str]:
+        """Copy contents, the tiny ones together; returns what is wrong with those that cannot be."""
+        tiny = [it for it in missing if it.file.size_bytes <= TINY_BYTES]
+        found = await all_of([self._tiny(it) for it in tiny])
+        problems = {it.content_id: problem for it, (_, problem) in zip(tiny, found, strict=True)}
+        whole = [
+            (uploads[it.content_id].place.key, data)
+            for it, (data, problem) in zip(tiny, found, strict=True)
+            if not problem
+        ]
+        if whole:
+            await target.write_small(whole)
+            sums.size += sum(len(data) for _, data in whole)
+        rest = [it for it in missing if it.file.size_bytes > TINY_BYTES]
+        copied = await all_of([self._copy(it, uploads[it.content_id], target, sums) for it in rest])
+        problems |= dict(zip((it.content_id for it in rest), copied, strict=True))
+        return {id_: problem for id_, problem in problems.items() if problem}
+
+    async def _tiny(self, content: StoredContent) -> tuple[bytes, str]:
+        """Return all of a content, and what is wrong with it, "" if nothing."""
+        async with self._room_of_small:
+            try:
+                async with aclosing(self._read(content.place, 0)) as pieces:
+                    data = b"".join([bytes(piece) async for piece in pieces])
+            except _LostSourceError as lost:
+                return b"", str(lost)
+        return data, "" if hashlib.sha256(data).digest() == content.file.sha256 else OTHER_BYTES
 
     async def _copy(
         self, content: StoredContent, upload: OpenUpload, target: ContentStore, sums: _Sums
@@ -183,7 +220,7 @@ class MoveService:
             except _LostSourceError as lost:
                 problem = str(lost)
             except InvalidArgumentError:
-                problem = "the bytes there are not those that were logged"
+                problem = OTHER_BYTES
             sums.size -= travelled
             return problem
 

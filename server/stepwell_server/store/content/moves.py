@@ -83,7 +83,7 @@ class PostgresMoveStore:
         """See `ports.moves.MoveStore`."""
         async with self._pool.transaction() as connection:
             await lock(connection, owner_id)
-            added = await _end_uploads(connection, owner_id, copied)
+            added, counted = await _end_uploads(connection, owner_id, copied)
             known = await _known(connection, root, copied)
             paths: list[str] = []
             old_ids: list[UUID] = []
@@ -95,7 +95,7 @@ class PostgresMoveStore:
                     old_ids += [it.content.content_id] * len(it.paths)
                     new_ids += [new_id] * len(it.paths)
             rows = await connection.fetch(_QUERIES["show_instead"], owner_id, paths, old_ids, new_ids)
-            shown, gone = Counter[UUID](), Counter(added.values())  # what was added counts its upload, too
+            shown, gone = Counter[UUID](), counted
             for row in rows:
                 shown[uuid_of(row["new_id"])] += row["number"]
                 gone[uuid_of(row["old_id"])] += row["number"]
@@ -105,14 +105,16 @@ class PostgresMoveStore:
 
 async def _end_uploads(
     connection: Connection, owner_id: UUID, copied: Sequence[Copied]
-) -> Mapping[bytes, UUID]:
-    """Store which contents came by uploads that are still open; returns them by hash, each counted once."""
+) -> tuple[Mapping[bytes, UUID], Counter[UUID]]:
+    """Store which contents came by uploads that are still open; returns them by hash, and how often each counts."""
     uploads = {it.upload.upload_id: it.upload for it in copied if it.upload is not None}
     rows = await connection.fetch(_QUERIES["close_uploads"], owner_id, list(uploads))
-    if not rows:
-        return {}
-    added = await add_contents(connection, [uploads[uuid_of(row["upload_id"])] for row in rows])
-    return {sha256: content_id for (_, sha256), content_id in added.items()}
+    ended = [uploads[uuid_of(row["upload_id"])] for row in rows]
+    if not ended:
+        return {}, Counter()
+    added = await add_contents(connection, ended)
+    counted = Counter(added[it.place.root, it.file.sha256] for it in ended)
+    return {sha256: content_id for (_, sha256), content_id in added.items()}, counted
 
 
 async def _known(connection: Connection, root: str, copied: Sequence[Copied]) -> Mapping[bytes, UUID]:
