@@ -2,15 +2,19 @@
 
 import hashlib
 import secrets
+import ssl
 
+import httpx2
 import pytest
 
+from tests.harness.certificates import make_certificates
 from tests.harness.processes import ServerProcess
 from tests.harness.shared import server_of_many
 from tests.web.signing_in.conftest import (
     ADMIN,
     IDLE_HOURS,
     LIFE_HOURS,
+    OWN,
     PASSWORD,
     SESSION,
     Ask,
@@ -152,3 +156,20 @@ def test_workers_know_each_others_sessions(tmp_path_factory: pytest.TempPathFact
         for _ in range(8):  # a connection each, so that both workers are asked
             with Visitor(server) as visitor:
                 assert visitor.get(SEARCH, headers=cookie).status_code == 200
+
+
+def test_over_tls_the_cookie_is_for_tls_and_this_host_alone(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = make_certificates(tmp_path_factory.mktemp("tls"))
+    environment = {"STEPWELL_ADMIN_PASSWORD": PASSWORD}
+    options = ("--auth", *made.options)
+    with server_of_many(tmp_path_factory, *options, environment=environment) as server:
+        secure = ssl.create_default_context(cafile=made.trusting["STEPWELL_TLS_CA"])
+        with httpx2.Client(base_url=server.url, verify=secure, headers=OWN) as visitor:
+            answer = visitor.post(SESSION, json={"name": ADMIN, "password": PASSWORD})
+            assert answer.status_code == 204
+            [cookie] = answer.headers.get_list("set-cookie")
+            assert cookie.startswith("__Host-stepwell=")
+            assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+            assert visitor.get(SEARCH).status_code == 200
