@@ -40,6 +40,9 @@ class Scope(IntEnum):
     ADMIN = 3  # everything that the account may do
 
 
+_LEVELS_MAX = {Scope.READ: Level.READ, Scope.WRITE: Level.WRITE, Scope.ADMIN: Level.MANAGE}
+
+
 class AccountKind(Enum):
     """Whose account it is."""
 
@@ -77,7 +80,7 @@ class Caller:
     @property
     def level_max(self) -> Level:
         """The highest level that the credential allows."""
-        return Level.MANAGE if self.scope is Scope.ADMIN else Level(self.scope)
+        return _LEVELS_MAX[self.scope]
 
 
 # Who calls where there are no accounts: everything is allowed.
