@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -165,6 +166,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PATH": npm.path_with_node()},
+        start_new_session=True,  # `node` of the wheel is a program that starts another one
     )
     try:
         deadline = time.monotonic() + READY_S
@@ -174,7 +176,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
             time.sleep(0.05)
         yield
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_S)
 
 
