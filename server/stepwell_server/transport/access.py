@@ -27,8 +27,8 @@ from stepwell_server.services.together import AccessServices
 _NO_ACCOUNTS = "this server runs without accounts, so everybody may do everything; --auth starts it with some"
 
 
-class AccessServicer(access_pb2_grpc.AccessServiceServicer):
-    """Answers the calls of `AccessService` in access.proto; without services it says that there are no accounts."""
+class _OfAccounts:
+    """What both servicers have; without services they say that there are no accounts."""
 
     def __init__(self, services: AccessServices | None) -> None:
         self._services = services
@@ -38,6 +38,10 @@ class AccessServicer(access_pb2_grpc.AccessServiceServicer):
         if self._services is None:
             raise InvalidStateError(_NO_ACCOUNTS)
         return self._services
+
+
+class AccessServicer(_OfAccounts, access_pb2_grpc.AccessServiceServicer):
+    """Answers the calls of `AccessService` in access.proto."""
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: Any) -> pb.WhoAmIResponse:  # noqa: N802
         """Tell who calls."""
@@ -111,17 +115,8 @@ class AccessServicer(access_pb2_grpc.AccessServiceServicer):
         return pb.ListAuditResponse(entries=map(entry_to_proto, await self._its.audit.list(wanted)))
 
 
-class AccountServicer(access_pb2_grpc.AccountServiceServicer):
-    """Answers the calls of `AccountService` in access.proto; without services it says that there are no accounts."""
-
-    def __init__(self, services: AccessServices | None) -> None:
-        self._services = services
-
-    @property
-    def _its(self) -> AccessServices:
-        if self._services is None:
-            raise InvalidStateError(_NO_ACCOUNTS)
-        return self._services
+class AccountServicer(_OfAccounts, access_pb2_grpc.AccountServiceServicer):
+    """Answers the calls of `AccountService` in access.proto."""
 
     async def AddUser(self, request: pb.AddUserRequest, context: Any) -> pb.AddUserResponse:  # noqa: N802
         """Add an account."""
