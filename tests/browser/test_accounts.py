@@ -15,6 +15,8 @@ from tests.harness.processes import ServerProcess
 from tests.harness.provider import Provider, openid_provider
 from tests.harness.shared import server_of_many
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("accounts in a browser")
 ADMIN, PASSWORD = "admin", "correct horse"
 API = "/api/2.0/mlflow"
 # What a page or a file of somebody else would try with the cookie of who looks at it.

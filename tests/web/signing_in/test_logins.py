@@ -9,6 +9,8 @@ from stepwell_server.services.access.logins import code_of
 from tests.harness.processes import ServerProcess
 from tests.web.signing_in.conftest import PASSWORD, SESSION, Ask, Visit
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("signing in")
 LOGINS = "/api/stepwell/v1/logins"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 CREATE = "/api/2.0/mlflow/experiments/create"

@@ -16,6 +16,8 @@ from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.signing_in.provider import Provider, Started
 from tests.harness.provider import Provider as RealProvider
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("signing in")
 BACK = "http://127.0.0.1:5000/callback"
 
 

@@ -22,6 +22,8 @@ from tests.web.signing_in.conftest import (
     Visitor,
 )
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("signing in")
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1000"
 NEW = "/api/2.0/mlflow/experiments/create"
 CONNECT_NEW = "/stepwell_api.v1.ExperimentService/CreateExperiment"

@@ -9,6 +9,9 @@ from tests.harness.processes import ServerProcess
 from tests.harness.provider import Provider
 from tests.web.signing_in.conftest import ADMIN, BEGIN, SESSION, Ask, Visit
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("signing in")
+
 
 def test_an_account_is_made_with_the_first_sign_in_and_known_again(visit: Visit, provider: Provider) -> None:
     provider.set_user("ada1", preferred_username="ada", email="ada@example.org")
