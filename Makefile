@@ -96,8 +96,8 @@ chaos: .venv/installed  ## many faults at once, by chance: SEED=1 ROUNDS=10
 
 SECONDS ?= 600
 WORKERS ?= 1
-fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600 WORKERS=2
-	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS) --workers $(WORKERS)
+fuzz: .venv/installed  ## messages by chance to all calls and routes, beside a good neighbour: SEED=1 SECONDS=600 WORKERS=2 AUTH=1
+	$(BIN)/python -m tests.fuzz.campaign $(if $(SEED),--seed $(SEED)) --seconds $(SECONDS) --workers $(WORKERS) $(if $(AUTH),--auth)
 
 mutants: .venv/installed  ## break the stations of the trip one after the other and list what no test notices (half an hour)
 	$(BIN)/python -m tests.mutants

@@ -1,10 +1,14 @@
 """One campaign: a server, hostile callers with messages by chance, and a good neighbour.
 
-python -m tests.fuzz.campaign --seconds 600 [--seed 7] [--workers 2]
+python -m tests.fuzz.campaign --seconds 600 [--seed 7] [--workers 2] [--auth]
+
+With --auth the server knows accounts: the callers are nobody, an admin, somebody who may do nothing, and somebody who
+may read.
 """
 
 import argparse
 import asyncio
+import base64
 import itertools
 import json
 import random
@@ -23,7 +27,8 @@ import grpc
 import grpc.aio
 import psutil
 
-from stepwell_api.v1 import artifacts_pb2, runs_pb2
+from stepwell_api.v1 import access_pb2, artifacts_pb2, runs_pb2
+from stepwell_api.v1.access_pb2_grpc import AccessServiceStub, AccountServiceStub
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.config import HoldingLimits
@@ -31,7 +36,7 @@ from tests.fuzz.contract import Rpc, all_rpcs
 from tests.fuzz.messages import Chooser
 from tests.fuzz.requests import Asked, all_routes, any_request
 from tests.harness.databases import cloned_database, template_database
-from tests.harness.neighbours import neighbour_aside
+from tests.harness.neighbours import connected, neighbour_aside
 from tests.harness.processes import ServerProcess
 from tests.harness.raw_http import Answer, Place, head
 
@@ -43,6 +48,11 @@ GROWTH_BYTES_MAX = HoldingLimits().bytes_max + 64 * 2**20
 NEVER = frozenset({"INTERNAL", "UNKNOWN", "DATA_LOSS"})
 P99_GROWTH_MAX = 5
 IDLE_S = 10.0
+
+PASSWORD = "correct horse"
+ADMIN, NO_RIGHTS, READER = "admin", "without", "reader"
+# What an admin would lock himself out with, and the neighbour.
+NOT_CALLED_WITH_ACCOUNTS = ("/SetPassword", "/ChangeUser", "/RemoveUser")
 
 
 @dataclass
@@ -60,8 +70,12 @@ class Found:
 class Campaign:
     """Hostile callers of one server."""
 
-    def __init__(self, server: ServerProcess, seed: int, rpcs: Sequence[Rpc]) -> None:
+    def __init__(
+        self, server: ServerProcess, seed: int, rpcs: Sequence[Rpc], callers: Sequence[str | None]
+    ) -> None:
+        """`callers`: what each says of who it is."""
         self.found = Found()
+        self.callers = callers
         self._server = server
         self._seed = seed
         self._rpcs = rpcs
@@ -90,14 +104,18 @@ class Campaign:
             "all_experiments": [False],
         }
 
-    async def call_for_ever(self, channel: grpc.aio.Channel, number: int) -> None:
+    async def call_for_ever(self, address: str, number: int) -> None:
         """Make calls until cancelled."""
+        async with connected(address, self.callers[number]) as channel:
+            await self._call_for_ever(channel, number)
+
+    async def _call_for_ever(self, channel: grpc.aio.Channel, number: int) -> None:
         chooser = Chooser(self._seed * 1_000 + number, self._known)
         # What changes runs of all experiments, the neighbour's too, only `_encoded` may ask for.
         routes = [it for it in all_routes() if not it[1].endswith("/ChangeRuns")]
         for turn in itertools.count():
             if turn % 4 == 3:
-                await self._ask(chooser, *chooser.random.choice(routes))
+                await self._ask(chooser, *chooser.random.choice(routes), self.callers[number])
             else:
                 await self._call(chooser, channel, chooser.random.choice(self._rpcs))
 
@@ -120,11 +138,11 @@ class Campaign:
         message.experiment_ids.extend(self._known["experiment_id"])
         return message.SerializeToString()  # type: ignore[no-any-return]
 
-    async def _ask(self, chooser: Chooser, method: str, path: str) -> None:
+    async def _ask(self, chooser: Chooser, method: str, path: str, caller: str | None) -> None:
         known = {name: chooser.random.choice(values) for name, values in self._known.items()}
         asked = any_request(chooser, method, path, known)
         try:
-            answer = await asyncio.wait_for(self._asked(asked), CALL_S)
+            answer = await asyncio.wait_for(self._asked(asked, caller), CALL_S)
         except (OSError, asyncio.IncompleteReadError):
             self._note(path, "HTTP closed", False, "", [])
             return
@@ -134,10 +152,11 @@ class Campaign:
         where = f"{asked.path} {answer.body[:200]!r}"
         self._note(path, f"HTTP {answer.status}", answer.status in (500, 502), where, [asked.body])
 
-    async def _asked(self, asked: Asked) -> Answer:
+    async def _asked(self, asked: Asked, caller: str | None) -> Answer:
+        headers = asked.headers if caller is None else {**asked.headers, "authorization": caller}
         peer = await self._http.connect()
         try:
-            await peer.send(head(asked.method, asked.path, asked.body, **asked.headers) + asked.body)
+            await peer.send(head(asked.method, asked.path, asked.body, **headers) + asked.body)
             return await peer.answer(asked.method)
         finally:
             peer.close()
@@ -179,21 +198,27 @@ async def _status(channel: grpc.aio.Channel, rpc: Rpc, sent: Sequence[bytes]) ->
     return "OK", ""
 
 
-async def run(seed: int, seconds: float, *, timed: bool, workers: int = 1) -> Found:
+async def run(seed: int, seconds: float, *, timed: bool, workers: int = 1, auth: bool = False) -> Found:
     """Run a campaign; `timed` also compares the neighbour's commits with those of an idle server."""
-    options = ("--workers", str(workers))
+    options = ["--workers", str(workers), *(["--auth"] if auth else [])]
+    environment = {"STEPWELL_ADMIN_PASSWORD": PASSWORD} if auth else {}
     with tempfile.TemporaryDirectory(prefix="stepwell-fuzz-") as folder:
         async with cloned_database() as url:
-            with ServerProcess("--store", url, "--data", folder, *options) as server:
-                return await _against(server, seed, seconds, timed=timed)
+            with ServerProcess("--store", url, "--data", folder, *options, environment=environment) as server:
+                return await _against(server, seed, seconds, timed=timed, auth=auth)
 
 
-async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: bool) -> Found:
+async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: bool, auth: bool) -> Found:
     address = f"127.0.0.1:{server.port}"
     parent = psutil.Process(server.process.pid)
     processes = [parent, *parent.children(recursive=True)]
-    async with grpc.aio.insecure_channel(address) as channel, neighbour_aside(address) as commits:
-        campaign = Campaign(server, seed, all_rpcs())
+    rpcs = [it for it in all_rpcs() if not (auth and it.path.endswith(NOT_CALLED_WITH_ACCOUNTS))]
+    admin = _basic(ADMIN) if auth else None
+    callers = [None, admin, _basic(NO_RIGHTS), _basic(READER)] if auth else [None] * CALLERS
+    async with connected(address, admin) as channel, neighbour_aside(address, admin) as commits:
+        if auth:
+            await _add_accounts(channel)
+        campaign = Campaign(server, seed, rpcs, callers)
         found = campaign.found
         await campaign.prepare(channel)
         if timed:
@@ -201,10 +226,12 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
             await asyncio.sleep(IDLE_S)
             found.idle_p99_s = _p99(await commits())
         memory = _memory_bytes(processes)
-        callers = [asyncio.create_task(campaign.call_for_ever(channel, number)) for number in range(CALLERS)]
+        calling = [
+            asyncio.create_task(campaign.call_for_ever(address, number)) for number in range(len(callers))
+        ]
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            done, _ = await asyncio.wait(callers, timeout=0.2, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait(calling, timeout=0.2, return_when=asyncio.FIRST_EXCEPTION)
             for caller in done:
                 caller.result()
             if server.process.poll() is not None:
@@ -213,10 +240,10 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
                 )
                 break
             found.growth_bytes = max(found.growth_bytes, _memory_bytes(processes) - memory)
-        for caller in callers:
+        for caller in calling:
             caller.cancel()
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(*callers, return_exceptions=True)
+            await asyncio.gather(*calling, return_exceptions=True)
         found.busy_p99_s = _p99(await commits())
     for line in server.log().splitlines():
         if "unexpected error" in line or '"level": "critical"' in line:
@@ -228,6 +255,25 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
             f"the neighbour's commits took {found.busy_p99_s:.3f} s instead of {found.idle_p99_s:.3f} s"
         )
     return found
+
+
+async def _add_accounts(channel: grpc.aio.Channel) -> None:
+    """Add those who are not admins; where nothing is granted, they may nothing, but for the reader of Default."""
+    for name in (NO_RIGHTS, READER):
+        asked = access_pb2.AddUserRequest(name=name, password=PASSWORD)
+        await AccountServiceStub(channel).AddUser(asked)
+    none = access_pb2.ACCESS_LEVEL_NONE
+    await AccessServiceStub(channel).SetDefaultLevel(access_pb2.SetDefaultLevelRequest(level=none))
+    grant = access_pb2.AccessGrant(
+        subject=access_pb2.AccessSubject(user=READER),
+        thing=access_pb2.AccessThing(experiment_id=0),
+        level=access_pb2.ACCESS_LEVEL_READ,
+    )
+    await AccessServiceStub(channel).Grant(access_pb2.GrantRequest(grant=grant))
+
+
+def _basic(name: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
 
 
 def _memory_bytes(processes: Sequence[psutil.Process]) -> int:
@@ -247,11 +293,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--auth", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)  # noqa: T201
     with template_database():
-        found = asyncio.run(run(options.seed, options.seconds, timed=True, workers=options.workers))
+        found = asyncio.run(
+            run(options.seed, options.seconds, timed=True, workers=options.workers, auth=options.auth)
+        )
     print(json.dumps(vars(found), indent=1, default=str))  # noqa: T201
     raise SystemExit(1 if found.problems else 0)
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
+from typing import cast
 from uuid import uuid4
 
 import grpc.aio
 
+from stepwell.wire.showing import ShowingChannel
 from stepwell_api.v1 import ingest_pb2, runs_pb2, series_pb2
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
@@ -72,9 +74,16 @@ class Neighbour:
 
 
 @asynccontextmanager
-async def good_neighbour(address: str) -> AsyncIterator[Neighbour]:
-    """Let a neighbour log while the context lasts; at the end all that it logged is there, once, and nothing else."""
+async def connected(address: str, authorization: str | None = None) -> AsyncIterator[grpc.aio.Channel]:
+    """Connect as whoever the header `authorization` names; None for nobody."""
     async with grpc.aio.insecure_channel(address) as channel:
+        yield cast("grpc.aio.Channel", ShowingChannel(channel, lambda: authorization))
+
+
+@asynccontextmanager
+async def good_neighbour(address: str, authorization: str | None = None) -> AsyncIterator[Neighbour]:
+    """Let a neighbour log while the context lasts; at the end all that it logged is there, once, and nothing else."""
+    async with connected(address, authorization) as channel:
         neighbour = Neighbour(channel)
         logging = asyncio.create_task(neighbour.log_for_ever())
         try:
@@ -94,14 +103,16 @@ async def good_neighbour(address: str) -> AsyncIterator[Neighbour]:
 
 
 @asynccontextmanager
-async def neighbour_aside(address: str) -> AsyncIterator[Callable[[], Awaitable[list[float]]]]:
+async def neighbour_aside(
+    address: str, authorization: str | None = None
+) -> AsyncIterator[Callable[[], Awaitable[list[float]]]]:
     """The same in a process of its own, whose times say nothing of how busy this one is.
 
     Yields what returns how long its commits took since the last time it was asked, in seconds.
     """
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
-    process = processes.Process(target=_live_aside, args=(address, theirs))
+    process = processes.Process(target=_live_aside, args=(address, authorization, theirs))
     process.start()
 
     async def taken(*, is_last: bool = False) -> list[float]:
@@ -117,10 +128,10 @@ async def neighbour_aside(address: str) -> AsyncIterator[Callable[[], Awaitable[
         process.kill()
 
 
-def _live_aside(address: str, asked: Connection) -> None:
+def _live_aside(address: str, authorization: str | None, asked: Connection) -> None:
     async def live() -> None:
         is_last = False
-        async with good_neighbour(address) as neighbour:
+        async with good_neighbour(address, authorization) as neighbour:
             while not is_last:
                 is_last = await asyncio.to_thread(asked.recv)
                 asked.send(list(neighbour.commit_s))
