@@ -74,40 +74,45 @@ def run(
 ) -> None:
     """Run a project."""
     from stepwell.experiments import set_experiment
+    from stepwell.projects.interrupts import HeldInterrupts
     from stepwell.projects.running import Wanted, prepare
 
     settings.return_to_mode()
     if docker_args:
         raise click.UsageError("-A gives arguments to Docker, in which Stepwell runs nothing.")
-    try:
-        with ExitStack() as resources:
-            wanted = Wanted(
-                uri, entry_point, version, parameters_of(parameters), backend, backend_config, storage_dir,
-                LOCAL if no_conda else env_manager,
-            )  # fmt: skip
-            prepared = prepare(wanted, resources)
-            if dry_run:
-                click.echo(f"in        {prepared.fetched.project.folder}")
-                click.echo(f"with      {prepared.fetched.plan.manager}")
-                click.echo(f"run       {prepared.command}")
-                return
-            if experiment_name is not None or experiment_id is not None:
-                set_experiment(experiment_name, experiment_id)
-            submitted = prepared.start(resources.pop_all(), None, run_id, run_name, capture=not no_capture)
-    except StepwellException as failure:
-        raise Refusal(failure.message) from failure
-    except OSError as failure:
-        raise Refusal(str(failure)) from failure
-    click.echo(
-        f"Run {submitted.run_id}: {shlex.quote(entry_point)} of {prepared.fetched.source.name}", err=True
-    )
     signal.signal(signal.SIGTERM, interrupted)
-    try:
-        went_well = submitted.wait()
-    except KeyboardInterrupt:
-        submitted.cancel()
-        click.echo(f"Run {submitted.run_id} was stopped.", err=True)
-        sys.exit(130)
+    with HeldInterrupts() as held:
+        try:
+            with ExitStack() as resources:
+                wanted = Wanted(
+                    uri, entry_point, version, parameters_of(parameters), backend, backend_config, storage_dir,
+                    LOCAL if no_conda else env_manager,
+                )  # fmt: skip
+                prepared = prepare(wanted, resources)
+                if dry_run:
+                    click.echo(f"in        {prepared.fetched.project.folder}")
+                    click.echo(f"with      {prepared.fetched.plan.manager}")
+                    click.echo(f"run       {prepared.command}")
+                    return
+                if experiment_name is not None or experiment_id is not None:
+                    set_experiment(experiment_name, experiment_id)
+                submitted = prepared.start(
+                    resources.pop_all(), held, None, run_id, run_name, capture=not no_capture
+                )
+        except StepwellException as failure:
+            raise Refusal(failure.message) from failure
+        except OSError as failure:
+            raise Refusal(str(failure)) from failure
+        click.echo(
+            f"Run {submitted.run_id}: {shlex.quote(entry_point)} of {prepared.fetched.source.name}", err=True
+        )
+        try:
+            held.release()
+            went_well = submitted.wait()
+        except KeyboardInterrupt:
+            submitted.cancel()
+            click.echo(f"Run {submitted.run_id} was stopped.", err=True)
+            sys.exit(130)
     if not went_well:
         code = submitted.exit_code or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"

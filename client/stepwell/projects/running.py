@@ -17,6 +17,7 @@ from stepwell.fluent import log_params
 from stepwell.projects.child import Child
 from stepwell.projects.environments import LOCAL, Plan, plan
 from stepwell.projects.fetching import Fetching
+from stepwell.projects.interrupts import HeldInterrupts
 from stepwell.projects.project_file import MAIN, Project, read_project
 from stepwell.projects.sources import Source, source_of
 from stepwell.projects.submitted import OUTPUT_FILE, ExecutionException, SubmittedRun
@@ -89,15 +90,18 @@ def run(
             if experiment_id is not None:
                 raise invalid("Give experiment_name or experiment_id, not both.")
             experiment_id = _experiment(experiment_name)
-        submitted = prepared.start(resources.pop_all(), experiment_id, run_id, run_name, capture=capture)
-    if synchronous:
-        _wait(submitted)
+        with HeldInterrupts() as held:
+            submitted = prepared.start(
+                resources.pop_all(), held, experiment_id, run_id, run_name, capture=capture
+            )
+            _follow(submitted, held, synchronous=synchronous)
     return submitted
 
 
-def _wait(submitted: SubmittedRun) -> None:
+def _follow(submitted: SubmittedRun, held: HeldInterrupts, *, synchronous: bool) -> None:
     try:
-        went_well = submitted.wait()
+        held.release()
+        went_well = not synchronous or submitted.wait()
     except BaseException:  # Ctrl-C: the command does not outlive who waits for it
         submitted.cancel()
         raise
@@ -120,6 +124,7 @@ class Prepared:
     def start(
         self,
         resources: ExitStack,
+        held: HeldInterrupts,
         experiment_id: str | None = None,
         run_id: str | None = None,
         run_name: str | None = None,
@@ -131,6 +136,7 @@ class Prepared:
 
         Args:
             resources: given back when the command has ended, or could not be started.
+            held: holds Ctrl-C from the start of the command on, until the caller releases it.
             experiment_id: where a new run goes.
             run_id: a run to go on with.
             run_name: name of a new one.
@@ -146,6 +152,7 @@ class Prepared:
             try:
                 output = self.folder / OUTPUT_FILE if capture else None
                 variables = {**os.environ, **environment.variables, **_variables(run)}
+                held.hold()  # or the command would go on, and nobody could stop it
                 child = Child(self.command, self.fetched.project.folder, variables, output)
             except BaseException:
                 context.run(run.__exit__, Exception, Exception(), None)

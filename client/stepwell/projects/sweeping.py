@@ -17,6 +17,7 @@ from stepwell.client import StepwellClient
 from stepwell.entities import PARENT_RUN_TAG, Run
 from stepwell.errors import StepwellException, invalid, short
 from stepwell.fluent import log_metrics, log_params, set_tags
+from stepwell.projects.interrupts import HeldInterrupts
 from stepwell.projects.running import Fetched, Wanted, prepare, prepare_again
 from stepwell.projects.space import Space, read_space
 from stepwell.projects.submitted import SubmittedRun
@@ -202,7 +203,8 @@ class Sweeping:
             while more and len(self._running) < parallel:
                 more = (asked := next(left, None)) is not None
                 if more:
-                    self._running.append(self._begin(asked, run))
+                    with HeldInterrupts() as held:
+                        self._running.append(self._begin(asked, run, held))
             time.sleep(LOOK_S)
             for trial in list(self._running):
                 if trial.submitted.get_status() != "RUNNING":
@@ -223,11 +225,12 @@ class Sweeping:
                 study.enqueue_trial(point)
             yield study.ask(dict(self.space.distributions))
 
-    def _begin(self, asked: Any, run: ActiveRun) -> _Trial:
+    def _begin(self, asked: Any, run: ActiveRun, held: HeldInterrupts) -> _Trial:
         with ExitStack() as resources:
             prepared = prepare_again(self.fetched, {**self.parameters, **asked.params}, resources)
             submitted = prepared.start(
                 resources.pop_all(),
+                held,
                 run.info.experiment_id or None,
                 tags={TRIAL_TAG: json.dumps(asked.params)},
             )

@@ -257,6 +257,17 @@ def test_cancel(project: Path, tmp_path: Path) -> None:
     until(lambda: not Path(f"/proc/{file.read_text().strip()}").exists())
 
 
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_a_signal_that_comes_while_the_command_starts_stops_it(project: Path, name: str) -> None:
+    experiment = f"at once {name}"
+    (project / "MLproject").write_text(
+        f"entry_points:\n  main:\n    command: kill -{name} $PPID; sleep 600\n"
+    )
+    command = [sys.executable, "-c", MAIN, "run", str(project), "--experiment-name", experiment]
+    assert subprocess.run(command, timeout=60).returncode == 130
+    assert the_run(experiment).info.status == "KILLED"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_all_that_the_command_started(project: Path, tmp_path: Path, number: int) -> None:
     file, experiment = tmp_path / "number", f"signal {int(number)}"
