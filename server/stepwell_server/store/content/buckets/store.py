@@ -203,6 +203,10 @@ class BucketContentStore:
                 number = before + len(tags) + 1
                 under_way = asyncio.create_task(self._send_part(key, multipart_id, number, part))
             return tags if under_way is None else [*tags, await under_way]
+        except Exception:
+            if under_way is not None:  # or it would arrive after all of this upload was removed
+                await asyncio.gather(under_way, return_exceptions=True)
+            raise
         finally:
             if under_way is not None:
                 under_way.cancel()
