@@ -1,6 +1,7 @@
 """What all tests share; see tests/harness."""
 
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +29,9 @@ _run_resources = ExitStack()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the database of this run, once: in the process that the workers of pytest-xdist come from."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # A shell that starts the tests in the background lets them ignore Ctrl-C, and so all that they start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     is_worker = hasattr(config, "workerinput")
     if not is_worker and not config.option.collectonly:
         _run_resources.enter_context(template_database())
