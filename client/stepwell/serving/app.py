@@ -77,7 +77,8 @@ class ModelServer:
         loop = asyncio.get_running_loop()
         asked = loop.run_in_executor(self.threads, scoring.score, model, content_type, body)
         try:
-            return await asyncio.wait_for(asked, self.config.timeout_s)
+            async with asyncio.timeout(self.config.timeout_s):
+                return await asked
         except TimeoutError:
             return scoring.error(
                 504,

@@ -74,7 +74,8 @@ class WatchService:
                     await asyncio.sleep(INTERVAL_S)
                 else:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(nudged.wait(), POLL_S)
+                        async with asyncio.timeout(POLL_S):
+                            await nudged.wait()
                     quiet_s += POLL_S
         raise UnavailableError("the server is stopping; go on watching from the last positions")
 

@@ -237,4 +237,5 @@ class EmbeddedPostgres:
                 return
             self._process.send_signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wait_for_end(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._wait_for_end()

@@ -211,7 +211,8 @@ def explained(url: str) -> Iterator[None]:
 
 async def _close(connections: Any, deadline: Deadline) -> None:
     try:
-        await asyncio.wait_for(connections.close(), deadline.remaining_s())
+        async with asyncio.timeout(deadline.remaining_s()):
+            await connections.close()
     except _TRANSIENT:
         log.warning("connections to PostgreSQL were cut")
         connections.terminate()

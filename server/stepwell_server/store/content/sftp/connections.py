@@ -65,7 +65,8 @@ class SftpConnections:
             connection.ssh.abort()
         for connection in self._open:
             with suppress(Exception):
-                await asyncio.wait_for(connection.ssh.wait_closed(), 1)
+                async with asyncio.timeout(1):
+                    await connection.ssh.wait_closed()
         self._open.clear()
 
     @asynccontextmanager
