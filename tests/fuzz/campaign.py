@@ -76,6 +76,7 @@ class Campaign:
         """`callers`: what each says of who it is."""
         self.found = Found()
         self.callers = callers
+        self.is_over = False
         self._server = server
         self._seed = seed
         self._rpcs = rpcs
@@ -114,6 +115,10 @@ class Campaign:
         # What changes runs of all experiments, the neighbour's too, only `_encoded` may ask for.
         routes = [it for it in all_routes() if not it[1].endswith("/ChangeRuns")]
         for turn in itertools.count():
+            if (
+                self.is_over
+            ):  # a cancellation that comes with an answer is lost in asyncio.wait_for before Python 3.12
+                return
             if turn % 4 == 3:
                 await self._ask(chooser, *chooser.random.choice(routes), self.callers[number])
             else:
@@ -240,6 +245,7 @@ async def _against(server: ServerProcess, seed: int, seconds: float, *, timed: b
                 )
                 break
             found.growth_bytes = max(found.growth_bytes, _memory_bytes(processes) - memory)
+        campaign.is_over = True
         for caller in calling:
             caller.cancel()
         with suppress(asyncio.CancelledError):
