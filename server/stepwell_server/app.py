@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
-from stepwell_server.access import build_access, make_first_admin
 from stepwell_server.config import (
     INGEST_CONNECTIONS_MAX,
     Config,
@@ -23,15 +23,15 @@ from stepwell_server.config import (
     url_host,
     without_password,
 )
+from stepwell_server.entrance import Entrance, build_entrance
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.ports import require_bindable
-from stepwell_server.process.rates import Rates
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.process.watchdog import watched_loop
-from stepwell_server.services.access.limiting import Counting, limited, of_caller
+from stepwell_server.services.access.limiting import of_caller
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
@@ -59,7 +59,7 @@ from stepwell_server.services.series import SeriesService
 from stepwell_server.services.together import Services
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
-from stepwell_server.sign_in import OPEN_PATHS, build_sign_in
+from stepwell_server.sign_in import OPEN_PATHS
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.moves import PostgresMoveStore
@@ -110,7 +110,6 @@ from stepwell_server.web.metrics import metrics_page
 from stepwell_server.web.mlflow.routes import mlflow_routes
 from stepwell_server.web.pages import ServerFacts, open_paths, pages
 from stepwell_server.web.runs_csv import runs_csv_routes
-from stepwell_server.web.signing_in.session_routes import no_sessions
 
 # What clients may ask the HTTP address for, besides the pages.
 FEATURES = ("connect", "mlflow", "artifacts")
@@ -169,14 +168,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
         upkeep_pool = await stack.enter_async_context(open_upkeep_pool(store, deadline))
         services = await _build(config, pool, ingest_pool, upkeep_pool, draining, stack)
-        sign_in = build_sign_in(pool, config.sign_in) if config.auth else None
-        access = build_access(pool, [sign_in.source]) if sign_in else None
-        if access is not None:
-            await make_first_admin(pool)
-            rates = Rates(config.caller_limits)
-            services = limited(access.guarded(services), rates)
-        authenticator = Counting(access.authenticator, rates) if access else None
-        servicers = registrations(services)
+        entrance = await build_entrance(config, pool, services)
+        servicers = registrations(entrance.services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
         http = await _listen_to_http(config, draining, deadline, stack, identity)
         folder = (
@@ -194,30 +187,14 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
                 deadline,
                 services.holding,
                 shares_port=config.shares_port,
-                authenticator=authenticator,
+                authenticator=entrance.authenticator,
                 identity=identity,
                 socket_path=socket_path,
             )
         )
         if http is not None:
-            names = [*await own_names(config.http_host or config.host), *config.allowed_hosts]
-            about = pages(told_facts(config, server.port), config.allowed_origins)
-            policy = DoorPolicy(
-                config.http_limits,
-                names,
-                config.allowed_origins,
-                config.static_prefix,
-                services.holding,
-                authenticator,
-                open_paths(about) | OPEN_PATHS,
-                sign_in.browsers if sign_in else None,
-            )
-            if sign_in and access:
-                about = [*about, *sign_in.routes(access.authenticator, access.permissions)]
-            else:
-                about = [*about, *no_sessions()]
             carrier = Carrier(url_host(config.host).strip("[]"), server.port, socket_path)
-            await http.start(door(http_routes(about, services, servicers), policy), carrier)
+            await http.start(await _door(config, server.port, entrance, servicers), carrier)
         spare_what_stays()
         if config.log_level == "debug":
             stack.enter_context(watched_loop())
@@ -253,6 +230,25 @@ async def _listen_to_http(
         tls=None if identity is None else identity.context,
     )
     return await stack.enter_async_context(listening_there)
+
+
+async def _door(
+    config: Config, grpc_port: int, entrance: Entrance, servicers: Sequence[Registration]
+) -> ASGIApp:
+    """Build all that is answered over HTTP."""
+    about = pages(told_facts(config, grpc_port), config.allowed_origins)
+    services = entrance.services
+    policy = DoorPolicy(
+        config.http_limits,
+        [*await own_names(config.http_host or config.host), *config.allowed_hosts],
+        config.allowed_origins,
+        config.static_prefix,
+        services.holding,
+        entrance.authenticator,
+        open_paths(about) | OPEN_PATHS,
+        entrance.browsers,
+    )
+    return door(http_routes([*about, *entrance.routes], services, servicers), policy)
 
 
 def http_routes(
