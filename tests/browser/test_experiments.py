@@ -5,6 +5,9 @@ import uuid
 
 from playwright.async_api import Page, expect
 
+# Of scripts, compressed, that come before anything can be seen.
+SCRIPT_BYTES_MAX = 260_000
+
 
 async def test_the_main_acts_of_the_list(page: Page) -> None:
     name = f"walks {uuid.uuid4().hex}"
@@ -61,3 +64,13 @@ async def test_keys_and_themes(page: Page) -> None:
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await page.reload()
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_the_first_page_is_light(page: Page) -> None:
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
+    sizes = await page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter((it) => it.name.endsWith('.js')).map((it) => it.encodedBodySize)"
+    )
+    assert 100_000 < sum(sizes) < SCRIPT_BYTES_MAX
