@@ -14,9 +14,10 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient
-from stepwell_api.v1 import runs_pb2, search_pb2
+from stepwell_api.v1 import runs_pb2, search_pb2, series_pb2
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
+from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import CallerLimits, Config
 from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
@@ -64,10 +65,14 @@ async def test_searches(start: Any) -> None:
     server = await start(CallerLimits(searching=0.001))
     ann, bob = await server.add("ann", is_admin=True), await server.add("bob", is_admin=True)
     request = search_pb2.SearchRunsRequest(experiment_ids=[0])
+    groups = series_pb2.SampleGroupsRequest(experiment_ids=[0], filters=[""], keys=["loss"], buckets=10)
     async with server.calls_of(ann) as channel, server.calls_of(bob) as another:
         async with refused(*EXHAUSTED, "0.001 seconds of searches"):
             for _ in range(100):
                 await SearchServiceStub(channel).SearchRuns(request)
+        async with refused(*EXHAUSTED, "0.001 seconds of searches"):  # lines of groups are searches, too
+            async for _ in SeriesServiceStub(channel).SampleGroups(groups):
+                pass
         await ExperimentServiceStub(channel).GetExperiment(runs_pb2.GetExperimentRequest(experiment_id=0))
         await SearchServiceStub(another).SearchRuns(request)
 

@@ -1,6 +1,8 @@
 """What each account may do at most: calls, points and searches. Around the services that doors see."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -19,6 +21,7 @@ SEARCHES: Mapping[str, Sequence[str]] = {
     "models": ("search",),
     "registered_models": ("search",),
     "model_versions": ("search",),
+    "group_lines": ("lines",),
 }
 
 
@@ -69,14 +72,20 @@ def limited(services: Services, rates: Rates) -> Services:
     )
 
 
-def _timed(service: Any, method: str, rates: Rates) -> Callable[..., Awaitable[Any]]:
+def _timed(service: Any, method: str, rates: Rates) -> Callable[..., Any]:
     search = getattr(service, method)
+
+    async def streamed(*args: Any, **keywords: Any) -> AsyncIterator[Any]:
+        with rates.searching(of_caller("")):
+            async with aclosing(search(*args, **keywords)) as found:
+                async for it in found:
+                    yield it
 
     async def timed(*args: Any, **keywords: Any) -> Any:
         with rates.searching(of_caller("")):
             return await search(*args, **keywords)
 
-    return timed
+    return streamed if inspect.isasyncgenfunction(search) else timed
 
 
 def _with(service: S, methods: Mapping[str, Any]) -> S:
