@@ -15,8 +15,9 @@ def test_all_services_are_found() -> None:
 
 
 @pytest.mark.timeout(400)
-async def test_a_short_campaign() -> None:
-    found = await run(7, SECONDS, timed=False)
+@pytest.mark.parametrize("auth", [False, True])
+async def test_a_short_campaign(auth: bool) -> None:
+    found = await run(7, SECONDS, timed=False, auth=auth)
     assert not found.problems, found.problems[:5]
     assert found.statuses["OK"] > 20  # or the messages never come far
     assert found.calls > 100

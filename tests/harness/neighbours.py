@@ -114,6 +114,7 @@ async def neighbour_aside(
     ours, theirs = processes.Pipe()
     process = processes.Process(target=_live_aside, args=(address, authorization, theirs))
     process.start()
+    theirs.close()  # so that its end is heard
 
     async def taken(*, is_last: bool = False) -> list[float]:
         ours.send(is_last)
