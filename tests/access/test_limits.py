@@ -20,6 +20,7 @@ from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import CallerLimits, Config
+from stepwell_server.process import rates
 from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
 from tests.harness.calls import refused
 from tests.harness.raw_http import Place
@@ -139,3 +140,29 @@ async def test_our_client_comes_again_and_loses_nothing(
             for run_id in run_ids:
                 steps = await connection.fetch("SELECT step FROM metric_points WHERE run_id = $1", run_id)
                 assert len(steps) == len(set(steps)) >= 1_000
+
+
+async def test_points_wait_for_their_turn(
+    start: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has to wait for too long is told to come again, and does: all is there, once."""
+    monkeypatch.setattr(rates, "POINTS_WAIT_S_MAX", 0.05)
+    server = await start(CallerLimits(points_per_s=4_000))
+    monkeypatch.setenv("STEPWELL_TRACKING_TOKEN", await server.add("ann", is_admin=True))
+    monkeypatch.setenv("STEPWELL_TRACKING_URI", server.running.grpc_uri)
+
+    def train() -> tuple[str, int]:
+        count = 0
+        with stepwell.start_run() as run:
+            while "lets this process wait" not in caplog.text:
+                stepwell.log_metric("loss", 0.5, step=count)
+                count += 1
+                time.sleep(0.0001)
+        while stepwell.flush().waiting:
+            pass
+        return run.info.run_id, count
+
+    run_id, count = await asyncio.to_thread(train)
+    async with server.running.pool.connection() as connection:
+        rows = await connection.fetch("SELECT step FROM metric_points WHERE run_id = $1", run_id)
+    assert sorted(row["step"] for row in rows) == list(range(count))
