@@ -79,7 +79,7 @@ class StepwellException(Exception):  # noqa: N818 - the name follows MlflowExcep
         return type(self), (self.message, self.error_code)
 
 
-# grpc.aio says so, with the status INTERNAL, when a connection was cut before it heard why.
+# grpc.aio says so, with the status INTERNAL, when a connection was cut, or a stream ended, before it heard why.
 _CUT_DETAILS = "Internal error from Core"
 
 
@@ -110,12 +110,19 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
     code = _sent_code(failure) or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
     if failure.details() == _CUT_DETAILS:
         code = "TEMPORARILY_UNAVAILABLE"
-    details = failure.details() or f"The call failed with the status {status}."
+    details = details_of(failure)
     if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
         details = f"{details} (server {target})"
     failed = StepwellException(details, code)
     failed.retry_after_s = retry_after_s(failure)
     return failed
+
+
+def details_of(failure: RpcFailure) -> str:
+    """Return what the server said, or what is known where it said nothing."""
+    if failure.details() == _CUT_DETAILS:
+        return "The connection was cut"
+    return failure.details() or f"The call failed with the status {failure.code().name}."
 
 
 def retry_after_s(failure: RpcFailure) -> float | None:

@@ -3,7 +3,8 @@
 from logging import getLogger
 
 _log = getLogger("stepwell")
-_away: set[str] = set()
+# Servers that are said to be away, and whether they were said to refuse this process since.
+_away: dict[str, bool] = {}
 _slow: set[str] = set()
 _what_follows = (
     " Logging goes on; what is logged waits in the spool and is delivered when the server can be reached, by this "
@@ -11,10 +12,13 @@ _what_follows = (
 )
 
 
-def say_away(target: str, reason: str) -> None:
-    """Say that a server (host:port) cannot be reached, unless that was said."""
-    if target not in _away:
-        _away.add(target)
+def say_away(target: str, reason: str, *, refused: bool = False) -> None:
+    """Say that a server (host:port) cannot be reached, or refuses this process, unless that was said.
+
+    A refusal is said also where the server was said to be away before: somebody has to do something about it.
+    """
+    if target not in _away or (refused and not _away[target]):
+        _away[target] = refused
         _log.warning("%s%s", reason, _what_follows)
 
 
@@ -33,6 +37,5 @@ def is_command() -> None:
 
 def say_back(target: str) -> None:
     """Say that a server can be reached again, if it was said to be away."""
-    if target in _away:
-        _away.discard(target)
+    if _away.pop(target, None) is not None:
         _log.warning("The server %s is back; what waited is on its way.", target)

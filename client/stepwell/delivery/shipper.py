@@ -118,7 +118,7 @@ class Shipper:
             if failure.code() is grpc.StatusCode.UNAUTHENTICATED:
                 await self._back_off(f"does not know who this process is: {failure.details()}", refused=True)
                 return
-            reason, pause_s = failure.details() or failure.code().name, errors.retry_after_s(failure)
+            reason, pause_s = errors.details_of(failure), errors.retry_after_s(failure)
             if pause_s is None:
                 await self._back_off(reason)
             else:
@@ -279,7 +279,8 @@ class Shipper:
         self._delivery.unreachable()
         await self._shipment.breathe()
         target = self._connection.address.target
-        away.say_away(target, f"The server {target} {reason if refused else f'is away ({reason})'}.")
+        told = f"The server {target} {reason if refused else f'is away ({reason})'}."
+        away.say_away(target, told, refused=refused)
         self._due.clear()
         await self._pause(self._next_pause_s())
 

@@ -30,6 +30,7 @@ from stepwell.errors import StepwellException, invalid
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.downloads import Downloader
 from stepwell.reading.reads import Reads
+from stepwell.reading.series import delivered
 from stepwell.transfer.exported_observations import ObservationFiles
 from stepwell.transfer.imported_experiments import reason_of
 from stepwell.transfer.left import Left
@@ -91,7 +92,7 @@ def export_runs(
         raise invalid(f"The folder {str(folder)!r} is not empty; name a new one.")
     uri = tracking_uri or settings.tracking_uri()
     calls = Calls(uri)
-    found = [calls.get_run(run) if isinstance(run, str) else run for run in runs]
+    found = [calls.get_run(*delivered(uri, run)) if isinstance(run, str) else run for run in runs]
     (folder / "points").mkdir(parents=True, exist_ok=True)
     export = _Export(uri, folder, ExportReport(runs=len(found)), progress)
     export.write_artifacts(found, with_artifacts=with_artifacts)
