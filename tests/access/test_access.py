@@ -7,25 +7,18 @@ import pytest
 
 from stepwell_api.v1 import runs_pb2, runs_pb2_grpc, search_pb2, search_pb2_grpc
 from stepwell_server.model.access import Level, Scope
-from tests.harness.access import ADMIN_PASSWORD, GuardedServer, basic, experiment
+from tests.harness.access import (
+    ADMIN_PASSWORD,
+    DENIED,
+    UNAUTHENTICATED,
+    GuardedServer,
+    basic,
+    experiment,
+    new_experiment,
+    new_run,
+)
 from tests.harness.calls import not_found, refused
 from tests.harness.rest import Rest
-
-UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-DENIED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
-
-
-async def _new_experiment(channel: grpc.aio.Channel, name: str) -> int:
-    stub = runs_pb2_grpc.ExperimentServiceStub(channel)
-    answer = await stub.CreateExperiment(runs_pb2.CreateExperimentRequest(name=name))
-    return answer.experiment.experiment_id
-
-
-async def _new_run(channel: grpc.aio.Channel, experiment_id: int) -> str:
-    run_id = uuid4().hex
-    spec = runs_pb2.RunSpec(run_id=run_id, experiment_id=experiment_id)
-    await runs_pb2_grpc.RunServiceStub(channel).CreateRun(runs_pb2.CreateRunRequest(spec=spec))
-    return run_id
 
 
 async def _found(channel: grpc.aio.Channel) -> set[str]:
@@ -48,9 +41,9 @@ async def test_nobody_is_told_anything(guarded: GuardedServer) -> None:
 async def test_what_is_forbidden_is_not_there(guarded: GuardedServer) -> None:
     ann, ben = await guarded.add("ann"), await guarded.add("ben")
     async with guarded.calls_of(ann) as of_ann, guarded.calls_of(ben) as of_ben:
-        shared, hidden = await _new_experiment(of_ann, "shared"), await _new_experiment(of_ann, "hidden")
+        shared, hidden = await new_experiment(of_ann, "shared"), await new_experiment(of_ann, "hidden")
         await guarded.grant("", experiment(hidden), Level.NONE)
-        seen, secret = await _new_run(of_ann, shared), await _new_run(of_ann, hidden)
+        seen, secret = await new_run(of_ann, shared), await new_run(of_ann, hidden)
         assert await _found(of_ann) == {seen, secret}
         assert await _found(of_ben) == {seen}
         runs = runs_pb2_grpc.RunServiceStub(of_ben)
@@ -74,8 +67,8 @@ async def test_where_everybody_has_nothing_only_grants_count(guarded: GuardedSer
     await guarded.set_default(Level.NONE)
     ann, ben = await guarded.add("ann"), await guarded.add("ben")
     async with guarded.calls_of(ann) as of_ann, guarded.calls_of(ben) as of_ben:
-        made = await _new_experiment(of_ann, "of ann")
-        run_id = await _new_run(of_ann, made)
+        made = await new_experiment(of_ann, "of ann")
+        run_id = await new_run(of_ann, made)
         assert (await _found(of_ann), await _found(of_ben)) == ({run_id}, set())
         listed = await runs_pb2_grpc.ExperimentServiceStub(of_ben).ListExperiments(
             runs_pb2.ListExperimentsRequest()
@@ -86,18 +79,18 @@ async def test_where_everybody_has_nothing_only_grants_count(guarded: GuardedSer
 async def test_a_token_may_less_than_its_account(guarded: GuardedServer) -> None:
     ann = await guarded.add("ann")
     async with guarded.calls_of(ann) as channel:
-        first, second = await _new_experiment(channel, "first"), await _new_experiment(channel, "second")
-        of_first, of_second = await _new_run(channel, first), await _new_run(channel, second)
+        first, second = await new_experiment(channel, "first"), await new_experiment(channel, "second")
+        of_first, of_second = await new_run(channel, first), await new_run(channel, second)
     async with guarded.calls_of(await guarded.token("ann", Scope.READ)) as channel:
         assert await _found(channel) == {of_first, of_second}
         async with refused(*DENIED, "the token's scope is read"):
-            await _new_run(channel, first)
+            await new_run(channel, first)
         async with refused(*DENIED, "limited to reading"):
-            await _new_experiment(channel, "third")
+            await new_experiment(channel, "third")
     async with guarded.calls_of(await guarded.token("ann", Scope.WRITE, [first])) as channel:
         assert await _found(channel) == {of_first}
         async with not_found():
-            await _new_run(channel, second)
+            await new_run(channel, second)
 
 
 async def test_rest_takes_passwords_and_tokens(guarded: GuardedServer) -> None:

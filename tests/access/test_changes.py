@@ -24,8 +24,7 @@ from stepwell_api.v1 import (
 )
 from stepwell_server.model.access import Level
 from stepwell_server.store.access.tokens import PostgresTokenStore
-from tests.access.test_access import DENIED, UNAUTHENTICATED, _new_run
-from tests.harness.access import GuardedServer, experiment
+from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer, experiment, new_run
 from tests.harness.calls import refused
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
@@ -154,7 +153,7 @@ async def test_the_hash_of_a_file_does_not_stand_for_the_file(guarded: GuardedSe
     sha256 = hashlib.sha256(data).digest()
     file = artifacts_pb2.UploadSpec(path="a.txt", size_bytes=len(data), sha256=sha256)
     async with guarded.calls_of(await guarded.add("ann")) as of_ann:
-        run_id = await _new_run(of_ann, 0)
+        run_id = await new_run(of_ann, 0)
         artifacts = artifacts_pb2_grpc.ArtifactServiceStub(of_ann)
         (plan,) = (
             await artifacts.BeginUploads(artifacts_pb2.BeginUploadsRequest(run_id=run_id, files=[file]))
@@ -169,6 +168,6 @@ async def test_the_hash_of_a_file_does_not_stand_for_the_file(guarded: GuardedSe
         assert again.plans[0].HasField("already_there")
     async with guarded.calls_of(await guarded.add("ben")) as of_ben:
         artifacts = artifacts_pb2_grpc.ArtifactServiceStub(of_ben)
-        own = await _new_run(of_ben, 0)
+        own = await new_run(of_ben, 0)
         planned = await artifacts.BeginUploads(artifacts_pb2.BeginUploadsRequest(run_id=own, files=[file]))
         assert planned.plans[0].HasField("through_server")

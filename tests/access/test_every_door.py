@@ -7,43 +7,28 @@ this test knows how to ask for it.
 import re
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 import grpc
 import pytest
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from stepwell_api.v1 import (
-    models_pb2,
-    models_pb2_grpc,
-    registry_pb2,
-    registry_pb2_grpc,
-    runs_pb2,
-    runs_pb2_grpc,
-    search_pb2,
-    search_pb2_grpc,
-)
 from stepwell_server import app
 from stepwell_server.access import ACCESS_RULES, RULES
-from stepwell_server.model.access import Level, Subject, SubjectKind, Thing, ThingKind
 from stepwell_server.services.access.guard import public_methods
 from stepwell_server.services.together import AccessServices, Services
-from stepwell_server.store.access.grants import PostgresGrantStore
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.page import INDEX, read_page
 from stepwell_server.web.pages import SERVER_PATH
-from tests.harness.access import GuardedServer, experiment
+from tests.harness.access import GuardedServer
 from tests.harness.every_call import Outcome, methods, outcome, path_of, request_for
+from tests.harness.hidden import OF_ONESELF, SECRET, Hidden, hide
 from tests.harness.rest import Rest
 
-SECRET = "hush"
 # What needs nobody who is known: it says nothing of what is stored.
 OPEN_PATHS = {"/", "/health", "/version", SERVER_PATH}
 # What signs somebody in.
 OPEN_PATHS |= {"/api/stepwell/v1/session", "/api/stepwell/v1/logins/token"}
-# Calls that everybody may make who is known: they are about the caller.
-OF_ONESELF = {"WhoAmI", "CreateToken", "ListTokens"}
 # What may be made by everybody, and then is theirs; it is asked for by a name that is taken.
 CREATING = {
     "CreateExperiment": grpc.StatusCode.ALREADY_EXISTS,
@@ -53,106 +38,6 @@ CREATING = {
 NUMBERS_ALONE = {"ChangeRuns", "CountRuns", "SampleGroups", "SummarizeExperiments"}
 REFUSED = {400, 403, 404, 415, 501}
 REFUSALS = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED}
-
-
-class Hidden:
-    """What ben must not learn of: an experiment with a run, a logged model, a registered model, a view."""
-
-    def __init__(self, experiment_id: int, run_id: str, view_id: int) -> None:
-        self.run_id = run_id
-        self.model_id = f"m-{uuid4().hex}"
-        self.values = {
-            "run_id": run_id,
-            "run_ids": [run_id],
-            "source_run_id": run_id,
-            "experiment_id": experiment_id,
-            "experiment_ids": [experiment_id],
-            "experiment": experiment_id,
-            "model_id": self.model_id,
-            "view_id": view_id,
-            "version": 1,
-            "alias": SECRET,
-            "path": "a.txt",
-            "upload_id": uuid4().hex,
-            "upload_ids": [uuid4().hex],
-            "writer_id": uuid4().hex,
-            "call_id": uuid4().hex,
-            "webhook_id": uuid4().hex,
-            "token_id": 2,  # of ann
-            "name": SECRET,
-            "new_name": "",
-            "key": "loss",
-            "keys": ["loss"],
-            "field": f"tags.{SECRET}",
-            "by": [f"tags.{SECRET}"],
-            "since_time_ms": 1,
-            "since_ms": 1,
-            "filter": "attributes.run_id != ''",
-            "filters": [""],
-            "SearchExperimentsRequest.filter": "name != ''",
-            "SearchLoggedModelsRequest.filter": "name != ''",
-            "LoggedModelOrder.field": "name",
-            "LoggedModelOrder.dataset": "",
-            "SearchRegisteredModelsRequest.filter": "name != ''",
-            "SearchModelVersionsRequest.filter": "name != ''",
-            "CreateRegisteredModelRequest.history": "",
-            "ListGrantsRequest.subject": "",
-            "StreamRequest.batch": "",
-            "StreamRequest.close": "",
-            "model": SECRET,
-            "stage": "Production",
-            "source": f"runs:/{run_id}/model",
-            "url": "http://127.0.0.1:1/x",
-            "secret": "0123456789abcdef",
-            "password": "long enough",
-            "user": "ben",
-            "level": 2,
-            "scope": 1,
-            "status": 1,
-            "size_bytes": 1,
-            "numbers": [1],
-            "buckets": 10,
-            "count": 1,
-            "title": "x",
-            "account": "",
-        }
-
-    def shows_in(self, told: bytes) -> bool:
-        """Tell whether an answer says anything of it."""
-        return any(text.encode() in told for text in (SECRET, self.run_id, self.model_id))
-
-
-async def _hide(guarded: GuardedServer, token: str) -> Hidden:
-    """Have somebody make what ben must not learn of."""
-    async with guarded.calls_of(token) as channel:
-        made = await runs_pb2_grpc.ExperimentServiceStub(channel).CreateExperiment(
-            runs_pb2.CreateExperimentRequest(name=SECRET)
-        )
-        experiment_id = made.experiment.experiment_id
-        await guarded.grant("", experiment(experiment_id), Level.NONE)
-        spec = runs_pb2.RunSpec(run_id=uuid4().hex, experiment_id=experiment_id, name=SECRET)
-        spec.tags.add(key=SECRET, value=SECRET)
-        await runs_pb2_grpc.RunServiceStub(channel).CreateRun(runs_pb2.CreateRunRequest(spec=spec))
-        views = search_pb2_grpc.SearchServiceStub(channel)
-        view = await views.SaveView(
-            search_pb2.SaveViewRequest(experiment_ids=[experiment_id], name=SECRET, address="?x")
-        )
-        hidden = Hidden(experiment_id, spec.run_id, view.view.view_id)
-        model = models_pb2.LoggedModelSpec(model_id=hidden.model_id, name=SECRET, experiment_id=experiment_id)
-        await models_pb2_grpc.LoggedModelServiceStub(channel).CreateLoggedModel(
-            models_pb2.CreateLoggedModelRequest(spec=model)
-        )
-        await registry_pb2_grpc.RegisteredModelServiceStub(channel).CreateRegisteredModel(
-            registry_pb2.CreateRegisteredModelRequest(name=SECRET)
-        )
-        assert guarded.running.pool is not None
-        await PostgresGrantStore(guarded.running.pool).grant(
-            Subject(SubjectKind.EVERYBODY), Thing(ThingKind.MODEL, SECRET), Level.NONE
-        )
-        await registry_pb2_grpc.ModelVersionServiceStub(channel).CreateModelVersion(
-            registry_pb2.CreateModelVersionRequest(name=SECRET, source=f"runs:/{spec.run_id}/{SECRET}")
-        )
-    return hidden
 
 
 def test_every_method_of_every_service_has_a_rule() -> None:
@@ -168,7 +53,7 @@ def test_every_method_of_every_service_has_a_rule() -> None:
 
 async def test_every_call_refuses_nobody_and_who_has_no_rights(guarded: GuardedServer) -> None:
     ben, ann = await guarded.add("ben"), await guarded.add("ann")
-    hidden = await _hide(guarded, ann)
+    hidden = await hide(guarded, ann)
     wrong, idle = [], set()
     async with (
         guarded.calls_of("") as of_nobody,
@@ -214,7 +99,7 @@ async def test_every_route_refuses_nobody_and_who_has_no_rights(
     routes: list[Route], guarded: GuardedServer
 ) -> None:
     ben, ann = await guarded.add("ben"), await guarded.add("ann")
-    hidden = await _hide(guarded, ann)
+    hidden = await hide(guarded, ann)
     assert guarded.running.http_url is not None
     rest = Rest(guarded.running.http_url)
     opened, wrong = set(), []

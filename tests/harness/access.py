@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
+import grpc
 import grpc.aio
 
 from stepwell.wire.showing import ShowingChannel
+from stepwell_api.v1 import runs_pb2, runs_pb2_grpc
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.model.access import (
@@ -29,6 +32,9 @@ from stepwell_server.store.access.grants import PostgresGrantStore
 from stepwell_server.store.access.tokens import PostgresTokenStore
 
 ADMIN_PASSWORD = "correct horse"
+# Of `refused`.
+UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+DENIED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,21 @@ class GuardedServer:
 def experiment(experiment_id: int | str) -> Thing:
     """Return an experiment that something is granted of."""
     return Thing(ThingKind.EXPERIMENT, str(experiment_id))
+
+
+async def new_experiment(channel: grpc.aio.Channel, name: str) -> int:
+    """Make an experiment, and return its id."""
+    stub = runs_pb2_grpc.ExperimentServiceStub(channel)
+    answer = await stub.CreateExperiment(runs_pb2.CreateExperimentRequest(name=name))
+    return answer.experiment.experiment_id
+
+
+async def new_run(channel: grpc.aio.Channel, experiment_id: int) -> str:
+    """Begin a run, and return its id."""
+    run_id = uuid4().hex
+    spec = runs_pb2.RunSpec(run_id=run_id, experiment_id=experiment_id)
+    await runs_pb2_grpc.RunServiceStub(channel).CreateRun(runs_pb2.CreateRunRequest(spec=spec))
+    return run_id
 
 
 def basic(name: str, password: str) -> str:
