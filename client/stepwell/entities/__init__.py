@@ -3,7 +3,7 @@
 Times are milliseconds since the epoch, ids are strings. `dict(entity)` gives the fields of any of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any, ClassVar, TypeVar
@@ -263,7 +263,7 @@ class RunData(Entity):
     metrics: dict[str, float] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    latest_points: dict[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+    latest_points: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return metrics, params and tags."""

@@ -3,7 +3,8 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,18 +228,48 @@ def run_info(message: runs_pb2.RunInfo) -> RunInfo:
     )
 
 
+class LatestPoints(Mapping[str, Metric]):
+    """The latest points of a run; they are made when somebody looks, as of a page's thousands nobody does."""
+
+    def __init__(self, run_id: str, messages: Iterable[runs_pb2.LatestMetric]) -> None:
+        self._run_id = run_id
+        self._messages = messages
+
+    @cached_property
+    def _points(self) -> dict[str, Metric]:
+        return {
+            it.key: Metric(it.key, it.value, it.timestamp_ms, it.step, self._run_id) for it in self._messages
+        }
+
+    def __getitem__(self, key: str) -> Metric:
+        """Return the latest point of a metric."""
+        return self._points[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names."""
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        """Return how many metrics there are."""
+        return len(self._points)
+
+    def __repr__(self) -> str:
+        """Show them."""
+        return repr(self._points)
+
+    def __reduce__(self) -> tuple[type[dict[str, Metric]], tuple[dict[str, Metric]]]:
+        """Copy and pickle them as they are, without the message."""
+        return dict, (self._points,)
+
+
 def run(message: runs_pb2.Run) -> Run:
     """Return a run."""
     run_id = message.info.run_id
-    points = {
-        point.key: Metric(point.key, point.value, point.timestamp_ms, point.step, run_id)
-        for point in message.metrics
-    }
     data = RunData(
-        metrics={key: point.value for key, point in points.items()},
+        metrics={point.key: point.value for point in message.metrics},
         params={param.key: param.value for param in message.params},
         tags={tag.key: tag.value for tag in message.tags},
-        latest_points=points,
+        latest_points=LatestPoints(run_id, message.metrics),
     )
     inputs = RunInputs(
         [dataset_input(one) for one in message.inputs],

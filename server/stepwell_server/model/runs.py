@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from stepwell_server.model.logged_models import RunModels
@@ -121,9 +122,11 @@ class RunInfo:
     artifact_uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class LatestMetric:
-    """The point with the greatest (step, timestamp, value) of one metric; NaN above every number."""
+class LatestMetric(NamedTuple):
+    """The point with the greatest (step, timestamp, value) of one metric; NaN above every number.
+
+    A page of runs has thousands of them: a tuple is made three times as fast as a dataclass.
+    """
 
     key: str
     value: float

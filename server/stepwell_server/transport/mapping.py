@@ -12,7 +12,6 @@ from stepwell_server.model.runs import (
     Dataset,
     DatasetInput,
     Experiment,
-    LatestMetric,
     LifecycleStage,
     MetricSummary,
     Run,
@@ -154,11 +153,8 @@ def run_info_to_proto(info: RunInfo) -> pb.RunInfo:
 
 def run_to_proto(run: Run) -> pb.Run:
     """Return a run with what it logged as a message."""
-    return pb.Run(
+    message = pb.Run(
         info=run_info_to_proto(run.info),
-        params=[pb.Param(key=key, value=value) for key, value in run.params.items()],
-        tags=[pb.Tag(key=key, value=value) for key, value in run.tags.items()],
-        metrics=_metrics_to_proto(run.metrics),
         inputs=map(input_to_proto, run.inputs),
         model_inputs=[pb.ModelInput(model_id=model_name(model_id)) for model_id in run.models.inputs],
         model_outputs=[
@@ -166,17 +162,16 @@ def run_to_proto(run: Run) -> pb.Run:
         ],
         rest_token="" if run.rest is None else make_rest_token(run.rest),
     )
-
-
-def _metrics_to_proto(metrics: Sequence[LatestMetric]) -> list[pb.LatestMetric]:
-    messages = [
-        pb.LatestMetric(key=it.key, value=it.value, step=it.step, timestamp_ms=it.timestamp_ms)
-        for it in metrics
-    ]
-    for message, it in zip(messages, metrics, strict=True):
+    # Made in their place: of a page's thousands, copies would take as long again.
+    for add, pairs in ((message.params.add, run.params), (message.tags.add, run.tags)):
+        for key, value in pairs.items():
+            add(key=key, value=value)
+    add_metric = message.metrics.add
+    for it in run.metrics:
+        added = add_metric(key=it.key, value=it.value, step=it.step, timestamp_ms=it.timestamp_ms)
         if it.summary is not None:
-            message.summary.CopyFrom(_summary_to_proto(it.summary))
-    return messages
+            added.summary.CopyFrom(_summary_to_proto(it.summary))
+    return message
 
 
 def _summary_to_proto(it: MetricSummary) -> pb.MetricSummary:

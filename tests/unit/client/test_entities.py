@@ -1,5 +1,6 @@
 """What the client hands out behaves as scripts expect; generated names; errors; where a run comes from."""
 
+import copy
 import pickle
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from stepwell import Metric, PagedList, Run, RunData, RunInfo, RunStatus, StepwellException, errors
 from stepwell.runs import context, names
+from stepwell.wire import messages
+from stepwell_api.v1 import runs_pb2
 
 
 def a_run() -> Run:
@@ -84,6 +87,18 @@ def test_the_servers_code_goes_first() -> None:
     assert errors.from_rpc(error, "tracker:1").error_code == "INVALID_STATE"
     assert errors.is_final(error)
     assert not errors.is_final(rpc_error(grpc.StatusCode.UNAVAILABLE))
+
+
+def test_latest_points_are_made_when_somebody_looks_and_survive_copies() -> None:
+    info = runs_pb2.RunInfo(
+        run_id="r", status=runs_pb2.RUN_STATUS_RUNNING, lifecycle_stage=runs_pb2.LIFECYCLE_STAGE_ACTIVE
+    )
+    message = runs_pb2.Run(info=info)
+    message.metrics.add(key="loss", value=0.5, step=-3, timestamp_ms=7)
+    points = messages.run(message).data.latest_points
+    expected = {"loss": Metric("loss", 0.5, 7, -3, "r")}
+    assert (dict(points), len(points), "acc" in points, repr(points)) == (expected, 1, False, repr(expected))
+    assert pickle.loads(pickle.dumps(points)) == copy.deepcopy(points) == expected
 
 
 def test_a_connection_that_was_cut_is_no_error_of_the_server() -> None:

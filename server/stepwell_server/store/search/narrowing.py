@@ -34,12 +34,14 @@ _IS_SHORT = f"length(it.value) <= {INDEXED_CHARS_MAX}"
 class Narrowing:
     """SQL of a query for run ids, of the alias `it`. Where `settled_only`, it misses runs that are not settled.
 
-    `test` is the condition, where asking the index about one run with the query is a faster way to test it.
+    `test` is the condition, where the query names just the runs that fulfil it. Where `probes`, asking the index about
+    one run with the query is a faster way to test that.
     """
 
     query: str
     settled_only: bool = False
     test: Expression | None = None
+    probes: bool = False
 
     def names(self, run_id: str) -> str:
         """Return a condition: whether the query names a run, as one probe of its index."""
@@ -78,6 +80,7 @@ def _by_metric(test: Comparison | Between | In, parameters: Parameters) -> Narro
     return Narrowing(
         f"SELECT it.run_id FROM metric_latest AS it WHERE it.metric_id = {number} AND {compared}",
         settled_only=True,
+        test=test,
     )
 
 
@@ -117,11 +120,11 @@ def _by_text(test: Comparison | Between | In, texts: list[str], parameters: Para
     short = [text for text in texts if len(text) <= INDEXED_CHARS_MAX]
     if len(short) == len(texts) == 1:
         same = f'it.value COLLATE "C" = {parameters.add(texts[0], "text")}'
-        return Narrowing(f"{of_key} AND {same} AND {_IS_SHORT}", test=test)
+        return Narrowing(f"{of_key} AND {same} AND {_IS_SHORT}", test=test, probes=True)
     query = f'{of_key} AND it.value COLLATE "C" = ANY ({parameters.add(short, "text[]")}) AND {_IS_SHORT}'
     if len(short) < len(texts):
         # Whether the rest is equal, the filter tells.
         starts = [text[:INDEXED_CHARS_MAX] for text in texts if len(text) > INDEXED_CHARS_MAX]
         begins = f"left(it.value, {INDEXED_CHARS_MAX}) = ANY ({parameters.add(starts, 'text[]')})"
-        query += f" UNION ALL {of_key} AND {begins} AND NOT {_IS_SHORT}"
-    return Narrowing(query)
+        return Narrowing(f"{query} UNION ALL {of_key} AND {begins} AND NOT {_IS_SHORT}")
+    return Narrowing(query, test=test)

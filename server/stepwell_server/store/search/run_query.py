@@ -17,7 +17,7 @@ orders of magnitude. So what a page costs is bounded: the counts, the walk, and 
 The index of latest values (ingest/value_index.py) knows settled runs only; the others are few and looked at beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stepwell_server.model.runs import PARENT_RUN_TAG, RUN_ITEMS_MAX, LifecycleStage, ViewType
 from stepwell_server.search.expressions import Expression, FieldKind, OrderKey, conjuncts
@@ -35,6 +35,8 @@ CANDIDATES_MAX = 2_000
 WALKED_MAX = 15_000
 # Conditions whose counts are asked for; each count reads at most CANDIDATES_MAX index entries.
 NARROWINGS_MAX = 4
+# Where a candidate is from, beside the numbers of the counts: from all of them, and from none.
+_ALL_SOURCES, _NO_SOURCE = -1, -2
 
 STAGES = {
     ViewType.ACTIVE_ONLY: [LifecycleStage.ACTIVE.value],
@@ -69,7 +71,6 @@ class RunQuery:
         self._walked_max = walked_max
         self._scope = self._scope_condition()
         self._narrowings = narrowings(search.filter, self.parameters, count_max=NARROWINGS_MAX)
-        self._wanted = self._wanted_of(conjuncts(search.filter))
         self._after = self.ordering.after(search.after, self.parameters)
         self._reads = self.ordering.read_columns(RUN_TABLES, self.parameters)
         self.text = self._compose()
@@ -95,7 +96,10 @@ class RunQuery:
 
     def _wanted_of(self, tests: Sequence[Expression]) -> str:
         """The runs that are asked about and fulfil all of some conditions."""
-        return " AND ".join([self._scope, *(condition(it, RUN_TABLES, self.parameters) for it in tests)])
+        return " AND ".join([self._scope, *map(self._condition, tests)])
+
+    def _condition(self, test: Expression) -> str:
+        return condition(test, RUN_TABLES, self.parameters)
 
     def _compose(self) -> str:
         walk, settled_only = self._walk()
@@ -126,7 +130,7 @@ class RunQuery:
     def _candidates(self, sources: Sequence[Narrowing]) -> str:
         """The runs to filter and sort: those of a small count, else, after a walk in vain, of all conditions."""
         arms = [
-            f"SELECT run_id, {source.settled_only} AS settled_only FROM narrow{number}"
+            f"SELECT run_id, {source.settled_only} AS settled_only, {number} AS source FROM narrow{number}"
             f" WHERE (SELECT number FROM way) = {number}"
             for number, source in enumerate(sources)
         ]
@@ -140,27 +144,39 @@ class RunQuery:
         else:
             rest = sources[-1].query.replace("run.run_id", "run.run_id AS run_id", 1)
         in_vain = "(SELECT number FROM way) IS NULL AND NOT (SELECT full_page FROM filled)"
-        arms.append(f"SELECT run_id, {bool(unsettled_for)} FROM ({rest}) AS rest WHERE {in_vain}")
+        arms.append(
+            f"SELECT run_id, {bool(unsettled_for)}, {_ALL_SOURCES} FROM ({rest}) AS rest WHERE {in_vain}"
+        )
         if unsettled_for:
             chosen = f"(SELECT number FROM way) IN ({', '.join(unsettled_for)}) OR {in_vain}"
-            unsettled = f"SELECT run_id, false FROM run WHERE unsettled_time_ms IS NOT NULL AND {self._scope}"
-            arms.append(f"{unsettled} AND ({chosen})")
+            unsettled = f"SELECT run_id, false, {_NO_SOURCE} FROM run WHERE unsettled_time_ms IS NOT NULL"
+            arms.append(f"{unsettled} AND {self._scope} AND ({chosen})")
         return " UNION ALL ".join(arms)
 
     def _driven(self) -> str:
         """The candidates, filtered and sorted."""
         run = f"SELECT run.run_id, run.start_time_ms{self._reads} FROM run"
+        wanted = " AND ".join([self._scope, *self._untold()])
         # What the index still says of an unsettled run is passed over, so that no run is there twice.
         valid = "(NOT candidate.settled_only OR run.unsettled_time_ms IS NULL)"
-        lateral = (
-            f"({run} WHERE run.run_id = candidate.run_id AND {valid} AND {self._wanted} OFFSET 0) AS run"
-        )
+        lateral = f"({run} WHERE run.run_id = candidate.run_id AND {valid} AND {wanted} OFFSET 0) AS run"
         return self._ranked(f"SELECT run.* FROM candidate CROSS JOIN LATERAL {lateral}")
+
+    def _untold(self) -> Iterator[str]:
+        """The conditions for candidates; what the index has told of one is not asked again."""
+        told = {it.test: number for number, it in enumerate(self._narrowings) if it.test is not None}
+        for test in conjuncts(self._search.filter):
+            asked = self._condition(test)
+            if test in told:
+                yield f"(candidate.source IN ({told[test]}, {_ALL_SOURCES}) OR {asked})"
+            else:
+                yield asked
 
     def _unsettled(self) -> str:
         """The runs that a walk along a metric does not see, filtered and sorted."""
         run = f"SELECT run.run_id, run.start_time_ms{self._reads} FROM run"
-        wanted = f"(SELECT full_page FROM filled) AND run.unsettled_time_ms IS NOT NULL AND {self._wanted}"
+        unsettled = "(SELECT full_page FROM filled) AND run.unsettled_time_ms IS NOT NULL"
+        wanted = f"{unsettled} AND {self._wanted_of(conjuncts(self._search.filter))}"
         return self._ranked(f"{run} WHERE {wanted} OFFSET 0")
 
     def _ranked(self, read: str) -> str:
@@ -183,7 +199,7 @@ class RunQuery:
 
     def _passing(self, entries: str) -> tuple[str, str]:
         """Split the filter in two for a walk: what indexes know of its entries, and what is left of each of them."""
-        probes = [it for it in self._narrowings if it.test is not None]
+        probes = [it for it in self._narrowings if it.probes]
         known = " AND ".join(["true", *(it.names("entry.run_id") for it in probes)])
         tests = [it.test for it in probes]
         left = [it for it in conjuncts(self._search.filter) if it not in tests]

@@ -203,12 +203,14 @@ def run_of(row: Any, metric_names: Mapping[int, str] | None = None) -> Run:
         rest=WHOLE_RUN if _is_cut(row) else None,
         has_inputs=row.get("has_inputs", False),
         has_models=row.get("has_models", False),
-        metrics=[LatestMetric(*metric) for metric in sorted(metrics, key=_KEY)],
+        metrics=list(map(LatestMetric._make, sorted(metrics, key=_KEY))),
     )
 
 
 def _summaries(row: Any) -> list[MetricSummary]:
     """Return what all points of each metric have in common, if the row has it."""
+    if not row.get("metric_counts"):
+        return []
     names = ("minima", "maxima", "means", "counts", "non_finite_counts")
     columns = (row.get(f"metric_{name}") or () for name in names)
     return [MetricSummary(*values) for values in zip(*columns, strict=True)]
