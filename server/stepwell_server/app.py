@@ -77,6 +77,7 @@ from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.postgres.engines import is_distributed
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool, open_upkeep_pool
@@ -89,6 +90,7 @@ from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.alerts import PostgresAlertStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
 from stepwell_server.store.tracking.exploring import PostgresExploringStore
+from stepwell_server.store.tracking.flat_searches import FlatSearchStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.keys import PostgresKeyStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
@@ -303,6 +305,13 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
     return (await stack.enter_async_context(postgres)).url
 
 
+async def _searches(config: Config, pool: Pool) -> PostgresSearchStore:
+    distributed = config.searches == "distributed" or (
+        config.searches == "auto" and await is_distributed(pool)
+    )
+    return FlatSearchStore(pool) if distributed else PostgresSearchStore(pool)
+
+
 async def _build(
     config: Config,
     pool: Pool,
@@ -331,7 +340,7 @@ async def _build(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
     )
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
-    searches = PostgresSearchStore(pool)
+    searches = await _searches(config, pool)
     written_runs = PostgresRunStore(ingest_pool)
     registered = PostgresRegisteredModelStore(pool)
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)

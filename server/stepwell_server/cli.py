@@ -242,6 +242,13 @@ log = structlog.get_logger(__name__)
     type=click.FloatRange(0, defaults.COMMAND_TIMEOUT_S, min_open=True),
     help="Seconds that a search, or any statement but a commit, may take in the database.",
 )
+@click.option(
+    "--searches",
+    envvar="STEPWELL_SEARCHES",
+    default="auto",
+    type=click.Choice(defaults.SEARCH_FORMS),
+    help="How runs are searched: in the way of one PostgreSQL, or of a distributed one; auto asks the database.",
+)
 def server(
     host: str,
     port: int | None,
@@ -276,6 +283,7 @@ def server(
     static_prefix: str,
     lost_after: float,
     statement_timeout: float,
+    searches: str,
     caller_limits: CallerLimits,
     tls: TlsFiles | None,
     insecure: bool,
@@ -308,6 +316,7 @@ def server(
         static_prefix=static_prefix,
         lost_after_s=lost_after,
         statement_timeout_s=statement_timeout,
+        searches=searches,
         artifacts=default_artifact_root or artifacts,
         artifact_folders=artifact_folders,
         artifact_buckets=artifact_buckets,

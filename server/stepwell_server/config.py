@@ -36,6 +36,7 @@
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
+| `--searches`          | STEPWELL_SEARCHES         | auto            | as one PostgreSQL, or several, need  |
 | `--tls-cert`          | STEPWELL_TLS_CERT         | (no TLS)        | PEM file: certificate, those above it|
 | `--tls-key`           | STEPWELL_TLS_KEY          | (no TLS)        | PEM file: the certificate's key      |
 | `--tls-client-ca`     | STEPWELL_TLS_CLIENT_CA    | (any client)    | PEM file: whose clients may come     |
@@ -92,6 +93,7 @@ WORKERS_MAX = 64  # more than the cores of most machines
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
 # What a statement other than a commit may take; a page of a search takes milliseconds, of millions of runs a second.
+SEARCH_FORMS = ("auto", "single", "distributed")
 STATEMENT_TIMEOUT_S_DEFAULT = 30.0
 # What a statement of upkeep may take; its steps are bounded, but a slow disk may need long for one.
 UPKEEP_TIMEOUT_S = 600.0
@@ -223,6 +225,7 @@ class Config:
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
     statement_timeout_s: float = STATEMENT_TIMEOUT_S_DEFAULT
+    searches: str = "auto"  # one of SEARCH_FORMS
     artifacts: str | None = None  # a folder, s3://bucket/prefix or the like; None: `artifacts` in `data`
     artifact_folders: Sequence[str] = ()  # where experiments may have locations of their own
     artifact_buckets: Sequence[str] = ()  # the same elsewhere: s3://bucket/prefix, gs://…, az://…
@@ -269,6 +272,7 @@ class Config:
         assert self.shutdown_grace_s > 0
         assert self.lost_after_s >= 0
         assert 0 < self.statement_timeout_s <= COMMAND_TIMEOUT_S
+        assert self.searches in SEARCH_FORMS
         assert 1 <= self.artifact_address_s <= ARTIFACT_ADDRESS_S_MAX
         assert self.artifact_upload_idle_s > 0
         assert min(self.artifact_quota_gib, self.artifact_run_quota_gib, self.disk_reserve_gib) >= 0

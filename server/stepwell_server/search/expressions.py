@@ -178,3 +178,21 @@ def regular_expressions(expression: Expression | None) -> Iterator[Matches]:
         case And(operands) | Or(operands):
             for operand in operands:
                 yield from regular_expressions(operand)
+
+
+def fields(expression: Expression | None) -> Iterator[Field]:
+    """Yield the fields that are compared, from left to right."""
+    match expression:
+        case Comparison() | Between() | In() | Matches() | IsNull():
+            yield expression.field
+        case Not(operand):
+            yield from fields(operand)
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from fields(operand)
+
+
+def metric_names(expression: Expression | None, order: Sequence[OrderKey] = ()) -> set[str]:
+    """Return the names of the metrics that are compared or ordered by."""
+    found = [*fields(expression), *(key.field for key in order)]
+    return {field.key for field in found if field.kind is FieldKind.METRIC}

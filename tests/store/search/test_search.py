@@ -3,14 +3,17 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepwell_server.errors import BadPatternError
-from stepwell_server.model.runs import Dataset, DatasetInput, ViewType
+from stepwell_server import app
+from stepwell_server.config import Config
+from stepwell_server.errors import BadPatternError, UnavailableError
+from stepwell_server.model.runs import PARENT_RUN_TAG, Dataset, DatasetInput, ViewType
 from stepwell_server.search import expressions as ex
 from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RowPosition, RunSearch
@@ -22,6 +25,8 @@ from stepwell_server.store.ingest.value_index import settle
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.search.run_query import RunQuery
+from stepwell_server.store.tracking import flat_searches
+from stepwell_server.store.tracking.flat_searches import FlatSearchStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
 from tests.harness.logs import Log, commit, opened, rows
@@ -201,7 +206,7 @@ async def all_pages(
 
 
 @settings(
-    max_examples=120,
+    max_examples=160,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -213,12 +218,15 @@ async def test_a_search_finds_what_the_model_finds(
 ) -> None:
     filter_, order = parse_filter(text, RUNS), parse_order(order_texts, RUNS)
     expected = [run for run in in_order(MODEL, order) if filter_ is None or fulfils(run, filter_)]
-    ways = {
-        "candidates_max": data.draw(st.sampled_from([0, 8, 1_000])),
-        "walked_max": data.draw(st.sampled_from([1, 10])),
-    }
-    limited = _Limited(store._pool, **ways)
-    assert await all_pages(limited, filter_, order, size) == [run.run_id for run in expected]
+    if data.draw(st.integers(0, 2)):
+        ways = {
+            "candidates_max": data.draw(st.sampled_from([0, 8, 1_000])),
+            "walked_max": data.draw(st.sampled_from([1, 10])),
+        }
+        store = _Limited(store._pool, **ways)
+    else:
+        store = FlatSearchStore(store._pool)
+    assert await all_pages(store, filter_, order, size) == [run.run_id for run in expected]
 
 
 NUMBERS_THAT_OCCUR = {"metrics.acc": "1", "max(metrics.loss)": "0.5", "params.lr": "2", "start_time": "1004"}
@@ -250,7 +258,9 @@ async def test_every_operator_finds_what_the_model_finds(store: PostgresSearchSt
             filter_ = parse_filter(text, RUNS)
             assert filter_ is not None
             expected = [run.run_id for run in in_order(MODEL, ()) if fulfils(run, filter_)]
-            assert await all_pages(store, filter_, (), 50) == expected, text
+            for searches in (store, FlatSearchStore(store._pool)):
+                assert await all_pages(searches, filter_, (), 50) == expected, text
+                assert await searches.count_runs([0], ViewType.ALL, filter_) == len(expected)
 
 
 class _Limited(PostgresSearchStore):
@@ -353,7 +363,11 @@ async def test_settling_and_commits_at_once_lose_nothing(pool: Pool) -> None:
     assert await rows(pool, stale) == []
 
 
-async def test_only_what_is_wanted_is_read(store: PostgresSearchStore) -> None:
+@pytest.mark.parametrize("kind", [PostgresSearchStore, FlatSearchStore])
+async def test_only_what_is_wanted_is_read(
+    store: PostgresSearchStore, kind: type[PostgresSearchStore]
+) -> None:
+    store = kind(store._pool)
     projection = Projection(params=["lr"], metrics=["acc"], tags=[])
     search = RunSearch([0], ViewType.ALL, None, (), 100, projection=projection)
     found = {run.info.run_id.hex: run for run, _ in await store.search_runs(search)}
@@ -365,6 +379,71 @@ async def test_only_what_is_wanted_is_read(store: PostgresSearchStore) -> None:
     everything = {run.info.run_id.hex: run for run, _ in await store.search_runs(search)}
     assert {metric.key for metric in everything[MODEL[1].run_id].metrics} == MODEL[1].metrics.keys()
     assert everything[MODEL[1].run_id].tags == MODEL[1].tags
+
+
+async def test_one_node_and_several_find_the_same_of_runs(
+    store: PostgresSearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell_server.store.tracking.flat_searches.FIRST_ROWS", 3)
+    for projection in (Projection(), Projection(summaries=True), Projection([], ["loss"], ["kind of"])):
+        search = RunSearch([0], ViewType.ALL, None, (), 100, projection=projection)
+        found = [await kind.search_runs(search) for kind in (store, FlatSearchStore(store._pool))]
+        assert len(found[0]) == len(MODEL)
+        assert repr(found[0]) == repr(found[1])
+
+
+@pytest.mark.parametrize(
+    ("searches", "kind"),
+    [("auto", PostgresSearchStore), ("single", PostgresSearchStore), ("distributed", FlatSearchStore)],
+)
+async def test_the_database_says_which_form_it_needs_unless_one_is_named(
+    pool: Pool, searches: str, kind: type[PostgresSearchStore]
+) -> None:
+    assert type(await app._searches(Config(searches=searches), pool)) is kind
+
+
+async def test_only_roots_are_found(store: PostgresSearchStore) -> None:
+    """Runs without a parent among those that are asked about, one by one or on any node."""
+    ids = [run.run_id for run in in_order(MODEL, ())]
+    parents = {
+        ids[1]: ids[0],
+        ids[2]: ids[1],
+        ids[3]: ids[3],
+        ids[4]: UUID(int=9_999).hex,
+        ids[5]: "no id",
+        ids[6]: ids[7],
+    }
+    async with store._pool.connection() as connection:
+        for run_id, parent in parents.items():
+            await connection.execute(
+                "INSERT INTO tag VALUES ($1, $2, $3)", UUID(hex=run_id), PARENT_RUN_TAG, parent
+            )
+        await connection.execute(
+            "UPDATE run SET lifecycle_stage = 'deleted' WHERE run_id = $1", UUID(hex=ids[7])
+        )
+    for view, without in ((ViewType.ACTIVE_ONLY, {1, 2, 7}), (ViewType.ALL, {1, 2, 6})):
+        expected = [run_id for number, run_id in enumerate(ids) if number not in without]
+        for searches in (store, FlatSearchStore(store._pool)):
+            search = RunSearch(None, view, None, (), 100, roots_only=True)
+            assert [run.info.run_id.hex for run, _ in await searches.search_runs(search)] == expected
+
+
+async def test_a_page_is_asked_for_again_when_one_of_its_runs_is_removed(
+    store: PostgresSearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = UUID(hex=in_order(MODEL, ())[2].run_id)
+    composed = flat_searches.columns_query
+
+    def late(run_ids: Sequence[UUID], *wanted: Any) -> tuple[str, Sequence[Any]]:
+        return composed([UUID(int=1 << 100) if it == gone else it for it in run_ids], *wanted)
+
+    monkeypatch.setattr(flat_searches, "columns_query", late)
+    with pytest.raises(UnavailableError, match="search again"):
+        await FlatSearchStore(store._pool).search_runs(RunSearch([0], ViewType.ALL, None, (), 10))
+    async with store._pool.connection() as connection:
+        await connection.execute("UPDATE run SET lifecycle_stage = 'deleted' WHERE run_id = $1", gone)
+    found = await FlatSearchStore(store._pool).search_runs(RunSearch([0], ViewType.ACTIVE_ONLY, None, (), 10))
+    assert len(found) == 10
 
 
 async def test_a_regular_expression_that_is_none_is_refused(store: PostgresSearchStore) -> None:

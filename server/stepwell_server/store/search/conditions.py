@@ -19,14 +19,14 @@ from stepwell_server.search.expressions import (
     Value,
 )
 from stepwell_server.store.search.parameters import Parameters
-from stepwell_server.store.search.tables import Tables, is_float, is_text
+from stepwell_server.store.search.tables import Fields, is_float, is_text
 
 _SQL_OPERATORS = {operator: operator.value for operator in Operator} | {Operator.NOT_EQUAL: "<>"}
 _UPWARD = (Operator.GREATER, Operator.GREATER_OR_EQUAL)
 _PATTERNS = {PatternKind.LIKE: "LIKE", PatternKind.ILIKE: "ILIKE", PatternKind.REGEXP: "~"}
 
 
-def condition(expression: Expression, tables: Tables, parameters: Parameters) -> str:
+def condition(expression: Expression, tables: Fields, parameters: Parameters) -> str:
     """Return the SQL of an expression about a row of `tables.table`."""
     match expression:
         case Not(operand):

@@ -10,7 +10,7 @@ from typing import Any
 from stepwell_server.search.expressions import NUMBER_FUNCTION, FieldKind, OrderKey
 from stepwell_server.search.queries import KeyPosition, RowPosition
 from stepwell_server.store.search.parameters import Parameters
-from stepwell_server.store.search.tables import Tables, is_float, is_text
+from stepwell_server.store.search.tables import Fields, is_float, is_text
 
 
 class Ordering:
@@ -25,7 +25,7 @@ class Ordering:
         self._id = id_
         self._id_type = id_type
 
-    def read_columns(self, tables: Tables, parameters: Parameters, first: int = 0) -> str:
+    def read_columns(self, tables: Fields, parameters: Parameters, first: int = 0) -> str:
         """Return SQL that reads the keys from number `first` on, each with a comma before it."""
         return "".join(
             f", {tables.read(key.field, parameters)} AS s{number}"

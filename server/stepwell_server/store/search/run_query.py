@@ -258,7 +258,7 @@ class RunQuery:
 def projected(projection: Projection, ordering: Ordering, parameters: Parameters) -> str:
     """Return the SELECT of the runs of `page` with what is wanted of them, as arrays; metrics by number, not name."""
     columns, joins = [f"run.*{ordering.columns}", _HAS_INPUTS, _HAS_MODELS], []
-    metrics = _METRICS.replace("{summaries}", _SUMMARIES if projection.summaries else "")
+    metrics = _METRICS.replace("{arrays}", metric_arrays(projection))
     for name, keys, query, chosen in (
         ("param", projection.params, _PAIRS, "AND key = ANY ({keys})"),
         ("tag", projection.tags, _PAIRS, "AND key = ANY ({keys})"),
@@ -276,6 +276,12 @@ def projected(projection: Projection, ordering: Ordering, parameters: Parameters
     return f"SELECT {', '.join(columns)} FROM page {of_page} {' '.join(joins)} ORDER BY {order}"
 
 
+def metric_arrays(projection: Projection) -> str:
+    """Return the columns with what is wanted of the metrics of a run, of the alias `it`."""
+    columns = {**LATEST_COLUMNS, **(SUMMARY_COLUMNS if projection.summaries else {})}
+    return ", ".join(f"array_agg({value}) AS {name}" for name, value in columns.items())
+
+
 _HAS_INPUTS = "EXISTS (SELECT FROM run_input WHERE run_input.run_id = page.run_id) AS has_inputs"
 _HAS_MODELS = (
     "EXISTS (SELECT FROM model_output WHERE model_output.run_id = page.run_id)"
@@ -286,14 +292,23 @@ _PAIRS = """
     FROM (SELECT key, value FROM {table} WHERE {table}.run_id = page.run_id {chosen} LIMIT {limit}) AS first_ones
 """
 _NUMBERS = "SELECT metric_id FROM metric WHERE name = ANY ({keys})"
+# What a page has of a run's metrics: arrays by name, of a column of metric_latest AS it each.
+LATEST_COLUMNS = {
+    "metric_ids": "it.metric_id",
+    "metric_values": "it.value",
+    "metric_steps": "it.step",
+    "metric_timestamps_ms": "it.timestamp_ms",
+}
+SUMMARY_COLUMNS = {
+    "metric_minima": "it.value_min",
+    "metric_maxima": "it.value_max",
+    "metric_means": MEAN,
+    "metric_counts": "it.count",
+    "metric_non_finite_counts": "it.non_finite_count",
+}
 _METRICS = """
-    SELECT array_agg(metric_id) AS metric_ids, array_agg(value) AS metric_values,
-           array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms{summaries}
+    SELECT {arrays}
     FROM (
         SELECT * FROM metric_latest WHERE metric_latest.run_id = page.run_id {chosen} LIMIT {limit}
     ) AS it
 """
-_SUMMARIES = f""",
-           array_agg(value_min) AS metric_minima, array_agg(value_max) AS metric_maxima,
-           array_agg({MEAN}) AS metric_means, array_agg(count) AS metric_counts,
-           array_agg(non_finite_count) AS metric_non_finite_counts"""

@@ -6,6 +6,7 @@ for each row, whatever the planner believes; and NULL when the row is missing, s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from stepwell_server.search.expressions import NUMBER_FUNCTION, Field, FieldKind, ValueType
 from stepwell_server.store.search.parameters import Parameters
@@ -15,7 +16,8 @@ MEAN = (
     "CASE WHEN abs(it.value_sum) < 1e-280 THEN 0"
     " ELSE it.value_sum / nullif(it.count - it.non_finite_count, 0) END"
 )
-_METRIC_VALUES = {
+# Of the alias `it`.
+METRIC_VALUES = {
     None: "it.value",
     "last": "it.value",
     "min": "it.value_min",
@@ -23,12 +25,32 @@ _METRIC_VALUES = {
     "mean": MEAN,
     "count": "it.count::double precision",
 }
-_DATASET_VALUES = {
+DATASET_VALUES = {
     "name": "dataset.name",
     "digest": "dataset.digest",
     "context": "(run_input.tags ->> 'mlflow.data.context')",
 }
 _STATUS = "(ARRAY['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'])[run.status]"
+
+
+class Fields(Protocol):
+    """How the fields of a subject's rows are read."""
+
+    @property
+    def joins(self) -> str:
+        """What follows FROM and the subject's table, of all that was read so far."""
+        ...
+
+    def test(self, field: Field, parameters: Parameters, of_value: Callable[[str], str]) -> str:
+        """Return SQL for a condition on a field's value, or on any of its values; NULL when there is none."""
+        ...
+
+    def read(self, field: Field, parameters: Parameters, of_value: Callable[[str], str] = str) -> str:
+        """Return SQL for something that is computed of a field's value; NULL when there is none.
+
+        Of a data set's field, which may have many values, any of them.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +62,18 @@ class Tables:
     attributes: Mapping[str, str]
     param: str = ""
     tag: str = ""
+    joins: str = ""
 
     def test(self, field: Field, parameters: Parameters, of_value: Callable[[str], str]) -> str:
-        """Return SQL for a condition on a field's value, or on any of its values; NULL when there is none."""
+        """See `Fields`."""
         if field.kind is FieldKind.DATASET:
-            return _of_datasets(f"bool_or({of_value(_DATASET_VALUES[field.key])})")
+            return _of_datasets(f"bool_or({of_value(DATASET_VALUES[field.key])})")
         return self.read(field, parameters, of_value)
 
     def read(self, field: Field, parameters: Parameters, of_value: Callable[[str], str] = str) -> str:
-        """Return SQL for something that is computed of a field's value; NULL when there is none.
-
-        Of a data set's field, which may have many values, any of them.
-        """
+        """See `Fields`."""
         if field.kind is FieldKind.DATASET:
-            return _of_datasets(f"max({of_value(_DATASET_VALUES[field.key])})")
+            return _of_datasets(f"max({of_value(DATASET_VALUES[field.key])})")
         if field.kind is FieldKind.ATTRIBUTE:
             return f"({of_value(self.attributes[field.key])})"
         table, condition, value = self._row(field, parameters)
@@ -66,11 +86,16 @@ class Tables:
             return (
                 "metric_latest",
                 f"it.metric_id = {metric_id(field, parameters)}",
-                _METRIC_VALUES[field.function],
+                METRIC_VALUES[field.function],
             )
         table = self.param if field.kind is FieldKind.PARAM else self.tag
-        value = "text_number(it.value)" if field.function == NUMBER_FUNCTION else "it.value"
+        value = text_value(field)
         return table, f"it.key = {parameters.add(field.key, 'text')}", value
+
+
+def text_value(field: Field) -> str:
+    """Return SQL for the value of a param or a tag, of the alias `it`."""
+    return "text_number(it.value)" if field.function == NUMBER_FUNCTION else "it.value"
 
 
 def _of_datasets(aggregate: str) -> str:
@@ -80,7 +105,7 @@ def _of_datasets(aggregate: str) -> str:
 
 def values_of_dataset(key: str) -> str:
     """Return what follows SELECT for a field of the data sets of runs, as `value`."""
-    return f"{_DATASET_VALUES[key]} AS value FROM run_input JOIN dataset USING (dataset_id)"
+    return f"{DATASET_VALUES[key]} AS value FROM run_input JOIN dataset USING (dataset_id)"
 
 
 def metric_id(field: Field, parameters: Parameters) -> str:

@@ -1,6 +1,6 @@
 """Searches in PostgreSQL: one statement a page, composed by the search compiler."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import asyncpg
 
 from stepwell_server.errors import BadPatternError
 from stepwell_server.model.runs import Experiment, Run, ViewType
-from stepwell_server.search.expressions import Expression, regular_expressions
+from stepwell_server.search.expressions import Expression, metric_names, regular_expressions
 from stepwell_server.search.queries import ExperimentSearch, RowPosition, RunSearch
 from stepwell_server.store.ingest.metrics import MetricNames
 from stepwell_server.store.postgres.pool import Connection, Pool
@@ -17,6 +17,7 @@ from stepwell_server.store.search.count_query import CountQuery
 from stepwell_server.store.search.experiment_query import ExperimentQuery
 from stepwell_server.store.search.ordering import position_of
 from stepwell_server.store.search.run_query import RunQuery
+from stepwell_server.store.search.tables import RUN_TABLES, Fields
 from stepwell_server.store.sql import load
 from stepwell_server.store.tracking.experiments import STAGES, experiment_of
 from stepwell_server.store.tracking.runs import run_of
@@ -75,10 +76,15 @@ class PostgresSearchStore:
         hidden: Sequence[int] = (),
     ) -> int:
         """See `ports.SearchStore`."""
-        query = CountQuery(experiment_ids, STAGES[view], filter_, hidden)
         async with searching(self._pool, filter_) as connection:
+            fields = await self._fields(connection, metric_names(filter_))
+            query = CountQuery(experiment_ids, STAGES[view], filter_, hidden, fields)
             runs: int = await connection.fetchval(query.text, *query.parameters.values)
         return runs
+
+    async def _fields(self, connection: Connection, metrics: Collection[str]) -> Fields:
+        """Return how fields of runs are read, of metrics by these names."""
+        return RUN_TABLES
 
     async def delete_runs(
         self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
@@ -129,14 +135,14 @@ async def _fetched(connection: Connection, query: RunQuery, limit: int) -> list[
         size, free = FIRST_ROWS, READ_BYTES_MAX
         while more := await cursor.fetch(size):
             rows += more
-            free -= sum(map(_texts_length, more))
+            free -= sum(map(texts_length, more))
             if free < 0 or len(rows) >= limit:
                 break
             size = min(size * ROWS_GROWTH, limit - len(rows))
     return rows
 
 
-def _texts_length(row: Any) -> int:
+def texts_length(row: Any) -> int:
     """Return how many characters the values of a row's params and tags have."""
     return sum(sum(map(len, row.get(name) or ())) for name in ("param_values", "tag_values"))
 
