@@ -90,6 +90,7 @@ from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.tracking.alerts import PostgresAlertStore
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
 from stepwell_server.store.tracking.exploring import PostgresExploringStore
+from stepwell_server.store.tracking.flat_exploring import FlatExploringStore
 from stepwell_server.store.tracking.flat_searches import FlatSearchStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.keys import PostgresKeyStore
@@ -305,11 +306,11 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
     return (await stack.enter_async_context(postgres)).url
 
 
-async def _searches(config: Config, pool: Pool) -> PostgresSearchStore:
-    distributed = config.searches == "distributed" or (
-        config.searches == "auto" and await is_distributed(pool)
-    )
-    return FlatSearchStore(pool) if distributed else PostgresSearchStore(pool)
+async def _searches(config: Config, pool: Pool) -> tuple[PostgresSearchStore, PostgresExploringStore]:
+    """Return the stores that search runs, in the form that the database needs."""
+    if config.searches == "distributed" or (config.searches == "auto" and await is_distributed(pool)):
+        return FlatSearchStore(pool), FlatExploringStore(pool)
+    return PostgresSearchStore(pool), PostgresExploringStore(pool)
 
 
 async def _build(
@@ -340,7 +341,7 @@ async def _build(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
     )
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
-    searches = await _searches(config, pool)
+    searches, exploring = await _searches(config, pool)
     written_runs = PostgresRunStore(ingest_pool)
     registered = PostgresRegisteredModelStore(pool)
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)
@@ -355,7 +356,7 @@ async def _build(
         models=LoggedModelService(models),
         search=SearchService(searches, PostgresInputStore(pool), models),
         keys=KeyService(PostgresKeyStore(pool)),
-        exploring=ExploringService(PostgresExploringStore(pool)),
+        exploring=ExploringService(exploring),
         views=ViewService(PostgresViewStore(pool)),
         ingest=IngestService(written_runs, writers, leases, writer),
         calls=CallService(written_runs, writers, writer),

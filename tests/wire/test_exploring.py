@@ -13,6 +13,7 @@ from stepwell import StepwellClient
 from stepwell.entities import Dataset, DatasetInput
 from stepwell_api.v1 import runs_pb2, search_pb2
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
+from stepwell_server import app
 from stepwell_server.app import RunningServer
 from stepwell_server.store.search import group_query
 from tests.harness.calls import already_exists, invalid, not_found
@@ -75,6 +76,18 @@ async def test_metrics_come_with_what_all_their_points_have_in_common(
     assert not any(run.metrics[0].HasField("summary") for run in plain)
 
 
+@pytest.fixture
+def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the server take its database for one node or for several."""
+
+    async def is_distributed(_: object) -> bool:
+        return bool(request.param > 1)
+
+    monkeypatch.setattr(app, "is_distributed", is_distributed)
+
+
+@pytest.mark.parametrize("nodes", [1, 2], indirect=True)
+@pytest.mark.usefixtures("nodes")
 async def test_values_of_texts_are_told_those_of_most_runs_first(
     client: StepwellClient, search: SearchServiceStub, experiment_id: int
 ) -> None:
@@ -97,7 +110,8 @@ async def test_values_of_texts_are_told_those_of_most_runs_first(
         await values("params.opt", limit=1_001)
 
 
-@pytest.mark.parametrize("probed_max", [0, 2_000])
+@pytest.mark.parametrize(("nodes", "probed_max"), [(1, 0), (1, 2_000), (2, 0)], indirect=["nodes"])
+@pytest.mark.usefixtures("nodes")
 async def test_runs_are_grouped_with_mean_and_spread(
     server: RunningServer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch, probed_max: int
 ) -> None:

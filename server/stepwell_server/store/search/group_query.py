@@ -13,7 +13,7 @@ from stepwell_server.store.search.conditions import condition
 from stepwell_server.store.search.narrowing import INDEXED_CHARS_MAX
 from stepwell_server.store.search.parameters import Parameters
 from stepwell_server.store.search.scopes import among
-from stepwell_server.store.search.tables import RUN_TABLES, metric_id, values_of_dataset
+from stepwell_server.store.search.tables import RUN_TABLES, Fields, metric_id, values_of_dataset
 
 # Up to here one probe for each run is faster than to read all entries of a key.
 PROBED_RUNS_MAX = 2_000
@@ -31,14 +31,15 @@ class FoundQuery:
         filter_: Expression | None,
         limit: int,
         hidden: Sequence[int] = (),
+        fields: Fields = RUN_TABLES,
     ) -> None:
         self.parameters = Parameters()
         wanted = [f"run.lifecycle_stage = ANY ({self.parameters.add(list(stages), 'text[]')})"]
         wanted += among("run.experiment_id", experiment_ids, hidden, self.parameters)
         if filter_ is not None:
-            wanted.append(condition(filter_, RUN_TABLES, self.parameters))
+            wanted.append(condition(filter_, fields, self.parameters))
         rows = self.parameters.add(limit, "bigint")
-        self.text = f"SELECT run.run_id FROM run WHERE {' AND '.join(wanted)} LIMIT {rows}"
+        self.text = f"SELECT run.run_id FROM run {fields.joins} WHERE {' AND '.join(wanted)} LIMIT {rows}"
 
 
 class GroupQuery:
@@ -58,7 +59,7 @@ class GroupQuery:
         joins += [self._value(field, f"m{number}") for number, field in enumerate(metrics)]
         keys = [f"k{number}.value" for number in range(len(by))]
         named = [f"{key} AS k{number}" for number, key in enumerate(keys)]
-        spreads = [_spread(number) for number in range(len(metrics))]
+        spreads = [spread(f"m{number}.value", number) for number in range(len(metrics))]
         rows = self.parameters.add(limit, "bigint")
         self.text = f"""
             WITH found AS MATERIALIZED ({found})
@@ -122,8 +123,8 @@ def values_query(
     return text, parameters.values
 
 
-def _spread(number: int) -> str:
-    value = f"m{number}.value"
+def spread(value: str, number: int) -> str:
+    """Return columns that say how the values of a metric are spread, as count0, mean0, ... of its number."""
     only = f"FILTER (WHERE {_IS_MEASURABLE.format(value=value)})"
     of = {
         "count": "count",

@@ -1,6 +1,6 @@
 """What a page of runs asks beside the runs, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +19,10 @@ from stepwell_server.model.exploring import (
     Values,
 )
 from stepwell_server.model.runs import PARENT_RUN_TAG, RunStatus, ViewType
-from stepwell_server.search.expressions import Expression, Field
-from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.search.expressions import Expression, Field, metric_names
+from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.search.group_query import FoundQuery, GroupQuery, values_query
+from stepwell_server.store.search.tables import RUN_TABLES, Fields
 from stepwell_server.store.sql import load
 from stepwell_server.store.tracking.experiments import STAGES
 from stepwell_server.store.tracking.searches import searching
@@ -51,8 +52,10 @@ class PostgresExploringStore:
             latest = await connection.fetch(
                 _KEYS["latest_runs"], experiment_ids, STAGES[view], runs_max, hidden
             )
-            text, parameters = values_query([row["run_id"] for row in latest], field, contains, limit)
-            rows = await connection.fetch(text, *parameters)
+            query = await self._values_query(
+                connection, [row["run_id"] for row in latest], field, contains, limit
+            )
+            rows = await connection.fetch(query[0], *query[1])
         return Values([(row["value"], row["runs"]) for row in rows], len(latest))
 
     async def groups(
@@ -66,15 +69,16 @@ class PostgresExploringStore:
         hidden: Sequence[int] = (),
     ) -> Sequence[RunGroup]:
         """See `ports.ExploringStore`."""
-        found = FoundQuery(experiment_ids, STAGES[view], filter_, GROUPED_RUNS_MAX + 1, hidden)
         async with searching(self._pool, filter_) as connection:
+            fields = await self._fields(connection, metric_names(filter_))
+            found = FoundQuery(experiment_ids, STAGES[view], filter_, GROUPED_RUNS_MAX + 1, hidden, fields)
             ids = [row["run_id"] for row in await connection.fetch(found.text, *found.parameters.values)]
             if len(ids) > GROUPED_RUNS_MAX:
                 raise InvalidArgumentError(
                     f"the filter finds more than {GROUPED_RUNS_MAX:,} runs; find fewer to put them into groups"
                 )
-            query = GroupQuery(ids, by, metrics, limit)
-            rows = await connection.fetch(query.text, *query.parameters.values)
+            text, parameters = await self._groups_query(connection, ids, by, metrics, limit)
+            rows = await connection.fetch(text, *parameters)
         return [
             RunGroup(
                 [row[f"k{number}"] for number in range(len(by))],
@@ -83,6 +87,26 @@ class PostgresExploringStore:
             )
             for row in rows
         ]
+
+    async def _fields(self, connection: Connection, metrics: Collection[str]) -> Fields:
+        """Return how fields of runs are read in a filter, of metrics by these names."""
+        return RUN_TABLES
+
+    async def _values_query(
+        self, connection: Connection, run_ids: Sequence[Any], field: Field, contains: str, limit: int
+    ) -> tuple[str, Sequence[Any]]:
+        return values_query(run_ids, field, contains, limit)
+
+    async def _groups_query(
+        self,
+        connection: Connection,
+        run_ids: Sequence[Any],
+        by: Sequence[Field],
+        metrics: Sequence[Field],
+        limit: int,
+    ) -> tuple[str, Sequence[Any]]:
+        query = GroupQuery(run_ids, by, metrics, limit)
+        return query.text, query.parameters.values
 
     async def kin(
         self, run_ids: Sequence[UUID], view: ViewType, within: Within = EVERYWHERE

@@ -57,7 +57,12 @@ class FlatSearchStore(PostgresSearchStore):
         ]
 
     async def _fields(self, connection: Connection, metrics: Collection[str]) -> Fields:
-        return JoinedFields(await _metric_ids(connection, metrics))
+        return await joined_fields(connection, metrics)
+
+
+async def joined_fields(connection: Connection, metrics: Collection[str]) -> JoinedFields:
+    """Return how fields of runs are read in one statement, of metrics by these names."""
+    return JoinedFields(await _metric_ids(connection, metrics))
 
 
 async def _metric_ids(connection: Connection, names: Collection[str]) -> Mapping[str, int]:
