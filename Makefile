@@ -62,11 +62,12 @@ test-clients: .venv/installed  ## run other programs' clients of MLflow against 
 test-flavors: .venv/installed  ## test models of every library, and with MLflow's of three versions, in environments of some gigabytes
 	STEPWELL_TEST_FLAVORS=1 $(BIN)/python -m pytest --timeout 3600 tests/flavors
 
-check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, stubs, contract
+check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, SQL, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.sql_rules
 	.venv-protos/bin/python protos/generate.py --check
 	$(BIN)/buf lint protos
 	$(NPM) run check

@@ -1,0 +1,47 @@
+"""What the rules for SQL know without a database is what PostgreSQL says."""
+
+from stepwell_server.store.postgres.pool import Pool
+from tests.sql_rules.functions import STEADY, called, volatility
+from tests.sql_rules.schema import RUN_ID, known_schema
+from tests.sql_rules.searches import compiled_searches
+from tests.sql_rules.statements import all_statements
+
+# Of every name the most volatile of its functions: volatile, stable, immutable.
+_VOLATILITY = """
+    SELECT proname, (array_agg(provolatile ORDER BY provolatile DESC))[1]::text AS kind
+    FROM pg_proc
+    WHERE proname = ANY ($1::text[])
+    GROUP BY proname
+"""
+_KEYS = """
+    SELECT conrelid::regclass::text AS name, attname::text AS leads
+    FROM pg_constraint
+    JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+    WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND conrelid <> 'schema_migration'::regclass
+"""
+_KINDS = {"v": "volatile", "s": "stable", "i": "immutable"}
+
+
+async def test_functions_are_as_volatile_as_the_rules_think(pool: Pool) -> None:
+    schema = known_schema()
+    names = {
+        name
+        for statement in all_statements(schema, list(compiled_searches()))
+        for level in statement.top.all()
+        for name in called(level.node)
+    }
+    async with pool.connection() as connection:
+        rows = await connection.fetch(_VOLATILITY, sorted(names))
+    assert {row["proname"]: volatility(row["proname"], schema) for row in rows} == {
+        row["proname"]: "immutable" if row["proname"] in STEADY else _KINDS[row["kind"]] for row in rows
+    }
+    assert {row["proname"] for row in rows} == names
+
+
+async def test_tables_are_spread_as_their_keys_say(pool: Pool) -> None:
+    schema = known_schema()
+    async with pool.connection() as connection:
+        leads = {row["name"]: row["leads"] for row in await connection.fetch(_KEYS)}
+    assert {table: schema.is_spread(table) for table in schema.tables} == {
+        table: column == RUN_ID for table, column in leads.items()
+    }
