@@ -16,7 +16,6 @@ javascript_bytes compressed, of what the first page loads
 import argparse
 import asyncio
 import json
-import logging
 import statistics
 import tempfile
 import time
@@ -25,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import structlog
 from playwright.async_api import CDPSession, Page
 
 from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
 from benchmarks.surroundings import surroundings
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.browser import browser
@@ -219,7 +218,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=2_000, help=f"metrics of the {WIDE_RUNS} latest runs")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     around = surroundings()
     with tempfile.TemporaryDirectory(prefix="stepwell-page-") as folder:
         Path(folder).chmod(0o755)  # the embedded PostgreSQL may run as a user of its own

@@ -10,7 +10,6 @@ through its REST interface, without its Python client. Prints JSON.
 import argparse
 import asyncio
 import json
-import logging
 import os
 import random
 import tempfile
@@ -21,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import structlog
 
 from benchmarks.compare.peers import PEERS, running_peer
 from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
 from benchmarks.surroundings import cpu_seconds, family, surroundings
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.databases import named
@@ -222,7 +221,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--without-mlflow", action="store_true")
     arguments = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    set_up_logs("text", "warning")  # on standard error; standard output is the JSON
     around = surroundings()
     with tempfile.TemporaryDirectory(prefix="stepwell-search-") as folder:
         Path(folder).chmod(0o755)  # the embedded PostgreSQL may run as a user of its own

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
-import structlog
 
 from stepwell import active_run, end_run
 from stepwell.delivery import writer
@@ -28,7 +27,7 @@ _run_resources = ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the database of this run, once: in the process that the workers of pytest-xdist come from."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("stepwell_server").setLevel(logging.ERROR)
     # A shell that starts the tests in the background lets them ignore Ctrl-C, and so all that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

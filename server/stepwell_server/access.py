@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import click
-import structlog
 
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.access.accounts import AccountService
 from stepwell_server.services.access.audit import Audit, AuditService
 from stepwell_server.services.access.authentication import Authenticator, Source
@@ -33,7 +33,7 @@ PASSWORD_BYTES = 18
 # What `Services` has beside services, and those that are guarded by rules of their own.
 UNGUARDED = frozenset({"draining", "holding", "access"})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import structlog
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -28,6 +27,7 @@ from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.process.watchdog import watched_loop
@@ -119,7 +119,7 @@ FEATURES = ("connect", "mlflow", "artifacts")
 # What clients replace by the host that they asked; nobody listens there.
 ANY_HOST = "0.0.0.0"  # noqa: S104
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import click
-import structlog
 
 from stepwell_server import config as defaults
 from stepwell_server.app import RunningServer, artifact_locations, running_server
@@ -13,12 +12,13 @@ from stepwell_server.commands.options import Folder
 from stepwell_server.commands.sign_in_options import sign_in_options
 from stepwell_server.config import CallerLimits, Config, SignInConfig, TlsFiles, is_loopback, without_password
 from stepwell_server.errors import StepwellError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.store.content.kinds import kind_of
 from stepwell_server.workers import running_workers
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @click.command(context_settings={"show_default": True})

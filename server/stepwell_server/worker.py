@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from stepwell_server.app import running_server
 from stepwell_server.config import (
     CallerLimits,
@@ -20,11 +18,12 @@ from stepwell_server.config import (
     TlsFiles,
 )
 from stepwell_server.errors import StepwellError
+from stepwell_server.process.logger import bind_fields, get_logger
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.process.signals import stop_on_signals
 from stepwell_server.workers import READY
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def main() -> None:
@@ -32,7 +31,7 @@ def main() -> None:
     settings = json.loads(sys.stdin.buffer.readline())
     config = config_of(settings["config"])
     set_up_logs(settings["log_format"], settings["log_level"])
-    structlog.contextvars.bind_contextvars(worker=settings["number"])
+    bind_fields(worker=settings["number"])
     try:
         asyncio.run(serve(config))
     except StepwellError as error:

@@ -21,12 +21,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-import structlog
-
 from stepwell_server.app import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.config import Config, without_password
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable, reserved_port
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.store.postgres.migrations import migrate
@@ -40,7 +39,7 @@ WORKER_READY_S = 60.0
 # Of the shutdown's time, what the workers get; stopping the database needs the rest.
 WORKERS_SHARE = 0.8
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @asynccontextmanager

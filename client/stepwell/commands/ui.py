@@ -19,7 +19,7 @@ from stepwell.wire.door import NoDoorError, ask
 LOOK_S = 3.0
 _READY = re.compile(r"ready: (https?://\S+)")
 # What serving needs and the client does not.
-_SERVER_NEEDS = ("asyncpg", "structlog", "starlette", "uvicorn")
+_SERVER_NEEDS = ("asyncpg", "starlette", "uvicorn")
 
 
 @click.command(

@@ -6,11 +6,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, Self
 
-import structlog
-
 from stepwell_server.errors import StepwellError
+from stepwell_server.process.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Rounds(ABC):
@@ -47,6 +46,6 @@ class Rounds(ABC):
                 await self.round()
             except StepwellError as error:
                 log.warning("a round could not be done", work=self.name, reason=str(error))
-            except Exception:
-                log.exception("a round failed", work=self.name)
+            except Exception as error:
+                log.error("a round failed", work=self.name, exc_info=error)
             await asyncio.sleep(self._pause_s)

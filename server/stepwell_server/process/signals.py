@@ -3,9 +3,9 @@
 import asyncio
 import signal
 
-import structlog
+from stepwell_server.process.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def stop_on_signals() -> None:

@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
-import structlog
-
 from stepwell_server.process.limits import return_free_memory
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import CONNECTIONS_CUT, UNREAD_BYTES
 
@@ -44,7 +43,7 @@ _INTERNET = (socket.AF_INET, socket.AF_INET6)
 # Address without and with its port.
 Peer = tuple[str, int]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Unread(Rounds):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import structlog
+from stepwell_server.process.logger import get_logger
 
 # What a callback may work. At 20 ms, a commit that waits for one is not noticeably later.
 LOOP_WORK_MAX_S = 0.02
@@ -22,7 +22,7 @@ LOOP_WORK_MAX_S = 0.02
 LOOK_S = 0.01
 LINES_SHOWN = 12
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

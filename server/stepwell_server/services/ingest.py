@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import structlog
 
 from stepwell_server.errors import ExhaustedError, InvalidArgumentError, InvalidStateError
 from stepwell_server.model.alerts import AlertEntry
@@ -28,6 +27,7 @@ from stepwell_server.model.ingest import (
     WriterIdentity,
 )
 from stepwell_server.model.runs import RunInfo, RunSpec
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.services.validation import (
     check_alert,
@@ -55,7 +55,7 @@ LOST_MAX = 2 * POSITIONS_SKIPPED_MAX
 # A secret is 32 random bytes; other clients may take more.
 SECRET_BYTES = range(16, 65)
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-import structlog
-
 from stepwell_server.errors import UnavailableError
 from stepwell_server.model.ingest import AwaitedWriter, LostRun, WriterIdentity
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.ports.ingest import LeaseStore
 
 # How often leases are renewed, at most: a thousand writers cost a hundred small row updates a second.
@@ -24,7 +23,7 @@ RENEW_INTERVAL_S = 10.0
 # A lease outlives this many renewals that come too late or fail.
 RENEWALS_PER_PERIOD_MIN = 4
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class LeaseService:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
-import structlog
 from google.protobuf.message import DecodeError, Message
 
 from stepwell_server.errors import (
@@ -33,6 +32,7 @@ from stepwell_server.errors import (
 )
 from stepwell_server.process.collector import forget_what_was_sent
 from stepwell_server.process.holding import STALL_S, Holding, peer_of
+from stepwell_server.process.logger import bind_fields, get_logger
 from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
@@ -67,7 +67,7 @@ STATUSES: dict[type[StepwellError], grpc.StatusCode] = {
 
 _NAMES_BY_NUMBER: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _unexpected = Quieter()
 
@@ -232,7 +232,7 @@ async def unless_stalled(messages: AsyncIterator[T]) -> AsyncIterator[T]:
 def _observed(context: Any, method: str) -> Iterator[None]:
     """Count, time and log a call. The log's fields need no removal: each call runs in a context of its own."""
     started = time.perf_counter()
-    structlog.contextvars.bind_contextvars(**trace_fields(context.invocation_metadata()))
+    bind_fields(**trace_fields(context.invocation_metadata()))
     try:
         yield
     finally:

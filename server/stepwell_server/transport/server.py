@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc.aio
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -26,6 +25,7 @@ from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, STREAM_WIN
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.tls.certificates import Certificate
 from stepwell_server.process.tls.identity import Identity
@@ -73,7 +73,7 @@ SERVICE_NAMES = tuple(
     for service in file.services_by_name.values()
 )
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import math
 import secrets
 from http import HTTPStatus
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from stepwell_server.errors import StepwellError, UnauthenticatedError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.quieting import Quieter
 
 STATUSES: dict[str, int] = {
@@ -41,7 +41,7 @@ RETRY_AFTER_S = 1
 # Not Basic, for which browsers would open a window of their own; who sends Basic does so unasked.
 HOW_TO_AUTHENTICATE = {"www-authenticate": 'Bearer realm="stepwell"'}
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _unexpected = Quieter()
 

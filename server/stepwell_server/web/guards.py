@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
 from stepwell_server.process.holding import HTTP_PEER, Held, Holding
+from stepwell_server.process.logger import bind_fields, get_logger
 from stepwell_server.process.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 from stepwell_server.process.trace_context import TRACEPARENT, trace_fields
 from stepwell_server.web.errors import RefusedError, answer_to
@@ -44,7 +44,7 @@ FREE_BODY_BYTES = 64 * 2**10
 BODY_BLOCK_BYTES = 2**20
 STREAMED_BODY_BYTES = 4 * 2**20
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _BODY_LIMIT = "stepwell.body_bytes_max"
 
@@ -98,7 +98,7 @@ def _bind_trace(scope: Scope) -> None:
     """Put the caller's trace on every line that is logged meanwhile: each request runs in a context of its own."""
     traced = Headers(scope=scope).get(TRACEPARENT)
     if traced:
-        structlog.contextvars.bind_contextvars(**trace_fields([(TRACEPARENT, traced)]))
+        bind_fields(**trace_fields([(TRACEPARENT, traced)]))
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

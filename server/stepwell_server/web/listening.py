@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
 from starlette.types import ASGIApp
 from uvicorn import Config as UvicornConfig
 from uvicorn.server import ServerState
 
 from stepwell_server.config import HttpLimits
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import listening_sockets
 from stepwell_server.web.carrying import Carrier
 from stepwell_server.web.protocol import connections_with
@@ -24,7 +24,7 @@ LOOK_S = 0.01
 # How long a client may take to say that it heard the end of a TLS connection.
 TLS_GOODBYE_S = 2.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class HttpServer:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from stepwell_server.errors import StartupError
+from stepwell_server.process.logger import get_logger
 
 # The environment variable by which prometheus_client of a worker knows the folder.
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -23,7 +23,7 @@ THREADS_MAX = 4
 WAITING_MAX = 16
 IDLE_S = 5.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @contextmanager

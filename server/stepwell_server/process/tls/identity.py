@@ -6,10 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import structlog
-
 from stepwell_server.config import TlsFiles, url_host
 from stepwell_server.errors import StartupError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import TLS_EXPIRES
 from stepwell_server.process.tls.certificates import Certificate, load
@@ -22,7 +21,7 @@ LOOK_S = 1.0
 EXPIRES_SOON = timedelta(days=14)
 WARN_AGAIN_S = 24 * 3_600.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Identity(Rounds):

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-import structlog
-
 from stepwell_server.errors import InvalidArgumentError, StepwellError
 from stepwell_server.model.access import AUDIT_MAX, AuditEntry, AuditWanted
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.access.calling import current_call
 from stepwell_server.store.ports.access import AuditStore
 
 # What is kept of the subject of an entry, and of the words about it.
 SUBJECT_CHARS_MAX = 500
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Audit:

@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-import structlog
-
 from stepwell_server.model.artifacts import FileSpec
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
 # Questions to the folder or bucket that one request asks at once.
 LOOKS_AT_ONCE = 16
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 async def doubt_lost(

@@ -5,11 +5,10 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
-import structlog
-
 from stepwell_server.config import ARTIFACT_UPLOAD_IDLE_S_DEFAULT
 from stepwell_server.errors import StepwellError
 from stepwell_server.model.artifacts import Garbage
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 
@@ -20,7 +19,7 @@ REMOVALS_AT_ONCE = 16
 # After so many failures a sweep gives a root up; fewer are single things that cannot be removed.
 ROOT_FAILURES_MAX = 20
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ArtifactSweeper(Rounds):

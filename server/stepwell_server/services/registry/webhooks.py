@@ -8,8 +8,6 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-import structlog
-
 from stepwell_server.errors import InvalidArgumentError, PermissionDeniedError, UnavailableError
 from stepwell_server.model.registry import ChangeKind, RegistryChange
 from stepwell_server.model.webhooks import (
@@ -23,6 +21,7 @@ from stepwell_server.model.webhooks import (
     WebhookChange,
     pause_ms,
 )
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.registry import names
 from stepwell_server.services.registry.posting import check_url, post
 from stepwell_server.services.validation import check_text
@@ -35,7 +34,7 @@ CLAIM_MS = 60_000
 # Attempts at once, in this process.
 ATTEMPTS_AT_ONCE_MAX = 4
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class WebhookService:
@@ -118,8 +117,8 @@ class WebhookService:
                     continue
             except UnavailableError as error:
                 log.warning("webhooks wait for the database", error=str(error))
-            except Exception:
-                log.exception("a webhook could not be looked after; the next turn tries again")
+            except Exception as error:
+                log.error("a webhook could not be looked after; the next turn tries again", exc_info=error)
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def _deliver_one(self) -> bool:

@@ -12,9 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import structlog
-
 from stepwell_server.errors import UnavailableError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 
@@ -29,7 +28,7 @@ LISTEN_AGAIN_S = 1.0
 
 _SQL = load("watching")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class CommitNews:

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
-import structlog
 
 from stepwell_server.errors import InvalidArgumentError, StepwellError, UnavailableError
 from stepwell_server.model.ingest import NO_POINTS, Batch, Committed, NotJoined, Outcome, Rejection
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.telemetry import (
     COMMIT_BATCHES,
     COMMIT_SECONDS,
@@ -43,7 +43,7 @@ _BAD_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, async
 
 Outcomes = list[Outcome | StepwellError]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class GroupStore(Protocol):

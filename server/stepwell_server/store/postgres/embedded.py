@@ -12,17 +12,18 @@ import subprocess
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote
 
 import asyncpg
-import structlog
 
 from stepwell_server.config import CONNECT_TIMEOUT_S, EMBEDDED_CONNECTIONS_MIN
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.postgres import embedded_host
 from stepwell_server.store.postgres.embedded_settings import server_settings
 from stepwell_server.store.postgres.postmaster import is_ready, running_socket_folder, stop_leftover
@@ -41,7 +42,7 @@ IMMEDIATE_STOP_S = 5.0  # PostgreSQL kills its own stragglers after 5 s
 LAST_WORDS_S = 1.0  # when it ended, its log is read to the end
 LAST_LINES = 20  # of its log, kept for the message when it does not start
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def running_url(data: Path) -> str | None:
@@ -175,8 +176,8 @@ class EmbeddedPostgres:
                 self._last_lines.append(line.rstrip())
                 level, _, text = line.rstrip().partition(":  ")
                 # FATAL ends a connection, PANIC ends PostgreSQL.
-                write = {"FATAL": log.warning, "PANIC": log.error}.get(level, log.debug)
-                write("postgresql", message=text or level)
+                writes: dict[str, Callable[..., None]] = {"FATAL": log.warning, "PANIC": log.error}
+                writes.get(level, log.debug)("postgresql", message=text or level)
 
     async def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
         """Wait for as long as it takes: recovery of a large database after a crash may take minutes."""

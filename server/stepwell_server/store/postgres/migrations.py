@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import asyncpg
-import structlog
 
 from stepwell_server.config import CONNECT_TIMEOUT_S
 from stepwell_server.errors import StartupError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Connection, describe, explained
 
@@ -21,7 +21,7 @@ ADVISORY_LOCK_KEY = int.from_bytes(b"stepwell")  # one server migrates; the othe
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 _QUERIES = sql.load("migrations")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

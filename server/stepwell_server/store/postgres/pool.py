@@ -12,7 +12,6 @@ from contextlib import (
 from typing import Any, TypeAlias
 
 import asyncpg
-import structlog
 
 from stepwell_server.config import (
     COMMAND_TIMEOUT_S,
@@ -25,6 +24,7 @@ from stepwell_server.config import (
 )
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.logger import get_logger
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
 
@@ -53,7 +53,7 @@ _TRANSIENT = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that takes over soon
 )
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import structlog
+from stepwell_server.process.logger import get_logger
 
 POLL_S = 0.02
 LEFTOVER_STOP_S = 30.0  # then it is told to stop at once
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def _pid_file(folder: Path) -> list[str]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import structlog
-
+from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import (
     COMPACTION_CHUNKS,
@@ -48,7 +47,7 @@ REST_RATIO = 1.0
 _FIRST_SERIES = SeriesKey(UUID(int=0), UUID(int=0), 0)
 _SQL = load("compaction")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from stepwell_server.config import ProviderConfig
 from stepwell_server.errors import UnavailableError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.access.fresh import Fresh
 from stepwell_server.web.errors import RefusedError
 
@@ -48,7 +47,7 @@ ALGORITHMS = (
 )
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import re
 from dataclasses import asdict
 
 import orjson
-import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from stepwell_server.errors import StepwellError
 from stepwell_server.model.access import Caller
 from stepwell_server.model.sessions import Way
+from stepwell_server.process.logger import get_logger
 from stepwell_server.services.access.single_sign_on import SingleSignOn
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.signing_in.cookies import packed, unpacked
@@ -42,7 +42,7 @@ PROBLEM_S_MAX = 60
 BACK_CHARS_MAX = 2_000
 _PLACE = re.compile(r"#/(?!/)[!-~]*")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def provider_routes(

@@ -7,15 +7,15 @@ an address in the log: either a proxy is missing from the list, or somebody trie
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import structlog
 from starlette.requests import HTTPConnection
 
+from stepwell_server.process.logger import get_logger
 from stepwell_server.web.errors import RefusedError
 
 # Of addresses that sent the header without being trusted, so many are remembered; then they are told anew.
 ADDRESSES_TOLD_MAX = 1_000
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ProxiedUsers:

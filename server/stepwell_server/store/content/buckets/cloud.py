@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import aiohttp
 import obstore
-import structlog
 from obstore.exceptions import BaseError
 from yarl import URL
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import Piece, part_bytes
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
@@ -53,7 +53,7 @@ _ANSWERED = re.compile(
 # What a cloud calls an error, in XML or JSON.
 _CODE = re.compile(r"<Code>(.*?)</Code>|\"message\":\s*\"(.*?)\"")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def connected(kind: Any, name: str, config: Mapping[str, str], address: str) -> Any:

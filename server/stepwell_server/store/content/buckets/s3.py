@@ -12,13 +12,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-import structlog
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import PartTag, Piece, part_bytes
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
 from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
@@ -37,7 +37,7 @@ _ALREADY_WHOLE = frozenset({"412", "PreconditionFailed"})
 _NO_CONDITIONS = frozenset({"501", "NotImplemented"})
 _WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @asynccontextmanager

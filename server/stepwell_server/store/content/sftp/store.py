@@ -15,11 +15,11 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from uuid import uuid4
 
 import asyncssh
-import structlog
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import FileSpec, Piece, Room
 from stepwell_server.process.joined import all_of
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.disk import CONTENT, FILE_MODE, FOLDER_MODE, UNFINISHED
 from stepwell_server.store.content.one_writer import OneWriter
 from stepwell_server.store.content.sftp.addresses import parse
@@ -28,7 +28,7 @@ from stepwell_server.store.content.sftp.transfers import WINDOW_BYTES, Incomplet
 
 READ_WRITE = asyncssh.FXF_READ | asyncssh.FXF_WRITE | asyncssh.FXF_CREAT
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @asynccontextmanager

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import structlog
-
 from stepwell_server.errors import StepwellError, UnavailableError
+from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.forms import DATA_ROOT
 from stepwell_server.store.content.shares.marks import MARK_FILE, FolderMarks
 from stepwell_server.store.content.shares.mounts import doubts, lock_problem, mount_of
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Folders:
