@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError, NotFoundError, UnavailableError
+from stepwell_server.model.columns import Float64s, Int64s
 from stepwell_server.model.ingest import (
     NO_POINTS,
     Batch,
@@ -154,22 +155,36 @@ def points_of(
 
     The values may be anything that numpy takes; raises what it raises where they are not of the type.
     """
-    numbers: dict[str, int] = {}
-    series = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    series = np.fromiter(map(numbers.__getitem__, keys), np.int64, len(keys))
     columns = (
         np.array(steps, np.int64),
         np.array(timestamps_ms, np.int64),
         np.array(values, np.float64),
     )
-    if len(numbers) < len(keys):
-        order = np.lexsort((columns[2].view(np.int64), columns[1], columns[0], series))
-        series = series[order]
-        step, time, value = (column[order] for column in columns)
-        repeats = (series[1:] == series[:-1]) & (step[1:] == step[:-1]) & (time[1:] == time[:-1])
-        repeats &= value[1:].view(np.int64) == value[:-1].view(np.int64)
-        new = np.append(np.ones(1, np.bool_), ~repeats)
-        series, columns = series[new], (step[new], time[new], value[new])
+    if len(numbers) < len(keys) and not _rises(series, columns[0]):
+        series, columns = _ordered(series, columns)
     return Points(list(numbers), np.bincount(series, minlength=len(numbers)).astype(np.int64), *columns)
+
+
+_Columns = tuple[Int64s, Int64s, Float64s]
+
+
+def _rises(series: Int64s, steps: Int64s) -> bool:
+    """Tell whether points come series by series, each with rising steps; then none of them is there twice."""
+    same = series[1:] == series[:-1]
+    return bool(((series[1:] > series[:-1]) | (same & (steps[1:] > steps[:-1]))).all())
+
+
+def _ordered(series: Int64s, columns: _Columns) -> tuple[Int64s, _Columns]:
+    """Put points in order of (series, step, timestamp, value), and leave out those that are there twice."""
+    order = np.lexsort((columns[2].view(np.int64), columns[1], columns[0], series))
+    series = series[order]
+    step, time, value = columns[0][order], columns[1][order], columns[2][order]
+    repeats = (series[1:] == series[:-1]) & (step[1:] == step[:-1]) & (time[1:] == time[:-1])
+    repeats &= value[1:].view(np.int64) == value[:-1].view(np.int64)
+    new = np.append(np.ones(1, np.bool_), ~repeats)
+    return series[new], (step[new], time[new], value[new])
 
 
 def call_id(logged: Logged) -> UUID:

@@ -34,10 +34,11 @@ WITH bound AS (
 )
 SELECT count(*) FROM forgotten;
 
--- log_points: a whole commit in one statement: of a call ($5) that logs nothing but one point of each of some metrics, with
--- a writer ($1, $2) that stands at $3 and comes to $4. `moved` is 0, and nothing is stored, where it does not stand there, the
--- run is deleted, or a rewind hides what the writer logs; `noted` is 0, and no point is stored, for a repeat. A chunk of one
--- point is as chunks/building.py makes it, and latest points move forward as by merge_latest.
+-- log_chunks: a whole commit in one statement: of a call ($5) that logs nothing but points of some metrics, as one chunk of
+-- each, with a writer ($1, $2) that stands at $3 and comes to $4. `moved` is 0, and nothing is stored, where it does not stand
+-- there, the run is deleted, or a rewind hides what the writer logs; `noted` is 0, and no point is stored, for a repeat. The
+-- elements of all chunks come one behind the other: time offsets ($22), values ($23), and steps ($24) unless all are even.
+-- Latest points move forward as by merge_latest.
 WITH clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 ), moved AS (
@@ -53,26 +54,36 @@ WITH clock AS (
     ON CONFLICT (run_id, call_id) DO NOTHING
     RETURNING run_id
 ), given AS (
-    SELECT noted.run_id, point.*, CASE WHEN point.is_finite THEN point.value END AS finite
+    SELECT noted.run_id, chunk.*
     FROM noted, unnest(
-        $6::integer[], $7::bigint[], $8::bigint[], $9::double precision[], $10::boolean[], $11::boolean[]
-    ) AS point (metric_id, step, timestamp_ms, value, is_finite, is_narrow)
+        $6::integer[], $7::integer[], $8::integer[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::double precision[], $17::double precision[],
+        $18::double precision[], $19::double precision[], $20::double precision[], $21::integer[], $25::boolean[]
+    ) AS chunk (
+        metric_id, first, last, step_min, step_max, step_stride,
+        time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first, value_last,
+        value_min, value_max, value_sum, non_finite_count, is_narrow
+    )
 ), chunks AS (
     INSERT INTO metric_chunk (
         run_id, metric_id, writer_id, first_position, part, count, step_min, step_max, step_stride,
         time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first, value_last,
-        value_min, value_max, value_sum, non_finite_count, time_offsets_ms, values_float32, values_float64
+        value_min, value_max, value_sum, non_finite_count, steps, time_offsets_ms, values_float32, values_float64
     )
-    SELECT run_id, metric_id, $2, $3, 0, 1, step, step, 0,
-           timestamp_ms, timestamp_ms, timestamp_ms, timestamp_ms, value, value,
-           finite, finite, finite, (NOT is_finite)::integer, ARRAY[0],
-           CASE WHEN is_narrow THEN ARRAY[value::real] END, CASE WHEN NOT is_narrow THEN ARRAY[value] END
+    SELECT run_id, metric_id, $2, $3, 0, last - first + 1, step_min, step_max, step_stride,
+           time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first, value_last,
+           value_min, value_max, value_sum, non_finite_count,
+           CASE WHEN step_stride IS NULL THEN ($24::bigint[])[first:last] END,
+           ($22::integer[])[first:last],
+           CASE WHEN is_narrow THEN ($23::double precision[])[first:last]::real[] END,
+           CASE WHEN NOT is_narrow THEN ($23::double precision[])[first:last] END
     FROM given
 ), latest AS (
     INSERT INTO metric_latest AS stored (
         run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
     )
-    SELECT run_id, metric_id, step, timestamp_ms, value, 1, (NOT is_finite)::integer, finite, finite, finite
+    SELECT run_id, metric_id, step_max, time_last_ms, value_last, last - first + 1, non_finite_count,
+           value_min, value_max, value_sum
     FROM given
     ORDER BY metric_id
     ON CONFLICT (run_id, metric_id) DO UPDATE SET
@@ -85,7 +96,7 @@ WITH clock AS (
         value = CASE WHEN (excluded.step, excluded.timestamp_ms, excluded.value)
                         > (stored.step, stored.timestamp_ms, stored.value)
                      THEN excluded.value ELSE stored.value END,
-        count = stored.count + 1,
+        count = stored.count + excluded.count,
         non_finite_count = stored.non_finite_count + excluded.non_finite_count,
         value_min = least(stored.value_min, excluded.value_min),
         value_max = greatest(stored.value_max, excluded.value_max),

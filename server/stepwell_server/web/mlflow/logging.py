@@ -71,24 +71,19 @@ def batch_points(message: Message, metrics: Sequence[Any]) -> Points:
     """Return the points of a batch. Those that are as clients send them become columns at once."""
     if not metrics:
         return NO_POINTS
-    if set(map(type, metrics)) == {dict}:
-        keys = [it.get("key") for it in metrics]
+    try:
+        keys, times, values = ([it[name] for it in metrics] for name in ("key", "timestamp", "value"))
         steps = [it.get("step", 0) for it in metrics]
-        times = [it.get("timestamp") for it in metrics]
-        values = [it.get("value") for it in metrics]
         plain = (
-            set(map(type, keys)) == {str}
-            and set(map(type, steps)) == {int}
-            and set(map(type, times)) == {int}
+            set(map(type, steps)) | set(map(type, times)) == {int}
             and set(map(type, values)) <= {int, float}
             and min(times) >= 0
-            and not any("\0" in key or not key for key in set(keys))
+            and all(type(key) is str and key and "\0" not in key for key in set(keys))
         )
         if plain:
-            try:
-                return points_of(keys, steps, times, values)
-            except OverflowError:
-                pass  # what comes next says where
+            return points_of(keys, steps, times, values)
+    except (AttributeError, KeyError, OverflowError, TypeError):
+        pass  # what comes next says where
     points = [_point_of(message.element("metrics", number, it)) for number, it in enumerate(metrics)]
     return _columns(points)
 
