@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,9 @@ from tests.harness.stored_logs import new_run
 VALUES = (0.5, -0.0, 0.1, 1e300, -1e300, 1e39, 5e-324, math.nan, math.inf, -math.inf)
 STEPS = (0, 1, 2, -1, -(2**63), 2**63 - 1)
 KEYS = ("a", "b", "c", "d")
+TIMES = (0, 1, 2, 3, 2**33)
+
+Point = tuple[int, int, float]
 
 
 class Caller:
@@ -36,11 +40,11 @@ class Caller:
         await PostgresWriterStore(pool).open_writer(WriterIdentity(self.run_id, self.writer_id))
         return self
 
-    async def commit(self, points: dict[str, tuple[int, int, float]], call: Call | None) -> Any:
-        steps, times, values = zip(*points.values(), strict=True)
+    async def commit(self, points: dict[str, list[Point]], call: Call | None) -> Any:
+        steps, times, values = zip(*(point for of_key in points.values() for point in of_key), strict=True)
         columns = np.array(steps, np.int64), np.array(times, np.int64), np.array(values, np.float64)
-        first, end = self.position, self.position + len(points)
-        series = Points(list(points), np.ones(len(points), np.int64), *columns)
+        first, end = self.position, self.position + len(steps)
+        series = Points(list(points), np.array([len(it) for it in points.values()]), *columns)
         batch = Batch(self.run_id, self.writer_id, first, end, series, (), call)
         (outcome,) = await self._store.commit(await self._store.prepare([batch]))
         if isinstance(outcome, Committed):
@@ -67,6 +71,14 @@ async def stored(pool: Pool, run_id: UUID) -> list[Any]:
     return [*(row["row"] for row in chunks), *(row["row"] for row in latest), tuple(run)]
 
 
+def points_by_chance(chosen: random.Random, count: int, times: Sequence[int]) -> list[Point]:
+    """Points in any order, of which some are evenly spaced."""
+    if chosen.random() < 0.5:
+        first = chosen.randrange(100)
+        return [(first + 3 * number, number, number / 7) for number in range(count)]
+    return [(chosen.choice(STEPS), chosen.choice(times), chosen.choice(VALUES)) for _ in range(count)]
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_it_leaves_what_the_commit_of_many_leaves(pool: Pool, seed: int) -> None:
     chosen = random.Random(seed)
@@ -74,11 +86,12 @@ async def test_it_leaves_what_the_commit_of_many_leaves(pool: Pool, seed: int) -
     many = await Caller(pool, await new_run(pool)).open(pool)
     for number in range(40):
         keys = chosen.sample(KEYS, chosen.randrange(1, 4))
-        points = {key: (chosen.choice(STEPS), chosen.randrange(3), chosen.choice(VALUES)) for key in keys}
+        most, times = chosen.choice((1, 1, 4)), chosen.choice((TIMES[:4], TIMES))
+        points = {key: points_by_chance(chosen, chosen.randint(1, most), times) for key in keys}
         if number == 20:
             await settle(pool, -1_000_000)
         outcomes = [await lone.commit(points, Call(uuid4())), await many.commit(points, None)]
-        assert outcomes[0] == outcomes[1] == Committed(lone.position, len(points), 0)
+        assert outcomes[0] == outcomes[1] == Committed(lone.position, sum(map(len, points.values())), 0)
     assert await stored(pool, lone.run_id) == await stored(pool, many.run_id)
 
 
@@ -92,24 +105,24 @@ async def test_it_is_taken_for_lone_calls_alone(pool: Pool, monkeypatch: pytest.
 
     monkeypatch.setattr(commits, "commit_lone", counted)
     caller = await Caller(pool, await new_run(pool)).open(pool)
-    await caller.commit({"a": (1, 1, 1.0)}, None)
+    await caller.commit({"a": [(1, 1, 1.0)]}, None)
     assert not taken
-    await caller.commit({"a": (2, 2, 1.0), "b": (2, 2, 1.0)}, Call(uuid4()))
+    await caller.commit({"a": [(2, 2, 1.0), (3, 3, 0.1)], "b": [(2, 2, 1.0)]}, Call(uuid4()))
     assert len(taken) == 1
 
 
 async def test_repeats_store_nothing(pool: Pool) -> None:
     caller = await Caller(pool, await new_run(pool)).open(pool)
     call = Call(uuid4())
-    assert await caller.commit({"a": (1, 1, 1.0)}, call) == Committed(1, 1, 0)
+    assert await caller.commit({"a": [(1, 1, 1.0)]}, call) == Committed(1, 1, 0)
     before = await stored(pool, caller.run_id)
-    assert await caller.commit({"a": (1, 1, 1.0)}, call) == Committed(2, 0, 0)
+    assert await caller.commit({"a": [(1, 1, 1.0)]}, call) == Committed(2, 0, 0)
     assert (await stored(pool, caller.run_id))[:-1] == before[:-1]
 
 
 async def test_it_leaves_to_others_what_is_not_as_it_mostly_is(pool: Pool) -> None:
     caller = await Caller(pool, await new_run(pool)).open(pool)
-    point = {"a": (5, 5, 1.0)}
+    point = {"a": [(5, 5, 1.0)]}
     caller.position = 3
     assert await caller.commit(point, Call(uuid4())) == NotJoined(0)
     caller.position = 0

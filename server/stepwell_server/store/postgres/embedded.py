@@ -44,6 +44,9 @@ LAST_LINES = 20  # of its log, kept for the message when it does not start
 
 log = get_logger(__name__)
 
+# FATAL ends a connection, PANIC ends PostgreSQL.
+_WRITES: dict[str, Callable[..., None]] = {"FATAL": log.warning, "PANIC": log.error}
+
 
 def running_url(data: Path) -> str | None:
     """Return where to connect to the PostgreSQL that a server runs in the data folder; None when none is ready."""
@@ -175,9 +178,8 @@ class EmbeddedPostgres:
             for line in stream:
                 self._last_lines.append(line.rstrip())
                 level, _, text = line.rstrip().partition(":  ")
-                # FATAL ends a connection, PANIC ends PostgreSQL.
-                writes: dict[str, Callable[..., None]] = {"FATAL": log.warning, "PANIC": log.error}
-                writes.get(level, log.debug)("postgresql", message=text or level)
+                write: Callable[..., None] = _WRITES.get(level) or log.debug
+                write("postgresql", message=text or level)
 
     async def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
         """Wait for as long as it takes: recovery of a large database after a crash may take minutes."""
