@@ -70,6 +70,7 @@ from stepwell_server.store.ingest.commit_news import CommitNews
 from stepwell_server.store.ingest.forgetting import Forgetter
 from stepwell_server.store.ingest.leases import PostgresLeaseStore
 from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.places import ShardPlaces
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import Settler
@@ -332,7 +333,8 @@ async def _build(
     await experiments.locate_default()
     news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
-    writer = await stack.enter_async_context(GroupCommitWriter(points))
+    places = ShardPlaces(ingest_pool) if await is_distributed(pool) else None
+    writer = await stack.enter_async_context(GroupCommitWriter(points, places=places))
     await stack.enter_async_context(Compactor(upkeep_pool))
     await stack.enter_async_context(Settler(upkeep_pool))
     await stack.enter_async_context(Forgetter(upkeep_pool))

@@ -5,8 +5,9 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +28,7 @@ from stepwell_server.model.runs import Dataset, DatasetInput, RunStatus
 from stepwell_server.store.ingest import lane as lane_module
 from stepwell_server.store.ingest.fair_queue import FairQueue
 from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.places import ShardPlaces
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.waiting import Waiting
 from stepwell_server.store.ingest.writer import GroupCommitWriter
@@ -296,6 +298,33 @@ async def test_a_commit_that_waits_for_a_row_holds_none_that_comes_after_it(pool
     ]
 
 
+async def test_lanes_by_place_store_every_point_once(pool: Pool) -> None:
+    logs = [await opened(pool, await new_run(pool)) for _ in range(12)]
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)), places=ThreePlaces()) as writer:
+        for step in range(5):
+            settled = [await writer.submit(log.batch({"loss": [(step, 7, 0.5)]})) for log in logs]
+            assert {(await outcome).position for outcome in settled} == {step + 1}
+    for log in logs:
+        assert await history(pool, log.run_id, "loss") == [(step, 7, 0.5) for step in range(5)]
+
+
+async def test_a_distributed_database_is_asked_where_a_run_lies(pool: Pool, log: Log) -> None:
+    async with GroupCommitWriter(PointStore(pool, MetricIds(pool)), places=ShardPlaces(pool)) as writer:
+        with pytest.raises(asyncpg.UndefinedFunctionError):
+            await writer.submit(log.batch({"loss": [(1, 7, 0.5)]}))
+        async with pool.connection() as connection:
+            await connection.execute(
+                "CREATE FUNCTION get_shard_id_for_distribution_column(regclass, uuid) RETURNS bigint"
+                " LANGUAGE sql AS 'SELECT 102000 + abs(uuid_hash($2)) % 4'"
+            )
+        await commit(writer, log.batch({"loss": [(1, 7, 0.5)]}))
+        places = ShardPlaces(pool)
+        ids = [uuid4() for _ in range(50)]
+        found = [await places.of(it) for it in ids]
+        assert sorted(set(found)) == [0, 1, 2, 3]
+        assert [await places.of(it) for it in ids] == found
+
+
 async def test_overlapping_chunks_beyond_the_sweep_are_sorted_by_the_database(
     pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +345,14 @@ class Database:
     async def prepare(self, batches: Sequence[Batch]) -> Sequence[Batch]:
         self.prepared.append(len(batches))
         return batches
+
+
+class ThreePlaces:
+    """Places of runs, as on three nodes."""
+
+    async def of(self, run_id: UUID) -> int:
+        await asyncio.sleep(0)
+        return run_id.int % 3
 
 
 class TestGroupCommitWriter:
@@ -433,6 +470,21 @@ class TestGroupCommitWriter:
                 modest = await writer.submit(Log(uuid4()).batch({"a": [(1, 1, 1.0)]}))
             go_on.set()
             await asyncio.gather(modest, *[await task for task in wanted])
+
+    async def test_a_transaction_has_runs_of_one_place(self) -> None:
+        groups: list[set[int]] = []
+
+        async def note(batches: Sequence[Batch]) -> list[Any]:
+            groups.append({batch.run_id.int % 3 for batch in batches})
+            await asyncio.sleep(0.005)
+            return [Committed(batch.end_position, 0, 0) for batch in batches]
+
+        logs = [Log(uuid4()) for _ in range(30)]
+        async with GroupCommitWriter(Database(note), places=ThreePlaces()) as writer:
+            for _ in range(5):
+                await asyncio.gather(*[await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for log in logs])
+        assert {len(places) for places in groups} == {1}
+        assert len(groups) < 5 * 30
 
     async def test_many_small_pieces_meet_in_one_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sizes: list[int] = []

@@ -2,7 +2,8 @@
 
 The queue is bounded in bytes, for each run and in all. Who submits beyond that waits, so a slow database is felt by
 the clients (whose spools hold their points) and not by this process's memory, and a greedy run by itself only. Runs
-are spread over lanes (`lane.py`), which commit side by side; what one run logs stays in order in its lane.
+are spread over lanes (`lane.py`), which commit side by side; what one run logs stays in order in its lane. Where a
+database has several nodes, runs that lie together have a lane of their own: so no transaction needs two phases.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from stepwell_server.model.ingest import Batch, Outcome
 from stepwell_server.process.byte_budget import ByteBudget
 from stepwell_server.process.telemetry import BATCH_POINTS, QUEUE_BATCHES, QUEUE_BYTES
 from stepwell_server.store.ingest.lane import GroupStore, Lane
+from stepwell_server.store.ingest.places import Places
 from stepwell_server.store.ingest.waiting import Waiting, batch_bytes
 
 # What waits for the database, at most: 64 MiB, some 2.7 million points.
@@ -32,6 +34,9 @@ SMALL_BATCH_BYTES = 64 * 1024
 RETRY_AFTER_S = 1.0
 # One transaction waits for the disk while the other's points go to the database.
 LANES = 2
+# Of a database of several nodes, one for each place where runs lie. With more places some share a lane, which costs
+# time: their transactions are committed in two phases.
+PLACED_LANES_MAX = 128
 
 
 class GroupCommitWriter:
@@ -43,20 +48,21 @@ class GroupCommitWriter:
         queue_bytes_max: int = QUEUE_BYTES_MAX,
         run_bytes_max: int = RUN_QUEUE_BYTES_MAX,
         lanes: int = LANES,
+        places: Places | None = None,
     ) -> None:
+        """`places` says where runs lie, if there is more than one place; else they are spread over `lanes`."""
         self._budget = ByteBudget(queue_bytes_max)
         self._run_bytes_max = run_bytes_max
         self._waiting_bytes = 0
         self._run_budgets: dict[UUID, ByteBudget] = {}
-        self._lanes = [Lane(store, self._release) for _ in range(lanes)]
-        self._tasks: list[asyncio.Task[None]] = []
+        self._store = store
+        self._places = places
+        self._lanes_max = PLACED_LANES_MAX if places else lanes
+        # By number; a lane begins with its first batch.
+        self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(lane.run(), name=f"commit lane {number}")
-            for number, lane in enumerate(self._lanes)
-        ]
         return self
 
     async def __aexit__(
@@ -64,12 +70,13 @@ class GroupCommitWriter:
     ) -> None:
         """Commit what is queued, then stop; a cancellation stops at once and settles everybody."""
         self._closing = True
-        for lane in self._lanes:
+        tasks = [task for _, task in self._lanes.values()]
+        for lane, _ in self._lanes.values():
             lane.close()
         try:
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*tasks)
         finally:
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -77,13 +84,22 @@ class GroupCommitWriter:
     async def submit(self, batch: Batch) -> asyncio.Future[Outcome]:
         """Queue a batch; see `ports.BatchStore`."""
         BATCH_POINTS.observe(len(batch.points))
-        number = hash(batch.run_id) % len(self._lanes)
+        place = hash(batch.run_id) if self._places is None else await self._places.of(batch.run_id)
         waiting = await self._admit(batch)
-        if self._closing or self._tasks[number].done():
+        lane = None if self._closing else self._lane(place % self._lanes_max)
+        if lane is None:
             self._release([waiting])
             raise UnavailableError("the server is stopping; send the batch again to its successor")
-        self._lanes[number].put(waiting)
+        lane.put(waiting)
         return waiting.settled
+
+    def _lane(self, number: int) -> Lane | None:
+        """Return a lane that runs; None for one that has ended."""
+        if number not in self._lanes:
+            lane = Lane(self._store, self._release)
+            self._lanes[number] = lane, asyncio.create_task(lane.run(), name=f"commit lane {number}")
+        lane, task = self._lanes[number]
+        return None if task.done() else lane
 
     async def _admit(self, batch: Batch) -> Waiting:
         """Wait for room, first in the run's share and then in the whole queue."""
