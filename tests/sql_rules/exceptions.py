@@ -37,7 +37,6 @@ EVERYWHERE = {
     "search runs": "searches look at the runs of experiments",
     "search groups": "searches look at the runs of experiments",
     "search values": "searches look at the runs of experiments",
-    "search changes": "searches look at the runs of experiments",
     "search logged models": "what any run measured of a model",
 }
 
@@ -128,7 +127,6 @@ EXCEPTIONS = {
         "value_index.lock_due",
         "value_index.lock_writers",
         "webhooks.claim",
-        "search changes",
     ],
     "no shared lock everywhere": [
         "logged_models.create",
@@ -145,8 +143,6 @@ EXCEPTIONS = {
         "sampling.open_blocks",
         "sampling.thinned",
         "webhooks.skip",
-        "search runs",
-        "search groups",
     ],
     "no probe for each row": [
         "alerts.add",
@@ -155,7 +151,6 @@ EXCEPTIONS = {
         "moves.owners",
         "refusals.note",
         "webhooks.claim",
-        "search runs",
         "search logged models",
     ],
     "named target": [
@@ -169,6 +164,5 @@ EXCEPTIONS = {
         "rewinds.rewind",
         "runs.create",
         "webhooks.create",
-        "search changes",
     ],
 }

@@ -32,6 +32,8 @@ STABLE = {
     "statement_timestamp",
     "to_timestamp",
 }
+# Those that only a database with Citus has.
+OF_CITUS = {"get_shard_id_for_distribution_column"}
 # But for those of which we call none that is: length(text).
 STEADY = {"length"}
 
@@ -40,7 +42,7 @@ def volatility(name: str, schema: Schema) -> str:
     """Return `volatile`, `stable` or `immutable`."""
     if name in schema.functions:
         return schema.functions[name]
-    return "volatile" if name in VOLATILE else "stable" if name in STABLE else "immutable"
+    return "volatile" if name in VOLATILE else "stable" if name in STABLE | OF_CITUS else "immutable"
 
 
 def called(nodes: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Searches of every kind, as the compilers of store/search make statements of them."""
+"""Searches of every kind, as the compilers of store/search make statements of them for a database of several nodes."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -20,18 +20,15 @@ from stepwell_server.search.subjects import (
     REGISTERED_MODELS,
     RUNS,
 )
-from stepwell_server.store.search.change_query import ChangeQuery
 from stepwell_server.store.search.count_query import CountQuery
 from stepwell_server.store.search.experiment_query import ExperimentQuery
-from stepwell_server.store.search.group_query import (
-    PROBED_RUNS_MAX,
-    FoundQuery,
-    GroupQuery,
-    values_query,
-)
+from stepwell_server.store.search.flat_groups import flat_groups_query, flat_values_query
+from stepwell_server.store.search.flat_query import FlatRunQuery, columns_query
+from stepwell_server.store.search.group_query import FoundQuery
+from stepwell_server.store.search.joined_fields import JoinedFields
 from stepwell_server.store.search.logged_model_query import LoggedModelQuery
 from stepwell_server.store.search.registry_query import MODELS, VERSIONS, RegistryQuery
-from stepwell_server.store.search.run_query import RunQuery
+from stepwell_server.store.tracking.flat_searches import OF_ACTIVE_EXPERIMENTS
 
 FILTER = (
     "metrics.loss < 1 AND params.lr = '0.1' AND tags.a LIKE 'b%' AND datasets.name = 'd'"
@@ -39,6 +36,7 @@ FILTER = (
 )
 ORDERS = {"start time": (), "metric": ("metrics.loss DESC",), "param": ("params.lr ASC",)}
 _ACTIVE = ["active"]
+KNOWN = {"loss": 1}
 
 
 def compiled_searches() -> Iterator[tuple[str, str]]:
@@ -57,19 +55,20 @@ def compiled_searches() -> Iterator[tuple[str, str]]:
             projection=Projection(summaries=True),
             roots_only=wanted is None,
         )
-        yield f"search runs by {order}{which}{where}", RunQuery(search).text
-    yield "search runs to count", CountQuery([1], _ACTIVE, filter_).text
-    yield "search runs to group", FoundQuery([1], _ACTIVE, filter_, 10).text
-    yield "search changes that delete", ChangeQuery([1], filter_).delete()
-    yield "search changes that restore", ChangeQuery([1], filter_).restore()
-    yield "search changes that tag", ChangeQuery([1], filter_).tag({"a": "b"})
+        yield f"search runs by {order}{which}{where}", FlatRunQuery(search, KNOWN).text
+    for projection in (Projection(summaries=True), Projection(["lr"], ["loss"], [])):
+        yield "search runs for columns", columns_query([UUID(int=1)], projection, KNOWN)[0]
+    yield "search runs to count", CountQuery([1], _ACTIVE, filter_, (), JoinedFields(KNOWN)).text
+    for limit in (10, None):
+        found = FoundQuery([1], _ACTIVE, filter_, limit, (), JoinedFields(KNOWN), OF_ACTIVE_EXPERIMENTS)
+        yield "search runs to group or change", found.text
     fields = [parse_field(text, RUNS) for text in ("params.lr", "tags.a", "datasets.name")]
     measured = [parse_field("metrics.loss", RUNS)]
-    for count in (1, PROBED_RUNS_MAX + 1):
-        text = GroupQuery([UUID(int=1)] * count, fields, measured, 10).text
-        yield f"search groups of {count} runs", text
+    groups = flat_groups_query([UUID(int=1)], fields, measured, 10, JoinedFields(KNOWN))
+    yield "search groups of runs", groups[0]
     for field in fields:
-        yield f"search values of {field.kind.name.lower()}", values_query([UUID(int=1)], field, "a", 10)[0]
+        values = flat_values_query([UUID(int=1)], field, "a", 10, JoinedFields(KNOWN))
+        yield f"search values of {field.kind.name.lower()}", values[0]
     experiments = parse_filter("tags.a = 'b'", EXPERIMENTS)
     yield (
         "search experiments",

@@ -403,6 +403,33 @@ async def test_the_database_says_which_form_it_needs_unless_one_is_named(
     assert type(found) is kind
 
 
+@pytest.mark.parametrize("kind", [PostgresSearchStore, FlatSearchStore])
+async def test_what_is_found_is_changed_and_counted(
+    store: PostgresSearchStore, kind: type[PostgresSearchStore]
+) -> None:
+    searches, some = kind(store._pool), parse_filter("metrics.loss > 0 OR params.lr = 'abc'", RUNS)
+    nothing = parse_filter("metrics.nobody = 1", RUNS)
+    assert some is not None
+    assert nothing is not None
+    found = [run.run_id for run in in_order(MODEL, ()) if fulfils(run, some)]
+    tags = {"good": "yes", "kind of": "new"}
+    for _ in range(2):
+        assert await searches.tag_runs([0], some, tags) == len(found)
+    tagged = parse_filter("tags.good = 'yes' AND tags.`kind of` = 'new'", RUNS)
+    assert await all_pages(store, tagged, (), 50) == found
+    assert await searches.tag_runs([1], some, tags) == await searches.tag_runs(None, some, tags, [0]) == 0
+    assert await searches.delete_runs([0], nothing) == 0
+    assert await searches.delete_runs([0], some) == len(found)
+    assert await searches.delete_runs([0], some) == await searches.tag_runs([0], some, tags) == 0
+    experiment = "UPDATE experiment SET lifecycle_stage = $1 WHERE experiment_id = 0"
+    async with store._pool.connection() as connection:
+        await connection.execute(experiment, "deleted")
+        assert await searches.restore_runs([0], some) == 0
+        await connection.execute(experiment, "active")
+    assert await searches.restore_runs([0], some) == len(found)
+    assert await searches.count_runs([0], ViewType.ACTIVE_ONLY, None) == len(MODEL)
+
+
 async def test_only_roots_are_found(store: PostgresSearchStore) -> None:
     """Runs without a parent among those that are asked about, one by one or on any node."""
     ids = [run.run_id for run in in_order(MODEL, ())]

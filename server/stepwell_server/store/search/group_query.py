@@ -22,24 +22,25 @@ _IS_MEASURABLE = "abs({value}) <= 1e150"
 
 
 class FoundQuery:
-    """The ids of all runs that a filter finds, up to a number."""
+    """The ids of all runs that a filter finds, up to a number (None: all), and for which a condition holds."""
 
     def __init__(
         self,
         experiment_ids: Sequence[int] | None,
         stages: Sequence[str],
         filter_: Expression | None,
-        limit: int,
+        limit: int | None,
         hidden: Sequence[int] = (),
         fields: Fields = RUN_TABLES,
+        also: str = "true",
     ) -> None:
         self.parameters = Parameters()
         wanted = [f"run.lifecycle_stage = ANY ({self.parameters.add(list(stages), 'text[]')})"]
         wanted += among("run.experiment_id", experiment_ids, hidden, self.parameters)
         if filter_ is not None:
             wanted.append(condition(filter_, fields, self.parameters))
-        rows = self.parameters.add(limit, "bigint")
-        self.text = f"SELECT run.run_id FROM run {fields.joins} WHERE {' AND '.join(wanted)} LIMIT {rows}"
+        cut = "" if limit is None else f"LIMIT {self.parameters.add(limit, 'bigint')}"
+        self.text = f"SELECT run.run_id FROM run {fields.joins} WHERE {' AND '.join([*wanted, also])} {cut}"
 
 
 class GroupQuery:

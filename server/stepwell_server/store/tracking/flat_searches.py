@@ -5,15 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import UnavailableError
-from stepwell_server.model.runs import Run
-from stepwell_server.search.expressions import metric_names
+from stepwell_server.model.runs import Run, ViewType
+from stepwell_server.search.expressions import Expression, metric_names
 from stepwell_server.search.queries import RowPosition, RunSearch
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.search.flat_query import FlatRunQuery, columns_query
+from stepwell_server.store.search.group_query import FoundQuery
 from stepwell_server.store.search.joined_fields import JoinedFields
 from stepwell_server.store.search.ordering import position_of
 from stepwell_server.store.search.tables import Fields
 from stepwell_server.store.sql import load
+from stepwell_server.store.tracking.experiments import STAGES
 from stepwell_server.store.tracking.runs import run_of
 from stepwell_server.store.tracking.searches import (
     FIRST_ROWS,
@@ -25,6 +27,9 @@ from stepwell_server.store.tracking.searches import (
 )
 
 _SQL = load("searches")
+OF_ACTIVE_EXPERIMENTS = (
+    "run.experiment_id IN (SELECT experiment_id FROM experiment WHERE lifecycle_stage = 'active')"
+)
 # A run that is removed between the two statements is not on the page: then the page is asked for again.
 TRIES_MAX = 5
 
@@ -55,6 +60,52 @@ class FlatSearchStore(PostgresSearchStore):
             for row in page
             if row["run_id"] in rows
         ]
+
+    async def delete_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
+        """See `ports.SearchStore`."""
+        return await self._change_found("delete_found", experiment_ids, filter_, hidden)
+
+    async def restore_runs(
+        self, experiment_ids: Sequence[int] | None, filter_: Expression, hidden: Sequence[int] = ()
+    ) -> int:
+        """See `ports.SearchStore`."""
+        return await self._change_found(
+            "restore_found", experiment_ids, filter_, hidden, view=ViewType.DELETED_ONLY
+        )
+
+    async def tag_runs(
+        self,
+        experiment_ids: Sequence[int] | None,
+        filter_: Expression,
+        tags: Mapping[str, str],
+        hidden: Sequence[int] = (),
+    ) -> int:
+        """See `ports.SearchStore`."""
+        pairs = list(tags), list(tags.values())
+        return await self._change_found("tag_found", experiment_ids, filter_, hidden, *pairs)
+
+    async def _change_found(
+        self,
+        change: str,
+        experiment_ids: Sequence[int] | None,
+        filter_: Expression,
+        hidden: Sequence[int],
+        *values: Any,
+        view: ViewType = ViewType.ACTIVE_ONLY,
+    ) -> int:
+        """Find runs, then change them by their ids; of deleted runs, those of active experiments."""
+        also = OF_ACTIVE_EXPERIMENTS if view is ViewType.DELETED_ONLY else "true"
+        async with searching(self._pool, filter_) as connection, connection.transaction():
+            fields = await self._fields(connection, metric_names(filter_))
+            found = FoundQuery(experiment_ids, STAGES[view], filter_, None, hidden, fields, also)
+            rows = await connection.fetch(found.text, *found.parameters.values)
+            if not rows:
+                return 0
+            told = await connection.execute(_SQL[change], [row["run_id"] for row in rows], *values)
+        # PostgreSQL tells how many rows a statement changed; of tags, each run has as many as there are.
+        return int(told.split()[-1]) // max(1, len(values[0]) if values else 1)
 
     async def _fields(self, connection: Connection, metrics: Collection[str]) -> Fields:
         return await joined_fields(connection, metrics)
