@@ -12,7 +12,7 @@ from stepwell_server.model.artifacts import FileSpec
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.ports.artifacts import ContentStore
-from tests.harness.stores import BUCKETS, STORES, Store
+from tests.harness.stores import BUCKETS, STORES, WITH_OPENSSH, Store
 
 MIB = 1024 * 1024
 ADDRESS_S = 60
@@ -33,7 +33,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stor
 
         class Running(dict[str, Store]):
             def __missing__(self, kind: str) -> Store:
-                self[kind] = stack.enter_context(STORES[kind](tmp_path_factory.mktemp(kind)))
+                self[kind] = stack.enter_context(WITH_OPENSSH[kind](tmp_path_factory.mktemp(kind)))
                 return self[kind]
 
         yield Running()

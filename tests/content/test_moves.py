@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +19,7 @@ from stepwell_server.app import running_server
 from stepwell_server.config import Config
 from stepwell_server.model.moves import Copied
 from stepwell_server.store.content.moves import PostgresMoveStore
-from tests.harness.faults import Meanwhile, until
+from tests.harness.faults import Meanwhile, passed, until
 from tests.harness.files import files_below
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
@@ -177,12 +179,8 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
     def arrived() -> int:
         return sum(path.stat().st_size for path in files_below(unfinished))
 
-    def passed(count: int) -> Callable[[], bool]:
-        first = places.proxy.bytes_passed[Way.DOWN]
-        return lambda: places.proxy.bytes_passed[Way.DOWN] >= first + count
-
     places.proxy.slow(8 * MIB)
-    half = passed(8 * MIB)
+    half = passed(places.proxy, Way.DOWN, 8 * MIB)
     results: list[Result] = []
     moving = Meanwhile(lambda: results.append(move("-e", "cut", "--to", "default")))
     until(half)
@@ -203,6 +201,42 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
     assert places.read(run_id, "b/large.bin", tmp_path / "out")[16:] == large.read_bytes()[16:]
     places.restart("0.5")  # what came of the one that is not shown any more is given up
     until(lambda: len(files_below(places.own)) == 2)
+    until(lambda: not files_below(unfinished) and not files_below(places.objects))
+
+
+def test_a_move_whose_command_is_killed_goes_on(places: Places, tmp_path: Path) -> None:
+    """The server ends a move when nobody listens any more; the same command finds what is there already."""
+    client = places.client
+    experiment = client.create_experiment("left", f"s3://{BUCKET}/b/left")
+    run_id = client.create_run(experiment).info.run_id
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(24 * MIB))
+    client.log_artifact(run_id, str(large))
+    for name in ODD_NAMES:
+        client.log_text(run_id, name, name)
+    unfinished = places.own.parent / "unfinished"
+    places.proxy.slow(8 * MIB)
+    half = passed(places.proxy, Way.DOWN, 8 * MIB)
+    options = ("--experiment", "left", "--to", "default", "--json")
+    command = [sys.executable, "-c", "from stepwell.cli import main; main()", "artifacts", "move", *options]
+    moving = subprocess.Popen(command, stdout=subprocess.PIPE)
+    until(half)
+    moving.kill()
+    assert moving.communicate()[0] == b""
+    assert places.read(run_id, ODD_NAMES[0], tmp_path / "out").decode() == ODD_NAMES[0]
+    places.proxy.heal()
+    first = places.proxy.bytes_passed[Way.DOWN]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, check=True
+    )  # though the former one has only just ended
+    found = json.loads(done.stdout)
+    number = len(ODD_NAMES) + 1
+    assert (found["files"], found["moved"], found["left"], found["open_uploads"]) == (number, number, [], 0)
+    assert places.proxy.bytes_passed[Way.DOWN] - first < 23 * MIB
+    assert CliRunner().invoke(artifacts, ["verify", "--all"]).exit_code == 0
+    assert places.read(run_id, "large.bin", tmp_path / "out") == large.read_bytes()
+    places.restart("0.5")  # it sweeps often
+    until(lambda: len(files_below(places.own)) == number)
     until(lambda: not files_below(unfinished) and not files_below(places.objects))
 
 

@@ -1,11 +1,14 @@
 """What SFTP alone needs: the host's key, keys of ours, connections that are shared, cut and made anew, and no locks."""
 
 import asyncio
+import logging
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from stepwell import StepwellClient
@@ -14,9 +17,11 @@ from stepwell_server.store.content.sftp.addresses import parse, sftp_root
 from stepwell_server.store.content.sftp.connections import CONNECTIONS_MAX, SftpConnections
 from stepwell_server.store.content.sftp.store import SftpContentStore, opened
 from tests.content.conftest import MIB, file_of, pieces_of, whole
+from tests.harness import openssh
+from tests.harness.openssh import openssh_server
 from tests.harness.processes import ServerFailedError, ServerProcess
 from tests.harness.proxy import Proxy, Way
-from tests.harness.sftp import USER, SftpServer, sftp_server
+from tests.harness.sftp import SftpServer, sftp_server
 
 pytestmark = pytest.mark.xdist_group("sftp")
 
@@ -74,27 +79,113 @@ def test_what_is_no_place_is_refused(location: str, text: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-async def test_a_host_has_to_be_known_and_to_know_us(sftp: SftpServer) -> None:
-    known = sftp.home / ".ssh" / "known_hosts"
-    right = known.read_text()
-    other = (sftp.home / ".ssh" / "id_ed25519.pub").read_text()
-    root = f"{sftp.root()}/x"
+@pytest.fixture
+def host(
+    sftp: SftpServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SftpServer]:
+    """A server that shows who it is: asyncssh's, or OpenSSH's with keys of two kinds."""
+    if request.param == "asyncssh":
+        yield sftp
+        return
+    with openssh_server(("ssh-ed25519", "ecdsa-sha2-nistp256")) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.mark.parametrize(
+    "host", ["asyncssh", *(["openssh"] if openssh.is_to_be_had() else [])], indirect=True
+)
+async def test_a_host_has_to_be_known_and_to_know_us(host: SftpServer) -> None:
+    known = host.home / ".ssh" / "known_hosts"
+    right, other = known.read_text(), host.known_host(key=host.home / ".ssh" / "id_ed25519")
+    root, named = f"{host.root()}/x", f"[127.0.0.1]:{host.port}"
+    scan = f"ssh-keyscan -p {host.port} 127.0.0.1 >> ~/.ssh/known_hosts"
+    fingerprint = asyncssh.read_public_key(
+        (host.host_key or host.home / "host_key").with_suffix(".pub")
+    ).get_fingerprint()
+
+    async def refusal() -> str:
+        with pytest.raises(InvalidArgumentError) as caught:
+            async with opened(root, 60):
+                pass
+        return str(caught.value)
+
     try:
-        for wrong in ("", f"[127.0.0.1]:{sftp.port} {other}"):
-            known.write_text(wrong)
-            with pytest.raises(InvalidArgumentError) as caught:
-                await opened(root, 60).__aenter__()
-            assert f"ssh-keyscan -p {sftp.port} 127.0.0.1 >> ~/.ssh/known_hosts" in str(caught.value)
-            assert f"ssh-keygen -R '[127.0.0.1]:{sftp.port}'" in str(caught.value)
+        for wrong, texts in (
+            (None, ("is not in ~/.ssh/known_hosts", scan)),
+            ("", ("is not in ~/.ssh/known_hosts", scan)),
+            (
+                other,
+                (
+                    f"{named} shows another key",
+                    "somebody sits in between",
+                    f"ssh-keygen -R '{named}'; {scan}",
+                ),
+            ),
+            (f"@revoked {host.known_host()}", ("is marked as @revoked",)),
+        ):
+            known.unlink(missing_ok=True) if wrong is None else known.write_text(wrong)
+            said = await refusal()
+            assert f"ssh-ed25519 {fingerprint}" in said
+            assert not [text for text in texts if text not in said], said
     finally:
         known.write_text(right)
-    key = sftp.home / ".ssh" / "id_ed25519"
-    key.rename(sftp.home / "away")
+    key = host.home / ".ssh" / "id_ed25519"
+    key.rename(host.home / "away")
     try:
-        with pytest.raises(InvalidArgumentError, match=rf"ssh-copy-id -p {sftp.port} {USER}@127.0.0.1"):
-            await opened(root, 60).__aenter__()
+        assert f"ssh-copy-id -p {host.port} {host.user}@127.0.0.1" in await refusal()
     finally:
-        (sftp.home / "away").rename(key)
+        (host.home / "away").rename(key)
+    async with opened(root, 60) as content:
+        await content.write_small([("ab/x", b"1")])
+        assert await whole(content, "ab/x") == b"1"
+
+
+async def test_a_small_file_takes_few_requests(sftp: SftpServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Each takes a round trip unless it is sent along with others."""
+    asyncssh.set_log_level(logging.DEBUG)
+    asyncssh.set_debug_level(1)
+
+    def asked() -> list[str]:
+        said = [record.getMessage().partition("Sending ")[2] for record in caplog.records]
+        caplog.clear()
+        return [re.split(r" (?:for|request)", text)[0] for text in said if text]
+
+    try:
+        async with opened(f"{sftp.root()}/few", 60) as content:
+            await content.write_small([("ab/0", b"0")])
+            caplog.clear()
+            await content.write_small([("ab/1", b"1")])
+            assert asked() == ["open", "write", "fsync", "close", "OpenSSH POSIX rename"]
+            assert await whole(content, "ab/1") == b"1"
+            assert sorted(set(asked())) == ["close", "fstat", "open", "read"]
+            await asyncio.gather(*(content.remove(f"ab/{number}", None) for number in range(16)))
+            found = asked()
+            assert found.count("remove") == 16
+            assert found.count("opendir") <= 2
+    finally:
+        asyncssh.set_log_level(logging.WARNING)
+
+
+async def test_small_files_that_cannot_be_written_are_not_there(sftp: SftpServer) -> None:
+    async with opened(f"{sftp.root()}/small", 60) as content:
+        await content.write_small([("ab/x", b"1")])
+        unfinished = sftp.folder / "small" / "unfinished"
+        unfinished.rmdir()
+        large = os.urandom(2 * MIB)  # of more than one request
+        await content.write_small([("cd/y", b"2"), ("cd/z", b""), ("cd/large", large)])
+        assert [await whole(content, key) for key in ("ab/x", "cd/y", "cd/z", "cd/large")] == [
+            b"1",
+            b"2",
+            b"",
+            large,
+        ]
+        unfinished.rmdir()
+        unfinished.write_text("in the way")
+        with pytest.raises(UnavailableError):
+            await content.write_small([("cd/w", b"2")])
+        assert await content.size_bytes("cd/w") is None
 
 
 async def test_connections_are_shared_and_made_anew(sftp: SftpServer, proxy: Proxy) -> None:

@@ -30,10 +30,15 @@ class SftpServer:
     folder: Path
     home: Path
     process: "subprocess.Popen[bytes]"
+    user: str = USER
+    # How the folder is called there.
+    path: str = ""
+    # The key by which it is known.
+    host_key: Path | None = None
 
     def root(self, port: int | None = None) -> str:
         """Return where artifacts may go, maybe through a proxy."""
-        return f"sftp://{USER}@127.0.0.1:{port or self.port}"
+        return f"sftp://{self.user}@127.0.0.1:{port or self.port}{self.path}"
 
     def environment(self) -> dict[str, str]:
         """Return what who wants to use it has to know."""
@@ -42,13 +47,18 @@ class SftpServer:
     def trust(self, port: int) -> None:
         """Take the server for known on a proxy's port, too."""
         known = self.home / ".ssh" / "known_hosts"
-        key = (self.home / "host_key.pub").read_text()
-        known.write_text(f"{known.read_text()}[127.0.0.1]:{port} {key}")
+        known.write_text(f"{known.read_text() if known.exists() else ''}{self.known_host(port)}")
+
+    def known_host(self, port: int | None = None, key: Path | None = None) -> str:
+        """Return the line of known_hosts for the server, or for one that had another key."""
+        named = key or self.host_key or self.home / "host_key"
+        return f"[127.0.0.1]:{port or self.port} {named.with_name(f'{named.name}.pub').read_text()}"
 
     def objects(self) -> dict[str, int]:
         """Return what lies there, also what is unfinished: sizes by path."""
         return {
-            path.relative_to(self.folder).as_posix(): path.stat().st_size for path in files_below(self.folder)
+            f"{self.path}/{path.relative_to(self.folder).as_posix()}".lstrip("/"): path.stat().st_size
+            for path in files_below(self.folder)
         }
 
 
@@ -59,9 +69,8 @@ def sftp_server(folder: Path, port: int | None = None) -> Iterator[SftpServer]:
     if not home.exists():
         (home / ".ssh").mkdir(parents=True)
         shown.mkdir()
-        _make_key(home / "host_key")
-        _make_key(home / ".ssh" / "id_ed25519")
-        (home / ".ssh" / "known_hosts").touch()
+        make_key(home / "host_key")
+        make_key(home / ".ssh" / "id_ed25519")
     chosen = port or free_port()
     process = subprocess.Popen(
         [
@@ -82,8 +91,9 @@ def sftp_server(folder: Path, port: int | None = None) -> Iterator[SftpServer]:
         process.wait(STOP_S)
 
 
-def _make_key(path: Path) -> None:
-    key = asyncssh.generate_private_key("ssh-ed25519")
+def make_key(path: Path, kind: str = "ssh-ed25519") -> None:
+    """Make a pair of keys."""
+    key = asyncssh.generate_private_key(kind)
     key.write_private_key(path)
     path.chmod(0o600)
     key.write_public_key(path.with_name(f"{path.name}.pub"))

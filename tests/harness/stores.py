@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+from tests.harness import openssh
 from tests.harness.clouds import azure_server, google_server
 from tests.harness.files import files_below
+from tests.harness.openssh import openssh_server
 from tests.harness.s3 import BUCKET, s3_server
-from tests.harness.sftp import sftp_server
+from tests.harness.sftp import SftpServer, sftp_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,23 @@ def _google(folder: Path) -> Iterator[Store]:
 @contextmanager
 def _sftp(folder: Path) -> Iterator[Store]:
     with sftp_server(folder) as server:
+        yield _of_sftp(server)
 
-        def root_at(port: int) -> str:
-            server.trust(port)
-            return f"{server.root(port)}/team"
 
-        yield Store(
-            root_at(server.port), server.port, lambda port: server.environment(), server.objects, root_at
-        )
+@contextmanager
+def _openssh(folder: Path) -> Iterator[Store]:
+    with openssh_server() as server:
+        yield _of_sftp(server)
+
+
+def _of_sftp(server: SftpServer) -> Store:
+    def root_at(port: int) -> str:
+        server.trust(port)
+        return f"{server.root(port)}/team"
+
+    return Store(
+        root_at(server.port), server.port, lambda port: server.environment(), server.objects, root_at
+    )
 
 
 STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
@@ -90,5 +101,7 @@ STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
     "gcs": _google,
     "sftp": _sftp,
 }
+# The same with OpenSSH's server, where it is to be had, in the place of asyncssh's.
+WITH_OPENSSH = {**STORES, "sftp": _openssh} if openssh.is_to_be_had() else STORES
 # Those that clients reach by addresses.
 BUCKETS = ("s3", "azure", "gcs")

@@ -1,8 +1,8 @@
-"""Coroutines that belong together: all of them, or what the first one raised."""
+"""Coroutines that belong together: all of them, or what the first one raised; and one whose answer is for many."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -15,3 +15,23 @@ async def all_of(coroutines: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+class OneForAll(Generic[T]):
+    """Something that is looked up now and then, once for all who ask before it begins."""
+
+    def __init__(self, look_up: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._look_up = look_up
+        self._alone = asyncio.Lock()
+        self._next: asyncio.Task[T] | None = None
+
+    async def next(self) -> T:
+        """Return what a look-up finds that begins after this call did."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._begin())
+        return await asyncio.shield(self._next)
+
+    async def _begin(self) -> T:
+        async with self._alone:
+            self._next = None
+            return await self._look_up()

@@ -5,7 +5,6 @@ Keys, the agent and the host's key are found by SSH's usual means, for the user 
 """
 
 import asyncio
-import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TypeVar
 import asyncssh
 
 from stepwell_server.errors import ExhaustedError, InvalidArgumentError, NotFoundError, UnavailableError
+from stepwell_server.store.content.sftp import host_keys
 from stepwell_server.store.content.sftp.addresses import PORT_DEFAULT, SftpAddress
 
 T = TypeVar("T")
@@ -126,15 +126,18 @@ class SftpConnections:
 
     async def _connect(self) -> _Connection:
         at = self.address
-        ssh = await asyncssh.connect(
-            at.host,
-            at.port if at.port != PORT_DEFAULT else (),
-            username=at.user or (),
-            connect_timeout=CONNECT_TIMEOUT_S,
-            login_timeout=LOGIN_TIMEOUT_S,
-            keepalive_interval=KEEPALIVE_S,
-            keepalive_count_max=KEEPALIVES_MAX,
-        )
+        try:
+            ssh = await asyncssh.connect(
+                at.host,
+                at.port if at.port != PORT_DEFAULT else (),
+                username=at.user or (),
+                connect_timeout=CONNECT_TIMEOUT_S,
+                login_timeout=LOGIN_TIMEOUT_S,
+                keepalive_interval=KEEPALIVE_S,
+                keepalive_count_max=KEEPALIVES_MAX,
+            )
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise InvalidArgumentError(await host_keys.problem(at, error)) from error
         try:
             return _Connection(ssh, await ssh.start_sftp_client())
         except BaseException:
@@ -147,8 +150,6 @@ def translated(address: SftpAddress) -> Iterator[None]:
     """Turn what asyncssh raises into errors of the domain."""
     try:
         yield
-    except asyncssh.HostKeyNotVerifiable as error:
-        raise InvalidArgumentError(_unknown_host(address, error)) from error
     except asyncssh.PermissionDenied as error:
         raise InvalidArgumentError(
             f"{address.account} does not let this server in ({error.reason}); it tries the keys of the user that it "
@@ -172,17 +173,6 @@ def translated(address: SftpAddress) -> Iterator[None]:
         ) from error
     except asyncssh.Error as error:
         raise UnavailableError(f"the SFTP server {address.host} cannot be used: {error.reason}") from error
-
-
-def _unknown_host(address: SftpAddress, error: asyncssh.HostKeyNotVerifiable) -> str:
-    named = address.host if address.port == PORT_DEFAULT else f"[{address.host}]:{address.port}"
-    scan = f"ssh-keyscan -p {address.port} {address.host}"
-    return (
-        f"the key of {named} is not in ~/.ssh/known_hosts of the user that this server runs as ({error.reason}). "
-        f"Compare what `{scan} | ssh-keygen -lf -` prints with what the operator of {address.host} says, and add it: "
-        f"{scan} >> ~/.ssh/known_hosts. If another key is there, and it was meant to change: before that, "
-        f"ssh-keygen -R {shlex.quote(named)}"
-    )
 
 
 def _for_ssh(address: SftpAddress) -> str:

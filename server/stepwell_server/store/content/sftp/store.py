@@ -12,21 +12,29 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from uuid import uuid4
 
 import asyncssh
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import FileSpec, Piece, Room
-from stepwell_server.process.joined import all_of
+from stepwell_server.process.joined import OneForAll, all_of
 from stepwell_server.process.logger import get_logger
-from stepwell_server.store.content.disk import CONTENT, FILE_MODE, FOLDER_MODE, UNFINISHED
+from stepwell_server.store.content.disk import CONTENT, UNFINISHED
 from stepwell_server.store.content.one_writer import OneWriter
+from stepwell_server.store.content.sftp import files
 from stepwell_server.store.content.sftp.addresses import parse
 from stepwell_server.store.content.sftp.connections import MISSING, SftpConnections
-from stepwell_server.store.content.sftp.transfers import WINDOW_BYTES, IncompleteError, Sending, read_pieces
+from stepwell_server.store.content.sftp.transfers import (
+    WINDOW_BYTES,
+    IncompleteError,
+    Sending,
+    read_pieces,
+)
 
 READ_WRITE = asyncssh.FXF_READ | asyncssh.FXF_WRITE | asyncssh.FXF_CREAT
+NEW = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
 
 log = get_logger(__name__)
 
@@ -61,15 +69,14 @@ class SftpContentStore:
         self._unfinished = f"{self._path}/{UNFINISHED}"
         self._writer = uuid4().hex[:16]
         self._writers = OneWriter()
-        # Folders that are known to be there.
-        self._folders: set[str] = set()
+        self._listings = OneForAll(lambda: connections.call(self._listed))
         self._flushes = self._moves = True
 
     async def prepare(self) -> None:
         """Make the folders. Raises what `SftpConnections.session` does."""
         async with self._connections.session() as sftp:
             for folder in (f"{self._path}/{CONTENT}", self._unfinished):
-                await self._make_folder(sftp, folder)
+                await files.make_folder(sftp, folder)
 
     async def room(self) -> Room | None:
         """See `artifact_ports.ContentStore`."""
@@ -108,7 +115,7 @@ class SftpContentStore:
             except IncompleteError:
                 raise
             except InvalidArgumentError:
-                await self._forget(sftp, self._temporary(key))
+                await files.forget(sftp, self._temporary(key))
                 raise
 
     async def receive(
@@ -120,7 +127,7 @@ class SftpContentStore:
                 return await self._send(sftp, key, pieces, None, ("", 0))
             except BaseException:
                 with suppress(asyncssh.Error, OSError):  # what is left is removed with the upload's row
-                    await self._forget(sftp, self._temporary(key))
+                    await files.forget(sftp, self._temporary(key))
                 raise
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
@@ -145,7 +152,7 @@ class SftpContentStore:
 
     async def size_bytes(self, key: str) -> int | None:
         """See `artifact_ports.ContentStore`."""
-        return await self._connections.call(lambda sftp: _size(sftp, self._final(key)))
+        return await self._connections.call(lambda sftp: files.size_of(sftp, self._final(key)))
 
     async def read(self, key: str, offset: int) -> AsyncGenerator[Piece]:
         """See `artifact_ports.ContentStore`."""
@@ -159,12 +166,10 @@ class SftpContentStore:
 
     async def remove(self, key: str, multipart_id: str | None) -> None:
         """See `artifact_ports.ContentStore`."""
-
-        async def remove(sftp: asyncssh.SFTPClient) -> None:
-            await self._forget(sftp, self._final(key))
-            await self._forget_unfinished(sftp, key)
-
-        await self._connections.call(remove)
+        # Outside of a session: who waits for a listing must not keep it from one.
+        unfinished = [path for path, _ in self._of(key, await self._listings.next())]
+        for path in (self._final(key), *unfinished):
+            await self._connections.call(partial(files.forget, path=path))
 
     async def _send(
         self,
@@ -177,9 +182,8 @@ class SftpContentStore:
         """Write a file behind the first bytes of one that is unfinished, and move it to its place."""
         former, offset = held
         mine = self._temporary(key)
-        await self._make_folder(sftp, self._unfinished)
         flags = READ_WRITE if former == mine else READ_WRITE | asyncssh.FXF_TRUNC
-        target = await sftp.open(mine, flags, _attributes(FILE_MODE), encoding=None)
+        target = await files.opened(sftp, mine, flags)
         sending = Sending(target, file)
         try:
             if former == mine:
@@ -203,16 +207,20 @@ class SftpContentStore:
                 await target.close()
         await self._move(sftp, mine, key)
         if former != mine and former:
-            await self._forget_unfinished(sftp, key)
+            for path, _ in self._of(key, await self._listed(sftp)):
+                await files.forget(sftp, path)
         return sending.sent
 
     async def _write_one(self, key: str, data: bytes) -> None:
         async with self._connections.session() as sftp:
+            if len(data) > sftp.limits.max_write_len:
+                await self._send(sftp, key, _only(data), None, ("", 0))
+                return
             mine = self._temporary(key)
-            await self._make_folder(sftp, self._unfinished)
-            async with sftp.open(mine, "wb", _attributes(FILE_MODE)) as target:
-                await target.write(data, 0)
-                await self._flush(target)
+            target = await files.opened(sftp, mine, NEW, block_size=0)  # 0: written by one request
+            # A server does what it is asked of one open file in the order in which it was asked
+            # (draft-ietf-secsh-filexfer-02, 6.1), so nobody waits in between.
+            await all_of([target.write(data, 0), self._flush(target), target.close()])
             await self._move(sftp, mine, key)
 
     async def _flush(self, target: "asyncssh.SFTPClientFile") -> None:
@@ -229,50 +237,43 @@ class SftpContentStore:
 
     async def _move(self, sftp: asyncssh.SFTPClient, mine: str, key: str) -> None:
         final = self._final(key)
-        await self._make_folder(sftp, final.rpartition("/")[0])
+        try:
+            await self._rename(sftp, mine, final)
+        except MISSING:
+            await files.make_folder(sftp, final.rpartition("/")[0])
+            await self._rename(sftp, mine, final)
+
+    async def _rename(self, sftp: asyncssh.SFTPClient, mine: str, final: str) -> None:
         try:
             if self._moves:
                 await sftp.posix_rename(mine, final)
                 return
         except asyncssh.SFTPOpUnsupported:
             self._moves = False
-        await sftp.rename(
-            mine, final
-        )  # fails where there is one already, which there is not: keys are used once
+        # Fails where there is one already, which there is not: keys are used once.
+        await sftp.rename(mine, final)
 
     async def _held(self, sftp: asyncssh.SFTPClient, key: str) -> tuple[str, int]:
         """Return what of a key is unfinished and certainly there: this server's own, or else most; ("", 0): nothing."""
         mine = self._temporary(key)
-        size = await _size(sftp, mine)
+        size = await files.size_of(sftp, mine)
         if size is not None:
             return mine, max(0, size - WINDOW_BYTES)
+        found = self._of(key, await self._listed(sftp))
+        return max(
+            [(path, max(0, size - WINDOW_BYTES)) for path, size in found],
+            key=lambda it: it[1],
+            default=("", 0),
+        )
+
+    def _of(self, key: str, listing: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
+        """Return which of what is unfinished is of a key, whoever writes it."""
         prefix = self._temporary(key, "")
-        found = [(name, max(0, size - WINDOW_BYTES)) for name, size in await self._listed(sftp, prefix)]
-        return max(found, key=lambda it: it[1], default=("", 0))
+        return [it for it in listing if it[0].startswith(prefix)]
 
-    async def _forget_unfinished(self, sftp: asyncssh.SFTPClient, key: str) -> None:
-        for name, _ in await self._listed(sftp, self._temporary(key, "")):
-            await self._forget(sftp, name)
-
-    async def _listed(self, sftp: asyncssh.SFTPClient, prefix: str = "") -> Sequence[tuple[str, int]]:
-        """Return what is unfinished: paths, those that begin so, and sizes."""
-        with suppress(*MISSING):
-            named = [
-                (f"{self._unfinished}/{it.filename!s}", it.attrs.size or 0)
-                async for it in sftp.scandir(self._unfinished)
-                if it.filename not in (".", "..")
-            ]
-            return [it for it in named if it[0].startswith(prefix)]
-        return []
-
-    async def _forget(self, sftp: asyncssh.SFTPClient, path: str) -> None:
-        with suppress(*MISSING):
-            await sftp.remove(path)
-
-    async def _make_folder(self, sftp: asyncssh.SFTPClient, folder: str) -> None:
-        if folder not in self._folders:
-            await sftp.makedirs(folder, _attributes(FOLDER_MODE), exist_ok=True)
-            self._folders.add(folder)
+    async def _listed(self, sftp: asyncssh.SFTPClient) -> Sequence[tuple[str, int]]:
+        """Return what is unfinished: paths and sizes."""
+        return await files.listed(sftp, self._unfinished)
 
     def _final(self, key: str) -> str:
         return f"{self._path}/{CONTENT}/{key}"
@@ -282,12 +283,5 @@ class SftpContentStore:
         return f"{self._unfinished}/{name}~{self._writer if writer is None else writer}"
 
 
-async def _size(sftp: asyncssh.SFTPClient, path: str) -> int | None:
-    try:
-        return (await sftp.stat(path)).size or 0
-    except MISSING:
-        return None
-
-
-def _attributes(mode: int) -> asyncssh.SFTPAttrs:
-    return asyncssh.SFTPAttrs(permissions=mode)
+async def _only(data: bytes) -> AsyncIterator[Piece]:
+    yield data
