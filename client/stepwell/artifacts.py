@@ -8,7 +8,8 @@ from stepwell import settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
 from stepwell.errors import invalid, short
-from stepwell.files import elsewhere, formats
+from stepwell.files import formats
+from stepwell.files.elsewhere import fetching as elsewhere
 from stepwell.files.uris import ArtifactPlace
 from stepwell.logged_models import fetching, uris
 from stepwell.logged_models.uris import Place
@@ -29,8 +30,9 @@ def download_artifacts(
 
     Args:
         artifact_uri: runs:/<run id>/<path>, models:/m-<id>, models:/<name>/<version, stage or latest>,
-            models:/<name>@<alias>, or what get_artifact_uri() returned; https:// or s3:// (with the extra s3) for
-            files elsewhere; a local path is returned as it is, or copied when `dst_path` is given.
+            models:/<name>@<alias>, or what get_artifact_uri() returned; for files elsewhere https://, s3://, gs://, az://
+            or sftp:// (with the extras s3, gcs, azure, sftp); a local path is returned as it is, or copied when
+            `dst_path` is given.
         run_id: the run, instead of a URI.
         artifact_path: the file or folder in the run, beside `run_id`; all of it if not given.
         dst_path: local folder, made if missing; a new temporary one if not given.

@@ -39,9 +39,13 @@ def is_trusted(url: str, tracking_uri: str) -> bool:
         return False
     if parts.scheme == "https" and port == _PORTS["https"] and _CLOUDS.fullmatch(host):
         return True
-    return f"{host}:{port}" in _named(tracking_uri) or any(
-        _matches(host, port, pattern) for pattern in options.artifact_hosts()
-    )
+    return f"{host}:{port}" in _named(tracking_uri) or is_named(parts)
+
+
+def is_named(parts: SplitResult) -> bool:
+    """Tell whether STEPWELL_ARTIFACT_HOSTS has the host of an address."""
+    host, port = (parts.hostname or "").lower(), _port(parts)
+    return any(_matches(host, port, pattern) for pattern in options.artifact_hosts())
 
 
 def _named(tracking_uri: str) -> set[str]:

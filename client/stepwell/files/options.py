@@ -9,6 +9,8 @@ STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the
                                   default 60
 STEPWELL_ARTIFACT_HOSTS           hosts of buckets that a server may send this client to, beside those that `addresses`
                                   knows, separated by commas: minio.example.org:9000, *.storage.example.org
+STEPWELL_FETCHED_BYTES_MAX        bytes that one address elsewhere (https://, s3://, sftp://, ...) may bring; more are
+                                  refused; default 1 TB
 STEPWELL_PROGRESS                 progress bars (tqdm) for long transfers on a terminal: true or false; default true
 """
 
@@ -24,6 +26,8 @@ AT_ONCE_MAX = 64
 ATTEMPTS_DEFAULT = 5
 ATTEMPTS_MAX = 1_000
 TIMEOUT_S_DEFAULT = 60.0
+FETCHED_BYTES_MAX = "STEPWELL_FETCHED_BYTES_MAX"
+FETCHED_BYTES_MAX_DEFAULT = 10**12
 
 _TRANSFERS = ("auto", "direct", "server")
 _FALSE_WORDS = ("0", "false", "no", "off")
@@ -50,6 +54,11 @@ def files_at_once() -> int:
 def attempts() -> int:
     """Return how often a transfer is tried without getting any further."""
     return _count("STEPWELL_ARTIFACT_ATTEMPTS", ATTEMPTS_DEFAULT, ATTEMPTS_MAX)
+
+
+def fetched_bytes_max() -> int:
+    """Return how many bytes one address elsewhere may bring."""
+    return _count(FETCHED_BYTES_MAX, FETCHED_BYTES_MAX_DEFAULT, 2**63 - 1)
 
 
 def timeout_s() -> float:

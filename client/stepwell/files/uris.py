@@ -46,7 +46,8 @@ def parse(uri: object) -> ArtifactPlace:
         return _of_run(text)
     found = _OWNER_PART.search(text) if scheme in _LOCATIONS else None
     if found is None:
-        kind = f" ({scheme}: is not served)" if scheme and scheme not in _LOCATIONS else ""
+        served = ", ".join(["http", "https", "sftp", *BUCKET_SCHEMES])
+        kind = f" ({scheme}: is not served; {served} are)" if scheme and scheme not in _LOCATIONS else ""
         raise invalid(
             f"{text!r} names no artifact of a run{kind}: use "
             "runs:/<run id>/<path>, or what get_artifact_uri() returned."

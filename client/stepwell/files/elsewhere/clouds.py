@@ -64,14 +64,14 @@ def azure(uri: str, place: str) -> Iterator["CloudObjects"]:
 
 
 class CloudObjects:
-    """Implements `elsewhere.Objects`."""
+    """Implements `fetching.Objects`."""
 
     def __init__(self, library: Any, store: Any) -> None:
         self._library = library
         self._store = store
 
     def pieces(self, key: str) -> Iterator[bytes] | None:
-        """See `elsewhere.Objects`."""
+        """See `fetching.Objects`."""
         try:
             answer = self._library.get(self._store, key)
         except FileNotFoundError:
@@ -80,7 +80,7 @@ class CloudObjects:
         return pieces
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """See `elsewhere.Objects`."""
+        """See `fetching.Objects`."""
         for page in self._library.list(self._store, prefix=prefix.rstrip("/") or None):
             yield from (each["path"] for each in page)
 

@@ -33,7 +33,7 @@ def opened(uri: str, bucket: str) -> Iterator["S3Objects"]:
 
 
 class S3Objects:
-    """Implements `elsewhere.Objects`."""
+    """Implements `fetching.Objects`."""
 
     def __init__(self, client: Any, failure: type[Exception], bucket: str) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class S3Objects:
         self._bucket = bucket
 
     def pieces(self, key: str) -> Iterator[bytes] | None:
-        """See `elsewhere.Objects`."""
+        """See `fetching.Objects`."""
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except self._failure as error:
@@ -51,7 +51,7 @@ class S3Objects:
         return _read(body)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """See `elsewhere.Objects`."""
+        """See `fetching.Objects`."""
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
             for each in page.get("Contents", ()):

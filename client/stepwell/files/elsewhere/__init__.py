@@ -1,0 +1,1 @@
+"""Files that lie outside of Stepwell, at addresses that a user names."""
