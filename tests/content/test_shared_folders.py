@@ -1,10 +1,14 @@
 """A folder that several servers share: all see the same one, or are told; and they keep out of each other's way."""
 
 import asyncio
+import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +22,10 @@ from stepwell_server.store.content.shares.marks import MARK_FILE, FolderMarks
 from stepwell_server.store.content.shares.mounts import doubts, lock_problem, mount_of
 from stepwell_server.store.postgres.pool import Pool
 from tests.harness.client_errors import refused
+from tests.harness.faults import Meanwhile, until
 from tests.harness.files import files_below
 from tests.harness.processes import ServerFailedError, ServerProcess
+from tests.harness.proxy import Proxy, Way
 
 MIB = 1024 * 1024
 TABLE = """\
@@ -138,6 +144,168 @@ async def test_two_servers_write_one_upload_one_after_the_other(tmp_path: Path) 
     assert [path.name for path in files_below(tmp_path)] == ["key"]
     one.close()
     other.close()
+
+
+FAILED = "failed"
+
+
+def path_of(descriptor: int) -> str:
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+async def test_files_and_the_folders_that_name_them_are_flushed_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file before it has its name, its folder behind that, and a new folder's own folder."""
+    steps: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(descriptor: int) -> None:
+        fsync(descriptor)
+        steps.append(("flushed", path_of(descriptor).removeprefix(f"{tmp_path}/")))
+
+    def moved(source: Path, target: Path) -> None:
+        replace(source, target)
+        steps.append(("moved", str(target).removeprefix(f"{tmp_path}/")))
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", moved)
+    store, data = FolderContentStore(tmp_path), b"bytes"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield data
+
+    for key in ("aa/one", "aa/two"):
+        await store.write(key, 0, pieces(), FileSpec("x", len(data), hashlib.sha256(data).digest()))
+        await store.receive(f"b{key}", pieces(), None)
+        await store.write_small([(f"c{key}", data)])
+    store.close()
+    for folder in ("aa", "baa", "caa"):
+        for name in ("one", "two"):
+            moving = steps.index(("moved", f"content/{folder}/{name}"))
+            assert ("flushed", f"unfinished/{folder}-{name}") in steps[:moving]
+            assert ("flushed", f"content/{folder}") in steps[moving:]
+        first = steps.index(("moved", f"content/{folder}/one"))
+        assert ("flushed", "content") in steps[:first]
+
+
+@contextmanager
+def broken(call: str, number: int, below: Path) -> Iterator[None]:
+    """Let a call of the operating system fail for files below a folder, as one does whose NFS server is in trouble."""
+    real = getattr(os, call)
+
+    def failing(what: int | str | Path, *arguments: Any, **named: Any) -> Any:
+        path = path_of(what) if isinstance(what, int) else os.fspath(what)
+        if path.startswith(str(below)):
+            raise OSError(number, os.strerror(number))
+        return real(what, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, call, failing)
+        yield
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO], ids=["stale", "io"])
+@pytest.mark.parametrize("call", ["open", "stat", "write", "pwrite", "fsync", "replace", "preadv", "unlink"])
+async def test_a_share_in_trouble_loses_nothing_and_shows_nothing_by_half(
+    call: str, number: int, tmp_path: Path
+) -> None:
+    store, data = FolderContentStore(tmp_path), os.urandom(MIB + 5)
+    file = FileSpec("x", len(data), hashlib.sha256(data).digest())
+
+    async def piece(offset: int = 0) -> AsyncIterator[bytes]:
+        yield data[offset:]
+
+    async def whole(key: str) -> bytes:
+        return b"".join([bytes(piece) async for piece in store.read(key, 0)])
+
+    async def tried(work: Awaitable[Any]) -> Any:
+        try:
+            return await work
+        except UnavailableError as error:
+            assert os.strerror(number) in str(error)  # noqa: PT017 - some of the calls go well
+            return FAILED
+
+    await store.write("aa/there", 0, piece(), file)
+    with broken(call, number, tmp_path):
+        found = [
+            (await tried(store.size_bytes("aa/there")), len(data)),
+            (await tried(store.verify("aa/there", file)), ""),
+            (await tried(whole("aa/there")), data),
+            (await tried(store.write("bb/new", 0, piece(), file)), None),
+            (await tried(store.write_small([("cc/small", data)])), None),
+            (await tried(store.receive("dd/received", piece(), None)), (len(data), file.sha256)),
+            (await tried(store.remove("ee/nothing", None)), None),
+        ]
+    assert all(got in (FAILED, right) for got, right in found)
+    assert FAILED in [got for got, _ in found]
+    for key, (got, _) in zip(("bb/new", "cc/small", "dd/received"), found[3:], strict=False):
+        there = await store.size_bytes(key)
+        # A folder that could not be flushed: the file is there, and nobody was told so.
+        assert there == len(data) if got != FAILED else there in (None, len(data))
+        held = await store.held_bytes(key, file)
+        await store.write(key, held if there is None else 0, piece(held), file)
+        assert await whole(key) == data
+    assert await whole("aa/there") == data
+    for name in ("aa/there", "bb/new", "cc/small", "dd/received"):
+        await store.remove(name, None)
+    assert not files_below(tmp_path)
+    store.close()
+
+
+@contextmanager
+def second_mount(folder: Path, point: Path) -> Iterator[Path]:
+    """Mount a folder a second time; where nobody may mount, a link leads there."""
+    point.mkdir()
+    is_mounted = (
+        subprocess.run(["mount", "--bind", folder, point], capture_output=True, check=False).returncode == 0
+    )
+    if not is_mounted:
+        point.rmdir()
+        point.symlink_to(folder)
+    try:
+        yield point
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def test_an_upload_goes_on_at_another_server_that_has_the_share_elsewhere(
+    database_url: str,
+    start_server: Callable[..., ServerProcess],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "30")
+    share, source = tmp_path / "share", tmp_path / "large.bin"
+    share.mkdir()
+    source.write_bytes(os.urandom(8 * MIB))
+
+    def start(folder: Path) -> ServerProcess:
+        return start_server(
+            *("--store", database_url, "--data", str(tmp_path / f"data of {folder.name}")),
+            *("--artifacts", f"file://{folder}"),
+        )
+
+    with second_mount(share, tmp_path / "mounted") as mounted:
+        one, other = start(share), start(mounted)
+        with Proxy(one.port) as proxy:
+            client = StepwellClient(proxy.tracking_uri)
+            run_id = client.create_run("0").info.run_id
+            proxy.slow(4 * MIB)
+            logging = Meanwhile(lambda: client.log_artifact(run_id, source))
+            until(lambda: sum(it.stat().st_size for it in files_below(share / "unfinished")) >= 2 * MIB)
+            one.kill()
+            proxy.heal()
+            before = proxy.bytes_passed[Way.UP]
+            proxy.redirect(other.port)
+            logging.result()
+            assert proxy.bytes_passed[Way.UP] - before < 7 * MIB
+            fetched = client.download_artifacts(run_id, "large.bin", str(tmp_path / "out"))
+            assert Path(fetched).read_bytes() == source.read_bytes()
+        assert not files_below(share / "unfinished")
+        assert len(files_below(share / "content")) == 1
+        other.terminate()
 
 
 def test_two_servers_serve_one_share_and_refuse_another(

@@ -291,15 +291,17 @@ class UploadService:
         content = await self._contents.open(upload.place.root)
         if parts and (upload.direct is None or content.direct is None):
             raise InvalidArgumentError(f"upload {upload.upload_id.hex} does not go to a bucket in parts")
+        if upload.is_checked and not parts:
+            # It came through a server, which has stored it whole. While the upload is open, nothing takes it away.
+            return upload
         size = None if parts else await content.size_bytes(upload.place.key)
         if size is None and upload.direct is not None and content.direct is not None:
             return await self._verified_directly(upload, upload.direct, content, content.direct, parts)
         if size != upload.file.size_bytes:
             found = "nothing" if size is None else f"{size} bytes"
             raise _other_bytes(upload.file, f"{found} arrived")
-        if not upload.is_checked:
-            # On its way still, or begun by a server before 0.2, and so maybe PUT straight to the bucket.
-            await _require_verified(content, upload.place.key, upload.file)
+        # On its way still, or begun by a server before 0.2, and so maybe PUT straight to the bucket.
+        await _require_verified(content, upload.place.key, upload.file)
         return upload
 
     async def _verified_directly(
