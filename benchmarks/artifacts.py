@@ -189,11 +189,12 @@ def small(arguments: argparse.Namespace) -> dict[str, Any]:
         result["server_peak_mb"] = peak_mb(server.process.pid)
         result["files_per_s_up"] = round(arguments.files / result["upload_s"])
         result["files_per_s_down"] = round(arguments.files / result["download_s"])
-        if store is not None and kind in ("azure", "gcs"):
+        if store is not None:
             seconds_bare = in_process(
                 bare_small, kind, store.root, dict(store.environment(None)), str(source)
             )
             result["bare_files_per_s_up"] = round(arguments.files / seconds_bare)
+            result["upload_of_bare"] = round(seconds_bare / result["upload_s"], 2)
         if store is None and not arguments.without_mlflow:
             with mlflow_server(Path(name)) as uri:
                 seconds = mlflow(uri, source, Path(name) / "of-mlflow")

@@ -9,15 +9,19 @@ it is plain HTTP, because its stand-in does not know the interface that obstore 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 PART_BYTES = 16 * 2**20
 PARTS_AT_ONCE = 4
+SMALL_AT_ONCE = 32
 _NO_LIMIT = timedelta(days=1)
 
+# Stores one file.
+Put = Callable[[str, bytes], Awaitable[None]]
 LIBRARIES = {"s3": "aiobotocore", "azure": "obstore", "gcs": "obstore", "sftp": "asyncssh"}
 
 
@@ -31,30 +35,86 @@ def bare(kind: str, root: str, environment: dict[str, str], source: str, target:
 
 
 def bare_small(kind: str, root: str, environment: dict[str, str], folder: str) -> float:
-    """Send the files of a folder, 32 at once; returns the seconds."""
+    """Send the files of a folder, SMALL_AT_ONCE at once; returns the seconds."""
     os.environ.update(environment)
-    return asyncio.run(_small(kind, root.partition("://")[2], folder))
+    opened = {"s3": _puts_s3, "azure": _puts_azure, "gcs": _puts_google, "sftp": _puts_sftp}[kind]
+    return asyncio.run(_small(opened(root), folder))
 
 
-async def _small(kind: str, bucket: str, folder: str) -> float:
-    import aiohttp
-    import obstore
-
-    room = asyncio.Semaphore(32)
-    store = _container(bucket) if kind == "azure" else None
-    async with aiohttp.ClientSession() as session:
+async def _small(opened: AbstractAsyncContextManager[Put], folder: str) -> float:
+    room = asyncio.Semaphore(SMALL_AT_ONCE)
+    async with opened as put:
 
         async def send(path: Path) -> None:
             async with room:
-                data = path.read_bytes()
-                if store is not None:
-                    await obstore.put_async(store, f"bare/{path.name}", data)
-                else:
-                    await _post(session, bucket, f"bare-{path.name}", data)
+                await put(path.name, path.read_bytes())
 
         started = time.perf_counter()
         await asyncio.gather(*map(send, Path(folder).iterdir()))
         return time.perf_counter() - started
+
+
+@asynccontextmanager
+async def _puts_s3(root: str) -> AsyncIterator[Put]:
+    from aiobotocore.session import get_session
+
+    async with get_session().create_client("s3") as s3:
+
+        async def put(name: str, data: bytes) -> None:
+            await s3.put_object(Bucket=root.partition("://")[2], Key=f"bare/{name}", Body=data)
+
+        yield put
+
+
+@asynccontextmanager
+async def _puts_azure(root: str) -> AsyncIterator[Put]:
+    import obstore
+
+    store = _container(root.partition("://")[2])
+
+    async def put(name: str, data: bytes) -> None:
+        await obstore.put_async(store, f"bare/{name}", data)
+
+    yield put
+
+
+@asynccontextmanager
+async def _puts_google(root: str) -> AsyncIterator[Put]:
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+
+        async def put(name: str, data: bytes) -> None:
+            await _post(session, root.partition("://")[2], f"bare-{name}", data)
+
+        yield put
+
+
+@asynccontextmanager
+async def _puts_sftp(root: str) -> AsyncIterator[Put]:
+    """Opened, written and closed; nothing is flushed or moved."""
+    async with _sftp_client(root) as (sftp, folder):
+
+        async def put(name: str, data: bytes) -> None:
+            async with sftp.open(f"{folder}/{name}", "wb") as file:
+                await file.write(data)
+
+        yield put
+
+
+@asynccontextmanager
+async def _sftp_client(root: str) -> AsyncIterator[tuple[Any, str]]:
+    import asyncssh
+
+    from stepwell_server.store.content.sftp.addresses import parse
+
+    at = parse(f"{root}/bare")
+    async with (
+        asyncssh.connect(at.host, at.port, username=at.user) as connection,
+        connection.start_sftp_client() as sftp,
+    ):
+        await sftp.makedirs(at.path, exist_ok=True)
+        yield sftp, at.path
 
 
 async def _s3(bucket: str, source: str, target: str) -> dict[str, float]:
@@ -83,17 +143,8 @@ async def _s3(bucket: str, source: str, target: str) -> dict[str, float]:
 
 async def _sftp(root: str, source: str, target: str) -> dict[str, float]:
     """As asyncssh's `put` and `get` do it."""
-    import asyncssh
-
-    from stepwell_server.store.content.sftp.addresses import parse
-
-    at = parse(f"{root}/bare")
-    async with (
-        asyncssh.connect(at.host, at.port, username=at.user) as connection,
-        connection.start_sftp_client() as sftp,
-    ):
-        await sftp.makedirs(at.path, exist_ok=True)
-        remote = f"{at.path}/{time.time_ns()}"
+    async with _sftp_client(root) as (sftp, folder):
+        remote = f"{folder}/{time.time_ns()}"
         started = time.perf_counter()
         await sftp.put(source, remote)
         logged = time.perf_counter()

@@ -5,6 +5,7 @@ addresses that it signed or with a token.
 """
 
 import asyncio
+import base64
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from typing import Any, Literal
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import obstore
@@ -100,6 +102,7 @@ class Calls:
 
     def __init__(self, cloud: str) -> None:
         self._cloud = cloud
+        self._ways: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     async def __aenter__(self) -> "Calls":
         self._session = aiohttp.ClientSession(
@@ -107,7 +110,6 @@ class Calls:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S
             ),
-            trust_env=True,
         )
         return self
 
@@ -142,10 +144,14 @@ class Calls:
         raise UnavailableError(f"{self._cloud} cannot do it now: {problem}")
 
     async def _once(self, method: str, url: str, headers: Mapping[str, str], data: bytes) -> Answer:
-        # As a file, because bytes would go in one piece that keeps the loop busy.
-        body = BytesIO(data) if data else None
+        address = URL(url, encoded=True)
+        host = (address.scheme, address.host or "")
+        if host not in self._ways:
+            self._ways[host] = _way_to(address)
+        # As a file, because much would go in one piece that keeps the loop busy.
+        body = (BytesIO(data) if len(data) > READ_BYTES_MAX else data) or None
         request = self._session.request(
-            method, URL(url, encoded=True), headers=dict(headers), data=body, allow_redirects=False
+            method, address, headers=dict(headers), data=body, allow_redirects=False, **self._ways[host]
         )
         async with request as answer:
             text = bytearray()
@@ -154,6 +160,22 @@ class Calls:
                 if len(text) > ANSWER_BYTES_MAX:
                     raise aiohttp.ClientPayloadError(f"an answer has more than {ANSWER_BYTES_MAX:,} bytes")
             return Answer(answer.status, answer.headers, bytes(text))
+
+
+def _way_to(address: URL) -> Mapping[str, Any]:
+    """Return the proxy that the environment names for a host, if it does.
+
+    aiohttp would look, and read ~/.netrc, in threads for each request; and what is said there of a cloud's host is not
+    how the cloud lets anybody in.
+    """
+    named = getproxies().get(address.scheme)
+    if not named or proxy_bypass(address.host or ""):
+        return {}
+    proxy = URL(named)
+    if not proxy.user:
+        return {"proxy": proxy}
+    allowed = base64.b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode()
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {allowed}"}}
 
 
 class Objects:
