@@ -7,7 +7,7 @@ from typing import Any
 from stepwell import settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import FileInfo
-from stepwell.errors import invalid, short
+from stepwell.errors import StepwellException, invalid, short
 from stepwell.files import formats
 from stepwell.files.elsewhere import fetching as elsewhere
 from stepwell.files.uris import ArtifactPlace
@@ -58,6 +58,11 @@ def list_artifacts(
     tracking_uri: str | None = None,
 ) -> list[FileInfo]:
     """Return what is directly in a folder of a run or a model; arguments as in download_artifacts."""
+    if elsewhere.is_elsewhere(artifact_uri):
+        raise StepwellException(
+            f"{artifact_uri!r} is not of a run or a model, and is not listed; download_artifacts fetches it.",
+            "NOT_IMPLEMENTED",
+        )
     place, client = _place(artifact_uri, run_id, artifact_path, tracking_uri)
     return fetching.listing(client, place)
 

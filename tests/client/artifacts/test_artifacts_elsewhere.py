@@ -87,6 +87,8 @@ def test_objects_and_prefixes_of_a_bucket(bucket: str, tmp_path: Path) -> None:
         download_artifacts("s3://nowhere/a", dst_path=str(tmp_path / "none"))
     with refused("INVALID_PARAMETER_VALUE", "names no bucket"):
         download_artifacts("s3:///a", dst_path=str(tmp_path / "none"))
+    with refused("NOT_IMPLEMENTED", "s3://bucket/data' is not of a run.*download_artifacts fetches it"):
+        stepwell.artifacts.list_artifacts(f"{bucket}/data")
     assert not list((tmp_path / "none").iterdir())
 
 
@@ -266,6 +268,8 @@ class Cutting(http.server.BaseHTTPRequestHandler):
         kind, wanted = self.path.rpartition("/")[2], self.headers["Range"]
         self.asked.append(wanted)
         first = int(wanted[6:-1]) if wanted and self.headers["If-Range"] == self.version else 0
+        if kind == "other":  # another part than the one that was asked for
+            first = first and 1
         if kind == "changes" and len(self.asked) == 2:
             type(self).data, type(self).version, first = self.data[::-1], '"2"', 0
         self.send_response(206 if first else 200)
@@ -288,6 +292,7 @@ class Cutting(http.server.BaseHTTPRequestHandler):
         ("known", [None, "bytes=300000-", "bytes=600000-", "bytes=900000-"]),
         ("changes", [None, "bytes=300000-", "bytes=300000-", "bytes=600000-"]),
         ("unknown", [None, None, None, None]),
+        ("other", [None, "bytes=300000-", "bytes=300000-", "bytes=300000-"]),
     ],
 )
 def test_a_file_of_the_web_that_is_cut_goes_on(
