@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +69,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         found = Served(stores, proxies, None)  # type: ignore[arg-type]
         options = [word for kind in proxies for word in ("--artifact-bucket", stores[kind].root)]
         folder = stores["folder"].root.removeprefix("file://")
+        options += ["--artifact-folder", folder]
         server = stack.enter_context(
-            server_of_many(
-                tmp_path_factory,
-                *(*options, "--artifact-folder", folder, "--artifact-idle", "5"),
-                environment=found.environment(),
-            )
+            server_of_many(tmp_path_factory, *options, environment=found.environment())
         )
         yield Served(stores, proxies, server)
+
+
+@pytest.fixture(scope="module")
+def impatient(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same places with a server that soon gives up uploads for which nothing happens."""
+    options = [word for kind in served.proxies for word in ("--artifact-bucket", served.stores[kind].root)]
+    options += ["--artifact-idle", "2"]
+    with server_of_many(tmp_path_factory, *options, environment=served.environment()) as server:
+        yield replace(served, server=server)
 
 
 class Place:
@@ -268,7 +274,8 @@ def test_a_client_that_is_killed(
 
 
 @of_others
-def test_what_a_killed_client_left_goes_when_it_is_idle(place: Place, source: Path) -> None:
+def test_what_a_killed_client_left_goes_when_it_is_idle(impatient: Served, kind: str, source: Path) -> None:
+    place = Place(impatient, kind)
     assert place.proxy is not None
     place.proxy.slow(10e6)
     process = place.script(source)

@@ -89,6 +89,7 @@ def _opener(scheme: str) -> Callable[[str, str], AbstractContextManager[Objects]
     """Return what opens a bucket by a URI and its name."""
     from stepwell.files.elsewhere import clouds, s3, sftp
 
+    openers: dict[str, Callable[[str, str], AbstractContextManager[Objects]]]
     openers = {"s3": s3.opened, "gs": clouds.google, "sftp": sftp.opened}
     return openers.get(scheme, clouds.azure)
 

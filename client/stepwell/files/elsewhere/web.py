@@ -162,6 +162,9 @@ class _Download:
         if answer.status == http.client.PARTIAL_CONTENT and begins:
             self._answer = answer
             return
+        if answer.status == http.client.PARTIAL_CONTENT:  # another part
+            answer.close()
+            answer = self._asked({}, file)
         self._allowance.add(-held)
         file.seek(0)
         file.truncate()
