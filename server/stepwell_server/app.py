@@ -80,6 +80,7 @@ from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.engines import is_distributed
 from stepwell_server.store.postgres.folder_lock import folder_lock
+from stepwell_server.store.postgres.listening import listening_pool
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool, open_upkeep_pool
 from stepwell_server.store.registry.models import PostgresRegisteredModelStore
@@ -165,13 +166,17 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         if config.metrics_port is not None:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
         store = await open_store(config, deadline, stack)
-        await migrate(store)
+        database = await migrate(store, pooler=config.pooler if config.store else "none")
         limit_s = config.statement_timeout_s
-        pool = await stack.enter_async_context(open_pool(store, deadline, statement_timeout_s=limit_s))
+        pool = await stack.enter_async_context(open_pool(database, deadline, statement_timeout_s=limit_s))
         # Commits have connections of their own, so that nothing that is read can hold them up.
-        ingest_pool = await stack.enter_async_context(open_pool(store, deadline, size=INGEST_CONNECTIONS_MAX))
-        upkeep_pool = await stack.enter_async_context(open_upkeep_pool(store, deadline))
-        services = await _build(config, pool, ingest_pool, upkeep_pool, draining, stack)
+        ingest_pool = await stack.enter_async_context(
+            open_pool(database, deadline, size=INGEST_CONNECTIONS_MAX)
+        )
+        upkeep_pool = await stack.enter_async_context(open_upkeep_pool(database, deadline))
+        ear = await stack.enter_async_context(listening_pool(database, pool, config.listen_store, deadline))
+        news = await stack.enter_async_context(CommitNews(pool, ear))
+        services = await _build(config, pool, ingest_pool, upkeep_pool, news, draining, stack)
         entrance = await build_entrance(config, pool, services)
         servicers = registrations(entrance.services)
         # Before gRPC, so that it goes on while gRPC stops: that one says that the server is draining.
@@ -319,6 +324,7 @@ async def _build(
     pool: Pool,
     ingest_pool: Pool,
     upkeep_pool: Pool,
+    news: CommitNews,
     draining: asyncio.Event,
     stack: AsyncExitStack,
 ) -> Services:
@@ -331,7 +337,6 @@ async def _build(
     runs = PostgresRunStore(pool)
     models = PostgresLoggedModelStore(pool)
     await experiments.locate_default()
-    news = await stack.enter_async_context(CommitNews(pool))
     points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
     places = ShardPlaces(ingest_pool) if await is_distributed(pool) else None
     writer = await stack.enter_async_context(GroupCommitWriter(points, places=places))

@@ -10,7 +10,15 @@ from stepwell_server.app import RunningServer, artifact_locations, running_serve
 from stepwell_server.commands import caller_options, exposure, server_options
 from stepwell_server.commands.options import Folder
 from stepwell_server.commands.sign_in_options import sign_in_options
-from stepwell_server.config import CallerLimits, Config, SignInConfig, TlsFiles, is_loopback, without_password
+from stepwell_server.config import (
+    CallerLimits,
+    Config,
+    PoolerOption,
+    SignInConfig,
+    TlsFiles,
+    is_loopback,
+    without_password,
+)
 from stepwell_server.errors import StepwellError
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.logs import LogFormat, set_up_logs
@@ -106,6 +114,7 @@ log = get_logger(__name__)
     callback=server_options.store_url,
     help="postgresql://user:password@host/database of your own PostgreSQL, version 14 or later.",
 )
+@server_options.pooler_options
 @click.option(
     "--artifacts",
     "--artifacts-destination",
@@ -255,6 +264,8 @@ def server(
     grpc_port: int | None,
     data: Path,
     store: str | None,
+    pooler: PoolerOption,
+    listen_store: str | None,
     artifacts: str | None,
     default_artifact_root: str | None,
     artifact_folders: tuple[str, ...],
@@ -290,6 +301,7 @@ def server(
 ) -> None:
     """Start a Stepwell server, on an embedded PostgreSQL unless --store names another."""
     set_up_logs(log_format, log_level)
+    server_options.require_store(store, listen_store)
     grpc, http = server_options.ports(port, grpc_port, http_port, no_http=no_http)
     if default_artifact_root and artifacts:
         if kind_of(artifacts) is None:
@@ -301,6 +313,8 @@ def server(
         port=grpc,
         data=data,
         store=store,
+        pooler=pooler,
+        listen_store=listen_store,
         shutdown_grace_s=shutdown_grace,
         workers=workers,
         log_format=log_format,

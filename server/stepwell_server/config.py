@@ -35,6 +35,8 @@
 | `--caller-streams`    | STEPWELL_CALLER_STREAMS   | 1000            | streams of one account at once       |
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
+| `--pooler`            | STEPWELL_POOLER           | auto            | auto, transaction or none            |
+| `--listen-store`      | STEPWELL_LISTEN_STORE     | (none)          | the same database without a pooler   |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 | `--searches`          | STEPWELL_SEARCHES         | auto            | as one PostgreSQL, or several, need  |
 | `--tls-cert`          | STEPWELL_TLS_CERT         | (no TLS)        | PEM file: certificate, those above it|
@@ -50,7 +52,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 HOST_DEFAULT = "127.0.0.1"  # nobody else's business until there is authentication
@@ -97,6 +99,9 @@ SEARCH_FORMS = ("auto", "single", "distributed")
 STATEMENT_TIMEOUT_S_DEFAULT = 30.0
 # What a statement of upkeep may take; its steps are bounded, but a slow disk may need long for one.
 UPKEEP_TIMEOUT_S = 600.0
+
+# Whether --store leads to a transaction pooler, as PgBouncer; auto looks.
+PoolerOption: TypeAlias = Literal["auto", "transaction", "none"]
 
 _PASSWORD = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
@@ -222,6 +227,9 @@ class Config:
     port: int = PORT_DEFAULT
     data: Path = DATA_DEFAULT
     store: str | None = field(default=None, repr=False)  # may hold a password
+    pooler: PoolerOption = "auto"
+    # Where `store` leads to a pooler: the database itself, for the one connection that listens.
+    listen_store: str | None = field(default=None, repr=False)
     shutdown_grace_s: float = SHUTDOWN_GRACE_S_DEFAULT
     lost_after_s: float = LOST_AFTER_S_DEFAULT
     statement_timeout_s: float = STATEMENT_TIMEOUT_S_DEFAULT

@@ -42,8 +42,8 @@ async def maintained_database(store: str | None, data: Path) -> AsyncIterator[Po
     deadline = Deadline(STOP_S)
     async with AsyncExitStack() as stack:
         url = store or await _embedded(data, deadline, stack)
-        await migrate(url)
-        yield await stack.enter_async_context(open_upkeep_pool(url, deadline))
+        database = await migrate(url)
+        yield await stack.enter_async_context(open_upkeep_pool(database, deadline))
 
 
 async def _embedded(data: Path, deadline: Deadline, stack: AsyncExitStack) -> str:

@@ -62,7 +62,7 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
             page = metrics_page(config.metrics_host, config.metrics_port, page_of_processes(folder))
             metrics_port = stack.enter_context(page)
         store = await open_store(config, deadline, stack)
-        await migrate(store)
+        await migrate(store, pooler=config.pooler if config.store else "none")
         of_worker = replace(
             config, port=port, http_port=http_port, store=store, shares_port=True, metrics_port=None
         )

@@ -9,7 +9,8 @@ from stepwell_server.model.ingest import NO_POINTS, Batch, Outcome, Points, Writ
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.writers import PostgresWriterStore
-from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.postgres.pool import Connection, Pool
+from stepwell_server.store.upkeep.ranges import RANGES, Ranges
 
 Point = tuple[int, int, float]
 
@@ -54,3 +55,15 @@ async def new_run(pool: Pool, start_time_ms: int = 0) -> UUID:
             start_time_ms,
         )
     return run_id
+
+
+class Everything(Ranges):
+    """All ranges, whoever else holds them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.held = list(range(RANGES))
+
+    async def keep(self) -> bool:
+        """Hold on to them."""
+        return True

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from stepwell_server.config import HTTP_PORT_DEFAULT, PORT_DEFAULT
+from stepwell_server.config import HTTP_PORT_DEFAULT, PORT_DEFAULT, PoolerOption
 
 Command = Callable[..., Any]
 
@@ -118,6 +118,35 @@ def store_url(context: click.Context, parameter: click.Parameter, text: str | No
             "`stepwell import mlflow` takes over what is in a folder, SQLite or a server of MLflow"
         )
     return url
+
+
+def pooler_options(command: Command) -> Command:
+    """Add what there is to say of a pooler between --store and PostgreSQL."""
+    pooler = click.option(
+        "--pooler",
+        envvar="STEPWELL_POOLER",
+        type=click.Choice(get_args(PoolerOption)),
+        default="auto",
+        help="Whether --store leads to a transaction pooler, as PgBouncer; auto looks.",
+    )
+    listen_store = click.option(
+        "--listen-store",
+        envvar="STEPWELL_LISTEN_STORE",
+        metavar="URL",
+        callback=store_url,
+        help="The database of --store without a pooler, for the one connection on which this server hears of others' "
+        "commits; without it, who watches runs behind a pooler sees those once a second.",
+    )
+    return pooler(listen_store(command))
+
+
+def require_store(store: str | None, listen_store: str | None) -> None:
+    """Raise click.UsageError when there is nothing that --listen-store could belong to."""
+    if listen_store and not store:
+        raise click.UsageError(
+            "--listen-store (STEPWELL_LISTEN_STORE) is the database of --store without its pooler: name --store, too, "
+            "or leave it out."
+        )
 
 
 def artifacts_place(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:

@@ -82,7 +82,7 @@ NOT_JOINED = Counter("stepwell_batches_not_joined_total", "Batches that were rep
 
 COMPACTION_DEBT = Gauge(
     "stepwell_compaction_debt_chunks",
-    "Small chunks that the last round of compaction in this server left for later ones.",
+    "Small chunks that the last rounds of compaction, in all servers, left for later ones.",
     multiprocess_mode="mostrecent",
 )
 COMPACTION_CHUNKS = Counter("stepwell_compaction_chunks_total", "Small chunks that were merged.")

@@ -18,8 +18,9 @@ from stepwell_server.store.series import histories as series_module
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.upkeep.compactor import compact, compact_now
+from stepwell_server.store.upkeep.ranges import RANGES
 from stepwell_server.store.upkeep.settling import Settling
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.stored_logs import Everything, Point, StoredLog, new_run
 
 WRITERS = 3
 COMMITS = 60
@@ -53,7 +54,7 @@ class CountedLog:
 class Load:
     """Writers of one run, and a compactor that merges whatever there is, as long as the context lasts."""
 
-    def __init__(self, pool: Pool, run_id: UUID, settling: Settling | None = None) -> None:
+    def __init__(self, pool: Pool, run_id: UUID, settling: list[Settling] | None = None) -> None:
         self.pool, self.run_id, self.settling = pool, run_id, settling
         self.logs = [CountedLog(pool, run_id, number) for number in range(WRITERS)]
         self.rounds = 0
@@ -69,7 +70,7 @@ class Load:
                 if self.settling is None:
                     await compact_now(connection)
                 else:
-                    await compact(connection, rest_ratio=0, settling=self.settling)
+                    await compact(connection, Everything(connection), rest_ratio=0, settling=self.settling)
                 self.rounds += 1
 
     async def read_meanwhile(self, *readers: Callable[[], Awaitable[None]]) -> None:
@@ -149,8 +150,8 @@ async def test_samples_are_of_what_one_moment_has(pool: Pool) -> None:
     await load.read_meanwhile(read, read)
 
 
-@pytest.mark.parametrize("settling", [Settling(), None])
-async def test_watchers_are_told_everything_once(pool: Pool, settling: Settling | None) -> None:
+@pytest.mark.parametrize("settling", [[Settling() for _ in range(RANGES)], None])
+async def test_watchers_are_told_everything_once(pool: Pool, settling: list[Settling] | None) -> None:
     """With settling nothing is merged under an awake watcher; without, it starts anew and still ends exact."""
     load = Load(pool, await new_run(pool), settling)
     watcher = PostgresWatchStore(pool)

@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from stepwell_server.model.series import Changes
-from stepwell_server.store.ingest.commit_news import TOLD_RUNS_MAX, CommitNews
+from stepwell_server.store.ingest.commit_news import CHANNELS, TOLD_RUNS_MAX, CommitNews, channel_of
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import watching
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.upkeep.compactor import compact, compact_now
+from stepwell_server.store.upkeep.ranges import RANGES
 from stepwell_server.store.upkeep.settling import Settling
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.stored_logs import Everything, Point, StoredLog, new_run
 
 
 class Watcher:
@@ -69,17 +70,17 @@ async def test_merges_leave_alone_what_watchers_have_not_read(pool: Pool) -> Non
     run_id = await new_run(pool)
     log, watcher = StoredLog(pool, run_id), Watcher(pool, run_id)
     now = [0.0]
-    settling = Settling(30.0, lambda: now[0])
+    settling = [Settling(30.0, lambda: now[0]) for _ in range(RANGES)]
     step = 0
     async with pool.connection() as connection:
         for _ in range(4):
             for _ in range(70):
                 await log.commit({"loss": [(step, step, 0.5)]})
                 step += 1
-            await compact(connection, rest_ratio=0, settling=settling)
+            await compact(connection, Everything(connection), rest_ratio=0, settling=settling)
             await watcher.look()
             now[0] += 31.0
-            await compact(connection, rest_ratio=0, settling=settling)
+            await compact(connection, Everything(connection), rest_ratio=0, settling=settling)
         chunks = await connection.fetchval("SELECT count(*) FROM metric_chunk")
     assert watcher.restarts == 0
     assert watcher.points["loss"] == [(index, index, 0.5) for index in range(step)]
@@ -126,9 +127,15 @@ async def test_what_is_too_much_comes_summed_up(pool: Pool, monkeypatch: pytest.
     assert loss.parts.non_finite_count.tolist() == [3, 3]
 
 
+def neighbours(run_id: UUID, count: int) -> list[UUID]:
+    """Return ids of runs that are told of on the same channel."""
+    return [UUID(int=run_id.int % CHANNELS + CHANNELS * number) for number in range(1, count + 1)]
+
+
 async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -> None:
-    run_id, other_run = uuid4(), uuid4()
-    async with CommitNews(pool) as here, CommitNews(pool) as there, asyncio.timeout(20):
+    run_id = uuid4()
+    (other_run,) = neighbours(run_id, 1)
+    async with CommitNews(pool, pool) as here, CommitNews(pool, pool) as there, asyncio.timeout(20):
         with (
             here.watching([run_id]) as own,
             there.watching([run_id]) as foreign,
@@ -142,7 +149,7 @@ async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -
             await foreign.wait()
             foreign.clear()
             assert not no.is_set()
-            here.committed([uuid4() for _ in range(TOLD_RUNS_MAX + 1)])  # too many to name: everybody looks
+            here.committed(neighbours(run_id, TOLD_RUNS_MAX + 2)[1:])  # too many to name: everybody looks
             await foreign.wait()
             await no.wait()
             async with pool.connection() as connection:  # a connection that breaks is replaced
@@ -151,3 +158,42 @@ async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -
                 )
             foreign.clear()
             await foreign.wait()
+
+
+class Listener(CommitNews):
+    """Notes on which channels it was told something."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool, pool)
+        self.channels: list[str] = []
+
+    def _hear(self, connection: object, process_id: int, channel: str, payload: str) -> None:
+        self.channels.append(channel)
+        super()._hear(connection, process_id, channel, payload)
+
+
+async def test_a_server_hears_only_of_the_channels_of_what_is_watched(pool: Pool) -> None:
+    first, second = UUID(int=1), UUID(int=2)
+    async with CommitNews(pool, None) as here, Listener(pool) as there, asyncio.timeout(20):
+        for watched, other in ((first, second), (second, first)):
+            there.channels.clear()
+            with there.watching([watched]) as nudged:
+                await nudged.wait()  # it listens now
+                nudged.clear()
+                here.committed([other, watched])
+                await nudged.wait()
+            assert set(there.channels) == {channel_of(watched)}
+
+
+async def test_without_a_place_to_listen_watchers_hear_of_this_process_alone(pool: Pool) -> None:
+    run_id = uuid4()
+    async with CommitNews(pool, None) as here, CommitNews(pool, None) as there, Listener(pool) as witness:
+        with here.watching([run_id]) as own, there.watching([run_id]) as foreign:
+            with witness.watching([run_id]) as told:
+                async with asyncio.timeout(20):
+                    await told.wait()
+                    told.clear()
+                    here.committed([run_id])
+                    await told.wait()
+            assert own.is_set()
+            assert not foreign.is_set()

@@ -20,16 +20,15 @@ from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep import compactor as compactor_module
-from stepwell_server.store.upkeep import merging
+from stepwell_server.store.upkeep import merging, ranges
 from stepwell_server.store.upkeep.compactor import Compactor, compact, compact_now, set_paused
+from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
 from tests.harness.processes import stepwell_command
+from tests.harness.stored_logs import Everything
 from tests.store.ingest.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
-LOCKS = """
-    SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-    WHERE locktype = 'advisory' AND datname = current_database()
-"""
+HELD = "SELECT range FROM compaction_range WHERE held_until_time_ms > 0"
 SIZES = (
     "SELECT count, compacted FROM metric_chunk ORDER BY run_id, metric_id, writer_id, first_position, part"
 )
@@ -64,7 +63,7 @@ async def be_quiet(pool: Pool) -> None:
 
 async def one_round(pool: Pool, *, at_once: bool = False) -> compactor_module.Round:
     async with pool.connection() as connection:
-        return await compact(connection, at_once=at_once, rest_ratio=0)
+        return await compact(connection, Everything(connection), at_once=at_once, rest_ratio=0)
 
 
 async def test_points_stay_the_same_and_keep_their_writer(pool: Pool, writer: GroupCommitWriter) -> None:
@@ -149,17 +148,19 @@ async def test_ingest_and_reading_go_on_during_merges(
     assert len(await history(pool, log.run_id, "loss")) == 5_000
 
 
-async def test_only_one_process_leads_and_the_switch_pauses(
+async def test_what_another_process_holds_is_left_to_it_and_the_switch_pauses(
     pool: Pool, writer: GroupCommitWriter, log: Log
 ) -> None:
     await fill(writer, log, batches=70, size=2)
     async with pool.connection() as connection:
-        await connection.execute("SELECT pg_advisory_lock($1)", compactor_module.LEADER_LOCK_KEY)
+        others = Ranges(connection)
+        assert await others.take_due(pause_s=0)
+        assert others.held == list(range(RANGES))
         async with Compactor(pool, pause_s=0.01, settle_s=0):
             await asyncio.sleep(0.1)
             assert len(await rows(pool, SIZES)) == 70
             await set_paused(connection, paused=True)
-            await connection.execute("SELECT pg_advisory_unlock($1)", compactor_module.LEADER_LOCK_KEY)
+            await others.leave()
             await asyncio.sleep(0.1)
             assert len(await rows(pool, SIZES)) == 70
             await set_paused(connection, paused=False)
@@ -169,11 +170,11 @@ async def test_only_one_process_leads_and_the_switch_pauses(
     assert len(await history(pool, log.run_id, "loss")) == 140
 
 
-async def test_who_stops_leaves_no_lock_behind(pool: Pool) -> None:
+async def test_who_stops_leaves_its_ranges(pool: Pool) -> None:
     for tenths_ms in range(20):
         async with Compactor(pool, pause_s=0, settle_s=0):
             await asyncio.sleep(tenths_ms / 10_000)
-        assert await rows(pool, LOCKS) == []
+        assert await rows(pool, HELD) == []
 
 
 def merge_until_killed(url: str, half_done: Event) -> None:
@@ -184,6 +185,7 @@ def merge_until_killed(url: str, half_done: Event) -> None:
         time.sleep(3_600)
 
     merging.merged_rows = stuck  # type: ignore[assignment]
+    ranges.HELD_S = 0.5
 
     async def work() -> None:
         async with open_pool(url, Deadline(1)) as pool, pool.connection() as connection:
@@ -219,7 +221,7 @@ async def test_candidates_come_from_the_index_alone(pool: Pool, writer: GroupCom
         # What a large table would choose by itself.
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         plan = await connection.fetch(
-            "EXPLAIN " + load("compaction")["fresh_chunks"], UUID(int=0), UUID(int=0), 0, 2_048
+            "EXPLAIN " + load("compaction")["fresh_chunks"], UUID(int=0), UUID(int=0), 0, last_run(0), 2_048
         )
         await connection.execute("RESET ALL")
     text = "\n".join(line for (line,) in plan)

@@ -6,8 +6,8 @@ lost costs a watcher no more than the time until it looks by itself.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -17,10 +17,11 @@ from stepwell_server.process.logger import get_logger
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 
-CHANNEL = "stepwell_committed"
+# Runs are told of on one of so many channels, by their ids, so that a server hears little of what nobody watches there.
+CHANNEL, CHANNELS = "stepwell_committed", 64
 # Other processes are told at most so often; NOTIFY locks the queue of all databases while it commits.
 TELL_INTERVAL_S = 0.05
-# Runs of one notification: 200 x 33 bytes; PostgreSQL takes 8,000. Beyond that everybody looks.
+# Runs of one notification: 200 x 33 bytes; PostgreSQL takes 8,000. Beyond that everybody on the channel looks.
 TOLD_RUNS_MAX = 200
 EVERYBODY = "*"
 # After a lost connection.
@@ -34,16 +35,21 @@ log = get_logger(__name__)
 class CommitNews:
     """Brings nudges from commits to watchers while the context lasts."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, listening: Pool | None) -> None:
+        """`listening` lends connections to PostgreSQL itself; without it only this process's commits are heard of."""
         self._pool = pool
+        self._listening = listening
         self._sender = uuid.uuid4().hex
         self._events: dict[UUID, set[asyncio.Event]] = {}
         self._untold: set[UUID] = set()
         self._to_tell = asyncio.Event()
-        self._watched = asyncio.Event()
+        # What is watched, or the connection on which others are heard.
+        self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
+        self._tasks = [asyncio.create_task(self._tell())]
+        if self._listening is not None:
+            self._tasks.append(asyncio.create_task(self._listen(self._listening)))
         return self
 
     async def __aexit__(
@@ -65,7 +71,7 @@ class CommitNews:
         event = asyncio.Event()
         for run_id in run_ids:
             self._events.setdefault(run_id, set()).add(event)
-        self._watched.set()
+        self._changed.set()
         try:
             yield event
         finally:
@@ -73,8 +79,7 @@ class CommitNews:
                 self._events[run_id].discard(event)
                 if not self._events[run_id]:
                     del self._events[run_id]
-            if not self._events:
-                self._watched.clear()
+            self._changed.set()
 
     def _nudge(self, run_ids: Collection[UUID]) -> None:
         for run_id in run_ids:
@@ -86,49 +91,78 @@ class CommitNews:
             await self._to_tell.wait()
             self._to_tell.clear()
             runs, self._untold = self._untold, set()
-            told = EVERYBODY if len(runs) > TOLD_RUNS_MAX else ",".join(run_id.hex for run_id in runs)
+            told = _by_channel(runs)
+            payloads = [f"{self._sender}:{it}" for it in told.values()]
             with suppress(UnavailableError):  # watchers look by themselves
                 async with self._pool.transaction() as connection:
                     # Nothing is stored, so nothing has to wait for the disk.
                     await connection.execute("SET LOCAL synchronous_commit = off")
-                    await connection.execute(_SQL["tell"], CHANNEL, f"{self._sender}:{told}")
+                    await connection.execute(_SQL["tell"], list(told), payloads)
             await asyncio.sleep(TELL_INTERVAL_S)
 
-    async def _listen(self) -> None:
+    async def _listen(self, pool: Pool) -> None:
         """Hold a connection as long as somebody watches."""
         while True:
-            await self._watched.wait()
+            if not self._events:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
             try:
-                async with self._pool.connection() as connection, self._listening(connection) as closed:
-                    self._nudge(list(self._events))  # what was told before nobody heard
-                    await closed.wait()
+                async with pool.connection() as connection:
+                    await self._follow(connection)
             except UnavailableError as error:
                 log.warning("watchers are not nudged by other servers for now", error=str(error))
-            await asyncio.sleep(LISTEN_AGAIN_S)
+                await asyncio.sleep(LISTEN_AGAIN_S)
 
-    @asynccontextmanager
-    async def _listening(self, connection: Connection) -> AsyncIterator[asyncio.Event]:
-        """Hear what others tell; yields an event that is set when the connection is gone."""
-        closed = asyncio.Event()
+    async def _follow(self, connection: Connection) -> None:
+        """Hear what others tell of the channels of what is watched, until nothing is, or the connection is lost."""
+        heard: set[str] = set()
 
         def lost(_: Any) -> None:
-            closed.set()
+            self._changed.set()
 
         connection.add_termination_listener(lost)
-        await connection.add_listener(CHANNEL, self._hear)
         try:
-            yield closed
+            while self._events and not connection.is_closed():
+                self._changed.clear()
+                wanted = {channel_of(run_id) for run_id in self._events}
+                for channel in heard - wanted:
+                    await connection.remove_listener(channel, self._hear)
+                    heard.remove(channel)
+                for channel in wanted - heard:
+                    await connection.add_listener(channel, self._hear)
+                    heard.add(channel)
+                    # What was told before nobody heard.
+                    self._nudge([run_id for run_id in self._events if channel_of(run_id) == channel])
+                await self._changed.wait()
         finally:
-            if not closed.is_set():
+            if not connection.is_closed():
                 connection.remove_termination_listener(lost)
-                await connection.remove_listener(CHANNEL, self._hear)
+                for channel in heard:
+                    await connection.remove_listener(channel, self._hear)
 
-    def _hear(self, _connection: Any, _process_id: int, _channel: str, payload: str) -> None:
+    def _hear(self, _connection: Any, _process_id: int, channel: str, payload: str) -> None:
         sender, _, told = payload.partition(":")
         if sender == self._sender:
             return
         if told == EVERYBODY:
-            self._nudge(list(self._events))
+            self._nudge([run_id for run_id in self._events if channel_of(run_id) == channel])
             return
         with suppress(ValueError):  # somebody else's words on our channel
             self._nudge([UUID(hex=run_id) for run_id in told.split(",")])
+
+
+def channel_of(run_id: UUID) -> str:
+    """Return where it is told that something was committed to a run."""
+    return f"{CHANNEL}_{run_id.int % CHANNELS}"
+
+
+def _by_channel(run_ids: Collection[UUID]) -> dict[str, str]:
+    """Return what is to be told on each channel."""
+    runs: dict[str, list[UUID]] = {}
+    for run_id in run_ids:
+        runs.setdefault(channel_of(run_id), []).append(run_id)
+    return {
+        channel: EVERYBODY if len(its) > TOLD_RUNS_MAX else ",".join(run_id.hex for run_id in its)
+        for channel, its in runs.items()
+    }

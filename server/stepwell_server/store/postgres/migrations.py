@@ -2,18 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 import asyncpg
 
-from stepwell_server.config import CONNECT_TIMEOUT_S
+from stepwell_server.config import PoolerOption
 from stepwell_server.errors import StartupError
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store import sql
-from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Connection, describe, explained
+from stepwell_server.store.postgres.pool import Connection, describe, first_connection
+from stepwell_server.store.postgres.pooler import Database, is_pooled
 
 POSTGRESQL_VERSION_MIN = 14
 ADVISORY_LOCK_KEY = int.from_bytes(b"stepwell")  # one server migrates; the others wait for it
@@ -50,39 +50,29 @@ def known_migrations() -> Sequence[Migration]:
     return found
 
 
-async def migrate(url: str, migrations: Sequence[Migration] | None = None) -> None:
-    """Apply what the database lacks, each migration in a transaction of its own.
+async def migrate(
+    url: str, migrations: Sequence[Migration] | None = None, pooler: PoolerOption = "auto"
+) -> Database:
+    """Apply what the database lacks, each migration in a transaction of its own. Returns what is there.
 
     Raises:
         StartupError: PostgreSQL is too old or does not store text as UTF-8, the database is newer than the
             program, an applied migration differs from the program's, or one cannot be applied.
     """
     steps = known_migrations() if migrations is None else migrations
-    async with _connected(url) as connection:
+    # No limit for a command: filling a new column of a large table takes what it takes.
+    async with first_connection(url) as connection:
         await _check_server(connection)
-        await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
-        await connection.execute(_QUERIES["create_table"])
-        applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
-        _check_applied(applied, steps)
-        if not applied:
+        database = Database(url, await is_pooled(connection, pooler))
+        missing = await _missing(connection, steps)
+        is_new = len(missing) == len(steps)
+        if missing and is_new:
             log.info("making the tables", version=len(steps))
-        for migration in steps:
-            if migration.version not in applied:
-                if applied:
-                    log.info("migrating the database", migration=f"{migration.version:04}_{migration.name}")
-                await _apply(connection, migration)
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Connection]:
-    """Connect for the time of the migrations; closing the connection gives the advisory lock back."""
-    with explained(url):
-        # No limit for a command: filling a new column of a large table takes what it takes.
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SESSION_SETTINGS)
-    try:
-        yield connection
-    finally:
-        await connection.close()
+        for migration in missing:
+            if not is_new:
+                log.info("migrating the database", migration=f"{migration.version:04}_{migration.name}")
+            await _apply(connection, migration, steps)
+    return database
 
 
 async def _check_server(connection: Connection) -> None:
@@ -114,9 +104,23 @@ def _check_applied(applied: Mapping[int, str], steps: Sequence[Migration]) -> No
             )
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
+async def _missing(connection: Connection, steps: Sequence[Migration]) -> list[Migration]:
+    """Wait for whoever migrates, and return what the database lacks then."""
+    async with connection.transaction():
+        await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
+        await connection.execute(_QUERIES["create_table"])
+        applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
+    _check_applied(applied, steps)
+    return [migration for migration in steps if migration.version not in applied]
+
+
+async def _apply(connection: Connection, migration: Migration, steps: Sequence[Migration]) -> None:
+    """Apply one, unless another server did it meanwhile."""
     try:
         async with connection.transaction():
+            # A savepoint is no end: the lock is held until this transaction's.
+            if migration not in await _missing(connection, steps):
+                return
             await connection.execute(migration.text)
             await connection.execute(
                 _QUERIES["record"], migration.version, migration.name, migration.checksum

@@ -25,6 +25,7 @@ from stepwell_server.config import (
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import get_logger
+from stepwell_server.store.postgres.pooler import Database, PooledConnection
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
 
@@ -33,8 +34,8 @@ ACQUIRE_TIMEOUT_S = 30.0  # waiting longer for a free connection means that the 
 # Searches that use a connection at once; the others wait, because all else that is read needs connections, too.
 SEARCHES_AT_ONCE = 4
 
+APPLICATION = {"application_name": "stepwell"}  # poolers hand it on
 SESSION_SETTINGS = {
-    "application_name": "stepwell",
     "synchronous_commit": "on",  # acknowledged means committed with fsync, whatever the database's default
     "jit": "off",  # compiling costs more than our short queries
     "timezone": "UTC",
@@ -95,9 +96,9 @@ def refused_values() -> Iterator[None]:
 
 
 class LentConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection that is handed on as it is: nothing outlives a transaction but the lock of compaction.
+    """A connection that is handed on as it is: nothing outlives a transaction.
 
-    That lock is given back by who took it. So no statement has to tidy up after each transaction, as asyncpg's would.
+    So no statement has to tidy up after each one, as asyncpg's would.
     """
 
     __slots__ = ()
@@ -143,7 +144,7 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(
-    url: str,
+    database: Database | str,
     deadline: Deadline,
     *,
     size: int = POOL_CONNECTIONS_MAX,
@@ -152,6 +153,8 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
 
+    A URL alone means one without a pooler.
+
     With `statement_timeout_s`, a statement that takes longer raises TooMuchError, and one with values that the database
     refuses InvalidArgumentError. Without, for commits, such values raise what asyncpg says of them. A
     database that says nothing for `command_timeout_s` counts as away.
@@ -159,15 +162,15 @@ async def open_pool(
     Raises:
         StartupError: the database cannot be reached; the message says why, without the password.
     """
-    with explained(url):
+    reached = Database(database) if isinstance(database, str) else database
+    with explained(reached.url):
         connections = await asyncpg.create_pool(
-            url,
+            reached.url,
             min_size=POOL_CONNECTIONS_MIN,
             max_size=size,
-            connection_class=LentConnection,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=command_timeout_s,
-            server_settings=SESSION_SETTINGS | _time_limit(statement_timeout_s),
+            **_kind(reached, SESSION_SETTINGS | _time_limit(statement_timeout_s)),
         )
     try:
         yield Pool(connections, refused_values if statement_timeout_s is not None else nullcontext)
@@ -175,15 +178,26 @@ async def open_pool(
         await _close(connections, deadline)
 
 
-def open_upkeep_pool(url: str, deadline: Deadline) -> AbstractAsyncContextManager[Pool]:
+def open_upkeep_pool(database: Database | str, deadline: Deadline) -> AbstractAsyncContextManager[Pool]:
     """Connect as `open_pool`, for work that nobody waits for: the limit of what callers may take does not end it."""
     return open_pool(
-        url,
+        database,
         deadline,
         size=UPKEEP_CONNECTIONS_MAX,
         statement_timeout_s=UPKEEP_TIMEOUT_S,
         command_timeout_s=UPKEEP_TIMEOUT_S + COMMAND_TIMEOUT_S,
     )
+
+
+def _kind(database: Database, settings: dict[str, str]) -> dict[str, Any]:
+    """Return what asyncpg has to know of how connections keep settings: poolers refuse some at the start."""
+    if not database.is_pooled:
+        return {"connection_class": LentConnection, "server_settings": APPLICATION | settings}
+
+    async def begin(connection: PooledConnection) -> None:
+        connection.set_for_each_transaction(settings)
+
+    return {"connection_class": PooledConnection, "server_settings": APPLICATION, "init": begin}
 
 
 def _time_limit(statement_timeout_s: float | None) -> dict[str, str]:
@@ -192,20 +206,41 @@ def _time_limit(statement_timeout_s: float | None) -> dict[str, str]:
     return {"statement_timeout": f"{max(1, round(statement_timeout_s * 1000))}ms"}
 
 
+@asynccontextmanager
+async def first_connection(url: str, option: str = "--store") -> AsyncIterator[Connection]:
+    """Connect once, whether a pooler is there or not; `option` names the URL.
+
+    Raises:
+        StartupError: the database cannot be reached; the message says why, without the password.
+    """
+    with explained(url, option):
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            connection_class=PooledConnection,
+            server_settings=APPLICATION,
+        )
+    connection.set_for_each_transaction(SESSION_SETTINGS)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 @contextmanager
-def explained(url: str) -> Iterator[None]:
+def explained(url: str, option: str = "--store") -> Iterator[None]:
     """Turn what goes wrong with a first connection into StartupError."""
     try:
         yield
     except ValueError:  # its text may have a part of the password
         raise StartupError(
-            f"the address {without_password(url)} in --store cannot be read; write special characters of user and "
+            f"the address {without_password(url)} in {option} cannot be read; write special characters of user and "
             "password (/ ? # @ : [ ] %) encoded, as in %2F for /"
         ) from None
     except (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(
             f"PostgreSQL at {without_password(url)} cannot be reached: {describe(error)};"
-            " check that it runs, and the address, user and password in --store"
+            f" check that it runs, and the address, user and password in {option}"
         ) from error
 
 

@@ -1,33 +1,49 @@
--- try_lead: takes the right to compact this database, unless another process has it
-SELECT pg_try_advisory_lock($1);
+-- paused: the switch
+SELECT paused FROM compaction;
 
--- wait_to_lead: waits for the right to compact this database
-SELECT pg_advisory_lock($1);
+-- ranges: who compacts what, and what the last rounds saw
+SELECT range, holder, held_until_time_ms, fresh_chunks,
+       (extract(epoch FROM statement_timestamp()) * 1000)::bigint < held_until_time_ms AS is_held,
+       (extract(epoch FROM statement_timestamp()) * 1000)::bigint - round_ended_time_ms AS rested_ms,
+       (SELECT paused FROM compaction) AS is_paused
+FROM compaction_range
+ORDER BY range;
 
--- stop_leading: gives the right to compact back
-SELECT pg_advisory_unlock($1);
+-- take_range: lets a process have a range for so many milliseconds, if it is still held until then and no longer
+UPDATE compaction_range
+SET holder = $2, held_until_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $3
+WHERE range = $1 AND held_until_time_ms = $4
+RETURNING range;
 
--- state: the switch, and what the last round saw
-SELECT paused, round_ended_time_ms, fresh_chunks,
-       (extract(epoch FROM clock_timestamp()) * 1000)::bigint - round_ended_time_ms AS round_age_ms
-FROM compaction;
+-- keep_range: lets a process have its range for so many milliseconds from now, if nobody took it
+UPDATE compaction_range
+SET held_until_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $3
+WHERE range = $1 AND holder = $2 AND held_until_time_ms > 0
+RETURNING range;
+
+-- end_round: notes that a round of a range ended, and how many fresh chunks it left; others may take it
+UPDATE compaction_range
+SET round_ended_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint,
+    fresh_chunks = $3,
+    held_until_time_ms = 0
+WHERE range = $1 AND holder = $2
+RETURNING range;
+
+-- leave_ranges: lets others take what a process holds
+UPDATE compaction_range SET held_until_time_ms = 0 WHERE holder = $1 AND held_until_time_ms > 0;
 
 -- set_paused: turns the switch
 UPDATE compaction SET paused = $1;
 
--- end_round: notes that a round ended, and how many fresh chunks it left
-UPDATE compaction
-SET round_ended_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, fresh_chunks = $1;
-
--- fresh_chunks: a page of the small chunks that are not merged yet, from a series on, in order of the index
+-- fresh_chunks: a page of the small chunks that are not merged yet, from a series to a run, in order of the index
 SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.part, page.count, writer.position,
        (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id, first_position, part, count
     FROM metric_chunk
-    WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3)
+    WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3) AND run_id <= $4
     ORDER BY run_id, writer_id, metric_id
-    LIMIT $4
+    LIMIT $5
 ) AS page
 JOIN writer ON writer.run_id = page.run_id AND writer.writer_id = page.writer_id
 ORDER BY run_id, writer_id, metric_id, first_position, part;

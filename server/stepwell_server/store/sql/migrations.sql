@@ -1,7 +1,7 @@
 -- Queries of store/migrations.py.
 
--- lock: waits until no other server migrates; held until the connection closes.
-SELECT pg_advisory_lock($1);
+-- lock: waits until no other server migrates; held until the end of the transaction.
+SELECT pg_advisory_xact_lock($1);
 
 -- create_table: the list of applied migrations.
 CREATE TABLE IF NOT EXISTS schema_migration (

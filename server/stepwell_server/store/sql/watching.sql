@@ -51,4 +51,4 @@ GROUP BY piece
 ORDER BY piece;
 
 -- tell: tells every server that something was committed
-SELECT pg_notify($1, $2);
+SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS told (channel, payload);

@@ -1,12 +1,13 @@
-"""Compaction in the background: one process of all that share the database, a bounded step at a time.
+"""Compaction in the background: in all processes that share the database, each range of runs by one of them.
 
-A *round* goes once over the index of fresh chunks, page by page, and does the merges that are due. After each step
-it rests as long as the step took, so that ingest and readers keep most of the machine. Nothing is kept in memory:
-whoever leads the next round finds what is left, also after a kill.
+A *round* goes once over the index of a range's fresh chunks, page by page, and does the merges that are due. After each
+step it rests as long as the step took, so that ingest and readers keep most of the machine. What is to be done is not
+kept in memory: whoever does the next round finds what is left, also after a kill.
 """
 
 import asyncio
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,20 +32,16 @@ from stepwell_server.store.upkeep.plan import (
     transactions,
     wanted_merges,
 )
+from stepwell_server.store.upkeep.ranges import RANGES, Ranges, first_run, last_run
 from stepwell_server.store.upkeep.settling import SETTLE_S, Settling
-
-LEADER_LOCK_KEY = int.from_bytes(b"compacts")
 
 # Chunks that one step looks at: with their keys some 400 KB.
 PAGE_CHUNKS = 2_048
-# From the end of a round to the start of the next one, in any process.
+# From the end of a round to the start of the next one of the same range.
 ROUND_PAUSE_S = 10.0
-# How long a person's command waits for the round of another process.
-WAIT_FOR_LEADER_S = 3_600.0
 # After a step of t seconds, this many times t of rest.
 REST_RATIO = 1.0
 
-_FIRST_SERIES = SeriesKey(UUID(int=0), UUID(int=0), 0)
 _SQL = load("compaction")
 
 log = get_logger(__name__)
@@ -58,10 +55,16 @@ class Round:
     merged_points: int = 0
     left_chunks: int = 0
 
+    def add(self, other: "Round") -> None:
+        """Count what another round did, too."""
+        self.merged_chunks += other.merged_chunks
+        self.merged_points += other.merged_points
+        self.left_chunks += other.left_chunks
+
 
 @dataclass(frozen=True, slots=True)
 class CompactionState:
-    """The switch, and what the last round saw. `round_age_s` is since its end."""
+    """The switch, and what the last rounds saw. `round_age_s` is since the end of that which is longest ago."""
 
     paused: bool
     fresh_chunks: int
@@ -69,37 +72,41 @@ class CompactionState:
 
 
 class Compactor(Rounds):
-    """Leads rounds of compaction while the context lasts, whenever no other process does."""
+    """Does rounds of compaction while the context lasts, of the ranges that it may take."""
 
     name = "compaction"
 
     def __init__(self, pool: Pool, pause_s: float = ROUND_PAUSE_S, settle_s: float = SETTLE_S) -> None:
         super().__init__(pause_s)
         self._pool = pool
-        self._settling = Settling(settle_s)
+        self._holder = uuid.uuid4()
+        self._settling = [Settling(settle_s) for _ in range(RANGES)]
 
     async def round(self) -> None:
-        """Compact, unless another process does, or it is not due."""
-        async with self._pool.connection() as connection:
-            leads = True  # until the answer is here: who is interrupted before may have the lock
-            try:
-                leads = await connection.fetchval(_SQL["try_lead"], LEADER_LOCK_KEY)
-                if leads:
-                    await self._lead(connection)
-            finally:
-                if leads:
-                    await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
+        """Compact the ranges that are due, one after the other."""
+        try:
+            async with self._pool.connection() as connection:
+                ranges = Ranges(connection, self._holder)
+                while await ranges.take_due(self._pause_s):
+                    await compact(connection, ranges, settling=self._settling)
+                COMPACTION_DEBT.set((await compaction_state(connection)).fresh_chunks)
+        finally:  # on another connection: what cut this short may have cut a transaction of that one
+            async with self._pool.connection() as connection:
+                await Ranges(connection, self._holder).leave()
 
-    async def _lead(self, connection: Connection) -> None:
-        state = await compaction_state(connection)
-        if not state.paused and state.round_age_s >= self._pause_s:
-            await compact(connection, settling=self._settling)
+
+async def _is_paused(connection: Connection) -> bool:
+    return bool(await connection.fetchval(_SQL["paused"]))
 
 
 async def compaction_state(connection: Connection) -> CompactionState:
-    """Read the switch and what the last round saw."""
-    row = await connection.fetchrow(_SQL["state"])
-    return CompactionState(row["paused"], row["fresh_chunks"], row["round_age_ms"] / 1000)
+    """Read the switch and what the last rounds saw."""
+    rows = await connection.fetch(_SQL["ranges"])
+    return CompactionState(
+        await _is_paused(connection),
+        sum(row["fresh_chunks"] for row in rows),
+        max(row["rested_ms"] for row in rows) / 1000,
+    )
 
 
 async def set_paused(connection: Connection, paused: bool) -> None:
@@ -108,48 +115,65 @@ async def set_paused(connection: Connection, paused: bool) -> None:
 
 
 async def compact_now(connection: Connection) -> Round:
-    """Wait until no other process compacts, and merge everything small without resting."""
+    """Merge everything small without resting, range by range, each as soon as no other process compacts it."""
+    ranges, done = Ranges(connection), Round()
     try:
-        await connection.execute(_SQL["wait_to_lead"], LEADER_LOCK_KEY, timeout=WAIT_FOR_LEADER_S)
-        return await compact(connection, at_once=True, rest_ratio=0.0)
+        for number in range(RANGES):
+            await ranges.wait_for(number)
+            done.add(await compact(connection, ranges, at_once=True, rest_ratio=0.0))
     finally:
-        await connection.execute(_SQL["stop_leading"], LEADER_LOCK_KEY)
+        await ranges.leave()
+    return done
 
 
 async def compact(
     connection: Connection,
+    ranges: Ranges,
     *,
     at_once: bool = False,
     rest_ratio: float = REST_RATIO,
-    settling: Settling | None = None,
+    settling: Sequence[Settling] | None = None,
 ) -> Round:
-    """Go once over all fresh chunks and merge what is due; ends early, after a step, when compaction is paused.
+    """Go once over the fresh chunks of the ranges that are held, and merge what is due.
+
+    It ends early, after a step, when compaction is paused, or when another process took one of the ranges.
 
     With `at_once` everything small is merged, also of writers that are still at work, and the switch is passed over.
-    With `settling`, chunks that watchers may not have read yet are left for a later round.
+    With `settling`, that of each range, chunks that watchers may not have read yet are left for a later round.
     """
-    done = Round()
-    start: SeriesKey | None = _FIRST_SERIES
-    while start is not None:
-        began = time.monotonic()
-        start = await _step(connection, start, done, at_once=at_once, settling=settling)
-        await asyncio.sleep((time.monotonic() - began) * rest_ratio)
-        if not at_once and (await compaction_state(connection)).paused:
-            return done
-    if settling is not None:
-        settling.end_round()
-    await connection.execute(_SQL["end_round"], done.left_chunks)
-    COMPACTION_DEBT.set(done.left_chunks)
+    done, left = Round(), {}
+    for number in ranges.held:
+        settled = settling[number] if settling is not None else None
+        start: SeriesKey | None = SeriesKey(first_run(number), UUID(int=0), 0)
+        left_before = done.left_chunks
+        while start is not None:
+            began = time.monotonic()
+            start = await _step(connection, start, last_run(number), done, at_once=at_once, settling=settled)
+            await asyncio.sleep((time.monotonic() - began) * rest_ratio)
+            is_paused = start is not None and not at_once and await _is_paused(connection)
+            if is_paused or not await ranges.keep():
+                await ranges.leave()
+                return done
+        left[number] = done.left_chunks - left_before
+        if settled is not None:
+            settled.end_round()
+    await ranges.end_round(left)
     if done.merged_chunks:
         log.debug("compacted", chunks=done.merged_chunks, points=done.merged_points, left=done.left_chunks)
     return done
 
 
 async def _step(
-    connection: Connection, start: SeriesKey, done: Round, *, at_once: bool, settling: Settling | None
+    connection: Connection,
+    start: SeriesKey,
+    last_run: UUID,
+    done: Round,
+    *,
+    at_once: bool,
+    settling: Settling | None,
 ) -> SeriesKey | None:
     """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
-    rows = await connection.fetch(_SQL["fresh_chunks"], *start, PAGE_CHUNKS)
+    rows = await connection.fetch(_SQL["fresh_chunks"], *start, last_run, PAGE_CHUNKS)
     chunks = [_fresh_chunk(row, settling) for row in rows]
     following = None
     if len(chunks) == PAGE_CHUNKS:

@@ -1,0 +1,131 @@
+"""Who compacts what: ranges of run ids, each held by one process for a while.
+
+A process goes on with the ranges that it had before, so that it knows where their writers stood; another's it takes
+when they are overdue, because that one ended or cannot keep up. So busy processes shed ranges, and nobody counts them.
+Nothing that is right depends on it: of two that merge the same chunks, one is undone.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from stepwell_server.store.postgres.pool import Connection
+from stepwell_server.store.sql import load
+
+RANGES = 16
+# A process that says nothing for so long has lost its ranges; a step of compaction takes well below a second.
+HELD_S = 30.0
+# It says so this often.
+KEEP_EVERY_S = 5.0
+# A range whose last round ended so many pauses ago is overdue.
+OVERDUE_PAUSES = 2.0
+# Ranges that are taken together had so few small chunks left, one page; a larger one is taken alone, so that others
+# can take the next.
+TOGETHER_CHUNKS_MAX = 2_048
+# How often one looks whose range somebody else holds.
+LOOK_S = 0.2
+
+_SQL = load("compaction")
+_BITS = 128 - (RANGES - 1).bit_length()
+
+
+def first_run(number: int) -> UUID:
+    """Return the least run id of a range."""
+    return UUID(int=number << _BITS)
+
+
+def last_run(number: int) -> UUID:
+    """Return the greatest run id of a range."""
+    return UUID(int=((number + 1) << _BITS) - 1)
+
+
+class Ranges:
+    """The ranges, as one process sees them; it holds those in `held`."""
+
+    def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
+        """A `holder` that comes again finds what it had before."""
+        self.held: list[int] = []
+        self._connection = connection
+        self._holder = holder or uuid.uuid4()
+        self._kept_s = 0.0
+
+    async def take_due(self, pause_s: float) -> bool:
+        """Hold what the last round of is long enough ago; tells whether there is any."""
+        rows = await self._connection.fetch(_SQL["ranges"])
+        await self._take(rows, due(rows, self._holder, pause_s * 1_000))
+        return bool(self.held)
+
+    async def wait_for(self, number: int) -> None:
+        """Hold a range, as soon as nobody else does."""
+        while number not in self.held:
+            rows = await self._connection.fetch(_SQL["ranges"])
+            if not rows[number]["is_held"]:
+                await self._take(rows, [number])
+            else:
+                await asyncio.sleep(LOOK_S)
+
+    async def keep(self) -> bool:
+        """Hold on to what is held; tells whether it is still all of it."""
+        if time.monotonic() - self._kept_s < KEEP_EVERY_S:
+            return True
+        kept = await self._for_each("keep_range", {number: (round(HELD_S * 1_000),) for number in self.held})
+        return kept == set(self.held)
+
+    async def end_round(self, left_chunks: Mapping[int, int]) -> None:
+        """Note that rounds of these ranges are done, with so many small chunks left, and let others have them."""
+        await self._for_each("end_round", {number: (left,) for number, left in left_chunks.items()})
+        self.held = [number for number in self.held if number not in left_chunks]
+
+    async def leave(self) -> None:
+        """Let others take what this process holds, also what it may hold without knowing it."""
+        await self._connection.execute(_SQL["leave_ranges"], self._holder)
+        self.held = []
+
+    async def _take(self, rows: Sequence[Any], numbers: Collection[int]) -> None:
+        seen = {number: (round(HELD_S * 1_000), rows[number]["held_until_time_ms"]) for number in numbers}
+        self.held = sorted(await self._for_each("take_range", seen))
+
+    async def _for_each(self, query: str, arguments: Mapping[int, Sequence[int]]) -> set[int]:
+        """Do it for each range, in one transaction; returns those for which it was so."""
+        async with self._relaxed():
+            answers = [
+                await self._connection.fetchval(_SQL[query], number, self._holder, *arguments[number])
+                for number in sorted(arguments)  # all take them in this order, so nobody waits in a circle
+            ]
+        self._kept_s = time.monotonic()
+        return {answer for answer in answers if answer is not None}
+
+    @asynccontextmanager
+    async def _relaxed(self) -> AsyncIterator[None]:
+        """Begin a transaction that nobody needs after a crash of the machine, so that nothing waits for the disk."""
+        async with self._connection.transaction():
+            await self._connection.execute("SET LOCAL synchronous_commit = off")
+            yield
+
+
+def due(rows: Sequence[Any], holder: UUID, pause_ms: float) -> list[int]:
+    """Return the numbers of the ranges that a process may take together, the longest neglected one first.
+
+    `rows` are all ranges in order: is_paused, is_held, holder, rested_ms, fresh_chunks.
+    """
+    found = sorted(
+        (-row["rested_ms"], number) for number, row in enumerate(rows) if _is_due(row, holder, pause_ms)
+    )
+    together: list[int] = []
+    chunks = 0
+    for _, number in found:
+        chunks += rows[number]["fresh_chunks"]
+        if together and chunks > TOGETHER_CHUNKS_MAX:
+            break
+        together.append(number)
+    return together
+
+
+def _is_due(row: Mapping[str, Any], holder: UUID, pause_ms: float) -> bool:
+    if row["is_paused"] or row["is_held"]:
+        return False
+    return bool(row["rested_ms"] >= pause_ms * (1 if row["holder"] in (None, holder) else OVERDUE_PAUSES))
