@@ -93,7 +93,6 @@ EXCEPTIONS = {
     "no volatile change": [
         "artifacts.uploads",
         "artifacts.arrival",
-        "compaction.end_round",
         "experiments.update",
         "experiments.change_stage",
         "garbage.begin_removal",
