@@ -28,7 +28,9 @@ STABLE = {
     "extract",
     "generate_series",
     "now",
+    "pg_backend_pid",
     "pg_get_serial_sequence",
+    "pg_postmaster_start_time",
     "statement_timestamp",
     "to_timestamp",
 }
