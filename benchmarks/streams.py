@@ -87,25 +87,9 @@ class RawWriter:
     def request(self) -> bytes:
         """The next batch: noise at 1 kHz."""
         shape, count = self._shape, len(self._shape)
-        steps = np.arange(self._step, self._step + shape.points)
-        values = self._random.standard_normal(count)
-        if shape.kind == "float32":
-            values = values.astype(np.float32).astype(np.float64)
         first, self.position = self.position, self.position + count
-        self._step += shape.points
-        batch = ingest_pb2.Batch(first_position=first, end_position=self.position)
-        if first == 0:
-            batch.new_keys.extend(f"metric_{number}" for number in range(shape.metrics))
-        steps = np.tile(steps, shape.metrics)
-        columns = ingest_pb2.PointColumns(
-            key=range(shape.metrics),
-            count=[shape.points] * shape.metrics,
-            step=steps.tobytes(),
-            timestamp_ms=(1_700_000_000_000 + steps).tobytes(),
-            value=values.tobytes(),
-        )
-        batch.points.MergeFromString(columns.SerializeToString())
-        return ingest_pb2.StreamRequest(batch=batch).SerializeToString()
+        first_step, self._step = self._step, self._step + shape.points
+        return batch_request(shape, first, first_step, self._random, named=first == 0)
 
     async def _read(self) -> None:
         try:
@@ -134,6 +118,29 @@ class RawWriter:
         await self._call.done_writing()
         await self._reader
         assert self.committed == self.position, (self.committed, self.position)
+
+
+def batch_request(
+    shape: Shape, first_position: int, first_step: int, random: np.random.Generator, *, named: bool
+) -> bytes:
+    """Return the message of a batch of noise at 1 kHz; `named` with the names of its metrics, as a stream's first."""
+    count = len(shape)
+    values = random.standard_normal(count)
+    if shape.kind == "float32":
+        values = values.astype(np.float32).astype(np.float64)
+    batch = ingest_pb2.Batch(first_position=first_position, end_position=first_position + count)
+    if named:
+        batch.new_keys.extend(f"metric_{number}" for number in range(shape.metrics))
+    steps = np.tile(np.arange(first_step, first_step + shape.points), shape.metrics)
+    columns = ingest_pb2.PointColumns(
+        key=range(shape.metrics),
+        count=[shape.points] * shape.metrics,
+        step=steps.tobytes(),
+        timestamp_ms=(1_700_000_000_000 + steps).tobytes(),
+        value=values.tobytes(),
+    )
+    batch.points.MergeFromString(columns.SerializeToString())
+    return ingest_pb2.StreamRequest(batch=batch).SerializeToString()
 
 
 @asynccontextmanager

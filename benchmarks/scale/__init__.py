@@ -1,0 +1,1 @@
+"""Past one machine: several servers on one database, measured; and what follows for very many, worked out."""

@@ -1,0 +1,45 @@
+"""Past one machine: servers on one database, measured; or very many writers, simulated.
+
+    python -m benchmarks.scale servers [--servers 1 2 4] [--writers 64] [--seconds 40]
+    python -m benchmarks.scale simulation [--writers 100000] [--servers 64] [--nodes 32]
+
+Prints JSON. The first needs the machine for itself; the second is arithmetic, and seeded.
+"""
+
+import argparse
+import asyncio
+import json
+
+from benchmarks.scale.servers import measure
+from benchmarks.scale.simulation import Size, simulate
+from benchmarks.surroundings import surroundings
+from stepwell_server.process.logs import set_up_logs
+
+
+def main() -> None:
+    """Measure or simulate, and print what was found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    several = kinds.add_parser("servers")
+    several.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4])
+    several.add_argument("--writers", type=int, default=64)
+    several.add_argument("--seconds", type=float, default=40.0)
+    simulated = kinds.add_parser("simulation")
+    simulated.add_argument("--writers", type=int, default=100_000)
+    simulated.add_argument("--servers", type=int, default=64)
+    simulated.add_argument("--nodes", type=int, default=32)
+    simulated.add_argument("--shards", type=int, default=128)
+    simulated.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.kind == "servers":
+        set_up_logs("text", "warning")
+        around = surroundings()
+        found = asyncio.run(measure(arguments.servers, arguments.writers, arguments.seconds))
+        print(json.dumps({**around, **found}, indent=2))
+        return
+    size = Size(arguments.writers, arguments.servers, arguments.nodes, arguments.shards)
+    print(json.dumps(simulate(size, arguments.seed), indent=2))
+
+
+if __name__ == "__main__":
+    main()
