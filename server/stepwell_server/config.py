@@ -125,9 +125,14 @@ class HttpLimits:
     # A body, and the reading of an answer, may be so slow; and so long nothing may come at all.
     bytes_per_s_min: int = 256
     stall_s: float = 30.0
-    # Per process. Past them, new ones are refused with 503, which clients try again.
+    # Per process. Past them, new ones are refused with 503, which clients try again; but first connections give way
+    # on which nothing is under way.
     connections_max: int = 1_000
     requests_max: int = 400
+    # Of these, those that need nobody who is known: the page's files, and signing in.
+    open_requests_max: int = 100
+    # Connections that have not greeted yet, over TLS. Past this, the one that waits longest is closed.
+    handshakes_max: int = 250
 
     def __post_init__(self) -> None:
         assert self.head_bytes_max <= self.body_bytes_max
@@ -151,6 +156,8 @@ class HoldingLimits:
     peer_calls_max: int = 3_000
     # Of what gRPC has taken from all connections and nobody has got: parts of messages, and streams' windows.
     unread_bytes_max: int = 512 * 2**20
+    # Of gRPC, in a process; each takes some 50 KB. Past them some are cut off, of the address that has most.
+    connections_max: int = 5_000
 
     def __post_init__(self) -> None:
         assert self.peer_bytes_max <= self.bytes_max
@@ -206,7 +213,8 @@ class SignInConfig:
     """How people sign in with a browser, where the server knows accounts."""
 
     provider: ProviderConfig | None = None
-    # A header of proxies that vouch for a user, and the networks of these proxies.
+    # A header of proxies that vouch for a user, and the networks of these proxies, who are believed also from where
+    # requests come (X-Forwarded-For).
     user_header: str = ""
     proxies: Sequence[str] = ()
     # Where browsers find the server, https://tracker.example.org/path; "" for whatever they ask it by.

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from stepwell_server.config import HttpLimits
+from stepwell_server.model.access import ANONYMOUS, Caller
+from stepwell_server.services.access.calling import Presented
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
 from tests.harness.raw_http import head
 
@@ -245,16 +247,60 @@ def _is_reset(connected: socket.socket) -> bool:
     return connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == 7  # TCP_CLOSE
 
 
-async def test_too_many_connections(start_door: StartDoor) -> None:
+async def test_too_many_connections(start_door: StartDoor, routes: Any) -> None:
     place = await start_door(HttpLimits(connections_max=3, requests_max=3))
     peers = [await place.connect() for _ in range(3)]
-    for peer in peers:  # they count when they are accepted
-        await peer.send(head("GET", "/echo"))
-        await peer.answer()
+    for peer in peers:
+        routes.entered.clear()
+        await peer.send(head("GET", "/wait"))
+        await routes.entered.wait()
     assert (await place.ask("GET", "/echo")).status == 503
-    peers[0].close()
+    routes.go_on.set()
     while (await place.ask("GET", "/echo")).status == 503:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
+
+
+async def test_connections_on_which_nothing_is_asked_give_way(start_door: StartDoor, routes: Any) -> None:
+    """Whoever opens many, and says nothing or little, keeps nobody out; those that asked before stay longest."""
+    place = await start_door(HttpLimits(connections_max=4, requests_max=3))
+    asking, known = await place.connect(), await place.connect()
+    await asking.send(head("GET", "/wait"))
+    await routes.entered.wait()
+    await known.send(head("GET", "/echo"))
+    await known.answer()
+    for _ in range(20):
+        silent = await place.connect()
+        await silent.send(b"GET /echo HTTP/1.1\r\nhost: ")
+    assert (await place.ask("GET", "/echo")).status == 200
+    await known.send(head("GET", "/echo"))
+    assert (await known.answer()).status == 200
+    routes.go_on.set()
+    assert (await asking.answer()).body == b"finished"
+
+
+async def test_who_is_not_known_and_slow_keeps_nobody_out_who_is_known(
+    start_door: StartDoor, routes: Any
+) -> None:
+    class Everybody:
+        async def caller(self, presented: Presented) -> Caller:
+            return ANONYMOUS
+
+    place = await start_door(
+        HttpLimits(requests_max=10, open_requests_max=2),
+        authenticator=Everybody(),
+        open_paths=frozenset({"/health", "/wait"}),
+    )
+    waiting = []
+    for _ in range(2):
+        routes.entered.clear()
+        waiting.append(asyncio.create_task(place.ask("GET", "/wait")))
+        await routes.entered.wait()
+    refused = await place.ask("GET", "/wait")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert (await place.ask("GET", "/echo")).status == 200
+    assert (await place.ask("GET", "/health")).status == 200
+    routes.go_on.set()
+    assert [answer.body for answer in await asyncio.gather(*waiting)] == [b"finished"] * 2
 
 
 async def test_too_many_requests_at_once(start_door: StartDoor, routes: Any) -> None:

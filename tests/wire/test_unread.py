@@ -14,7 +14,7 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import STREAM_WINDOW_BYTES, Config, HoldingLimits
 from stepwell_server.process import unread
-from stepwell_server.process.unread import chosen, peer_at
+from stepwell_server.process.unread import chosen, crowding, peer_at
 from stepwell_server.transport.ingest import BATCHES_UNDER_WAY_MAX
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import good_neighbour
@@ -31,6 +31,14 @@ def test_who_has_most_is_cut_off_first_and_no_more_than_needed() -> None:
     assert chosen(held, 12) == [("a", 1)]
     assert chosen(held, 8) == [("a", 1), ("a", 2)]
     assert chosen(held, 0) == [("a", 1), ("a", 2), ("b", 1)]
+
+
+def test_of_too_many_connections_those_go_of_who_has_most_and_the_silent_ones_first() -> None:
+    connections = [("a", 1), ("a", 2), ("a", 3), ("b", 1), ("b", 2), ("c", 1)]
+    assert crowding(connections, {("a", 2)}, 6) == []
+    assert set(crowding(connections, {("a", 2)}, 4)) < {("a", 1), ("a", 3), ("b", 1), ("b", 2)}
+    assert crowding(connections, {("a", 1), ("a", 3)}, 5) == [("a", 2)]
+    assert {host for host, _ in crowding(connections, (), 3)} == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Holding:
         # Of those who wait with what they want to hold in their hands already.
         self._waiting_bytes = 0
         # What is on its way to be held.
-        self.unread = Unread(self.limits.unread_bytes_max)
+        self.unread = Unread(self.limits.unread_bytes_max, self.limits.connections_max)
 
     @property
     def bytes_held(self) -> int:

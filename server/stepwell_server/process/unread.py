@@ -7,6 +7,8 @@ first, which frees it at once; clients come again.
 
 What came for calls that were refused counts too, although it is gone. So it may seem to be more than this process has
 in memory; then all counts begin anew.
+
+Connections are counted here, too: gRPC would let in as many as there are files, whether they say anything or not.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -35,6 +37,8 @@ LOOK_SHARE_MAX = 0.05
 MESSAGE_HEAD_BYTES = 256
 FRAME_BYTES = 16_384
 FRAME_HEAD_BYTES = 40
+# In the log, of those whose connections were cut.
+ADDRESSES_TOLD_MAX = 20
 # Where the 64 bits are that say how much came, in the kernel's `struct tcp_info`.
 _RECEIVED_AT = 128
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -51,9 +55,10 @@ class Unread(Rounds):
 
     name = "unread"
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, connections_max: int) -> None:
         super().__init__(LOOK_S)
         self._bytes_max = bytes_max
+        self._connections_max = connections_max
         self._port = 0
         self._arrived: Counter[Peer] = Counter()
 
@@ -82,17 +87,38 @@ class Unread(Rounds):
                 self._arrived[peer] = received[peer]
                 unread[peer] = 0
         UNREAD_BYTES.set(sum(unread.values()))
+        if too_many := crowding(received, self._arrived, self._connections_max):
+            await self._cut(too_many, unread, "there are too many")
         if too_much := chosen(unread, self._bytes_max):
-            CONNECTIONS_CUT.inc(len(too_much))
-            log.warning(
-                "connections are cut off: what came on them is in no message yet, and too much",
-                addresses=sorted({host for host, _ in too_much}),
-                connections=len(too_much),
-                bytes=sum(unread[peer] for peer in too_much),
-            )
-            await asyncio.to_thread(_cut_off, self._port, frozenset(too_much))
+            await self._cut(too_much, unread, "what came on them is in no message yet, and too much")
             await asyncio.sleep(LOOK_S)  # gRPC lets go of it
             await asyncio.to_thread(return_free_memory)
+
+    async def _cut(self, peers: Sequence[Peer], unread: Mapping[Peer, int], reason: str) -> None:
+        CONNECTIONS_CUT.inc(len(peers))
+        log.warning(
+            "connections are cut off",
+            reason=reason,
+            addresses=sorted({host for host, _ in peers})[:ADDRESSES_TOLD_MAX],
+            connections=len(peers),
+            bytes=sum(unread[peer] for peer in peers),
+        )
+        await asyncio.to_thread(_cut_off, self._port, frozenset(peers))
+
+
+def crowding(peers: Collection[Peer], spoke: Collection[Peer], connections_max: int) -> Sequence[Peer]:
+    """Return which connections to cut off so that no more than `connections_max` are left.
+
+    Those of the address that has most at the time; of them, first those on which nobody said anything yet.
+    """
+    of_host: dict[str, list[Peer]] = {}
+    for peer in sorted(peers, key=lambda peer: peer not in spoke):
+        of_host.setdefault(peer[0], []).append(peer)
+    found: list[Peer] = []
+    while len(peers) - len(found) > connections_max:
+        most = max(of_host.values(), key=len)
+        found.append(most.pop())
+    return found
 
 
 def chosen(unread: Mapping[Peer, int], bytes_max: int) -> Sequence[Peer]:

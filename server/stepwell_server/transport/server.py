@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,7 +21,13 @@ from stepwell_api.v1 import (
     series_pb2,
     webhooks_pb2,
 )
-from stepwell_server.config import RECEIVE_BYTES_MAX, SEND_BYTES_MAX, STREAM_WINDOW_BYTES, host_and_port
+from stepwell_server.config import (
+    RECEIVE_BYTES_MAX,
+    SEND_BYTES_MAX,
+    STREAM_WINDOW_BYTES,
+    HoldingLimits,
+    host_and_port,
+)
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.holding import Holding
@@ -38,8 +44,13 @@ KEEPALIVE_INTERVAL_MS = 30_000  # a client that vanished without a word is notic
 KEEPALIVE_TIMEOUT_MS = 10_000
 CLIENT_PING_INTERVAL_MIN_MS = 5_000  # clients may look after half-open connections themselves
 STREAMS_PER_CONNECTION_MAX = 1_000
+# From the first byte of a connection to the end of its greeting, TLS's and that of HTTP/2.
+GREETING_MS = 15_000
+# What gRPC lets in before it is looked which connections are too many.
+CONNECTIONS_MAX = 2 * HoldingLimits().connections_max
 # Of the shutdown's time, what calls get; closing the database needs the rest.
 CALLS_SHARE = 0.7
+TELLING_SHARE = 0.1
 
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
@@ -47,6 +58,9 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", STREAM_WINDOW_BYTES),
     ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION_MAX),
+    ("grpc.server_handshake_timeout_ms", GREETING_MS),
+    ("grpc.http2.settings_timeout", GREETING_MS),
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),
     ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     (
@@ -126,7 +140,11 @@ async def listening(
             yield ListeningServer(bound)
     finally:
         log.info("server stops", grace_s=deadline.start())
-        await checks.enter_graceful_shutdown()
+        with suppress(
+            TimeoutError
+        ):  # whoever watches the health and does not read keeps others from being told
+            async with asyncio.timeout(deadline.remaining_s(TELLING_SHARE)):
+                await checks.enter_graceful_shutdown()
         draining.set()
         await server.stop(deadline.remaining_s(CALLS_SHARE))
 

@@ -11,7 +11,7 @@ Answers      size of what is answered (web/room.py)
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -142,22 +142,38 @@ class Hosts:
 
 
 class Crowded:
-    """Refuses what would be more requests at once than `requests_max`."""
+    """Refuses what would be more requests at once than `requests_max`, or than `open_requests_max` for `open_paths`.
 
-    def __init__(self, app: ASGIApp, requests_max: int) -> None:
+    So whoever is not known, and is slow, keeps nobody out who is known.
+    """
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits, open_paths: Set[str]) -> None:
         self._app = app
-        self._requests_max = requests_max
-        self._under_way = 0
+        self._limits = limits
+        self._open_paths = open_paths
+        self._under_way = self._open_under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, unless it is one too many."""
-        if self._under_way >= self._requests_max and path_below(scope) not in OPEN_PATHS:
-            raise RefusedError(503, f"{self._requests_max} requests are under way; try again in a second")
+        path = path_below(scope)
+        is_open = path in self._open_paths
+        if path not in OPEN_PATHS:
+            self._check(is_open)
         self._under_way += 1
+        self._open_under_way += is_open
         try:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
+            self._open_under_way -= is_open
+
+    def _check(self, is_open: bool) -> None:
+        most = self._limits.requests_max
+        if self._under_way >= most:
+            raise RefusedError(503, f"{most} requests are under way; try again in a second")
+        most = self._limits.open_requests_max
+        if is_open and self._open_under_way >= most:
+            raise RefusedError(503, f"{most} requests of this kind are under way; try again in a second")
 
 
 class Bodies:

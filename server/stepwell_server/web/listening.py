@@ -3,9 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn import Config as UvicornConfig
@@ -15,6 +14,7 @@ from stepwell_server.config import HttpLimits
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import listening_sockets
+from stepwell_server.process.tls.handshakes import Handshakes
 from stepwell_server.web.carrying import Carrier
 from stepwell_server.web.protocol import connections_with
 
@@ -39,6 +39,7 @@ class HttpServer:
         self._limits = limits
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
+        self._handshakes: Handshakes | None = None
 
     async def start(self, app: ASGIApp, carrier: Carrier | None = None) -> None:
         """Let `app` answer, and the carrier take what is gRPC."""
@@ -54,12 +55,15 @@ class HttpServer:
             proxy_headers=False,
             timeout_keep_alive=self._limits.idle_s,  # type: ignore[arg-type]  # it goes to call_later
         )
-        make = connections_with(config, self._state, self._limits, carrier)
-        loop = asyncio.get_running_loop()
-        tls: dict[str, Any] = {"ssl": self._tls}
+        make: Callable[[], asyncio.BaseProtocol]
+        make = connections = connections_with(config, self._state, self._limits, carrier)
         if self._tls is not None:
-            tls.update(ssl_handshake_timeout=self._limits.head_s, ssl_shutdown_timeout=TLS_GOODBYE_S)
-        self._servers = [await loop.create_server(make, sock=opened, **tls) for opened in self._sockets]
+            self._handshakes = Handshakes(
+                self._tls, self._limits.handshakes_max, self._limits.head_s, TLS_GOODBYE_S
+            )
+            make = self._handshakes.around(connections)
+        loop = asyncio.get_running_loop()
+        self._servers = [await loop.create_server(make, sock=opened) for opened in self._sockets]
 
     def refuse_more(self) -> None:
         """Take no further requests: listen no more, hang up where nothing is under way."""
@@ -67,6 +71,8 @@ class HttpServer:
             server.close()
         for opened in self._sockets:
             opened.close()
+        if self._handshakes is not None:
+            self._handshakes.abort()
         for connection in list(self._state.connections):
             connection.shutdown()
 

@@ -48,6 +48,7 @@ class Connection(HttpToolsProtocol):
         self._carrier = carrier  # until something came
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._made_s = self.loop.time()
         self._in_body = False
         self._late_bytes = 0
         self.body_bytes = 0  # of the latest request, so far
@@ -58,10 +59,29 @@ class Connection(HttpToolsProtocol):
         """Begin; a connection too many is told so."""
         super().connection_made(transport)
         _notice_death(transport.get_extra_info("socket"))
-        if len(self.connections) > self._limits.connections_max:
+        if len(self.connections) > self._limits.connections_max and not self._take_place():
             self._refuse(503, "TEMPORARILY_UNAVAILABLE", "too many connections; try again in a second")
         else:
             self._expect_head()
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether nothing that was asked on this connection is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def standing(self) -> tuple[bool, float]:
+        """By what connections give way to others: those that never asked anything first, then the older ones."""
+        return self.cycle is not None, self._made_s
+
+    def _take_place(self) -> bool:
+        """Close another connection, on which nothing is under way; tells whether there is one."""
+        others = [
+            it for it in self.connections if isinstance(it, Connection) and it is not self and it.is_silent
+        ]
+        if others:
+            min(others, key=lambda it: it.standing).transport.abort()
+        return bool(others)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, with all timers."""
