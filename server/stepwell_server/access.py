@@ -15,7 +15,7 @@ from stepwell_server.services.access.grants import GrantService
 from stepwell_server.services.access.guard import Guard
 from stepwell_server.services.access.passwords import Passwords
 from stepwell_server.services.access.permissions import Permissions
-from stepwell_server.services.access.rules import ACCESS_RULES, RULES
+from stepwell_server.services.access.table import ACCESS_RULES, RULES
 from stepwell_server.services.access.tokens import TokenService
 from stepwell_server.services.together import AccessServices, Services
 from stepwell_server.store.access.accounts import PostgresAccountStore
@@ -84,7 +84,7 @@ async def make_first_admin(pool: Pool) -> None:
     accounts = PostgresAccountStore(pool)
     if await accounts.list("", 1):
         return
-    if not await accounts.make_first_admin(FIRST_ADMIN, await Passwords().hash(password)):
+    if not await accounts.make_first_admin(FIRST_ADMIN, await Passwords().hash(password, FIRST_ADMIN)):
         return  # another process of the server was faster
     log.info("the first account was made", name=FIRST_ADMIN)
     if not given:

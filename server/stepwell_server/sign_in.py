@@ -27,7 +27,7 @@ from stepwell_server.web.signing_in.provider import Provider
 from stepwell_server.web.signing_in.provider_routes import BEGIN_PATH, CALLBACK_PATH, provider_routes
 from stepwell_server.web.signing_in.rights_routes import rights_routes
 from stepwell_server.web.signing_in.session_routes import SESSION_PATH, SignInRoutes, session_routes
-from stepwell_server.web.signing_in.trusted_header import ProxiedUsers
+from stepwell_server.web.signing_in.trusted_header import ProxiedUsers, Proxies
 
 # Who signs in is not known yet.
 OPEN_PATHS: Set[str] = frozenset({SESSION_PATH, BEGIN_PATH, CALLBACK_PATH, TAKE_PATH})
@@ -46,10 +46,9 @@ class SignIn:
 
     def browsers(self, app: ASGIApp) -> ASGIApp:
         """Return the guard of the door that looks what browsers show."""
-        proxied = (
-            ProxiedUsers(self.config.user_header, self.config.proxies) if self.config.user_header else None
-        )
-        return Browsers(app, self.jar, proxied)
+        proxies = Proxies(self.config.proxies)
+        proxied = ProxiedUsers(self.config.user_header, proxies) if self.config.user_header else None
+        return Browsers(app, self.jar, proxies, proxied)
 
     def routes(self, authenticator: Authenticator, permissions: Permissions) -> Sequence[BaseRoute]:
         """Return all routes about signing in."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import uuid4
 
 import grpc
@@ -22,10 +23,16 @@ from stepwell_api.v1 import (
     series_pb2,
     series_pb2_grpc,
 )
-from stepwell_server.model.access import Level
+from stepwell_server.access import build_access
+from stepwell_server.errors import UnauthenticatedError
+from stepwell_server.model.access import ANONYMOUS, Caller, Level
+from stepwell_server.services.access.calling import Presented, admit
+from stepwell_server.services.access.guard import Guarded
+from stepwell_server.services.access.rules import anybody
 from stepwell_server.store.access.tokens import PostgresTokenStore
 from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer, experiment, new_run
 from tests.harness.calls import refused
+from tests.harness.raw_http import Place, head
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
 # In the place of ten seconds each.
@@ -38,9 +45,14 @@ pytestmark = pytest.mark.usefixtures("quick")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is believed, and between two looks, be short."""
     access = "stepwell_server.services.access"
-    for name in ("authentication.CREDENTIAL_CACHE_S", "permissions.RIGHTS_CACHE_S", "guard.STREAM_RECHECK_S"):
+    for name in (
+        "authentication.CREDENTIAL_CACHE_S",
+        "permissions.RIGHTS_CACHE_S",
+        "guard.RECHECK_S",
+        "calling.RECHECK_S",
+    ):
         monkeypatch.setattr(f"{access}.{name}", QUICK_S)
-    monkeypatch.setattr("stepwell_server.transport.stream_rights.STREAM_RECHECK_S", QUICK_S)
+    monkeypatch.setattr("stepwell_server.transport.stream_rights.RECHECK_S", QUICK_S)
 
 
 async def _refused_at_last(call: Callable[[], Awaitable[object]], status: grpc.StatusCode) -> None:
@@ -80,10 +92,79 @@ async def test_a_revoked_token_ends_its_calls_and_streams(guarded: GuardedServer
         watch = series_pb2_grpc.SeriesServiceStub(channel).Watch(series_pb2.WatchRequest(run_ids=[run_id]))
         await watch.read()
         assert guarded.running.pool is not None
-        await PostgresTokenStore(guarded.running.pool).revoke(1, None)
+        await PostgresTokenStore(guarded.running.pool).revoke(1)
         runs = runs_pb2_grpc.RunServiceStub(channel)
         await _refused_at_last(lambda: runs.GetRun(runs_pb2.GetRunRequest(run_id=run_id)), UNAUTHENTICATED[0])
         assert (await stream.failure())[0] is UNAUTHENTICATED[0]
+
+
+async def test_a_long_upload_ends_with_its_token(guarded: GuardedServer) -> None:
+    """Over gRPC and HTTP: what comes after that is not taken, and nothing of it is to be seen."""
+    await guarded.set_default(Level.WRITE)
+    ann, admin = await guarded.add("ann"), await guarded.add("chief", is_admin=True)
+    assert guarded.running.pool is not None
+    file = artifacts_pb2.UploadSpec(path="a.bin", size_bytes=2**24, sha256=bytes(32))
+    async with guarded.calls_of(ann) as channel:
+        run_id = await new_run(channel, 0)
+        artifacts = artifacts_pb2_grpc.ArtifactServiceStub(channel)
+        request = artifacts_pb2.BeginUploadsRequest(run_id=run_id, files=[file])
+        (plan,) = (await artifacts.BeginUploads(request)).plans
+        uploading = artifacts.Upload()
+        first = artifacts_pb2.UploadRequest(run_id=run_id, upload_id=plan.upload_id, data=b"x")
+        await uploading.write(first)
+        place = Place(int(guarded.running.http_url.rpartition(":")[2]), lambda: asyncio.sleep(0))
+        peer = await place.connect()
+        path = f"/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts/b.bin"
+        size = 2**24
+        sent = {"authorization": f"Bearer {ann}", "content-length": str(size)}
+        await peer.send(head("PUT", path, **sent) + b"x")
+        await PostgresTokenStore(guarded.running.pool).revoke(1)
+
+        async def go_on() -> None:
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended meanwhile
+                while not uploading.done():
+                    await uploading.write(artifacts_pb2.UploadRequest(data=b"x"))
+                    await asyncio.sleep(QUICK_S / 4)
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await asyncio.gather(go_on(), uploading)
+        assert caught.value.code() is UNAUTHENTICATED[0]
+        await peer.send(bytes(size - 1))
+        assert (await peer.answer()).status == 401
+    async with guarded.calls_of(admin) as channel:
+        listing = artifacts_pb2.ListArtifactsRequest(run_id=run_id)
+        assert not (await artifacts_pb2_grpc.ArtifactServiceStub(channel).ListArtifacts(listing)).artifacts
+    place.close()
+
+
+async def test_a_call_that_does_many_things_ends_with_its_token(guarded: GuardedServer) -> None:
+    assert guarded.running.pool is not None
+    looked = 0
+
+    class Revoking:
+        async def caller(self, presented: Presented) -> Caller:
+            nonlocal looked
+            looked += 1
+            if looked > 2:
+                raise UnauthenticatedError("the token was revoked")
+            return ANONYMOUS
+
+    many = build_access(guarded.running.pool).guard.around(_Many(), {"one": Guarded(anybody)})
+
+    async def call() -> None:
+        await admit(Revoking(), Presented("", lambda _: None, ""))
+        for _ in range(1_000):
+            await many.one()
+            await asyncio.sleep(QUICK_S / 10)
+
+    with pytest.raises(UnauthenticatedError):
+        await asyncio.create_task(call())
+    assert looked == 3
+
+
+class _Many:
+    async def one(self) -> None:
+        """Do one of many things."""
 
 
 async def test_a_token_that_was_revoked_here_is_refused_at_once(guarded: GuardedServer) -> None:
@@ -144,7 +225,7 @@ async def test_what_a_refused_client_logged_comes_when_it_is_let_in_again(
 
 async def _revoke(guarded: GuardedServer) -> None:
     assert guarded.running.pool is not None
-    await PostgresTokenStore(guarded.running.pool).revoke(1, None)
+    await PostgresTokenStore(guarded.running.pool).revoke(1)
 
 
 async def test_the_hash_of_a_file_does_not_stand_for_the_file(guarded: GuardedServer) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 from stepwell_api.v1 import access_pb2
 from stepwell_api.v1.access_pb2_grpc import AccessServiceStub, AccountServiceStub
 from stepwell_server.model.access import Scope, TokenSpec
-from stepwell_server.services.access.authentication import AUTHORIZATION_CHARS_MAX, WRONG_PASSWORDS_MAX
 from stepwell_server.services.access.tokens import add_token
 from stepwell_server.store.access.accounts import PostgresAccountStore
 from stepwell_server.store.access.tokens import PostgresTokenStore
-from tests.harness.access import ADMIN_PASSWORD, DENIED, UNAUTHENTICATED, GuardedServer, basic
-from tests.harness.calls import refused
+from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer
+from tests.harness.calls import not_found, refused
 from tests.harness.rest import Rest
 
 READ, WRITE, ADMIN = (
@@ -58,6 +57,51 @@ async def test_a_token_makes_none_that_may_more(guarded: GuardedServer) -> None:
             )
 
 
+async def test_a_token_makes_none_that_lasts_longer(guarded: GuardedServer) -> None:
+    """Whoever has taken one for an hour does not have it for ever."""
+    await guarded.add("ann")
+    assert guarded.running.pool is not None
+    account = await PostgresAccountStore(guarded.running.pool).get("ann")
+    soon, later = (round(time.time() * 1_000) + hours * 3_600_000 for hours in (1, 2))
+    store = PostgresTokenStore(guarded.running.pool)
+    _, secret = await add_token(store, account.account_id, TokenSpec("x", Scope.ADMIN, soon))
+    async with guarded.calls_of(secret) as channel:
+        for wanted, given in ((0, soon), (later, soon), (soon - 1, soon - 1)):
+            request = access_pb2.CreateTokenRequest(name="child", scope=READ, expires_time_ms=wanted)
+            made = await AccessServiceStub(channel).CreateToken(request)
+            assert made.token.expires_time_ms == given
+    async with guarded.running.pool.connection() as connection:
+        subjects = await connection.fetch("SELECT subject FROM audit_entry WHERE action = 'token.created'")
+    assert all(row["subject"].endswith("made with token 2") for row in subjects)
+
+
+async def test_a_token_revokes_itself_and_none_that_may_more(guarded: GuardedServer) -> None:
+    whole = await guarded.add("ann")
+    read, limited = await guarded.token("ann", Scope.READ), await guarded.token("ann", Scope.ADMIN, [0])
+    for secret, own in ((read, 2), (limited, 3)):
+        async with guarded.calls_of(secret) as channel:
+            access = AccessServiceStub(channel)
+            async with refused(*DENIED, "cannot revoke"):
+                await access.RevokeToken(access_pb2.RevokeTokenRequest(token_id=1))
+            await access.RevokeToken(access_pb2.RevokeTokenRequest(token_id=own))
+    async with guarded.calls_of(whole) as channel, not_found("no token with the id 99"):
+        await AccessServiceStub(channel).RevokeToken(access_pb2.RevokeTokenRequest(token_id=99))
+
+
+async def test_tokens_that_are_good_no_more_are_not_kept_for_ever(guarded: GuardedServer) -> None:
+    await guarded.add("ann")
+    assert guarded.running.pool is not None
+    account = await PostgresAccountStore(guarded.running.pool).get("ann")
+    store, past = PostgresTokenStore(guarded.running.pool), round(time.time() * 1_000) - 1
+    for number in range(6):
+        spec = TokenSpec("x", Scope.READ, past if number % 2 else None)
+        token = await store.add(account.account_id, spec, bytes([number]) * 32, "hint", 3)
+        if spec.expires_time_ms is None:
+            await store.revoke(token.token_id)
+    kept = [it.token_id for it in await store.list("ann", 100)]
+    assert kept == [7, 6, 5, 4, 1], "three of the past, the one just made, and the first, which is good"
+
+
 async def test_a_limited_token_has_no_hand_on_the_account(guarded: GuardedServer) -> None:
     await guarded.add("ann")
     ben = await guarded.add("ben")
@@ -73,16 +117,31 @@ async def test_a_limited_token_has_no_hand_on_the_account(guarded: GuardedServer
             await AccountServiceStub(channel).SetPassword(request)
 
 
-async def test_who_guesses_passwords_is_not_even_looked_at(guarded: GuardedServer) -> None:
+async def test_a_session_ends_at_once_with_its_account_or_token(guarded: GuardedServer) -> None:
+    """At the process that was told; what it knew of the session is not believed for a while more."""
     assert guarded.running.http_url is not None
     rest = Rest(guarded.running.http_url)
+    token = await guarded.add("ann")
 
-    async def shows(header: str) -> int:
-        answer = await rest.send("GET", "experiments/get", {"experiment_id": 0}, authorization=header)
-        return answer.status
+    async def signed_in() -> dict[str, str]:
+        own = {"x_stepwell_page": "1"}
+        answer = await rest.send("POST", "/api/stepwell/v1/session", {"token": token}, **own)
+        cookie, _, rules = answer.headers["set-cookie"].partition(";")
+        assert "HttpOnly" in rules
+        assert "SameSite=lax" in rules
+        return {"cookie": cookie}
 
-    assert await shows(f"Bearer {'x' * AUTHORIZATION_CHARS_MAX}") == 401
-    tried = [await shows(basic("admin", f"wrong {number}")) for number in range(WRONG_PASSWORDS_MAX)]
-    assert tried == [401] * WRONG_PASSWORDS_MAX
-    assert await shows(basic("admin", ADMIN_PASSWORD)) == 429
-    assert await shows(basic("another", "wrong")) == 401
+    async def status(session: dict[str, str]) -> int:
+        return (await rest.send("GET", "experiments/get", {"experiment_id": 0}, **session)).status
+
+    async with guarded.calls_of(await guarded.add("chief", is_admin=True)) as channel:
+        session = await signed_in()
+        assert await status(session) == 200
+        accounts = AccountServiceStub(channel)
+        await accounts.ChangeUser(access_pb2.ChangeUserRequest(name="ann", is_active=False))
+        assert await status(session) == 401
+        await accounts.ChangeUser(access_pb2.ChangeUserRequest(name="ann", is_active=True))
+        assert await status(session) == 200
+        await AccessServiceStub(channel).RevokeToken(access_pb2.RevokeTokenRequest(token_id=1))
+        assert await status(session) == 401
+    rest.place.close()

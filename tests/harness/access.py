@@ -47,7 +47,7 @@ class GuardedServer:
         """Add an account, and return a token of it that may do all that it may."""
         assert self.running.pool is not None
         kind = AccountKind.SERVICE if service else AccountKind.USER
-        await PostgresAccountStore(self.running.pool).add(name, kind, None, is_admin=is_admin)
+        await PostgresAccountStore(self.running.pool).add(name, name, kind, None, is_admin=is_admin)
         return await self.token(name)
 
     async def token(

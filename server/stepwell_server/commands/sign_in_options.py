@@ -117,7 +117,8 @@ _OPTIONS = (
         "--trusted-proxies",
         metavar="NETWORKS",
         callback=networks,
-        help="Addresses of the proxies that may, like 10.2.0.0/16, separated by commas.",
+        help="Addresses of the proxies that may, like 10.2.0.0/16, separated by commas. They are also believed from "
+        "where a request comes (X-Forwarded-For).",
     ),
     _option(
         "--session-idle",
@@ -186,10 +187,8 @@ def sign_in_config(
     """Return what the options say together. Raises click.UsageError when they do not fit each other."""
     if bool(oidc_issuer) != bool(oidc_client_id):
         raise click.UsageError("--oidc-issuer and --oidc-client-id belong together.")
-    if bool(trusted_user_header) != bool(trusted_proxies):
-        raise click.UsageError(
-            "--trusted-user-header and --trusted-proxies belong together: anybody can send a header."
-        )
+    if trusted_user_header and not trusted_proxies:
+        raise click.UsageError("--trusted-user-header needs --trusted-proxies: anybody can send a header.")
     if oidc_admin_groups and not oidc_groups_claim:
         raise click.UsageError(
             "--oidc-admin-groups needs --oidc-groups-claim, which says where groups are named."

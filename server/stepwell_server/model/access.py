@@ -18,6 +18,11 @@ TOKEN_EXPERIMENTS_MAX = 1_000
 LISTED_MAX = 1_000  # accounts, groups, tokens, or grants of one answer
 AUDIT_DEFAULT = 100
 AUDIT_MAX = 1_000
+# Entries that are kept, each some 200 bytes: of signing in and out, as everybody may try to; of what else one account
+# did; and of all else.
+AUDIT_OF_SIGNING_IN_MAX = 100_000
+AUDIT_OF_ACCOUNT_MAX = 100_000
+AUDIT_ENTRIES_MAX = 1_000_000
 
 # What people recognise in a file, and scanners for secrets too.
 TOKEN_PREFIX = "stepwell_"  # noqa: S105 - no secret
@@ -54,7 +59,8 @@ class AccountKind(Enum):
 class Caller:
     """Who makes a call, and what the credential that was shown allows of what the account may do.
 
-    `experiment_ids` are those that a token is limited to, None for no such limit. `means` is how the caller said who it
+    `experiment_ids` are those that a token is limited to, None for no such limit; `expires_time_ms` is when it expires,
+    None for never. `means` is how the caller said who it
     is, for the audit: token, password, session, proxy.
     """
 
@@ -65,6 +71,7 @@ class Caller:
     scope: Scope = Scope.ADMIN
     experiment_ids: frozenset[int] | None = None
     token_id: int | None = None
+    expires_time_ms: int | None = None
     means: str = ""
 
     @property
@@ -151,6 +158,7 @@ class Shown:
     token_id: int | None = None
     scope: Scope = Scope.ADMIN
     experiment_ids: frozenset[int] | None = None
+    expires_time_ms: int | None = None
     is_expired: bool = False
     is_revoked: bool = False
 
@@ -208,10 +216,14 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Which things a search may look at: only some (None: all), and not the hidden ones."""
+    """Which things a search may look at: only some (None: all), and not the hidden ones.
+
+    `deleted` tells whether also at what was said of those that are gone: with them, what was granted of them is gone.
+    """
 
     only: frozenset[int] | None = None
     hidden: frozenset[int] = frozenset()
+    deleted: bool = False
 
     def __contains__(self, number: int) -> bool:
         return number not in self.hidden and (self.only is None or number in self.only)
@@ -225,7 +237,7 @@ class Within:
         return None, sorted(self.hidden)
 
 
-EVERYWHERE = Within()
+EVERYWHERE = Within(deleted=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,11 @@ def accept(batch: Batch) -> Batch:
     rejections: list[Rejection] = []
     points = _accept_points(batch.points, batch.first_position, rejections)
     entries = [entry for entry in batch.entries if _accept_entry(entry, rejections)]
-    return replace(batch, points=points, entries=entries, refused=rejections) if rejections else batch
+    return (
+        replace(batch, points=points, entries=entries, refused=[*batch.refused, *rejections])
+        if rejections
+        else batch
+    )
 
 
 def _accept_points(points: Points, position: int, rejections: list[Rejection]) -> Points:

@@ -36,8 +36,10 @@ from stepwell_server.process.logger import bind_fields, get_logger
 from stepwell_server.process.quieting import Quieter
 from stepwell_server.process.telemetry import CALL_SECONDS, CALLS
 from stepwell_server.process.trace_context import trace_fields
+from stepwell_server.process.unread import peer_at
 from stepwell_server.services.access.calling import Authenticating, Presented, admit
 from stepwell_server.transport.on_the_way import hold_until_sent, message_held
+from stepwell_server.transport.standard import StandardCalls
 
 # In the trailing metadata. When a call that was refused because a limit is reached may be tried again, says gRPC's own
 # word for it (https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
@@ -76,13 +78,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Ends a call that raised with the status of its error.
 
     Our services are coroutines where the answer is one message, and asynchronous generators where it is a
-    stream. Services of others (health, reflection) speak gRPC themselves and pass untouched.
+    stream. Services of others (health, reflection) speak gRPC themselves, and are only counted.
     """
 
     def __init__(self, holding: Holding, authenticator: Authenticating | None = None) -> None:
         """`authenticator` finds out who calls; None where there are no accounts."""
         self._holding = holding
         self._authenticator = authenticator
+        self._standard = StandardCalls()
 
     async def intercept_service(
         self,
@@ -92,8 +95,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         """Return the handler of the call with translation around it."""
         method: str = handler_call_details.method
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(OUR_SERVICES):
+        if handler is None:
             return handler
+        if not method.startswith(OUR_SERVICES):
+            return self._standard.bounded(handler)
         return translated(handler, method, self._holding, self._authenticator)
 
 
@@ -134,7 +139,7 @@ def _answer(behavior: Any, method: str, holding: Holding, authenticator: Authent
                 peer = peer_of(context.peer())
                 with holding.call(peer):
                     if authenticator is not None:
-                        await admit(authenticator, presented_by(context, peer))
+                        await admit(authenticator, presented_by(context))
                     async with message_held(holding, peer, request):
                         response = await behavior(_arrived(request, context, holding), context)
                     await hold_until_sent(holding, peer, response)
@@ -152,7 +157,7 @@ def _stream(behavior: Any, method: str, holding: Holding, authenticator: Authent
                 peer = peer_of(context.peer())
                 with holding.call(peer):
                     if authenticator is not None:
-                        await admit(authenticator, presented_by(context, peer))
+                        await admit(authenticator, presented_by(context))
                     with holding.stream(peer):
                         async with message_held(holding, peer, request):
                             requests = _arrived(request, context, holding)
@@ -164,10 +169,13 @@ def _stream(behavior: Any, method: str, holding: Holding, authenticator: Authent
     return stream
 
 
-def presented_by(context: Any, peer: str) -> Presented:
+def presented_by(context: Any) -> Presented:
     """Return what a caller shows."""
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    return Presented(metadata.get("authorization", ""), metadata.get, peer)
+    address, _ = peer_at(context.peer())
+    # What is carried from the port of HTTP comes from this machine.
+    origin = "127.0.0.1" if address.startswith("unix:") else address
+    return Presented(metadata.get("authorization", ""), metadata.get, origin)
 
 
 @dataclass(frozen=True, slots=True)

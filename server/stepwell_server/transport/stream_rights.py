@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from stepwell_server.errors import NotFoundError, PermissionDeniedError, StepwellError, UnavailableError
-from stepwell_server.services.access.calling import current_call, is_somebody
-from stepwell_server.services.access.guard import STREAM_RECHECK_S
+from stepwell_server.services.access.calling import RECHECK_S, current_call, is_somebody
 
 
 async def until_refused(check: Callable[[], Awaitable[None]]) -> StepwellError:
@@ -16,7 +15,7 @@ async def until_refused(check: Callable[[], Awaitable[None]]) -> StepwellError:
     if not is_somebody():
         await asyncio.Event().wait()
     while True:
-        await asyncio.sleep(STREAM_RECHECK_S)
+        await asyncio.sleep(RECHECK_S)
         try:
             await current_call().renew()
             await check()

@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stepwell_server.services.access.calling import Authenticating, Presented, admit, nobody_calls
 from stepwell_server.web.guards import path_below
 
+# What those who know the proxies in front of the server found to be the address that a request comes from.
+ORIGIN = "stepwell.origin"
+
 
 class Admission:
     """Lets requests through of who is known; `open_paths` are for everybody."""
@@ -30,5 +33,11 @@ class Admission:
 def presented_by(scope: Scope) -> Presented:
     """Return what a request shows."""
     headers = Headers(scope=scope)
+    return Presented(headers.get("authorization", ""), headers.get, origin_of(scope))
+
+
+def origin_of(scope: Scope) -> str:
+    """Return the address that a request comes from."""
     client: Any = scope.get("client") or ("", 0)
-    return Presented(headers.get("authorization", ""), headers.get, client[0])
+    found: str = scope.get(ORIGIN) or client[0]
+    return found

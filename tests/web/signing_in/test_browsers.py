@@ -10,10 +10,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from stepwell_server.process.logger import FIELDS
+from stepwell_server.web.admission import origin_of
 from stepwell_server.web.signing_in import trusted_header
 from stepwell_server.web.signing_in.browsers import Browsers, browser
 from stepwell_server.web.signing_in.cookies import CookieJar
-from stepwell_server.web.signing_in.trusted_header import ProxiedUsers
+from stepwell_server.web.signing_in.trusted_header import ProxiedUsers, Proxies
 
 StartDoor = Callable[..., Any]
 OWN = {"x-stepwell-page": "1"}
@@ -32,10 +33,10 @@ def guarded(start_door: StartDoor, routes: Any) -> StartDoor:
     routes.all = lambda: [Route("/shown", shown, methods=["GET", "POST"])]
 
     async def start(*, secure: bool | None = None, proxies: tuple[str, ...] = (), **policy: Any) -> Any:
-        proxied = ProxiedUsers("X-Forwarded-User", proxies) if proxies else None
+        proxied = ProxiedUsers("X-Forwarded-User", Proxies(proxies)) if proxies else None
 
         def browsers(app: ASGIApp) -> ASGIApp:
-            return Browsers(app, CookieJar(secure=secure), proxied)
+            return Browsers(app, CookieJar(secure=secure), Proxies(proxies), proxied)
 
         return await start_door(browsers=browsers, **policy)
 
@@ -139,3 +140,29 @@ async def test_a_header_that_is_there_twice_is_refused(guarded: StartDoor) -> No
         b"GET /shown HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-User: ada\r\nX-Forwarded-User: eve\r\n\r\n"
     )
     assert (await peer.answer()).status == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin"),
+    [
+        ({}, "127.0.0.1"),
+        ({"x_forwarded_for": "203.0.113.9"}, "203.0.113.9"),
+        (
+            {"X_Forwarded_For": "10.9.9.9, 203.0.113.9 , 127.0.0.5"},
+            "203.0.113.9",
+        ),  # what he made up stands before
+        ({"x_forwarded_for": "203.0.113.9, unknown"}, "127.0.0.1"),
+        ({"x_forwarded_for": "2001:db8::7"}, "2001:db8::7"),
+        ({"x_forwarded_for": "203.0.113.9, " + "127.0.0.1, " * 30 + "127.0.0.1"}, "127.0.0.1"),
+        ({"x_real_ip": "203.0.113.9", "forwarded": "for=203.0.113.9"}, "127.0.0.1"),
+    ],
+)
+async def test_where_a_request_comes_from(
+    guarded: StartDoor, routes: Any, headers: dict[str, str], origin: str
+) -> None:
+    async def told(request: Request) -> Response:
+        return JSONResponse(origin_of(request.scope))
+
+    routes.all = lambda: [Route("/shown", told)]
+    assert (await (await guarded(proxies=("127.0.0.0/8",))).ask("GET", "/shown", **headers)).json == origin
+    assert (await (await guarded()).ask("GET", "/shown", **headers)).json == "127.0.0.1"

@@ -1,6 +1,5 @@
 """The rules of accounts and groups."""
 
-import re
 from collections.abc import Sequence
 
 from stepwell_server.errors import InvalidArgumentError
@@ -8,7 +7,6 @@ from stepwell_server.model.access import (
     ACCOUNT_NAME_CHARS_MAX,
     GROUP_NAME_CHARS_MAX,
     LISTED_MAX,
-    TOKEN_PREFIX,
     Account,
     AccountKind,
     Caller,
@@ -16,12 +14,10 @@ from stepwell_server.model.access import (
 )
 from stepwell_server.services.access.authentication import Authenticator
 from stepwell_server.services.access.calling import caller
+from stepwell_server.services.access.names import alike, check_name
 from stepwell_server.services.access.passwords import Passwords
 from stepwell_server.services.access.permissions import Permissions
 from stepwell_server.store.ports.access import AccountStore
-
-# What a name may be: it stands in commands, in the header of Basic (so no colon), and in tables.
-_NAME = re.compile(r"[\w.@+-][\w.@+ -]*")
 
 
 class AccountService:
@@ -52,8 +48,8 @@ class AccountService:
             raise InvalidArgumentError(
                 "a service account has tokens, and no password; leave the password out"
             )
-        hashed = await self._passwords.hash(password) if password else None
-        return await self._store.add(name, kind, hashed, is_admin=is_admin)
+        hashed = await self._passwords.hash(password, caller().name) if password else None
+        return await self._store.add(name, alike(name), kind, hashed, is_admin=is_admin)
 
     async def get(self, name: str) -> Account:
         """Return an account."""
@@ -76,7 +72,7 @@ class AccountService:
         account = await self._store.get(name)
         if account.kind is AccountKind.SERVICE:
             raise InvalidArgumentError(f"{name!r} is a service account: it has tokens, and no password")
-        hashed = await self._passwords.hash(password)
+        hashed = await self._passwords.hash(password, caller().name)
         changed = await self._store.change(name, password_hash=hashed, is_admin=None, is_active=None)
         self._forget()
         return changed
@@ -89,7 +85,7 @@ class AccountService:
     async def add_group(self, name: str) -> Group:
         """Add a group."""
         check_name("group", name, GROUP_NAME_CHARS_MAX)
-        return await self._store.add_group(name)
+        return await self._store.add_group(name, alike(name))
 
     async def groups(self, after: str = "", limit: int = LISTED_MAX) -> Sequence[Group]:
         """Return groups by name, after one."""
@@ -109,15 +105,6 @@ class AccountService:
     def _forget(self) -> None:
         self._authenticator.forget()
         self._permissions.forget()
-
-
-def check_name(what: str, name: str, chars_max: int) -> None:
-    """Check the name of an account or a group. Raises InvalidArgumentError."""
-    if len(name) > chars_max or not _NAME.fullmatch(name) or name.startswith(TOKEN_PREFIX):
-        raise InvalidArgumentError(
-            f"{name[:60]!r} cannot be the name of a {what}: it has 1 to {chars_max} letters, digits, spaces and "
-            f". _ @ + -, begins with none of the spaces, and not with {TOKEN_PREFIX!r}"
-        )
 
 
 def _limit(limit: int) -> int:

@@ -1,5 +1,6 @@
 """Who did what, when, from where: logins, tokens, roles, deletes, stage changes. Never a secret."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from stepwell_server.errors import InvalidArgumentError, StepwellError
@@ -19,6 +20,13 @@ class Audit:
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
+        self._aside: set[asyncio.Task[None]] = set()
+
+    def note_aside(self, action: str, subject: str, *, account: str, origin: str) -> None:
+        """Add an entry for which nobody waits."""
+        task = asyncio.create_task(self.note(action, subject, account=account, origin=origin))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def note(
         self,

@@ -10,15 +10,17 @@ the server. The cache knows credentials by a keyed hash, and nothing here logs t
 import base64
 import hashlib
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-from stepwell_server.errors import ExhaustedError, UnauthenticatedError
+from stepwell_server.errors import UnauthenticatedError
 from stepwell_server.model.access import TOKEN_PREFIX, Caller, Shown
 from stepwell_server.services.access.audit import Audit
 from stepwell_server.services.access.calling import HOW_TO_SIGN_IN, Presented
 from stepwell_server.services.access.fresh import Fresh
+from stepwell_server.services.access.guessing import Guesses, network_of
 from stepwell_server.services.access.passwords import Passwords
 from stepwell_server.store.ports.access import CredentialStore
 
@@ -27,13 +29,18 @@ CREDENTIAL_CACHE_S = 10.0
 CREDENTIALS_CACHED_MAX = 10_000
 # What is read of the header.
 AUTHORIZATION_CHARS_MAX = 4_096
-# So many wrong passwords for one name from one address, in so many seconds, before others are not even looked at.
-WRONG_PASSWORDS_MAX = 10
-WRONG_PASSWORDS_S = 60.0
-WRONG_PASSWORDS_NAMES_MAX = 10_000
 
-# Finds out who calls by something else than the header Authorization; None where there is nothing of the kind.
-Source: TypeAlias = Callable[[Presented], Awaitable[Caller | None]]
+
+class Source(Protocol):
+    """Finds out who calls by something else than the header Authorization."""
+
+    async def __call__(self, presented: Presented) -> Caller | None:
+        """Return who it is; None where there is nothing of the kind."""
+        ...
+
+    def forget(self) -> None:
+        """Believe nothing that was found before."""
+        ...
 
 
 class Authenticator:
@@ -48,7 +55,7 @@ class Authenticator:
         self._sources = sources
         self._key = secrets.token_bytes(32)
         self._good: Fresh[bytes, Caller] = Fresh(CREDENTIAL_CACHE_S, CREDENTIALS_CACHED_MAX)
-        self._wrong = WrongPasswords()
+        self._guesses = Guesses()
 
     async def caller(self, presented: Presented) -> Caller:
         """Return who it is. Raises UnauthenticatedError, and ExhaustedError after too many wrong passwords."""
@@ -63,43 +70,37 @@ class Authenticator:
             raise UnauthenticatedError(
                 "what the header Authorization says is too long for a token or a password"
             )
-        digest = hashlib.blake2b(header.encode(), key=self._key, digest_size=20).digest()
-        return self._good.known(digest) or await self._good.get(digest, lambda: self._ask(presented))
+        shown, origin = _read(header), presented.origin
+        if isinstance(shown, str):
+            return await self._believed(header, partial(self._by_token, shown))
+        # Before what is known is looked at: else who tries many would find the one that somebody else has shown.
+        self._guesses.check(shown.name, origin)
+        ask = partial(self.by_password, shown.name, shown.password, origin)
+        return await self._believed(f"{header}\0{network_of(origin)}", ask)
 
     def forget(self) -> None:
         """Believe nothing that was found before: something was revoked."""
         self._good.forget()
+        for source in self._sources:
+            source.forget()
 
     async def by_password(self, name: str, password: str, origin: str) -> Caller:
         """Return whose password it is. Raises as `caller`."""
-        self._wrong.check(name, origin)
-        shown = await self._store.shown_account(name)
-        if not await self._passwords.matches(shown.password_hash if shown else None, password):
-            self._wrong.note(name, origin)
-            if shown is not None:  # names that anybody makes up would fill the audit
-                await self._audit.note("login.failed", name, account=name, origin=origin)
-            raise UnauthenticatedError("the name or the password is wrong")
+        with self._guesses.one(name, origin):
+            shown = await self._store.shown_account(name)
+            hashed = shown.password_hash if shown else None
+            if not await self._passwords.matches(hashed, password, network_of(origin)):
+                if shown is not None:  # names that anybody makes up would fill the audit
+                    # Aside: who waited for it would know by the time that there is such a name.
+                    self._audit.note_aside("login.failed", name, account=name, origin=origin)
+                raise UnauthenticatedError("the name or the password is wrong")
         assert shown is not None
+        await self._store.note_used(shown.account_id)
         return caller_of(shown, "password")
 
-    async def _ask(self, presented: Presented) -> Caller:
-        kind, _, value = presented.authorization.partition(" ")
-        if kind.lower() == "bearer":
-            return await self._by_token(value.strip())
-        if kind.lower() != "basic":
-            raise UnauthenticatedError("the header Authorization is neither Bearer nor Basic")
-        try:
-            name, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-        except ValueError:  # that base64 and UTF-8 raise
-            raise UnauthenticatedError(
-                "the header Authorization is Basic, but not base64 of name:password"
-            ) from None
-        for part in (password, name):
-            if part.startswith(TOKEN_PREFIX):
-                return await self._by_token(part)
-        if not colon or "\0" in name:
-            raise UnauthenticatedError("the header Authorization is Basic, but not base64 of name:password")
-        return await self.by_password(name, password, presented.origin)
+    async def _believed(self, shown: str, ask: Callable[[], Awaitable[Caller]]) -> Caller:
+        digest = hashlib.blake2b(shown.encode(), key=self._key, digest_size=20).digest()
+        return self._good.known(digest) or await self._good.get(digest, ask)
 
     async def _by_token(self, token: str) -> Caller:
         shown = await self._store.shown_token(token_sha256(token))
@@ -114,28 +115,29 @@ class Authenticator:
         return caller_of(shown, "token")
 
 
-class WrongPasswords:
-    """Counts wrong passwords by name and address, so that nobody can try many."""
+@dataclass(frozen=True, slots=True)
+class _Password:
+    name: str  # of the account
+    password: str
 
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], tuple[int, float]] = {}
 
-    def check(self, name: str, origin: str) -> None:
-        """Raise ExhaustedError after too many."""
-        count, until = self._counts.get((name, origin), (0, 0.0))
-        left_s = until - time.monotonic()
-        if count >= WRONG_PASSWORDS_MAX and left_s > 0:
-            raise ExhaustedError(f"too many wrong passwords; try again in {left_s:.0f} s", left_s)
-
-    def note(self, name: str, origin: str) -> None:
-        """Count one; the count ends WRONG_PASSWORDS_S after the first."""
-        now = time.monotonic()
-        count, until = self._counts.pop((name, origin), (0, 0.0))
-        if until <= now:
-            count, until = 0, now + WRONG_PASSWORDS_S
-        while len(self._counts) >= WRONG_PASSWORDS_NAMES_MAX:
-            del self._counts[next(iter(self._counts))]
-        self._counts[name, origin] = (count + 1, until)
+def _read(header: str) -> str | _Password:
+    """Return the token that a header holds, or the password. Raises UnauthenticatedError where it holds neither."""
+    kind, _, value = header.partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() != "basic":
+        raise UnauthenticatedError("the header Authorization is neither Bearer nor Basic")
+    try:
+        name, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:  # that base64 and UTF-8 raise
+        colon = name = password = ""
+    for part in (password, name):
+        if part.startswith(TOKEN_PREFIX):
+            return part
+    if not colon or "\0" in name:
+        raise UnauthenticatedError("the header Authorization is Basic, but not base64 of name:password")
+    return _Password(name, password)
 
 
 def token_sha256(token: str) -> bytes:
@@ -155,5 +157,6 @@ def caller_of(shown: Shown, means: str) -> Caller:
         shown.scope,
         shown.experiment_ids,
         shown.token_id,
+        shown.expires_time_ms,
         means,
     )

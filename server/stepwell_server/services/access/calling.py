@@ -1,13 +1,17 @@
 """Who makes the call that is being served. Each call runs in a context of its own, which its tasks inherit."""
 
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stepwell_server.errors import UnauthenticatedError
 from stepwell_server.model.access import Caller
 
+# A call that lasts looks again who makes it, and whether he may: who has lost his credential or his rights sees, or
+# sends, no more after this, and what is believed for a while (see Fresh).
+RECHECK_S = 10.0
 HOW_TO_SIGN_IN = (
     "sign in with `stepwell login`, or set STEPWELL_TRACKING_TOKEN (MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME "
     "and _PASSWORD, for MLflow's clients)"
@@ -41,10 +45,17 @@ class Call:
     caller: Caller
     presented: Presented
     authenticator: Authenticating
+    looked_s: float = field(default_factory=time.monotonic)
 
     async def renew(self) -> None:
         """Look again who calls, for calls that last. Raises UnauthenticatedError when that is good no more."""
         self.caller = await self.authenticator.caller(self.presented)
+        self.looked_s = time.monotonic()
+
+    async def renew_in_time(self) -> None:
+        """The same, if that was not looked at in the last RECHECK_S."""
+        if time.monotonic() - self.looked_s > RECHECK_S:
+            await self.renew()
 
 
 _CALL: ContextVar[Call | None] = ContextVar("stepwell_call", default=None)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -36,8 +37,14 @@ class Fresh(Generic[K, V]):
         asked = self._asked.get(key)
         if asked is None:
             asked = self._asked[key] = asyncio.ensure_future(self.anew(key, ask))
-            asked.add_done_callback(lambda done: self._asked.pop(key, None))
+            asked.add_done_callback(partial(self._answered, key))
         return await asyncio.shield(asked)
+
+    def _answered(self, key: K, asked: asyncio.Future[V]) -> None:
+        if self._asked.get(key) is asked:
+            del self._asked[key]
+        if not asked.cancelled():
+            asked.exception()  # those who asked may all be gone
 
     async def anew(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
         """Ask, whatever is known."""

@@ -7,6 +7,8 @@ from stepwell_server.model.access import LISTED_MAX, Grant, Level, Subject, Subj
 from stepwell_server.services.access.permissions import Permissions
 from stepwell_server.store.ports.access import GrantStore
 
+ID_DIGITS_MAX = 18
+
 
 class GrantService:
     """Raises what `ports.GrantStore` raises, and InvalidArgumentError."""
@@ -53,8 +55,13 @@ def _check(subject: Subject) -> None:
         raise InvalidArgumentError("name an account or a group; everybody has no name")
 
 
+def is_experiment_id(text: str) -> bool:
+    """Tell whether a text is the id of an experiment, as there is one way alone to write it."""
+    return text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX and str(int(text)) == text
+
+
 def _check_thing(thing: Thing) -> None:
-    if thing.kind is ThingKind.EXPERIMENT and not (thing.name.isascii() and thing.name.isdigit()):
+    if thing.kind is ThingKind.EXPERIMENT and not is_experiment_id(thing.name):
         raise InvalidArgumentError(f"{thing.name[:60]!r} is not the id of an experiment")
     if not thing.name or "\0" in thing.name:
         raise InvalidArgumentError("name an experiment, by its id, or a registered model, by its name")

@@ -1,24 +1,23 @@
 """Services as doors see them: every public method asks its rule first. A method without a rule is refused at the start.
 
-A call that answers with a stream asks again, who calls and whether he may, every STREAM_RECHECK_S.
+A call that lasts asks again, who calls and whether he may, every RECHECK_S: one that is answered with a stream, one
+that brings a stream, and one that does many things.
 """
 
 import functools
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from stepwell_server.services.access.audit import Audit
-from stepwell_server.services.access.calling import current_call
+from stepwell_server.services.access.calling import RECHECK_S, current_call
 from stepwell_server.services.access.permissions import Permissions
 
-# Who has lost his rights sees, or sends, no more after this, and what is believed for a while (see Fresh).
-STREAM_RECHECK_S = 10.0
-
 S = TypeVar("S")
+T = TypeVar("T")
 Given = dict[str, Any]
 
 
@@ -69,8 +68,13 @@ class Guard:
         @functools.wraps(method)
         async def answer(*args: Any, **keywords: Any) -> Any:
             given = dict(zip(names, args, strict=False), **keywords)
-            await rule(permissions, given)
-            result = await method(**given)
+            await self._check(rule, given)
+            arriving = self._arriving(rule, given)
+            try:
+                result = await method(**given)
+            finally:
+                for messages in arriving:
+                    await messages.aclose()
             if made is not None:
                 await made(permissions, given, result)
             if noted is not None:
@@ -84,17 +88,35 @@ class Guard:
         async def stream(*args: Any, **keywords: Any) -> AsyncIterator[Any]:
             asked = dict(zip(names, args, strict=False), **keywords)
             given = dict(asked)
-            await guarded.rule(self.permissions, given)
-            looked = time.monotonic()
-            async with aclosing(method(**given)) as messages:
-                async for message in messages:
-                    if time.monotonic() - looked > STREAM_RECHECK_S:
-                        await current_call().renew()
-                        await guarded.rule(self.permissions, dict(asked))
-                        looked = time.monotonic()
-                    yield message
+            await self._check(guarded.rule, given)
+            async for message in self._checked(method(**given), guarded.rule, asked):
+                yield message
 
         return stream
+
+    async def _check(self, rule: Rule, given: Given) -> None:
+        await current_call().renew_in_time()
+        await rule(self.permissions, given)
+
+    def _arriving(self, rule: Rule, given: Given) -> list[AsyncGenerator[Any]]:
+        """Put what checks in the place of streams that a call brings, and return it."""
+        checked = {
+            name: self._checked(value, rule, dict(given))
+            for name, value in given.items()
+            if isinstance(value, AsyncIterator)
+        }
+        given.update(checked)
+        return list(checked.values())
+
+    async def _checked(self, messages: AsyncIterator[T], rule: Rule, asked: Given) -> AsyncGenerator[T]:
+        """Yield messages, as long as the caller may make the call."""
+        looked = time.monotonic()
+        async with aclosing(messages) as coming:  # type: ignore[type-var]  # they are generators
+            async for message in coming:
+                if time.monotonic() - looked > RECHECK_S:
+                    await self._check(rule, dict(asked))
+                    looked = time.monotonic()
+                yield message
 
 
 class _Proxy:

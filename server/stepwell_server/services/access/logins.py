@@ -20,6 +20,8 @@ from stepwell_server.store.ports.sessions import LoginCodeStore
 
 # From the yes to the program's next question; it asks every few seconds.
 CODE_S_MAX = 600.0
+# Of one account, that were let in and have not come yet; the oldest are forgotten.
+CODES_OF_ACCOUNT_MAX = 20
 CODE_BYTES = 10
 CODE_GROUP = 4
 # Long enough to be no guess, whatever a program takes.
@@ -63,7 +65,9 @@ class Logins:
             raise PermissionDeniedError(
                 "who came with a token lets no program in; sign in with a password, or by single sign-on"
             )
-        if not await self._store.confirm(code, who.account_id, token_name, s_max=CODE_S_MAX):
+        if not await self._store.confirm(
+            code, who.account_id, token_name, s_max=CODE_S_MAX, codes_max=CODES_OF_ACCOUNT_MAX
+        ):
             raise InvalidStateError(
                 "the program was let in already; start `stepwell login` again for another code"
             )

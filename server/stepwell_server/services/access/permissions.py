@@ -81,6 +81,13 @@ class Permissions:
         experiments = self._remembered(who, await self._rights_of(who), ids)
         return set(ids if experiments is not None else (await self._looked_up(who, ids))[0])
 
+    async def hidden(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Return which of these runs, or logged models, there are that the caller may not read."""
+        if not ids or caller().administers:
+            return ()
+        unread = set(ids) - set(await self.readable(list(ids)))
+        return set(await self._owners.experiments_of(unread)) if unread else ()
+
     async def is_known(self, id_: UUID) -> bool:
         """Tell whether there is a run, or logged model, of an id, whoever may see it."""
         return (caller().account_id, id_) in self._experiments or bool(

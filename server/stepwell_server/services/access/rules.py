@@ -1,20 +1,16 @@
-"""The rules of all services that doors reach: what a caller needs for each method.
-
-Reading needs READ; logging, changing, and deleting what can be restored needs WRITE; what concerns an experiment or a
-registered model as a whole needs MANAGE. Searches are narrowed to what the caller may read, or change.
-"""
+"""The rules: what a caller needs for what. table.py says which one each method has."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from stepwell_server.model.access import Level, Scope, ThingKind
-from stepwell_server.model.ingest import Opener
+from stepwell_server.model.ingest import ModelPointEntry, Opener, Rejection
 from stepwell_server.services.access.calling import caller
-from stepwell_server.services.access.guard import Given, Guarded, Rule
-from stepwell_server.services.access.permissions import Permissions
+from stepwell_server.services.access.grants import is_experiment_id
+from stepwell_server.services.access.guard import Given, Rule
+from stepwell_server.services.access.permissions import Permissions, no_such
 from stepwell_server.services.registry.sources import registered_model_of
 
 # Runs and logged models that a source of a version names; what begins so is here.
@@ -132,6 +128,14 @@ async def new_logged_model(permissions: Permissions, given: Given) -> None:
     await permissions.require_place(spec.experiment_id, spec.experiment_name)
 
 
+async def adopting(permissions: Permissions, given: Given) -> None:
+    """The same, but writers of the run: its files become the model's."""
+    source = given["spec"].source_run_id
+    if source is not None:
+        await permissions.require_owned([source], WRITE)
+    await new_logged_model(permissions, given)
+
+
 async def version_move(permissions: Permissions, given: Given) -> None:
     """Writers of the registered model."""
     await permissions.require_model(given["move"].name, WRITE)
@@ -222,8 +226,8 @@ async def thing(permissions: Permissions, given: Given) -> None:
     named = given["thing"]
     if named.kind is ThingKind.MODEL:
         await permissions.require_model(named.name, MANAGE)
-    elif named.name.isascii() and named.name.isdigit():  # else the service refuses it
-        await permissions.require_experiments([int(named.name[:18])], MANAGE)
+    elif is_experiment_id(named.name):  # else the service refuses it
+        await permissions.require_experiments([int(named.name)], MANAGE)
 
 
 async def opening(permissions: Permissions, given: Given) -> None:
@@ -239,221 +243,36 @@ async def writer(permissions: Permissions, given: Given) -> None:
 
 
 async def batch(permissions: Permissions, given: Given) -> None:
-    """The same, for what it brings."""
-    await permissions.require_owned([given["batch"].run_id], WRITE)
+    """The same, for what it brings; what it says of models that the caller may not read is refused."""
+    brought = given["batch"]
+    await permissions.require_owned([brought.run_id], WRITE)
+    said = [it for it in brought.entries if isinstance(it, ModelPointEntry)]
+    hidden = await permissions.hidden({it.model_id for it in said}) if said else ()
+    if hidden:
+        entries = [
+            it for it in brought.entries if not (isinstance(it, ModelPointEntry) and it.model_id in hidden)
+        ]
+        refused = [_no_such_model(it) for it in said if it.model_id in hidden]
+        given["batch"] = replace(brought, entries=entries, refused=[*brought.refused, *refused])
 
 
-async def _own_experiment(permissions: Permissions, given: Given, made: Any) -> None:
+def _no_such_model(entry: ModelPointEntry) -> Rejection:
+    error = no_such("model", entry.model_id)
+    return Rejection(entry.position, 1, entry.key, error.error_code, str(error))
+
+
+async def logging(permissions: Permissions, given: Given) -> None:
+    """Writers of the run, who may read the models that something is said of."""
+    await permissions.require_owned([given["run_id"]], WRITE)
+    for model_id in await permissions.hidden({it.model_id for it in given["logged"].model_points}):
+        raise no_such("model", model_id)
+
+
+async def own_experiment(permissions: Permissions, given: Given, made: Any) -> None:
+    """Let who made an experiment manage it."""
     await permissions.own(ThingKind.EXPERIMENT, str(made.experiment_id))
 
 
-async def _own_model(permissions: Permissions, given: Given, made: Any) -> None:
+async def own_model(permissions: Permissions, given: Given, made: Any) -> None:
+    """Let who made a registered model manage it."""
     await permissions.own(ThingKind.MODEL, given["spec"].name)
-
-
-def _noted(action: str, name: str) -> Any:
-    def noted(given: Given, result: Any) -> tuple[str, str]:
-        subject = given[name]
-        return action, subject.hex if isinstance(subject, UUID) else str(subject)
-
-    return noted
-
-
-def _noted_grant(given: Given, result: Any) -> tuple[str, str]:
-    to, of_what = given["subject"], given["thing"]
-    level = given["level"].name.lower() if "level" in given else "nothing"
-    return "access.changed", f"{of_what.kind.value} {of_what.name}: {to.kind.value} {to.name} has {level}"
-
-
-def _noted_default(given: Given, result: Any) -> tuple[str, str]:
-    return "access.changed", f"everybody has {given['level'].name.lower()} where nothing is granted"
-
-
-def _noted_change(given: Given, result: Any) -> tuple[str, str]:
-    words = {"is_admin": ("not admin", "admin"), "is_active": ("switched off", "switched on")}
-    changed = [words[name][given[name]] for name in words if given.get(name) is not None]
-    return "user.changed", f"{given['name']}: {', '.join(changed)}"
-
-
-def _noted_members(given: Given, result: Any) -> tuple[str, str]:
-    moved = [f"+{name}" for name in given["added"]] + [f"-{name}" for name in given["removed"]]
-    return "group.changed", f"{given['group']}: {' '.join(moved)}"
-
-
-def _noted_token(given: Given, result: Any) -> tuple[str, str]:
-    token = result[0]
-    return (
-        "token.created",
-        f"{token.token_id} {token.name!r} of {token.account}, scope {token.scope.name.lower()}",
-    )
-
-
-def _noted_revoked(given: Given, result: Any) -> tuple[str, str]:
-    return "token.revoked", f"{result.token_id} {result.name!r} of {result.account}"
-
-
-def _noted_moves(given: Given, result: Any) -> tuple[str, str]:
-    move = given["move"]
-    return "version.moved", f"{move.name}/{move.version} to {move.stage}"
-
-
-def _noted_version(action: str) -> Any:
-    def noted(given: Given, result: Any) -> tuple[str, str]:
-        return action, f"{given['name']}/{given['version']}"
-
-    return noted
-
-
-def _noted_alias(action: str) -> Any:
-    def noted(given: Given, result: Any) -> tuple[str, str]:
-        version = f" for version {given['version']}" if "version" in given else ""
-        return action, f"{given['name']}@{given['alias']}{version}"
-
-    return noted
-
-
-def _noted_search(action: str) -> Any:
-    def noted(given: Given, result: Any) -> tuple[str, str]:
-        return action, f"{result} that a filter found"
-
-    return noted
-
-
-def _all(names: Sequence[str], rule: Rule) -> dict[str, Guarded]:
-    return {name: Guarded(rule) for name in names}
-
-
-# By the names of the fields of `Services`.
-RULES: Mapping[str, Mapping[str, Guarded]] = {
-    "experiments": {
-        "create": Guarded(creating, _own_experiment),
-        "get": Guarded(experiment(READ)),
-        "get_by_name": Guarded(experiment_named),
-        "list": Guarded(within(READ)),
-        "update": Guarded(updating_experiment),
-        "delete_tag": Guarded(experiment(WRITE)),
-        "delete": Guarded(experiment(MANAGE), noted=_noted("experiment.deleted", "experiment_id")),
-        "restore": Guarded(experiment(MANAGE), noted=_noted("experiment.restored", "experiment_id")),
-    },
-    "runs": {
-        "create": Guarded(new_run),
-        **_all(["get", "rest", "whole", "get_info"], of("run_id", READ)),
-        "datasets_of": Guarded(within(READ)),
-        **_all(["log_inputs", "update", "delete_tag", "rewind", "undo_rewind"], of("run_id", WRITE)),
-        "delete": Guarded(of("run_id", WRITE), noted=_noted("run.deleted", "run_id")),
-        "restore": Guarded(of("run_id", WRITE), noted=_noted("run.restored", "run_id")),
-    },
-    "models": {
-        **_all(["create", "adopt"], new_logged_model),
-        "get": Guarded(of("model_id", READ, "model")),
-        **_all(["finalize", "log_params", "set_tags", "delete_tag"], of("model_id", WRITE, "model")),
-        "delete": Guarded(of("model_id", WRITE, "model"), noted=_noted("model.deleted", "model_id")),
-        "restore": Guarded(of("model_id", WRITE, "model"), noted=_noted("model.restored", "model_id")),
-        "link": Guarded(linking),
-        "search": Guarded(within(READ)),
-    },
-    "search": {
-        **_all(["runs", "experiments", "count"], within(READ)),
-        "tag_runs": Guarded(within(WRITE)),
-        "delete_runs": Guarded(within(WRITE), noted=_noted_search("runs.deleted")),
-        "restore_runs": Guarded(within(WRITE), noted=_noted_search("runs.restored")),
-    },
-    "keys": {"keys": Guarded(within(READ))},
-    "exploring": {
-        **_all(["values", "groups", "changes", "summaries"], within(READ)),
-        "kin": Guarded(readable_runs),
-    },
-    "views": {
-        "save": Guarded(new_view),
-        "views": Guarded(within(READ)),
-        "delete": Guarded(removing_view),
-    },
-    "ingest": {
-        "open": Guarded(opening),
-        "submit": Guarded(batch),
-        **_all(["close", "check"], writer),
-    },
-    "calls": {"log": Guarded(of("run_id", WRITE))},
-    "series": {
-        **_all(["history", "last_points"], series),
-        **_all(["latest", "sample"], of("run_ids", READ)),
-        "thinned": Guarded(readable_series),
-    },
-    "group_lines": {"lines": Guarded(within(READ))},
-    "watching": {"watch": Guarded(watching)},
-    "writers": _all(["writers", "refusals", "console"], of("run_id", READ)),
-    "histograms": _all(["names", "read"], of("run_id", READ)),
-    "alerts": {"list": Guarded(alerts)},
-    "artifacts": {
-        **_all(["list", "get", "read"], of("run_id", READ, "owner")),
-        "delete": Guarded(of("run_id", WRITE, "owner"), noted=_noted("artifacts.deleted", "run_id")),
-        "delete_run": Guarded(admin),
-    },
-    "uploads": {
-        "begin": Guarded(beginning_uploads),
-        **_all(
-            [
-                "held_bytes",
-                "write",
-                "write_small",
-                "sign_parts",
-                "take",
-                "complete",
-                "add_rows",
-                "abandon",
-            ],
-            of("run_id", WRITE, "owner"),
-        ),
-    },
-    "multipart": _all(["available", "begin", "complete", "abandon"], of("run_id", WRITE, "owner")),
-    "verification": {"verify": Guarded(admin)},
-    "moves": {"move": Guarded(admin)},
-    "registered_models": {
-        "create": Guarded(creating, _own_model),
-        "get": Guarded(model(READ)),
-        "update": Guarded(updating_model),
-        "delete_tag": Guarded(model(WRITE)),
-        "delete": Guarded(model(MANAGE), noted=_noted("registered_model.deleted", "name")),
-        "search": Guarded(within(READ, ThingKind.MODEL)),
-        "set_alias": Guarded(model(WRITE), noted=_noted_alias("alias.set")),
-        "delete_alias": Guarded(model(WRITE), noted=_noted_alias("alias.removed")),
-        "changes": Guarded(changes),
-    },
-    "model_versions": {
-        "create": Guarded(new_version),
-        **_all(["get", "get_by_alias", "latest", "find"], model(READ)),
-        **_all(["update", "delete_tag"], model(WRITE)),
-        "delete": Guarded(model(WRITE), noted=_noted_version("version.deleted")),
-        "move": Guarded(version_move, noted=_noted_moves),
-        "search": Guarded(within(READ, ThingKind.MODEL)),
-    },
-    "webhooks": _all(["create", "list", "update", "delete", "test"], admin),
-}
-
-# The services of access control itself.
-ACCESS_RULES: Mapping[str, Mapping[str, Guarded]] = {
-    "accounts": {
-        "who": Guarded(anybody),
-        **_all(["get", "list", "groups"], admin),
-        "add": Guarded(admin, noted=_noted("user.added", "name")),
-        "change": Guarded(admin, noted=_noted_change),
-        "set_password": Guarded(own_account, noted=_noted("user.password", "name")),
-        "remove": Guarded(admin, noted=_noted("user.removed", "name")),
-        "add_group": Guarded(admin, noted=_noted("group.added", "name")),
-        "change_members": Guarded(admin, noted=_noted_members),
-        "remove_group": Guarded(admin, noted=_noted("group.removed", "name")),
-    },
-    "tokens": {
-        "create": Guarded(anybody, noted=_noted_token),
-        "list": Guarded(anybody),
-        "revoke": Guarded(anybody, noted=_noted_revoked),
-    },
-    "grants": {
-        "grant": Guarded(thing, noted=_noted_grant),
-        "revoke": Guarded(thing, noted=_noted_grant),
-        "of": Guarded(thing),
-        "all": Guarded(admin),
-        "set_default": Guarded(admin, noted=_noted_default),
-    },
-    "audit": {"list": Guarded(admin)},
-}

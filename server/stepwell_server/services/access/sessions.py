@@ -34,6 +34,10 @@ class Sessions:
         self.s_max = s_max
         self._found: Fresh[bytes, Session] = Fresh(min(SESSION_CACHE_S, idle_s), SESSIONS_CACHED_MAX)
 
+    def forget(self) -> None:
+        """Believe nothing that was found before."""
+        self._found.forget()
+
     async def begin(self, caller: Caller, way: Way, origin: str) -> str:
         """Return the secret of a new session; what a token limits, it limits, too."""
         secret = secrets.token_urlsafe(SECRET_BYTES)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from stepwell_server.errors import AlreadyExistsError, InvalidArgumentError, UnauthenticatedError
 from stepwell_server.model.access import ACCOUNT_NAME_CHARS_MAX, Caller, Shown
-from stepwell_server.services.access.accounts import check_name
 from stepwell_server.services.access.authentication import caller_of
 from stepwell_server.services.access.fresh import Fresh
+from stepwell_server.services.access.names import alike, check_name
 from stepwell_server.store.ports.access import CredentialStore
 
 # Of each sign-in, so many groups are looked at; of a proxy's users, so many are believed for so long.
@@ -26,6 +26,10 @@ class SingleSignOn:
     def __init__(self, store: CredentialStore) -> None:
         self._store = store
         self._proxied: Fresh[str, Caller] = Fresh(PROXIED_CACHE_S, PROXIED_CACHED_MAX)
+
+    def forget(self) -> None:
+        """Believe nothing that was found before."""
+        self._proxied.forget()
 
     async def provided(
         self, issuer: str, subject: str, name: str, groups: Sequence[str] | None, *, is_admin: bool | None
@@ -51,7 +55,7 @@ class SingleSignOn:
         try:
             check_name("account", name, ACCOUNT_NAME_CHARS_MAX)
             return await self._store.account_of_subject(
-                subject, name, list(groups[:GROUPS_MAX]), is_admin=is_admin
+                subject, name, alike(name), list(groups[:GROUPS_MAX]), is_admin=is_admin
             )
         except (AlreadyExistsError, InvalidArgumentError) as error:
             raise UnauthenticatedError(str(error)) from None

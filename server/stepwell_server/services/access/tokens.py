@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stepwell_server.errors import InvalidArgumentError, PermissionDeniedError
 from stepwell_server.model.access import (
@@ -12,6 +13,7 @@ from stepwell_server.model.access import (
     TOKEN_PREFIX,
     TOKENS_OF_ACCOUNT_MAX,
     Caller,
+    Scope,
     Token,
     TokenSpec,
 )
@@ -27,8 +29,9 @@ HINT_CHARS = len(TOKEN_PREFIX) + 4
 class TokenService:
     """Raises what `ports.TokenStore` raises, InvalidArgumentError and PermissionDeniedError.
 
-    Everybody has tokens of their own, which are allowed no more than the call that makes them; admins make and revoke
-    those of others.
+    Everybody has tokens of their own, which are allowed no more than the call that makes them, and last no longer than
+    the token that it comes with; admins make and revoke those of others. A token revokes itself, and those that may no
+    more than it.
     """
 
     def __init__(self, store: TokenStore, accounts: AccountStore, authenticator: Authenticator) -> None:
@@ -40,7 +43,8 @@ class TokenService:
         """Make a token of an account ("": of who calls) and return it with its secret."""
         who = caller()
         check_spec(spec)
-        _require_no_more(who, spec)
+        _require_no_more(who, spec.scope, spec.experiment_ids, "make")
+        spec = replace(spec, expires_time_ms=_earlier(who.expires_time_ms, spec.expires_time_ms))
         account_id = who.account_id
         if account not in ("", who.name):
             account_id = (await self._require_admin(who).get(account)).account_id
@@ -56,7 +60,10 @@ class TokenService:
     async def revoke(self, token_id: int) -> Token:
         """Revoke a token: one's own, or as an admin anybody's."""
         who = caller()
-        revoked = await self._store.revoke(token_id, None if who.administers else who.account_id)
+        token = await self._store.get(token_id, None if who.administers else who.account_id)
+        if token_id != who.token_id:
+            _require_no_more(who, token.scope, token.experiment_ids, "revoke")
+        revoked = await self._store.revoke(token_id)
         self._authenticator.forget()
         return revoked
 
@@ -89,11 +96,17 @@ def check_spec(spec: TokenSpec) -> None:
         )
 
 
-def _require_no_more(who: Caller, spec: TokenSpec) -> None:
-    if spec.scope > who.scope:
+def _require_no_more(who: Caller, scope: Scope, experiment_ids: Sequence[int] | None, doing: str) -> None:
+    """Let tokens through that may no more than the caller. Raises PermissionDeniedError."""
+    if scope > who.scope:
         raise PermissionDeniedError(
-            f"a token of the scope {who.scope.name.lower()} cannot make one of the scope {spec.scope.name.lower()}"
+            f"a token of the scope {who.scope.name.lower()} cannot {doing} one of the scope {scope.name.lower()}"
         )
     limit = who.experiment_ids
-    if limit is not None and (spec.experiment_ids is None or not limit.issuperset(spec.experiment_ids)):
-        raise PermissionDeniedError("a token that is limited to experiments cannot make one for others")
+    if limit is not None and (experiment_ids is None or not limit.issuperset(experiment_ids)):
+        raise PermissionDeniedError(f"a token that is limited to experiments cannot {doing} one for others")
+
+
+def _earlier(one_ms: int | None, other_ms: int | None) -> int | None:
+    """Return the earlier of two times; None is never."""
+    return min((it for it in (one_ms, other_ms) if it is not None), default=None)

@@ -24,17 +24,18 @@ class PostgresAccountStore:
             await connection.fetchval(_SQL["lock"], _LOCK)
             if not await connection.fetchval(_SQL["is_empty"]):
                 return False
-            await connection.fetchrow(_SQL["add"], name, AccountKind.USER.value, password_hash, True)
+            await connection.fetchrow(_SQL["add"], name, AccountKind.USER.value, password_hash, True, name)
         return True
 
     async def add(
-        self, name: str, kind: AccountKind, password_hash: str | None, *, is_admin: bool
+        self, name: str, alike: str, kind: AccountKind, password_hash: str | None, *, is_admin: bool
     ) -> Account:
         """See `ports.AccountStore`."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_SQL["add"], name, kind.value, password_hash, is_admin)
+            row = await connection.fetchrow(_SQL["add"], name, kind.value, password_hash, is_admin, alike)
             if row is None:
-                raise AlreadyExistsError(f"there is an account {name!r} already")
+                taken = await connection.fetchval(_SQL["alike"], alike) or name
+                raise AlreadyExistsError(f"there is an account {taken!r} already")
             return await _account(connection, name)
 
     async def get(self, name: str) -> Account:
@@ -69,12 +70,13 @@ class PostgresAccountStore:
             if await connection.fetchval(_SQL["remove"], name) is None:
                 raise _no_such_account(name)
 
-    async def add_group(self, name: str) -> Group:
+    async def add_group(self, name: str, alike: str) -> Group:
         """See `ports.AccountStore`."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_SQL["add_group"], name)
-        if row is None:
-            raise AlreadyExistsError(f"there is a group {name!r} already")
+            row = await connection.fetchrow(_SQL["add_group"], name, alike)
+            if row is None:
+                taken = await connection.fetchval(_SQL["group_alike"], alike) or name
+                raise AlreadyExistsError(f"there is a group {taken!r} already")
         return Group(row["group_id"], row["name"], row["created_time_ms"])
 
     async def groups(self, after: str, limit: int) -> Sequence[Group]:

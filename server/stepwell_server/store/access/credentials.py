@@ -27,22 +27,25 @@ class PostgresCredentialStore:
         """See `ports.CredentialStore`."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(_SQL["shown_account"], name)
-            if row is not None:
-                await connection.execute(_SQL["account_used"], row["account_id"])
         return row and _shown(row)
 
+    async def note_used(self, account_id: int) -> None:
+        """See `ports.CredentialStore`."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_SQL["account_used"], account_id)
+
     async def account_of_subject(
-        self, subject: str, name: str, groups: Sequence[str], *, is_admin: bool | None
+        self, subject: str, name: str, alike: str, groups: Sequence[str], *, is_admin: bool | None
     ) -> Shown:
         """See `ports.CredentialStore`."""
         async with self._pool.transaction() as connection:
             row = await connection.fetchrow(_SQL["account_of_subject"], subject)
             if row is None:
-                await connection.fetchrow(_SQL["add_of_subject"], subject, name)
+                await connection.fetchrow(_SQL["add_of_subject"], subject, name, alike)
                 row = await connection.fetchrow(_SQL["account_of_subject"], subject)
             if row is None:
                 raise AlreadyExistsError(
-                    f"the name {name!r} is that of another account; an admin has to rename or remove that one"
+                    f"the name {name!r} is that of another account, or looks like it; an admin has to remove that one"
                 )
             account_id = row["account_id"]
             await connection.execute(_SQL["leave_groups"], account_id, list(groups))

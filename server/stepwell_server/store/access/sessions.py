@@ -57,11 +57,15 @@ class PostgresLoginCodeStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def confirm(self, code: str, account_id: int, token_name: str, *, s_max: float) -> bool:
+    async def confirm(
+        self, code: str, account_id: int, token_name: str, *, s_max: float, codes_max: int
+    ) -> bool:
         """See `ports.LoginCodeStore`."""
         async with self._pool.transaction() as connection:
             await connection.execute(_SQL["forget_codes"], _ms(s_max))
-            return await connection.fetchval(_SQL["confirm"], code, account_id, token_name) is not None
+            confirmed = await connection.fetchval(_SQL["confirm"], code, account_id, token_name)
+            await connection.execute(_SQL["keep_latest_codes"], account_id, codes_max)
+        return confirmed is not None
 
     async def take(self, code: str, *, s_max: float) -> LetIn | None:
         """See `ports.LoginCodeStore`."""

@@ -20,6 +20,7 @@ class PostgresTokenStore:
     async def add(self, account_id: int, spec: TokenSpec, sha256: bytes, hint: str, tokens_max: int) -> Token:
         """See `ports.TokenStore`."""
         async with self._pool.transaction() as connection:
+            await connection.execute(_SQL["keep_latest_ended"], account_id, tokens_max)
             count = await connection.fetchval(_SQL["count_tokens"], account_id)
             if count is None:
                 raise NotFoundError("the account of the token was removed just now")
@@ -37,10 +38,17 @@ class PostgresTokenStore:
             rows = await connection.fetch(_SQL["tokens"], account, limit)
         return [_token(row) for row in rows]
 
-    async def revoke(self, token_id: int, account_id: int | None) -> Token:
+    async def get(self, token_id: int, account_id: int | None) -> Token:
         """See `ports.TokenStore`."""
+        return await self._one(token_id, "token", token_id, account_id)
+
+    async def revoke(self, token_id: int) -> Token:
+        """See `ports.TokenStore`."""
+        return await self._one(token_id, "revoke_token", token_id)
+
+    async def _one(self, token_id: int, query: str, *arguments: Any) -> Token:
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_SQL["revoke_token"], token_id, account_id)
+            row = await connection.fetchrow(_SQL[query], *arguments)
         if row is None:
             raise NotFoundError(f"there is no token with the id {token_id}")
         return _token(row)

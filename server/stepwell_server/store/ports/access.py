@@ -23,22 +23,27 @@ from stepwell_server.model.access import (
 
 
 class CredentialStore(Protocol):
-    """What is known of credentials that were shown. Both note, once a minute at most, when they were used last."""
+    """What is known of credentials that were shown. When they were used last is noted once a minute at most."""
 
     async def shown_token(self, sha256: bytes) -> Shown | None:
-        """Return what is known of a token."""
+        """Return what is known of a token, and note that it is used."""
         ...
 
     async def shown_account(self, name: str) -> Shown | None:
         """Return what is known of an account."""
         ...
 
+    async def note_used(self, account_id: int) -> None:
+        """Note that an account is used."""
+        ...
+
     async def account_of_subject(
-        self, subject: str, name: str, groups: Sequence[str], *, is_admin: bool | None
+        self, subject: str, name: str, alike: str, groups: Sequence[str], *, is_admin: bool | None
     ) -> Shown:
         """Return the account of somebody who signed on elsewhere, made if there is none, with the groups named there.
 
-        `is_admin` of None leaves that as it is. Raises AlreadyExistsError when another account has the name.
+        `is_admin` of None leaves that as it is. Raises AlreadyExistsError when another account has the name, or one
+        that is `alike`.
         """
         ...
 
@@ -51,9 +56,9 @@ class AccountStore(Protocol):
         ...
 
     async def add(
-        self, name: str, kind: AccountKind, password_hash: str | None, *, is_admin: bool
+        self, name: str, alike: str, kind: AccountKind, password_hash: str | None, *, is_admin: bool
     ) -> Account:
-        """Add an account. Raises AlreadyExistsError."""
+        """Add an account. Raises AlreadyExistsError when there is one of the name, or one that is `alike`."""
         ...
 
     async def get(self, name: str) -> Account:
@@ -77,8 +82,8 @@ class AccountStore(Protocol):
         """Remove an account with its tokens and grants. Raises as `change`."""
         ...
 
-    async def add_group(self, name: str) -> Group:
-        """Add a group. Raises AlreadyExistsError."""
+    async def add_group(self, name: str, alike: str) -> Group:
+        """Add a group. Raises AlreadyExistsError as `add`."""
         ...
 
     async def groups(self, after: str, limit: int) -> Sequence[Group]:
@@ -98,15 +103,22 @@ class TokenStore(Protocol):
     """Tokens."""
 
     async def add(self, account_id: int, spec: TokenSpec, sha256: bytes, hint: str, tokens_max: int) -> Token:
-        """Add a token. Raises InvalidStateError when the account has `tokens_max`, NotFoundError when it is gone."""
+        """Add a token. Raises InvalidStateError when the account has `tokens_max`, NotFoundError when it is gone.
+
+        Of those that are good no more, the latest `tokens_max` are kept.
+        """
         ...
 
     async def list(self, account: str | None, limit: int) -> Sequence[Token]:
         """Return tokens of an account (None: of all), the latest first."""
         ...
 
-    async def revoke(self, token_id: int, account_id: int | None) -> Token:
-        """Revoke a token, of one account if that is given. Raises NotFoundError."""
+    async def get(self, token_id: int, account_id: int | None) -> Token:
+        """Return a token, of one account if that is given. Raises NotFoundError."""
+        ...
+
+    async def revoke(self, token_id: int) -> Token:
+        """Revoke a token. Raises NotFoundError."""
         ...
 
 
@@ -170,7 +182,11 @@ class AuditStore(Protocol):
     """The audit."""
 
     async def note(self, entries: Sequence[AuditEntry]) -> None:
-        """Add entries; their numbers and times are given here."""
+        """Add entries; their numbers and times are given here.
+
+        Of signing in, the latest AUDIT_OF_SIGNING_IN_MAX are kept, of all else AUDIT_ENTRIES_MAX, of one account
+        AUDIT_OF_ACCOUNT_MAX: so nobody pushes out of the audit what others did.
+        """
         ...
 
     async def list(self, wanted: AuditWanted) -> Sequence[AuditEntry]:

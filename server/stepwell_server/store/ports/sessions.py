@@ -41,8 +41,13 @@ class SessionStore(Protocol):
 class LoginCodeStore(Protocol):
     """Programs that somebody let in."""
 
-    async def confirm(self, code: str, account_id: int, token_name: str, *, s_max: float) -> bool:
-        """Let the program of a code in; tells whether nobody did before. Removes codes that are `s_max` old."""
+    async def confirm(
+        self, code: str, account_id: int, token_name: str, *, s_max: float, codes_max: int
+    ) -> bool:
+        """Let the program of a code in; tells whether nobody did before.
+
+        Removes codes that are `s_max` old, and of the account all but the latest `codes_max`.
+        """
         ...
 
     async def take(self, code: str, *, s_max: float) -> LetIn | None:

@@ -154,6 +154,7 @@ class PostgresRegisteredModelStore:
                 wanted.position,
                 wanted.limit,
                 *within.chosen(None),
+                within.deleted,
             )
         return [change_of(row) for row in rows], latest
 

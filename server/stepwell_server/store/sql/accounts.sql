@@ -3,7 +3,7 @@
 -- shown_token: what is known of the token of a SHA-256; notes once a minute that it is used
 WITH found AS (
     SELECT token_id, account.account_id, account.name, account.kind, is_admin, is_active, scope, experiment_ids,
-           coalesce(expires_time_ms <= now_ms, false) AS is_expired,
+           expires_time_ms, coalesce(expires_time_ms <= now_ms, false) AS is_expired,
            revoked_time_ms IS NOT NULL AS is_revoked
     FROM access_token
     JOIN account USING (account_id)
@@ -32,8 +32,9 @@ WHERE account_id = $1 AND coalesce(last_used_time_ms, 0) < (extract(epoch FROM n
 -- account_of_subject: the account of somebody who signed on elsewhere
 SELECT account_id, name, kind, is_admin, is_active FROM account WHERE subject = $1;
 
--- add_of_subject: adds an account of somebody who signed on elsewhere ($1); no row when the name is taken
-INSERT INTO account (subject, name, kind) VALUES ($1, $2, 'user')
+-- add_of_subject: adds an account of somebody who signed on elsewhere ($1); no row when a name like it is taken
+INSERT INTO account (subject, name, kind, alike)
+SELECT $1, $2::text, 'user', $3::text WHERE NOT EXISTS (SELECT FROM account WHERE alike = $3)
 ON CONFLICT DO NOTHING
 RETURNING account_id, name, kind, is_admin, is_active;
 
@@ -60,10 +61,15 @@ SELECT NOT EXISTS (SELECT FROM account);
 -- admins_left: how many active admins there are beside an account
 SELECT count(*) FROM account WHERE is_admin AND is_active AND name <> $1;
 
--- add: adds an account; no row when the name is taken
-INSERT INTO account (name, kind, password_hash, is_admin) VALUES ($1, $2, $3, $4)
+-- add: adds an account; no row when a name like it is taken
+INSERT INTO account (name, kind, password_hash, is_admin, alike)
+SELECT $1::text, $2::text, $3::text, $4::boolean, $5::text
+WHERE NOT EXISTS (SELECT FROM account WHERE alike = $5)
 ON CONFLICT DO NOTHING
 RETURNING *;
+
+-- alike: the account whose name is taken for another
+SELECT name FROM account WHERE alike = $1 ORDER BY account_id LIMIT 1;
 
 -- get: an account with its groups
 SELECT account.*, ARRAY(
@@ -94,18 +100,24 @@ WHERE browser_session.account_id = account.account_id AND account.name = $1;
 -- remove: removes an account; returns its name
 DELETE FROM account WHERE name = $1 RETURNING name;
 
--- add_group: adds a group; no row when the name is taken
-INSERT INTO account_group (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING *;
+-- add_group: adds a group; no row when a name like it is taken
+INSERT INTO account_group (name, alike)
+SELECT $1::text, $2::text WHERE NOT EXISTS (SELECT FROM account_group WHERE alike = $2)
+ON CONFLICT DO NOTHING
+RETURNING *;
+
+-- group_alike: the group whose name is taken for another
+SELECT name FROM account_group WHERE alike = $1 ORDER BY group_id LIMIT 1;
 
 -- group: a group with its members
-SELECT account_group.*, ARRAY(
+SELECT group_id, account_group.name, created_time_ms, ARRAY(
     SELECT account.name FROM account JOIN group_member USING (account_id)
     WHERE group_member.group_id = account_group.group_id ORDER BY account.name COLLATE "C"
 ) AS members
 FROM account_group WHERE name = $1;
 
 -- groups: $2 groups by name, after $1, with their members
-SELECT account_group.*, ARRAY(
+SELECT group_id, account_group.name, created_time_ms, ARRAY(
     SELECT account.name FROM account JOIN group_member USING (account_id)
     WHERE group_member.group_id = account_group.group_id ORDER BY account.name COLLATE "C"
 ) AS members
@@ -127,8 +139,21 @@ DELETE FROM group_member USING account
 WHERE group_member.account_id = account.account_id AND group_id = $1 AND account.name = ANY ($2::text[]);
 
 -- count_tokens: how many tokens an account has that may still be used, locked against others
-SELECT (SELECT count(*) FROM access_token WHERE account_id = $1 AND revoked_time_ms IS NULL)
+SELECT (
+    SELECT count(*) FROM access_token
+    WHERE account_id = $1 AND revoked_time_ms IS NULL
+      AND coalesce(expires_time_ms > (extract(epoch FROM now()) * 1000)::bigint, true)
+)
 FROM account WHERE account_id = $1 FOR UPDATE;
+
+-- keep_latest_ended: removes tokens of an account that were revoked or have expired, all but the latest $2
+DELETE FROM access_token
+WHERE token_id IN (
+    SELECT token_id FROM access_token
+    WHERE account_id = $1
+      AND (revoked_time_ms IS NOT NULL OR expires_time_ms <= (extract(epoch FROM now()) * 1000)::bigint)
+    ORDER BY token_id DESC OFFSET $2
+);
 
 -- add_token: adds a token
 INSERT INTO access_token (account_id, name, sha256, hint, scope, experiment_ids, expires_time_ms)
@@ -141,10 +166,14 @@ FROM access_token JOIN account USING (account_id)
 WHERE $1::text IS NULL OR account.name = $1
 ORDER BY token_id DESC LIMIT $2;
 
--- revoke_token: revokes a token, of one account ($2) if that is given
+-- token: a token, of one account ($2) if that is given
+SELECT access_token.*, account.name AS account
+FROM access_token JOIN account USING (account_id)
+WHERE token_id = $1 AND ($2::bigint IS NULL OR account_id = $2);
+
+-- revoke_token: revokes a token
 UPDATE access_token
 SET revoked_time_ms = coalesce(revoked_time_ms, (extract(epoch FROM now()) * 1000)::bigint)
 FROM account
 WHERE token_id = $1 AND account.account_id = access_token.account_id
-  AND ($2::bigint IS NULL OR access_token.account_id = $2)
 RETURNING access_token.*, account.name AS account;

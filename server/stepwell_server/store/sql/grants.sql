@@ -79,6 +79,27 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
     WITH ORDINALITY AS given (account, action, subject, details, origin, place)
 ORDER BY place;
 
+-- forget_audit_of_signing_in: removes entries about signing in and out, all but the latest $1
+DELETE FROM audit_entry
+WHERE starts_with(action, 'log') AND audit_number <= (
+    SELECT audit_number FROM audit_entry WHERE starts_with(action, 'log')
+    ORDER BY audit_number DESC OFFSET $1 LIMIT 1
+);
+
+-- forget_audit_of_account: removes what else an account ($1) did, all but the latest $2
+DELETE FROM audit_entry
+WHERE account = $1 AND NOT starts_with(action, 'log') AND audit_number <= (
+    SELECT audit_number FROM audit_entry WHERE account = $1 AND NOT starts_with(action, 'log')
+    ORDER BY audit_number DESC OFFSET $2 LIMIT 1
+);
+
+-- forget_audit: removes the other entries, all but the latest $1
+DELETE FROM audit_entry
+WHERE NOT starts_with(action, 'log') AND audit_number <= (
+    SELECT audit_number FROM audit_entry WHERE NOT starts_with(action, 'log')
+    ORDER BY audit_number DESC OFFSET $1 LIMIT 1
+);
+
 -- audit: the latest $4 entries before the number $3 (0: of all), of an account ($1), of actions that begin with $2
 SELECT audit_number, time_ms, account, action, subject, details::text AS details, origin
 FROM audit_entry

@@ -1,9 +1,11 @@
 -- Queries of store/content/model_files.py.
 
--- model: what is to be known of a logged model before its files change places.
-SELECT name, source_run_id
-FROM logged_model
-WHERE model_id = $1;
+-- model: what is to be known of a logged model before its files change places. A run shows only models of its own
+-- experiment, as who may write to another one may not write to the run.
+SELECT model.name, run.run_id AS source_run_id
+FROM logged_model AS model
+LEFT JOIN run ON run.run_id = model.source_run_id AND run.experiment_id = model.experiment_id
+WHERE model.model_id = $1;
 
 -- run: tells whether a run is there, and keeps it from being removed for good.
 SELECT true
@@ -15,6 +17,7 @@ FOR KEY SHARE;
 SELECT model_id
 FROM logged_model
 WHERE source_run_id = $1 AND name = $2 AND status = 2 AND lifecycle_stage = 'active'
+  AND experiment_id = (SELECT experiment_id FROM run WHERE run_id = $1)
 ORDER BY creation_time_ms DESC, model_id
 LIMIT 1;
 

@@ -260,12 +260,14 @@ SELECT coalesce(
 );
 
 -- changes_after: the first $5 after the number $4; of a model ($1), a version ($2), some kinds ($3), if given;
--- of models $6 (NULL: all), but $7.
+-- of models $6 (NULL: all), but $7; $8 tells whether also of those that were deleted, as no grant tells any more who might
+-- read them.
 SELECT *
 FROM registry_change
 WHERE ($1::bigint IS NULL OR model_number = $1) AND ($2::integer IS NULL OR version = $2)
   AND ($3::text[] IS NULL OR kind = ANY ($3)) AND change_number > $4
   AND ($6::bigint[] IS NULL OR model_number = ANY ($6)) AND model_number <> ALL ($7::bigint[])
+  AND ($8 OR EXISTS (SELECT FROM registered_model AS model WHERE model.model_number = registry_change.model_number))
 ORDER BY change_number
 LIMIT $5;
 
@@ -275,6 +277,7 @@ FROM registry_change
 WHERE ($1::bigint IS NULL OR model_number = $1) AND ($2::integer IS NULL OR version = $2)
   AND ($3::text[] IS NULL OR kind = ANY ($3)) AND ($4::bigint = 0 OR change_number < $4)
   AND ($6::bigint[] IS NULL OR model_number = ANY ($6)) AND model_number <> ALL ($7::bigint[])
+  AND ($8 OR EXISTS (SELECT FROM registered_model AS model WHERE model.model_number = registry_change.model_number))
 ORDER BY change_number DESC
 LIMIT $5;
 

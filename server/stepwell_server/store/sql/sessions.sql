@@ -18,7 +18,7 @@ WHERE sha256 IN (
 WITH found AS (
     SELECT session.sha256, session.way, account.account_id, account.name, account.kind, account.is_admin,
            account.is_active, session.token_id, coalesce(scope, 3) AS scope, experiment_ids, seen_time_ms, now_ms,
-           coalesce(expires_time_ms <= now_ms, false) AS is_expired,
+           expires_time_ms, coalesce(expires_time_ms <= now_ms, false) AS is_expired,
            revoked_time_ms IS NOT NULL AS is_revoked
     FROM browser_session AS session
     JOIN account ON account.account_id = session.account_id
@@ -30,7 +30,8 @@ WITH found AS (
     FROM found
     WHERE browser_session.sha256 = found.sha256 AND found.seen_time_ms < now_ms - $4
 )
-SELECT way, account_id, name, kind, is_admin, is_active, token_id, scope, experiment_ids, is_expired, is_revoked
+SELECT way, account_id, name, kind, is_admin, is_active, token_id, scope, experiment_ids, expires_time_ms, is_expired,
+       is_revoked
 FROM found;
 
 -- end: ends a session
@@ -44,6 +45,12 @@ INSERT INTO login_code (code, account_id, token_name) VALUES ($1, $2, $3) ON CON
 
 -- forget_codes: removes codes that nobody came for in $1 ms
 DELETE FROM login_code WHERE confirmed_time_ms <= (extract(epoch FROM now()) * 1000)::bigint - $1;
+
+-- keep_latest_codes: removes all codes of an account but the latest $2
+DELETE FROM login_code
+WHERE code IN (
+    SELECT code FROM login_code WHERE account_id = $1 ORDER BY confirmed_time_ms DESC, code OFFSET $2
+);
 
 -- take_code: who let the program of a code in, in the last $2 ms; once
 DELETE FROM login_code USING account

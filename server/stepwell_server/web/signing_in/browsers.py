@@ -14,9 +14,10 @@ from stepwell_server.model.access import Caller
 from stepwell_server.services.access.calling import Presented
 from stepwell_server.services.access.sessions import Sessions
 from stepwell_server.services.access.single_sign_on import SingleSignOn
+from stepwell_server.web.admission import ORIGIN
 from stepwell_server.web.signing_in.cookies import SESSION, CookieJar
 from stepwell_server.web.signing_in.own_page import require_own_page
-from stepwell_server.web.signing_in.trusted_header import ProxiedUsers
+from stepwell_server.web.signing_in.trusted_header import ProxiedUsers, Proxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,10 @@ _BROWSER: ContextVar[Browser] = ContextVar("stepwell_browser", default=NOTHING)
 class Browsers:
     """Looks what a request shows, unless it has credentials of its own."""
 
-    def __init__(self, app: ASGIApp, jar: CookieJar, proxied: ProxiedUsers | None) -> None:
+    def __init__(self, app: ASGIApp, jar: CookieJar, proxies: Proxies, proxied: ProxiedUsers | None) -> None:
         self._app = app
         self._jar = jar
+        self._proxies = proxies
         self._proxied = proxied
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +48,7 @@ class Browsers:
         if shown != NOTHING:
             require_own_page(scope["method"], connection.headers)
         _BROWSER.set(shown)
+        scope[ORIGIN] = self._proxies.origin_of(connection)
         await self._app(scope, receive, send)
 
     def _shown(self, connection: HTTPConnection) -> Browser:
@@ -71,6 +74,11 @@ class BrowserSource:
         if shown.user:
             return await self.proxied(shown.user)
         return await self._sessions.caller(shown.session) if shown.session else None
+
+    def forget(self) -> None:
+        """Believe nothing that was found before: an account was changed, or a token revoked."""
+        self._sessions.forget()
+        self._sign_on.forget()
 
     async def proxied(self, user: str) -> Caller:
         """Return the account of whom the proxy names. Raises as `SingleSignOn.provided`."""

@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.access.logins import Logins
-from stepwell_server.web.signing_in.session_routes import PRIVATE, body_fields, origin_of
+from stepwell_server.web.admission import origin_of
+from stepwell_server.web.signing_in.session_routes import PRIVATE, body_fields
 
 LOGINS_PATH = "/api/stepwell/v1/logins"
 TAKE_PATH = f"{LOGINS_PATH}/token"
@@ -33,7 +34,7 @@ def login_routes(logins: Logins) -> list[BaseRoute]:
     async def take(request: Request) -> Response:
         match await body_fields(request):
             case {"secret": str(secret)}:
-                made = await logins.take(secret, origin_of(request))
+                made = await logins.take(secret, origin_of(request.scope))
                 if made is None:
                     return Response(status_code=204, headers=PRIVATE)
                 return JSONResponse({"account": made.account, "token": made.secret}, headers=PRIVATE)

@@ -109,7 +109,9 @@ def _place(back: str | None) -> str:
 
 
 def _started(value: str) -> Started | None:
+    """Return what the cookie holds; None for what we have not put there."""
     try:
-        return Started(**orjson.loads(unpacked(value)))
+        started = Started(**orjson.loads(unpacked(value)))
     except (orjson.JSONDecodeError, TypeError):
         return None
+    return started if all(isinstance(it, str) for it in asdict(started).values()) else None

@@ -20,6 +20,7 @@ from stepwell_server.model.sessions import Way
 from stepwell_server.services.access.authentication import Authenticator
 from stepwell_server.services.access.calling import Presented
 from stepwell_server.services.access.sessions import Sessions
+from stepwell_server.web.admission import origin_of
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.signing_in.browsers import BrowserSource, browser
 from stepwell_server.web.signing_in.cookies import SESSION, CookieJar, unpacked
@@ -55,16 +56,16 @@ def session_routes(sign_in: SignInRoutes) -> list[BaseRoute]:
     async def post(request: Request) -> Response:
         require_own_page(request.method, request.headers)  # nobody else signs a browser in
         given = await body_fields(request)
-        caller, way = await _known(sign_in.authenticator, given, origin_of(request))
+        caller, way = await _known(sign_in.authenticator, given, origin_of(request.scope))
         return await signed_in(sign_in, request, caller, way, Response(status_code=204, headers=PRIVATE))
 
     async def delete(request: Request) -> Response:
         require_own_page(request.method, request.headers)
         secret = sign_in.jar.read(request, SESSION)
         if request.query_params.get("everywhere") == "1" and secret:
-            await sign_in.sessions.end_all(await sign_in.sessions.caller(secret), origin_of(request))
+            await sign_in.sessions.end_all(await sign_in.sessions.caller(secret), origin_of(request.scope))
         elif secret:
-            await sign_in.sessions.end(secret, origin_of(request))
+            await sign_in.sessions.end(secret, origin_of(request.scope))
         answer = Response(status_code=204, headers=PRIVATE)
         sign_in.jar.drop(request, answer, SESSION)
         return answer
@@ -91,15 +92,10 @@ async def signed_in(
     """Let an answer sign a browser in; the session that it had before ends."""
     before = sign_in.jar.read(request, SESSION)
     if before:
-        await sign_in.sessions.end(before, origin_of(request))
-    secret = await sign_in.sessions.begin(caller, way, origin_of(request))
+        await sign_in.sessions.end(before, origin_of(request.scope))
+    secret = await sign_in.sessions.begin(caller, way, origin_of(request.scope))
     sign_in.jar.set(request, answer, SESSION, secret, sign_in.sessions.s_max)
     return answer
-
-
-def origin_of(request: Request) -> str:
-    """Return the address that a request comes from."""
-    return request.client.host if request.client else ""
 
 
 async def body_fields(request: Request) -> Mapping[str, Any]:
