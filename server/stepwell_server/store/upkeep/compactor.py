@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from stepwell_server.process.limits import return_free_memory
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.process.telemetry import (
@@ -84,15 +85,18 @@ class Compactor(Rounds):
 
     async def round(self) -> None:
         """Compact the ranges that are due, one after the other."""
+        done = Round()
         try:
             async with self._pool.connection() as connection:
                 ranges = Ranges(connection, self._holder)
                 while await ranges.take_due(self._pause_s):
-                    await compact(connection, ranges, settling=self._settling)
+                    done.add(await compact(connection, ranges, settling=self._settling))
                 COMPACTION_DEBT.set((await compaction_state(connection)).fresh_chunks)
         finally:  # on another connection: what cut this short may have cut a transaction of that one
             async with self._pool.connection() as connection:
                 await Ranges(connection, self._holder).leave()
+        if done.merged_chunks:
+            await asyncio.to_thread(return_free_memory)  # arrays of all sizes were there for a moment
 
 
 async def _is_paused(connection: Connection) -> bool:
