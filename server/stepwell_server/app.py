@@ -60,6 +60,7 @@ from stepwell_server.services.together import Services
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
 from stepwell_server.sign_in import OPEN_PATHS
+from stepwell_server.store import sql
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.moves import PostgresMoveStore
@@ -313,8 +314,12 @@ async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) 
 
 
 async def _searches(config: Config, pool: Pool) -> tuple[PostgresSearchStore, PostgresExploringStore]:
-    """Return the stores that search runs, in the form that the database needs."""
-    if config.searches == "distributed" or (config.searches == "auto" and await is_distributed(pool)):
+    """Return the stores that search runs, in the form that the database needs; all statements have it from now on."""
+    distributed = config.searches == "distributed" or (
+        config.searches == "auto" and await is_distributed(pool)
+    )
+    sql.use_form(is_distributed=distributed)
+    if distributed:
         return FlatSearchStore(pool), FlatExploringStore(pool)
     return PostgresSearchStore(pool), PostgresExploringStore(pool)
 

@@ -10,15 +10,19 @@ from uuid import UUID
 from stepwell_server.errors import InvalidStateError, StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.services.content.sweeper import ArtifactSweeper
+from stepwell_server.store import sql
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.forms import DATA_ROOT
 from stepwell_server.store.content.keeping import versions_needing
 from stepwell_server.store.content.locations import Locations
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.content.shares.marks import FolderMarks
+from stepwell_server.store.postgres.distribution import SHARDS_DEFAULT, distribute, read_distribution
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
+from stepwell_server.store.postgres.engines import is_distributed
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
+from stepwell_server.store.postgres.placing import Place, Step
 from stepwell_server.store.postgres.pool import Pool, open_upkeep_pool
 from stepwell_server.store.upkeep.compactor import compact_now, compaction_state, set_paused
 from stepwell_server.store.upkeep.garbage import STEP_ROWS_MAX, GarbageStore, Selection
@@ -43,7 +47,9 @@ async def maintained_database(store: str | None, data: Path) -> AsyncIterator[Po
     async with AsyncExitStack() as stack:
         url = store or await _embedded(data, deadline, stack)
         database = await migrate(url)
-        yield await stack.enter_async_context(open_upkeep_pool(database, deadline))
+        pool = await stack.enter_async_context(open_upkeep_pool(database, deadline))
+        sql.use_form(is_distributed=await is_distributed(pool))
+        yield pool
 
 
 async def _embedded(data: Path, deadline: Deadline, stack: AsyncExitStack) -> str:
@@ -175,3 +181,29 @@ async def _remove_artifacts(artifacts: PostgresArtifactStore, run_id: UUID) -> i
         hidden = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
         files += hidden
     return files
+
+
+async def database_status(pool: Pool) -> dict[str, Any]:
+    """Return how a database is spread over machines: Citus, tables by place, and how many steps are left."""
+    async with pool.connection() as connection:
+        now = await read_distribution(connection)
+    places = {place.value: [table.name for table in now.tables if table.place is place] for place in Place}
+    return {
+        "citus": now.citus,
+        "machines": now.machines,
+        "tables": places,
+        "foreign_keys_to_add": [key.name for key in now.keys if not key.is_there],
+        "steps_left": len(now.steps(SHARDS_DEFAULT)) if now.citus else 0,
+    }
+
+
+async def planned_distribution(pool: Pool, shards: int) -> list[Step]:
+    """Return what `distribute_database` would do, also where there is no Citus yet."""
+    async with pool.connection() as connection:
+        return (await read_distribution(connection)).steps(shards)
+
+
+async def distribute_database(pool: Pool, shards: int, tell: Callable[[str], None]) -> list[Step]:
+    """Spread the tables over the machines; see `distribution.distribute`."""
+    async with pool.connection() as connection:
+        return await distribute(connection, shards, tell)

@@ -16,6 +16,7 @@ VOLATILE = {
     "pg_advisory_xact_lock",
     "pg_database_size",
     "pg_notify",
+    "pg_relation_size",
     "pg_try_advisory_lock",
     "pg_try_advisory_xact_lock",
 }
@@ -25,13 +26,16 @@ STABLE = {
     "array_to_string",
     "concat",
     "current_database",
+    "current_schema",
     "extract",
     "generate_series",
     "now",
     "pg_backend_pid",
+    "pg_get_constraintdef",
     "pg_get_serial_sequence",
     "pg_postmaster_start_time",
     "statement_timestamp",
+    "to_regclass",
     "to_timestamp",
 }
 # Those that only a database with Citus has.

@@ -8,7 +8,8 @@ from typing import Any
 from pglast import ast
 from pglast.enums import A_Expr_Kind, BoolExprType
 
-from tests.sql_rules.schema import RUN_ID, Schema
+from stepwell_server.store.postgres.placing import RUN_ID
+from tests.sql_rules.schema import Schema
 from tests.sql_rules.tree import below, children, names, without_casts
 
 

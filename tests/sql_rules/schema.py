@@ -7,9 +7,8 @@ from pglast import ast
 from pglast.enums import AlterTableType, ConstrType
 
 from stepwell_server.store.postgres.migrations import known_migrations
+from stepwell_server.store.postgres.placing import is_spread
 from tests.sql_rules.tree import parsed
-
-RUN_ID = "run_id"
 
 
 @dataclass
@@ -22,8 +21,8 @@ class Schema:
     functions: dict[str, str] = field(default_factory=dict)
 
     def is_spread(self, table: str) -> bool:
-        """Tell whether the rows of a table are where their runs are. The one place that says so."""
-        return self.keys.get(table, [])[:1] == [RUN_ID]
+        """Tell whether the rows of a table are where their runs are."""
+        return is_spread(self.keys.get(table, []))
 
     def apply(self, text: str) -> None:
         """Do to this what the statements of a migration do to the database."""

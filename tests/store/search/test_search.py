@@ -19,6 +19,7 @@ from stepwell_server.search.parser import parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RowPosition, RunSearch
 from stepwell_server.search.subjects import RUNS
 from stepwell_server.services.paging.searches import make_search_token, read_search_token
+from stepwell_server.store import sql
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.value_index import settle
@@ -397,10 +398,12 @@ async def test_one_node_and_several_find_the_same_of_runs(
     [("auto", PostgresSearchStore), ("single", PostgresSearchStore), ("distributed", FlatSearchStore)],
 )
 async def test_the_database_says_which_form_it_needs_unless_one_is_named(
-    pool: Pool, searches: str, kind: type[PostgresSearchStore]
+    pool: Pool, searches: str, kind: type[PostgresSearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sql.Queries, "is_distributed", not searches)  # put back at the end
     found, _ = await app._searches(Config(searches=searches), pool)
     assert type(found) is kind
+    assert sql.Queries.is_distributed == (searches == "distributed")
 
 
 @pytest.mark.parametrize("kind", [PostgresSearchStore, FlatSearchStore])

@@ -10,6 +10,16 @@ def test_queries_are_found_by_name() -> None:
     assert sql.parse(text, "x") == {"one": "SELECT 1", "two": "-- a remark\nSELECT 2"}
 
 
+def test_a_query_has_a_form_for_one_machine_and_one_for_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "-- one: first.\nSELECT /* single */ a /* distributed: b, c */ FROM t /* distributed: WHERE d */;\n"
+    )
+    queries = sql.Queries(sql.parse(text, "x"))
+    assert dict(queries) == {"one": "SELECT a FROM t "}
+    monkeypatch.setattr(sql.Queries, "is_distributed", True)
+    assert dict(queries) == {"one": "SELECT b, c FROM t WHERE d"}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

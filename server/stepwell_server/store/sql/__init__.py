@@ -1,12 +1,56 @@
-"""Named queries. A line `-- query_name: what it is for` starts each query of a file."""
+"""Named queries. A line `-- query_name: what it is for` starts each query of a file.
+
+What stands in `/* distributed: ... */` is for a database that is spread over machines: it names the runs once more, so
+that the statement goes to the machines that have them. It would only mislead the planner of one that is not.
+`/* single */ this /* distributed: or that */` has both.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 
 _HEADING = re.compile(r"^--[ ]*(?P<name>[a-z][a-z0-9_]*):(?P<purpose>.*)$", re.MULTILINE)
+_FORMS = re.compile(
+    r"(?:/\* single \*/ (?P<single>[^*]*?) )?/\* distributed: (?P<distributed>.*?) \*/", re.DOTALL
+)
+
+
+class Queries(Mapping[str, str]):
+    """The queries of a file by name, in the form for the database of this process; see `use_form`."""
+
+    is_distributed = False
+
+    def __init__(self, queries: Mapping[str, str]) -> None:
+        self._single = {name: single(text) for name, text in queries.items()}
+        self._distributed = {name: distributed(text) for name, text in queries.items()}
+
+    def __getitem__(self, name: str) -> str:
+        """Return a query."""
+        return (self._distributed if Queries.is_distributed else self._single)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._single)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._single)
+
+
+def use_form(*, is_distributed: bool) -> None:
+    """Say which kind of database this process has."""
+    Queries.is_distributed = is_distributed
+
+
+def single(text: str) -> str:
+    """Return a query as one PostgreSQL needs it."""
+    return _FORMS.sub(lambda found: found["single"] or "", text)
+
+
+def distributed(text: str) -> str:
+    """Return a query as a distributed PostgreSQL needs it."""
+    return _FORMS.sub(lambda found: found["distributed"], text)
 
 
 @cache
@@ -16,7 +60,7 @@ def load(name: str) -> Mapping[str, str]:
     Raises:
         ValueError: a name occurs twice, a query lacks its purpose or its text, or text precedes the first query.
     """
-    return MappingProxyType(parse((files(__name__) / f"{name}.sql").read_text("utf-8"), name))
+    return Queries(parse((files(__name__) / f"{name}.sql").read_text("utf-8"), name))
 
 
 def parse(text: str, source: str) -> dict[str, str]:
