@@ -1,10 +1,12 @@
 """What the rules for SQL know without a database is what PostgreSQL says."""
 
+from stepwell_server.store import sql
+from stepwell_server.store.postgres.placing import NOTES
 from stepwell_server.store.postgres.pool import Pool
 from tests.sql_rules.functions import OF_CITUS, STEADY, called, volatility
-from tests.sql_rules.schema import RUN_ID, known_schema
+from tests.sql_rules.schema import known_schema
 from tests.sql_rules.searches import compiled_searches
-from tests.sql_rules.statements import all_statements
+from tests.sql_rules.statements import FOLDER, all_statements
 
 # Of every name the most volatile of its functions: volatile, stable, immutable.
 _VOLATILITY = """
@@ -20,6 +22,15 @@ _KEYS = """
     WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND conrelid <> 'schema_migration'::regclass
 """
 _KINDS = {"v": "volatile", "s": "stable", "i": "immutable"}
+
+
+async def test_postgresql_takes_all_statements_in_both_forms(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        for path in sorted(FOLDER.glob("*.sql")):
+            for text in sql.parse(path.read_text("utf-8"), path.stem).values():
+                for form in {sql.single(text), sql.distributed(text)}:
+                    if not any(name in form for name in ("pg_dist_", NOTES, *OF_CITUS)):
+                        await connection.prepare(form)
 
 
 async def test_functions_are_as_volatile_as_the_rules_think(pool: Pool) -> None:
@@ -43,5 +54,5 @@ async def test_tables_are_spread_as_their_keys_say(pool: Pool) -> None:
     async with pool.connection() as connection:
         leads = {row["name"]: row["leads"] for row in await connection.fetch(_KEYS)}
     assert {table: schema.is_spread(table) for table in schema.tables} == {
-        table: column == RUN_ID for table, column in leads.items()
+        table: column == "run_id" for table, column in leads.items()
     }

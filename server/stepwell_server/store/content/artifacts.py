@@ -230,7 +230,9 @@ class PostgresArtifactStore:
     async def abandon_idle(self, idle_ms: int, count_max: int) -> int:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
-            return int(await connection.fetchval(_QUERIES["abandon_idle"], idle_ms, count_max))
+            idle = await connection.fetch(_QUERIES["idle"], idle_ms, count_max)
+            given_up = [(row["run_id"], row["upload_ids"], idle_ms) for row in idle]
+            return sum(row[0] for row in await connection.fetchmany(_QUERIES["abandon_idle"], given_up))
 
     async def abandon_run(self, run_id: UUID, count_max: int) -> int:
         """See `artifact_ports.ArtifactStore`."""

@@ -19,6 +19,8 @@ SETTLE_AFTER_MS = 30_000
 ROUND_PAUSE_S = 5.0
 # Runs of one transaction; with a thousand metrics each, it takes about a second.
 RUNS_MAX = 100
+# Runs that are looked at for these: others, which settle at the same time, have locked the first ones.
+PASSED_MAX = 4 * RUNS_MAX
 
 _SQL = load("value_index")
 
@@ -46,19 +48,30 @@ async def settle(pool: Pool, after_ms: int) -> int:
     its writer, which is locked here, or opens a new one, for which it needs the run.
     """
     async with pool.transaction() as connection:
-        due = [row["run_id"] for row in await connection.fetch(_SQL["lock_due"], after_ms, RUNS_MAX)]
-        if not due:
-            return 0
-        quiet = await _quiet(connection, due)
+        quiet = await _quiet(connection, await _lock_due(connection, after_ms))
         if quiet:
             await connection.execute(_SQL["index_values"], quiet)
             await connection.execute(_SQL["settle"], quiet)
     return len(quiet)
 
 
+async def _lock_due(connection: Connection, after_ms: int) -> list[UUID]:
+    """Lock up to RUNS_MAX runs that are due, one a statement, so that each is locked where it is; returns these."""
+    due = [(row["run_id"],) for row in await connection.fetch(_SQL["due"], after_ms, PASSED_MAX)]
+    locked: list[UUID] = []
+    while due and len(locked) < RUNS_MAX:
+        some = due[: RUNS_MAX - len(locked)]
+        due = due[len(some) :]
+        locked += [row["run_id"] for row in await connection.fetchmany(_SQL["lock"], some)]
+    return locked
+
+
 async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
     """Return the runs whose writers are all locked here."""
-    locked = Counter(row["run_id"] for row in await connection.fetch(_SQL["lock_writers"], run_ids))
+    if not run_ids:
+        return []
+    rows = await connection.fetchmany(_SQL["lock_writers"], [(run_id,) for run_id in run_ids])
+    locked = Counter(row["run_id"] for row in rows)
     rows = await connection.fetch(_SQL["count_writers"], run_ids)
     writers = {row["run_id"]: row["writers"] for row in rows}
     return [run_id for run_id in run_ids if locked[run_id] == writers.get(run_id, 0)]
@@ -66,4 +79,4 @@ async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
 
 async def unsettle(connection: Connection, run_ids: Sequence[UUID]) -> None:
     """Note that latest values of runs changed. For a transaction that has locked the writers."""
-    await connection.execute(_SQL["unsettle"], sorted(run_ids))
+    await connection.executemany(_SQL["unsettle"], [(run_id,) for run_id in sorted(run_ids)])

@@ -172,8 +172,11 @@ FROM access_token JOIN account USING (account_id)
 WHERE token_id = $1 AND ($2::bigint IS NULL OR account_id = $2);
 
 -- revoke_token: revokes a token
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms
+)
 UPDATE access_token
-SET revoked_time_ms = coalesce(revoked_time_ms, (extract(epoch FROM now()) * 1000)::bigint)
-FROM account
+SET revoked_time_ms = coalesce(revoked_time_ms, clock.now_ms)
+FROM account, clock
 WHERE token_id = $1 AND account.account_id = access_token.account_id
 RETURNING access_token.*, account.name AS account;

@@ -1,10 +1,9 @@
 -- Queries of store/ingest/entries/alerts.py and store/tracking/alerts.py.
 
--- lock_runs: keeps runs from being removed until the end, before the other lock is taken
+-- lock_run: keeps a run from being removed until the end, before the other lock is taken
 SELECT run_id
 FROM run
-WHERE run_id = ANY ($1::uuid[])
-ORDER BY run_id
+WHERE run_id = $1
 FOR KEY SHARE;
 
 -- lock_numbers: the history's lock: it gives the numbers the order of the commits. Taken last.
@@ -15,10 +14,16 @@ WITH given AS (
     SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY place) AS place_of_run
     FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::boolean[])
         WITH ORDINALITY AS given (run_id, time_ms, level, title, text, imported, place)
+), there AS (
+    SELECT run_id, count(*) AS alerts
+    FROM alert
+    WHERE run_id = ANY ($1::uuid[])
+    GROUP BY run_id
 ), fitting AS (
-    SELECT *
+    SELECT given.*
     FROM given
-    WHERE place_of_run + (SELECT count(*) FROM alert WHERE alert.run_id = given.run_id) <= $7
+    LEFT JOIN there ON there.run_id = given.run_id
+    WHERE place_of_run + coalesce(alerts, 0) <= $7
 ), added AS (
     INSERT INTO alert (run_id, time_ms, level, title, text, imported)
     SELECT run_id, time_ms, level, title, text, imported

@@ -185,7 +185,7 @@ RETURNING *;
 
 -- uploads: open uploads of a run by id; also keeps them from being given up, and notes that bytes come through ($3).
 UPDATE artifact_upload
-SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+SET active_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint,
     came_through = came_through OR $3
 WHERE run_id = $1 AND upload_id = ANY ($2::uuid[]) AND sha256 IS NOT NULL
 RETURNING *;
@@ -205,7 +205,7 @@ WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL;
 
 -- arrival: such a file by id; also keeps it from being given up.
 UPDATE artifact_upload
-SET active_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET active_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
 WHERE run_id = $1 AND upload_id = $2 AND sha256 IS NULL
 RETURNING path, root, key, coalesce(size_bytes, 0) AS announced_bytes, multipart_id;
 
@@ -243,18 +243,29 @@ WITH abandoned AS (
 )
 SELECT count(*) FROM abandoned;
 
--- abandon_idle: gives up to $2 uploads up for which nothing happened in $1 milliseconds; returns how many.
-WITH idle AS (
+-- idle: up to $2 uploads for which nothing happened in $1 milliseconds, by run.
+SELECT run_id, array_agg(upload_id) AS upload_ids
+FROM (
     SELECT run_id, upload_id
     FROM artifact_upload
     WHERE active_time_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $1::bigint
     ORDER BY active_time_ms
     LIMIT $2
+) AS first_ones
+GROUP BY run_id;
+
+-- abandon_idle: gives those of the uploads $2 of a run up for which still nothing happened in $3 milliseconds, and which
+-- nobody has locked; returns how many.
+WITH idle AS (
+    SELECT upload_id
+    FROM artifact_upload
+    WHERE run_id = $1 AND upload_id = ANY ($2::uuid[])
+      AND active_time_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $3::bigint
     FOR UPDATE SKIP LOCKED
 ), abandoned AS (
     DELETE FROM artifact_upload AS upload
     USING idle
-    WHERE upload.run_id = idle.run_id AND upload.upload_id = idle.upload_id
+    WHERE upload.run_id = $1 AND upload.upload_id = idle.upload_id
     RETURNING upload.root, upload.key, upload.direct_key, upload.multipart_id
 ), discarded AS (
     INSERT INTO artifact_garbage (root, key, multipart_id)

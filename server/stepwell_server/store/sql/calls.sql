@@ -1,17 +1,18 @@
 -- Queries of store/ingest/calls.py and forgetting.py.
 
 -- note: notes calls that are not known, in order so that two servers never deadlock; returns these
-INSERT INTO logged_call (run_id, call_id, time_ms)
+INSERT INTO logged_call AS noted (run_id, call_id, time_ms)
 SELECT run_id, call_id, (extract(epoch FROM now()) * 1000)::bigint
 FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, call_id)
 ORDER BY 1, 2
 ON CONFLICT (run_id, call_id) DO NOTHING
-RETURNING run_id, call_id;
+RETURNING noted.run_id, noted.call_id;
 
 -- stored_params: what is stored of the given params
 SELECT param.run_id, param.key, param.value
 FROM unnest($1::uuid[], $2::text[]) AS given (run_id, key)
-JOIN param ON param.run_id = given.run_id AND param.key = given.key;
+JOIN param ON param.run_id = given.run_id AND param.key = given.key
+/* distributed: WHERE param.run_id = ANY ($1::uuid[]) */;
 
 -- forget: removes calls older than $1 ms, and those beyond the $2 latest ones, at most $3 of them; returns how many
 WITH bound AS (
@@ -49,10 +50,10 @@ WITH clock AS (
       AND run.run_id = $1 AND run.lifecycle_stage = 'active'
     RETURNING writer.run_id
 ), noted AS (
-    INSERT INTO logged_call (run_id, call_id, time_ms)
+    INSERT INTO logged_call AS call (run_id, call_id, time_ms)
     SELECT moved.run_id, $5, clock.now_ms FROM moved, clock
     ON CONFLICT (run_id, call_id) DO NOTHING
-    RETURNING run_id
+    RETURNING call.run_id
 ), given AS (
     SELECT noted.run_id, chunk.*
     FROM noted, unnest(
@@ -104,6 +105,6 @@ WITH clock AS (
 ), unsettled AS (
     UPDATE run SET unsettled_time_ms = clock.now_ms
     FROM noted, clock
-    WHERE run.run_id = noted.run_id AND run.unsettled_time_ms IS NULL
+    WHERE run.run_id = $1 AND run.run_id = noted.run_id AND run.unsettled_time_ms IS NULL
 )
 SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM noted) AS noted;

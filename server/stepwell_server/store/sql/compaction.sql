@@ -55,6 +55,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
 CROSS JOIN LATERAL (
     SELECT * FROM metric_chunk AS chunk
     WHERE chunk.run_id = series.run_id AND chunk.metric_id = series.metric_id AND chunk.writer_id = series.writer_id
+      /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
       AND (chunk.first_position, chunk.part) < (series.first_position, series.part)
     ORDER BY chunk.first_position DESC, chunk.part DESC
     LIMIT 1
@@ -62,15 +63,19 @@ CROSS JOIN LATERAL (
 WHERE tail.compacted AND tail.count < 3987;
 
 -- take_chunks: removes the given chunks and hands out their points, arrays as their wire form
-DELETE FROM metric_chunk AS chunk
-USING unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
-      AS given (run_id, writer_id, metric_id, first_position, part)
-WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
-  AND chunk.first_position = given.first_position AND chunk.part = given.part
-RETURNING chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part,
-          chunk.count, step_min, step_stride, time_first_ms,
-          array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
-          array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64;
+WITH taken AS (
+    DELETE FROM metric_chunk AS chunk
+    USING unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+          AS given (run_id, writer_id, metric_id, first_position, part)
+    WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+      AND chunk.first_position = given.first_position AND chunk.part = given.part
+      /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
+    RETURNING chunk.*
+)
+SELECT run_id, writer_id, metric_id, first_position, part, count, step_min, step_stride, time_first_ms,
+       array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
+       array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64
+FROM taken;
 
 -- merged_until: notes that below a position chunks of a writer may hold points of several commits
 INSERT INTO merged_until AS stored (run_id, writer_id, position)

@@ -6,11 +6,11 @@ WITH id AS (
 ), clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 ), created AS (
-    INSERT INTO experiment (experiment_id, name, artifact_location, creation_time_ms, last_update_time_ms)
+    INSERT INTO experiment AS added (experiment_id, name, artifact_location, creation_time_ms, last_update_time_ms)
     SELECT experiment_id, $1, coalesce(nullif($2, ''), $3 || experiment_id), now_ms, now_ms
     FROM id, clock
     ON CONFLICT (name) WHERE lifecycle_stage = 'active' DO NOTHING
-    RETURNING *
+    RETURNING added.*
 ), tagged AS (
     INSERT INTO experiment_tag (experiment_id, key, value)
     SELECT created.experiment_id, tag.key, tag.value
@@ -82,7 +82,7 @@ WHERE experiment_id = 0 AND artifact_location = '';
 
 -- update: sets the name $2, unless it is NULL, and the time of the last change of an active experiment; returns its id.
 UPDATE experiment
-SET name = coalesce($2, name), last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET name = coalesce($2, name), last_update_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
 WHERE experiment_id = $1 AND lifecycle_stage = 'active'
 RETURNING experiment_id;
 
@@ -117,7 +117,7 @@ WHERE experiment_id = $1;
 
 -- change_stage: moves an experiment to the stage $2; no row when it is there already. Locks it against new runs.
 UPDATE experiment
-SET lifecycle_stage = $2, last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET lifecycle_stage = $2, last_update_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
 WHERE experiment_id = $1 AND lifecycle_stage <> $2
 RETURNING experiment_id;
 

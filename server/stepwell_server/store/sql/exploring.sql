@@ -49,19 +49,17 @@ ORDER BY changed_time_ms, run_id
 LIMIT $3;
 
 -- summaries: how many active runs experiments $1 have, how many of these run (status $2), and when one changed last
-SELECT experiment_id, counted.runs, counted.running, coalesce(latest.changed_time_ms, 0) AS last_change_ms
+SELECT experiment_id, coalesce(counted.runs, 0) AS runs, coalesce(counted.running, 0) AS running,
+       coalesce(counted.last_change_ms, 0) AS last_change_ms
 FROM experiment
-CROSS JOIN LATERAL (
-    SELECT count(*) AS runs, count(*) FILTER (WHERE status = $2) AS running
+LEFT JOIN (
+    SELECT experiment_id,
+           count(*) FILTER (WHERE lifecycle_stage = 'active') AS runs,
+           count(*) FILTER (WHERE lifecycle_stage = 'active' AND status = $2) AS running,
+           max(changed_time_ms) AS last_change_ms
     FROM run
-    WHERE run.experiment_id = experiment.experiment_id AND lifecycle_stage = 'active'
-) AS counted
-LEFT JOIN LATERAL (
-    SELECT changed_time_ms
-    FROM run
-    WHERE run.experiment_id = experiment.experiment_id
-    ORDER BY changed_time_ms DESC
-    LIMIT 1
-) AS latest ON true
+    WHERE experiment_id = ANY ($1::bigint[])
+    GROUP BY experiment_id
+) AS counted USING (experiment_id)
 WHERE experiment_id = ANY ($1::bigint[])
 ORDER BY experiment_id;

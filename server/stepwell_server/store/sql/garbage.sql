@@ -27,9 +27,11 @@ FROM experiment
 WHERE lifecycle_stage = 'deleted'
   AND last_update_time_ms <= $1
   AND ($2::bigint[] IS NULL OR experiment_id = ANY ($2))
-  AND NOT EXISTS (
-      SELECT FROM run
-      WHERE run.experiment_id = experiment.experiment_id
+  AND experiment_id NOT IN (
+      SELECT run.experiment_id
+      FROM run
+      JOIN experiment AS gone ON gone.experiment_id = run.experiment_id
+      WHERE gone.lifecycle_stage = 'deleted'
         AND NOT (
             $3 AND run.lifecycle_stage = 'deleted' AND coalesce(run.deleted_time_ms, 0) <= $1
             AND NOT EXISTS (SELECT FROM model_version WHERE files_of = run.run_id)
@@ -43,45 +45,49 @@ WHERE lifecycle_stage = 'deleted'
 ORDER BY experiment_id;
 
 -- begin_removal: from now on the run cannot be restored; returns nothing when it should stay
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms
+)
 UPDATE run
-SET removal_began_ms = coalesce(removal_began_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+SET removal_began_ms = coalesce(removal_began_ms, clock.now_ms)
+FROM clock
 WHERE run_id = $1 AND lifecycle_stage = 'deleted'
   AND NOT EXISTS (SELECT FROM model_version WHERE files_of = $1)
 RETURNING run_id;
 
 -- remove_chunks: removes some chunks of a run, and returns how many points each had
 WITH chosen AS (
-    SELECT run_id, metric_id, writer_id, first_position, part FROM metric_chunk WHERE run_id = $1 LIMIT $2
+    SELECT metric_id, writer_id, first_position, part FROM metric_chunk WHERE run_id = $1 LIMIT $2
 )
 DELETE FROM metric_chunk AS chunk USING chosen
-WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
+WHERE chunk.run_id = $1 AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
   AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
 RETURNING chunk.count;
 
 -- remove_latest: removes some latest points of a run
-WITH chosen AS (SELECT run_id, metric_id FROM metric_latest WHERE run_id = $1 LIMIT $2)
+WITH chosen AS (SELECT metric_id FROM metric_latest WHERE run_id = $1 LIMIT $2)
 DELETE FROM metric_latest AS latest USING chosen
-WHERE latest.run_id = chosen.run_id AND latest.metric_id = chosen.metric_id
+WHERE latest.run_id = $1 AND latest.metric_id = chosen.metric_id
 RETURNING latest.metric_id;
 
 -- remove_params: removes some params of a run
-WITH chosen AS (SELECT run_id, key FROM param WHERE run_id = $1 LIMIT $2)
-DELETE FROM param USING chosen WHERE param.run_id = chosen.run_id AND param.key = chosen.key RETURNING param.key;
+WITH chosen AS (SELECT key FROM param WHERE run_id = $1 LIMIT $2)
+DELETE FROM param USING chosen WHERE param.run_id = $1 AND param.key = chosen.key RETURNING param.key;
 
 -- remove_tags: removes some tags of a run
-WITH chosen AS (SELECT run_id, key FROM tag WHERE run_id = $1 LIMIT $2)
-DELETE FROM tag USING chosen WHERE tag.run_id = chosen.run_id AND tag.key = chosen.key RETURNING tag.key;
+WITH chosen AS (SELECT key FROM tag WHERE run_id = $1 LIMIT $2)
+DELETE FROM tag USING chosen WHERE tag.run_id = $1 AND tag.key = chosen.key RETURNING tag.key;
 
 -- remove_writers: removes some writers of a run
-WITH chosen AS (SELECT run_id, writer_id FROM writer WHERE run_id = $1 LIMIT $2)
+WITH chosen AS (SELECT writer_id FROM writer WHERE run_id = $1 LIMIT $2)
 DELETE FROM writer USING chosen
-WHERE writer.run_id = chosen.run_id AND writer.writer_id = chosen.writer_id
+WHERE writer.run_id = $1 AND writer.writer_id = chosen.writer_id
 RETURNING writer.writer_id;
 
 -- remove_additions: forgets some calls that added rows to tables of a run
-WITH chosen AS (SELECT run_id, call_id FROM table_addition WHERE run_id = $1 LIMIT $2)
+WITH chosen AS (SELECT call_id FROM table_addition WHERE run_id = $1 LIMIT $2)
 DELETE FROM table_addition AS addition USING chosen
-WHERE addition.run_id = chosen.run_id AND addition.call_id = chosen.call_id
+WHERE addition.run_id = $1 AND addition.call_id = chosen.call_id
 RETURNING addition.call_id;
 
 -- remove_model_outputs: forgets some models that a run made

@@ -35,12 +35,14 @@ FROM given JOIN run ON run.run_id = given.run_id
 WHERE writer.run_id = given.run_id
   AND writer.writer_id = given.writer_id
   AND writer.position = given.first_position
+  /* distributed: AND writer.run_id = ANY ($1::uuid[]) AND run.run_id = ANY ($1::uuid[]) */
 RETURNING writer.run_id, writer.writer_id, run.lifecycle_stage, writer.hidden_from_step;
 
 -- committed_positions: where writers stand
 SELECT writer.run_id, writer.writer_id, writer.position
 FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, writer_id)
-JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_id;
+JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_id
+/* distributed: WHERE writer.run_id = ANY ($1::uuid[]) */;
 
 -- known_metrics: ids of the metric names that have one
 SELECT name, metric_id FROM metric WHERE name = ANY ($1::text[]);
@@ -49,14 +51,13 @@ SELECT name, metric_id FROM metric WHERE name = ANY ($1::text[]);
 SELECT metric_id, name FROM metric WHERE metric_id = ANY ($1::integer[]);
 
 -- add_metrics: gives ids to new metric names, in name order so that two servers never wait for each other
-INSERT INTO metric (name)
+INSERT INTO metric AS added (name)
 SELECT name FROM unnest($1::text[]) AS given (name) ORDER BY name
 ON CONFLICT (name) DO NOTHING
-RETURNING name, metric_id;
+RETURNING added.name, added.metric_id;
 
 -- merge_latest: moves latest points forward and adds to the summaries, in key order so that ranks never deadlock;
--- returns those of the runs $11 that are settled, and are not any more. How many these are is hidden from the planner:
--- then it keeps its plan, where a new one would cost each commit 0.2 ms.
+-- returns those of the runs $11 that are settled, and are not any more. Of $11 there are PLANNED_ELEMENTS at least.
 WITH merged AS (
     INSERT INTO metric_latest AS stored (
         run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
@@ -82,7 +83,7 @@ WITH merged AS (
         value_max = greatest(stored.value_max, excluded.value_max),
         value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum)
 )
-SELECT run_id FROM run WHERE run_id = ANY (ARRAY(SELECT unnest($11::uuid[]))) AND unsettled_time_ms IS NULL;
+SELECT run_id FROM run WHERE run_id = ANY ($11::uuid[]) AND unsettled_time_ms IS NULL;
 
 -- add_params: writes params that are not there yet
 INSERT INTO param (run_id, key, value)
@@ -93,7 +94,7 @@ ON CONFLICT (run_id, key) DO NOTHING;
 SELECT given.number, param.value
 FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS given (run_id, key, value, number)
 JOIN param ON param.run_id = given.run_id AND param.key = given.key
-WHERE param.value <> given.value;
+WHERE param.value <> given.value /* distributed: AND param.run_id = ANY ($1::uuid[]) */;
 
 -- set_tags: writes tags over what is there
 INSERT INTO tag (run_id, key, value)
@@ -101,23 +102,23 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
 ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value;
 
 -- touch_tags: as set_tags; returns which of them were not there
-INSERT INTO tag (run_id, key, value)
+INSERT INTO tag AS touched (run_id, key, value)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ORDER BY 1, 2
 ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
-RETURNING run_id, key, xmax = 0 AS is_new;
+RETURNING touched.run_id, touched.key, touched.xmax = 0 AS is_new;
 
 -- remove_tags: removes tags that the transaction has touched
 DELETE FROM tag
 USING unnest($1::uuid[], $2::text[]) AS given (run_id, key)
-WHERE tag.run_id = given.run_id AND tag.key = given.key;
+WHERE tag.run_id = given.run_id AND tag.key = given.key /* distributed: AND tag.run_id = ANY ($1::uuid[]) */;
 
--- lock_runs: locks runs in order, before names and statuses change; so two servers' commits never deadlock
-SELECT FROM run WHERE run_id = ANY ($1::uuid[]) ORDER BY run_id FOR NO KEY UPDATE;
+-- lock_run: locks a run before its name or status changes; one after the other in order, so that commits never deadlock
+SELECT FROM run WHERE run_id = $1 FOR NO KEY UPDATE;
 
 -- rename_runs: names runs after their tag mlflow.runName
 UPDATE run SET name = given.name, changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM unnest($1::uuid[], $2::text[]) AS given (run_id, name)
-WHERE run.run_id = given.run_id;
+WHERE run.run_id = given.run_id /* distributed: AND run.run_id = ANY ($1::uuid[]) */;
 
 -- set_statuses: moves runs to a new status; an end time that is not given leaves the old one. Who says how a run stands
 -- overrules that it was taken for lost: the tag $4 goes.
@@ -127,4 +128,4 @@ WITH untagged AS (
 UPDATE run SET status = given.status, end_time_ms = coalesce(given.end_time_ms, run.end_time_ms),
     changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS given (run_id, status, end_time_ms)
-WHERE run.run_id = given.run_id;
+WHERE run.run_id = given.run_id /* distributed: AND run.run_id = ANY ($1::uuid[]) */;

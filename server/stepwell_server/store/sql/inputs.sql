@@ -47,6 +47,7 @@ FROM (
     FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (run_id, place)
     JOIN run_input USING (run_id)
     JOIN dataset USING (dataset_id)
+    /* distributed: WHERE run_input.run_id = ANY ($1::uuid[]) */
 ) AS sized
 WHERE small_bytes <= $2 / 3
 ORDER BY place, name COLLATE "C", digest COLLATE "C", dataset_id;

@@ -17,6 +17,7 @@ SELECT writer.run_id, writer.writer_id, clock.now_ms + $4::bigint, CASE WHEN giv
 FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS given (run_id, writer_id, seen)
 JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_id
 CROSS JOIN (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock
+/* distributed: WHERE writer.run_id = ANY ($1::uuid[]) */
 ORDER BY 1, 2
 ON CONFLICT (run_id, writer_id) DO UPDATE
 SET until_ms = excluded.until_ms, seen_time_ms = coalesce(excluded.seen_time_ms, held.seen_time_ms);
@@ -39,12 +40,13 @@ WITH untagged AS (
     USING run
     WHERE tag.run_id = ANY ($1::uuid[]) AND tag.key = $2
       AND run.run_id = tag.run_id AND run.status = 4 AND run.lifecycle_stage = 'active'
+      /* distributed: AND run.run_id = ANY ($1::uuid[]) */
     RETURNING tag.run_id
 )
 UPDATE run
 SET status = 1, end_time_ms = NULL, changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
 FROM untagged
-WHERE run.run_id = untagged.run_id AND run.status = 4
+WHERE run.run_id = untagged.run_id /* distributed: AND run.run_id = ANY ($1::uuid[]) */ AND run.status = 4
 RETURNING run.run_id;
 
 -- elect: tells whether this transaction is the one that looks for lost runs.
@@ -106,7 +108,7 @@ WITH failed AS (
     SET status = 4, end_time_ms = given.end_time_ms,
         changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint
     FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS given (run_id, end_time_ms, reason)
-    WHERE run.run_id = given.run_id AND run.status = 1
+    WHERE run.run_id = given.run_id /* distributed: AND run.run_id = ANY ($1::uuid[]) */ AND run.status = 1
     RETURNING run.run_id, given.reason
 )
 INSERT INTO tag (run_id, key, value)

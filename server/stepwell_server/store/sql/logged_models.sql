@@ -20,14 +20,14 @@ WITH parent AS (
 ), clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 )
-INSERT INTO logged_model (
+INSERT INTO logged_model AS added (
     model_id, experiment_id, name, model_type, source_run_id, status, status_message,
     creation_time_ms, last_update_time_ms, artifact_uri
 )
 SELECT $1, experiment_id, $3, $4, $5, 1, '', coalesce(nullif($6::bigint, 0), now_ms), now_ms, $7
 FROM parent, clock
 ON CONFLICT (model_id) DO NOTHING
-RETURNING model_id;
+RETURNING added.model_id;
 
 -- lock: keeps a model as it is until the transaction ends; what it is.
 SELECT model_id, lifecycle_stage, removal_began
@@ -54,25 +54,23 @@ ORDER BY model_id, key COLLATE "C";
 
 -- metrics: of the models $1, of each at most $2, the latest ones.
 SELECT metric.*
-FROM unnest($1::uuid[]) AS wanted (id)
-CROSS JOIN LATERAL (
-    SELECT *
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY model_id ORDER BY timestamp_ms DESC, key COLLATE "C") AS place
     FROM logged_model_metric
-    WHERE model_id = wanted.id
-    ORDER BY timestamp_ms DESC, key COLLATE "C"
-    LIMIT $2
+    WHERE model_id = ANY ($1::uuid[])
 ) AS metric
+WHERE place <= $2
 ORDER BY metric.model_id, metric.key COLLATE "C", metric.run_id, metric.dataset_name COLLATE "C",
          metric.dataset_digest COLLATE "C";
 
 -- set_status: how far a model is.
 UPDATE logged_model
-SET status = $2, status_message = $3, last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET status = $2, status_message = $3, last_update_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
 WHERE model_id = $1;
 
 -- touch: notes that a model changed.
 UPDATE logged_model
-SET last_update_time_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+SET last_update_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
 WHERE model_id = $1;
 
 -- add_params: adds params to a model; those that are there stay.
@@ -112,9 +110,12 @@ WHERE model_id = $1 AND key = $2
 RETURNING key;
 
 -- set_stage: deletes or restores a model.
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms
+)
 UPDATE logged_model
-SET lifecycle_stage = $2,
-    deleted_time_ms = CASE WHEN $2 = 'deleted' THEN (extract(epoch FROM clock_timestamp()) * 1000)::bigint END
+SET lifecycle_stage = $2, deleted_time_ms = CASE WHEN $2 = 'deleted' THEN clock.now_ms END
+FROM clock
 WHERE model_id = $1;
 
 -- shown_in: the model whose description the run $1 shows at the path $2.
@@ -148,17 +149,21 @@ ORDER BY model_id
 ON CONFLICT (run_id, model_id) DO NOTHING;
 
 -- outputs_of: which models the runs $1 made, of each at most $2, the latest.
-SELECT output.*
-FROM unnest($1::uuid[]) AS wanted (id)
-CROSS JOIN LATERAL (
-    SELECT run_id, model_id, step FROM model_output WHERE run_id = wanted.id ORDER BY step DESC, model_id DESC LIMIT $2
+SELECT run_id, model_id, step
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY step DESC, model_id DESC) AS place
+    FROM model_output
+    WHERE run_id = ANY ($1::uuid[])
 ) AS output
+WHERE place <= $2
 ORDER BY run_id, step, model_id;
 
 -- inputs_of: which models the runs $1 used, of each at most $2.
-SELECT input.*
-FROM unnest($1::uuid[]) AS wanted (id)
-CROSS JOIN LATERAL (
-    SELECT run_id, model_id FROM model_input WHERE run_id = wanted.id ORDER BY model_id LIMIT $2
+SELECT run_id, model_id
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY model_id) AS place
+    FROM model_input
+    WHERE run_id = ANY ($1::uuid[])
 ) AS input
+WHERE place <= $2
 ORDER BY run_id, model_id;

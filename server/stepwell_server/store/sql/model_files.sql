@@ -59,11 +59,10 @@ SELECT EXISTS (
 );
 
 -- replaced: what the run $1 shows where the files of the model $2 are to be, below the folder $3.
-SELECT shown.content_id, count(*) AS number
-FROM artifact AS own
-JOIN artifact AS shown ON shown.run_id = $1 AND shown.path = $3 || '/' || own.path
-WHERE own.run_id = $2
-GROUP BY shown.content_id;
+SELECT content_id, count(*) AS number
+FROM artifact
+WHERE run_id = $1 AND path IN (SELECT $3 || '/' || own.path FROM artifact AS own WHERE own.run_id = $2)
+GROUP BY content_id;
 
 -- lock_contents: locks, in order, the contents of the files of the run or model $1, from the path $2 on and before $3.
 SELECT content_id

@@ -17,9 +17,9 @@ INSERT INTO model_input (run_id, model_id)
 SELECT DISTINCT given.run_id, given.model_id
 FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, model_id)
 LEFT JOIN logged_model AS model USING (model_id)
-WHERE model.source_run_id IS DISTINCT FROM given.run_id
-  AND NOT EXISTS (
-      SELECT FROM model_output WHERE model_output.run_id = given.run_id AND model_output.model_id = given.model_id
-  )
+LEFT JOIN model_output AS made
+  ON made.run_id = given.run_id AND made.model_id = given.model_id
+  /* distributed: AND made.run_id = ANY ($1::uuid[]) */
+WHERE model.source_run_id IS DISTINCT FROM given.run_id AND made.run_id IS NULL
 ORDER BY 1, 2
 ON CONFLICT (run_id, model_id) DO NOTHING;

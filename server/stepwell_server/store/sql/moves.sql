@@ -29,7 +29,7 @@ WHERE root <> $2
 -- set_location: where the artifacts of new runs of an experiment go; $2, or below $3 where that is empty.
 UPDATE experiment
 SET artifact_location = coalesce(nullif($2, ''), $3 || experiment_id),
-    last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+    last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
 WHERE experiment_id = $1
 RETURNING rtrim(artifact_location, '/');
 

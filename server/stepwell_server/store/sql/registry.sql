@@ -1,21 +1,21 @@
 -- Queries of store/registry/.
 
 -- create_model: adds a registered model; no row when the name is taken. A creation time of 0 means now.
-INSERT INTO registered_model (name, description, custom_stages, creation_time_ms, last_update_time_ms)
+INSERT INTO registered_model AS added (name, description, custom_stages, creation_time_ms, last_update_time_ms)
 SELECT $1, $2, $3, coalesce(nullif($4::bigint, 0), now_ms), now_ms
 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) AS clock
 ON CONFLICT (name) DO NOTHING
-RETURNING *;
+RETURNING added.*;
 
 -- touch: notes that a registered model changes, and locks it: its changes come one after the other.
 UPDATE registered_model
-SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM statement_timestamp()) * 1000)::bigint)
 WHERE name = $1
 RETURNING *;
 
 -- take_number: the same for a new version: the next number, or $2 if it was not given yet.
 UPDATE registered_model
-SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+SET last_update_time_ms = greatest(last_update_time_ms, (extract(epoch FROM statement_timestamp()) * 1000)::bigint),
     last_version = greatest(last_version + 1, $2)
 WHERE name = $1
 RETURNING *;

@@ -13,11 +13,11 @@ WITH next AS (
     FROM rewind
     WHERE run_id = $1
 ), added AS (
-    INSERT INTO rewind (run_id, rewind_number, writer_id, from_step, created_time_ms)
+    INSERT INTO rewind AS new (run_id, rewind_number, writer_id, from_step, created_time_ms)
     SELECT writer.run_id, next.rewind_number, writer.writer_id, $2, (extract(epoch FROM now()) * 1000)::bigint
     FROM writer, next
     WHERE writer.run_id = $1
-    RETURNING rewind_number
+    RETURNING new.rewind_number
 )
 SELECT max(rewind_number)
 FROM added;
@@ -41,7 +41,7 @@ UPDATE writer
 SET hidden_from_step = (
     SELECT min(from_step)
     FROM rewind
-    WHERE rewind.run_id = writer.run_id AND rewind.writer_id = writer.writer_id
+    WHERE rewind.run_id = $1 AND rewind.writer_id = writer.writer_id
 )
 WHERE run_id = $1;
 
@@ -52,17 +52,21 @@ WHERE run_id = ANY ($1::uuid[]) AND ($2::integer[] IS NULL OR metric_id = ANY ($
 -- compute_latest: makes latest points and summaries anew from what is visible, of all metrics of runs or of some.
 -- A chunk without hidden points is summed up already; of the others, the points are read.
 WITH piece AS (
-    SELECT run_id, metric_id, step_max AS step, time_last_ms AS timestamp_ms, value_last AS value,
+    SELECT chunk.run_id, metric_id, step_max AS step, time_last_ms AS timestamp_ms, value_last AS value,
            count::bigint AS count, non_finite_count::bigint AS non_finite_count, value_min, value_max, value_sum
-    FROM visible_chunk
-    WHERE run_id = ANY ($1::uuid[]) AND ($2::integer[] IS NULL OR metric_id = ANY ($2)) AND hidden_from_step IS NULL
+    FROM metric_chunk AS chunk
+    JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+    WHERE chunk.run_id = ANY ($1::uuid[]) /* distributed: AND writer.run_id = ANY ($1::uuid[]) */
+      AND ($2::integer[] IS NULL OR metric_id = ANY ($2))
+      AND (writer.hidden_from_step IS NULL OR chunk.step_max < writer.hidden_from_step)
     UNION ALL
     SELECT chunk.run_id, chunk.metric_id, point.step, point.timestamp_ms, point.value, 1,
            (NOT point.finite)::integer,
            CASE WHEN point.finite THEN point.value END,
            CASE WHEN point.finite THEN point.value END,
            CASE WHEN point.finite THEN point.value END
-    FROM visible_chunk AS chunk
+    FROM metric_chunk AS chunk
+    JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
     CROSS JOIN LATERAL (
         SELECT coalesce(element.step, chunk.step_min + chunk.step_stride * element.index) AS step,
                coalesce(element.time_ms, chunk.time_first_ms + element.time_offset_ms) AS timestamp_ms,
@@ -75,8 +79,10 @@ WITH piece AS (
             unnest(chunk.values_float32), unnest(chunk.values_float64)
         ) AS element (index, step, time_offset_ms, time_ms, value_float32, value_float64)
     ) AS point
-    WHERE chunk.run_id = ANY ($1::uuid[]) AND ($2::integer[] IS NULL OR chunk.metric_id = ANY ($2))
-      AND point.step < chunk.hidden_from_step
+    WHERE chunk.run_id = ANY ($1::uuid[]) /* distributed: AND writer.run_id = ANY ($1::uuid[]) */
+      AND ($2::integer[] IS NULL OR chunk.metric_id = ANY ($2))
+      AND chunk.step_min < writer.hidden_from_step AND chunk.step_max >= writer.hidden_from_step
+      AND point.step < writer.hidden_from_step
 ), latest AS (
     SELECT DISTINCT ON (run_id, metric_id) run_id, metric_id, step, timestamp_ms, value
     FROM piece

@@ -10,16 +10,16 @@ SELECT run.*, params.*, tags.*, metrics.*
 FROM run
 CROSS JOIN LATERAL (
     SELECT array_agg(key) AS param_keys, array_agg(value) AS param_values
-    FROM (SELECT key, value FROM param WHERE param.run_id = run.run_id LIMIT $2) AS first_ones
+    FROM (SELECT key, value FROM param WHERE param.run_id = $1 LIMIT $2) AS first_ones
 ) AS params
 CROSS JOIN LATERAL (
     SELECT array_agg(key) AS tag_keys, array_agg(value) AS tag_values
-    FROM (SELECT key, value FROM tag WHERE tag.run_id = run.run_id LIMIT $2) AS first_ones
+    FROM (SELECT key, value FROM tag WHERE tag.run_id = $1 LIMIT $2) AS first_ones
 ) AS tags
 CROSS JOIN LATERAL (
     SELECT array_agg(name) AS metric_keys, array_agg(value) AS metric_values,
            array_agg(step) AS metric_steps, array_agg(timestamp_ms) AS metric_timestamps_ms
-    FROM (SELECT * FROM metric_latest WHERE metric_latest.run_id = run.run_id LIMIT $2) AS first_ones
+    FROM (SELECT * FROM metric_latest WHERE metric_latest.run_id = $1 LIMIT $2) AS first_ones
     JOIN metric USING (metric_id)
 ) AS metrics
 WHERE run.run_id = $1;
@@ -53,14 +53,14 @@ WITH parent AS (
     WHERE experiment_id = $2 AND lifecycle_stage = 'active'
     FOR SHARE
 ), created AS (
-    INSERT INTO run (run_id, experiment_id, name, status, start_time_ms, user_name, artifact_uri)
+    INSERT INTO run AS added (run_id, experiment_id, name, status, start_time_ms, user_name, artifact_uri)
     SELECT
         $1, experiment_id, $3, 1,
         coalesce(nullif($4::bigint, 0), (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
         $5, $6
     FROM parent
     ON CONFLICT (run_id) DO NOTHING
-    RETURNING *
+    RETURNING added.*
 ), tagged AS (
     INSERT INTO tag (run_id, key, value)
     SELECT created.run_id, first_tag.key, first_tag.value
@@ -97,11 +97,15 @@ WHERE tag.run_id = $1 AND tag.key = $2 AND run.run_id = tag.run_id AND run.lifec
 RETURNING tag.key;
 
 -- delete: deletes a run by itself, also one that is deleted with its experiment; returns its id.
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms
+)
 UPDATE run
 SET lifecycle_stage         = 'deleted',
     deleted_with_experiment = false,
-    deleted_time_ms         = coalesce(deleted_time_ms, (extract(epoch FROM now()) * 1000)::bigint),
-    changed_time_ms         = (extract(epoch FROM now()) * 1000)::bigint
+    deleted_time_ms         = coalesce(deleted_time_ms, clock.now_ms),
+    changed_time_ms         = clock.now_ms
+FROM clock
 WHERE run_id = $1
 RETURNING run_id;
 

@@ -16,7 +16,8 @@ FROM (
     JOIN metric ON metric.name = given.key
     JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-    WHERE ($10::boolean OR writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+    WHERE /* distributed: chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND */
+      ($10::boolean OR writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
       AND chunk.step_max >= given.step_from AND chunk.step_min <= given.step_to
       AND chunk.time_max_ms >= given.time_from_ms AND chunk.time_min_ms <= given.time_to_ms
       AND ($7::uuid[] IS NULL OR chunk.writer_id = ANY ($7))
@@ -40,6 +41,7 @@ CROSS JOIN LATERAL (
     FROM metric_chunk AS chunk
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
     WHERE chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+      /* distributed: AND chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) */
       AND ($7::boolean OR writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
 ) AS found
 WHERE found.step_min IS NOT NULL
@@ -56,7 +58,8 @@ FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[],
      AS given (run_id, metric_id, writer_id, first_position, part, with_times, number)
 JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
- AND chunk.first_position = given.first_position AND chunk.part = given.part;
+ AND chunk.first_position = given.first_position AND chunk.part = given.part
+ /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */;
 
 -- open_blocks: of chunks, by their keys, the summaries of all blocks, and the values of the blocks that begin at
 -- $8[first:last], counted from 1, $9 points each: elements in order, each behind its length
@@ -79,6 +82,7 @@ CROSS JOIN LATERAL (
     FROM metric_chunk AS chunk
     WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
       AND chunk.first_position = given.first_position AND chunk.part = given.part
+      /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
     OFFSET 0
 ) AS opened
 ORDER BY given.number;
@@ -94,7 +98,8 @@ WITH chunk AS (
     JOIN metric ON metric.name = given.key
     JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-    WHERE (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+    WHERE /* distributed: chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND */
+      (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
       AND chunk.step_max >= $3::bigint AND chunk.step_min <= $4
     LIMIT $6
 ), cut AS (
@@ -147,6 +152,7 @@ WITH chunk AS (
         FROM metric_chunk AS chunk
         WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
           AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
+          /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
         OFFSET 0
     ) AS opened
     CROSS JOIN LATERAL (

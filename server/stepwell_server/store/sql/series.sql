@@ -8,11 +8,16 @@ SELECT number, count, step_min, step_max, step_stride, time_first_ms, time_min_m
 FROM (
     -- Sorted before the arrays are opened: the sort carries pointers.
     SELECT given.number, chunk.*
+           /* distributed: , CASE WHEN chunk.step_max >= writer.hidden_from_step THEN writer.hidden_from_step END
+                           AS hidden_from_step */
     FROM unnest($1::integer[], $2::uuid[], $3::text[], $4::bigint[]) AS given (number, run_id, key, step_from)
     JOIN metric ON metric.name = given.key
-    JOIN visible_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
+    JOIN /* single */ visible_chunk /* distributed: metric_chunk */ AS chunk
+      ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-    WHERE chunk.step_max >= given.step_from AND chunk.step_min <= $5
+    WHERE /* distributed: chunk.run_id = ANY ($2::uuid[]) AND writer.run_id = ANY ($2::uuid[])
+          AND (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step) AND */
+          chunk.step_max >= given.step_from AND chunk.step_min <= $5
       AND chunk.time_max_ms >= $6 AND chunk.time_min_ms <= $7
       AND ($8::uuid[] IS NULL OR chunk.writer_id = ANY ($8))
       AND ($9::integer[] IS NULL OR writer.rank = ANY ($9))
@@ -50,7 +55,8 @@ ORDER BY step, timestamp_ms, value;
 SELECT given.number, count(*) AS metrics
 FROM unnest($1::uuid[]) WITH ORDINALITY AS given (run_id, number)
 JOIN metric_latest USING (run_id)
-WHERE $2::text[] IS NULL OR metric_id IN (SELECT metric_id FROM metric WHERE name = ANY ($2))
+WHERE /* distributed: metric_latest.run_id = ANY ($1::uuid[]) AND */
+  ($2::text[] IS NULL OR metric_id IN (SELECT metric_id FROM metric WHERE name = ANY ($2)))
 GROUP BY given.number
 ORDER BY given.number;
 
@@ -59,5 +65,6 @@ SELECT given.number, metric.name, step, timestamp_ms, value, count, non_finite_c
 FROM unnest($1::uuid[]) WITH ORDINALITY AS given (run_id, number)
 JOIN metric_latest USING (run_id)
 JOIN metric USING (metric_id)
-WHERE $2::text[] IS NULL OR metric.name = ANY ($2)
+WHERE /* distributed: metric_latest.run_id = ANY ($1::uuid[]) AND */
+  ($2::text[] IS NULL OR metric.name = ANY ($2))
 ORDER BY given.number, metric.name COLLATE "C";

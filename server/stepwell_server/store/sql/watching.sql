@@ -2,6 +2,7 @@
 SELECT writer.run_id, writer.writer_id, writer.position, coalesce(merged_until.position, 0) AS merged_until
 FROM writer
 LEFT JOIN merged_until ON merged_until.run_id = writer.run_id AND merged_until.writer_id = writer.writer_id
+ /* distributed: AND merged_until.run_id = ANY ($1::uuid[]) */
 WHERE writer.run_id = ANY ($1::uuid[]);
 
 -- fresh_counts: how many points of each series the given writers committed from the given positions on
@@ -9,24 +10,30 @@ SELECT chunk.run_id, metric.name, sum(chunk.count)::bigint AS points
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (run_id, writer_id, position)
 JOIN metric_latest AS latest ON latest.run_id = given.run_id
 JOIN metric ON metric.metric_id = latest.metric_id
-JOIN visible_chunk AS chunk
+JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = latest.metric_id AND chunk.writer_id = given.writer_id
  AND chunk.first_position >= given.position
-WHERE $4::text[] IS NULL OR metric.name = ANY ($4)
+JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+WHERE /* distributed: latest.run_id = ANY ($1::uuid[]) AND chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND */
+  (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
+  AND ($4::text[] IS NULL OR metric.name = ANY ($4))
 GROUP BY chunk.run_id, metric.name
 ORDER BY chunk.run_id, metric.name;
 
 -- fresh_chunks: these chunks of the given names, arrays as their wire form
 SELECT chunk.run_id, metric.name, count, step_min, step_max, step_stride, time_first_ms, time_min_ms, time_max_ms,
-       hidden_from_step,
+       CASE WHEN chunk.step_max >= writer.hidden_from_step THEN writer.hidden_from_step END AS hidden_from_step,
        array_send(steps) AS steps, array_send(time_offsets_ms) AS time_offsets_ms, array_send(times_ms) AS times_ms,
        array_send(values_float32) AS values_float32, array_send(values_float64) AS values_float64
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (run_id, writer_id, position)
 JOIN unnest($4::uuid[], $5::text[]) AS series (run_id, name) ON series.run_id = given.run_id
 JOIN metric ON metric.name = series.name
-JOIN visible_chunk AS chunk
+JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id AND chunk.writer_id = given.writer_id
- AND chunk.first_position >= given.position;
+ AND chunk.first_position >= given.position
+JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
+WHERE /* distributed: chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND */
+  (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step);
 
 -- fresh_parts: these chunks of one series summed up in at most $6 parts, in order of steps, without opening arrays
 SELECT min(step_min)                                                                           AS first_x,
@@ -43,7 +50,7 @@ FROM (
     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (run_id, writer_id, position)
     JOIN metric ON metric.name = $5
     JOIN visible_chunk AS chunk
-      ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id AND chunk.writer_id = given.writer_id
+      ON chunk.run_id = $4 AND chunk.metric_id = metric.metric_id AND chunk.writer_id = given.writer_id
      AND chunk.first_position >= given.position
     WHERE given.run_id = $4
 ) AS fresh

@@ -4,11 +4,11 @@
 SELECT pg_advisory_xact_lock($1);
 
 -- create: adds a webhook, unless there are $7 already; it begins with what changes from now on.
-INSERT INTO webhook (webhook_id, name, url, secret, kinds, model_name, position, creation_time_ms)
+INSERT INTO webhook AS added (webhook_id, name, url, secret, kinds, model_name, position, creation_time_ms)
 SELECT $1, $2, $3, $4, $5, $6, coalesce((SELECT max(event_number) FROM webhook_event), 0),
        (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 WHERE (SELECT count(*) FROM webhook) < $7
-RETURNING *;
+RETURNING added.*;
 
 -- list: all, oldest first.
 SELECT *
@@ -79,11 +79,11 @@ WHERE webhook.webhook_id = moved.webhook_id AND moved.position > webhook.positio
 
 -- claim: takes a webhook at which a change is due, for $1 ms: nobody else tries it meanwhile.
 UPDATE webhook
-SET next_attempt_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $1
+SET next_attempt_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $1
 WHERE webhook_id = (
     SELECT webhook_id
     FROM webhook AS due
-    WHERE is_active AND next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    WHERE is_active AND next_attempt_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
       AND EXISTS (
           SELECT FROM webhook_event
           WHERE event_number > due.position
@@ -121,6 +121,6 @@ WHERE webhook_id = $1 AND position < $2;
 -- postpone: notes an attempt in vain; the next one comes after $2 ms.
 UPDATE webhook
 SET failed_attempts = failed_attempts + 1,
-    next_attempt_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2,
+    next_attempt_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $2,
     last_error = $3
 WHERE webhook_id = $1;

@@ -6,7 +6,7 @@ SELECT writer.writer_id, writer.rank, writer.host, writer.process_id, writer.ope
        CASE WHEN writer.hidden_from_step IS NULL THEN 0 ELSE (
            SELECT coalesce(sum(chunk.count), 0)::bigint
            FROM metric_chunk AS chunk
-           WHERE chunk.run_id = writer.run_id AND chunk.writer_id = writer.writer_id
+           WHERE chunk.run_id = $1 AND chunk.writer_id = writer.writer_id
              AND chunk.step_max >= writer.hidden_from_step
        ) END AS hidden_points_max
 FROM writer

@@ -25,7 +25,8 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
     ]
     if not alerts:
         return {}
-    await connection.execute(_SQL["lock_runs"], list({run_id for _, run_id, _ in alerts}))
+    run_ids = sorted({run_id for _, run_id, _ in alerts})
+    await connection.executemany(_SQL["lock_run"], [(run_id,) for run_id in run_ids])
     await connection.execute(_SQL["lock_numbers"], JOURNAL_LOCK_KEY)
     rows = await connection.fetch(
         _SQL["add"],

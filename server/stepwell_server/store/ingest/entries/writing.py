@@ -49,7 +49,7 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
         await _write_tags(connection, tags)
     changed = {run_id for run_id, _ in statuses} | {run_id for run_id, tag in tags if tag.key == RUN_NAME_TAG}
     if changed:
-        await connection.execute(_SQL["lock_runs"], list(changed))
+        await connection.executemany(_SQL["lock_run"], [(run_id,) for run_id in sorted(changed)])
     if tags:
         await _rename_runs(connection, tags)
     if statuses:
