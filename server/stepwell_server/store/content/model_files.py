@@ -25,7 +25,7 @@ async def show_in_run(connection: Connection, model_id: UUID) -> None:
         return
     run_id, name = uuid_of(model["source_run_id"]), model["name"]
     await lock(connection, run_id)
-    if not await connection.fetchval(_QUERIES["run"], run_id):
+    if not await connection.fetchval(_QUERIES["run"], run_id, model["experiment_id"]):
         return
     gone = counted(await connection.fetch(_QUERIES["unlink"], run_id, name, *below(name)))
     newest = await connection.fetchval(_QUERIES["newest"], run_id, name)

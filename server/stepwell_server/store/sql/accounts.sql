@@ -33,10 +33,10 @@ WHERE account_id = $1 AND coalesce(last_used_time_ms, 0) < (extract(epoch FROM n
 SELECT account_id, name, kind, is_admin, is_active FROM account WHERE subject = $1;
 
 -- add_of_subject: adds an account of somebody who signed on elsewhere ($1); no row when a name like it is taken
-INSERT INTO account (subject, name, kind, alike)
+INSERT INTO account AS added (subject, name, kind, alike)
 SELECT $1, $2::text, 'user', $3::text WHERE NOT EXISTS (SELECT FROM account WHERE alike = $3)
 ON CONFLICT DO NOTHING
-RETURNING account_id, name, kind, is_admin, is_active;
+RETURNING added.account_id, added.name, added.kind, added.is_admin, added.is_active;
 
 -- set_admin: says whether an account is an admin's
 UPDATE account SET is_admin = $2 WHERE account_id = $1;
@@ -62,11 +62,11 @@ SELECT NOT EXISTS (SELECT FROM account);
 SELECT count(*) FROM account WHERE is_admin AND is_active AND name <> $1;
 
 -- add: adds an account; no row when a name like it is taken
-INSERT INTO account (name, kind, password_hash, is_admin, alike)
+INSERT INTO account AS added (name, kind, password_hash, is_admin, alike)
 SELECT $1::text, $2::text, $3::text, $4::boolean, $5::text
 WHERE NOT EXISTS (SELECT FROM account WHERE alike = $5)
 ON CONFLICT DO NOTHING
-RETURNING *;
+RETURNING added.*;
 
 -- alike: the account whose name is taken for another
 SELECT name FROM account WHERE alike = $1 ORDER BY account_id LIMIT 1;
@@ -101,10 +101,10 @@ WHERE browser_session.account_id = account.account_id AND account.name = $1;
 DELETE FROM account WHERE name = $1 RETURNING name;
 
 -- add_group: adds a group; no row when a name like it is taken
-INSERT INTO account_group (name, alike)
+INSERT INTO account_group AS added (name, alike)
 SELECT $1::text, $2::text WHERE NOT EXISTS (SELECT FROM account_group WHERE alike = $2)
 ON CONFLICT DO NOTHING
-RETURNING *;
+RETURNING added.*;
 
 -- group_alike: the group whose name is taken for another
 SELECT name FROM account_group WHERE alike = $1 ORDER BY group_id LIMIT 1;

@@ -1,16 +1,15 @@
 -- Queries of store/content/model_files.py.
 
--- model: what is to be known of a logged model before its files change places. A run shows only models of its own
--- experiment, as who may write to another one may not write to the run.
-SELECT model.name, run.run_id AS source_run_id
-FROM logged_model AS model
-LEFT JOIN run ON run.run_id = model.source_run_id AND run.experiment_id = model.experiment_id
-WHERE model.model_id = $1;
+-- model: what is to be known of a logged model before its files change places.
+SELECT name, source_run_id, experiment_id
+FROM logged_model
+WHERE model_id = $1;
 
--- run: tells whether a run is there, and keeps it from being removed for good.
+-- run: tells whether a run is there, and keeps it from being removed for good. It shows only models of its own experiment ($2),
+-- as who may write to another one may not write to the run.
 SELECT true
 FROM run
-WHERE run_id = $1 AND removal_began_ms IS NULL
+WHERE run_id = $1 AND experiment_id = $2 AND removal_began_ms IS NULL
 FOR KEY SHARE;
 
 -- newest: the model of a run that its folder $2 shows.
