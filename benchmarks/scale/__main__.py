@@ -1,6 +1,7 @@
 """Past one machine: servers on one database, measured; or very many writers, simulated.
 
     python -m benchmarks.scale servers [--servers 1 2 4] [--writers 64] [--seconds 40]
+    python -m benchmarks.scale calibrate
     python -m benchmarks.scale simulation [--writers 100000] [--servers 64] [--nodes 32]
 
 Prints JSON. The first needs the machine for itself; the second is arithmetic, and seeded.
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import json
 
+from benchmarks.scale.calibration import calibrate
 from benchmarks.scale.servers import measure
 from benchmarks.scale.simulation import Size, simulate
 from benchmarks.surroundings import surroundings
@@ -24,6 +26,7 @@ def main() -> None:
     several.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4])
     several.add_argument("--writers", type=int, default=64)
     several.add_argument("--seconds", type=float, default=40.0)
+    kinds.add_parser("calibrate")
     simulated = kinds.add_parser("simulation")
     simulated.add_argument("--writers", type=int, default=100_000)
     simulated.add_argument("--servers", type=int, default=64)
@@ -31,11 +34,14 @@ def main() -> None:
     simulated.add_argument("--shards", type=int, default=128)
     simulated.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if arguments.kind == "servers":
-        set_up_logs("text", "warning")
+    set_up_logs("text", "warning")
+    if arguments.kind != "simulation":
         around = surroundings()
-        found = asyncio.run(measure(arguments.servers, arguments.writers, arguments.seconds))
-        print(json.dumps({**around, **found}, indent=2))
+        if arguments.kind == "servers":
+            measured = measure(arguments.servers, arguments.writers, arguments.seconds)
+        else:
+            measured = calibrate()
+        print(json.dumps({**around, **asyncio.run(measured)}, indent=2))
         return
     size = Size(arguments.writers, arguments.servers, arguments.nodes, arguments.shards)
     print(json.dumps(simulate(size, arguments.seed), indent=2))

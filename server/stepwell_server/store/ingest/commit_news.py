@@ -18,7 +18,7 @@ from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 
 # Runs are told of on one of so many channels, by their ids, so that a server hears little of what nobody watches there.
-CHANNEL, CHANNELS = "stepwell_committed", 64
+CHANNEL, CHANNELS = "stepwell_committed", 1_024
 # Other processes are told at most so often; NOTIFY locks the queue of all databases while it commits.
 TELL_INTERVAL_S = 0.05
 # Runs of one notification: 200 x 33 bytes; PostgreSQL takes 8,000. Beyond that everybody on the channel looks.

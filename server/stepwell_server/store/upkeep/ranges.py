@@ -16,7 +16,8 @@ from uuid import UUID
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 
-RANGES = 16
+# As many processes can compact at once.
+RANGES = 64
 # A process that says nothing for so long has lost its ranges; a step of compaction takes well below a second.
 HELD_S = 30.0
 # It says so this often.
