@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -143,12 +144,13 @@ async def blocked_table(url: str, table: str) -> AsyncIterator[Callable[[], Awai
     """Lock a table while the context lasts; what it yields waits until somebody else waits for the lock."""
     async with _connected(url) as connection, connection.transaction():
         await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield partial(wait_until_blocked, url)
 
-        async def wait_until_blocked() -> None:
-            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
-            database = urlsplit(url).path.removeprefix("/")
-            async with _connected(url) as looking, asyncio.timeout(STOP_S):
-                while not await looking.fetchval(waiting, database):  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
 
-        yield wait_until_blocked
+async def wait_until_blocked(url: str) -> None:
+    """Wait until somebody in a database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+    database = urlsplit(url).path.removeprefix("/")
+    async with _connected(url) as looking, asyncio.timeout(STOP_S):
+        while not await looking.fetchval(waiting, database):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

@@ -48,10 +48,6 @@ EXCEPTIONS = {
         "experiments.restore_runs",
         "webhooks.claim",
     ],
-    "no shared lock everywhere": [
-        "logged_models.create",
-        "runs.create",
-    ],
     "no limit for each row": [
         "compaction.merged_before",
         "exploring.kin",

@@ -30,7 +30,7 @@ from stepwell_server.store.content.references import lock, uuid_of
 from stepwell_server.store.models.reading import models_of
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.search.logged_model_query import LoggedModelQuery
-from stepwell_server.store.tracking.experiments import insert_experiment
+from stepwell_server.store.tracking.experiments import insert_experiment, require_active
 from stepwell_server.store.tracking.searches import searching
 
 _QUERIES = sql.load("logged_models")
@@ -197,6 +197,7 @@ async def _create(connection: Connection, spec: LoggedModelSpec) -> bool:
         spec.creation_time_ms,
         f"{location}/models/{model_name(spec.model_id)}/artifacts",
     )
+    await require_active(connection, experiment["experiment_id"])
     return created is not None
 
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 _HEADING = re.compile(r"^--[ ]*(?P<name>[a-z][a-z0-9_]*):(?P<purpose>.*)$", re.MULTILINE)
 _FORMS = re.compile(
-    r"(?:/\* single \*/ (?P<single>[^*]*?) )?/\* distributed: (?P<distributed>.*?) \*/", re.DOTALL
+    r"(?:/\* single \*/ (?P<single>[^*]*?) )?/\* distributed:\s*(?P<distributed>.*?)\s*\*/", re.DOTALL
 )
 
 
@@ -41,6 +41,11 @@ class Queries(Mapping[str, str]):
 def use_form(*, is_distributed: bool) -> None:
     """Say which kind of database this process has."""
     Queries.is_distributed = is_distributed
+
+
+def is_distributed() -> bool:
+    """Tell which kind of database this process has."""
+    return Queries.is_distributed
 
 
 def single(text: str) -> str:

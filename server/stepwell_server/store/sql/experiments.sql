@@ -105,10 +105,11 @@ DELETE FROM experiment_tag
 WHERE experiment_id = $1 AND key = $2 AND ($3::bigint IS NULL OR set_time_ms <= $3)
 RETURNING key;
 
--- name: what an experiment is called.
+-- lock: keeps everybody from adding runs to an experiment, and waits for those who are at it; what it is called.
 SELECT name
 FROM experiment
-WHERE experiment_id = $1;
+WHERE experiment_id = $1
+FOR UPDATE;
 
 -- stage: whether an experiment is active or deleted.
 SELECT lifecycle_stage

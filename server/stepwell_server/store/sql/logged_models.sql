@@ -16,7 +16,7 @@ WITH parent AS (
     SELECT experiment_id
     FROM experiment
     WHERE experiment_id = $2 AND lifecycle_stage = 'active'
-    FOR SHARE
+    /* single */ FOR SHARE /* distributed: */
 ), clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 )

@@ -46,12 +46,13 @@ FROM experiment
 WHERE experiment_id = $1 OR (name = $2 AND lifecycle_stage = 'active');
 
 -- create: adds a run with its first tags; no row when it is there, or its experiment is deleted. A start time of 0
--- means now. The lock on the experiment keeps it from being deleted without this run.
+-- means now. The lock on the experiment keeps it from being deleted without this run. Where it lies on several machines, those who
+-- hold such a lock wait for each other; there the foreign key locks it, and whether it is still active is asked behind that.
 WITH parent AS (
     SELECT experiment_id
     FROM experiment
     WHERE experiment_id = $2 AND lifecycle_stage = 'active'
-    FOR SHARE
+    /* single */ FOR SHARE /* distributed: */
 ), created AS (
     INSERT INTO run AS added (run_id, experiment_id, name, status, start_time_ms, user_name, artifact_uri)
     SELECT

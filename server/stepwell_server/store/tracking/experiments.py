@@ -129,7 +129,7 @@ class PostgresExperimentStore:
     async def _move(self, experiment_id: int, stage: LifecycleStage, move_runs: str) -> int:
         """Delete or restore an experiment and, where that changed something, its runs; returns how many runs."""
         async with self._pool.transaction() as connection:
-            name = await connection.fetchval(_QUERIES["name"], experiment_id)
+            name = await connection.fetchval(_QUERIES["lock"], experiment_id)
             with _unique_name(name):
                 moved = await connection.fetchval(_QUERIES["change_stage"], experiment_id, stage.value)
             if moved is None:
@@ -148,6 +148,15 @@ def _unique_name(name: str | None) -> Iterator[None]:
         raise AlreadyExistsError(
             f"another active experiment has the name {name!r}; rename or delete that one first"
         ) from None
+
+
+async def require_active(connection: Connection, experiment_id: int) -> None:
+    """Raise InvalidStateError where an experiment was deleted before what was just added to it locked it.
+
+    Where the database is on one machine, the statement that adds has looked already.
+    """
+    if sql.is_distributed() and await _stage(connection, experiment_id) is LifecycleStage.DELETED:
+        raise InvalidStateError("the experiment was deleted just now; restore it, or choose another")
 
 
 async def _stage(connection: Connection, experiment_id: int) -> LifecycleStage:

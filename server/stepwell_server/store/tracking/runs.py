@@ -24,7 +24,7 @@ from stepwell_server.model.runs import (
 )
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
-from stepwell_server.store.tracking.experiments import insert_experiment
+from stepwell_server.store.tracking.experiments import insert_experiment, require_active
 
 # Of a param or a tag without its texts, on the wire.
 ITEM_BYTES = 24
@@ -40,7 +40,8 @@ class PostgresRunStore:
 
     async def create_run(self, spec: RunSpec) -> tuple[RunInfo, bool]:
         """See `ports.RunStore`."""
-        async with self._pool.connection() as connection:
+        lent = self._pool.transaction if sql.is_distributed() else self._pool.connection
+        async with lent() as connection:
             existing = await connection.fetchrow(_QUERIES["info"], spec.run_id)
             created = None if existing else await _create(connection, spec)
             # Nothing was created although nothing was there: somebody else was faster.
@@ -133,7 +134,7 @@ async def _create(connection: Connection, spec: RunSpec) -> Any:
         raise InvalidStateError(
             f"experiment {experiment['experiment_id']} is deleted; restore it, or choose another for the run"
         )
-    return await connection.fetchrow(
+    row = await connection.fetchrow(
         _QUERIES["create"],
         spec.run_id,
         experiment["experiment_id"],
@@ -144,6 +145,8 @@ async def _create(connection: Connection, spec: RunSpec) -> Any:
         list(spec.tags),
         list(spec.tags.values()),
     )
+    await require_active(connection, experiment["experiment_id"])
+    return row
 
 
 async def _experiment_for(connection: Connection, spec: RunSpec) -> Any:
