@@ -131,6 +131,8 @@ class HttpLimits:
     requests_max: int = 400
     # Of these, those that need nobody who is known: the page's files, and signing in.
     open_requests_max: int = 100
+    # And those of one account, where there are accounts; so one that reads many files slowly keeps nobody out.
+    caller_requests_max: int = 200
     # Connections that have not greeted yet, over TLS. Past this, the one that waits longest is closed.
     handshakes_max: int = 250
 

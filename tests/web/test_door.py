@@ -303,6 +303,26 @@ async def test_who_is_not_known_and_slow_keeps_nobody_out_who_is_known(
     assert [answer.body for answer in await asyncio.gather(*waiting)] == [b"finished"] * 2
 
 
+async def test_one_account_does_not_take_all_requests(start_door: StartDoor, routes: Any) -> None:
+    class Named:
+        async def caller(self, presented: Presented) -> Caller:
+            return Caller(1, presented.authorization)
+
+    place = await start_door(HttpLimits(caller_requests_max=2), authenticator=Named())
+    waiting = []
+    for _ in range(2):
+        routes.entered.clear()
+        waiting.append(asyncio.create_task(place.ask("GET", "/wait", authorization="ann")))
+        await routes.entered.wait()
+    refused = await place.ask("GET", "/echo", authorization="ann")
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert "2 requests of account ann" in refused.json["message"]
+    assert (await place.ask("GET", "/echo", authorization="ben")).status == 200
+    routes.go_on.set()
+    assert [answer.body for answer in await asyncio.gather(*waiting)] == [b"finished"] * 2
+    assert (await place.ask("GET", "/echo", authorization="ann")).status == 200
+
+
 async def test_too_many_requests_at_once(start_door: StartDoor, routes: Any) -> None:
     place = await start_door(HttpLimits(requests_max=2))
     waiting = [asyncio.create_task(place.ask("GET", "/wait")) for _ in range(2)]

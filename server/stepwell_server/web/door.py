@@ -44,7 +44,7 @@ def door(routes: Sequence[BaseRoute], policy: DoorPolicy) -> ASGIApp:
     app: ASGIApp = Answers(Routes(routes), policy.holding)
     app = Bodies(app, policy.limits, policy.holding)
     if policy.authenticator is not None:
-        app = Admission(app, policy.authenticator, policy.open_paths)
+        app = Admission(app, policy.authenticator, policy.open_paths, policy.limits.caller_requests_max)
     app = Crowded(app, policy.limits, policy.open_paths if policy.authenticator else frozenset())
     if policy.origins:
         app = CORSMiddleware(app, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])
