@@ -10,6 +10,7 @@ import pytest
 
 from stepwell_server.config import HttpLimits
 from stepwell_server.model.access import ANONYMOUS, Caller
+from stepwell_server.process.telemetry import HTTP_REQUESTS
 from stepwell_server.services.access.calling import Presented
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
 from tests.harness.raw_http import head
@@ -301,6 +302,20 @@ async def test_who_is_not_known_and_slow_keeps_nobody_out_who_is_known(
     assert (await place.ask("GET", "/health")).status == 200
     routes.go_on.set()
     assert [answer.body for answer in await asyncio.gather(*waiting)] == [b"finished"] * 2
+
+
+async def test_who_hangs_up_in_the_midst_of_a_body_is_no_error_of_ours(
+    start_door: StartDoor, caplog: pytest.LogCaptureFixture
+) -> None:
+    place, gone = await start_door(), HTTP_REQUESTS.labels("POST", "/echo", 499)
+    before = gone._value.get()
+    peer = await place.connect()
+    await peer.send(head("POST", "/echo", **{"content-length": "100"}) + b"x")
+    peer.close()
+    async with asyncio.timeout(30):
+        while gone._value.get() == before:  # noqa: ASYNC110 - what the server counts
+            await asyncio.sleep(0.02)
+    assert "unexpected error" not in caplog.text
 
 
 async def test_one_account_does_not_take_all_requests(start_door: StartDoor, routes: Any) -> None:

@@ -8,6 +8,7 @@ import secrets
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from stepwell_server.errors import StepwellError, UnauthenticatedError
@@ -38,6 +39,8 @@ _CODES = {
     503: "TEMPORARILY_UNAVAILABLE",
 }
 RETRY_AFTER_S = 1
+# Nobody reads it: the client hung up.
+CLIENT_GONE = 499
 # Not Basic, for which browsers would open a window of their own; who sends Basic does so unasked.
 HOW_TO_AUTHENTICATE = {"www-authenticate": 'Bearer realm="stepwell"'}
 
@@ -75,6 +78,8 @@ def answer_to(error: Exception, path: str) -> Response:
         return error_response(
             _CODES.get(error.status_code, "BAD_REQUEST"), _text(error, path), error.status_code, headers
         )
+    if isinstance(error, ClientDisconnect):
+        return error_response("BAD_REQUEST", "the client hung up", CLIENT_GONE)
     error_id = secrets.token_hex(4)
     left_out = _unexpected.left_out(type(error).__name__)
     if left_out is not None:

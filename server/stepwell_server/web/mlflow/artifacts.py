@@ -14,6 +14,7 @@ from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.services.runs import RunService
 from stepwell_server.web.artifacts.sending import file_answer
 from stepwell_server.web.artifacts.taking import Incoming
+from stepwell_server.web.errors import CLIENT_GONE
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.artifact_listings import listing_of_proxy, listing_of_run
@@ -23,8 +24,6 @@ from stepwell_server.web.mlflow.requests import JSON_TYPE, Message, read_message
 
 # What MLflow's page uploads at once.
 UPLOAD_ARTIFACT_BYTES_MAX = 10 * MIB
-# Nobody reads it: the client hung up.
-CLIENT_GONE = 499
 
 
 class Artifacts:
