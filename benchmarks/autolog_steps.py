@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from time import perf_counter, thread_time
 from typing import Any
+
+from benchmarks.pairs import added, in_turns
 
 STEPS = 1_000
 METRICS = 10
@@ -82,39 +83,23 @@ OPTIONS: dict[str, dict[str, Any]] = {
 FLAVORS = {"lightning": "pytorch", "keras": "keras"}
 
 
-def measured(library: str, tracker: str, rounds: int) -> dict[str, float]:
-    """Fit with and without autologging, in turns, and return milliseconds of a step: the least of the rounds.
+def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
+    """Fit with and without autologging, in turns, and say what it adds to a step.
 
-    `processor` is of the thread that trains alone. What is left for later is waited for between the fits.
+    What is left for later is waited for between the fits.
     """
     module = import_module(tracker)
     flavor = import_module(f"{tracker}.{FLAVORS[library]}")
     module.set_experiment("autolog steps")
-    wait = getattr(module, "flush", lambda: None)
     fit = {"lightning": lightning, "keras": keras}[library]()
-    found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
-    fit()
-    for number in range(2 * rounds):
-        is_on = number % 2 == 1
+
+    def switch(is_on: bool) -> None:
         flavor.autolog(
             disable=not is_on, silent=True, log_models=False, log_datasets=False, **OPTIONS[library]
         )
-        began, processor = perf_counter(), thread_time()
-        fit()
-        found[is_on].append(
-            ((perf_counter() - began) / STEPS * 1e3, (thread_time() - processor) / STEPS * 1e3)
-        )
-        wait()
-    (without, without_processor), (with_, with_processor) = (
-        [min(column) for column in zip(*found[is_on], strict=True)] for is_on in (False, True)
-    )
-    return {
-        "step_without_ms": round(without, 3),
-        "step_adds_ms": round(with_ - without, 4),
-        "step_adds_percent": round((with_ / without - 1) * 100, 2),
-        "step_adds_processor_ms": round(with_processor - without_processor, 4),
-        "step_adds_processor_percent": round((with_processor / without_processor - 1) * 100, 2),
-    }
+
+    fit()
+    return added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS)
 
 
 if __name__ == "__main__":

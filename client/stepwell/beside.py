@@ -93,6 +93,10 @@ class Beside:
                 if self._pieces and not self._trainings:
                     self._changed.notify_all()
 
+    def trains_alone(self) -> bool:
+        """Tell whether at most one thread trains."""
+        return self._trainings <= 1
+
     def give_way(self) -> None:
         """Within a piece, between two parts of it: let what trains go first, as before a piece."""
         if self._is_within():
@@ -188,6 +192,11 @@ def training() -> Iterator[None]:
     """Put what was left off while the block trains: for PUT_OFF_S at most, and not while somebody waits for it."""
     with _beside.training():
         yield
+
+
+def trains_alone() -> bool:
+    """Tell whether at most one thread is in a block that trains."""
+    return _beside.trains_alone()
 
 
 def give_way() -> None:

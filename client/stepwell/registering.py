@@ -44,8 +44,14 @@ def register_model(
     Raises:
         StepwellException: RESOURCE_DOES_NOT_EXIST when no model is there, INVALID_PARAMETER_VALUE.
     """
-    client = StepwellClient()
-    source, run_id = _source(client, str(model_uri))
+    return make_version(StepwellClient(), str(model_uri), name, tags)
+
+
+def make_version(
+    client: StepwellClient, model_uri: str, name: str, tags: Mapping[str, Any] | None = None
+) -> "ModelVersion":
+    """Do what `register_model` does, with the servers of a client."""
+    source, run_id = _source(client, model_uri)
     if create_if_missing(client, checks.name(name)):
         _log.info("Registered model %r is new.", name)
     return client.create_model_version(name, source, run_id, tags)

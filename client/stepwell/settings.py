@@ -143,6 +143,8 @@ def name_server_for_mlflows_clients() -> None:
     uri = os.environ.get("STEPWELL_TRACKING_URI")
     if uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri
+    else:  # where some of them would name a folder, which is no server
+        os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_TRACKING_URI)
 
 
 def leave_to_children_as_mlflow(folder: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stepwell
-from tests.autologging.logged import files_of, points_of, run_of
+from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
 
@@ -90,6 +90,19 @@ class Odd(keras.metrics.Metric):
         return keras.ops.ones((2,))
 
 
+def test_a_list_of_callbacks_is_the_users_own(experiment: str) -> None:
+    model = network()
+    own = keras.callbacks.CallbackList([], add_history=True, model=model)
+    before = list(own.callbacks)
+    stepwell.keras.autolog(log_models=False)
+    model.fit(ROWS, TARGETS, epochs=2, verbose=0, callbacks=own)
+    assert own.callbacks == before
+    stepwell.keras.autolog(disable=True)
+    model.fit(ROWS, TARGETS, epochs=3, verbose=0, callbacks=own)
+    run = run_of(experiment)
+    assert [step for step, _ in points_of(run.info.run_id, "loss")] == [0, 1]
+
+
 def test_faults_are_told_and_errors_are_what_they_were(
     experiment: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,6 +112,13 @@ def test_faults_are_told_and_errors_are_what_they_were(
     with caplog.at_level(logging.WARNING, logger="stepwell"):
         model.fit(ROWS, TARGETS, epochs=1, verbose=0)
     assert "ZeroDivisionError" in caplog.text
+    caplog.clear()
+    model = network()
+    model.compile(optimizer="sgd", loss="mse", metrics=[Odd()])
+    history = model.fit(ROWS, TARGETS, epochs=3, verbose=0, validation_data=(ROWS, TARGETS))
+    assert caplog.text.count("'odd' is no number") == 1
+    run = runs_of(experiment)[-1]
+    assert [value for _, value in points_of(run.info.run_id, "loss")] == history.history["loss"]
     with pytest.raises(ValueError, match="cardinality"):
         network().fit(ROWS, TARGETS[:3], epochs=1, verbose=0)
     with pytest.raises(stepwell.StepwellException, match="log_every_n_steps"):

@@ -15,11 +15,14 @@ from stepwell.errors import StepwellException
 SCRIPT_S = 120.0
 # What integrations of others import: see docs/mlflow-plugin.md.
 IMPORTED = """
-    mlflow mlflow.artifacts mlflow.client mlflow.data mlflow.entities mlflow.entities.model_registry
+    mlflow mlflow.artifacts mlflow.client mlflow.config mlflow.data mlflow.data.pandas_dataset mlflow.entities
+    mlflow.entities.run_status mlflow.entities.model_registry mlflow.entities.model_registry.model_version
     mlflow.entities.model_registry.model_version_stages mlflow.entities.model_registry.model_version_status
     mlflow.environment_variables mlflow.exceptions mlflow.models mlflow.models.signature mlflow.projects
     mlflow.protos.databricks_pb2 mlflow.pyfunc mlflow.pyfunc.backend mlflow.pytorch mlflow.sklearn
-    mlflow.store.db.db_types mlflow.store.entities mlflow.tracking mlflow.tracking.artifact_utils mlflow.tracking.client
+    mlflow.pyfunc.model mlflow.store.artifact.runs_artifact_repo mlflow.store.db.db_types mlflow.store.entities
+    mlflow.store.entities.paged_list mlflow.utils.environment mlflow.utils.file_utils mlflow.utils.time
+    mlflow.tracking mlflow.tracking.artifact_utils mlflow.tracking.client
     mlflow.tracking.context.registry mlflow.tracking.fluent mlflow.types mlflow.types.schema mlflow.utils.mlflow_tags
     mlflow.utils.validation mlflow.version
 """
@@ -63,13 +66,20 @@ def test_a_script_runs_unchanged(python: Path, tmp_path: Path, tracking_uri: str
         f"    for name in {IMPORTED!r}.split():\n"
         "        module = importlib.import_module(name)\n"
         "        assert importlib.util.find_spec(name).name == name, name\n"
-        "        assert 'as_mlflow' in module.__file__, module.__file__\n"
+        "        assert 'as_mlflow' in module.__spec__.origin, module.__spec__\n"
         "    assert importlib.metadata.version('mlflow') == mlflow.__version__ == mlflow.version.VERSION\n"
         "    assert mlflow.log_metric is stepwell.log_metric\n"
         "    assert mlflow.sklearn.log_model is stepwell.sklearn.log_model\n"
         "    assert mlflow.tracking.fluent.log_params is mlflow.log_params\n"
         "    assert mlflow.utils.validation.MAX_PARAM_VAL_LENGTH == 6000\n"
         "    assert mlflow.tracking.context.registry.resolve_tags({'a': 'b'})['mlflow.source.name'] == sys.argv[0]\n"
+        "    assert mlflow.entities.run_status.RunStatus is mlflow.entities.RunStatus\n"
+        "    assert mlflow.data.pandas_dataset.PandasDataset is stepwell.data.Dataset\n"
+        "    mlflow.config.enable_async_logging()\n"
+        "    with mlflow.utils.file_utils.TempDir() as folder:\n"
+        "        assert os.path.isdir(folder.path())\n"
+        "    assert not os.path.exists(folder.path())\n"
+        "    from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository as runs\n"
         "    assert mlflow.environment_variables.MLFLOW_TRACKING_URI.get() == mlflow.get_tracking_uri()\n"
         "    mlflow.set_experiment('stood in')\n"
         "    with mlflow.start_run() as run:\n"
@@ -79,6 +89,8 @@ def test_a_script_runs_unchanged(python: Path, tmp_path: Path, tracking_uri: str
         "        subprocess.run([sys.executable, '-c', 'import mlflow, sys; mlflow.log_metric(\"of a child\", 2, "
         "run_id=sys.argv[1])', run.info.run_id], check=True)\n"
         "    assert mlflow.tracking.artifact_utils.get_artifact_uri(run.info.run_id, 'x').endswith('/x')\n"
+        "    assert runs.get_underlying_uri(f'runs:/{run.info.run_id}/x') == run.info.artifact_uri + '/x'\n"
+        "    assert mlflow.tracking.fluent._get_experiment_id() == run.info.experiment_id\n"
         "    found = mlflow.get_run(run.info.run_id).data\n"
         "    assert found.metrics == {'spawned': 1.0, 'of a child': 2.0}, found\n"
         "    print(found.params['arguments'])\n"
@@ -197,3 +209,9 @@ def test_mlflow_that_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "mlflow", real)
     with pytest.raises(StepwellException, match="imported already"):
         install(force=True)
+
+
+def test_whoever_reads_mlflows_variable_finds_our_default(python: Path) -> None:
+    says = "import os, mlflow; print(os.environ['MLFLOW_TRACKING_URI'], mlflow.get_tracking_uri())"
+    done = run(python, "-c", f"import stepwell; stepwell.install_as_mlflow(); {says}")
+    assert done.stdout.split() == ["http://127.0.0.1:5000"] * 2, done.stderr

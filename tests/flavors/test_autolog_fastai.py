@@ -62,6 +62,21 @@ def test_fine_tuning_is_one_call(experiment: str) -> None:
     assert "model" not in files_of(run.info.run_id)
 
 
+def test_training_is_what_it_would_have_been(experiment: str) -> None:
+    from fastai.torch_core import set_seed
+
+    def losses() -> list[Any]:
+        set_seed(3, reproducible=True)
+        made = learner()
+        with made.no_bar(), made.no_logging():
+            made.fit(2, 0.1)
+        return list(made.recorder.values)
+
+    expected = losses()
+    stepwell.fastai.autolog()
+    assert losses() == expected
+
+
 def test_turning_it_off_gives_everything_back() -> None:
     before = [vars(Learner)[name] for name in ("fit", "fine_tune")]
     stepwell.autolog()

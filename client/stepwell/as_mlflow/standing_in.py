@@ -4,9 +4,23 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
 from typing import Any
+
+# Modules of one class or two, which scripts import although the module above has them as well: it is asked for them.
+# All others have files.
+INNER = {
+    "mlflow.data": "dataset numpy_dataset pandas_dataset",
+    "mlflow.entities": "dataset dataset_input experiment experiment_tag file_info input_tag lifecycle_stage "
+    "logged_model logged_model_status metric param run run_data run_info run_inputs run_status run_tag source_type "
+    "view_type",
+    "mlflow.entities.model_registry": "model_version model_version_tag registered_model registered_model_alias "
+    "registered_model_tag",
+    "mlflow.pyfunc": "model",
+    "mlflow.store.entities": "paged_list",
+}
 
 
 def stand_in(
@@ -61,6 +75,22 @@ def missing(name: str) -> str:
     )
 
 
+class Inner(Loader):
+    """Finds and loads the modules of INNER."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return a spec, or None for other modules."""
+        outer, _, inner = name.rpartition(".")
+        if inner not in INNER.get(outer, "").split():
+            return None
+        return ModuleSpec(name, Inner(), origin=sys.modules[outer].__file__, is_package=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give it the names of the one above."""
+        stand_in(vars(module), module.__name__.rpartition(".")[0])
+
+
 class Missing:
     """The last finder of modules: says of those below mlflow that nobody has found what they are."""
 
@@ -73,6 +103,6 @@ class Missing:
 
 
 def name_what_is_missing() -> None:
-    """Have imports of modules below mlflow that are not there say so."""
+    """Have imports of modules below mlflow find what is within others, and say so where there is nothing."""
     if Missing not in sys.meta_path:
-        sys.meta_path.append(Missing)
+        sys.meta_path += [Inner, Missing]

@@ -3,6 +3,7 @@
     patches     methods that are replaced, and put back exactly
     guard       one outermost call logs; what it calls in turn, in whatever thread, does not
     options     what autolog was told, by library
+    chance      random numbers that training would draw are left to it
     imports     what is done when a library has been imported
     calls       the run that a call logs to, what is left for later, and how a fault stays a warning
     pictures    drawn beside the training

@@ -41,7 +41,7 @@ class Iterations:
 
     def log(self, number: int, metrics: Mapping[str, Any]) -> None:
         """Log an iteration; whatever is wrong with it is told."""
-        named = {key.replace("@", "_at_"): float(value) for key, value in metrics.items()}
+        named = self._call.numbers({key.replace("@", "_at_"): value for key, value in metrics.items()})
         self.results.append(named)
         if named:
             self._call.log_metrics(named, step=number)
@@ -164,7 +164,7 @@ def _around_fit(library: str, flavor: Callable[[Any], Flavor]) -> Around:
                 model_id = call.attempt(
                     lambda: call.log_model(flavor(estimator), example=example, predict=estimator.predict)
                 )
-            after.remember_fit(estimator, library, call.run_id, model_id)
+            after.remember_fit(estimator, call, model_id)
 
         return calls.carried_out(library, plain, before, ended)
 

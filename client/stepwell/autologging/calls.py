@@ -8,7 +8,7 @@ from time import time_ns
 from typing import Any, TypeVar
 
 from stepwell import beside
-from stepwell.autologging import guard, options
+from stepwell.autologging import chance, guard, options
 from stepwell.autologging.options import Options
 from stepwell.client import StepwellClient
 from stepwell.delivery import record
@@ -25,6 +25,8 @@ from stepwell.runs.active import ActiveRun
 AUTOLOGGING_TAG = "mlflow.autologging"
 KEY_CHARS_MAX = 250
 MODEL_NAME = "model"
+# Of one call; a fault of each step would fill the screen.
+FAULTS_TOLD_MAX = 10
 
 Result = TypeVar("Result")
 _FLOATS = {float}
@@ -55,6 +57,7 @@ class LoggedCall:
         self.is_own = is_own
         self.client = StepwellClient(writer.uri)
         self.has_failed = False
+        self._told: set[str] = set()
         self._later: list[Callable[[], object]] = []
         self._later_bytes = 0
 
@@ -68,14 +71,23 @@ class LoggedCall:
         return self.writer.run_id
 
     def attempt(self, work: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Do something, and return what it returns; None when it fails, which is told."""
+        """Do something, and return what it returns; None when it fails, which is told once."""
         try:
             return work(*arguments, **keywords)
         except Exception as failure:  # noqa: BLE001 - whatever it is, training goes on
             self.has_failed = True
             if not self.options.silent:
-                tell(self.library, failure)
+                self._tell_once(failure)
             return None
+
+    def _tell_once(self, failure: Exception) -> None:
+        said = _said(failure)
+        if said in self._told or len(self._told) == FAULTS_TOLD_MAX:
+            return
+        self._told.add(said)
+        tell(self.library, failure)
+        if len(self._told) == FAULTS_TOLD_MAX:
+            _log.warning("What else is not logged of this call, is not told any more.")
 
     def later(self, work: Callable[..., Any], *arguments: Any, size_bytes: int = 0) -> None:
         """Attempt something when the call has ended. The arguments, of so many bytes, are not to change until then."""
@@ -103,6 +115,14 @@ class LoggedCall:
             spool.append_points(numbers, step, time_ns(), metrics.values())
             return
         record.log_metrics(self.writer, metrics, step, measured=record.measured(model_id, None, None))
+
+    def numbers(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """Return metrics as numbers; one that is none is told, and left out."""
+        try:
+            return {key: float(value) for key, value in metrics.items()}
+        except Exception:  # noqa: BLE001 - whatever a value of others is
+            found = {key: self.attempt(_number, key, value) for key, value in metrics.items()}
+            return {key: value for key, value in found.items() if value is not None}
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags of the run."""
@@ -162,10 +182,12 @@ class LoggedCall:
                 own_status = "FAILED" if self.has_failed else status
                 self.attempt(active.end_later, self.run, own_status, ended_ms)
 
-        if self.is_own or self._later:
-            beside.leave(self.run_id, finish, self._later_bytes)
-        if self.is_own and self.run is not None:
-            active.set_aside(self.run)
+        try:
+            if self.is_own or self._later:
+                beside.leave(self.run_id, finish, self._later_bytes)
+        finally:
+            if self.is_own and self.run is not None:
+                active.set_aside(self.run)
 
 
 def carried_out(
@@ -189,14 +211,16 @@ def carried_out(
         call = begin(library, chosen)
         if call is None:
             return plain()
-        other = call.attempt(before, call)
         try:
+            other = call.attempt(before, call)
             result: Result = (other or plain)()
+            with chance.untouched():
+                call.attempt(after, call, result)
         except BaseException:
-            call.end("FAILED")
+            # Also Ctrl-C while something is logged: the run must not stay the active one.
+            call.attempt(call.end, "FAILED")
             raise
-        call.attempt(after, call, result)
-        call.end()
+        call.attempt(call.end)
         return result
 
 
@@ -221,11 +245,24 @@ def _joined(library: str, chosen: Options, uri: str, run_id: str) -> LoggedCall:
 def tell(library: str, failure: Exception) -> None:
     """Say that something was not logged."""
     _log.warning(
-        "Encountered unexpected error during %s autologging: %s: %s. The training is not affected.",
+        "Encountered unexpected error during %s autologging: %s. The training is not affected.",
         library,
-        type(failure).__name__,
-        failure,
+        _said(failure),
     )
+
+
+def _said(failure: Exception) -> str:
+    try:
+        return f"{type(failure).__name__}: {failure}"
+    except Exception:  # noqa: BLE001 - it cannot even say what it is
+        return type(failure).__name__
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except Exception:  # noqa: BLE001 - as above
+        raise ValueError(f"the metric {key!r} is no number, but a {type(value).__name__}") from None
 
 
 def _signature(example: Any, predict: Callable[[Any], Any]) -> Any:

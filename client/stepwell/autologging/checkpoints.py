@@ -32,6 +32,7 @@ class CheckpointOptions(Options):
 
     def __post_init__(self) -> None:
         """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        super().__post_init__()
         if self.checkpoint_mode not in ("min", "max"):
             raise invalid(f"checkpoint_mode is 'min' or 'max', not {self.checkpoint_mode!r}.")
         frequency = self.checkpoint_save_freq

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from stepwell.autologging import imports, options
+from stepwell.errors import invalid
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,12 @@ def autolog(
         silent: no warnings of ours.
         extra_tags: of runs that are started for a call.
         exclude_flavors: libraries to leave alone.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE.
     """
+    if isinstance(exclude_flavors, str):
+        raise invalid(f"exclude_flavors is a list, such as [{exclude_flavors!r}].")
     left_out = set(exclude_flavors or ())
     keywords: dict[str, Any] = {
         "log_input_examples": log_input_examples,
@@ -72,6 +78,7 @@ def autolog(
         "silent": silent,
         "extra_tags": extra_tags,
     }
+    options.Options.of(keywords)
     for name, library in LIBRARIES.items():
         imports.forget(_owner(name))
         if name in left_out:

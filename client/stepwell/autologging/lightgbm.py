@@ -53,15 +53,15 @@ def autolog(
         keywords: those of `Options`, and log_post_training_metrics.
 
     Raises:
-        StepwellException: NOT_IMPLEMENTED when LightGBM is not installed.
+        StepwellException: NOT_IMPLEMENTED when LightGBM is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = LightGBMOptions.of(keywords)
+    library = None if disable else extras.library("lightgbm", "Autologging of LightGBM", "lightgbm")
     _patches.revert()
     after.leave_metrics(LIBRARY)
     options.forget(LIBRARY)
-    if disable:
+    if library is None:
         return
-    chosen = LightGBMOptions(**keywords)
-    library = extras.library("lightgbm", "Autologging of LightGBM", "lightgbm")
     options.choose(LIBRARY, chosen)
     boosting.follow_training(_patches, LIBRARY, _Training)
     _patches.around_method(library.Dataset, "__init__", boosting.following_rows(_first_rows))
@@ -119,11 +119,15 @@ class _Training:
 
 def _callback(call: LoggedCall, iterations: Iterations) -> Callable[[Any], None]:
     def tell(environment: Any) -> None:
-        newest = {f"{it[0]}-{it[1]}": it[2] for it in environment.evaluation_result_list or ()}
-        call.attempt(iterations.log, environment.iteration, newest)
+        call.attempt(_tell, iterations, environment)
 
     tell.order = ORDER  # type: ignore[attr-defined]
     return tell
+
+
+def _tell(iterations: Iterations, environment: Any) -> None:
+    newest = {f"{it[0]}-{it[1]}": it[2] for it in environment.evaluation_result_list or ()}
+    iterations.log(environment.iteration, newest)
 
 
 def _log_dataset(call: LoggedCall, dataset: Any, context: str, name: str | None) -> None:

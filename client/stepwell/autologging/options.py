@@ -1,8 +1,10 @@
 """What autolog was told, by library."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, Self, TypeVar
+
+from stepwell.errors import invalid
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,21 @@ class Options:
     silent: bool = False
     registered_model_name: str | None = None
     extra_tags: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, keywords: Mapping[str, Any]) -> Self:
+        """Return what keywords say. TypeError for one that there is not; StepwellException for a wrong value."""
+        known = {each.name for each in fields(cls)}
+        if unknown := sorted(set(keywords) - known):
+            raise TypeError(
+                f"autolog() takes no {', '.join(unknown)}; there is: {', '.join(sorted({'disable', *known}))}."
+            )
+        return cls(**keywords)
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        if not isinstance(self.extra_tags, (Mapping, type(None))):
+            raise invalid(f"extra_tags are a dictionary of names and values, not {self.extra_tags!r}.")
 
 
 Chosen = TypeVar("Chosen", bound=Options)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 _ABSENT = object()
@@ -18,7 +18,8 @@ class Patches:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._undo: list[tuple[Any, str, Any]] = []
+        # Owner, name, what was there before, and what is there since.
+        self._undo: list[tuple[Any, str, Any, Any]] = []
         self._done: set[tuple[int, str]] = set()
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
@@ -26,7 +27,7 @@ class Patches:
         with self._lock:
             if (id(owner), name) in self._done:
                 return
-            self._undo.append((owner, name, vars(owner).get(name, _ABSENT)))
+            self._undo.append((owner, name, vars(owner).get(name, _ABSENT), value))
             self._done.add((id(owner), name))
             setattr(owner, name, value)
 
@@ -50,31 +51,42 @@ class Patches:
         def function(*args: Any, **kwargs: Any) -> Any:
             return around(lambda _, *given, **named: original(*given, **named), original, args, kwargs)
 
-        for place in (module, sys.modules[original.__module__]):
+        for place in (module, sys.modules.get(original.__module__, module)):
             if vars(place).get(name) is original:
                 self.replace(place, name, function)
         for other in list(sys.modules.values()):
-            if _is_the_users(other):
-                for key in [key for key, value in list(vars(other).items()) if value is original]:
+            if issubclass(type(other), ModuleType) and _is_the_users(names := _names_of(other)):
+                for key in [key for key, value in list(names.items()) if value is original]:
                     self.replace(other, key, function)
 
     def revert(self) -> None:
-        """Put everything back, the last first."""
+        """Put everything back, the last first.
+
+        What somebody else has replaced since stays theirs: it may call ours, which changes nothing any more.
+        """
         with self._lock:
             while self._undo:
-                owner, name, value = self._undo.pop()
-                if value is _ABSENT:
+                owner, name, before, since = self._undo.pop()
+                if vars(owner).get(name, _ABSENT) is not since:
+                    continue
+                if before is _ABSENT:
                     delattr(owner, name)
                 else:
-                    setattr(owner, name, value)
+                    setattr(owner, name, before)
             self._done.clear()
 
 
-def _is_the_users(module: Any) -> bool:
-    """Tell a script or module of the user's from an installed one."""
-    if getattr(module, "__name__", "") == "__main__":
+def _names_of(module: ModuleType) -> dict[str, Any]:
+    """Return the names of a module, as they are: one that is lazy would be loaded, and may fail, if it were asked."""
+    names: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return names
+
+
+def _is_the_users(names: dict[str, Any]) -> bool:
+    """Tell the names of a script or module of the user's from those of an installed one."""
+    if names.get("__name__") == "__main__":
         return True
-    file = str(getattr(module, "__file__", None) or "site-packages")
+    file = str(names.get("__file__") or "site-packages")
     return (
         "site-packages" not in file and "dist-packages" not in file and not file.startswith(sys.base_prefix)
     )

@@ -21,11 +21,6 @@ class TensorFlowOptions(FitOptions, CheckpointOptions):
     saved_model_kwargs: dict[str, Any] | None = None
     keras_model_kwargs: dict[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
-        FitOptions.__post_init__(self)
-        CheckpointOptions.__post_init__(self)
-
 
 @short
 def autolog(
@@ -47,13 +42,14 @@ def autolog(
     Raises:
         StepwellException: NOT_IMPLEMENTED when TensorFlow is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = TensorFlowOptions.of(keywords)
+    if not disable:
+        extras.library("tensorflow", "Autologging of TensorFlow", "tensorflow")
     imports.forget(LIBRARY)
     fitting.leave(LIBRARY)
     options.forget(LIBRARY)
     if disable:
         return
-    chosen = TensorFlowOptions(**keywords)
-    extras.library("tensorflow", "Autologging of TensorFlow", "tensorflow")
     options.choose(LIBRARY, chosen)
 
     def flavor(model: Any, signature: Any) -> TensorFlow:

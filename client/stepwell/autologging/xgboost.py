@@ -13,10 +13,11 @@ from stepwell.autologging.options import Options
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import after, datasets
-from stepwell.errors import short
-from stepwell.models.flavors.xgboost import XGBoost
+from stepwell.errors import invalid, short
+from stepwell.models.flavors.xgboost import FORMATS, XGBoost
 
 LIBRARY = "xgboost"
+IMPORTANCE_TYPES = ("weight", "gain", "cover", "total_gain", "total_cover")
 IMPORTANCE_TYPES_DEFAULT = ("weight",)
 # Data and code; the rest of what `train` is given is logged.
 NO_PARAMS = {"params", "dtrain", "evals", "obj", "feval", "evals_result", "xgb_model", "callbacks"}
@@ -37,6 +38,17 @@ class XGBoostOptions(Options):
     log_post_training_metrics: bool = True
     model_format: str = "ubj"
 
+    def __post_init__(self) -> None:
+        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        super().__post_init__()
+        if isinstance(self.importance_types, str):
+            raise invalid(f"importance_types is a list, such as [{self.importance_types!r}].")
+        for kind in self.importance_types or ():
+            if kind not in IMPORTANCE_TYPES:
+                raise invalid(f"An importance is one of {', '.join(IMPORTANCE_TYPES)}, not {kind!r}.")
+        if self.model_format not in FORMATS:
+            raise invalid(f"model_format is one of {', '.join(FORMATS)}, not {self.model_format!r}.")
+
 
 @short
 def autolog(
@@ -54,15 +66,15 @@ def autolog(
             "xgb"), log_post_training_metrics.
 
     Raises:
-        StepwellException: NOT_IMPLEMENTED when XGBoost is not installed.
+        StepwellException: NOT_IMPLEMENTED when XGBoost is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = XGBoostOptions.of(keywords)
+    library = None if disable else extras.library("xgboost", "Autologging of XGBoost", "xgboost")
     _patches.revert()
     after.leave_metrics(LIBRARY)
     options.forget(LIBRARY)
-    if disable:
+    if library is None:
         return
-    chosen = XGBoostOptions(**keywords)
-    library = extras.library("xgboost", "Autologging of XGBoost", "xgboost")
     options.choose(LIBRARY, chosen)
     boosting.follow_training(_patches, LIBRARY, _Training)
     for kind in (library.DMatrix, getattr(library, "QuantileDMatrix", None)):
@@ -152,13 +164,13 @@ def _callback(call: LoggedCall, iterations: Iterations) -> Any:
         def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
             """Log the newest value of each metric; training goes on."""
             self._log = evals_log
-            self._tell(epoch)
+            call.attempt(self._tell, epoch)
             return False
 
         def after_training(self, model: Any) -> Any:
             """Log the last iteration, if it was not told of."""
             if _iterations_in(self._log) > self._told:
-                self._tell(self._next)
+                call.attempt(self._tell, self._next)
             return model
 
         def _tell(self, epoch: int) -> None:
@@ -167,7 +179,7 @@ def _callback(call: LoggedCall, iterations: Iterations) -> Any:
                 for data, metrics in self._log.items()
                 for name, values in metrics.items()
             }
-            call.attempt(iterations.log, epoch, newest)
+            iterations.log(epoch, newest)
             self._next, self._told = epoch + 1, _iterations_in(self._log)
 
     return Callback()
@@ -177,9 +189,9 @@ def _iterations_in(log: Mapping[str, Any]) -> int:
     return max((len(values) for metrics in log.values() for values in metrics.values()), default=0)
 
 
-def _newest(values: Any) -> float:
+def _newest(values: Any) -> Any:
     value = values[-1]
-    return float(value[0] if isinstance(value, tuple) else value)
+    return value[0] if isinstance(value, tuple) else value
 
 
 def _log_matrix(call: LoggedCall, matrix: Any, context: str, name: str | None) -> None:

@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stepwell import values
+from stepwell import settings, values
 from stepwell.client import StepwellClient
 from stepwell.entities import LoggedModel
 from stepwell.errors import StepwellException, invalid, short
 from stepwell.files import paths
-from stepwell.fluent_models import log_model_folder
+from stepwell.logged_models import active as active_models
 from stepwell.logged_models import specs
+from stepwell.logged_models.saving import save_folder
 from stepwell.models import options, saving
 from stepwell.models.flavor import Flavor
 from stepwell.models.info import ModelInfo, info_of
 from stepwell.models.mlmodel import FILE, Model
 from stepwell.models.options import Logging
-from stepwell.registering import register_model
+from stepwell.registering import make_version
 from stepwell.runs import active
 
 NAME_DEFAULT = "model"
@@ -54,12 +55,16 @@ def prepare(flavor: Flavor, artifact_path: str | None, given: Mapping[str, Any])
         shutil.rmtree(folder, ignore_errors=True)
         raise
     params = {**_params_of_run(run_id), **(chosen.params or {})}
-    return Prepared(folder, name, run_id, model, params, chosen)
+    client = StepwellClient(_uri(run_id), settings.registry_uri())
+    return Prepared(folder, name, run_id, model, params, chosen, client)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model in a temporary folder, which `send` empties and removes. A fork has it, too, but does not own it."""
+    """A model in a temporary folder, which `send` empties and removes. A fork has it, too, but does not own it.
+
+    `client` is that of the servers that were named when it was prepared.
+    """
 
     folder: Path
     name: str
@@ -67,6 +72,7 @@ class Prepared:
     model: Model
     params: Mapping[str, str]
     chosen: Logging
+    client: StepwellClient
 
     def send(self) -> ModelInfo:
         """Make a logged model of it, and a version of a registered one if that was asked for."""
@@ -74,12 +80,13 @@ class Prepared:
             info = self._send_to_run() if self.model.model_id is None else self._send_by_itself()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
-        return info if self.chosen.registered_model_name is None else _registered(info, self.chosen)
+        return info if self.chosen.registered_model_name is None else self._registered(info)
 
     def _send_by_itself(self) -> ModelInfo:
-        logged = log_model_folder(
+        logged = save_folder(
+            self.client.tracking_uri,
             self.folder,
-            self.name,
+            name=self.name,
             params=self.params,
             tags=self.chosen.tags,
             step=self.chosen.step,
@@ -87,19 +94,23 @@ class Prepared:
             run_id=self.run_id,
             model_id=self.model.model_id,
         )
-        return _info(self.model, logged)
+        return _info(self.model, active_models.note_last(logged))
 
     def _send_to_run(self) -> ModelInfo:
         """A path that no logged model can have for a name, such as models/best: the files are the run's alone.
 
         The description goes last: who finds it finds a whole model.
         """
-        client, run_id = StepwellClient(), str(self.run_id)
+        client, run_id = self.client, str(self.run_id)
         description = (self.folder / FILE).read_text(encoding="utf-8")
         (self.folder / FILE).unlink()
         client.log_artifacts(run_id, self.folder, self.name)
         client.log_text(run_id, description, f"{self.name}/{FILE}")
         return info_of(self.model, f"runs:/{run_id}/{self.name}", name=self.name)
+
+    def _registered(self, info: ModelInfo) -> ModelInfo:
+        version = make_version(self.client, info.model_uri, str(self.chosen.registered_model_name))
+        return replace(info, registered_model_version=int(version.version))
 
 
 def _name(name: str | None, artifact_path: str | None) -> str:
@@ -129,6 +140,13 @@ def _params_of_run(run_id: str | None) -> dict[str, str]:
     return run.writer.known_params() if run is not None and run.info.run_id == run_id else {}
 
 
+def _uri(run_id: str | None) -> str:
+    """Return the server of a run: that of the active one, if it is that, else the one that is named now."""
+    run = active.active_run()
+    is_active = run is not None and run.info.run_id == run_id
+    return run.writer.uri if run is not None and is_active else settings.tracking_uri()
+
+
 def _info(model: Model, logged: LoggedModel) -> ModelInfo:
     return info_of(
         model,
@@ -139,12 +157,3 @@ def _info(model: Model, logged: LoggedModel) -> ModelInfo:
         metrics=logged.metrics,
         creation_timestamp=logged.creation_timestamp,
     )
-
-
-def _registered(info: ModelInfo, chosen: Logging) -> ModelInfo:
-    version = register_model(
-        info.model_uri,
-        str(chosen.registered_model_name),
-        await_registration_for=chosen.await_registration_for,
-    )
-    return replace(info, registered_model_version=int(version.version))

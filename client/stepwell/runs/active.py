@@ -382,9 +382,15 @@ def _activate(run: ActiveRun) -> ActiveRun:
 
 
 def _observed(run: ActiveRun, log_system_metrics: bool | None, *, captures: bool) -> ActiveRun:
-    """Begin to log what is logged of itself."""
-    run.monitor = system_metrics.start(run, run.writer, log_system_metrics)
-    run.console = ConsoleCapture(run.writer.log_console) if captures else None
+    """Begin to log what is logged of itself. A run that cannot be observed as it is to be, has not started."""
+    try:
+        run.monitor = system_metrics.start(run, run.writer, log_system_metrics)
+        run.console = ConsoleCapture(run.writer.log_console) if captures else None
+    except BaseException:
+        _log_end(run, RunStatus.FAILED)
+        _deactivate(run)
+        run.writer.rest()
+        raise
     return run
 
 

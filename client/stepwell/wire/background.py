@@ -1,8 +1,9 @@
 """The one background thread of a process: an asyncio loop in which everything that speaks gRPC lives.
 
-It starts with the first use, and ends before a fork; afterwards the parent starts it again. gRPC does not survive a
-fork, so a forked child of a process that uses it has no such thread: what it logs goes into spools of its own, which
-the parent (or the next process, or `stepwell sync`) delivers.
+It starts with the first use, and ends before a fork, which also waits for threads of ours that import something;
+afterwards the parent starts it again. gRPC does not survive a fork, so a forked child of a process that uses it has no
+such thread: what it logs goes into spools of its own, which the parent (or the next process, or `stepwell sync`)
+delivers.
 """
 
 import asyncio
@@ -11,9 +12,11 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from logging import getLogger
+from types import FrameType
 from typing import Any, TypeVar
 
 from stepwell.errors import StepwellException
@@ -28,6 +31,9 @@ WAIT_SLICE_S = 1.0
 GRPC_POLLER = "_poll_wrapper"
 QUIET_ATTEMPTS = 100
 QUIET_PAUSE_S = 0.01
+# How long a fork waits for threads of ours that import modules, in whose frames this is found.
+IMPORT_TIMEOUT_S = 5.0
+IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 
 _log = getLogger("stepwell")
 _lock = threading.Lock()
@@ -165,6 +171,24 @@ async def _until_grpc_is_quiet() -> None:
 
 def _pause_for_fork() -> None:
     stop()
+    moment = time.monotonic() + IMPORT_TIMEOUT_S
+    while _is_importing() and time.monotonic() < moment:
+        time.sleep(QUIET_PAUSE_S / 10)
+
+
+def _is_importing() -> bool:
+    """Tell whether another thread of ours imports a module: the child would have half of it, and never the rest."""
+    ours = {thread.ident for thread in threading.enumerate() if thread.name.startswith("stepwell")}
+    ours.discard(threading.get_ident())
+    return any(_imports(frame) for ident, frame in sys._current_frames().items() if ident in ours)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORT_SYSTEM:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _start_over_in_child() -> None:

@@ -32,15 +32,16 @@ def autolog(
         keywords: those of `Options`.
 
     Raises:
-        StepwellException: NOT_IMPLEMENTED when fastai is not installed.
+        StepwellException: NOT_IMPLEMENTED when fastai is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = FastAIOptions.of(keywords)
+    if not disable:
+        extras.library("fastai", "Autologging of fastai", "fastai")
     imports.forget(LIBRARY)
     fitting.leave()
     options.forget(LIBRARY)
     if disable:
         return
-    chosen = FastAIOptions(**keywords)
-    extras.library("fastai", "Autologging of fastai", "fastai")
     options.choose(LIBRARY, chosen)
     # fine_tune is added to the Learner by a module of its own.
     for module in ("fastai.learner", "fastai.callback.schedule"):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from stepwell.autologging import calls, pictures
+from stepwell.autologging import calls, chance, pictures
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.patches import Patches
 from stepwell.models.flavors.fastai import FastAI
@@ -91,7 +91,7 @@ def _log_start(call: LoggedCall, learner: Any) -> None:
     optimizer = learner.opt
     function = learner.opt_func
     layers = [it for it in learner.model.modules() if not list(it.children())]
-    rows = learner.dls.one_batch()[0]
+    rows = _first_batch(learner.dls.train)[0]
     call.log_params(
         {
             "opt_func": getattr(function, "__name__", None) or getattr(function, "func", function),
@@ -105,6 +105,18 @@ def _log_start(call: LoggedCall, learner: Any) -> None:
         }
     )
     call.later(call.log_bytes, str(learner.model).encode(), SUMMARY_FILE)
+
+
+def _first_batch(loader: Any) -> Any:
+    """Return a batch; what comes in the training, and in which order, is what would have come."""
+    generator = loader.rng
+    state = generator.getstate()
+    try:
+        with chance.untouched():
+            return loader.one_batch()
+    finally:
+        loader.rng = generator
+        generator.setstate(state)
 
 
 def _log_schedules(call: LoggedCall, learner: Any) -> None:

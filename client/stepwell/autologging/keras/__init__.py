@@ -24,6 +24,7 @@ class FitOptions(Options):
 
     def __post_init__(self) -> None:
         """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        super().__post_init__()
         for name in ("log_every_n_steps", "every_n_iter"):
             number = getattr(self, name)
             if number is not None and not (type(number) is int and number > 0):
@@ -58,13 +59,14 @@ def autolog(
     Raises:
         StepwellException: NOT_IMPLEMENTED when Keras is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = KerasOptions.of(keywords)
+    if not disable:
+        extras.library("keras", "Autologging of Keras", "keras")
     imports.forget(LIBRARY)
     fitting.leave(LIBRARY)
     options.forget(LIBRARY)
     if disable:
         return
-    chosen = KerasOptions(**keywords)
-    extras.library("keras", "Autologging of Keras", "keras")
     options.choose(LIBRARY, chosen)
 
     def flavor(model: Any, signature: Any) -> Keras:

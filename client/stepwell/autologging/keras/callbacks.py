@@ -29,14 +29,13 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             if logs and chosen.log_every_epoch and epoch % chosen.every_n_iter == 0:
-                call.attempt(call.log_metrics, _numbers(logs), step=epoch)
+                call.attempt(_log, call, logs, epoch)
             if checkpoints is not None and checkpoints.wanted.checkpoint_save_freq == PER_EPOCH:
                 call.attempt(_offer, checkpoints, self.model, epoch, logs)
 
         def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
             if logs:
-                found = {f"validation_{key}": value for key, value in _numbers(logs).items()}
-                call.attempt(call.log_metrics, found, step=0)
+                call.attempt(_log, call, {f"validation_{key}": value for key, value in logs.items()}, 0)
 
     class Steps(keras.callbacks.Callback):  # type: ignore[misc]
         """Tells of steps: of a class of its own, because Keras takes pains for whoever wants to hear of them."""
@@ -52,7 +51,7 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             step = self._before + batch + 1
             if logs and chosen.log_every_n_steps and step % chosen.log_every_n_steps == 0:
-                call.attempt(call.log_metrics, _numbers(logs), step=step)
+                call.attempt(_log, call, logs, step)
             if checkpoints is not None and _is_due(checkpoints, step):
                 call.attempt(_offer, checkpoints, self.model, self._epoch, logs, step)
 
@@ -81,8 +80,8 @@ def _log_model(call: LoggedCall, model: Any, prefix: str) -> None:
     call.later(call.log_bytes, "\n".join(lines).encode(), SUMMARY_FILE)
 
 
-def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(value) for key, value in logs.items()}
+def _log(call: LoggedCall, logs: Mapping[str, Any], step: int) -> None:
+    call.log_metrics(call.numbers(logs), step=step)
 
 
 def _iterations(model: Any) -> int:
@@ -99,4 +98,4 @@ def _offer(
 ) -> None:
     reached = step if step is not None else _iterations(model)
     save = model.save_weights if checkpoints.wanted.checkpoint_save_weights_only else model.save
-    checkpoints.offer(epoch, reached, _numbers(logs or {}), lambda file: save(str(file)))
+    checkpoints.offer(epoch, reached, checkpoints.call.numbers(logs or {}), lambda file: save(str(file)))

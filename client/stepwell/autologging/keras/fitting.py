@@ -98,12 +98,19 @@ class _Fit:
             *self._tensorboard(call, present),
         ]
         if own is not None and not isinstance(own, (list, tuple)):  # a CallbackList, which is used as it is
-            for each in ours:
-                each.set_model(self._model)
-                own.append(each)
-            return partial(self._original, self._model, *self._args, **self._kwargs)
+            return partial(self._fit_with, own, ours)
         bound.arguments["callbacks"] = [*present, *ours]
         return partial(self._original, *bound.args, **bound.kwargs)
+
+    def _fit_with(self, own: Any, ours: list[Any]) -> Any:
+        """Fit with callbacks of ours in a list that is the user's, who may use it again."""
+        for each in ours:
+            each.set_model(self._model)
+            own.callbacks.append(each)
+        try:
+            return self._original(self._model, *self._args, **self._kwargs)
+        finally:
+            own.callbacks[:] = [it for it in own.callbacks if not any(it is each for each in ours)]
 
     def ended(self, call: LoggedCall, history: Any) -> None:
         """Log the model, and where training stopped early."""

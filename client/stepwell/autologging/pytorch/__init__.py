@@ -56,17 +56,17 @@ def autolog(
     Raises:
         StepwellException: NOT_IMPLEMENTED when PyTorch is not installed; INVALID_PARAMETER_VALUE.
     """
+    chosen = PyTorchOptions.of(keywords)
+    if not disable and not any(name in sys.modules or find_spec(name) for name in ("torch", "tensorboardX")):
+        raise StepwellException(
+            "Autologging of PyTorch needs torch, which is not installed: pip install torch.",
+            "NOT_IMPLEMENTED",
+        )
     imports.forget(LIBRARY)
     _patches.revert()
     options.forget(LIBRARY)
     if disable:
         return
-    chosen = PyTorchOptions(**keywords)
-    if not any(name in sys.modules or find_spec(name) for name in ("torch", "tensorboardX")):
-        raise StepwellException(
-            "Autologging of PyTorch needs torch, which is not installed: pip install torch.",
-            "NOT_IMPLEMENTED",
-        )
     options.choose(LIBRARY, chosen)
     for module in TRAINERS:
         imports.when_imported(module, LIBRARY, partial(lightning.follow, _patches, module))

@@ -15,7 +15,6 @@ from stepwell.autologging.patches import Patches
 from stepwell.autologging.pytorch.callback import callback_for, numbers
 from stepwell.autologging.pytorch.first_batch import FirstBatch
 from stepwell.autologging.remembered import Remembered
-from stepwell.client import StepwellClient
 from stepwell.models.flavors.pytorch import PyTorch
 from stepwell.models.signature import infer_signature
 
@@ -25,7 +24,7 @@ SUMMARY_FILE = "model_summary.txt"
 RESTORED_FOLDER = "restored_model_checkpoint"
 STOPPING_PARAMS = ("monitor", "mode", "patience", "min_delta", "stopped_epoch")
 
-# The run that a trainer's last fit was logged to.
+# The run that a trainer's last fit was logged to, and the client of its server.
 _runs = Remembered()
 
 
@@ -48,15 +47,16 @@ def _around_fit(
 
 def _around_test(original: Any, trainer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = original(trainer, *args, **kwargs)
-    run_id = _runs.get(trainer)
-    if run_id is not None and options.chosen(LIBRARY) is not None and not guard.is_inside():
+    found, chosen = _runs.get(trainer), options.chosen(LIBRARY)
+    if found is not None and chosen is not None and not guard.is_inside():
+        client, run_id = found
         try:
-            client = StepwellClient()
             client.set_tag(run_id, MODE_TAG, "testing")
             for key, value in numbers(trainer.callback_metrics).items():
                 client.log_metric(run_id, key, value, step=0)
         except Exception as failure:  # noqa: BLE001 - the test has its result
-            calls.tell(LIBRARY, failure)
+            if not chosen.silent:
+                calls.tell(LIBRARY, failure)
     return result
 
 
@@ -70,7 +70,7 @@ class _Fit:
 
     def before(self, call: LoggedCall) -> Callable[[], Any]:
         """Log what is known of the training; returns the fit with our callback, which is gone afterwards."""
-        _runs[self._trainer] = call.run_id
+        _runs[self._trainer] = call.client, call.run_id
         stopping = self._early_stopping()
         if stopping is not None:
             found = {name: getattr(stopping, name) for name in STOPPING_PARAMS if hasattr(stopping, name)}

@@ -8,8 +8,8 @@ from stepwell import extras
 from stepwell.autologging import guard, options
 from stepwell.autologging.options import Options
 from stepwell.autologging.patches import Patches
-from stepwell.errors import short
-from stepwell.models.flavors.sklearn import CLOUDPICKLE
+from stepwell.errors import invalid, short
+from stepwell.models.flavors.sklearn import CLOUDPICKLE, FORMATS
 
 LIBRARY = "sklearn"
 TRAINING = ("fit", "fit_transform", "fit_predict")
@@ -36,6 +36,17 @@ class SklearnOptions(Options):
     serialization_format: str = CLOUDPICKLE
     pos_label: Any = None
 
+    def __post_init__(self) -> None:
+        """Refuse what means nothing. StepwellException INVALID_PARAMETER_VALUE."""
+        super().__post_init__()
+        number, form = self.max_tuning_runs, self.serialization_format
+        if number is not None and not (type(number) is int and number >= 0):
+            raise invalid(
+                f"max_tuning_runs is a number of children to keep, or None for all, not {number!r}."
+            )
+        if form not in FORMATS:
+            raise invalid(f"serialization_format is one of {', '.join(FORMATS)}, not {form!r}.")
+
 
 @short
 def autolog(
@@ -53,17 +64,17 @@ def autolog(
             log_post_training_metrics (score and sklearn.metrics after the fit), serialization_format, pos_label.
 
     Raises:
-        StepwellException: NOT_IMPLEMENTED when scikit-learn is not installed.
+        StepwellException: NOT_IMPLEMENTED when scikit-learn is not installed; INVALID_PARAMETER_VALUE.
     """
     from stepwell.autologging.sklearn import after
 
+    chosen = SklearnOptions.of(keywords)
+    base = None if disable else _base()
     _patches.revert()
     after.leave_metrics(LIBRARY)
     options.forget(LIBRARY)
-    if disable:
+    if base is None:
         return
-    chosen = SklearnOptions(**keywords)
-    base = extras.library("sklearn.base", "Autologging of scikit-learn", "scikit-learn").BaseEstimator
     options.choose(LIBRARY, chosen)
     _follow_later_classes(base)
     for kind in _below(base):
@@ -71,6 +82,10 @@ def autolog(
     _keep_out_of_parallel_work()
     if chosen.log_post_training_metrics:
         after.follow_metrics(LIBRARY)
+
+
+def _base() -> Any:
+    return extras.library("sklearn.base", "Autologging of scikit-learn", "scikit-learn").BaseEstimator
 
 
 def _below(kind: Any) -> set[Any]:
@@ -85,7 +100,7 @@ def _follow(kind: type) -> None:
     from stepwell.autologging.sklearn import after, fitting
 
     for definer in kind.__mro__:
-        if definer.__module__.partition(".")[0] != LIBRARY:
+        if str(definer.__module__).partition(".")[0] != LIBRARY:
             continue
         for name in TRAINING:
             if name in vars(definer):
@@ -99,11 +114,16 @@ def _follow(kind: type) -> None:
 
 def _follow_later_classes(base: type) -> None:
     """Follow classes of modules that are imported later."""
+    from stepwell.autologging import calls
+
     before = base.__init_subclass__.__func__  # type: ignore[attr-defined]
 
     def init_subclass(cls: type[Any], /, **keywords: Any) -> None:
         before(cls, **keywords)
-        _follow(cls)
+        try:
+            _follow(cls)
+        except Exception as failure:  # noqa: BLE001 - the class is made, whatever is odd about it
+            calls.tell(LIBRARY, failure)
 
     _patches.replace(base, "__init_subclass__", classmethod(init_subclass))
 

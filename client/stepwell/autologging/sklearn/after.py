@@ -14,6 +14,7 @@ from typing import Any
 
 from stepwell import beside
 from stepwell.autologging import calls, guard, options
+from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import datasets
@@ -26,8 +27,9 @@ CALLS_FILE = "metric_info.json"
 class Fit:
     """The run that a fit was logged to, and what has been measured since."""
 
-    def __init__(self, library: str, run_id: str, model_id: str | None) -> None:
+    def __init__(self, library: str, uri: str, run_id: str, model_id: str | None) -> None:
         self.library = library
+        self.client = StepwellClient(uri)
         self.run_id = run_id
         self.model_id = model_id
         self.lock = Lock()
@@ -50,9 +52,9 @@ class Fit:
             self.names[name] = number = self.names.get(name, 0) + 1
             key = name if number == 1 else f"{function}-{number}_{data}"
             self.calls[key] = call
-            client, calls_so_far = StepwellClient(), dict(self.calls)
-            client.log_metric(self.run_id, key, value, step=0)
-            beside.leave(self.run_id, lambda: client.log_dict(self.run_id, calls_so_far, CALLS_FILE))
+            calls_so_far = dict(self.calls)
+            self.client.log_metric(self.run_id, key, value, step=0)
+            beside.leave(self.run_id, lambda: self.client.log_dict(self.run_id, calls_so_far, CALLS_FILE))
 
 
 _fits = Remembered()
@@ -86,10 +88,10 @@ def leave_metrics(library: str) -> None:
         _patches.revert()
 
 
-def remember_fit(estimator: Any, library: str, run_id: str, model_id: str | None) -> None:
+def remember_fit(estimator: Any, call: LoggedCall, model_id: str | None) -> None:
     """Let what follows be logged to the run of the fit."""
-    if getattr(options.chosen(library), "log_post_training_metrics", True):
-        _fits[estimator] = Fit(library, run_id, model_id)
+    if getattr(call.options, "log_post_training_metrics", True):
+        _fits[estimator] = Fit(call.library, call.writer.uri, call.run_id, model_id)
 
 
 def around_prediction(
@@ -161,7 +163,7 @@ def _remember_prediction(fit: Fit, result: Any, rows: Any, frame: Any) -> None:
         return  # a list or a sparse matrix, which cannot be followed
     chosen = options.chosen(fit.library)
     if chosen is not None and chosen.log_datasets:
-        datasets.log_evaluation(fit.run_id, rows)
+        datasets.log_evaluation(fit.client, fit.run_id, rows)
 
 
 def _rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -46,9 +46,9 @@ def log_used(
         _note(call, rows, labels, context, name)
 
 
-def log_evaluation(run_id: str, rows: Any) -> None:
+def log_evaluation(client: StepwellClient, run_id: str, rows: Any) -> None:
     """Note data as what a run, which may have ended, was evaluated with."""
-    client, own = StepwellClient(), copied(rows)
+    own = copied(rows)
     found = _described(rows, None) if own is None else None
     if own is None and found is None:
         return

@@ -1,7 +1,7 @@
 """What is logged of one fit."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -43,8 +43,8 @@ def around_fit(
 
 
 def _is_preparing(kind: type) -> bool:
-    ours = next((each for each in kind.__mro__ if each.__module__.startswith("sklearn.")), kind)
-    return ours.__module__.startswith(PREPARING) or ours.__name__ == "ColumnTransformer"
+    ours = next((each for each in kind.__mro__ if str(each.__module__).startswith("sklearn.")), kind)
+    return str(ours.__module__).startswith(PREPARING) or ours.__name__ == "ColumnTransformer"
 
 
 def tags_of(estimator: Any) -> dict[str, str]:
@@ -69,6 +69,8 @@ def _log_after(
     from sklearn import get_config
 
     rows, labels, weights = given_data(estimator, original, args, kwargs)
+    if isinstance(rows, Iterator):  # it was read to its end
+        rows = labels = None
     own = call.attempt(datasets.copied, rows)
     if call.options.log_datasets:
         call.attempt(datasets.log_used, call, rows, labels, own=own)
@@ -90,7 +92,7 @@ def _log_after(
         call.attempt(searches.log, call, estimator)
         if call.options.log_models and hasattr(estimator, "best_estimator_"):
             call.attempt(log_model, call, estimator.best_estimator_, rows, BEST_MODEL_NAME)
-    after.remember_fit(estimator, call.library, call.run_id, model_id)
+    after.remember_fit(estimator, call, model_id)
 
 
 def _ask_and_log(

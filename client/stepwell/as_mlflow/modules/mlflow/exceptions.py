@@ -6,4 +6,4 @@ from stepwell.exceptions import MlflowException
 # What a server answers is an MlflowException like any other.
 RestException = MlflowException
 
-stand_in(globals(), "stepwell.exceptions")
+stand_in(globals(), "stepwell.exceptions", later={"ExecutionException": "stepwell.projects"})

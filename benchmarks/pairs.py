@@ -1,0 +1,82 @@
+"""Calls with something and without it, in turns: what it adds, so that a busy machine cannot pretend or hide it.
+
+Imports nothing but the standard library: it also runs in Pythons that have another tracker than ours.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter, process_time, thread_time
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Milliseconds of one call: by the clock, of processor in the thread that calls, and in the whole process."""
+
+    clock: float
+    thread: float
+    process: float
+
+
+def taken(call: Work) -> Taken:
+    """Call, and say what that took."""
+    clock, thread, process = perf_counter(), thread_time(), process_time()
+    call()
+    passed = perf_counter() - clock, thread_time() - thread, process_time() - process
+    return Taken(*(1e3 * it for it in passed))
+
+
+def in_turns(
+    call: Work, rounds: int, switch: Callable[[bool], object], settle: Work = lambda: None
+) -> list[tuple[Taken, Taken]]:
+    """Return pairs of calls without it and with it; every second pair begins with the latter.
+
+    Args:
+        call: what is measured.
+        rounds: pairs.
+        switch: turns it on or off, unmeasured.
+        settle: waits until everything of the call is done, unmeasured.
+    """
+    pairs = []
+    for number in range(rounds):
+        found: dict[bool, Taken] = {}
+        for is_on in (False, True) if number % 2 == 0 else (True, False):
+            switch(is_on)
+            found[is_on] = taken(call)
+            settle()
+        pairs.append((found[False], found[True]))
+    return pairs
+
+
+def added(pairs: Sequence[tuple[Taken, Taken]], per: int = 1) -> dict[str, object]:
+    """Say what it adds to each of `per` parts of a call: medians of pairs, and quartiles of what the clock says."""
+    clock = [(with_.clock - without.clock) / per for without, with_ in pairs]
+    share = [100 * (with_.clock / without.clock - 1) for without, with_ in pairs]
+    thread = [(with_.thread - without.thread) / per for without, with_ in pairs]
+    thread_share = [100 * (with_.thread / without.thread - 1) for without, with_ in pairs]
+    process = [(with_.process - without.process) / per for without, with_ in pairs]
+    return {
+        "pairs": len(pairs),
+        "without_ms": _rounded(statistics.median(it.clock / per for it, _ in pairs)),
+        "adds_ms": _rounded(statistics.median(clock)),
+        "adds_ms_quartiles": _quartiles(clock),
+        "adds_percent": _rounded(statistics.median(share)),
+        "adds_percent_quartiles": _quartiles(share),
+        "adds_processor_ms": _rounded(statistics.median(thread)),
+        "adds_processor_ms_quartiles": _quartiles(thread),
+        "adds_processor_percent": _rounded(statistics.median(thread_share)),
+        "adds_processor_of_process_ms": _rounded(statistics.median(process)),
+    }
+
+
+def _quartiles(numbers: Sequence[float]) -> list[float]:
+    if len(numbers) < 2:
+        return []
+    first, _, third = statistics.quantiles(numbers, n=4, method="inclusive")
+    return [_rounded(first), _rounded(third)]
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.4g}")

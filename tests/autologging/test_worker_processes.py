@@ -1,0 +1,83 @@
+"""Fits in processes of pools: each run is whole, however the pool ends its workers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.autologging.logged import runs_of
+from tests.harness.processes import ServerProcess
+
+SCRIPT = """
+import multiprocessing, sys
+from sklearn.linear_model import Ridge
+import stepwell
+
+stepwell.sklearn.autolog(log_models=False)
+
+def train(alpha):
+    return Ridge(alpha).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0]).alpha
+
+if __name__ == "__main__":
+    alphas = [0.5, 1.0, 2.0]
+    if sys.argv[1:]:
+        Ridge().fit([[0.0], [1.0]], [0.0, 1.0])
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(train, alphas)
+    assert found == alphas, found
+"""
+
+
+def run_script(folder: Path, server: ServerProcess, experiment: str, text: str, *arguments: str) -> None:
+    script = folder / "train.py"
+    script.write_text(text)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", script, *arguments],
+        cwd=folder,
+        env={
+            "PATH": "",
+            "STEPWELL_TRACKING_URI": server.tracking_uri,
+            "STEPWELL_EXPERIMENT_ID": experiment,
+            "STEPWELL_SPOOL_DIR": str(folder / "spool"),
+        },
+        check=True,
+        timeout=100,
+    )
+
+
+@pytest.mark.parametrize("how", [(), ("after a run",)])
+def test_a_pool_logs_all_of_each_fit(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str, how: tuple[str, ...]
+) -> None:
+    run_script(tmp_path, shared_server, experiment, SCRIPT, *how)
+    runs = runs_of(experiment)
+    assert len(runs) == 3 + len(how)
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics["training_score"] > 0.5
+        assert run.data.tags["estimator_name"] == "Ridge"
+
+
+IMPORTS = """
+import os, sys, threading, importlib
+import stepwell
+from stepwell import beside
+
+sys.imports_by_half = threading.Event()
+with stepwell.start_run() as run:
+    beside.leave(run.info.run_id, lambda: importlib.import_module("slow_module_of_a_test"))
+    sys.imports_by_half.wait()
+    if os.fork() == 0:
+        import slow_module_of_a_test
+        os._exit(slow_module_of_a_test.value)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
+"""
+
+
+def test_a_fork_has_no_module_by_half(tmp_path: Path, shared_server: ServerProcess, experiment: str) -> None:
+    (tmp_path / "slow_module_of_a_test.py").write_text(
+        "import sys, time\nsys.imports_by_half.set()\ntime.sleep(0.5)\nvalue = 3\n"
+    )
+    run_script(tmp_path, shared_server, experiment, IMPORTS)
+    assert runs_of(experiment)[0].info.status == "FINISHED"
