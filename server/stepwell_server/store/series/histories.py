@@ -32,7 +32,7 @@ from stepwell_server.store.series.samples import sample_group
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.summaries import read_extents
 from stepwell_server.store.series.sweep import Sweep, Trail, sort_history
-from stepwell_server.store.series.thinning import thin
+from stepwell_server.store.series.thinning import Thinner
 from stepwell_server.store.sql import load
 
 _SQL = load("series")
@@ -56,6 +56,7 @@ class PostgresSeriesStore:
 
     def __init__(self, pool: Pool) -> None:
         self._snapshots = Snapshots(pool)
+        self._thinner = Thinner()
 
     async def start_times(self, run_ids: Sequence[UUID]) -> dict[UUID, int]:
         """See `ports.SeriesStore`."""
@@ -86,7 +87,7 @@ class PostgresSeriesStore:
     ) -> Sequence[History | None]:
         """See `ports.SeriesStore`."""
         async with self._snapshots.statement() as connection:
-            return await thin(connection, series, selection, wanted)
+            return await self._thinner.thin(connection, series, selection, wanted)
 
     async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:
         """See `ports.SeriesStore`."""

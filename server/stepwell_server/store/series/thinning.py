@@ -11,25 +11,49 @@ import numpy as np
 from stepwell_server.model.series import History, Selection, SeriesName
 from stepwell_server.store.chunks.points import array_elements
 from stepwell_server.store.postgres.pool import Connection
+from stepwell_server.store.series.remembered import Remembered, Thinning, run_marks
 from stepwell_server.store.series.summaries import SUMMARIES_MAX, too_many_chunks
 from stepwell_server.store.sql import load
 
 _SQL = load("sampling")
 
 
-async def thin(
+class Thinner:
+    """Thins series out, and remembers what it found."""
+
+    def __init__(self) -> None:
+        self._remembered = Remembered()
+
+    async def thin(
+        self, connection: Connection, names: Sequence[SeriesName], selection: Selection, wanted: int
+    ) -> list[History | None]:
+        """Return the points of each series that `thinned_places` says.
+
+        None for a series whose chunks overlap, or are cut by the selection where only the arrays tell, and for all
+        where not only steps are selected: those have to be read.
+
+        Raises:
+            InvalidArgumentError: the series have more than SUMMARIES_MAX chunks.
+        """
+        if selection != Selection(step_from=selection.step_from, step_to=selection.step_to):
+            return [None] * len(names)
+        marks = await run_marks(connection, {name.run_id for name in names})
+        asked = {name: Thinning(name, selection.step_from, selection.step_to, wanted) for name in names}
+        found = {name: self._remembered.get(it, marks.get(name.run_id)) for name, it in asked.items()}
+        unknown = [name for name, points in found.items() if points is None]
+        if unknown:
+            found |= zip(unknown, await _thin(connection, unknown, selection, wanted), strict=True)
+        for name in unknown:
+            points, mark = found[name], marks.get(name.run_id)
+            if points is not None and mark is not None:
+                self._remembered.put(asked[name], mark, points)
+        return [found[name] for name in names]
+
+
+async def _thin(
     connection: Connection, names: Sequence[SeriesName], selection: Selection, wanted: int
 ) -> list[History | None]:
-    """Return the points of each series that `thinned_places` says, by one statement.
-
-    None for a series whose chunks overlap, or are cut by the selection where only the arrays tell, and for all where
-    not only steps are selected: those have to be read.
-
-    Raises:
-        InvalidArgumentError: the series have more than SUMMARIES_MAX chunks.
-    """
-    if selection != Selection(step_from=selection.step_from, step_to=selection.step_to):
-        return [None] * len(names)
+    """Find the points of series by one statement; None for those that have to be read."""
     row = await connection.fetchrow(
         _SQL["thinned"],
         [name.run_id for name in names],

@@ -87,6 +87,15 @@ CROSS JOIN LATERAL (
 ) AS opened
 ORDER BY given.number;
 
+-- run_marks: what stands for all points of runs that have writers: it changes with every commit and every rewind
+SELECT run_id, sha256(string_agg(
+           uuid_send(writer_id) || int8send(position) || coalesce(int8send(hidden_from_step), ''::bytea), ''::bytea
+           ORDER BY writer_id
+       )) AS mark
+FROM writer
+WHERE run_id = ANY ($1::uuid[])
+GROUP BY run_id;
+
 -- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places: how
 -- many each series has there (no row: none), and those points in order of series, as columns in wire form. Of a series
 -- whose chunks overlap, or are cut where only their arrays tell how, there are none, and it has -1. $6 chunks at most.
