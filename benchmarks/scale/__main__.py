@@ -1,6 +1,7 @@
 """Past one machine: servers on one database, measured; or very many writers, simulated.
 
     python -m benchmarks.scale servers [--servers 1 2 4] [--writers 64] [--seconds 40]
+    python -m benchmarks.scale draining [--servers 1 3] [--writers 400]
     python -m benchmarks.scale calibrate
     python -m benchmarks.scale simulation [--writers 100000] [--servers 64] [--nodes 32]
 
@@ -12,6 +13,7 @@ import asyncio
 import json
 
 from benchmarks.scale.calibration import calibrate
+from benchmarks.scale.draining import drain
 from benchmarks.scale.servers import measure
 from benchmarks.scale.simulation import Size, simulate
 from benchmarks.surroundings import surroundings
@@ -26,6 +28,9 @@ def main() -> None:
     several.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4])
     several.add_argument("--writers", type=int, default=64)
     several.add_argument("--seconds", type=float, default=40.0)
+    drained = kinds.add_parser("draining")
+    drained.add_argument("--servers", type=int, nargs="+", default=[1, 3])
+    drained.add_argument("--writers", type=int, default=400)
     kinds.add_parser("calibrate")
     simulated = kinds.add_parser("simulation")
     simulated.add_argument("--writers", type=int, default=100_000)
@@ -39,6 +44,8 @@ def main() -> None:
         around = surroundings()
         if arguments.kind == "servers":
             measured = measure(arguments.servers, arguments.writers, arguments.seconds)
+        elif arguments.kind == "draining":
+            measured = drain(arguments.servers, arguments.writers)
         else:
             measured = calibrate()
         print(json.dumps({**around, **asyncio.run(measured)}, indent=2))

@@ -36,7 +36,7 @@ async def calibrate() -> dict[str, Any]:
             async with open_pool(postgres.url, Deadline(60)) as pool:
                 costs, waits = [], []
                 for size in SIZES:
-                    cost, wait = await _cost(pool, await _opened(pool, size))
+                    cost, wait = await _cost(pool, await opened(pool, size))
                     costs.append(cost)
                     waits.append(wait)
     batch, transaction = np.polyfit(SIZES, costs, 1)
@@ -48,7 +48,7 @@ async def calibrate() -> dict[str, Any]:
     }
 
 
-async def _opened(pool: Pool, count: int) -> Sequence[WriterIdentity]:
+async def opened(pool: Pool, count: int) -> Sequence[WriterIdentity]:
     """Create so many runs with a writer each."""
     identities = [WriterIdentity(uuid4(), uuid4()) for _ in range(count)]
     writers = PostgresWriterStore(pool)
