@@ -29,7 +29,10 @@ from stepwell_server.workers import running_workers
 log = get_logger(__name__)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    context_settings={"show_default": True},
+    epilog="Each option is also an environment variable: --grpc-port is STEPWELL_GRPC_PORT.",
+)
 @click.option(
     "--host",
     envvar="STEPWELL_HOST",
@@ -125,6 +128,7 @@ log = get_logger(__name__)
 )
 @click.option(
     "--default-artifact-root",
+    envvar="STEPWELL_DEFAULT_ARTIFACT_ROOT",
     metavar="FOLDER|s3://…|gs://…|az://…|sftp://…",
     callback=server_options.artifacts_place,
     help="Where artifacts go instead, and experiments may name --artifacts.  [default: --artifacts]",

@@ -77,10 +77,14 @@ def test_people_sign_in_and_are_given_rights(tracking_uri: str) -> None:
     )
     assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
     assert "an admin; by a token" in call("whoami")
+    who = call_json("whoami")
+    assert (who["name"], who["admin"], who["scope"]) == ("admin", True, "admin")
 
     call("users", "add", "ann", typed="a long password\n")
     assert "has 3" not in call("users", "add", "ben", typed="abc\n", code=1)
     call("users", "add", "robot", "--service")
+    assert "no account 'zoe'" in call("groups", "add", "vision", "ann", "zoe", code=1)
+    assert call_json("groups", "list") == []
     assert call_json("groups", "add", "vision", "ann")["members"] == ["ann"]
     experiment_id = StepwellClient().create_experiment("cats")
     call("access", "default", "none")
@@ -91,9 +95,9 @@ def test_people_sign_in_and_are_given_rights(tracking_uri: str) -> None:
     ]
     assert "vision" in call("access", "show")
 
-    made = call_json("tokens", "create", "training", "--user", "robot", "--experiment", experiment_id)
+    made = call_json("tokens", "create", "training", "--user", "robot", "--experiment", "cats")
     assert made["secret"].startswith("stepwell_")
-    assert made["scope"] == "write"
+    assert (made["scope"], list(map(str, made["experiments"]))) == ("write", [experiment_id])
     listed = call("tokens", "list", "--all")
     assert "training" in listed
     assert made["secret"] not in listed
@@ -101,12 +105,15 @@ def test_people_sign_in_and_are_given_rights(tracking_uri: str) -> None:
 
     call("login", "--user", "ann", typed="a long password\n")
     assert StepwellClient().get_experiment(experiment_id).name == "cats"
-    assert "only an admin" in call("audit", code=1)
+    assert "login --scope admin" in call("audit", code=1)
+    assert "nothing on standard input" in call("login", code=2)
     call("logout")
     assert "stepwell login" in call("whoami", code=1)
 
     call("login", "--user", "admin", "--scope", "admin", typed=f"{ADMIN_PASSWORD}\n")
-    done = [(it["user"], it["action"]) for it in call_json("audit")]
+    entries = call_json("audit")
+    assert {it["from"] for it in entries} == {"127.0.0.1"}
+    done = [(it["user"], it["action"]) for it in entries]
     assert ("admin", "login.failed") in done
     assert {"user.added", "group.added", "token.created", "token.revoked", "access.changed"} <= {
         it[1] for it in done

@@ -25,7 +25,7 @@ _path = click.option(
 
 @click.group(cls=Commands)
 def artifacts() -> None:
-    """Files of runs."""
+    """List, fetch, log, move, check and remove files of runs."""
 
 
 artifacts.add_command(contents.verify)

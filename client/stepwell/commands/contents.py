@@ -8,7 +8,6 @@ import click
 from stepwell import StepwellClient
 from stepwell.commands import finding
 from stepwell.commands.output import as_json, print_json
-from stepwell.entities import Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +112,7 @@ def move(experiment: str, place: str, dry_run: bool, as_json: bool) -> None:
     from stepwell.files.calls import ArtifactCalls
 
     client = StepwellClient()
-    found = _experiment(client, experiment)
+    found = finding.experiment_called(experiment, client)
     destination = "" if place == DEFAULT_PLACE else place
     left: list[UnmovedContent] = []
     with _bar("Moving", as_json or dry_run) as bar:
@@ -153,13 +152,6 @@ def _print_move(progress: "MoveArtifactsResponse", left: "Sequence[UnmovedConten
         click.echo(
             f"{progress.open_uploads:,} uploads began before and go to the old place still; move again when they ended."
         )
-
-
-def _experiment(client: StepwellClient, given: str) -> Experiment:
-    found = client.get_experiment_by_name(given)
-    if found is None and not given.isdecimal():
-        raise click.ClickException(f"There is no experiment {given!r}.")
-    return found or client.get_experiment(given)
 
 
 def _unmoved(content: "UnmovedContent") -> dict[str, Any]:

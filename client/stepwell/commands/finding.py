@@ -91,6 +91,19 @@ def the_experiment(
     return found
 
 
+def experiment_called(given: str, client: StepwellClient | None = None) -> Experiment:
+    """Return the experiment that has a name, or else an id.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    client = client or StepwellClient()
+    found = client.get_experiment_by_name(given)
+    if found is None and not given.isdecimal():
+        raise click.ClickException(f"There is no experiment {given!r}.")
+    return found or client.get_experiment(given)
+
+
 def experiment_ids(experiment_id: str | None, experiment_name: str | None) -> list[str] | None:
     """Return the id of the experiment that the options name; None, which means all, if they name none."""
     if experiment_id is None and experiment_name is None:

@@ -1,6 +1,7 @@
 """Groups of commands that all take -h and --tracking-uri, and show what went wrong in one line."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -9,9 +10,26 @@ from stepwell import settings
 from stepwell.errors import StepwellException
 
 HELP_NAMES = ["-h", "--help"]
+# A first sentence, which is wrapped and not cut.
+ABOUT_CHARS_MAX = 300
 
 
-class Commands(click.Group):
+class Listed(click.Group):
+    """A group whose help says of each command what it does, whole."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        found = ((name, self.get_command(context, name)) for name in self.list_commands(context))
+        rows = [
+            (name, command.get_short_help_str(ABOUT_CHARS_MAX))
+            for name, command in found
+            if command and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class Commands(Listed):
     """A group whose commands speak to the server of --tracking-uri, given before the command or behind it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -33,7 +51,7 @@ class Commands(click.Group):
             raise click.ClickException(failure.message) from failure
 
 
-class LazyCommands(click.Group):
+class LazyCommands(Listed):
     """A group whose commands are loaded when they are called, or listed with what they do."""
 
     def __init__(self, lazy: Mapping[str, Callable[[], click.Command]], **options: Any) -> None:
@@ -48,6 +66,15 @@ class LazyCommands(click.Group):
         """Return a command, None if there is none of the name."""
         return self._lazy[name]() if name in self._lazy else None
 
+    def resolve_command(
+        self, context: click.Context, words: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that words begin with; for what there is not, name what it may have been."""
+        near = [] if words[0] in self._lazy else get_close_matches(words[0], self._lazy, n=1)
+        if near and not context.resilient_parsing:
+            raise click.UsageError(f"No such command {words[0]!r}. Did you mean {near[0]!r}?", context)
+        return super().resolve_command(context, words)
+
 
 def tracking_uri_option() -> click.Option:
     """Return the option that names the server for all that is done here."""
@@ -61,5 +88,9 @@ def tracking_uri_option() -> click.Option:
 
 
 def _set_tracking_uri(context: click.Context, option: click.Parameter, uri: str | None) -> None:
-    if uri is not None:
+    if uri is None:
+        return
+    try:
         settings.set_tracking_uri(uri)
+    except StepwellException as failure:
+        raise click.UsageError(failure.message, context) from failure

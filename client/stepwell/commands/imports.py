@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.commands.groups import Listed
 from stepwell.commands.left_out import as_fields, end_progress, show_progress, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
@@ -29,7 +30,7 @@ def _folder_or_address(context: click.Context, option: click.Parameter, given: s
     return given
 
 
-@click.group("import")
+@click.group("import", cls=Listed)
 def imports() -> None:
     """Bring runs here: from an export, from MLflow, from TensorBoard. Can be repeated: nothing is stored twice.
 

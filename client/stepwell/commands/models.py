@@ -33,7 +33,7 @@ _env_manager = click.option(
 
 @click.group(cls=Commands)
 def models() -> None:
-    """Models: registered ones; a model as a service, for a file, with an environment."""
+    """Register models and move their versions; serve a model, predict with it, make its environment."""
 
 
 for registry_command in COMMANDS:

@@ -24,7 +24,7 @@ def compaction() -> None:
 @database_options
 @json_option
 def status(store: str | None, data: Path, as_json: bool) -> None:
-    """Say whether compaction is paused, and what its last round left to merge."""
+    """Say whether it is paused, and what its last round left to merge."""
 
     async def work() -> None:
         async with maintained_database(store, data) as pool:
@@ -42,7 +42,7 @@ def status(store: str | None, data: Path, as_json: bool) -> None:
 @compaction.command()
 @database_options
 def pause(store: str | None, data: Path) -> None:
-    """Let no server start another merge; what is logged is stored as ever."""
+    """Start no more merges; what is logged is stored as ever."""
     _switch(store, data, paused=True)
 
 
@@ -66,7 +66,7 @@ def _switch(store: str | None, data: Path, *, paused: bool) -> None:
 @database_options
 @json_option
 def run_now(store: str | None, data: Path, as_json: bool) -> None:
-    """Merge all small chunks now, as fast as it goes, also when compaction is paused."""
+    """Merge all small chunks now, also while compaction is paused."""
 
     async def work() -> dict[str, Any]:
         async with maintained_database(store, data) as pool:

@@ -75,3 +75,32 @@ def test_the_command_line_shows_its_version(
     with pytest.raises(SystemExit, match="0"):
         cli.main()
     assert stepwell.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["serve"], "No such command 'serve'. Did you mean 'server'?"),
+        (["quux"], "No such command 'quux'."),
+        (["db", "upgrade"], "There is no command 'db': the server brings"),
+        (["--tracking-uri", "nonsense", "whoami"], "Error: The tracking URI 'nonsense' cannot be used"),
+    ],
+)
+def test_what_is_mistyped_is_named_in_one_line(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stepwell", *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert said in capsys.readouterr().err
+
+
+def test_help_says_whole_what_each_command_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stepwell", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        cli.main()
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert "audit" in listed
+    assert "..." not in listed

@@ -37,6 +37,7 @@ def token_by_browser(page: str, name: str, *, opens: bool = True) -> str:
     """
     secret = secrets.token_urlsafe(SECRET_BYTES)
     code = code_of(secret)
+    _ask(page, secret)  # what lets nobody in by a browser says so before anybody is asked to look for one
     click.echo(f"Say yes to the code {code} on this page, in any browser:\n", err=True)
     present(f"{page}/#/login/{code}?{urlencode({'name': name}, quote_via=quote)}", opens=opens)
     end = time.monotonic() + PATIENCE_S

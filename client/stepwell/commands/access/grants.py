@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from stepwell.client import StepwellClient
 from stepwell.commands import output
 from stepwell.commands.access.server import LEVELS, ask, level_of, level_word
+from stepwell.commands.finding import experiment_called
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell_api.v1 import access_pb2 as pb
@@ -27,7 +27,7 @@ def _to_whom(command: Command) -> Command:
 
 def _of_what(command: Command) -> Command:
     model = click.option("--model", help="Of a registered model, by its name.")
-    experiment = click.option("--experiment", help="Of an experiment, by its id or its name.")
+    experiment = click.option("--experiment", metavar="NAME|ID", help="Of an experiment, by its name or id.")
     return experiment(model(command))
 
 
@@ -127,20 +127,11 @@ def _subject(user: str | None, group: str | None, everybody: bool) -> pb.AccessS
 
 def _thing(experiment: str | None, model: str | None) -> pb.AccessThing:
     if (experiment is None) == (model is None):
-        raise click.UsageError("Say of what: --experiment ID, or --model NAME.")
+        raise click.UsageError("Say of what: --experiment NAME, or --model NAME.")
     if model is not None:
         return pb.AccessThing(model=model)
     assert experiment is not None
-    return pb.AccessThing(experiment_id=_experiment_id(experiment))
-
-
-def _experiment_id(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    found = StepwellClient().get_experiment_by_name(text)
-    if found is None:
-        raise click.ClickException(f"There is no experiment with the id or the name {text!r}.")
-    return int(found.experiment_id)
+    return pb.AccessThing(experiment_id=int(experiment_called(experiment).experiment_id))
 
 
 def _plain(grant: pb.AccessGrant) -> dict[str, Any]:

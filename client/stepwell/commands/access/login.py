@@ -3,7 +3,7 @@
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -12,7 +12,7 @@ from stepwell.commands.access.by_browser import token_by_browser
 from stepwell.commands.access.server import SCOPES, scope_of, scope_word, server
 from stepwell.commands.access.tokens import EXPIRES_DEFAULT, expiry_ms
 from stepwell.commands.groups import HELP_NAMES, tracking_uri_option
-from stepwell.commands.output import reporting
+from stepwell.commands.output import as_json, print_json, reporting
 from stepwell.wire import credentials
 from stepwell.wire.connection import Connection
 from stepwell_api.v1 import access_pb2 as pb
@@ -44,6 +44,8 @@ def login(user: str | None, browser: bool, scope: str, expires: str) -> None:
     credentials.keep(found.address, token)
     limit = "" if who.scope == pb.TOKEN_SCOPE_ADMIN else f", by a token that may {scope_word(who.scope)}"
     click.echo(f"You are {who.name!r} at {credentials.key_of(found.address)}{limit}.")
+    if who.is_admin and who.scope != pb.TOKEN_SCOPE_ADMIN:
+        click.echo("For what only admins may do, sign in with --scope admin.", err=True)
     named = credentials.source(found.address)
     if named != str(credentials.path()):
         click.echo(f"But {named} is set, and goes first.", err=True)
@@ -61,11 +63,15 @@ def logout() -> None:
 
 
 @click.command(context_settings=_HELP, params=[tracking_uri_option()])
+@as_json
 @reporting
-def whoami() -> None:
+def whoami(as_json: bool) -> None:
     """Say who one is for the server, and where that comes from."""
     found = server()
     who = found.call(lambda connection: connection.access.WhoAmI(pb.WhoAmIRequest()))
+    if as_json:
+        print_json(_plain(who, credentials.source(found.address)))
+        return
     limits = [f"may {scope_word(who.scope)}"] if who.scope != pb.TOKEN_SCOPE_ADMIN else []
     if who.is_limited:
         limits.append(f"in the experiments {', '.join(map(str, who.experiment_ids))}")
@@ -74,6 +80,17 @@ def whoami() -> None:
         f"{who.name}{role}; by a {who.means} from {credentials.source(found.address)}"
         + (f", which {' '.join(limits)}" if limits else "")
     )
+
+
+def _plain(who: pb.WhoAmIResponse, source: str) -> dict[str, Any]:
+    return {
+        "name": who.name,
+        "admin": who.is_admin,
+        "by": who.means,
+        "from": source,
+        "scope": scope_word(who.scope),
+        "experiments": list(who.experiment_ids) if who.is_limited else None,
+    }
 
 
 def _made(found: Connection, user: str, scope: str, expires: str) -> str:
@@ -115,7 +132,9 @@ def _call(found: Connection, make_call: Callable[[Connection], Awaitable[T]]) ->
 
 
 def _asked(what: str) -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    typed: str = click.prompt(what, hide_input=True, err=True)
+    typed: str = click.prompt(what, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not typed.strip():
+        raise click.UsageError(
+            f"{what}: there was nothing on standard input. Type it, pipe it in, or use --browser."
+        )
     return typed.strip()

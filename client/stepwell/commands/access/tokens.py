@@ -10,6 +10,7 @@ import click
 
 from stepwell.commands import output
 from stepwell.commands.access.server import SCOPES, ask, plain_time, scope_of, scope_word
+from stepwell.commands.finding import experiment_called
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell_api.v1 import access_pb2 as pb
@@ -38,19 +39,19 @@ def tokens() -> None:
 @click.option(
     "--experiment",
     "experiments",
-    type=int,
+    metavar="NAME|ID",
     multiple=True,
-    help="Only this experiment, by id; may be repeated.",
+    help="Only this experiment, by its name or id; may be repeated.",
 )
 @click.option("--user", default="", help="Of another account; for admins.")
 @as_json
 @reporting
-def create(name: str, scope: str, expires: str, experiments: Sequence[int], user: str, as_json: bool) -> None:
+def create(name: str, scope: str, expires: str, experiments: Sequence[str], user: str, as_json: bool) -> None:
     """Make a token and show its secret, once. NAME says what it is for."""
     request = pb.CreateTokenRequest(
         name=name,
         scope=scope_of(scope),
-        experiment_ids=experiments,
+        experiment_ids=[int(experiment_called(it).experiment_id) for it in experiments],
         expires_time_ms=expiry_ms(expires),
         account=user,
     )

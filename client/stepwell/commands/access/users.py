@@ -8,6 +8,7 @@ from stepwell.commands import output
 from stepwell.commands.access.server import ask, asked_password, plain_time
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
+from stepwell.errors import StepwellException
 from stepwell_api.v1 import access_pb2 as pb
 
 _name = click.argument("name")
@@ -106,11 +107,17 @@ def groups() -> None:
 @reporting
 def add_group(name: str, members: tuple[str, ...], as_json: bool) -> None:
     """Add a group, or accounts to it."""
-    known = _groups()
-    if name not in known:
+    is_new = name not in _groups()
+    if is_new:
         ask(lambda it: it.accounts.AddGroup(pb.AddGroupRequest(name=name)))
     request = pb.ChangeGroupRequest(name=name, added=members)
-    _tell_group(ask(lambda it: it.accounts.ChangeGroup(request)).group, as_json)
+    try:
+        group = ask(lambda it: it.accounts.ChangeGroup(request)).group
+    except StepwellException:
+        if is_new:  # all of it, or nothing
+            ask(lambda it: it.accounts.RemoveGroup(pb.RemoveGroupRequest(name=name)))
+        raise
+    _tell_group(group, as_json)
 
 
 @groups.command("list")

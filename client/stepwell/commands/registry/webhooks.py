@@ -7,6 +7,7 @@ import click
 
 from stepwell.client import StepwellClient
 from stepwell.commands import output
+from stepwell.commands.access.server import asked_password
 from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry.watching import KINDS
@@ -46,9 +47,11 @@ def list_(as_json: bool) -> None:
 @reporting
 def create(name: str, url: str, events: Sequence[str], model: str | None, as_json: bool) -> None:
     """Create a webhook; the secret that signs deliveries comes from STEPWELL_WEBHOOK_SECRET, or is asked for."""
-    secret = os.environ.get(SECRET_VARIABLE) or click.prompt(
-        "Secret", hide_input=True, confirmation_prompt=True, err=True
-    )
+    secret = os.environ.get(SECRET_VARIABLE) or asked_password("Secret")
+    if not secret:
+        raise click.UsageError(
+            f"There was no secret on standard input; {SECRET_VARIABLE} or standard input says it."
+        )
     created = StepwellClient().create_webhook(name, url, events, secret=secret, model_name=model)
     if as_json:
         output.print_json(created.to_dictionary())

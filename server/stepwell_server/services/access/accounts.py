@@ -43,7 +43,7 @@ class AccountService:
         self, name: str, kind: AccountKind, password: str | None, *, is_admin: bool = False
     ) -> Account:
         """Add an account; one without a password comes in by tokens, or by single sign-on."""
-        check_name("account", name, ACCOUNT_NAME_CHARS_MAX)
+        check_name("an account", name, ACCOUNT_NAME_CHARS_MAX)
         if kind is AccountKind.SERVICE and password:
             raise InvalidArgumentError(
                 "a service account has tokens, and no password; leave the password out"
@@ -84,7 +84,7 @@ class AccountService:
 
     async def add_group(self, name: str) -> Group:
         """Add a group."""
-        check_name("group", name, GROUP_NAME_CHARS_MAX)
+        check_name("a group", name, GROUP_NAME_CHARS_MAX)
         return await self._store.add_group(name, alike(name))
 
     async def groups(self, after: str = "", limit: int = LISTED_MAX) -> Sequence[Group]:

@@ -25,7 +25,10 @@ def grant(given: Given, result: Any) -> tuple[str, str]:
     """Say who may do what with what now."""
     to, of_what = given["subject"], given["thing"]
     level = given["level"].name.lower() if "level" in given else "nothing"
-    return "access.changed", f"{of_what.kind.value} {of_what.name}: {to.kind.value} {to.name} has {level}"
+    return (
+        "access.changed",
+        f"{of_what.kind.value} {of_what.name}: {f'{to.kind.value} {to.name}'.strip()} has {level}",
+    )
 
 
 def default_level(given: Given, result: Any) -> tuple[str, str]:

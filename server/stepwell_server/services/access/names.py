@@ -16,19 +16,19 @@ def check_name(what: str, name: str, chars_max: int) -> None:
     """Check the name of an account or a group. Raises InvalidArgumentError."""
     if len(name) > chars_max or not _NAME.fullmatch(name) or name.startswith(TOKEN_PREFIX):
         raise InvalidArgumentError(
-            f"{name[:60]!r} cannot be the name of a {what}: it has 1 to {chars_max} letters, digits, single spaces "
+            f"{name[:60]!r} cannot be the name of {what}: it has 1 to {chars_max} letters, digits, single spaces "
             f"between them and . _ @ + -, and does not begin with {TOKEN_PREFIX!r}"
         )
     if unicodedata.normalize("NFKC", name) != name:
         plain = unicodedata.normalize("NFKC", name)
         raise InvalidArgumentError(
-            f"{name[:60]!r} cannot be the name of a {what}: it has characters that only look like others; "
+            f"{name[:60]!r} cannot be the name of {what}: it has characters that only look like others; "
             f"write {plain[:60]!r}"
         )
     alphabets = _alphabets(name)
     if len(alphabets) > 1:
         raise InvalidArgumentError(
-            f"{name[:60]!r} cannot be the name of a {what}: its letters are of several alphabets "
+            f"{name[:60]!r} cannot be the name of {what}: its letters are of several alphabets "
             f"({', '.join(sorted(alphabets)).lower()}), and could be taken for others; use one"
         )
 

@@ -48,7 +48,8 @@ class Permissions:
         """Let admins through."""
         if not caller().administers:
             raise PermissionDeniedError(
-                "only an admin may do this, with a password or a token of the scope admin"
+                "only an admin may do this, with a password or a token of the scope admin, "
+                "as `stepwell login --scope admin` makes one"
             )
 
     async def require_owned(self, ids: Sequence[UUID], level: Level, what: str = "run") -> None:

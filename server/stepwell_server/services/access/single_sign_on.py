@@ -53,7 +53,7 @@ class SingleSignOn:
     async def _shown(self, subject: str, name: str, groups: Sequence[str], is_admin: bool | None) -> Shown:
         name = name.strip()
         try:
-            check_name("account", name, ACCOUNT_NAME_CHARS_MAX)
+            check_name("an account", name, ACCOUNT_NAME_CHARS_MAX)
             return await self._store.account_of_subject(
                 subject, name, alike(name), list(groups[:GROUPS_MAX]), is_admin=is_admin
             )
