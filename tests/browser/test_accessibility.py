@@ -35,6 +35,9 @@ def pages(shared_server: ServerProcess) -> dict[str, str]:
         client.set_terminated(run_id, "FAILED" if number else "FINISHED")
         ids.append(run_id)
     client.flush()
+    model = client.create_registered_model(f"accessible {uuid.uuid4().hex}").name
+    version = client.create_model_version(model, f"runs:/{ids[0]}/eval.json", ids[0]).version
+    client.transition_model_version_stage(model, version, "Staging")
     here, both = f"/#/experiments/{experiment_id}", f"/#/compare?runs={json.dumps(ids[:2])}"
     return {
         "/#/": "Experiments",
@@ -48,7 +51,7 @@ def pages(shared_server: ServerProcess) -> dict[str, str]:
         f"{both}&tab=charts": "a/loss",
         f"{both}&tab=plots": "Parallel coordinates",
         f"{both}&tab=tables": "prompt",
-        "/#/models": "Models",
+        "/#/models": model,
         "/#/settings": "Settings",
     }
 

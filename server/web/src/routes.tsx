@@ -60,7 +60,7 @@ interface Tabbed {
 
 const readTab = (given: Record<string, unknown>): Tabbed => ({ tab: text(given.tab), path: text(given.path) });
 
-const root = createRootRoute({ component: Shell, notFoundComponent: Missing });
+const root = createRootRoute({ component: Shell, notFoundComponent: () => <Missing /> });
 
 const experiments = createRoute({
   getParentRoute: () => root,

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 
-import { explain } from "../api/failures";
 import { Button } from "../parts/Button";
 import { CloseIcon } from "../parts/icons";
+import { Explained } from "../parts/Notice";
 import type { Keys } from "../queries/keys";
 import { valuesQuery, type Scope } from "../queries/values";
 import styles from "./FilterBar.module.css";
@@ -121,7 +121,7 @@ export function FilterBar({ filter, onFilter, error, keys, scope, place }: Props
       ) : (
         error != null && (
           <pre className={styles.problem} role="alert" tabIndex={0}>
-            {explain(error)}
+            <Explained error={error} />
           </pre>
         )
       )}

@@ -20,7 +20,7 @@ export function Histograms({ runId, live }: { runId: string; live: boolean }) {
   const [text, setText] = useState("");
   const wanted = useDeferredValue(text.toLowerCase());
   if (names.isPending) return <Loading what="histograms" />;
-  if (names.isError) return <Failure error={names.error} retry={() => void names.refetch()} />;
+  if (names.isLoadingError) return <Failure error={names.error} retry={() => void names.refetch()} />;
   if (names.data.length === 0)
     return <Empty title="No histograms">log_histogram("gradients", values, step=step) brings them here.</Empty>;
   const found = names.data.filter(({ key }) => key.toLowerCase().includes(wanted));
@@ -54,7 +54,7 @@ function Card({ runId, name: { key, steps }, live }: { runId: string; name: Hist
     <section ref={place} className={styles.card} aria-label={`Histograms of ${key}`}>
       <h3 title={key}>{key}</h3>
       {found.data && found.data.histograms.length > 0 && <HeatMap name={key} histograms={found.data.histograms} />}
-      {found.isError && <Failure error={found.error} retry={() => void found.refetch()} />}
+      {found.isLoadingError && <Failure error={found.error} retry={() => void found.refetch()} />}
       {steps > STEPS_MAX && (
         <p className={styles.told}>
           {wholeNumber(STEPS_MAX)} of {wholeNumber(steps)} steps

@@ -43,7 +43,7 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
           0,
         );
   const step = steps[place];
-  const failed = answers.find(({ isError }) => isError);
+  const failed = answers.find(({ isLoadingError }) => isLoadingError);
   if (failed) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
   if (step === undefined)
     return answers.some(({ isPending }) => isPending) ? null : (

@@ -64,7 +64,7 @@ export function Viewer({ runId, path }: Props) {
 function Text({ runId, path }: Props) {
   const found = useQuery(textQuery(runId, path));
   if (found.isPending) return <Loading what={path} />;
-  if (found.isError) return <Failure error={found.error} retry={() => void found.refetch()} />;
+  if (found.isLoadingError) return <Failure error={found.error} retry={() => void found.refetch()} />;
   const { text, whole } = found.data;
   return (
     <>

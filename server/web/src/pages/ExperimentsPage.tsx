@@ -2,9 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue, useState } from "react";
 
+import { Answer } from "../parts/Answer";
 import { Button } from "../parts/Button";
 import { Field } from "../parts/Field";
-import { Empty, Failure, Loading } from "../parts/Notice";
+import { Empty } from "../parts/Notice";
 import { PlusIcon } from "../parts/icons";
 import { experimentsQuery } from "../queries/experiments";
 import { nameFilter } from "../url/filters";
@@ -31,7 +32,7 @@ export function ExperimentsPage() {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const select = (id: string, on: boolean) =>
     setSelected((now) => new Set(on ? [...now, id].slice(-TOGETHER_MAX) : [...now].filter((one) => one !== id)));
-  const experiments = found.data?.pages.flatMap((page) => page.experiments) ?? [];
+  const nothing = q ? "No experiment matches" : deleted ? "No experiment is deleted" : "No experiments yet";
   return (
     <div className={styles.page}>
       <header className={styles.header}>
@@ -51,7 +52,6 @@ export function ExperimentsPage() {
           placeholder="Search by name, or tags.team = 'vision'"
           className={styles.search}
           value={q}
-          problem={found.isError ? null : undefined}
           onChange={(event) =>
             void navigate({ search: (old) => ({ ...old, q: event.target.value || undefined }), replace: true })
           }
@@ -72,25 +72,16 @@ export function ExperimentsPage() {
           </Link>
         )}
       </div>
-      {found.isPending ? (
-        <Loading what="experiments" />
-      ) : found.isError && experiments.length === 0 ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : experiments.length === 0 ? (
-        <Empty title={q ? "No experiment matches" : deleted ? "No experiment is deleted" : "No experiments yet"} />
-      ) : (
-        <>
-          <ExperimentsTable experiments={experiments} deleted={deleted} selected={selected} onSelect={select} />
-          {!q && !deleted && experiments.length <= FEW && (
-            <FirstSteps experimentIds={experiments.map(({ experimentId }) => experimentId)} />
-          )}
-        </>
-      )}
-      {found.hasNextPage && (
-        <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={styles.more}>
-          Show more
-        </Button>
-      )}
+      <Answer found={found} what="experiments" empty={<Empty title={nothing} />}>
+        {(experiments) => (
+          <>
+            <ExperimentsTable experiments={experiments} deleted={deleted} selected={selected} onSelect={select} />
+            {!q && !deleted && experiments.length <= FEW && (
+              <FirstSteps experimentIds={experiments.map(({ experimentId }) => experimentId)} />
+            )}
+          </>
+        )}
+      </Answer>
       {creating && <NewExperiment onClose={() => setCreating(false)} />}
     </div>
   );

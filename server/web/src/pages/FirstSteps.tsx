@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { firstRun, FOR_MLFLOW } from "../parts/firstSteps";
 import { Script } from "../parts/Script";
 import { summariesOfExperimentsQuery } from "../queries/experiments";
+import { LoginFirst } from "./access/LoginFirst";
 import styles from "./FirstSteps.module.css";
 
 /** What to do on a server where nobody has logged anything yet; nothing where somebody has. */
@@ -12,6 +13,7 @@ export function FirstSteps({ experimentIds }: { experimentIds: bigint[] }) {
   return (
     <section className={styles.steps} aria-label="First steps">
       <h2>Log the first run</h2>
+      <LoginFirst />
       <p>
         Put this into a file or a notebook and run it. The experiment comes into this list, and its charts grow as it
         logs.

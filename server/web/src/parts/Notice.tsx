@@ -17,13 +17,26 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   return (
     <div className={`${styles.notice} ${styles.failure}`} role="alert">
-      <p className={styles.text}>{explain(error)}</p>
+      <p className={styles.text}>
+        <Explained error={error} />
+      </p>
       {retry && (
         <button type="button" className={styles.retry} onClick={retry}>
           Try again
         </button>
       )}
     </div>
+  );
+}
+
+/** What to tell a person of an error; what points at a place in a text stands in letters of one width. */
+export function Explained({ error }: { error: unknown }) {
+  const [said, ...quoted] = explain(error).split("\n");
+  return (
+    <>
+      {said}
+      {quoted.length > 0 && <code>{["", ...quoted].join("\n")}</code>}
+    </>
   );
 }
 

@@ -24,6 +24,10 @@ with stepwell.start_run():
 `;
 }
 
+/** How a script's machine signs in, where the server knows accounts. */
+export const LOGIN = `stepwell login --browser --tracking-uri ${SERVER}
+`;
+
 /** How a script that says `import mlflow` logs here without a change. */
 export const FOR_MLFLOW = `export MLFLOW_TRACKING_URI=${SERVER}
 python -m stepwell.as_mlflow train.py

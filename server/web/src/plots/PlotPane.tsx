@@ -57,7 +57,7 @@ export function PlotPane({ kind, columnIds, title, source, height }: Props) {
   }, [runs, columns, source.hidden, source.colors, dark]);
   return (
     <div ref={place} style={{ minHeight: height }}>
-      {found.isError ? (
+      {found.isLoadingError ? (
         <Failure error={found.error} retry={() => void found.refetch()} />
       ) : (
         width > 0 && <PlotBody kind={kind} title={title} data={data} width={width} height={height} />

@@ -11,6 +11,7 @@ export const accountsQuery = infiniteQueryOptions({
   queryFn: ({ pageParam, signal }) => accountService.listUsers({ after: pageParam }, { signal }),
   initialPageParam: "",
   getNextPageParam: ({ users }) => (users.length < PAGE_MAX ? undefined : users.at(-1)?.name),
+  select: ({ pages }) => pages.flatMap(({ users }) => users),
 });
 
 /** Groups by name, for admins. */
@@ -19,6 +20,7 @@ export const groupsQuery = infiniteQueryOptions({
   queryFn: ({ pageParam, signal }) => accountService.listGroups({ after: pageParam }, { signal }),
   initialPageParam: "",
   getNextPageParam: ({ groups }) => (groups.length < PAGE_MAX ? undefined : groups.at(-1)?.name),
+  select: ({ pages }) => pages.flatMap(({ groups }) => groups),
 });
 
 /** Add, change, and remove accounts. */

@@ -12,6 +12,7 @@ export function auditQuery(account: string, action: string) {
       accessService.listAudit({ account, action, beforeNumber: pageParam, limit: PAGE_SIZE }, { signal }),
     initialPageParam: 0n,
     getNextPageParam: ({ entries }) => (entries.length < PAGE_SIZE ? undefined : entries.at(-1)?.number),
+    select: ({ pages }) => pages.flatMap(({ entries }) => entries),
     placeholderData: (before) => before,
   });
 }

@@ -31,6 +31,6 @@ export function useComparedVersions(name: string, numbers: number[]) {
   return {
     known: versions.map((version, at): KnownVersion => ({ version, model: models[at]?.data, file: files[at]?.data })),
     isPending: [...asked, ...models, ...files].some((one) => one.isLoading),
-    error: asked.find((one) => one.isError)?.error ?? null,
+    error: asked.find((one) => one.isLoadingError)?.error ?? null,
   };
 }

@@ -12,7 +12,7 @@ const PAGE_SIZE = 200;
 // A list that is looked at is asked for again this often.
 const FRESH_MS = 5_000;
 
-/** Pages of experiments, the latest used first; stale when an experiment is changed here. */
+/** Experiments, a page at a time, the latest used first; stale when an experiment is changed here. */
 export function experimentsQuery(filter: string, deleted: boolean) {
   return infiniteQueryOptions({
     queryKey: ["experiments", filter, deleted],
@@ -29,6 +29,7 @@ export function experimentsQuery(filter: string, deleted: boolean) {
       ),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextPageToken || undefined,
+    select: ({ pages }) => pages.flatMap(({ experiments }) => experiments),
     refetchInterval: FRESH_MS,
     placeholderData: (before) => before,
   });
@@ -54,7 +55,7 @@ export function useExperiments(experimentIds: bigint[]) {
       return {
         found,
         names: new Map(found.map((one) => [String(one.experimentId), one.name])),
-        error: answers.find((answer) => answer.isError)?.error ?? null,
+        error: answers.find((answer) => answer.isLoadingError)?.error ?? null,
       };
     },
   });

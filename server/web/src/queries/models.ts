@@ -23,7 +23,7 @@ export interface ModelOrder {
   descending: boolean;
 }
 
-/** Pages of the models of an experiment, the newest first unless ordered. */
+/** The models of an experiment, a page at a time, the newest first unless ordered. */
 export function modelsQuery(experimentId: bigint, filter: string, order: ModelOrder | null) {
   return infiniteQueryOptions({
     queryKey: ["models", String(experimentId), filter, order],
@@ -40,6 +40,7 @@ export function modelsQuery(experimentId: bigint, filter: string, order: ModelOr
       ),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextPageToken || undefined,
+    select: ({ pages }) => pages.flatMap(({ models }) => models),
     refetchInterval: FRESH_MS,
     placeholderData: (before) => before,
   });

@@ -11,7 +11,7 @@ const CHANGES = 100;
 // What is looked at is asked for again this often.
 const FRESH_MS = 5_000;
 
-/** Pages of registered models, the one that changed last first. */
+/** Registered models, a page at a time, the one that changed last first. */
 export function registeredModelsQuery(filter: string) {
   return infiniteQueryOptions({
     queryKey: ["registry", "models", filter],
@@ -22,6 +22,7 @@ export function registeredModelsQuery(filter: string) {
       ),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextPageToken || undefined,
+    select: ({ pages }) => pages.flatMap(({ registeredModels }) => registeredModels),
     refetchInterval: FRESH_MS,
     placeholderData: (before) => before,
   });
@@ -37,7 +38,7 @@ export function registeredModelQuery(name: string) {
   });
 }
 
-/** Pages of versions of a registered model, the newest first. */
+/** The versions of a registered model, a page at a time, the newest first. */
 export function versionsQuery(name: string) {
   return infiniteQueryOptions({
     queryKey: ["registry", "versions", name],
@@ -53,6 +54,7 @@ export function versionsQuery(name: string) {
       ),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextPageToken || undefined,
+    select: ({ pages }) => pages.flatMap(({ modelVersions }) => modelVersions),
     refetchInterval: FRESH_MS,
   });
 }
@@ -85,6 +87,7 @@ export function changesQuery(name: string, version?: number) {
       registeredModelService.listChanges({ name, version, position: pageParam, limit: CHANGES }, { signal }),
     initialPageParam: 0n,
     getNextPageParam: ({ changes }) => (changes.length < CHANGES ? undefined : changes.at(-1)?.number),
+    select: ({ pages }) => pages.flatMap(({ changes }) => changes),
     refetchInterval: FRESH_MS,
   });
 }

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
-import { Failure, Loading } from "../../parts/Notice";
 import { EVERYBODY, grantsQuery, type Shared, type Thing } from "../../queries/grants";
 import { AddSubject } from "./AddSubject";
 import { GrantLine } from "./GrantLine";
@@ -23,13 +23,9 @@ export function Share({ thing, title, onClose }: { thing: Thing; title: string; 
       }
     >
       <AddSubject thing={thing} />
-      {found.isPending ? (
-        <Loading what="who may do what" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : (
-        <Lines thing={thing} shared={found.data} />
-      )}
+      <Answer found={found} what="who may do what">
+        {(shared) => <Lines thing={thing} shared={shared} />}
+      </Answer>
       <p className={styles.note}>
         What is said of a user counts first, then what is said of their groups, then of everybody. Admins may do
         everything.

@@ -8,6 +8,7 @@ import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { ImageSteps } from "../../media/ImageSteps";
 import { Empty, Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
+import { useTitle } from "../../parts/useTitle";
 import { useExperiments } from "../../queries/experiments";
 import { wholeRunsQuery } from "../../queries/runs";
 import { RUNS_PER_CHART_MAX } from "../../queries/samples";
@@ -27,10 +28,10 @@ const NO_RUNS: Run[] = [];
 export function ComparePage() {
   const view = route.useSearch();
   const wanted = useMemo(() => (view.runs ?? []).slice(0, SELECTED_MAX), [view.runs]);
-  const { data: runs = NO_RUNS, isPending, error } = useQuery(wholeRunsQuery(wanted));
+  const { data: runs = NO_RUNS, isPending, isLoadingError, error } = useQuery(wholeRunsQuery(wanted));
   if (wanted.length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
   if (isPending) return <Loading what="the runs" />;
-  if (error) return <Failure error={error} />;
+  if (isLoadingError) return <Failure error={error} />;
   if (runs.length === 0) return <Empty title="None of these runs exists" />;
   return <Compared runs={runs} missing={(view.runs ?? []).length - runs.length} />;
 }
@@ -85,6 +86,8 @@ function Where({ runs }: { runs: Run[] }) {
   const ids = useMemo(() => [...new Set(runs.map(({ info }) => info?.experimentId ?? 0n))], [runs]);
   const { names } = useExperiments(ids);
   const named = ids.map((id) => names.get(String(id)) ?? String(id)).join(", ");
+  const title = `${runs.length} runs compared`;
+  useTitle(title);
   return (
     <>
       <Link to="/">Experiments</Link>
@@ -99,7 +102,7 @@ function Where({ runs }: { runs: Run[] }) {
         {named}
       </Link>
       <span aria-hidden="true">/</span>
-      <h1>{runs.length} runs compared</h1>
+      <h1>{title}</h1>
     </>
   );
 }

@@ -3,9 +3,11 @@ import { Fragment } from "react";
 
 import { fullNumber, shortNumber } from "../../format/numbers";
 import { comparedVersions, type Group } from "../../models/compared";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty, Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { useTitle } from "../../parts/useTitle";
 import { useComparedVersions, type KnownVersion } from "../../queries/comparedVersions";
+import { Unshown } from "../Missing";
 import styles from "../compare/ComparePage.module.css";
 import { Stage } from "./Stage";
 import { COMPARED_MAX } from "./VersionsTable";
@@ -19,9 +21,10 @@ export function CompareVersions() {
   const navigate = route.useNavigate();
   const numbers = [...new Set(versions.map(Number))].filter((one) => one > 0).slice(0, COMPARED_MAX);
   const { known, isPending, error } = useComparedVersions(name, numbers);
+  useTitle(`Versions of ${name}`);
   if (numbers.length === 0) return <Empty title="No versions to compare">Choose some in the table of versions.</Empty>;
   if (isPending) return <Loading what="the versions" />;
-  if (error) return <Failure error={error} />;
+  if (error) return <Unshown error={error} />;
   const groups = comparedVersions(known)
     .map(({ title, rows }) => ({ title, rows: all ? rows : rows.filter((row) => row.differs) }))
     .filter(({ rows }) => rows.length > 0);

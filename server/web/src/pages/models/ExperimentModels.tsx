@@ -2,18 +2,19 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue } from "react";
 
-import { explain } from "../../api/failures";
-import { Button } from "../../parts/Button";
+import { Answer } from "../../parts/Answer";
 import { Field } from "../../parts/Field";
 import { firstModel } from "../../parts/firstSteps";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty } from "../../parts/Notice";
 import { Script } from "../../parts/Script";
 import { Tabs } from "../../parts/Tabs";
+import { useTitle } from "../../parts/useTitle";
 import { experimentQuery } from "../../queries/experiments";
 import { modelsQuery } from "../../queries/models";
 import { whole } from "../../url/search";
 import page from "../ExperimentsPage.module.css";
-import { Missing } from "../Missing";
+import { LoginFirst } from "../access/LoginFirst";
+import { Missing, Unshown } from "../Missing";
 import { lastView } from "../runs/lastViews";
 import { LoggedModelsTable } from "./LoggedModelsTable";
 import { StepCharts } from "./StepCharts";
@@ -30,10 +31,10 @@ function Models({ experimentId }: { experimentId: bigint }) {
   const { q = "", order, descending = false, tab = "table" } = route.useSearch();
   const navigate = route.useNavigate();
   const experiment = useQuery(experimentQuery(experimentId));
+  useTitle(experiment.data && `Models of ${experiment.data.name}`);
   const wanted = useDeferredValue(q);
   const found = useInfiniteQuery(modelsQuery(experimentId, wanted, order ? { field: order, descending } : null));
-  const models = found.data?.pages.flatMap((one) => one.models) ?? [];
-  if (experiment.isError) return <Failure error={experiment.error} />;
+  if (experiment.isLoadingError) return <Unshown error={experiment.error} />;
   return (
     <div className={page.page}>
       <header className={page.crumbs}>
@@ -58,7 +59,6 @@ function Models({ experimentId }: { experimentId: bigint }) {
         placeholder="metrics.accuracy > 0.9 AND name = 'best'"
         className={page.search}
         value={q}
-        problem={found.isError ? explain(found.error) : null}
         onChange={(event) =>
           void navigate({ search: (now) => ({ ...now, q: event.target.value || undefined }), replace: true })
         }
@@ -71,36 +71,43 @@ function Models({ experimentId }: { experimentId: bigint }) {
         chosen={tab}
         onChoose={(id) => void navigate({ search: (now) => ({ ...now, tab: id === "charts" ? "charts" : undefined }) })}
       />
-      {found.isPending ? (
-        <Loading what="models" />
-      ) : models.length === 0 ? (
-        <Empty title={q ? "No model matches" : "No models yet"}>
-          {!q && <Script title="Python" text={firstModel(experiment.data?.name ?? "")} />}
-        </Empty>
-      ) : tab === "charts" ? (
-        <StepCharts experimentId={experimentId} models={models} />
-      ) : (
-        <LoggedModelsTable
-          experimentId={experimentId}
-          models={models}
-          order={order}
-          descending={descending}
-          onOrder={(field) =>
-            void navigate({
-              search: (now) => ({
-                ...now,
-                order: field,
-                descending: now.order !== field || !now.descending || undefined,
-              }),
-            })
-          }
-        />
-      )}
-      {found.hasNextPage && (
-        <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={page.more}>
-          Show more
-        </Button>
-      )}
+      <Answer
+        found={found}
+        what="models"
+        empty={<Nothing isSearch={q !== ""} experiment={experiment.data?.name ?? ""} />}
+      >
+        {(models) =>
+          tab === "charts" ? (
+            <StepCharts experimentId={experimentId} models={models} />
+          ) : (
+            <LoggedModelsTable
+              experimentId={experimentId}
+              models={models}
+              order={order}
+              descending={descending}
+              onOrder={(field) =>
+                void navigate({
+                  search: (now) => ({
+                    ...now,
+                    order: field,
+                    descending: now.order !== field || !now.descending || undefined,
+                  }),
+                })
+              }
+            />
+          )
+        }
+      </Answer>
     </div>
+  );
+}
+
+function Nothing({ isSearch, experiment }: { isSearch: boolean; experiment: string }) {
+  if (isSearch) return <Empty title="No model matches" />;
+  return (
+    <Empty title="No models yet">
+      <LoginFirst />
+      <Script title="Python" text={firstModel(experiment)} />
+    </Empty>
   );
 }

@@ -1,8 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { changeText } from "../../models/changes";
-import { Button } from "../../parts/Button";
-import { Failure } from "../../parts/Notice";
+import { Answer } from "../../parts/Answer";
 import { Time } from "../../parts/Time";
 import { changesQuery } from "../../queries/registry";
 import run from "../run/RunPage.module.css";
@@ -11,29 +10,30 @@ import styles from "./Models.module.css";
 /** Who changed what, when and why, the latest first. */
 export function History({ name, version }: { name: string; version?: number }) {
   const found = useInfiniteQuery(changesQuery(name, version));
-  const changes = found.data?.pages.flatMap((page) => page.changes) ?? [];
   return (
     <section className={run.box} aria-label="History">
       <header>
         <h2>History</h2>
       </header>
-      {found.isError && changes.length === 0 && <Failure error={found.error} />}
-      <ol className={styles.history}>
-        {changes.map((change) => (
-          <li key={String(change.number)}>
-            {changeText(change)}
-            {change.comment && (
-              <>
-                : <q>{change.comment}</q>
-              </>
-            )}
-            <small>
-              <Time ms={change.timeMs} /> {change.user && `by ${change.user}`}
-            </small>
-          </li>
-        ))}
-      </ol>
-      {found.hasNextPage && <Button onClick={() => void found.fetchNextPage()}>Show more</Button>}
+      <Answer found={found} what="the history">
+        {(changes) => (
+          <ol className={styles.history}>
+            {changes.map((change) => (
+              <li key={String(change.number)}>
+                {changeText(change)}
+                {change.comment && (
+                  <>
+                    : <q>{change.comment}</q>
+                  </>
+                )}
+                <small>
+                  <Time ms={change.timeMs} /> {change.user && `by ${change.user}`}
+                </small>
+              </li>
+            ))}
+          </ol>
+        )}
+      </Answer>
     </section>
   );
 }

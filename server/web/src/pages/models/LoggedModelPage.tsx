@@ -7,13 +7,15 @@ import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { copy } from "../../parts/copy";
 import { Menu } from "../../parts/Menu";
-import { Failure, Loading } from "../../parts/Notice";
+import { Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { Time } from "../../parts/Time";
+import { useTitle } from "../../parts/useTitle";
 import { complain, say } from "../../parts/toast";
 import { experimentQuery } from "../../queries/experiments";
 import { modelQuery, useModelEdits } from "../../queries/models";
 import { versionsOfModelQuery } from "../../queries/registry";
+import { Unshown } from "../Missing";
 import { Artifacts } from "../run/Artifacts";
 import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
@@ -34,7 +36,7 @@ export function LoggedModelPage() {
   const { modelId } = route.useParams();
   const model = useQuery(modelQuery(modelId));
   if (model.isPending) return <Loading what="the model" />;
-  if (!model.data) return <Failure error={model.error} retry={() => void model.refetch()} />;
+  if (!model.data) return <Unshown error={model.error} retry={() => void model.refetch()} />;
   return (
     <OfExperiments ids={[model.data.experimentId]}>
       <Shown model={model.data} />
@@ -47,6 +49,7 @@ function Shown({ model }: { model: LoggedModel }) {
   const navigate = route.useNavigate();
   const { tag, untag } = useModelEdits(model.modelId);
   const place = { owner: model.modelId, folder: "" };
+  useTitle(model.name);
   return (
     <div className={run.page}>
       <Header model={model} />

@@ -4,15 +4,18 @@ import { useDeferredValue, useState } from "react";
 
 import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
 import { firstLine } from "../../format/markdown";
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { firstModel } from "../../parts/firstSteps";
 import { PlusIcon } from "../../parts/icons";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty } from "../../parts/Notice";
 import { Script } from "../../parts/Script";
 import { Time } from "../../parts/Time";
+import { useTitle } from "../../parts/useTitle";
 import { registeredModelsQuery } from "../../queries/registry";
 import { nameFilter } from "../../url/filters";
+import { LoginFirst } from "../access/LoginFirst";
 import { useMayCreate } from "../access/may";
 import page from "../ExperimentsPage.module.css";
 import table from "../ExperimentsTable.module.css";
@@ -29,7 +32,7 @@ export function ModelsPage() {
   const found = useInfiniteQuery(registeredModelsQuery(useDeferredValue(nameFilter(q))));
   const [creating, setCreating] = useState(false);
   const mayCreate = useMayCreate();
-  const models = found.data?.pages.flatMap((one) => one.registeredModels) ?? [];
+  useTitle("Models");
   return (
     <div className={page.page}>
       <header className={page.header}>
@@ -52,29 +55,22 @@ export function ModelsPage() {
           onChange={(event) => void navigate({ search: { q: event.target.value || undefined }, replace: true })}
         />
       </div>
-      {found.isPending ? (
-        <Loading what="models" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : models.length === 0 ? (
-        <Empty title={q ? "No model matches" : "No models yet"}>
-          {!q && (
-            <>
-              <p>This logs one and registers it. What is logged already is registered on its page.</p>
-              <Script title="Python" text={firstModel("first models")} />
-            </>
-          )}
-        </Empty>
-      ) : (
-        <Listed models={models} />
-      )}
-      {found.hasNextPage && (
-        <Button onClick={() => void found.fetchNextPage()} disabled={found.isFetchingNextPage} className={page.more}>
-          Show more
-        </Button>
-      )}
+      <Answer found={found} what="models" empty={<Nothing isSearch={q !== ""} />}>
+        {(models) => <Listed models={models} />}
+      </Answer>
       {creating && <NewModel onClose={() => setCreating(false)} />}
     </div>
+  );
+}
+
+function Nothing({ isSearch }: { isSearch: boolean }) {
+  if (isSearch) return <Empty title="No model matches" />;
+  return (
+    <Empty title="No models yet">
+      <p>This logs one and registers it. What is logged already is registered on its page.</p>
+      <LoginFirst />
+      <Script title="Python" text={firstModel("first models")} />
+    </Empty>
   );
 }
 
@@ -135,7 +131,7 @@ function Row({ model }: { model: RegisteredModel }) {
       <td className={table.wide}>
         <span className={styles.chips}>
           {model.aliases.map(({ alias, version }) => (
-            <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+            <span key={alias} className={`${styles.alias} ${styles.plainAlias}`} title={`@${alias}`}>
               @{alias} {version}
             </span>
           ))}

@@ -25,7 +25,7 @@ export function RegisterModel({ source, modelId, suggestion, onClose }: Props) {
   const looked = useDeferredValue(name);
   const found = useInfiniteQuery(registeredModelsQuery(nameLike(looked)));
   const same = useQuery({ ...registeredModelQuery(looked), enabled: looked !== "", refetchInterval: false });
-  const names = found.data?.pages.flatMap((page) => page.registeredModels.map((one) => one.name)) ?? [];
+  const names = found.data?.map((one) => one.name) ?? [];
   const act = async () => {
     const { modelVersion } = await register.mutateAsync({ name, source, modelId });
     const version = String(modelVersion?.version ?? "");

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 
@@ -7,10 +7,12 @@ import { AskText } from "../../parts/AskText";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
-import { Failure, Loading } from "../../parts/Notice";
+import { Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { useTitle } from "../../parts/useTitle";
 import { listed } from "../../models/stages";
-import { registeredModelQuery, useRegistryChanges, versionsQuery } from "../../queries/registry";
+import { registeredModelQuery, useRegistryChanges } from "../../queries/registry";
+import { Unshown } from "../Missing";
 import { Description } from "../run/Description";
 import { Fact } from "../run/Details";
 import run from "../run/RunPage.module.css";
@@ -29,7 +31,7 @@ export function RegisteredModelPage() {
   const { name } = route.useParams();
   const model = useQuery(registeredModelQuery(name));
   if (model.isPending) return <Loading what="the model" />;
-  if (!model.data) return <Failure error={model.error} retry={() => void model.refetch()} />;
+  if (!model.data) return <Unshown error={model.error} retry={() => void model.refetch()} />;
   return (
     <OfModel name={name}>
       <Shown model={model.data} />
@@ -40,21 +42,13 @@ export function RegisteredModelPage() {
 function Shown({ model }: { model: RegisteredModel }) {
   const { name } = model;
   const { describe, tag, untag } = useRegistryChanges(name);
-  const found = useInfiniteQuery(versionsQuery(name));
-  const versions = found.data?.pages.flatMap((page) => page.modelVersions) ?? [];
   return (
     <div className={run.page}>
       <Header model={model} />
       <div className={run.overview}>
         <div className={run.column}>
           <Description note={model.description} save={(text) => describe.mutateAsync(text)} />
-          <VersionsTable
-            model={model}
-            versions={versions}
-            isPending={found.isPending}
-            error={found.error}
-            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
-          />
+          <VersionsTable model={model} />
         </div>
         <div className={run.column}>
           <section className={run.box}>
@@ -85,6 +79,7 @@ function Header({ model }: { model: RegisteredModel }) {
   const { rename, stages } = useRegistryChanges(model.name);
   const [asking, setAsking] = useState<"name" | "stages" | "share" | "delete" | null>(null);
   const may = useMay();
+  useTitle(model.name);
   return (
     <header className={`${run.header} ${run.alone}`}>
       <Link to="/models">Models</Link>

@@ -8,11 +8,13 @@ import { urisOf } from "../../models/uris";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
-import { Failure, Loading } from "../../parts/Notice";
+import { Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { Time } from "../../parts/Time";
+import { useTitle } from "../../parts/useTitle";
 import { modelQuery } from "../../queries/models";
 import { registeredModelQuery, useRegistryChanges, versionQuery } from "../../queries/registry";
+import { Unshown } from "../Missing";
 import { Artifacts } from "../run/Artifacts";
 import { Description } from "../run/Description";
 import { Copied, Fact, RunLink } from "../run/Details";
@@ -37,7 +39,7 @@ export function VersionPage() {
   const { name, version } = route.useParams();
   const found = useQuery(versionQuery(name, Number(version) || 0));
   if (found.isPending) return <Loading what="the version" />;
-  if (!found.data) return <Failure error={found.error} retry={() => void found.refetch()} />;
+  if (!found.data) return <Unshown error={found.error} retry={() => void found.refetch()} />;
   return (
     <OfModel name={name}>
       <Shown version={found.data} />
@@ -52,6 +54,7 @@ function Shown({ version }: { version: ModelVersion }) {
   const model = useQuery({ ...modelQuery(version.modelId), enabled: version.modelId !== "" });
   const registered = useQuery(registeredModelQuery(version.name));
   const place = placeOf(version);
+  useTitle(`${version.name} ${version.version}`);
   return (
     <div className={run.page}>
       <Header version={version} />
@@ -147,7 +150,7 @@ function Header({ version }: { version: ModelVersion }) {
       <Stage stage={version.stage} />
       <span className={`${styles.chips} ${styles.roomy}`}>
         {version.aliases.map((alias) => (
-          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`} title={`@${alias}`}>
             @{alias}
           </span>
         ))}

@@ -1,12 +1,14 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import type { ModelVersion, RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
-import { Failure, Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { versionsQuery } from "../../queries/registry";
 import { useMay } from "../access/may";
 import run from "../run/RunPage.module.css";
 import { RunLink } from "../run/Details";
@@ -19,16 +21,9 @@ import { Stage } from "./Stage";
 /** More beside each other nobody reads. */
 export const COMPARED_MAX = 6;
 
-interface Props {
-  model: RegisteredModel;
-  versions: ModelVersion[];
-  isPending: boolean;
-  error: unknown;
-  more: (() => void) | undefined;
-}
-
 /** The versions of a registered model, the newest first; each is moved, named by an alias and deleted here. */
-export function VersionsTable({ model, versions, isPending, error, more }: Props) {
+export function VersionsTable({ model }: { model: RegisteredModel }) {
+  const found = useInfiniteQuery(versionsQuery(model.name));
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const choose = (number: number, on: boolean) =>
     setChosen((now) => [...now.filter((one) => one !== number), ...(on ? [number] : [])].slice(-COMPARED_MAX));
@@ -42,40 +37,39 @@ export function VersionsTable({ model, versions, isPending, error, more }: Props
           </Link>
         )}
       </header>
-      {isPending ? (
-        <Loading what="versions" />
-      ) : error && versions.length === 0 ? (
-        <Failure error={error} />
-      ) : versions.length === 0 ? (
-        <p className={run.nothing}>None yet. Register one from the page of a logged model.</p>
-      ) : (
-        <div className={styles.scroll}>
-          <table className={`${run.values} ${styles.versions}`}>
-            <thead>
-              <tr>
-                {["Version", "Stage", "Aliases", "Run", "Registered"].map((title) => (
-                  <th key={title} scope="col">
-                    {title}
-                  </th>
+      <Answer
+        found={found}
+        what="versions"
+        empty={<p className={run.nothing}>None yet. Register one from the page of a logged model.</p>}
+      >
+        {(versions) => (
+          <div className={styles.scroll}>
+            <table className={`${run.values} ${styles.versions}`}>
+              <thead>
+                <tr>
+                  {["Version", "Stage", "Aliases", "Run", "Registered"].map((title) => (
+                    <th key={title} scope="col">
+                      {title}
+                    </th>
+                  ))}
+                  <th aria-label="Actions" />
+                </tr>
+              </thead>
+              <tbody>
+                {versions.map((version) => (
+                  <Row
+                    key={version.version}
+                    model={model}
+                    version={version}
+                    isChosen={chosen.includes(version.version)}
+                    onChoose={choose}
+                  />
                 ))}
-                <th aria-label="Actions" />
-              </tr>
-            </thead>
-            <tbody>
-              {versions.map((version) => (
-                <Row
-                  key={version.version}
-                  model={model}
-                  version={version}
-                  isChosen={chosen.includes(version.version)}
-                  onChoose={choose}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {more && <Button onClick={more}>Show more</Button>}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Answer>
     </section>
   );
 }
@@ -110,7 +104,7 @@ function Row({ model, version, isChosen, onChoose }: RowProps) {
       </td>
       <td>
         {version.aliases.map((alias) => (
-          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`}>
+          <span key={alias} className={`${styles.alias} ${styles.plainAlias}`} title={`@${alias}`}>
             @{alias}
           </span>
         ))}

@@ -21,7 +21,7 @@ interface Props {
 /** The files of a run or a model: a tree that asks for a folder when it is opened, and a view of the chosen file. */
 export function Artifacts({ runId, folder = "", live, path, onPath }: Props) {
   const root = useInfiniteQuery(folderQuery(runId, folder, live));
-  if (root.isError) return <Failure error={root.error} retry={() => void root.refetch()} />;
+  if (root.isLoadingError) return <Failure error={root.error} retry={() => void root.refetch()} />;
   const isEmpty = root.data?.pages.every((page) => page.artifacts.length === 0);
   if (isEmpty)
     return (

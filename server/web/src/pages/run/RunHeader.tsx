@@ -9,6 +9,7 @@ import { copy } from "../../parts/copy";
 import { Menu } from "../../parts/Menu";
 import { Status } from "../../parts/Status";
 import { complain, say } from "../../parts/toast";
+import { useTitle } from "../../parts/useTitle";
 import { experimentQuery } from "../../queries/experiments";
 import { isRunning, useRunEdits } from "../../queries/run";
 import { AskText } from "../../parts/AskText";
@@ -29,6 +30,7 @@ export function RunHeader({ run }: { run: Run }) {
   const { rename, end, remove, restore } = useRunEdits(run);
   const [renaming, setRenaming] = useState(false);
   const may = useMay();
+  useTitle(info?.name);
   if (!info) return null;
   const isDeleted = info.lifecycleStage === LifecycleStage.DELETED;
   const finish = (status: RunStatus) => end.mutate(status, { onError: complain });

@@ -3,7 +3,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
-import { Failure, Loading } from "../../parts/Notice";
+import { Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { ImageSteps } from "../../media/ImageSteps";
 import type { ImageSeries } from "../../media/images";
@@ -11,6 +11,7 @@ import { histogramNamesQuery } from "../../queries/histograms";
 import { imagesQuery } from "../../queries/images";
 import { isRunning, runQuery, SYSTEM_PREFIX } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
+import { Unshown } from "../Missing";
 import { OfExperiments } from "../access/may";
 import { Artifacts } from "./Artifacts";
 import { Console } from "./Console";
@@ -35,7 +36,7 @@ export function RunPage() {
   const { runId } = route.useParams();
   const run = useQuery(runQuery(runId));
   if (run.isPending) return <Loading what="the run" />;
-  if (!run.data?.info) return <Failure error={run.error} retry={() => void run.refetch()} />;
+  if (!run.data?.info) return <Unshown error={run.error} retry={() => void run.refetch()} />;
   return (
     <OfExperiments ids={[run.data.info.experimentId]}>
       <Shown run={run.data} />

@@ -6,6 +6,7 @@ import { runsCsvAddress } from "../../api/runsCsv";
 import { Button } from "../../parts/Button";
 import { wholeNumber } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
+import { useTitle } from "../../parts/useTitle";
 import type { RunsView } from "../../url/runsView";
 import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
@@ -43,6 +44,7 @@ const VIEWS = [
 
 export function Header({ experiments, asked, view, change, show, onColumns, error, keys, count }: Props) {
   const names = experiments.map((one) => one.name).join(", ");
+  useTitle(names);
   const may = useMay();
   const [sharing, setSharing] = useState(false);
   return (

@@ -2,7 +2,6 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type CSSProperties } from "react";
 
-import { Failure } from "../../parts/Notice";
 import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { useLiveRuns } from "../../queries/live";
@@ -13,7 +12,7 @@ import { RunsTable } from "../../table/RunsTable";
 import { OPEN_MAX, SPLIT_USUAL, type RunsView } from "../../url/runsView";
 import { wholes } from "../../url/search";
 import { OfExperiments } from "../access/may";
-import { Missing } from "../Missing";
+import { Missing, Unshown } from "../Missing";
 import { useAsked } from "./asked";
 import { Header } from "./Header";
 import { rememberView } from "./lastViews";
@@ -75,7 +74,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   useSavedView(experimentIds, view, show);
   useEffect(() => rememberView(experimentIds, view), [experimentIds, view]);
 
-  if (experiments.error) return <Failure error={experiments.error} />;
+  if (experiments.error) return <Unshown error={experiments.error} />;
   return (
     <div className={styles.page}>
       <Header

@@ -2,9 +2,9 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 
 import type { AuditEntry } from "../../gen/stepwell_api/v1/access_pb";
-import { Button } from "../../parts/Button";
+import { Answer } from "../../parts/Answer";
 import { Field } from "../../parts/Field";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
 import { auditQuery } from "../../queries/audit";
 import page from "../ExperimentsTable.module.css";
@@ -15,7 +15,6 @@ export function AuditTab() {
   const [account, setAccount] = useState("");
   const [action, setAction] = useState("");
   const found = useInfiniteQuery(auditQuery(useDeferredValue(account.trim()), useDeferredValue(action.trim())));
-  const entries = found.data?.pages.flatMap((one) => one.entries) ?? [];
   return (
     <section aria-label="Audit">
       <div className={styles.bar}>
@@ -34,39 +33,30 @@ export function AuditTab() {
           />
         </div>
       </div>
-      {found.isPending ? (
-        <Loading what="the audit" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : entries.length === 0 ? (
-        <Empty title="Nothing like that happened" />
-      ) : (
-        <div className={styles.scroll}>
-          <table className={page.table}>
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">Who</th>
-                <th scope="col">What</th>
-                <th scope="col">With what</th>
-                <th scope="col" className={page.wide}>
-                  From
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {entries.map((entry) => (
-                <Row key={String(entry.number)} entry={entry} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {found.hasNextPage && (
-        <Button disabled={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
-          Show more
-        </Button>
-      )}
+      <Answer found={found} what="the audit" empty={<Empty title="Nothing like that happened" />}>
+        {(entries) => (
+          <div className={styles.scroll}>
+            <table className={page.table}>
+              <thead>
+                <tr>
+                  <th scope="col">When</th>
+                  <th scope="col">Who</th>
+                  <th scope="col">What</th>
+                  <th scope="col">With what</th>
+                  <th scope="col" className={page.wide}>
+                    From
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {entries.map((entry) => (
+                  <Row key={String(entry.number)} entry={entry} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Answer>
     </section>
   );
 }

@@ -2,11 +2,12 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { Group } from "../../gen/stepwell_api/v1/access_pb";
+import { Answer } from "../../parts/Answer";
 import { AskText } from "../../parts/AskText";
 import { Button } from "../../parts/Button";
 import { DotsIcon, PlusIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty } from "../../parts/Notice";
 import { groupsQuery, useGroupChanges } from "../../queries/accounts";
 import page from "../ExperimentsTable.module.css";
 import { Members } from "./Members";
@@ -18,7 +19,6 @@ export function GroupsTab() {
   const found = useInfiniteQuery(groupsQuery);
   const { add } = useGroupChanges();
   const [isCreating, setIsCreating] = useState(false);
-  const groups = found.data?.pages.flatMap((one) => one.groups) ?? [];
   return (
     <section aria-label="Groups">
       <div className={styles.bar}>
@@ -27,31 +27,28 @@ export function GroupsTab() {
           New group
         </Button>
       </div>
-      {found.isPending ? (
-        <Loading what="groups" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : groups.length === 0 ? (
-        <Empty title="No groups yet" />
-      ) : (
-        <table className={page.table}>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Members</th>
-              <th>
-                <span className={page.unseen}>Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {groups.map((group) => (
-              <Row key={group.name} group={group} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {found.hasNextPage && <Button onClick={() => void found.fetchNextPage()}>Show more</Button>}
+      <Answer found={found} what="groups" empty={<Empty title="No groups yet" />}>
+        {(groups) => (
+          <div className={styles.scroll}>
+            <table className={page.table}>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">Members</th>
+                  <th>
+                    <span className={page.unseen}>Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {groups.map((group) => (
+                  <Row key={group.name} group={group} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Answer>
       {isCreating && (
         <AskText
           title="New group"

@@ -7,6 +7,7 @@ import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Picker } from "../../parts/Picker";
 import { accountsQuery, useGroupChanges } from "../../queries/accounts";
+import styles from "./SettingsTable.module.css";
 
 /** Who is in a group. */
 export function Members({ group, onClose }: { group: Group; onClose: () => void }) {
@@ -37,11 +38,15 @@ export function Members({ group, onClose }: { group: Group; onClose: () => void 
       <Picker
         label="Names"
         placeholder="add somebody"
-        offered={accounts.data?.pages.flatMap((page) => page.users.map(({ name }) => name)) ?? []}
+        offered={accounts.data?.map(({ name }) => name) ?? []}
         chosen={members}
         onChoose={setMembers}
       />
-      {changeMembers.isError && <p role="alert">{explain(changeMembers.error)}</p>}
+      {changeMembers.isError && (
+        <p role="alert" className={styles.problem}>
+          {explain(changeMembers.error)}
+        </p>
+      )}
     </Dialog>
   );
 }

@@ -58,7 +58,6 @@ export function NewUser({ onClose }: { onClose: () => void }) {
           autoComplete="off"
           maxLength={250}
           value={name}
-          problem={add.isError ? explain(add.error) : null}
           onChange={(event) => setName(event.target.value)}
         />
         {isPerson && (
@@ -77,6 +76,11 @@ export function NewUser({ onClose }: { onClose: () => void }) {
             An admin, who may do everything
           </label>
         </fieldset>
+        {add.isError && (
+          <p role="alert" className={styles.problem}>
+            {explain(add.error)}
+          </p>
+        )}
       </form>
     </Dialog>
   );

@@ -36,7 +36,11 @@ export function Remove({ what, hint, act, onClose }: Props) {
       }
     >
       <p className={styles.note}>{hint}</p>
-      {problem && <p role="alert">{problem}</p>}
+      {problem && (
+        <p role="alert" className={styles.problem}>
+          {problem}
+        </p>
+      )}
     </Dialog>
   );
 }

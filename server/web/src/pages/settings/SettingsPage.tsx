@@ -1,6 +1,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 
 import { Tabs } from "../../parts/Tabs";
+import { useTitle } from "../../parts/useTitle";
 import { usePerson, type Person } from "../../queries/session";
 import { AuditTab } from "./AuditTab";
 import { GroupsTab } from "./GroupsTab";
@@ -26,6 +27,7 @@ export function SettingsPage() {
   const person = usePerson();
   const { tab = "server" } = route.useSearch();
   const navigate = route.useNavigate();
+  useTitle("Settings");
   const tabs = person?.isAdmin ? [...OF_EVERYBODY, ...OF_ADMINS] : OF_EVERYBODY;
   const chosen = tabs.some(({ id }) => id === tab) ? tab : "server";
   return (

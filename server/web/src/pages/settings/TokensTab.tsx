@@ -2,9 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { Token } from "../../gen/stepwell_api/v1/access_pb";
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { PlusIcon } from "../../parts/icons";
-import { Empty, Failure, Loading } from "../../parts/Notice";
+import { Empty } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
 import { complain, say } from "../../parts/toast";
 import { SCOPES, tokensQuery, useTokenChanges } from "../../queries/tokens";
@@ -18,7 +19,6 @@ export function TokensTab() {
   const found = useQuery(tokensQuery);
   const [isCreating, setIsCreating] = useState(false);
   const [made, setMade] = useState<{ name: string; secret: string } | null>(null);
-  const tokens = found.data ?? [];
   return (
     <section aria-label="Tokens">
       <div className={styles.bar}>
@@ -30,39 +30,35 @@ export function TokensTab() {
           New token
         </Button>
       </div>
-      {found.isPending ? (
-        <Loading what="tokens" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : tokens.length === 0 ? (
-        <Empty title="No tokens yet" />
-      ) : (
-        <div className={styles.scroll}>
-          <table className={page.table}>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">May</th>
-                <th scope="col" className={page.wide}>
-                  Begins with
-                </th>
-                <th scope="col">Expires</th>
-                <th scope="col" className={page.wide}>
-                  Last used
-                </th>
-                <th>
-                  <span className={page.unseen}>Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {tokens.map((token) => (
-                <Row key={String(token.tokenId)} token={token} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Answer found={found} what="tokens" empty={<Empty title="No tokens yet" />}>
+        {(tokens) => (
+          <div className={styles.scroll}>
+            <table className={page.table}>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col">May</th>
+                  <th scope="col" className={page.wide}>
+                    Begins with
+                  </th>
+                  <th scope="col">Expires</th>
+                  <th scope="col" className={page.wide}>
+                    Last used
+                  </th>
+                  <th>
+                    <span className={page.unseen}>Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {tokens.map((token) => (
+                  <Row key={String(token.tokenId)} token={token} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Answer>
       {isCreating && (
         <NewToken
           onClose={() => setIsCreating(false)}

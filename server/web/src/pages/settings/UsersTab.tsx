@@ -2,10 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { User } from "../../gen/stepwell_api/v1/access_pb";
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { DotsIcon, PlusIcon } from "../../parts/icons";
 import { Menu, type MenuItem } from "../../parts/Menu";
-import { Failure, Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
 import { complain, say } from "../../parts/toast";
 import { accountsQuery, useAccountChanges } from "../../queries/accounts";
@@ -22,7 +22,6 @@ import styles from "./SettingsTable.module.css";
 export function UsersTab({ me }: { me: string }) {
   const found = useInfiniteQuery(accountsQuery);
   const [isCreating, setIsCreating] = useState(false);
-  const accounts = found.data?.pages.flatMap((one) => one.users) ?? [];
   return (
     <section aria-label="Users">
       <div className={styles.bar}>
@@ -31,35 +30,34 @@ export function UsersTab({ me }: { me: string }) {
           New user
         </Button>
       </div>
-      {found.isPending ? (
-        <Loading what="users" />
-      ) : found.isError ? (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      ) : (
-        <table className={page.table}>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col" className={page.wide}>
-                Groups
-              </th>
-              <th scope="col" className={page.wide}>
-                Signs in by
-              </th>
-              <th scope="col">Last seen</th>
-              <th>
-                <span className={page.unseen}>Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {accounts.map((account) => (
-              <Row key={account.name} account={account} isMe={account.name === me} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {found.hasNextPage && <Button onClick={() => void found.fetchNextPage()}>Show more</Button>}
+      <Answer found={found} what="users">
+        {(accounts) => (
+          <div className={styles.scroll}>
+            <table className={page.table}>
+              <thead>
+                <tr>
+                  <th scope="col">Name</th>
+                  <th scope="col" className={page.wide}>
+                    Groups
+                  </th>
+                  <th scope="col" className={page.wide}>
+                    Signs in by
+                  </th>
+                  <th scope="col">Last seen</th>
+                  <th>
+                    <span className={page.unseen}>Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {accounts.map((account) => (
+                  <Row key={account.name} account={account} isMe={account.name === me} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Answer>
       {isCreating && <NewUser onClose={() => setIsCreating(false)} />}
     </section>
   );
