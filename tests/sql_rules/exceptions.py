@@ -42,22 +42,10 @@ EVERYWHERE = {
 
 # What is to be mended, by rule.
 EXCEPTIONS = {
-    "locks of one run": [
-        "calls.forget",
-        "experiments.delete_runs",
-        "experiments.restore_runs",
-        "webhooks.claim",
-    ],
     "no limit for each row": [
-        "compaction.merged_before",
         "exploring.kin",
-        "sampling.open_blocks",
-        "sampling.thinned",
-        "webhooks.skip",
     ],
     "no probe for each row": [
-        "moves.owners",
-        "webhooks.claim",
         "search logged models",
     ],
 }

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 _HEADING = re.compile(r"^--[ ]*(?P<name>[a-z][a-z0-9_]*):(?P<purpose>.*)$", re.MULTILINE)
 _FORMS = re.compile(
-    r"(?:/\* single \*/ (?P<single>[^*]*?) )?/\* distributed:\s*(?P<distributed>.*?)\s*\*/", re.DOTALL
+    r"(?:/\* single \*/\s*(?P<single>.*?)\s*)?/\* distributed:\s*(?P<distributed>.*?)\s*\*/", re.DOTALL
 )
 
 

@@ -26,7 +26,7 @@ WITH bound AS (
     WHERE time_ms <= (SELECT time_ms FROM bound)
     ORDER BY time_ms
     LIMIT $3
-    FOR UPDATE SKIP LOCKED
+    /* single */ FOR UPDATE SKIP LOCKED /* distributed: */
 ), forgotten AS (
     DELETE FROM logged_call
     USING old

@@ -52,14 +52,29 @@ ORDER BY run_id, writer_id, metric_id, first_position, part;
 SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count
 FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
      AS series (run_id, writer_id, metric_id, first_position, part)
-CROSS JOIN LATERAL (
+/* single */ CROSS JOIN LATERAL (
     SELECT * FROM metric_chunk AS chunk
     WHERE chunk.run_id = series.run_id AND chunk.metric_id = series.metric_id AND chunk.writer_id = series.writer_id
-      /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
       AND (chunk.first_position, chunk.part) < (series.first_position, series.part)
     ORDER BY chunk.first_position DESC, chunk.part DESC
     LIMIT 1
 ) AS tail
+/* distributed: JOIN (
+    SELECT chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part, count, compacted,
+           row_number() OVER (
+               PARTITION BY chunk.run_id, chunk.writer_id, chunk.metric_id, before.first_position, before.part
+               ORDER BY chunk.first_position DESC, chunk.part DESC
+           ) AS place,
+           before.first_position AS before_position, before.part AS before_part
+    FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+         AS before (run_id, writer_id, metric_id, first_position, part)
+    JOIN metric_chunk AS chunk
+      ON chunk.run_id = before.run_id AND chunk.metric_id = before.metric_id AND chunk.writer_id = before.writer_id
+     AND (chunk.first_position, chunk.part) < (before.first_position, before.part)
+    WHERE chunk.run_id = ANY ($1::uuid[])
+) AS tail
+  ON tail.run_id = series.run_id AND tail.writer_id = series.writer_id AND tail.metric_id = series.metric_id
+ AND tail.before_position = series.first_position AND tail.before_part = series.part AND tail.place = 1 */
 WHERE tail.compacted AND tail.count < 3987;
 
 -- take_chunks: removes the given chunks and hands out their points, arrays as their wire form

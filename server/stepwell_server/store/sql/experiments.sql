@@ -128,7 +128,7 @@ WITH active AS (
     FROM run
     WHERE experiment_id = $1 AND lifecycle_stage = 'active'
     ORDER BY run_id
-    FOR NO KEY UPDATE
+    /* single */ FOR NO KEY UPDATE /* distributed: */
 ), deleted AS (
     UPDATE run
     SET lifecycle_stage         = 'deleted',
@@ -148,7 +148,7 @@ WITH gone AS (
     FROM run
     WHERE experiment_id = $1 AND deleted_with_experiment
     ORDER BY run_id
-    FOR NO KEY UPDATE
+    /* single */ FOR NO KEY UPDATE /* distributed: */
 ), restored AS (
     UPDATE run
     SET lifecycle_stage = 'active', deleted_with_experiment = false, deleted_time_ms = NULL,

@@ -81,11 +81,11 @@ FROM (
     SELECT model_id, true FROM logged_model WHERE experiment_id = $1
 ) AS owner
 WHERE owner_id > $3
-  AND EXISTS (
-      SELECT
+  AND owner_id IN (
+      SELECT artifact.run_id
       FROM artifact
       JOIN artifact_content AS content USING (content_id)
-      WHERE artifact.run_id = owner_id AND content.root <> $2
+      WHERE content.root <> $2
   )
 ORDER BY owner_id
 LIMIT $4;

@@ -83,7 +83,7 @@ CROSS JOIN LATERAL (
     WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
       AND chunk.first_position = given.first_position AND chunk.part = given.part
       /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
-    OFFSET 0
+    /* single */ OFFSET 0 /* distributed: */
 ) AS opened
 ORDER BY given.number;
 
@@ -162,7 +162,7 @@ WITH chunk AS (
         WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
           AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
           /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
-        OFFSET 0
+        /* single */ OFFSET 0 /* distributed: */
     ) AS opened
     CROSS JOIN LATERAL (
         SELECT number, (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END

@@ -47,11 +47,13 @@ SET position = moved.position,
     failed_attempts = CASE WHEN moved.given_up > 0 THEN 0 ELSE webhook.failed_attempts END
 FROM (
     SELECT waiting.webhook_id,
-           coalesce(beyond.event_number, first.event_number - 1, latest.event_number) AS position,
-           CASE WHEN beyond.event_number IS NULL THEN 0 ELSE beyond.passed END          AS given_up
+           coalesce(/* single */ beyond.event_number /* distributed: first.beyond */,
+                    first.event_number - 1, latest.event_number) AS position,
+           /* single */ CASE WHEN beyond.event_number IS NULL THEN 0 ELSE beyond.passed END
+           /* distributed: coalesce(first.passed, 0) */ AS given_up
     FROM webhook AS waiting
     CROSS JOIN (SELECT coalesce(max(event_number), 0) AS event_number FROM webhook_event) AS latest
-    LEFT JOIN LATERAL (
+    LEFT JOIN /* single */ LATERAL (
         SELECT event_number
         FROM webhook_event
         WHERE event_number > waiting.position
@@ -72,6 +74,19 @@ FROM (
             OFFSET $1
         ) AS old
     ) AS beyond ON true
+    /* distributed: (
+        SELECT webhook_id, min(event_number) AS event_number,
+               max(event_number) FILTER (WHERE place > $1) AS beyond, count(*) FILTER (WHERE place > $1) AS passed
+        FROM (
+            SELECT webhook_id, event_number,
+                   row_number() OVER (PARTITION BY webhook_id ORDER BY event_number DESC) AS place
+            FROM webhook
+            JOIN webhook_event ON event_number > webhook.position
+            WHERE (kinds = '{}' OR kind = ANY (kinds))
+              AND (webhook.model_name = '' OR webhook_event.model_name = webhook.model_name)
+        ) AS numbered
+        GROUP BY webhook_id
+    ) AS first ON first.webhook_id = waiting.webhook_id */
     WHERE waiting.is_active AND waiting.position < latest.event_number
       AND waiting.next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 ) AS moved
@@ -80,19 +95,25 @@ WHERE webhook.webhook_id = moved.webhook_id AND moved.position > webhook.positio
 -- claim: takes a webhook at which a change is due, for $1 ms: nobody else tries it meanwhile.
 UPDATE webhook
 SET next_attempt_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $1
-WHERE webhook_id = (
+WHERE next_attempt_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint AND webhook_id = (
     SELECT webhook_id
     FROM webhook AS due
     WHERE is_active AND next_attempt_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
-      AND EXISTS (
+      AND /* single */ EXISTS (
           SELECT FROM webhook_event
           WHERE event_number > due.position
             AND (due.kinds = '{}' OR kind = ANY (due.kinds))
             AND (due.model_name = '' OR model_name = due.model_name)
-      )
+      ) /* distributed: webhook_id IN (
+          SELECT webhook_id
+          FROM webhook
+          JOIN webhook_event ON event_number > position
+          WHERE (kinds = '{}' OR kind = ANY (kinds))
+            AND (webhook.model_name = '' OR webhook_event.model_name = webhook.model_name)
+      ) */
     ORDER BY next_attempt_ms
     LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    /* single */ FOR UPDATE SKIP LOCKED /* distributed: */
 )
 RETURNING *;
 
