@@ -1,6 +1,6 @@
 """From stored chunks back to points: arrays in their wire form become numpy columns, without work for a point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,44 @@ def chunk_values(row: Any) -> Float64s:
     if row["values_float64"] is not None:
         return array_elements(row["values_float64"], "f8").astype(np.float64)
     return array_elements(row["values_float32"], "f4").astype(np.float64)
+
+
+def joined_points(rows: Sequence[Any]) -> History:
+    """The points of chunk rows, one row's behind the other's: as `chunk_points`, with much less work for each row."""
+    counts = np.array([row["count"] for row in rows], np.int64)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    strides = np.array([row["step_stride"] or 0 for row in rows], np.int64)
+    steps = np.repeat(_column(rows, "step_min"), counts) + np.repeat(strides, counts) * within
+    times = np.repeat(_column(rows, "time_first_ms"), counts)
+    values = np.empty(len(within), np.float64)
+    for name, element, points in (
+        ("steps", "i8", steps),
+        ("times_ms", "i8", times),
+        ("values_float32", "f4", values),
+        ("values_float64", "f8", values),
+    ):
+        _put(rows, counts, name, element, points)
+    offsets = np.zeros(len(within), np.int64)
+    _put(rows, counts, "time_offsets_ms", "i4", offsets)
+    return History(steps, times + offsets, values)
+
+
+def _column(rows: Sequence[Any], name: str) -> Int64s:
+    return np.array([row[name] for row in rows], np.int64)
+
+
+def _put(rows: Sequence[Any], counts: Int64s, name: str, element: str, points: NDArray[Any]) -> None:
+    """Put the elements of an array, of the rows that have it, where the points of these rows are."""
+    wires = [row[name] for row in rows]
+    there = [wire is not None for wire in wires]
+    if not any(there):
+        return
+    elements = b"".join([wire[_ARRAY_HEAD_BYTES:] for wire in wires if wire is not None])
+    found = array_elements(bytes(_ARRAY_HEAD_BYTES) + elements, element)
+    if all(there):
+        points[:] = found
+    else:
+        points[np.repeat(np.array(there), counts)] = found
 
 
 def selected_points(row: Any, selection: Selection, step_from: int) -> History:

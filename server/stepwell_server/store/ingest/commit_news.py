@@ -94,9 +94,7 @@ class CommitNews:
             told = _by_channel(runs)
             payloads = [f"{self._sender}:{it}" for it in told.values()]
             with suppress(UnavailableError):  # watchers look by themselves
-                async with self._pool.transaction() as connection:
-                    # Nothing is stored, so nothing has to wait for the disk.
-                    await connection.execute("SET LOCAL synchronous_commit = off")
+                async with self._pool.connection() as connection:
                     await connection.execute(_SQL["tell"], list(told), payloads)
             await asyncio.sleep(TELL_INTERVAL_S)
 

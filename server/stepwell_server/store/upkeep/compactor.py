@@ -8,11 +8,13 @@ kept in memory: whoever does the next round finds what is left, also after a kil
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from stepwell_server.model.series import INT64_MAX
 from stepwell_server.process.limits import return_free_memory
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
@@ -178,7 +180,7 @@ async def _step(
 ) -> SeriesKey | None:
     """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
     rows = await connection.fetch(_SQL["fresh_chunks"], *start, last_run, PAGE_CHUNKS)
-    chunks = [_fresh_chunk(row, settling) for row in rows]
+    chunks = list(_fresh_chunks(rows, settling))
     following = None
     if len(chunks) == PAGE_CHUNKS:
         chunks, following = _whole_series(chunks)
@@ -189,13 +191,14 @@ async def _step(
     return following
 
 
-def _fresh_chunk(row: Any, settling: Settling | None) -> FreshChunk:
-    series = SeriesKey(row["run_id"], row["writer_id"], row["metric_id"])
-    settled = settling is None or row["first_position"] < settling.settled_position(
-        (series.run_id, series.writer_id), row["position"]
-    )
-    key = ChunkKey(series, row["first_position"], row["part"])
-    return FreshChunk(key, row["count"], row["quiet_ms"], settled)
+def _fresh_chunks(rows: Sequence[Any], settling: Settling | None) -> Iterator[FreshChunk]:
+    """Yield the chunks of a page, whose rows come writer by writer."""
+    for writer, of_writer in groupby(rows, lambda row: (row["run_id"], row["writer_id"])):
+        members = list(of_writer)
+        settled = INT64_MAX if settling is None else settling.settled_position(writer, members[0]["position"])
+        for row in members:
+            key = ChunkKey(SeriesKey(*writer, row["metric_id"]), row["first_position"], row["part"])
+            yield FreshChunk(key, row["count"], row["quiet_ms"], row["first_position"] < settled)
 
 
 def _whole_series(chunks: list[FreshChunk]) -> tuple[list[FreshChunk], SeriesKey]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, join_series
-from stepwell_server.store.chunks.points import chunk_points
+from stepwell_server.store.chunks.points import joined_points
 from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
@@ -87,14 +87,12 @@ def _key(row: Mapping[str, Any]) -> ChunkKey:
 def merged_rows(merges: Sequence[Merge], rows: Sequence[Mapping[str, Any]]) -> ChunkRows:
     """Build the rows that replace `rows`."""
     by_key = {_key(row): row for row in rows}
-    pieces, owners = [], []
-    for number, each in enumerate(merges):
-        for key in each.keys:
-            points = chunk_points(by_key[key])
-            count = np.array([len(points)], np.int64)
-            pieces.append(SeriesPoints(count, points.steps, points.timestamps_ms, points.values))
-            owners.append(np.array([number], np.int64))
-    chunks = build_chunks(join_series(pieces, owners)[0])
+    ordered = [by_key[key] for each in merges for key in each.keys]
+    points = joined_points(ordered)
+    owners = np.repeat(np.arange(len(merges)), [len(each.keys) for each in merges])
+    counts = np.array([row["count"] for row in ordered], np.int64)
+    piece = SeriesPoints(counts, points.steps, points.timestamps_ms, points.values)
+    chunks = build_chunks(join_series([piece], [owners])[0])
     return ChunkRows(chunks, list(_row_keys(merges, chunks.series)), compacted=True)
 
 
