@@ -11,7 +11,7 @@ EVERYWHERE = {
     "experiments.delete_runs": "all runs of an experiment",
     "experiments.restore_runs": "all runs of an experiment",
     "exploring.changes": "runs of experiments that changed",
-    "exploring.kin": "children of runs are anywhere",
+    "exploring.children": "children of runs are anywhere",
     "exploring.summaries": "all runs of experiments",
     "garbage.removable_experiments": "whether an experiment has runs",
     "garbage.removable_runs": "deleted runs of all experiments",
@@ -42,9 +42,6 @@ EVERYWHERE = {
 
 # What is to be mended, by rule.
 EXCEPTIONS = {
-    "no limit for each row": [
-        "exploring.kin",
-    ],
     "no probe for each row": [
         "search logged models",
     ],

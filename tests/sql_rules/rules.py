@@ -140,6 +140,14 @@ def probes_for_each_row(statement: Statement) -> Iterator[str]:
             yield f"{', '.join(tables)} for each row of {around}"
 
 
+def recursions(statement: Statement) -> Iterator[str]:
+    """WITH RECURSIVE over spread tables."""
+    for level in statement.top.all() if not statement.is_of_one_run else ():
+        clause = getattr(level.node, "withClause", None)
+        if clause is not None and clause.recursive and _spread_below(level, statement.schema):
+            yield f"WITH RECURSIVE over {', '.join(_spread_below(level, statement.schema))}"
+
+
 def nameless_targets(statement: Statement) -> Iterator[str]:
     """INSERT ... SELECT ... RETURNING into a table without an alias."""
     for node in _nodes(statement, ast.InsertStmt):
@@ -199,5 +207,6 @@ RULES = (
         "join what is probed, by GROUP BY or NOT IN (SELECT ...), with its runs named",
         probes_for_each_row,
     ),
+    Rule("no recursion", "name one run, or ask generation by generation", recursions),
     Rule("named target", "INSERT INTO table AS alias, and alias.column behind RETURNING", nameless_targets),
 )

@@ -49,7 +49,8 @@ def in_files(schema: Schema) -> Iterator[Statement]:
             continue
         file = path.relative_to(FOLDER).with_suffix("").as_posix()
         for name, text in sql.parse(path.read_text("utf-8"), file).items():
-            yield statement(f"{file}.{name}", sql.distributed(text), schema)
+            if parsed(sql.distributed(text)):  # else it is for a single machine
+                yield statement(f"{file}.{name}", sql.distributed(text), schema)
 
 
 def views(schema: Schema) -> Iterator[Statement]:

@@ -133,6 +133,14 @@ CASES = {
             " SELECT (SELECT count(*) FROM tag WHERE tag.run_id = run.run_id) FROM found JOIN run ON run_id = id",
         ),
     ],
+    "no recursion": [
+        (
+            "WITH RECURSIVE up AS (SELECT run_id, value FROM tag WHERE run_id = ANY ($1::uuid[])"
+            " UNION ALL SELECT tag.run_id, tag.value FROM up JOIN tag ON tag.run_id = ANY ($1::uuid[])) TABLE up",
+            "WITH RECURSIVE up AS (SELECT run_id, value FROM tag WHERE run_id = $1"
+            " UNION ALL SELECT tag.run_id, tag.value FROM up JOIN tag ON tag.run_id = $1) TABLE up",
+        ),
+    ],
     "named target": [
         (
             "INSERT INTO rewind (run_id) SELECT run_id FROM writer WHERE run_id = $1 RETURNING rewind_number",

@@ -1,8 +1,8 @@
 -- Queries of store/tracking/exploring.py.
 
 -- kin: of runs $1, the runs that they were started in (tag $2), and how many of stages $3 were started in them; of runs
--- in experiments $6 (NULL: all) but $7, others are not there
-WITH RECURSIVE up AS (
+-- in experiments $6 (NULL: all) but $7, others are not there. Runs of several machines are looked at generation by generation.
+/* single */ WITH RECURSIVE up AS (
     SELECT place, given.run_id, given.run_id AS at, ARRAY[]::uuid[] AS ancestors
     FROM unnest($1::uuid[]) WITH ORDINALITY AS given (run_id, place)
     JOIN run USING (run_id)
@@ -35,7 +35,27 @@ CROSS JOIN LATERAL (
         LIMIT $5
     ) AS child
 ) AS counted
-ORDER BY line.place;
+ORDER BY line.place /* distributed: */;
+
+-- known: of runs $1 those that are there, in experiments $2 (NULL: all) but $3
+SELECT run_id
+FROM run
+WHERE run_id = ANY ($1::uuid[])
+  AND ($2::bigint[] IS NULL OR experiment_id = ANY ($2)) AND experiment_id <> ALL ($3::bigint[]);
+
+-- parents: the runs that runs $1 were started in, as their tags $2 say
+SELECT run_id, value::uuid AS parent_id
+FROM tag
+WHERE run_id = ANY ($1::uuid[]) AND key = $2 AND value ~ '^[0-9a-f]{32}$';
+
+-- children: how many runs of stages $3, in experiments $4 (NULL: all) but $5, have each of the values $2 in their tag $1
+SELECT tag.value, count(*) AS children
+FROM tag
+JOIN run ON run.run_id = tag.run_id
+WHERE tag.key = $1 AND tag.value COLLATE "C" = ANY ($2::text[]) AND length(tag.value) <= 200
+  AND run.lifecycle_stage = ANY ($3::text[])
+  AND ($4::bigint[] IS NULL OR run.experiment_id = ANY ($4)) AND run.experiment_id <> ALL ($5::bigint[])
+GROUP BY tag.value;
 
 -- now: what time it is, in milliseconds
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
