@@ -15,6 +15,7 @@ from stepwell_api.v1 import runs_pb2, search_pb2
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_server import app
 from stepwell_server.app import RunningServer
+from stepwell_server.store import sql
 from stepwell_server.store.search import group_query
 from tests.harness.calls import already_exists, invalid, not_found
 from tests.harness.processes import ServerProcess
@@ -84,6 +85,8 @@ def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         return bool(request.param > 1)
 
     monkeypatch.setattr(app, "is_distributed", is_distributed)
+    monkeypatch.setattr(app, "ShardPlaces", lambda _: None)  # there are none to ask for
+    monkeypatch.setattr(sql.Queries, "is_distributed", False)  # put back at the end
 
 
 @pytest.mark.parametrize("nodes", [1, 2], indirect=True)
