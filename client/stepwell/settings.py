@@ -1,6 +1,6 @@
 """The client's settings: the only reader (and writer) of the environment.
 
-STEPWELL_TRACKING_URI            where the server is; default http://127.0.0.1:5000
+STEPWELL_TRACKING_URI            where the server is, or several are, with commas; default http://127.0.0.1:5000
 STEPWELL_TRACKING_TOKEN          who asks the server, as a token; default: what `stepwell login` wrote for the server
 STEPWELL_TRACKING_USERNAME       the same as a name,
 STEPWELL_TRACKING_PASSWORD       and its password
@@ -48,7 +48,8 @@ importing.
 import json
 import os
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +64,8 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5000"
 # What a URI without a port means; as in browsers for those of HTTP.
 DEFAULT_PORTS = {"grpc": 50051, "grpcs": 50051, "http": 80, "https": 443}
+# Servers that one URI names.
+PLACES_MAX = 16
 DEFAULT_EXPERIMENT_ID = "0"
 
 REACH_TIMEOUT_S_DEFAULT = 10.0
@@ -106,6 +109,18 @@ class Address:
     target: str
     secure: bool
     page: str = ""
+    # Where else, if the URI names several.
+    others: "tuple[Address, ...]" = ()
+
+    @property
+    def places(self) -> "tuple[Address, ...]":
+        """All that the URI names, each alone."""
+        return (replace(self, others=()), *self.others)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return ", ".join(place.page or place.target for place in self.places)
 
 
 def tracking_uri() -> str:
@@ -142,6 +157,8 @@ def name_server_for_mlflows_clients() -> None:
     _is_mlflow = True
     uri = os.environ.get("STEPWELL_TRACKING_URI")
     if uri:
+        with suppress(StepwellException):  # said when it is used
+            uri = _separated(uri)[0]  # they know one server
         os.environ["MLFLOW_TRACKING_URI"] = uri
     else:  # where some of them would name a folder, which is no server
         os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_TRACKING_URI)
@@ -453,19 +470,44 @@ def _named_file(*variables: str) -> NamedFile | None:
 
 
 def parse_uri(uri: str) -> Address:
-    """Take a tracking URI apart.
+    """Take a tracking URI apart; one with commas names several servers of the same database.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when it is no http://, https://, grpc:// or grpcs:// URI.
     """
+    first, *others = [_parse_place(uri, each) for each in _separated(uri)]
+    if len({first, *others}) <= len(others):
+        raise _bad_uri(uri, "it names the same server twice.")
+    return replace(first, others=tuple(others))
+
+
+def _separated(uri: str) -> list[str]:
+    """Return the URI of each server that one names: grpc://a:1,b:2 is grpc://a:1 and grpc://b:2."""
+    scheme, separator, rest = uri.partition("://")
+    hosts, slash, path = rest.partition("/")
+    if "," not in rest:
+        return [uri]
+    if "://" in rest:
+        raise _bad_uri(uri, f"the scheme stands once, as in {scheme}://a:1,b:2.")
+    if "," in path:
+        raise _bad_uri(uri, "several hosts stand before the path, as in http://a:1,b:2/path.")
+    each = [host.strip() for host in hosts.split(",")]
+    if "" in each:
+        raise _bad_uri(uri, "a host is missing beside a comma.")
+    if len(each) > PLACES_MAX:
+        raise _bad_uri(uri, f"it names {len(each)} servers; name at most {PLACES_MAX}.")
+    return [f"{scheme}{separator}{host}{slash}{path}" for host in each]
+
+
+def _parse_place(given: str, uri: str) -> Address:
     parts = urlsplit(uri)
     if parts.scheme not in DEFAULT_PORTS:
-        raise _bad_uri(uri, "it names no Stepwell server.")
+        raise _bad_uri(given, "it names no Stepwell server.")
     over_http = parts.scheme.startswith("http")
     path = parts.path.rstrip("/")
     if (path and not over_http) or parts.query or parts.fragment or parts.username:
-        raise _bad_uri(uri, "nothing may follow the port or stand before the host.")
-    target = _target(uri)
+        raise _bad_uri(given, "nothing may follow the port or stand before the host.")
+    target = _target(given, uri)
     page = f"{parts.scheme}://{parts.netloc}{path}" if over_http else ""
     return Address(target, parts.scheme in ("grpcs", "https"), page)
 
@@ -473,19 +515,19 @@ def parse_uri(uri: str) -> Address:
 def is_same_server(one: str, other: str) -> bool:
     """Tell whether two tracking URIs are of one server, however they are written."""
     try:
-        return parse_uri(one) == parse_uri(other)
+        return set(parse_uri(one).places) == set(parse_uri(other).places)
     except StepwellException:
         return one == other
 
 
-def _target(uri: str) -> str:
+def _target(given: str, uri: str) -> str:
     parts = urlsplit(uri)
     try:
         port = parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:
-        raise _bad_uri(uri, "the port is not a number from 1 to 65535.") from None
+        raise _bad_uri(given, "the port is not a number from 1 to 65535.") from None
     if not parts.hostname:
-        raise _bad_uri(uri, "the host is missing.")
+        raise _bad_uri(given, "the host is missing.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port}"
 

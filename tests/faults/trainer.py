@@ -136,14 +136,14 @@ def turn_clock_back(record: Path, moments: list[int]) -> None:
 
 def shorten_keepalive(milliseconds: int) -> None:
     """Find half-open connections sooner than in half a minute, because a test waits."""
-    from stepwell.wire import connection
+    from stepwell.wire import channels
 
     own = {
         "grpc.keepalive_time_ms": milliseconds,
         "grpc.keepalive_timeout_ms": 1_000,
         "grpc.http2.ping_timeout_ms": 1_000,
     }
-    connection._OPTIONS = tuple((name, own.get(name, value)) for name, value in connection._OPTIONS)
+    channels._OPTIONS = tuple((name, own.get(name, value)) for name, value in channels._OPTIONS)
 
 
 if __name__ == "__main__":

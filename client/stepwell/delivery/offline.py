@@ -42,7 +42,7 @@ def unless_offline(uri: str, ask: Callable[[], T]) -> T | None:
         # It was there a moment ago: the connection broke, or the server stops.
         if settings.raises_when_unreachable() or failure.error_code not in AWAY_CODES:
             raise
-        away.say_away(settings.parse_uri(uri).target, failure.message)
+        away.say_away(settings.parse_uri(uri).name, failure.message)
         return None
 
 
@@ -90,7 +90,7 @@ def _can_be_reached(uri: str) -> bool:
         if needed or failure.error_code != "TEMPORARILY_UNAVAILABLE":
             raise
         _unreachable_since[uri] = begun
-        away.say_away(settings.parse_uri(uri).target, failure.message)
+        away.say_away(settings.parse_uri(uri).name, failure.message)
         return False
     _unreachable_since.pop(uri, None)
     return True

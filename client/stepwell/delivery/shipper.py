@@ -101,7 +101,7 @@ class Shipper:
                 await self._attempt()
             self._shipment.finished()
         except grpc.aio.AioRpcError as failure:
-            self._shipment.failed(errors.from_rpc(failure, self._connection.address.target))
+            self._shipment.failed(errors.from_rpc(failure, self._connection.address.name))
         except _UnbelievableError as claim:
             self._shipment.failed(StepwellException(str(claim), "INVALID_STATE"))
         except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must not wait for ever
@@ -135,6 +135,10 @@ class Shipper:
             await self._pause(self._next_pause_s())
         except (StepwellException, _InterruptedError) as failure:
             await self._back_off(str(failure))
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            await self._back_off("the connection was left for another server")
         except asyncio.InvalidStateError:
             # What gRPC raises for writing to a stream that the server has closed meanwhile.
             await self._back_off("the server closed the stream")
@@ -271,14 +275,16 @@ class Shipper:
         """Wait for a server that is there, and wants to be asked again later."""
         self._delivery.answered()
         await self._shipment.breathe()
-        away.say_slow(self._connection.address.target, reason)
+        away.say_slow(self._connection.address.name, reason)
         self._due.clear()
         await self._pause(max(self._next_pause_s(), pause_s))
 
     async def _back_off(self, reason: str, *, refused: bool = False) -> None:
         self._delivery.unreachable()
         await self._shipment.breathe()
-        target = self._connection.address.target
+        if self._attempts:  # not at the first failure: it may have been the server's restart
+            self._connection.distrust()
+        target = self._connection.address.name
         told = f"The server {target} {reason if refused else f'is away ({reason})'}."
         away.say_away(target, told, refused=refused)
         self._due.clear()
@@ -292,7 +298,7 @@ class Shipper:
     def _tell_reachable(self) -> None:
         self._delivery.reached()
         self._connection.remember()
-        away.say_back(self._connection.address.target)
+        away.say_back(self._connection.address.name)
 
 
 def _give_way() -> None:

@@ -51,8 +51,11 @@ def is_named(parts: SplitResult) -> bool:
 def _named(tracking_uri: str) -> set[str]:
     """Hosts with ports of what this side's configuration names by addresses."""
     server = settings.parse_uri(tracking_uri)
-    urls = [server.page, *(os.environ.get(name, "") for name in _ENDPOINT_VARIABLES)]
-    found = {server.target.lower()}
+    urls = [
+        *(place.page for place in server.places),
+        *(os.environ.get(name, "") for name in _ENDPOINT_VARIABLES),
+    ]
+    found = {place.target.lower() for place in server.places}
     for parts in map(urlsplit, filter(None, urls)):
         if parts.hostname:
             found.add(f"{parts.hostname.lower()}:{_port(parts)}")

@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -17,7 +18,8 @@ import grpc.aio
 from stepwell import errors, jitter, settings
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
-from stepwell.wire import background, tls
+from stepwell.wire import background, several, tls
+from stepwell.wire.channels import open_channel
 from stepwell.wire.credentials import authorization
 from stepwell.wire.diagnosis import listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask_until
@@ -48,31 +50,11 @@ Message = TypeVar("Message", covariant=True)
 CALL_TIMEOUT_S = 60.0
 # A call that the server refuses because a limit of its own is reached, with a time, is made so often in all.
 REFUSED_TRIES_MAX = 6
-MESSAGE_BYTES_MAX = 8 * 2**20
-# A connection of which nothing was heard for 20 s is asked for a sign of life and given up 10 s later, so that a
-# half-open one is noticed within 30 s. Servers allow such pings no more often than every 10 s. gRPC also pings to
-# measure the bandwidth, does not ask for a sign of life meanwhile, and would wait a minute for that other answer.
-KEEPALIVE_TIME_MS = 20_000
-KEEPALIVE_TIMEOUT_MS = 10_000
-# What a stream may send before it is read. gRPC's own estimate of what the way holds grows to tens of megabytes where
-# machines are busy; 4 MiB are 80 MB/s at 50 ms to the server.
-STREAM_WINDOW_BYTES = 4 * 2**20
-# gRPC tries to connect again by itself; it must not fall asleep for its default of two minutes.
-RECONNECT_FIRST_MS = 200
-RECONNECT_MAX_MS = 5_000
-
-_OPTIONS = (
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", STREAM_WINDOW_BYTES),
-    ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
-    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-    ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
-    ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
-    ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
-)
+# Of several servers, one that takes connections and does not answer is passed over after so long.
+PLACE_S = 2.0
+AGAIN_S = 0.2
+# So long may calls go on that are under way at a server that is left for another one.
+LEFT_GRACE_S = 30.0
 
 
 class _MessageStream(Protocol[Message]):
@@ -123,7 +105,13 @@ class Connection:
     def __init__(self, uri: str) -> None:
         # What people call the server, and where its gRPC is: the same, unless they name it by its HTTP address.
         self.address = settings.parse_uri(uri)
-        self._grpc = None if self.address.page else self.address
+        # That of them which answered last, or will be asked first.
+        self._place = self.address.places[0]
+        self._grpc = None if self._place.page else self._place
+        self._is_distrusted = False
+        # Who looks for a place now, for all who want one; and channels to places that were left.
+        self._finding: asyncio.Task[str] | None = None
+        self._left: dict[asyncio.Task[None], grpc.aio.Channel] = {}
         self._source = settings.source_of(uri)
         self._channel: grpc.aio.Channel | None = None
         # Whom a channel with TLS believes: see `tls.channel_roots`.
@@ -216,9 +204,9 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 return await answer
         except grpc.aio.AioRpcError as error:
-            failure = errors.from_rpc(error, self.address.target)
+            failure = errors.from_rpc(error, self._place.target)
         except TimeoutError:
-            message = f"The server {self.address.target} did not answer within {timeout_s:g} s."
+            message = f"The server {self._place.target} did not answer within {timeout_s:g} s."
             failure = StepwellException(message, "DEADLINE_EXCEEDED")
         # Raised here, so that whoever keeps the exception does not keep gRPC's with its call and channel: they
         # would stay alive through a fork.
@@ -244,8 +232,19 @@ class Connection:
             )
         if self._away_because and not await self._listens():
             raise self._unreachable(self._away_because, "still")
+        if self.address.others:
+            await self._reach_any(timeout_s)
+        else:
+            await self._reach_place(timeout_s)
+        self._away_because = ""
+
+    def distrust(self) -> None:
+        """Go to another server next time, if the address names others and one of them answers."""
+        self._is_distrusted = bool(self.address.others)
+
+    async def _reach_place(self, timeout_s: float) -> None:
         started = time.monotonic()
-        if self.address.page and not self._is_connected():
+        if self._place.page and not self._is_connected():
             await self._locate(timeout_s)
         remaining_s = max(0.0, timeout_s - (time.monotonic() - started))
         if not await self._is_ready_within(remaining_s):
@@ -253,7 +252,42 @@ class Connection:
             if self._grpc is not None and self._grpc.secure:
                 await self._close()  # the next attempt reads the files of certificates again
             raise failure
-        self._away_because = ""
+
+    async def _reach_any(self, timeout_s: float) -> None:
+        if self._is_connected() and not self._is_distrusted:
+            return
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.create_task(self._find(timeout_s))
+        reason = await asyncio.shield(self._finding)
+        if reason:
+            raise self._unreachable(reason, f"tried for {timeout_s:g} s")
+
+    async def _find(self, timeout_s: float) -> str:
+        """Connect to one of the places; returns why that was none."""
+        end = time.monotonic() + timeout_s
+        while True:
+            for place in await several.in_turn(
+                self.address.places, self._place, is_distrusted=self._is_distrusted
+            ):
+                self._go_to(place)
+                with suppress(StepwellException):
+                    await self._reach_place(min(PLACE_S, timeout_s))
+                    self._is_distrusted = False
+                    return ""
+            if time.monotonic() + AGAIN_S >= end:
+                return await several.why_none(self.address.places)
+            await asyncio.sleep(AGAIN_S)
+
+    def _go_to(self, place: settings.Address) -> None:
+        """Leave the place of before, if it is another one; calls that are under way there may end there."""
+        if place == self._place:
+            return
+        channel = self._forget_channel()
+        self._place, self._grpc = place, None if place.page else place
+        if channel is not None:
+            end = asyncio.create_task(channel.close(LEFT_GRACE_S))
+            self._left[end] = channel
+            end.add_done_callback(lambda _: self._left.pop(end, None))
 
     async def _is_ready_within(self, timeout_s: float) -> bool:
         assert self._grpc is not None
@@ -266,22 +300,23 @@ class Connection:
 
     def remember(self) -> None:
         """Keep in the spools' place where gRPC is, for times in which the HTTP address does not say it."""
-        if self.address.page and self._grpc is not None:
-            addresses.remember(self.address.page, self._grpc)
+        if self._place.page and self._grpc is not None:
+            addresses.remember(self._place.page, self._grpc)
 
     def _is_connected(self) -> bool:
         return self._channel is not None and self._channel.get_state() == grpc.ChannelConnectivity.READY
 
     async def _listens(self) -> bool:
         """Tell whether somebody takes connections at the server's address, or where its gRPC was."""
-        return await listens(self.address) or bool(self._grpc and await listens(self._grpc))
+        found = await asyncio.gather(*map(listens, self.address.places))
+        return any(found) or bool(self._grpc and await listens(self._grpc))
 
     async def _locate(self, timeout_s: float) -> None:
         """Ask the HTTP address where gRPC is, until it says so; it may have moved since the last time."""
         try:
-            found = await ask_until(self.address.page, timeout_s)
+            found = await ask_until(self._place.page, timeout_s)
         except NoDoorError as error:
-            known = (self._grpc or addresses.recall(self.address.page)) if error.hidden else None
+            known = (self._grpc or addresses.recall(self._place.page)) if error.hidden else None
             if known is None:
                 raise self._unreachable(str(error), f"tried for {timeout_s:g} s") from None
             found = known
@@ -292,7 +327,7 @@ class Connection:
     async def _why(self) -> str:
         assert self._grpc is not None
         reason = await why_unreachable(self._grpc)
-        if not self.address.page:
+        if not self._place.page:
             return reason
         return (
             f"its HTTP answers, but its gRPC at {self._grpc.target} does not: {reason}. A proxy or a firewall may "
@@ -304,7 +339,7 @@ class Connection:
         self._away_because = reason
         named = f"{self._source}; " if self._source else ""
         return StepwellException(
-            f"No Stepwell server answers at {self.address.page or self.address.target} ({named}{how_tried}): {reason}. "
+            f"No Stepwell server answers at {self.address.name} ({named}{how_tried}): {reason}. "
             "Start one with 'stepwell server', or name another with STEPWELL_TRACKING_URI or set_tracking_uri().",
             "TEMPORARILY_UNAVAILABLE",
         )
@@ -313,7 +348,7 @@ class Connection:
         # Here and not at construction: channels belong to the loop that runs when they are made.
         if self._channel is None:
             assert self._grpc is not None, "nobody reached for the server before"
-            channel = _channel(self._grpc, *self._believed)
+            channel = open_channel(self._grpc, *self._believed)
             self._channel = cast(
                 "grpc.aio.Channel", ShowingChannel(channel, lambda: authorization(self.address))
             )
@@ -321,15 +356,23 @@ class Connection:
         return self._channel
 
     async def _close(self) -> None:
-        if self._channel is not None:
-            await self._channel.close()
-            # gRPC ends its own thread when nothing refers to a channel any more.
-            for service in vars(self).keys() - _NO_SERVICES:
-                delattr(self, service)
-            self._channel = None
+        channel = self._forget_channel()
+        for each in (*self._left.values(), *([channel] if channel else [])):
+            await each.close()
+        self._left.clear()
+
+    def _forget_channel(self) -> grpc.aio.Channel | None:
+        """Return the channel, for who closes it; gRPC ends its own thread when nothing refers to one any more."""
+        channel, self._channel = self._channel, None
+        for service in vars(self).keys() - _NO_SERVICES:
+            delattr(self, service)
+        return channel
 
 
-_NO_SERVICES = {"address", "_grpc", "_source", "_channel", "_believed", "_away_because"}
+_NO_SERVICES = {
+    *("address", "_place", "_grpc", "_source", "_channel", "_believed", "_away_because"),
+    *("_is_distrusted", "_finding", "_left"),
+}
 _connections: dict[str, Connection] = {}
 
 
@@ -345,14 +388,6 @@ async def _succeeds_within(timeout_s: float, attempt: Awaitable[None]) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _channel(address: settings.Address, roots: bytes | None, name: str) -> grpc.aio.Channel:
-    if not address.secure:
-        return grpc.aio.insecure_channel(address.target, _OPTIONS)
-    credentials = grpc.ssl_channel_credentials(roots, *tls.client_pair())
-    named = (("grpc.ssl_target_name_override", name),) if name else ()
-    return grpc.aio.secure_channel(address.target, credentials, (*_OPTIONS, *named))
 
 
 os.register_at_fork(after_in_child=_connections.clear)

@@ -32,7 +32,7 @@ def authorization(address: Address) -> str | None:
         StepwellException: UNAUTHENTICATED when others may read the file of credentials.
     """
     token, name, password = settings.credentials()
-    token = token or ("" if name else _tokens().get(key_of(address), ""))
+    token = token or ("" if name else _token_of(address))
     if token:
         if not (token.isascii() and token.isprintable()):
             raise _unusable(f"The token from {source(address)} has characters that no token has.")
@@ -47,7 +47,7 @@ def basic(name: str, password: str) -> str:
 
 def source(address: Address) -> str:
     """Return where the credential for a server comes from, for people; "" when there is none."""
-    return settings.credentials_source() or (str(path()) if key_of(address) in _tokens() else "")
+    return settings.credentials_source() or (str(path()) if _token_of(address) else "")
 
 
 def path() -> Path:
@@ -62,16 +62,23 @@ def key_of(address: Address) -> str:
 
 def keep(address: Address, token: str) -> None:
     """Write the token for a server into the file, which is this user's alone."""
-    _write({**_tokens(), key_of(address): token})
+    _write({**_tokens(), **{key_of(place): token for place in address.places}})
 
 
 def forget(address: Address) -> bool:
     """Take the token for a server out of the file; tells whether there was one."""
     tokens = dict(_tokens())
-    if tokens.pop(key_of(address), None) is None:
+    found = [tokens.pop(key_of(place), None) for place in address.places]
+    if not any(found):
         return False
     _write(tokens)
     return True
+
+
+def _token_of(address: Address) -> str:
+    """Return the token for a server, "" without one; servers that are named together have one between them."""
+    tokens = _tokens()
+    return next((tokens[key] for place in address.places if (key := key_of(place)) in tokens), "")
 
 
 def _write(tokens: dict[str, str]) -> None:

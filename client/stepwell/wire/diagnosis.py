@@ -6,7 +6,7 @@ import ssl
 
 from stepwell.settings import Address
 from stepwell.wire import tls
-from stepwell.wire.door import NoDoorError, ask
+from stepwell.wire.door import NEXT_ADDRESS_S, NoDoorError, ask
 
 # How long a connection for the diagnosis may take.
 PROBE_TIMEOUT_S = 2.0
@@ -19,7 +19,9 @@ async def listens(address: Address) -> bool:
     host, _, port = address.target.rpartition(":")
     try:
         async with asyncio.timeout(KNOCK_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(
+                host.strip("[]"), int(port), happy_eyeballs_delay=NEXT_ADDRESS_S
+            )
     except (OSError, TimeoutError):
         return False
     except RuntimeError:  # the interpreter ends, and looks up no names any more

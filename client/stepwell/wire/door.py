@@ -23,6 +23,8 @@ ANSWER_BYTES_MAX = 64 * 1024
 REDIRECTS_MAX = 3
 AGAIN_S = 0.2
 ATTEMPT_MIN_S = 0.5
+# A name may have several addresses: the next one is tried when one has not answered for so long.
+NEXT_ADDRESS_S = 0.2
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -159,7 +161,9 @@ async def _get_once(url: str) -> _Answer:
         raise ValueError(url)
     secure = tls.context() if parts.scheme == "https" else None
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
-    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=ANSWER_BYTES_MAX)
+    reader, writer = await asyncio.open_connection(
+        parts.hostname, port, ssl=secure, limit=ANSWER_BYTES_MAX, happy_eyeballs_delay=NEXT_ADDRESS_S
+    )
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         writer.write(

@@ -69,6 +69,14 @@ def test_uris(uri: str, target: str, secure: bool, page: str) -> None:
         ("grpc://tracker:70000", "the port"),
         ("grpc://tracker:1/path", "nothing may follow"),
         ("grpc://user:word@tracker:1", "nothing may follow"),
+        ("grpc://a:1,", "a host is missing beside a comma"),
+        ("grpc://a:1,,b:2", "a host is missing beside a comma"),
+        ("grpc://a:1,grpc://b:2", "the scheme stands once, as in grpc://a:1,b:2"),
+        ("grpc://a:1,b:x", "the port"),
+        ("grpc://a:1,b:2/path", "nothing may follow"),
+        ("grpc://a:1,b:2,a:1", "the same server twice"),
+        ("grpc://" + ",".join(f"a:{port}" for port in range(1, 18)), "17 servers; name at most 16"),
+        ("http://a:1/path,b:2/path", "before the path, as in http://a:1,b:2/path"),
     ],
 )
 def test_not_uris(uri: str, text: str) -> None:
@@ -76,6 +84,19 @@ def test_not_uris(uri: str, text: str) -> None:
         settings.set_tracking_uri(uri)
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
     assert "http://HOST:PORT" in str(caught.value)
+
+
+def test_one_uri_names_several_servers() -> None:
+    assert settings.parse_uri("grpcs://a:1, b,[::1]:3").places == (
+        settings.Address("a:1", secure=True),
+        settings.Address("b:50051", secure=True),
+        settings.Address("[::1]:3", secure=True),
+    )
+    found = settings.parse_uri("http://a:5000,b:5001/path")
+    assert [place.page for place in found.places] == ["http://a:5000/path", "http://b:5001/path"]
+    assert found.name == "http://a:5000/path, http://b:5001/path"
+    assert settings.is_same_server("grpc://a:1,b:2", "grpc://b:2,a:1")
+    assert not settings.is_same_server("grpc://a:1,b:2", "grpc://a:1")
 
 
 def test_a_bad_uri_is_named_with_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

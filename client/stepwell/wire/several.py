@@ -1,0 +1,36 @@
+"""Which of the servers of one address a connection goes to, where the address names several.
+
+The one that answered last goes first, so that nobody moves without a reason; the others follow in the order of the
+address. Those where nobody takes connections are passed over at once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from stepwell.settings import Address
+from stepwell.wire.diagnosis import PROBE_TIMEOUT_S, listens, why_unreachable
+from stepwell.wire.door import NoDoorError, ask
+
+
+async def in_turn(places: Sequence[Address], current: Address, *, is_distrusted: bool) -> list[Address]:
+    """Return the places that listen, `current` first; last, where it is distrusted."""
+    first = places.index(current) + (1 if is_distrusted else 0)
+    ordered = [*places[first:], *places[:first]]
+    listening = await asyncio.gather(*map(listens, ordered))
+    return [place for place, is_there in zip(ordered, listening, strict=True) if is_there]
+
+
+async def why_none(places: Sequence[Address]) -> str:
+    """Return what is wrong with each of them, as the end of a sentence."""
+    reasons = await asyncio.gather(*map(_why, places))
+    return "; ".join(f"{place.name}: {reason}" for place, reason in zip(places, reasons, strict=True))
+
+
+async def _why(place: Address) -> str:
+    if not place.page:
+        return await why_unreachable(place)
+    try:
+        found = await ask(place.page, PROBE_TIMEOUT_S)
+    except NoDoorError as error:
+        return str(error)
+    return await why_unreachable(found)

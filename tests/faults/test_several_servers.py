@@ -1,0 +1,96 @@
+"""An address names several servers of one database: clients go on with another one, and every point is there once."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+import stepwell
+from stepwell import settings
+from stepwell.client import StepwellClient
+from stepwell.errors import StepwellException
+from tests.faults.accounting import assert_exact, assert_receipt, next_commit
+from tests.faults.conftest import StartTraining
+from tests.faults.training import CALLS_WITHOUT_END
+from tests.harness.processes import ServerProcess
+from tests.harness.s3 import free_port
+
+SEED = 23
+PACE = 1_500
+
+AddressOf = Callable[[ServerProcess], str]
+
+
+def together(servers: list[ServerProcess], address_of: AddressOf) -> str:
+    """Return the one address of several servers."""
+    first, *others = map(address_of, servers)
+    return ",".join([first, *(each.partition("://")[2] for each in others)])
+
+
+@pytest.mark.parametrize(
+    "address_of", [lambda it: it.tracking_uri, lambda it: it.url], ids=["their gRPC", "their HTTP"]
+)
+def test_every_point_arrives_once_at_whichever_server_is_left(
+    address_of: AddressOf, database_url: str, start_training: StartTraining
+) -> None:
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(ServerProcess("--store", database_url)) for _ in range(2))
+        ports = ("--grpc-port", str(first.port), "--http-port", first.url.rpartition(":")[2])
+        training = start_training(
+            together([first, second], address_of),
+            *("--pace", str(PACE), "--wait"),
+            seed=SEED,
+            calls=CALLS_WITHOUT_END,
+        )
+        position = next_commit(database_url, 0)
+        first.kill()
+        position = next_commit(database_url, position)
+        stack.enter_context(ServerProcess("--store", database_url, *ports))
+        second.kill()
+        next_commit(database_url, position)
+        receipt = training.end()
+        assert_exact(database_url, training)
+        assert_receipt(receipt, training)
+
+
+def test_calls_stay_with_the_server_that_answered_last(
+    database_url: str, start_server: Callable[..., ServerProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "5")
+    first, second = (start_server("--store", database_url, "--no-http") for _ in range(2))
+    client = StepwellClient(together([first, second], lambda it: it.tracking_uri))
+    place = client_place(client)
+    experiment_id = client.create_experiment("several")
+    assert place().target == f"127.0.0.1:{first.port}"
+    first.kill()
+    assert client.get_experiment(experiment_id).name == "several"
+    assert place().target == f"127.0.0.1:{second.port}"
+    start_server("--store", database_url, "--no-http", "--grpc-port", str(first.port))
+    for _ in range(3):
+        client.get_experiment(experiment_id)
+    assert place().target == f"127.0.0.1:{second.port}"
+    second.terminate()
+    assert client.get_experiment(experiment_id).name == "several"
+    assert place().target == f"127.0.0.1:{first.port}"
+
+
+def client_place(client: StepwellClient) -> Callable[[], settings.Address]:
+    """Return what tells where a client's calls go."""
+    from stepwell.wire.connection import connect
+
+    connection = connect(client.tracking_uri)
+    return lambda: connection._place
+
+
+def test_what_is_wrong_with_each_server_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.5")
+    one, other = free_port(), free_port()
+    stepwell.set_tracking_uri(f"grpc://127.0.0.1:{one},127.0.0.1:{other}")
+    try:
+        with pytest.raises(StepwellException) as caught:
+            stepwell.search_runs(["0"])
+    finally:
+        stepwell.set_tracking_uri(None)
+    assert caught.value.error_code == "TEMPORARILY_UNAVAILABLE"
+    for port in (one, other):
+        assert f"127.0.0.1:{port}: nothing listens there" in str(caught.value)
