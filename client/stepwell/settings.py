@@ -485,7 +485,7 @@ def _separated(uri: str) -> list[str]:
     """Return the URI of each server that one names: grpc://a:1,b:2 is grpc://a:1 and grpc://b:2."""
     scheme, separator, rest = uri.partition("://")
     hosts, slash, path = rest.partition("/")
-    if "," not in rest:
+    if "," not in rest or scheme not in DEFAULT_PORTS:
         return [uri]
     if "://" in rest:
         raise _bad_uri(uri, f"the scheme stands once, as in {scheme}://a:1,b:2.")

@@ -9,9 +9,10 @@ import stepwell
 from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.errors import StepwellException
-from tests.faults.accounting import assert_exact, assert_receipt, next_commit
+from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit
 from tests.faults.conftest import StartTraining
 from tests.faults.training import CALLS_WITHOUT_END
+from tests.harness.pgbouncer import running_pgbouncer
 from tests.harness.processes import ServerProcess
 from tests.harness.s3 import free_port
 
@@ -35,7 +36,6 @@ def test_every_point_arrives_once_at_whichever_server_is_left(
 ) -> None:
     with ExitStack() as stack:
         first, second = (stack.enter_context(ServerProcess("--store", database_url)) for _ in range(2))
-        ports = ("--grpc-port", str(first.port), "--http-port", first.url.rpartition(":")[2])
         training = start_training(
             together([first, second], address_of),
             *("--pace", str(PACE), "--wait"),
@@ -44,13 +44,31 @@ def test_every_point_arrives_once_at_whichever_server_is_left(
         )
         position = next_commit(database_url, 0)
         first.kill()
-        position = next_commit(database_url, position)
-        stack.enter_context(ServerProcess("--store", database_url, *ports))
-        second.kill()
         next_commit(database_url, position)
         receipt = training.end()
         assert_exact(database_url, training)
         assert_receipt(receipt, training)
+        assert "is away" not in training.log
+
+
+def test_a_server_without_its_database_is_left_for_another_one(
+    database_url: str, start_server: Callable[..., ServerProcess], start_training: StartTraining
+) -> None:
+    with running_pgbouncer(database_url) as pgbouncer:
+        first = start_server("--store", pgbouncer.url(database_url), "--no-http")
+        second = start_server("--store", database_url, "--no-http")
+        training = start_training(
+            together([first, second], lambda it: it.tracking_uri),
+            *("--pace", str(PACE), "--wait"),
+            seed=SEED,
+            calls=CALLS_WITHOUT_END,
+        )
+        next_commit(database_url, 0)
+        pgbouncer.kill()  # the first one listens and answers that it can do nothing
+        next_commit(database_url, committed(database_url))
+        receipt = training.end()
+    assert_exact(database_url, training)
+    assert_receipt(receipt, training)
 
 
 def test_calls_stay_with_the_server_that_answered_last(

@@ -282,11 +282,13 @@ class Shipper:
     async def _back_off(self, reason: str, *, refused: bool = False) -> None:
         self._delivery.unreachable()
         await self._shipment.breathe()
-        if self._attempts:  # not at the first failure: it may have been the server's restart
+        several = bool(self._connection.address.others)
+        if self._attempts or refused or not several:  # else another one is asked first
+            name = self._connection.address.name
+            told = f"The server {name} {reason if refused else f'is away ({reason})'}."
+            away.say_away(name, told, refused=refused)
+        if self._attempts:  # the first failure may be a connection that broke
             self._connection.distrust()
-        target = self._connection.address.name
-        told = f"The server {target} {reason if refused else f'is away ({reason})'}."
-        away.say_away(target, told, refused=refused)
         self._due.clear()
         await self._pause(self._next_pause_s())
 
