@@ -260,7 +260,7 @@ log = get_logger(__name__)
     envvar="STEPWELL_SEARCHES",
     default="auto",
     type=click.Choice(defaults.SEARCH_FORMS),
-    help="How runs are searched: in the way of one PostgreSQL, or of a distributed one; auto asks the database.",
+    help="The form of searches and other statements: of one PostgreSQL, or a distributed one; auto asks the database.",
 )
 def server(
     host: str,

@@ -19,6 +19,7 @@ VOLATILE = {
     "pg_relation_size",
     "pg_try_advisory_lock",
     "pg_try_advisory_xact_lock",
+    "set_config",
 }
 # Also where only some of the functions of a name are.
 STABLE = {

@@ -21,6 +21,24 @@ _KEYS = """
     JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
     WHERE contype = 'p' AND connamespace = 'public'::regnamespace AND conrelid <> 'schema_migration'::regclass
 """
+# Unique keys that go without run_id, and foreign keys that do.
+_UNIQUE = """
+    SELECT indexrelid::regclass::text AS name, indrelid::regclass::text AS table
+    FROM pg_index
+    WHERE indisunique AND NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = indrelid AND attnum = ANY (indkey) AND attname = 'run_id'
+    )
+"""
+_FOREIGN = """
+    SELECT conname::text AS name, conrelid::regclass::text AS table, confrelid::regclass::text AS refers_to
+    FROM pg_constraint
+    WHERE contype = 'f' AND NOT EXISTS (
+        SELECT
+        FROM unnest(conkey, confkey) AS part (own, other)
+        JOIN pg_attribute AS a ON a.attrelid = conrelid AND a.attnum = part.own AND a.attname = 'run_id'
+        JOIN pg_attribute AS b ON b.attrelid = confrelid AND b.attnum = part.other AND b.attname = 'run_id'
+    )
+"""
 _KINDS = {"v": "volatile", "s": "stable", "i": "immutable"}
 
 
@@ -56,3 +74,13 @@ async def test_tables_are_spread_as_their_keys_say(pool: Pool) -> None:
     assert {table: schema.is_spread(table) for table in schema.tables} == {
         table: column == "run_id" for table, column in leads.items()
     }
+
+
+async def test_no_key_of_a_spread_table_goes_without_its_run(pool: Pool) -> None:
+    schema = known_schema()
+    async with pool.connection() as connection:
+        unique, foreign = await connection.fetch(_UNIQUE), await connection.fetch(_FOREIGN)
+    assert unique
+    assert [row["name"] for row in unique if schema.is_spread(row["table"])] == []
+    assert foreign
+    assert [row["name"] for row in foreign if schema.is_spread(row["refers_to"])] == []
