@@ -78,7 +78,10 @@ def compiled_searches() -> Iterator[tuple[str, str]]:
     )
     models = parse_filter("metrics.loss < 1 AND params.lr = '0.1'", LOGGED_MODELS)
     by_metric = parse_order(["metrics.loss"], LOGGED_MODELS)
-    yield "search logged models", LoggedModelQuery(LoggedModelSearch([1], models, [], by_metric, 10)).text
+    yield (
+        "search logged models",
+        LoggedModelQuery(LoggedModelSearch([1], models, [], by_metric, 10), is_distributed=True).text,
+    )
     registered = RegistrySearch(parse_filter("tags.a = 'b'", REGISTERED_MODELS), (), 10)
     yield "search registry models", RegistryQuery(registered, MODELS).text
     versions = RegistrySearch(parse_filter("tags.a = 'b'", MODEL_VERSIONS), (), 10)

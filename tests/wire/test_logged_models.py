@@ -14,6 +14,7 @@ from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.models_pb2_grpc import LoggedModelServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.maintenance import collect_garbage
+from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.upkeep.garbage import Selection
 from tests.harness.calls import invalid, invalid_state, not_found
@@ -255,7 +256,11 @@ async def test_what_is_wrong_is_named(models: Models) -> None:
         await models.search("color = 'x'")
 
 
-async def test_searches_find_models_by_what_they_have(models: Models, channel: grpc.aio.Channel) -> None:
+@pytest.mark.parametrize("is_distributed", [False, True])
+async def test_searches_find_models_by_what_they_have(
+    models: Models, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch, is_distributed: bool
+) -> None:
+    monkeypatch.setattr(sql.Queries, "is_distributed", is_distributed)
     run_id = await models.run()
     small = await models.create(
         run_id, "small", model_type="tree", params=[runs_pb2.Param(key="n", value="3")]
@@ -278,6 +283,9 @@ async def test_searches_find_models_by_what_they_have(models: Models, channel: g
     assert await models.search("params.n = '3' AND model_type = 'tree'") == [s]
     assert await models.search("tags.team = 'a' OR name LIKE 'sm%'") == [g, s]
     assert await models.search("metrics.acc > 0.8") == [g]
+    assert await models.search("max(metrics.acc) < 0.8 AND count(metrics.acc) = 2") == [s]
+    assert await models.search("count(metrics.none) = 0 AND mean(metrics.acc) < 0.47") == [s]
+    assert await models.search("count(metrics.none) = 0 AND metrics.none > 0") == []
     assert await models.search("metrics.acc < 0.2", datasets=[train]) == []
     assert await models.search("metrics.acc > 0.8", datasets=[train]) == [g]
     assert await models.search(f"source_run_id = '{run_id}' AND model_id = '{s}'") == [s]

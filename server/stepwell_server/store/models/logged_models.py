@@ -118,7 +118,7 @@ class PostgresLoggedModelStore:
 
     async def search(self, search: LoggedModelSearch) -> Sequence[tuple[LoggedModel, RowPosition]]:
         """See `ports.models.LoggedModelStore`."""
-        query = LoggedModelQuery(search)
+        query = LoggedModelQuery(search, is_distributed=sql.is_distributed())
         async with searching(self._pool, search.filter) as connection:
             rows = await connection.fetch(query.text, *query.parameters.values)
             models = await models_of(connection, rows)
