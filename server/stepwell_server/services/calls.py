@@ -42,6 +42,7 @@ from stepwell_server.services.validation import (
     check_key,
     check_param_value,
     check_run_tag,
+    metric_key_problem,
 )
 from stepwell_server.store.ports.ingest import BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
@@ -203,7 +204,8 @@ def call_id(logged: Logged) -> UUID:
 def check_logged(logged: Logged) -> None:
     """Refuse what can never be stored. Raises InvalidArgumentError."""
     for key in logged.points.keys:
-        check_key("metric", key)
+        if problem := metric_key_problem(key):
+            raise InvalidArgumentError(problem)
     for key, value in logged.params.items():
         check_key("param", key)
         check_param_value(key, value)

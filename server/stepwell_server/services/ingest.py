@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -40,12 +39,11 @@ from stepwell_server.services.validation import (
     check_param_value,
     check_run_tag,
     checked_run_spec,
+    metric_key_problem,
 )
 from stepwell_server.store.ports.ingest import NOBODY, BatchStore, WriterStore
 from stepwell_server.store.ports.tracking import RunStore
 
-# Names that passed are remembered, because every batch brings them again: at about 200 bytes each, 6 MB.
-CHECKED_KEYS_MAX = 32_768
 # Batches with more entries and names than this are read and checked beside the loop; 1,000 take 3 ms.
 CHECKED_ON_LOOP_MAX = 1_000
 # Positions that one batch may pass over: 2^30, twelve days of a thousand points a second that a full spool has dropped.
@@ -208,7 +206,7 @@ def accept(batch: Batch) -> Batch:
 
 
 def _accept_points(points: Points, position: int, rejections: list[Rejection]) -> Points:
-    problems = [_key_problem(key) for key in points.keys]
+    problems = [metric_key_problem(key) for key in points.keys]
     if not any(problems):
         return points
     for key, count, problem in zip(points.keys, points.counts.tolist(), problems, strict=True):
@@ -223,16 +221,6 @@ def _accept_points(points: Points, position: int, rejections: list[Rejection]) -
         points.timestamps_ms[chosen],
         points.values[chosen],
     )
-
-
-@lru_cache(CHECKED_KEYS_MAX)
-def _key_problem(key: str) -> str:
-    """What is wrong with a metric's name; empty when nothing is."""
-    try:
-        check_key("metric", key)
-    except InvalidArgumentError as error:
-        return str(error)
-    return ""
 
 
 def _accept_entry(entry: Entry, rejections: list[Rejection]) -> bool:

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.alerts import ALERT_TEXT_CHARS_MAX, ALERT_TITLE_CHARS_MAX
@@ -41,6 +42,9 @@ HOST_CHARS_MAX = 255
 USER_CHARS_MAX = 256
 SHOWN_CHARS_MAX = 60  # of what was wrong, in a message
 
+# Names are remembered, because every batch brings them again: at about 200 bytes each, 6 MB. Too long ones are not.
+CHECKED_KEYS_MAX = 32_768
+
 _KEY = re.compile(r"[/\w.\- :]+")
 _INT64_MAX = 2**63 - 1
 
@@ -64,6 +68,20 @@ def check_key(kind: str, key: str) -> None:
         raise InvalidArgumentError(
             f"{kind} name {shown(key)} may not start or end with a slash, or have empty, '.' or '..' parts"
         )
+
+
+def metric_key_problem(key: str) -> str:
+    """Return what is wrong with a metric's name; empty when nothing is."""
+    return _problem_of(key) if len(key) <= KEY_CHARS_MAX else _problem_of.__wrapped__(key)
+
+
+@lru_cache(CHECKED_KEYS_MAX)
+def _problem_of(key: str) -> str:
+    try:
+        check_key("metric", key)
+    except InvalidArgumentError as error:
+        return str(error)
+    return ""
 
 
 def check_model_key(kind: str, key: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from stepwell_server.model.ingest import Batch, Committed, Points
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
@@ -18,7 +20,7 @@ from stepwell_server.store.sql import load
 _SQL = load("calls")
 
 # The arguments of log_chunks from the seventh on.
-Columns = tuple[list[Any], ...]
+Columns = tuple[list[Any] | str, ...]
 
 # With more, a COPY of their chunks is faster.
 METRICS_MAX = 32
@@ -72,7 +74,8 @@ def _single(points: Points) -> Columns:
     absent = [int(not it) for it in finite]
     return (
         *(places, places, steps, steps, zeros, times, times, times, times, values, values),
-        *(extremes, extremes, extremes, absent, zeros, values, [], narrow),
+        *(extremes, extremes, extremes, absent),
+        *(_elements(np.zeros(len(values), np.int64)), _elements(points.values), "{}", narrow),
     )
 
 
@@ -99,11 +102,18 @@ def _several(points: Points) -> Columns | None:
         _null_unless(finite, found.value_max.tolist()),
         _null_unless(finite, found.value_sum.tolist()),
         found.non_finite_counts.tolist(),
-        chunks.time_offsets_ms.tolist(),
-        chunks.points.values.tolist(),
-        chunks.points.steps.tolist() if min(strides) < 0 else [],
+        _elements(chunks.time_offsets_ms),
+        _elements(chunks.points.values),
+        _elements(chunks.points.steps) if min(strides) < 0 else "{}",
         chunks.float32_exact.tolist(),
     )
+
+
+def _elements(column: NDArray[Any]) -> str:
+    """Return an array in PostgreSQL's words. It reads them faster than asyncpg encodes a list, element by element."""
+    if np.isfinite(column).all():
+        return f"{{{orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode()}}}"
+    return f"{{{','.join(map(repr, column.tolist()))}}}"
 
 
 def _null_unless(present: Sequence[bool], values: Sequence[Any]) -> list[Any]:

@@ -38,7 +38,8 @@ SELECT count(*) FROM forgotten;
 -- log_chunks: a whole commit in one statement: of a call ($5) that logs nothing but points of some metrics, as one chunk of
 -- each, with a writer ($1, $2) that stands at $3 and comes to $4. `moved` is 0, and nothing is stored, where it does not stand
 -- there, the run is deleted, or a rewind hides what the writer logs; `noted` is 0, and no point is stored, for a repeat. The
--- elements of all chunks come one behind the other: time offsets ($22), values ($23), and steps ($24) unless all are even.
+-- elements of all chunks come one behind the other, as texts of arrays: time offsets ($22), values ($23), and steps ($24)
+-- unless all are even.
 -- Latest points move forward as by merge_latest.
 WITH clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
@@ -54,6 +55,8 @@ WITH clock AS (
     SELECT moved.run_id, $5, clock.now_ms FROM moved, clock
     ON CONFLICT (run_id, call_id) DO NOTHING
     RETURNING call.run_id
+), elements AS MATERIALIZED (
+    SELECT $22::text::integer[] AS time_offsets_ms, $23::text::double precision[] AS numbers, $24::text::bigint[] AS steps
 ), given AS (
     SELECT noted.run_id, chunk.*
     FROM noted, unnest(
@@ -74,11 +77,11 @@ WITH clock AS (
     SELECT run_id, metric_id, $2, $3, 0, last - first + 1, step_min, step_max, step_stride,
            time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first, value_last,
            value_min, value_max, value_sum, non_finite_count,
-           CASE WHEN step_stride IS NULL THEN ($24::bigint[])[first:last] END,
-           ($22::integer[])[first:last],
-           CASE WHEN is_narrow THEN ($23::double precision[])[first:last]::real[] END,
-           CASE WHEN NOT is_narrow THEN ($23::double precision[])[first:last] END
-    FROM given
+           CASE WHEN step_stride IS NULL THEN elements.steps[first:last] END,
+           elements.time_offsets_ms[first:last],
+           CASE WHEN is_narrow THEN elements.numbers[first:last]::real[] END,
+           CASE WHEN NOT is_narrow THEN elements.numbers[first:last] END
+    FROM given, elements
 ), latest AS (
     INSERT INTO metric_latest AS stored (
         run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
