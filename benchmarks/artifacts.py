@@ -4,12 +4,12 @@
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
     python -m benchmarks.artifacts azure  [--size-mb 1000] [--rounds 3]    beside a bare obstore program
     python -m benchmarks.artifacts gcs    [--size-mb 1000] [--rounds 3]    beside the same, and plain HTTP up
-    python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program
+    python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program; openssh: the same
     python -m benchmarks.artifacts small  [--files 10000] [--store folder] beside MLflow, or what is bare
-    python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3|azure|gcs|sftp]
+    python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3|azure|gcs|sftp|openssh]
 
 A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; beside them, on this machine,
-`rclone serve s3`, azurite for Azure, fake-gcs-server for Google, and asyncssh's server for SFTP. Every upload is of new
+`rclone serve s3`, azurite for Azure, fake-gcs-server for Google, and asyncssh's server, or OpenSSH's, for SFTP. Every upload is of new
 content, and its clock runs until the artifact is visible: hashed, sent, checked, flushed to the disk (folder, SFTP) or
 taken by the bucket, and committed. Downloads are checked against the SHA-256.
 Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
@@ -36,7 +36,7 @@ from benchmarks.bare_stores import LIBRARIES, bare, bare_small
 from benchmarks.compare.peers import HERE, MLFLOW_WITH_ARTIFACTS, environment_of, running_peer
 from benchmarks.surroundings import surroundings
 from tests.harness.processes import ServerProcess
-from tests.harness.stores import STORES, Store
+from tests.harness.stores import ALL_SERVERS, Store
 
 MB = 10**6
 PIECE = 8 * MB
@@ -113,7 +113,7 @@ def servers(folder: Path, kind: str) -> Iterator[tuple[ServerProcess, Store | No
         store = None
         if kind != "folder":
             (folder / kind).mkdir()
-            store = stack.enter_context(STORES[kind](folder / kind))
+            store = stack.enter_context(ALL_SERVERS[kind](folder / kind))
             options += ["--artifacts", f"{store.root}/artifacts"]
             os.environ["STEPWELL_ARTIFACT_HOSTS"] = "127.0.0.1"  # for the clients
         environment = dict(store.environment(None)) if store else {}
@@ -208,11 +208,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("workload", choices=[*STORES, "small", "memory"])
+    parser.add_argument("workload", choices=[*ALL_SERVERS, "small", "memory"])
     parser.add_argument("--size-mb", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--store", choices=list(STORES), default="folder", help="of small and memory")
+    parser.add_argument("--store", choices=list(ALL_SERVERS), default="folder", help="of small and memory")
     parser.add_argument("--without-mlflow", action="store_true")
     arguments = parser.parse_args()
     is_memory = arguments.workload == "memory"

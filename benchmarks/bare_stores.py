@@ -22,13 +22,19 @@ _NO_LIMIT = timedelta(days=1)
 
 # Stores one file.
 Put = Callable[[str, bytes], Awaitable[None]]
-LIBRARIES = {"s3": "aiobotocore", "azure": "obstore", "gcs": "obstore", "sftp": "asyncssh"}
+LIBRARIES = {
+    "s3": "aiobotocore",
+    "azure": "obstore",
+    "gcs": "obstore",
+    "sftp": "asyncssh",
+    "openssh": "asyncssh",
+}
 
 
 def bare(kind: str, root: str, environment: dict[str, str], source: str, target: str) -> dict[str, float]:
     """Send a file to a place and fetch it again; returns the seconds of both."""
     os.environ.update(environment)
-    if kind == "sftp":
+    if kind in ("sftp", "openssh"):
         return asyncio.run(_sftp(root, source, target))
     work = {"s3": _s3, "azure": _azure, "gcs": _google}[kind]
     return asyncio.run(work(root.partition("://")[2], source, target))
@@ -37,8 +43,8 @@ def bare(kind: str, root: str, environment: dict[str, str], source: str, target:
 def bare_small(kind: str, root: str, environment: dict[str, str], folder: str) -> float:
     """Send the files of a folder, SMALL_AT_ONCE at once; returns the seconds."""
     os.environ.update(environment)
-    opened = {"s3": _puts_s3, "azure": _puts_azure, "gcs": _puts_google, "sftp": _puts_sftp}[kind]
-    return asyncio.run(_small(opened(root), folder))
+    openers = {"s3": _puts_s3, "azure": _puts_azure, "gcs": _puts_google}
+    return asyncio.run(_small(openers.get(kind, _puts_sftp)(root), folder))
 
 
 async def _small(opened: AbstractAsyncContextManager[Put], folder: str) -> float:

@@ -101,6 +101,8 @@ STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
     "gcs": _google,
     "sftp": _sftp,
 }
+# The same, and OpenSSH's server beside asyncssh's.
+ALL_SERVERS = {**STORES, "openssh": _openssh} if openssh.is_to_be_had() else STORES
 # The same with OpenSSH's server, where it is to be had, in the place of asyncssh's.
 WITH_OPENSSH = {**STORES, "sftp": _openssh} if openssh.is_to_be_had() else STORES
 # Those that clients reach by addresses.
