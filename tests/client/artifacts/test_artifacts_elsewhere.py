@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import obstore
 import pytest
@@ -21,6 +21,7 @@ import stepwell
 from stepwell.artifacts import download_artifacts, load_text
 from stepwell.files import uploads
 from stepwell.files.elsewhere import allowance, listings
+from stepwell.files.elsewhere.sites import Site
 from tests.harness.client_errors import refused
 from tests.harness.s3 import BUCKET, S3Server, s3_server
 from tests.harness.sftp import sftp_server
@@ -340,6 +341,28 @@ def test_redirections_stay_at_their_server(tmp_path: Path, monkeypatch: pytest.M
             monkeypatch.setenv("STEPWELL_ARTIFACT_HOSTS", other)
             assert load_text(f"http://me:se%20cret@{host}/there") == "5,6"
     assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("address", "target", "is_followed"),
+    [
+        ("https://host/a", "https://host/b", True),
+        ("http://host/a", "https://host/a", True),
+        ("http://host:8000/a", "http://host:8001/a", False),
+        ("http://host:8000/a", "https://host/a", False),
+        ("https://host/a", "http://host/a", False),
+        ("https://host/a", "https://cdn.host/a", False),
+        ("https://host/a", "https://cdn.example.org/a", True),
+        ("https://host/a", "http://cdn.example.org/a", False),
+        ("http://host/a", "http://cdn.example.org/a", True),
+        ("http://host/a", "file:///etc/passwd", False),
+    ],
+)
+def test_where_redirections_may_lead(
+    address: str, target: str, is_followed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ARTIFACT_HOSTS", "cdn.example.org")
+    assert Site(urlsplit(address)).leads_to(target) is is_followed
 
 
 def test_more_than_may_come_is_refused(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
