@@ -20,7 +20,7 @@ from obstore.store import AzureStore
 import stepwell
 from stepwell.artifacts import download_artifacts, load_text
 from stepwell.files import uploads
-from stepwell.files.elsewhere import allowance, listings
+from stepwell.files.elsewhere import allowance, listings, web
 from stepwell.files.elsewhere.sites import Site
 from tests.harness.client_errors import refused
 from tests.harness.s3 import BUCKET, S3Server, s3_server
@@ -202,10 +202,13 @@ def test_folders_that_a_web_server_lists(tmp_path: Path, monkeypatch: pytest.Mon
             assert (got, below(got.parent)) == (tmp_path / str(number) / "data", files)
         everything = Path(download_artifacts(f"http://{host}/", dst_path=str(tmp_path / "all")))
         assert below(everything) == {**files, "other.csv": "4"}
-        monkeypatch.setattr(allowance, "FILES_MAX", 3)
-        with refused("INVALID_PARAMETER_VALUE", "more than 3 files"):
-            download_artifacts(f"http://{host}/data/")
-        monkeypatch.undo()
+        for module, limit, text in (
+            (allowance, ("FILES_MAX", 3), "more than 3 files"),
+            (web, ("LISTING_BYTES_MAX", 100), "a page of more than 100 bytes"),
+        ):
+            with monkeypatch.context() as patch, refused("INVALID_PARAMETER_VALUE", text):
+                patch.setattr(module, *limit)
+                download_artifacts(f"http://{host}/data/", dst_path=str(tmp_path / "x"))
         (served / "data" / "more" / "deep" / "circle").symlink_to(served)
         with refused("INVALID_PARAMETER_VALUE", "more than 32 deep"):
             download_artifacts(
@@ -227,7 +230,7 @@ def test_folders_that_a_web_server_lists(tmp_path: Path, monkeypatch: pytest.Mon
         ),
         (  # Apache
             '<title>Index of /d</title><th><a href="?C=N;O=D">Name</a></th><a href="/">Parent Directory</a>'
-            "<a href='f.csv'>f.csv</a><a href=\"http://host/d/g\">g</a><a href='https://evil/d/h'>h</a>",
+            "<a href='f.csv'>f.csv</a><a href='i?x=1'>i</a><a href=\"http://host/d/g\">g</a><a href='https://evil/d/h'>h</a>",
             ["f.csv", "g"],
         ),
         ('<title>Index of /d/</title><a href="/e/x">x</a><a href="a/b">b</a><a href="">y</a>', []),
