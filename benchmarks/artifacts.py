@@ -4,14 +4,15 @@
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
     python -m benchmarks.artifacts azure  [--size-mb 1000] [--rounds 3]    beside a bare obstore program
     python -m benchmarks.artifacts gcs    [--size-mb 1000] [--rounds 3]    beside the same, and plain HTTP up
-    python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program; openssh: the same
+    python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program
+    python -m benchmarks.artifacts openssh [--size-mb 1000] [--rounds 3]   the same with OpenSSH's server
     python -m benchmarks.artifacts small  [--files 10000] [--store folder] beside MLflow, or what is bare
     python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3|azure|gcs|sftp|openssh]
 
 A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; beside them, on this machine,
-`rclone serve s3`, azurite for Azure, fake-gcs-server for Google, and asyncssh's server, or OpenSSH's, for SFTP. Every upload is of new
-content, and its clock runs until the artifact is visible: hashed, sent, checked, flushed to the disk (folder, SFTP) or
-taken by the bucket, and committed. Downloads are checked against the SHA-256.
+`rclone serve s3`, azurite for Azure, fake-gcs-server for Google, and asyncssh's server, or OpenSSH's, for SFTP. Every
+upload is of new content, and its clock runs until the artifact is visible: hashed, sent, checked, flushed to the disk
+(folder, SFTP) or taken by the bucket, and committed. Downloads are checked against the SHA-256.
 Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
 
 MLflow's `log_artifact` goes through `mlflow server --serve-artifacts` to a folder on the same disk, with the same files
