@@ -197,9 +197,9 @@ def test_folders_that_a_web_server_lists(tmp_path: Path, monkeypatch: pytest.Mon
         (served / name).parent.mkdir(parents=True, exist_ok=True)
         (served / name).write_text(text)
     with listing(served) as host:
-        for number, address in enumerate((f"http://{host}/data/", f"http://{host}/data")):
-            got = Path(download_artifacts(address, dst_path=str(tmp_path / str(number))))
-            assert (got, below(got.parent)) == (tmp_path / str(number) / "data", files)
+        for address in (f"http://{host}/data/", f"http://{host}/data"):  # to the same place again
+            got = Path(download_artifacts(address, dst_path=str(tmp_path / "out")))
+            assert (got, below(got.parent)) == (tmp_path / "out" / "data", files)
         everything = Path(download_artifacts(f"http://{host}/", dst_path=str(tmp_path / "all")))
         assert below(everything) == {**files, "other.csv": "4"}
         for module, limit, text in (

@@ -40,7 +40,7 @@ def fetch(uri: str, folder: Path, allowance: Allowance) -> Path:
     parts = urlsplit(uri)
     site = Site(parts)
     name = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or ""
-    return _Fetching(site, allowance).fetch(site.url, paths.target_below(folder, name))
+    return _Fetching(site, allowance).fetch(site.url, folder, name)
 
 
 class _Fetching:
@@ -48,17 +48,19 @@ class _Fetching:
         self._site = site
         self._allowance = allowance
 
-    def fetch(self, url: str, target: Path) -> Path:
+    def fetch(self, url: str, folder: Path, name: str) -> Path:
         """Fetch what an address gives: a file, or a folder if it is the page of one."""
         download = _Download(self._site, url, self._allowance)
         download.begin()
         page = download.page()
         names = listings.entries(page.decode(errors="replace"), download.url) if page else None
-        if names is None:
-            with paths.part_of(target) as file:
-                download.into(file, page)
-        else:
+        if names is not None:
+            target = _folder_below(folder, name)
             self._folder(download.url, names, target, DEPTH_MAX)
+            return target
+        target = paths.target_below(folder, name)
+        with paths.part_of(target) as file:
+            download.into(file, page)
         return target
 
     def _folder(self, url: str, names: Sequence[str], target: Path, depth: int) -> None:
