@@ -50,6 +50,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -469,6 +470,7 @@ def _named_file(*variables: str) -> NamedFile | None:
     return next((NamedFile(name, path) for name in variables if (path := os.environ.get(name))), None)
 
 
+@lru_cache(64)
 def parse_uri(uri: str) -> Address:
     """Take a tracking URI apart; one with commas names several servers of the same database.
 

@@ -40,6 +40,8 @@ def _generators() -> Iterator[tuple[Callable[[], Any], Callable[[Any], object]]]
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, (tuple, list)):
+    if hasattr(one, "shape"):
+        return bool((one == other).all())
+    if isinstance(one, (tuple, list)) and any(hasattr(it, "shape") for it in one):
         return len(one) == len(other) and all(map(_is_same, one, other))
-    return bool((one == other).all()) if hasattr(one, "shape") else bool(one == other)
+    return bool(one == other)

@@ -33,15 +33,21 @@ def create(writer: WriterFile) -> Path:
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when STEPWELL_SPOOL_DIR cannot be used.
     """
-    root = places.to_write()
-    folder = root / writer.writer_id
-    unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    try:
+        unfinished = _unfinished(places.to_write_again())
+    except OSError:  # it was removed, or is not to be written any more
+        unfinished = _unfinished(places.to_write())
+    folder = unfinished.with_name(writer.writer_id)
     write_writer(unfinished, writer)
     descriptor = _lock(unfinished)
     assert descriptor is not None
     unfinished.rename(folder)
     _held[folder] = descriptor
     return folder
+
+
+def _unfinished(root: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=".new-", dir=root))
 
 
 def adopt(folder: Path) -> bool:

@@ -11,6 +11,8 @@ from stepwell.errors import StepwellException
 from stepwell.spool import safe_files
 
 _log = getLogger("stepwell")
+# Folders that could be written.
+_tried: set[Path] = set()
 
 
 def to_write() -> Path:
@@ -31,6 +33,20 @@ def to_write() -> Path:
             f"STEPWELL_SPOOL_DIR is {str(chosen)!r}, which cannot be used: {error}. Name a folder of your own.",
             "INVALID_PARAMETER_VALUE",
         ) from error
+
+
+def to_write_again() -> Path:
+    """Return the same without trying whether it can be written, if that was tried before; errors as for `to_write`.
+
+    Raises:
+        OSError: it is not this user's own any more, or not there.
+    """
+    chosen = settings.spool_dir()
+    root = settings.SPOOL_DIR_DEFAULT.absolute() if chosen is None else chosen.resolve()
+    if root not in _tried:
+        return to_write()
+    safe_files.check_folder(root)
+    return root
 
 
 def to_read() -> list[Path]:
@@ -86,4 +102,5 @@ def _made(root: Path) -> Path:
     root.mkdir(mode=safe_files.FOLDER_MODE, parents=True, exist_ok=True)
     safe_files.check_folder(root)
     with tempfile.TemporaryFile(dir=root):
+        _tried.add(root)
         return root

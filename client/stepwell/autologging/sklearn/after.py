@@ -18,7 +18,6 @@ from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.patches import Patches
 from stepwell.autologging.remembered import Remembered
 from stepwell.autologging.sklearn import datasets
-from stepwell.client import StepwellClient
 
 UNKNOWN = "unknown_dataset"
 CALLS_FILE = "metric_info.json"
@@ -27,10 +26,10 @@ CALLS_FILE = "metric_info.json"
 class Fit:
     """The run that a fit was logged to, and what has been measured since."""
 
-    def __init__(self, library: str, uri: str, run_id: str, model_id: str | None) -> None:
-        self.library = library
-        self.client = StepwellClient(uri)
-        self.run_id = run_id
+    def __init__(self, call: LoggedCall, model_id: str | None) -> None:
+        self.library = call.library
+        self.client = call.client
+        self.run_id = call.run_id
         self.model_id = model_id
         self.lock = Lock()
         self.data: dict[str, list[int]] = {}
@@ -91,7 +90,7 @@ def leave_metrics(library: str) -> None:
 def remember_fit(estimator: Any, call: LoggedCall, model_id: str | None) -> None:
     """Let what follows be logged to the run of the fit."""
     if getattr(call.options, "log_post_training_metrics", True):
-        _fits[estimator] = Fit(call.library, call.writer.uri, call.run_id, model_id)
+        _fits[estimator] = Fit(call, model_id)
 
 
 def around_prediction(

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from stepwell.autologging import calls
@@ -123,7 +123,7 @@ def given_data(
         original if hasattr(original, "__wrapped__") or inspect.isfunction(original) else type(estimator).fit
     )
     try:
-        given = inspect.signature(method).bind(estimator, *args, **kwargs).arguments
+        given = _signature(method).bind(estimator, *args, **kwargs).arguments
     except TypeError:
         given = {}
     named = {**given, **given.get("kwargs", {}), **given.get("fit_params", {}), **given.get("params", {})}
@@ -132,6 +132,11 @@ def given_data(
     if labels is None and len(args) > 1:
         labels = args[1]
     return rows, labels, named.get("sample_weight")
+
+
+@lru_cache(256)
+def _signature(method: Any) -> inspect.Signature:
+    return inspect.signature(method)
 
 
 def log_model(call: LoggedCall, estimator: Any, rows: Any, name: str = calls.MODEL_NAME) -> str | None:
