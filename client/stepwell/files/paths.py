@@ -140,7 +140,8 @@ def target_below(folder: Path, path: str) -> Path:
     """Return where an artifact goes in a local folder, and make the folders on the way.
 
     Raises:
-        StepwellException: INVALID_PARAMETER_VALUE when a symbolic link would lead out of the folder.
+        StepwellException: INVALID_PARAMETER_VALUE when a symbolic link would lead out of the folder; INVALID_STATE when
+            a file is where a folder has to be, or the other way round.
     """
     target = folder / check_path(path)
     root = folder.resolve()
@@ -148,7 +149,12 @@ def target_below(folder: Path, path: str) -> Path:
     parent = folder
     for part in path.split("/")[:-1]:
         parent = parent / part
-        parent.mkdir(exist_ok=True)
+        try:
+            parent.mkdir(exist_ok=True)
+        except FileExistsError:
+            raise StepwellException(
+                f"{parent} is a file; a folder is needed there.", "INVALID_STATE"
+            ) from None
         if not parent.resolve().is_relative_to(root):
             raise invalid(
                 f"{parent} is a symbolic link that leaves {folder}; artifacts are not written there."

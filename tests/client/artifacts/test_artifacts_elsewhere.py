@@ -200,6 +200,10 @@ def test_folders_that_a_web_server_lists(tmp_path: Path, monkeypatch: pytest.Mon
         for address in (f"http://{host}/data/", f"http://{host}/data"):  # to the same place again
             got = Path(download_artifacts(address, dst_path=str(tmp_path / "out")))
             assert (got, below(got.parent)) == (tmp_path / "out" / "data", files)
+        (tmp_path / "in the way" / "data").mkdir(parents=True)
+        (tmp_path / "in the way" / "data" / "more").write_text("")
+        with refused("INVALID_STATE", "more is a file; a folder is needed"):
+            download_artifacts(f"http://{host}/data", dst_path=str(tmp_path / "in the way"))
         everything = Path(download_artifacts(f"http://{host}/", dst_path=str(tmp_path / "all")))
         assert below(everything) == {**files, "other.csv": "4"}
         for module, limit, text in (
