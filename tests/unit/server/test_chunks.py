@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from stepwell_server.store.chunks import building
 from stepwell_server.store.chunks.blocks import BLOCKED_POINTS_MIN, BlockColumn
 from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, join_series
+from stepwell_server.store.chunks.points import chunk_points, joined_points
+from stepwell_server.store.chunks.rows import ArrayColumn
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 STEPS = st.one_of(st.integers(-3, 3), INT64)
@@ -58,6 +60,41 @@ def test_a_chunk_says_what_its_points_say(series: list[list[tuple[int, int, floa
         expected, found = in_order(series[number]), decode(built, chunk)
         assert [point[:2] for point in found] == [point[:2] for point in expected]
         assert bits([value for *_, value in found]) == bits([value for *_, value in expected])
+
+
+def row_of(built: building.Chunks, chunk: int) -> dict[str, object]:
+    """What the database gives of a chunk, arrays in their wire form."""
+    start, count = int(built.starts[chunk]), int(built.summaries.counts[chunk])
+    is_even, fits, is_narrow = built.strides[chunk] >= 0, built.offsets_fit[chunk], built.float32_exact[chunk]
+
+    def wire(column: np.ndarray, element: str) -> bytes:
+        head, elements = ArrayColumn(column[start : start + count], element, np.array([count])).field(
+            0, 0, count
+        )
+        return bytes(head)[4:] + bytes(elements)
+
+    return {
+        "count": count,
+        "step_min": int(built.summaries.step_min[chunk]),
+        "step_stride": int(built.strides[chunk]) if is_even else None,
+        "time_first_ms": int(built.summaries.time_first_ms[chunk]),
+        "steps": None if is_even else wire(built.points.steps, "i8"),
+        "time_offsets_ms": wire(built.time_offsets_ms, "i4") if fits else None,
+        "times_ms": None if fits else wire(built.points.timestamps_ms, "i8"),
+        "values_float32": wire(built.values_float32, "f4") if is_narrow else None,
+        "values_float64": None if is_narrow else wire(built.points.values, "f8"),
+    }
+
+
+@given(SERIES)
+def test_rows_read_together_say_what_each_says(series: list[list[tuple[int, int, float]]]) -> None:
+    built = build_chunks(columns(series))
+    rows = [row_of(built, chunk) for chunk in range(len(built.starts))]
+    together, alone = joined_points(rows), [chunk_points(row) for row in rows]
+    for column in ("steps", "timestamps_ms", "values"):
+        expected = np.concatenate([getattr(points, column) for points in alone])
+        assert getattr(together, column).dtype == expected.dtype
+        assert getattr(together, column).tobytes() == expected.tobytes()
 
 
 @given(SERIES)
