@@ -62,6 +62,8 @@ def test_an_unknown_authority(
         assert "STEPWELL_TLS_CA names the PEM file" in said
         become(monkeypatch, **strangers.trusting)
         assert "ca.pem', which STEPWELL_TLS_CA names, has another" in why(uri)
+        become(monkeypatch, SSL_CERT_FILE=strangers.trusting["STEPWELL_TLS_CA"])
+        assert "SSL_CERT_FILE names, has another; STEPWELL_TLS_CA names the PEM file" in why(uri)
 
 
 @pytest.fixture

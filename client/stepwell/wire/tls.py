@@ -15,6 +15,7 @@ PROBE_TIMEOUT_S = 2.0
 AGAIN_S = 0.2
 # gRPC speaks HTTP/2; our HTTP is HTTP/1.1.
 GRPC, HTTP = "h2", "http/1.1"
+_CA = "STEPWELL_TLS_CA"
 # Of a certificate, OpenSSL's numbers for what is wrong with it.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME = (62, 64)
@@ -107,11 +108,9 @@ async def why_untrusted(error: ssl.SSLCertVerificationError, address: Address) -
         instead = f" but for {names}" if names else ""
         return f"its certificate is not for {host!r}{instead}; name the server as its certificate does"
     ca = settings.tls_ca()
-    named = (
-        f"{ca.path!r}, which {ca.variable} names, has another"
-        if ca
-        else "STEPWELL_TLS_CA names the PEM file of those to trust"
-    )
+    known = f"{ca.path!r}, which {ca.variable} names, has another" if ca else ""
+    how = "" if ca and ca.variable == _CA else f"{_CA} names the PEM file of those to trust"
+    named = "; ".join(filter(None, (known, how)))
     return f"its certificate is signed by an authority that is not trusted here ({error.verify_message}); {named}"
 
 

@@ -40,7 +40,7 @@ export function AddSubject({ thing }: { thing: Thing }) {
         autoComplete="off"
         autoFocus
         value={name}
-        problem={grant.isError && name ? explain(grant.error) : null}
+        problem={grant.isError && name ? refusal(grant.error, name) : null}
         onChange={(event) => (grant.reset(), setName(event.target.value))}
       />
       <datalist id={list}>
@@ -59,4 +59,8 @@ export function AddSubject({ thing }: { thing: Thing }) {
       </Button>
     </form>
   );
+}
+
+function refusal(error: unknown, name: string): string {
+  return isMissing(error) ? `There is no user and no group called ${name}.` : explain(error);
 }

@@ -31,7 +31,7 @@ export function GrantLine({ thing, subject, level, fallback }: Props) {
     <li>
       {subject.case === "user" ? <PersonIcon /> : <PeopleIcon />}
       <span className={styles.subject}>
-        {name}
+        <bdi>{name}</bdi>
         {subject.case === "group" && <small>group</small>}
       </span>
       <Choice

@@ -187,7 +187,7 @@ function Versions({ modelId }: { modelId: string }) {
         {found.data.map(({ name, version, stage }) => (
           <li key={`${name}/${version}`}>
             <Link to="/models/$name/versions/$version" params={{ name, version: String(version) }}>
-              {name} {version}
+              <bdi>{name}</bdi> {version}
             </Link>
             <Stage stage={stage} />
           </li>

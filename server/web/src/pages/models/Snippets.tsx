@@ -22,7 +22,9 @@ export function Snippets({ uris, file }: { uris: string[]; file: ModelFile | und
             ))}
           </select>
         ) : (
-          <code title={uri}>{uri}</code>
+          <code title={uri} className={styles.uri}>
+            {uri}
+          </code>
         )}
       </header>
       <div className={styles.snippets}>

@@ -38,7 +38,9 @@ export function Tags({ tags, tag, untag }: Props) {
       <div className={styles.tags}>
         {shown.map(({ key, value }) => (
           <span key={key} title={`${key}: ${value}`}>
-            <b>{key}</b> {value}
+            <span className={styles.tagged}>
+              <b>{key}</b> {value}
+            </span>
             {may.write && (
               <Button
                 kind="quiet"
