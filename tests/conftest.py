@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from stepwell import active_run, end_run
+from stepwell import active_run, end_run, settings
 from stepwell.delivery import writer
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
@@ -58,6 +58,8 @@ def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
             monkeypatch.setenv(f"{prefix}_{name}", "")
             monkeypatch.delenv(f"{prefix}_{name}")
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+    # Who has imported from MLflow's server shows its credentials to no other one.
+    monkeypatch.setattr(settings, "_imports_from_mlflow", False)
     yield
     while active_run():
         end_run()

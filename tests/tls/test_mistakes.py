@@ -10,7 +10,9 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, StepwellException
-from stepwell.files import bucket, web
+from stepwell.files import bucket
+from stepwell.files.elsewhere import web
+from stepwell.files.elsewhere.allowance import Allowance
 from stepwell.transfer.mlflow import calls
 from tests.client.offline.test_offline import sync
 from tests.client.test_http_address import page
@@ -115,7 +117,7 @@ def test_other_servers_are_checked_too(
             (tmp_path / "web").mkdir(exist_ok=True)
             with bucket.Session(url) as session:
                 session.get(f"{url}/file.bin", part.fileno(), 0, 5, lambda count: None)
-            file = web.fetch(f"{url}/file.bin", tmp_path / "web")
+            file = web.fetch(f"{url}/file.bin", tmp_path / "web", Allowance(url, tmp_path / "web"))
             answer = calls.MlflowCalls(url).ask("experiments/get")
             return [part.read(), file.read_bytes(), answer]
 
