@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The word for the place that the server was started with.
 DEFAULT_PLACE = "default"
+# The server's name for a folder in its data, and what that is for people.
+OWN_PLACE, OWN_PLACE_WORDS = "data:artifacts", "the folder artifacts in the server's data"
 
 
 @click.command()
@@ -143,11 +145,12 @@ def _print_move(progress: "MoveArtifactsResponse", left: "Sequence[UnmovedConten
     for it in left:
         click.echo(f"{it.owner_id}  {it.path}: {it.problem} ({it.place})")
     size = f"{progress.total_count:,} files, {progress.total_bytes:,} bytes"
+    place = OWN_PLACE_WORDS if progress.place == OWN_PLACE else progress.place
     if dry_run:
-        click.echo(f"{size} would be moved to {progress.place}.")
+        click.echo(f"{size} would be moved to {place}.")
         return
     stayed = f"; {len(left):,} stay where they are" if left else ""
-    click.echo(f"{progress.moved_count:,} of {size} moved to {progress.place}{stayed}.")
+    click.echo(f"{progress.moved_count:,} of {size} moved to {place}{stayed}.")
     if progress.open_uploads:
         click.echo(
             f"{progress.open_uploads:,} uploads began before and go to the old place still; move again when they ended."

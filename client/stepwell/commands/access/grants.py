@@ -59,7 +59,8 @@ def grant(
     if as_json:
         output.print_json(_plain(granted))
     else:
-        click.echo(f"{_to(granted.subject)} has {level_word(granted.level)} on {_of(granted)}.")
+        what = f"experiment {experiment!r}" if experiment else _of(granted)
+        click.echo(f"From now on, {_to(granted.subject)} has {level_word(granted.level)} on {what}.")
 
 
 @access.command()
