@@ -35,6 +35,7 @@ export function Tags({ tags, tag, untag }: Props) {
       <header>
         <h2>Tags</h2>
       </header>
+      {shown.length === 0 && !may.write && <p className={styles.nothing}>None.</p>}
       <div className={styles.tags}>
         {shown.map(({ key, value }) => (
           <span key={key} title={`${key}: ${value}`}>
