@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,29 @@ async def test_a_share_in_trouble_loses_nothing_and_shows_nothing_by_half(
     for name in ("aa/there", "bb/new", "cc/small", "dd/received"):
         await store.remove(name, None)
     assert not files_below(tmp_path)
+    store.close()
+
+
+async def test_what_nfs_remembers_as_missing_is_looked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine has made a file; until its folder is opened, this one's memory says that there is none."""
+    store, remembered = FolderContentStore(tmp_path), {str(tmp_path / "content" / "aa" / "key")}
+    await store.write_small([("aa/key", b"bytes")])
+    real = {name: getattr(os, name) for name in ("open", "stat")}
+
+    def remembering(name: str, path: int | str | Path, *arguments: Any, **named: Any) -> Any:
+        if not isinstance(path, int) and os.fspath(path) in remembered:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+        if name == "open" and Path(path) == tmp_path / "content" / "aa":
+            remembered.clear()
+        return real[name](path, *arguments, **named)
+
+    for name in real:
+        monkeypatch.setattr(os, name, partial(remembering, name))
+    assert await store.size_bytes("aa/key") == 5
+    remembered.add(str(tmp_path / "content" / "aa" / "key"))
+    assert b"".join([bytes(piece) async for piece in store.read("aa/key", 0)]) == b"bytes"
     store.close()
 
 
