@@ -1,6 +1,6 @@
 """A writer's log for tests that talk to the store: cuts batches that follow each other, and commits them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -67,3 +67,6 @@ class Everything(Ranges):
     async def keep(self) -> bool:
         """Hold on to them."""
         return True
+
+    async def let_go(self, numbers: Collection[int]) -> None:
+        """Keep them all the same."""

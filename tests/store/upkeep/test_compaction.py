@@ -170,6 +170,26 @@ async def test_what_another_process_holds_is_left_to_it_and_the_switch_pauses(
     assert len(await history(pool, log.run_id, "loss")) == 140
 
 
+async def test_who_finds_more_to_do_than_it_thought_lets_the_other_ranges_go(
+    pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(writer, log, batches=70, size=2)
+    monkeypatch.setattr(compactor_module, "TOGETHER_CHUNKS_MAX", 50)
+    monkeypatch.setattr(compactor_module, "PAGE_CHUNKS", 64)
+    busy = next(number for number in range(RANGES) if log.run_id <= last_run(number))
+    async with pool.connection() as connection:
+        ours = Ranges(connection)
+        await ours.take_due(pause_s=0)
+        assert ours.held == list(range(RANGES))
+        done = await compact(connection, ours, rest_ratio=0)
+    assert (done.merged_chunks, done.left_chunks, ours.held) == (64, 6, [])
+    ended = await rows(
+        pool, "SELECT range FROM compaction_range WHERE round_ended_time_ms > 0 ORDER BY range"
+    )
+    assert [number for (number,) in ended] == list(range(busy + 1))
+    assert await rows(pool, HELD) == []
+
+
 async def test_who_stops_leaves_its_ranges(pool: Pool) -> None:
     for tenths_ms in range(20):
         async with Compactor(pool, pause_s=0, settle_s=0):

@@ -10,6 +10,8 @@ from stepwell_server.store.upkeep.ranges import (
     due,
     first_run,
     last_run,
+    number_of,
+    spans,
 )
 
 PAUSE_MS = 1_000.0
@@ -31,6 +33,12 @@ def test_ranges_are_all_runs_and_do_not_overlap() -> None:
     assert first_run(0) == UUID(int=0)
     assert last_run(RANGES - 1) == UUID(int=2**128 - 1)
     assert all(last_run(number).int + 1 == first_run(number + 1).int for number in range(RANGES - 1))
+
+
+def test_ranges_that_follow_each_other_are_one_span() -> None:
+    assert spans([]) == []
+    assert spans([0, 1, 2, 5, 7, 8]) == [(0, 2), (5, 5), (7, 8)]
+    assert [number_of(last_run(number)) for number in range(RANGES)] == list(range(RANGES))
 
 
 def test_the_longest_neglected_goes_first_and_what_is_recent_or_held_waits() -> None:

@@ -76,6 +76,7 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
     executemany = _in_transaction(asyncpg.Connection.executemany)
     fetch = _in_transaction(asyncpg.Connection.fetch)
+    fetchmany = _in_transaction(asyncpg.Connection.fetchmany)
     fetchrow = _in_transaction(asyncpg.Connection.fetchrow)
     fetchval = _in_transaction(asyncpg.Connection.fetchval)
     copy_from_query = _in_transaction(asyncpg.Connection.copy_from_query)

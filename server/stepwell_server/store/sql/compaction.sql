@@ -29,6 +29,9 @@ SET round_ended_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bi
 WHERE range = $1 AND holder = $2
 RETURNING range;
 
+-- leave_range: lets others take a range
+UPDATE compaction_range SET held_until_time_ms = 0 WHERE range = $1 AND holder = $2 RETURNING range;
+
 -- leave_ranges: lets others take what a process holds
 UPDATE compaction_range SET held_until_time_ms = 0 WHERE holder = $1 AND held_until_time_ms > 0;
 

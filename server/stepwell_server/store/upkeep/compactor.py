@@ -35,7 +35,15 @@ from stepwell_server.store.upkeep.plan import (
     transactions,
     wanted_merges,
 )
-from stepwell_server.store.upkeep.ranges import RANGES, Ranges, first_run, last_run
+from stepwell_server.store.upkeep.ranges import (
+    RANGES,
+    TOGETHER_CHUNKS_MAX,
+    Ranges,
+    first_run,
+    last_run,
+    number_of,
+    spans,
+)
 from stepwell_server.store.upkeep.settling import SETTLE_S, Settling
 
 # Chunks that one step looks at: with their keys some 400 KB.
@@ -122,10 +130,11 @@ async def set_paused(connection: Connection, paused: bool) -> None:
 
 async def compact_now(connection: Connection) -> Round:
     """Merge everything small without resting, range by range, each as soon as no other process compacts it."""
-    ranges, done = Ranges(connection), Round()
+    ranges, done, missing = Ranges(connection), Round(), set(range(RANGES))
     try:
-        for number in range(RANGES):
-            await ranges.wait_for(number)
+        while missing:
+            await ranges.wait_for(missing)
+            missing -= set(ranges.held)
             done.add(await compact(connection, ranges, at_once=True, rest_ratio=0.0))
     finally:
         await ranges.leave()
@@ -147,22 +156,27 @@ async def compact(
     With `at_once` everything small is merged, also of writers that are still at work, and the switch is passed over.
     With `settling`, that of each range, chunks that watchers may not have read yet are left for a later round.
     """
-    done, left = Round(), {}
-    for number in ranges.held:
-        settled = settling[number] if settling is not None else None
-        start: SeriesKey | None = SeriesKey(first_run(number), UUID(int=0), 0)
-        left_before = done.left_chunks
+    done, left = Round(), dict.fromkeys(ranges.held, 0)
+    for first, last in spans(ranges.held):
+        if first not in ranges.held:
+            break
+        start: SeriesKey | None = SeriesKey(first_run(first), UUID(int=0), 0)
         while start is not None:
             began = time.monotonic()
-            start = await _step(connection, start, last_run(number), done, at_once=at_once, settling=settled)
+            start = await _step(connection, start, last_run(last), done, left, at_once, settling)
             await asyncio.sleep((time.monotonic() - began) * rest_ratio)
             is_paused = start is not None and not at_once and await _is_paused(connection)
             if is_paused or not await ranges.keep():
                 await ranges.leave()
                 return done
-        left[number] = done.left_chunks - left_before
-        if settled is not None:
-            settled.end_round()
+            if not at_once and done.merged_chunks + done.left_chunks > TOGETHER_CHUNKS_MAX:
+                # More than the last rounds had left: others may help with the ranges that are not begun.
+                last = last if start is None else number_of(start.run_id)
+                await ranges.let_go([number for number in ranges.held if number > last])
+    left = {number: left[number] for number in ranges.held}
+    if settling is not None:
+        for number in left:
+            settling[number].end_round()
     await ranges.end_round(left)
     if done.merged_chunks:
         log.debug("compacted", chunks=done.merged_chunks, points=done.merged_points, left=done.left_chunks)
@@ -172,30 +186,38 @@ async def compact(
 async def _step(
     connection: Connection,
     start: SeriesKey,
-    last_run: UUID,
+    end: UUID,
     done: Round,
-    *,
+    left: dict[int, int],
     at_once: bool,
-    settling: Settling | None,
+    settling: Sequence[Settling] | None,
 ) -> SeriesKey | None:
     """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
-    rows = await connection.fetch(_SQL["fresh_chunks"], *start, last_run, PAGE_CHUNKS)
+    rows = await connection.fetch(_SQL["fresh_chunks"], *start, end, PAGE_CHUNKS)
     chunks = list(_fresh_chunks(rows, settling))
     following = None
     if len(chunks) == PAGE_CHUNKS:
         chunks, following = _whole_series(chunks)
+    for chunk in chunks:
+        left[number_of(chunk.key.series.run_id)] += 1
     merged = 0
     for together in transactions(list(wanted_merges(chunks, at_once=at_once))):
-        merged += await _merge(connection, together, done)
+        if gone := await _merge(connection, together, done):
+            merged += gone
+            for each in together:
+                left[number_of(each.series.run_id)] -= len(each.keys)
     done.left_chunks += len(chunks) - merged
     return following
 
 
-def _fresh_chunks(rows: Sequence[Any], settling: Settling | None) -> Iterator[FreshChunk]:
+def _fresh_chunks(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterator[FreshChunk]:
     """Yield the chunks of a page, whose rows come writer by writer."""
     for writer, of_writer in groupby(rows, lambda row: (row["run_id"], row["writer_id"])):
         members = list(of_writer)
-        settled = INT64_MAX if settling is None else settling.settled_position(writer, members[0]["position"])
+        settled = INT64_MAX
+        if settling is not None:
+            stored = settling[number_of(writer[0])]
+            settled = stored.settled_position(writer, members[0]["position"])
         for row in members:
             key = ChunkKey(SeriesKey(*writer, row["metric_id"]), row["first_position"], row["part"])
             yield FreshChunk(key, row["count"], row["quiet_ms"], row["first_position"] < settled)

@@ -44,6 +44,22 @@ def last_run(number: int) -> UUID:
     return UUID(int=((number + 1) << _BITS) - 1)
 
 
+def number_of(run_id: UUID) -> int:
+    """Return the range of a run."""
+    return run_id.int >> _BITS
+
+
+def spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and last ones of those that follow each other, of numbers in order."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found
+
+
 class Ranges:
     """The ranges, as one process sees them; it holds those in `held`."""
 
@@ -60,14 +76,12 @@ class Ranges:
         await self._take(rows, due(rows, self._holder, pause_s * 1_000))
         return bool(self.held)
 
-    async def wait_for(self, number: int) -> None:
-        """Hold a range, as soon as nobody else does."""
-        while number not in self.held:
+    async def wait_for(self, numbers: Collection[int]) -> None:
+        """Hold those of these ranges that nobody else does, as soon as there is one."""
+        while not self.held:
             rows = await self._connection.fetch(_SQL["ranges"])
-            if not rows[number]["is_held"]:
-                await self._take(rows, [number])
-            else:
-                await asyncio.sleep(LOOK_S)
+            free = [number for number in numbers if not rows[number]["is_held"]]
+            await (self._take(rows, free) if free else asyncio.sleep(LOOK_S))
 
     async def keep(self) -> bool:
         """Hold on to what is held; tells whether it is still all of it."""
@@ -81,6 +95,11 @@ class Ranges:
         await self._for_each("end_round", {number: (left,) for number, left in left_chunks.items()})
         self.held = [number for number in self.held if number not in left_chunks]
 
+    async def let_go(self, numbers: Collection[int]) -> None:
+        """Let others take some of what is held."""
+        await self._for_each("leave_range", dict.fromkeys(numbers, ()))
+        self.held = [number for number in self.held if number not in numbers]
+
     async def leave(self) -> None:
         """Let others take what this process holds, also what it may hold without knowing it."""
         await self._connection.execute(_SQL["leave_ranges"], self._holder)
@@ -93,12 +112,13 @@ class Ranges:
     async def _for_each(self, query: str, arguments: Mapping[int, Sequence[int]]) -> set[int]:
         """Do it for each range, in one transaction; returns those for which it was so."""
         async with self._relaxed():
-            answers = [
-                await self._connection.fetchval(_SQL[query], number, self._holder, *arguments[number])
-                for number in sorted(arguments)  # all take them in this order, so nobody waits in a circle
-            ]
+            rows = await self._connection.fetchmany(
+                _SQL[query],
+                # All take them in this order, so nobody waits in a circle.
+                [(number, self._holder, *arguments[number]) for number in sorted(arguments)],
+            )
         self._kept_s = time.monotonic()
-        return {answer for answer in answers if answer is not None}
+        return {row["range"] for row in rows}
 
     @asynccontextmanager
     async def _relaxed(self) -> AsyncIterator[None]:
