@@ -269,14 +269,18 @@ async def test_connections_on_which_nothing_is_asked_give_way(start_door: StartD
     await routes.entered.wait()
     await known.send(head("GET", "/echo"))
     await known.answer()
-    for _ in range(20):
-        silent = await place.connect()
-        await silent.send(b"GET /echo HTTP/1.1\r\nhost: ")
+    silent = await asyncio.gather(*(place.connect() for _ in range(20)))
+    await asyncio.gather(*(peer.send(b"GET /echo HTTP/1.1\r\nhost: ") for peer in silent))
+    waiting = {asyncio.create_task(peer.is_closed()) for peer in silent}
+    while len(waiting) > 2:
+        _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     assert (await place.ask("GET", "/echo")).status == 200
     await known.send(head("GET", "/echo"))
     assert (await known.answer()).status == 200
     routes.go_on.set()
     assert (await asking.answer()).body == b"finished"
+    for task in waiting:
+        task.cancel()
 
 
 async def test_who_is_not_known_and_slow_keeps_nobody_out_who_is_known(

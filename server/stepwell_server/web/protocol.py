@@ -66,8 +66,8 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_silent(self) -> bool:
-        """Tell whether nothing that was asked on this connection is under way."""
-        return self.cycle is None or self.cycle.response_complete
+        """Tell whether nothing that was asked on this connection is under way, and it does not end already."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
 
     @property
     def standing(self) -> tuple[bool, float]:
