@@ -123,6 +123,9 @@ def test_it_can_be_there_whenever_python_starts(python: Path, tracking_uri: str)
     try:
         assert run(python, *says, STEPWELL_AS_MLFLOW="1").stdout == "stepwell.fluent\n"
         assert "No module named 'mlflow'" in run(python, *says).stderr
+        reads = ("-c", "import os; print(os.environ['MLFLOW_TRACKING_URI'])")
+        given = {"STEPWELL_AS_MLFLOW": "1", "STEPWELL_TRACKING_URI": tracking_uri}
+        assert run(python, *reads, **given).stdout == f"{tracking_uri}\n"
         # Nothing of Stepwell is loaded for who does not import mlflow.
         quiet = run(python, "-c", "import sys; print('stepwell' in sys.modules)", STEPWELL_AS_MLFLOW="1")
         assert quiet.stdout == "False\n"
@@ -212,6 +215,8 @@ def test_mlflow_that_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_whoever_reads_mlflows_variable_finds_our_default(python: Path) -> None:
-    says = "import os, mlflow; print(os.environ['MLFLOW_TRACKING_URI'], mlflow.get_tracking_uri())"
+    says = (
+        "import os; print(os.environ['MLFLOW_TRACKING_URI']); import mlflow; print(mlflow.get_tracking_uri())"
+    )
     done = run(python, "-c", f"import stepwell; stepwell.install_as_mlflow(); {says}")
     assert done.stdout.split() == ["http://127.0.0.1:5000"] * 2, done.stderr

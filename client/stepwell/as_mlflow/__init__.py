@@ -37,6 +37,7 @@ def install(*, force: bool = False) -> None:
         )
     real = importlib.util.find_spec("mlflow")
     if real is not None and is_ours(real.origin):
+        settings.name_server_for_mlflows_clients()
         return
     if real is not None and not force:
         raise StepwellException(
@@ -49,6 +50,8 @@ def install(*, force: bool = False) -> None:
     sys.path.insert(0 if real else len(sys.path), str(MODULES))
     importlib.invalidate_caches()
     settings.leave_to_children_as_mlflow(str(MODULES))
+    # Some callbacks read the variable when they are imported, which may be before mlflow is.
+    settings.name_server_for_mlflows_clients()
 
 
 def is_ours(file: str | None) -> bool:

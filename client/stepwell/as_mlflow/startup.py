@@ -3,21 +3,25 @@
 import sysconfig
 from pathlib import Path
 
+from stepwell import settings
 from stepwell.as_mlflow import MODULES
 
 VARIABLE = "STEPWELL_AS_MLFLOW"
 NAME = "stepwell_as_mlflow.pth"
-# At the end of the path: the real mlflow goes first. Nothing of Stepwell is imported before somebody imports mlflow.
+# At the end of the path: the real mlflow goes first. Nothing of Stepwell is imported before somebody imports mlflow;
+# but some callbacks read the variable of its address when they are imported.
 _LINE = (
     "import os, sys; os.environ.get({variable!r}) == '1' and os.path.isdir({modules!r}) and {modules!r} not in "
-    "sys.path and sys.path.append({modules!r})\n"
+    "sys.path and (sys.path.append({modules!r}), os.environ.setdefault('MLFLOW_TRACKING_URI', "
+    "os.environ.get('STEPWELL_TRACKING_URI') or {uri!r}))\n"
 )
 
 
 def install() -> Path:
     """Write the file, and return where it is. Raises OSError when the folder of packages cannot be written."""
     file = _file()
-    file.write_text(_LINE.format(variable=VARIABLE, modules=str(MODULES)), "utf-8")
+    line = _LINE.format(variable=VARIABLE, modules=str(MODULES), uri=settings.DEFAULT_TRACKING_URI)
+    file.write_text(line, "utf-8")
     return file
 
 
