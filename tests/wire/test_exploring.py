@@ -92,13 +92,19 @@ def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("nodes", [1, 2], indirect=True)
 @pytest.mark.usefixtures("nodes")
 async def test_values_of_texts_are_told_those_of_most_runs_first(
-    client: StepwellClient, search: SearchServiceStub, experiment_id: int
+    server: RunningServer, channel: grpc.aio.Channel
 ) -> None:
-    for number, optimizer in enumerate(["adam", "AdamW", "sgd", "adam"]):
-        add_run(client, experiment_id, f"run {number}", [], {"team": "it's"}, opt=optimizer, long="x" * 501)
+    search = SearchServiceStub(channel)
+
+    def log() -> None:
+        client = StepwellClient(server.tracking_uri)
+        for number, optimizer in enumerate(["adam", "AdamW", "sgd", "adam"]):
+            add_run(client, 0, f"run {number}", [], {"team": "it's"}, opt=optimizer, long="x" * 501)
+
+    await asyncio.to_thread(log)
 
     async def values(field: str, **fields: object) -> list[tuple[str, int]]:
-        request = search_pb2.ListValuesRequest(experiment_ids=[experiment_id], field=field, **fields)
+        request = search_pb2.ListValuesRequest(experiment_ids=[0], field=field, **fields)
         return [(it.value, it.runs) for it in (await search.ListValues(request)).values]
 
     assert await values("params.opt") == [("adam", 2), ("AdamW", 1), ("sgd", 1)]
