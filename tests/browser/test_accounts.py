@@ -167,6 +167,41 @@ async def test_a_session_that_has_ended_asks_again_and_goes_on(page: Page, rest:
     await expect(page.get_by_role("heading", name="Default")).to_be_visible()
 
 
+async def test_an_experiment_without_runs_says_how_a_script_signs_in(page: Page, rest: httpx2.Client) -> None:
+    made = rest.post(f"{API}/experiments/create", json={"name": "nothing yet"}).json()["experiment_id"]
+    await page.goto(f"/#/experiments/{made}")
+    await sign_in(page)
+    await expect(page.get_by_text("stepwell login --browser")).to_be_visible()
+    await expect(page).to_have_title("nothing yet · Stepwell")
+
+
+async def test_what_came_stays_when_it_is_asked_for_again_in_vain(page: Page) -> None:
+    await page.goto("/#/settings?tab=groups")
+    await sign_in(page)
+    await expect(page.get_by_text("No groups yet")).to_be_visible()
+    broken = {"status": 500, "content_type": "application/json", "body": '{"code": "internal"}'}
+    await page.route("**/ListGroups", lambda route: route.fulfill(**broken))
+    await page.get_by_role("button", name="New group").click()
+    await page.get_by_label("Name").fill("g" * 200)
+    async with page.expect_response(lambda answer: "ListGroups" in answer.url):
+        await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_text("No groups yet")).to_be_visible()
+    await page.unroute("**/ListGroups")
+    await page.reload()
+    # However long a name is, what can be done stands beside it.
+    await expect(page.get_by_role("button", name="Actions for ggg")).to_be_in_viewport(ratio=1)
+
+
+async def test_a_long_tag_leaves_its_button_in_sight(page: Page, rest: httpx2.Client) -> None:
+    run = rest.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
+    tag = {"run_id": run["run_id"], "key": "k" * 60, "value": "v " * 500}
+    assert rest.post(f"{API}/runs/set-tag", json=tag).status_code == 200
+    await page.goto(f"/#/experiments/0/runs/{run['run_id']}")
+    await sign_in(page)
+    await expect(page.get_by_role("button", name="Remove the tag kkk")).to_be_in_viewport(ratio=1)
+
+
 @asynccontextmanager
 async def foreign_page(content: str) -> AsyncIterator[str]:
     """A page of another server on the same machine: to it, browsers send the cookies of ours."""
