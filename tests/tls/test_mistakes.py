@@ -25,7 +25,7 @@ StartServer = Callable[..., ServerProcess]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "1.5")
 
 
 def why(uri: str) -> str:
