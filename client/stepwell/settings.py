@@ -49,12 +49,11 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from stepwell.addresses import FORMS, Address, parse_address, separated
 from stepwell.errors import StepwellException, invalid
 
 # gRPC's own hooks around fork only complain on standard error; background.py stops it before, and children do without.
@@ -63,10 +62,6 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5000"
-# What a URI without a port means; as in browsers for those of HTTP.
-DEFAULT_PORTS = {"grpc": 50051, "grpcs": 50051, "http": 80, "https": 443}
-# Servers that one URI names.
-PLACES_MAX = 16
 DEFAULT_EXPERIMENT_ID = "0"
 
 REACH_TIMEOUT_S_DEFAULT = 10.0
@@ -86,7 +81,6 @@ ON_UNREACHABLE_CHOICES = ("offline", "raise")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _RANK_VARIABLES = ("STEPWELL_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
-_FORMS = "Use http://HOST:PORT or https://HOST, which `stepwell server` prints, or grpc://HOST:PORT."
 # What set_tracking_uri was given in this process: the variable that it leaves to children is not where it comes from.
 _chosen: set[str] = set()
 # What STEPWELL_TRACKING_URI said before set_tracking_uri.
@@ -98,30 +92,6 @@ _imports_from_mlflow = False
 # The mode of the environment, of a process that left it.
 _left_mode: str | None = None
 _FALSE_WORDS = ("0", "false", "no", "off")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens: `target` is host:port as gRPC wants it.
-
-    Of an HTTP address, `page` is what its paths are added to; it says where gRPC is.
-    """
-
-    target: str
-    secure: bool
-    page: str = ""
-    # Where else, if the URI names several.
-    others: "tuple[Address, ...]" = ()
-
-    @property
-    def places(self) -> "tuple[Address, ...]":
-        """All that the URI names, each alone."""
-        return (replace(self, others=()), *self.others)
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return ", ".join(place.page or place.target for place in self.places)
 
 
 def tracking_uri() -> str:
@@ -158,8 +128,8 @@ def name_server_for_mlflows_clients() -> None:
     _is_mlflow = True
     uri = os.environ.get("STEPWELL_TRACKING_URI")
     if uri:
-        with suppress(StepwellException):  # said when it is used
-            uri = _separated(uri)[0]  # they know one server
+        with suppress(ValueError):  # said when it is used
+            uri = separated(uri)[0]  # they know one server
         os.environ["MLFLOW_TRACKING_URI"] = uri
     else:  # where some of them would name a folder, which is no server
         os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_TRACKING_URI)
@@ -470,48 +440,18 @@ def _named_file(*variables: str) -> NamedFile | None:
     return next((NamedFile(name, path) for name in variables if (path := os.environ.get(name))), None)
 
 
-@lru_cache(64)
 def parse_uri(uri: str) -> Address:
     """Take a tracking URI apart; one with commas names several servers of the same database.
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when it is no http://, https://, grpc:// or grpcs:// URI.
     """
-    first, *others = [_parse_place(uri, each) for each in _separated(uri)]
-    if len({first, *others}) <= len(others):
-        raise _bad_uri(uri, "it names the same server twice.")
-    return replace(first, others=tuple(others))
-
-
-def _separated(uri: str) -> list[str]:
-    """Return the URI of each server that one names: grpc://a:1,b:2 is grpc://a:1 and grpc://b:2."""
-    scheme, separator, rest = uri.partition("://")
-    hosts, slash, path = rest.partition("/")
-    if "," not in rest or scheme not in DEFAULT_PORTS:
-        return [uri]
-    if "://" in rest:
-        raise _bad_uri(uri, f"the scheme stands once, as in {scheme}://a:1,b:2.")
-    if "," in path:
-        raise _bad_uri(uri, "several hosts stand before the path, as in http://a:1,b:2/path.")
-    each = [host.strip() for host in hosts.split(",")]
-    if "" in each:
-        raise _bad_uri(uri, "a host is missing beside a comma.")
-    if len(each) > PLACES_MAX:
-        raise _bad_uri(uri, f"it names {len(each)} servers; name at most {PLACES_MAX}.")
-    return [f"{scheme}{separator}{host}{slash}{path}" for host in each]
-
-
-def _parse_place(given: str, uri: str) -> Address:
-    parts = urlsplit(uri)
-    if parts.scheme not in DEFAULT_PORTS:
-        raise _bad_uri(given, "it names no Stepwell server.")
-    over_http = parts.scheme.startswith("http")
-    path = parts.path.rstrip("/")
-    if (path and not over_http) or parts.query or parts.fragment or parts.username:
-        raise _bad_uri(given, "nothing may follow the port or stand before the host.")
-    target = _target(given, uri)
-    page = f"{parts.scheme}://{parts.netloc}{path}" if over_http else ""
-    return Address(target, parts.scheme in ("grpcs", "https"), page)
+    try:
+        return parse_address(uri)
+    except ValueError as error:
+        source = source_of(uri)
+        named = f"{uri!r} ({source})" if source else repr(uri)
+        raise invalid(f"The tracking URI {named} cannot be used: {error} {FORMS}") from None
 
 
 def is_same_server(one: str, other: str) -> bool:
@@ -520,24 +460,6 @@ def is_same_server(one: str, other: str) -> bool:
         return set(parse_uri(one).places) == set(parse_uri(other).places)
     except StepwellException:
         return one == other
-
-
-def _target(given: str, uri: str) -> str:
-    parts = urlsplit(uri)
-    try:
-        port = parts.port or DEFAULT_PORTS[parts.scheme]
-    except ValueError:
-        raise _bad_uri(given, "the port is not a number from 1 to 65535.") from None
-    if not parts.hostname:
-        raise _bad_uri(given, "the host is missing.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{host}:{port}"
-
-
-def _bad_uri(uri: str, reason: str) -> StepwellException:
-    source = source_of(uri)
-    named = f"{uri!r} ({source})" if source else repr(uri)
-    return invalid(f"The tracking URI {named} cannot be used: {reason} {_FORMS}")
 
 
 def _first(name: str) -> str | None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stepwell import StepwellClient, StepwellException
-from stepwell.settings import Address
+from stepwell.addresses import Address
 from stepwell.spool import addresses
 from stepwell.wire import connection, door
 from tests.client.offline.test_offline import sync

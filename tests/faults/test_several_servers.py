@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 import stepwell
-from stepwell import settings
+from stepwell.addresses import Address
 from stepwell.client import StepwellClient
 from stepwell.errors import StepwellException
 from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit
@@ -92,7 +92,7 @@ def test_calls_stay_with_the_server_that_answered_last(
     assert place().target == f"127.0.0.1:{first.port}"
 
 
-def client_place(client: StepwellClient) -> Callable[[], settings.Address]:
+def client_place(client: StepwellClient) -> Callable[[], Address]:
     """Return what tells where a client's calls go."""
     from stepwell.wire.connection import connect
 

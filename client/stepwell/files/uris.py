@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stepwell import settings, values
+from stepwell.addresses import DEFAULT_PORTS
 from stepwell.errors import invalid
 from stepwell.files import paths
 
@@ -74,7 +75,7 @@ def _server(netloc: str) -> str:
     current = settings.tracking_uri()
     if urlsplit(current).netloc == netloc:
         return current
-    scheme = "grpc" if netloc.endswith(f":{settings.DEFAULT_PORTS['grpc']}") else "http"
+    scheme = "grpc" if netloc.endswith(f":{DEFAULT_PORTS['grpc']}") else "http"
     return f"{scheme}{'s' if settings.parse_uri(current).secure else ''}://{netloc}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from stepwell import settings
-from stepwell.settings import Address
+from stepwell.addresses import Address
 from stepwell.spool import safe_files
 
 FILE = "addresses.json"

@@ -3,7 +3,7 @@
 import grpc
 import grpc.aio
 
-from stepwell import settings
+from stepwell.addresses import Address
 from stepwell.wire import tls
 
 MESSAGE_BYTES_MAX = 8 * 2**20
@@ -36,7 +36,7 @@ _OPTIONS = (
 )
 
 
-def open_channel(address: settings.Address, roots: bytes | None, name: str) -> grpc.aio.Channel:
+def open_channel(address: Address, roots: bytes | None, name: str) -> grpc.aio.Channel:
     """Open a channel to a server; `roots` and `name` are what `tls.channel_roots` says."""
     if not address.secure:
         return grpc.aio.insecure_channel(address.target, _OPTIONS)

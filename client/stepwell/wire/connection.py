@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 
 from stepwell import errors, jitter, settings
+from stepwell.addresses import Address
 from stepwell.errors import StepwellException
 from stepwell.spool import addresses
 from stepwell.wire import background, several, tls
@@ -278,7 +279,7 @@ class Connection:
                 return await several.why_none(self.address.places)
             await asyncio.sleep(AGAIN_S)
 
-    def _go_to(self, place: settings.Address) -> None:
+    def _go_to(self, place: Address) -> None:
         """Leave the place of before, if it is another one; calls that are under way there may end there."""
         if place == self._place:
             return

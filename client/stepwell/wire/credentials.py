@@ -14,8 +14,8 @@ import stat
 from pathlib import Path
 
 from stepwell import settings
+from stepwell.addresses import Address
 from stepwell.errors import StepwellException
-from stepwell.settings import Address
 from stepwell.spool import safe_files
 
 FILE_BYTES_MAX = 2**20

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 
-from stepwell.settings import Address
+from stepwell.addresses import Address
 from stepwell.wire import tls
 from stepwell.wire.door import NEXT_ADDRESS_S, NoDoorError, ask
 

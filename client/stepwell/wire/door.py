@@ -14,7 +14,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from stepwell.settings import Address, parse_uri
+from stepwell.addresses import Address
+from stepwell.settings import parse_uri
 from stepwell.wire import tls
 
 PATH = "/api/stepwell/v1/server"

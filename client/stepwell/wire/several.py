@@ -7,7 +7,7 @@ address. Those where nobody takes connections are passed over at once.
 import asyncio
 from collections.abc import Sequence
 
-from stepwell.settings import Address
+from stepwell.addresses import Address
 from stepwell.wire.diagnosis import PROBE_TIMEOUT_S, listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask
 

@@ -7,8 +7,9 @@ from logging import getLogger
 from pathlib import Path
 
 from stepwell import settings
+from stepwell.addresses import Address
 from stepwell.errors import invalid
-from stepwell.settings import Address, NamedFile
+from stepwell.settings import NamedFile
 
 # How long a connection that is made to learn something may take.
 PROBE_TIMEOUT_S = 2.0

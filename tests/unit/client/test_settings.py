@@ -3,6 +3,7 @@
 import pytest
 
 from stepwell import StepwellException, settings
+from stepwell.addresses import Address
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def test_a_run_id_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_uris(uri: str, target: str, secure: bool, page: str) -> None:
-    assert settings.parse_uri(uri) == settings.Address(target, secure, page)
+    assert settings.parse_uri(uri) == Address(target, secure, page)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,9 @@ def test_not_uris(uri: str, text: str) -> None:
 
 def test_one_uri_names_several_servers() -> None:
     assert settings.parse_uri("grpcs://a:1, b,[::1]:3").places == (
-        settings.Address("a:1", secure=True),
-        settings.Address("b:50051", secure=True),
-        settings.Address("[::1]:3", secure=True),
+        Address("a:1", secure=True),
+        Address("b:50051", secure=True),
+        Address("[::1]:3", secure=True),
     )
     found = settings.parse_uri("http://a:5000,b:5001/path")
     assert [place.page for place in found.places] == ["http://a:5000/path", "http://b:5001/path"]
