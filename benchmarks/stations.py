@@ -21,7 +21,7 @@ from stepwell_server.store.ingest.points import PointStore, PreparedGroup
 from stepwell_server.store.ingest.preparing import prepare
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, open_pool
-from stepwell_server.transport.ingest import batch_from_proto
+from stepwell_server.transport.ingest.servicer import batch_from_proto
 
 REPEATS = 9
 CLOSING_S = 5.0

@@ -50,7 +50,7 @@ QUOTAS = (
 )
 COMMIT = ("tests/store/ingest/test_commit.py", "tests/wire/test_ingest.py")
 CHAOS = ("tests/faults/test_chaos.py",)
-INGEST, STREAM = "server/stepwell_server/store/ingest", "server/stepwell_server/transport/ingest.py"
+INGEST, STREAM = "server/stepwell_server/store/ingest", "server/stepwell_server/transport/ingest/servicer.py"
 SQL, CHUNKS = "server/stepwell_server/store/sql", "server/stepwell_server/store/chunks"
 TRANSPORT, CONTENT = "server/stepwell_server/transport", "server/stepwell_server/services/content"
 DELIVERY = "client/stepwell/delivery"

@@ -103,7 +103,7 @@ from stepwell_server.store.tracking.views import PostgresViewStore
 from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore
 from stepwell_server.store.upkeep.compactor import Compactor
 from stepwell_server.store.upkeep.room import RoomFigures
-from stepwell_server.transport.connect import connect_routes
+from stepwell_server.transport.connect.routes import connect_routes
 from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
 from stepwell_server.transport.server import Registration, listening

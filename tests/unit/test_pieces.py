@@ -4,7 +4,7 @@ import pytest
 
 from stepwell.wire import pieces as of_client
 from stepwell_api.v1 import artifacts_pb2 as pb
-from stepwell_server.transport import pieces as of_server
+from stepwell_server.transport.content import pieces as of_server
 
 SIZES = [0, 1, 127, 128, 16_383, 16_384, 524_288, 2_097_151, 2_097_152, 4_194_304]
 

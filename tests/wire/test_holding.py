@@ -31,9 +31,9 @@ from stepwell_server.process.holding import Holding
 from stepwell_server.services.content.uploads import UploadService
 from stepwell_server.services.runs import RunService
 from stepwell_server.store.ingest import writer as writer_module
-from stepwell_server.transport import artifacts as artifacts_module
 from stepwell_server.transport import interceptors, on_the_way
-from stepwell_server.transport.artifacts import UPLOAD_WAITING_BYTES
+from stepwell_server.transport.content import artifacts as artifacts_module
+from stepwell_server.transport.content.artifacts import UPLOAD_WAITING_BYTES
 from stepwell_server.transport.series.servicer import WATCH_HELD_BYTES, WATCHED_POSITION_BYTES
 from stepwell_server.transport.stream_holding import REJECTION_BYTES
 from stepwell_server.web.mlflow import search

@@ -15,7 +15,7 @@ from stepwell_server.app import running_server
 from stepwell_server.config import STREAM_WINDOW_BYTES, Config, HoldingLimits
 from stepwell_server.process import unread
 from stepwell_server.process.unread import chosen, crowding, peer_at
-from stepwell_server.transport.ingest import BATCHES_UNDER_WAY_MAX
+from stepwell_server.transport.ingest.servicer import BATCHES_UNDER_WAY_MAX
 from tests.harness.databases import blocked_table
 from tests.harness.neighbours import good_neighbour
 from tests.harness.proxy import Proxy, Way

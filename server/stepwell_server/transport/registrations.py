@@ -19,19 +19,19 @@ from stepwell_api.v1 import (
 from stepwell_server.services.together import Services
 from stepwell_server.transport.access import AccessServicer, AccountServicer
 from stepwell_server.transport.alerts import AlertServicer
-from stepwell_server.transport.artifacts import ArtifactServicer, add_artifact_service
+from stepwell_server.transport.content.artifacts import ArtifactServicer, add_artifact_service
+from stepwell_server.transport.content.places import ArtifactPlaceServicer
 from stepwell_server.transport.experiments import ExperimentServicer
 from stepwell_server.transport.histograms import HistogramServicer
-from stepwell_server.transport.ingest import IngestServicer
+from stepwell_server.transport.ingest.servicer import IngestServicer
+from stepwell_server.transport.ingest.writers import WriterServicer
 from stepwell_server.transport.logged_models import LoggedModelServicer
-from stepwell_server.transport.places import ArtifactPlaceServicer
 from stepwell_server.transport.registry.servicer import ModelVersionServicer, RegisteredModelServicer
 from stepwell_server.transport.registry.webhooks import WebhookServicer
 from stepwell_server.transport.runs import RunServicer
 from stepwell_server.transport.search import SearchServicer
 from stepwell_server.transport.series.servicer import SeriesServicer
 from stepwell_server.transport.server import Registration
-from stepwell_server.transport.writers import WriterServicer
 
 
 def registrations(services: Services) -> Sequence[Registration]:

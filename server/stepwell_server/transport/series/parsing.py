@@ -17,8 +17,8 @@ from stepwell_server.model.series import (
 )
 from stepwell_server.services.group_lines import GROUPS_MAX
 from stepwell_server.services.series import SERIES_MAX, check_count
+from stepwell_server.transport.ingest.packed import SAMPLE_COLUMNS
 from stepwell_server.transport.mapping import parse_uuid, parse_uuids, parse_view_type
-from stepwell_server.transport.packed import SAMPLE_COLUMNS
 
 # Writers and ranks that a selection names, and positions that a watch begins at, at most: a hundred runs of a thousand.
 WRITERS_MAX = 10_000

@@ -14,9 +14,14 @@ from stepwell_server.services.group_lines import GroupLineService
 from stepwell_server.services.paging.histories import make_cursor
 from stepwell_server.services.series import LATEST_RUNS_MAX, SAMPLE_RUNS_MAX, SeriesService, check_count
 from stepwell_server.services.watching import WATCHED_RUNS_MAX, WatchService
+from stepwell_server.transport.ingest.packed import (
+    SAMPLE_COLUMNS,
+    grouped_line,
+    sampled_series,
+    series_points,
+)
 from stepwell_server.transport.mapping import parse_uuids
 from stepwell_server.transport.on_the_way import message_held
-from stepwell_server.transport.packed import SAMPLE_COLUMNS, grouped_line, sampled_series, series_points
 from stepwell_server.transport.series.parsing import (
     parse_columns,
     parse_group_request,

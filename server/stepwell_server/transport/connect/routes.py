@@ -51,7 +51,7 @@ class _Calls:
 
 
 def _load(handlers: Sequence[Handler]) -> ASGIApp:
-    from stepwell_server.transport.connect_calls import application
+    from stepwell_server.transport.connect.calls import application
 
     return application(handlers)
 

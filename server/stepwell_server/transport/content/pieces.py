@@ -6,7 +6,7 @@ A message whose only field is one of bytes is, on the wire, a tag, their length,
 
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_server.model.artifacts import Piece
-from stepwell_server.transport.packed import LENGTH_DELIMITED, varint
+from stepwell_server.transport.ingest.packed import LENGTH_DELIMITED, varint
 
 # 4 bytes of 7 bits each: more than a message of gRPC ever has.
 _LENGTH_WIDTH_MAX = 4

@@ -29,8 +29,8 @@ from stepwell_server.process.holding import STALL_S, Holding, peer_of
 from stepwell_server.services.content.artifacts import ArtifactService
 from stepwell_server.services.content.uploads import UploadService, check_piece
 from stepwell_server.services.content.verification import VerificationService
+from stepwell_server.transport.content.pieces import encode_download, parse_upload
 from stepwell_server.transport.mapping import parse_owner, parse_uuid
-from stepwell_server.transport.pieces import encode_download, parse_upload
 
 # What an upload holds on its way (messages, a buffer, two parts for a bucket), and a download.
 UPLOAD_HELD_BYTES = 8 * 2**20

@@ -1,0 +1,1 @@
+"""Artifacts on the wire: their list, their content, and where they lie."""

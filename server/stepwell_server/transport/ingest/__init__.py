@@ -1,0 +1,1 @@
+"""What runs log, on the wire: streams of batches, and who writes."""
