@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from stepwell_server import config as defaults
-from stepwell_server.app import RunningServer, artifact_locations, running_server
+from stepwell_server.app import RunningServer, running_server
 from stepwell_server.commands import caller_options, exposure, server_options
 from stepwell_server.commands.options import Folder
 from stepwell_server.commands.sign_in_options import sign_in_options
+from stepwell_server.composition import artifact_locations
 from stepwell_server.config import (
     CallerLimits,
     Config,

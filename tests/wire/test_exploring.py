@@ -13,7 +13,7 @@ from stepwell import StepwellClient
 from stepwell.entities import Dataset, DatasetInput
 from stepwell_api.v1 import runs_pb2, search_pb2
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
-from stepwell_server import app
+from stepwell_server import composition
 from stepwell_server.app import RunningServer
 from stepwell_server.store import sql
 from stepwell_server.store.search import group_query
@@ -84,8 +84,8 @@ def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     async def is_distributed(_: object) -> bool:
         return bool(request.param > 1)
 
-    monkeypatch.setattr(app, "is_distributed", is_distributed)
-    monkeypatch.setattr(app, "ShardPlaces", lambda _: None)  # there are none to ask for
+    monkeypatch.setattr(composition, "is_distributed", is_distributed)
+    monkeypatch.setattr(composition, "ShardPlaces", lambda _: None)  # there are none to ask for
     monkeypatch.setattr(sql.Queries, "is_distributed", False)  # put back at the end
 
 

@@ -17,7 +17,7 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
-from stepwell_server import app
+from stepwell_server import composition
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import POOL_CONNECTIONS_MAX, Config
 from stepwell_server.errors import TooMuchError
@@ -103,7 +103,7 @@ async def test_upkeep_is_not_bound_by_the_limit_of_calls(
         return kind(first, *more)
 
     for name in ("Compactor", "Settler", "Forgetter", "ArtifactSweeper"):
-        monkeypatch.setattr(app, name, partial(noting, getattr(app, name)))
+        monkeypatch.setattr(composition, name, partial(noting, getattr(composition, name)))
     config = Config(
         port=0, http_port=0, store=database_url, data=tmp_path, shutdown_grace_s=5, statement_timeout_s=0.1
     )
