@@ -9,6 +9,7 @@ import pytest
 from stepwell_server import errors
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, StepwellError
 from stepwell_server.process.holding import Holding
+from stepwell_server.process.logs import TextLines
 from stepwell_server.transport.interceptors import (
     DETAILS_CHARS_MAX,
     ERROR_CODE_KEY,
@@ -94,13 +95,14 @@ async def test_a_domain_error_becomes_its_status(cardinality: str) -> None:
 
 @pytest.mark.parametrize("cardinality", CARDINALITIES)
 async def test_an_unexpected_error_tells_no_secrets(
-    cardinality: str, capsys: pytest.CaptureFixture[str]
+    cardinality: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = await outcome(RuntimeError("secret"), cardinality)
     assert error.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in error.details()
     error_id = error.details().split()[2].strip(";")
-    logged = capsys.readouterr().out
+    (record,) = caplog.records
+    logged = TextLines(colors=False).format(record)
     assert error_id in logged
     assert "secret" in logged
 

@@ -1,15 +1,19 @@
 """A version keeps its files: of its logged model, or of its run."""
 
 import asyncio
-from uuid import UUID
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import grpc.aio
 import pytest
 
 from stepwell_api.v1 import artifacts_pb2
 from stepwell_api.v1 import registry_pb2 as pb
+from stepwell_server.errors import InvalidStateError
 from stepwell_server.maintenance import collect_garbage
+from stepwell_server.model.registry import Author, VersionSpec
 from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.registry.versions import PostgresModelVersionStore
 from stepwell_server.store.upkeep.garbage import Selection
 from tests.harness.calls import invalid_state, not_found
 from tests.store.ingest.test_commit import rows
@@ -116,6 +120,18 @@ async def test_gc_keeps_what_versions_need(registry: Registry, models: Models, p
     await drop(registry, 2)
     done = await collect(pool)
     assert (done["runs"], done["models"], done["kept"], done["left"]) == (1, 1, [], [])
+
+
+async def test_a_run_that_is_removed_while_its_version_is_made_has_none(
+    registry: Registry, pool: Pool
+) -> None:
+    """The run was there when the source was looked at; of one that never was, a version may be made."""
+    await registry.model()
+    run_id, store = uuid4(), PostgresModelVersionStore(pool)
+    spec = VersionSpec("m", f"runs:/{run_id.hex}/a", run_id=run_id.hex, files_of=run_id, files_path="a")
+    with pytest.raises(InvalidStateError, match="about to be removed"):
+        await store.create_version(spec, Author())
+    assert (await store.create_version(replace(spec, run_id=""), Author())).version == 1
 
 
 async def test_a_version_comes_before_the_removal_or_not_at_all(

@@ -186,7 +186,8 @@ async def _claim_files(connection: Connection, spec: VersionSpec) -> UUID | None
         return None
     await lock(connection, spec.files_of)
     keeps = await connection.fetchval(_QUERIES["keeps_files"], spec.files_of)
-    if keeps is False:
+    was_there = spec.run_id == spec.files_of.hex  # a moment ago: it was removed meanwhile
+    if keeps is False or (keeps is None and was_there):
         raise InvalidStateError(
             f"the files of {spec.source!r} are deleted, or about to be removed; restore their model or run first"
         )
