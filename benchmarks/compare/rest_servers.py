@@ -9,7 +9,7 @@ five minutes; the environments of the others are made before, once. Rows:
 * `log_batch`: batches of 1,000 points, one client and four, in points a second
 * `log_metric`: one point a request, one after the other
 * `search`: the latest 100 of --runs runs with all that they logged
-* `chart`: 320 points each of 5 runs of --points points
+* `chart`: 320 points or a few more each of 5 runs of --points points, never the same ones; `chart, again`: the same
 * `artifact`: one file of --artifact-mib through the server, up and down, with the memory of its processes
 * `door`: what HTTP adds to the memory of an idle Stepwell server
 * `plugin`: mlflow.log_metric with our plugin, and our part of it
@@ -70,7 +70,8 @@ def all_rows(port: int, server: Server, run_ids: list[str], sizes: Sizes, batche
     return {
         **logging_rows(port, server, sizes, batches),
         "search": server.search(sizes["rounds"]),
-        "chart": server.chart(run_ids, sizes["rounds"]),
+        "chart": server.chart(run_ids, sizes["rounds"], again=False),
+        "chart, again": server.chart(run_ids, sizes["rounds"], again=True),
         "artifact": server.artifact(sizes["artifact_mib"] << 20),
     }
 
