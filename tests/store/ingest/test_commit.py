@@ -30,6 +30,7 @@ from stepwell_server.store.ingest.fair_queue import FairQueue
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.places import ShardPlaces
 from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.value_index import settle
 from stepwell_server.store.ingest.waiting import Waiting
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
@@ -264,6 +265,7 @@ ROWS_OF_A_RUN = {
 }
 
 
+@pytest.mark.usefixtures("both_forms")
 @pytest.mark.parametrize("table", ROWS_OF_A_RUN)
 async def test_a_commit_that_waits_for_a_row_holds_none_that_comes_after_it(pool: Pool, table: str) -> None:
     """So nobody deadlocks: everybody takes rows in the order of their runs, however the batches come.
@@ -285,6 +287,7 @@ async def test_a_commit_that_waits_for_a_row_holds_none_that_comes_after_it(pool
         )
 
     await commit_both("old")
+    await settle(pool, 0)
     async with pool.transaction() as connection:
         await connection.execute(f"{ROWS_OF_A_RUN[table]} FOR NO KEY UPDATE", first)
         committing = asyncio.create_task(commit_both("new"))

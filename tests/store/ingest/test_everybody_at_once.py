@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from uuid import UUID
 
+import pytest
+
 from stepwell_server.model.ingest import (
     Batch,
     Entry,
@@ -87,6 +89,7 @@ async def until_done(pool: Pool, others: Awaitable[object]) -> None:
     await task
 
 
+@pytest.mark.usefixtures("both_forms")
 async def test_nobody_deadlocks_and_no_update_is_lost(pool: Pool) -> None:
     run_ids = sorted([await new_run(pool) for _ in range(RUN_COUNT)])
     failed_before = COMMITS_FAILED._value.get()

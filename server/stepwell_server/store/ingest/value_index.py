@@ -11,7 +11,7 @@ from uuid import UUID
 
 from stepwell_server.process.rounds import Rounds
 from stepwell_server.store.postgres.pool import Connection, Pool
-from stepwell_server.store.sql import load
+from stepwell_server.store.sql import by_run, load
 
 # How long a run stays unsettled at least: what a run at work costs the index is one update a metric in this time.
 SETTLE_AFTER_MS = 30_000
@@ -56,13 +56,13 @@ async def settle(pool: Pool, after_ms: int) -> int:
 
 
 async def _lock_due(connection: Connection, after_ms: int) -> list[UUID]:
-    """Lock up to RUNS_MAX runs that are due, one a statement, so that each is locked where it is; returns these."""
-    due = [(row["run_id"],) for row in await connection.fetch(_SQL["due"], after_ms, PASSED_MAX)]
+    """Lock up to RUNS_MAX runs that are due; returns these."""
+    due = [row["run_id"] for row in await connection.fetch(_SQL["due"], after_ms, PASSED_MAX)]
     locked: list[UUID] = []
     while due and len(locked) < RUNS_MAX:
         some = due[: RUNS_MAX - len(locked)]
         due = due[len(some) :]
-        locked += [row["run_id"] for row in await connection.fetchmany(_SQL["lock"], some)]
+        locked += [row["run_id"] for row in await connection.fetchmany(_SQL["lock"], by_run(some))]
     return locked
 
 
@@ -70,7 +70,7 @@ async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
     """Return the runs whose writers are all locked here."""
     if not run_ids:
         return []
-    rows = await connection.fetchmany(_SQL["lock_writers"], [(run_id,) for run_id in run_ids])
+    rows = await connection.fetchmany(_SQL["lock_writers"], by_run(run_ids))
     locked = Counter(row["run_id"] for row in rows)
     rows = await connection.fetch(_SQL["count_writers"], run_ids)
     writers = {row["run_id"]: row["writers"] for row in rows}
@@ -79,4 +79,4 @@ async def _quiet(connection: Connection, run_ids: Sequence[UUID]) -> list[UUID]:
 
 async def unsettle(connection: Connection, run_ids: Sequence[UUID]) -> None:
     """Note that latest values of runs changed. For a transaction that has locked the writers."""
-    await connection.executemany(_SQL["unsettle"], [(run_id,) for run_id in sorted(run_ids)])
+    await connection.executemany(_SQL["unsettle"], by_run(run_ids))

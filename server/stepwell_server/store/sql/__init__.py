@@ -6,9 +6,11 @@ that the statement goes to the machines that have them. It would only mislead th
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
+from uuid import UUID
 
 _HEADING = re.compile(r"^--[ ]*(?P<name>[a-z][a-z0-9_]*):(?P<purpose>.*)$", re.MULTILINE)
 _FORMS = re.compile(
@@ -46,6 +48,16 @@ def use_form(*, is_distributed: bool) -> None:
 def is_distributed() -> bool:
     """Tell which kind of database this process has."""
     return Queries.is_distributed
+
+
+def by_run(run_ids: Collection[UUID]) -> list[tuple[Any]]:
+    """Return the arguments for each use of a query about runs, in their order, which all who lock runs keep.
+
+    One PostgreSQL takes them all at once, as `ANY ($1)`. A distributed one takes one run a statement, `$1`, because
+    nobody can lock in order over several machines.
+    """
+    ordered = sorted(run_ids)
+    return [(run_id,) for run_id in ordered] if is_distributed() else [(ordered,)]
 
 
 def single(text: str) -> str:

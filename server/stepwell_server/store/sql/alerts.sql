@@ -1,9 +1,9 @@
 -- Queries of store/ingest/entries/alerts.py and store/tracking/alerts.py.
 
--- lock_run: keeps a run from being removed until the end, before the other lock is taken
+-- lock_runs: keeps runs from being removed until the end, before the other lock is taken; in order, see `sql.by_run`
 SELECT run_id
 FROM run
-WHERE run_id = $1
+WHERE /* single */ run_id = ANY ($1::uuid[]) ORDER BY run_id /* distributed: run_id = $1 */
 FOR KEY SHARE;
 
 -- lock_numbers: the history's lock: it gives the numbers the order of the commits. Taken last.

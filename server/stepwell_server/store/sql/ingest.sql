@@ -112,8 +112,10 @@ DELETE FROM tag
 USING unnest($1::uuid[], $2::text[]) AS given (run_id, key)
 WHERE tag.run_id = given.run_id AND tag.key = given.key /* distributed: AND tag.run_id = ANY ($1::uuid[]) */;
 
--- lock_run: locks a run before its name or status changes; one after the other in order, so that commits never deadlock
-SELECT FROM run WHERE run_id = $1 FOR NO KEY UPDATE;
+-- lock_runs: locks runs in order, before names and statuses change, so that commits never deadlock; see `sql.by_run`
+SELECT FROM run
+WHERE /* single */ run_id = ANY ($1::uuid[]) ORDER BY run_id /* distributed: run_id = $1 */
+FOR NO KEY UPDATE;
 
 -- rename_runs: names runs after their tag mlflow.runName
 UPDATE run SET name = given.name, changed_time_ms = (extract(epoch FROM now()) * 1000)::bigint

@@ -1,9 +1,17 @@
 -- Queries of store/value_index.py. What settled means, says migration 0006.
 
--- unsettle: notes that a run has latest values that the index lacks; of one that is noted, nothing changes
+-- unsettle: notes that runs have latest values that the index lacks; of those that are noted, nothing changes. In order;
+-- see `sql.by_run`
 UPDATE run
 SET unsettled_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint
-WHERE run_id = $1 AND unsettled_time_ms IS NULL;
+/* single */ FROM (
+    SELECT run_id
+    FROM run
+    WHERE run_id = ANY ($1::uuid[]) AND unsettled_time_ms IS NULL
+    ORDER BY run_id
+    FOR NO KEY UPDATE
+) AS settled
+WHERE run.run_id = settled.run_id /* distributed: WHERE run_id = $1 AND unsettled_time_ms IS NULL */;
 
 -- due: runs that have been unsettled for $1 ms, $2 at most; the longest first
 SELECT run_id
@@ -12,16 +20,16 @@ WHERE unsettled_time_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigin
 ORDER BY unsettled_time_ms
 LIMIT $2;
 
--- lock: locks a run against new writers, if it is still unsettled and nobody else has locked it
+-- lock: locks runs against new writers, those that are still unsettled and that nobody else has locked
 SELECT run_id
 FROM run
-WHERE run_id = $1 AND unsettled_time_ms IS NOT NULL
+WHERE run_id = /* single */ ANY ($1::uuid[]) /* distributed: $1 */ AND unsettled_time_ms IS NOT NULL
 FOR UPDATE SKIP LOCKED;
 
--- lock_writers: locks the writers of a run that no commit has locked
+-- lock_writers: locks the writers of runs that no commit has locked
 SELECT run_id
 FROM writer
-WHERE run_id = $1
+WHERE run_id = /* single */ ANY ($1::uuid[]) /* distributed: $1 */
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- count_writers: how many writers runs have

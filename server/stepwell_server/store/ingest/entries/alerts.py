@@ -7,7 +7,7 @@ from stepwell_server.errors import InvalidStateError
 from stepwell_server.model.alerts import ALERTS_PER_RUN_MAX, AlertEntry
 from stepwell_server.model.ingest import Batch, Rejection
 from stepwell_server.store.postgres.pool import Connection
-from stepwell_server.store.sql import load
+from stepwell_server.store.sql import by_run, load
 
 # Held by who writes what webhooks tell of (alerts, changes of the registry), from then to the commit.
 JOURNAL_LOCK_KEY = int.from_bytes(b"registry")
@@ -25,8 +25,7 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
     ]
     if not alerts:
         return {}
-    run_ids = sorted({run_id for _, run_id, _ in alerts})
-    await connection.executemany(_SQL["lock_run"], [(run_id,) for run_id in run_ids])
+    await connection.executemany(_SQL["lock_runs"], by_run({run_id for _, run_id, _ in alerts}))
     await connection.execute(_SQL["lock_numbers"], JOURNAL_LOCK_KEY)
     rows = await connection.fetch(
         _SQL["add"],

@@ -22,7 +22,7 @@ from stepwell_server.store.ingest.entries.histograms import write_histograms
 from stepwell_server.store.ingest.entries.inputs import note_inputs
 from stepwell_server.store.ingest.entries.model_points import note_model_points
 from stepwell_server.store.postgres.pool import Connection
-from stepwell_server.store.sql import load
+from stepwell_server.store.sql import by_run, load
 
 _SQL = load("ingest")
 
@@ -49,7 +49,7 @@ async def write_entries(connection: Connection, batches: Mapping[int, Batch]) ->
         await _write_tags(connection, tags)
     changed = {run_id for run_id, _ in statuses} | {run_id for run_id, tag in tags if tag.key == RUN_NAME_TAG}
     if changed:
-        await connection.executemany(_SQL["lock_run"], [(run_id,) for run_id in sorted(changed)])
+        await connection.executemany(_SQL["lock_runs"], by_run(changed))
     if tags:
         await _rename_runs(connection, tags)
     if statuses:
