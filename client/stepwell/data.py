@@ -70,11 +70,10 @@ def from_numpy(
     digest: str | None = None,
 ) -> Dataset:
     """Describe arrays, or dicts of arrays by name; arguments as in from_pandas."""
-    tensors = {"features": _specs(features), "targets": None if targets is None else _specs(targets)}
     profile = _profile("features", features) | ({} if targets is None else _profile("targets", targets))
     made = Dataset(
         *(name or "dataset", digest or _digest_of_arrays(features, targets), *_source(source)),
-        schema=json.dumps({"mlflow_tensorspec": tensors}),
+        schema=schema_of_tensors(_specs(features), None if targets is None else _specs(targets)),
         profile=json.dumps(profile),
     )
     made.features, made.targets = features, targets
@@ -84,6 +83,12 @@ def from_numpy(
 def described(name: str, digest: str, schema: str, profile: str) -> Dataset:
     """Return a data set of which all is known, `schema` and `profile` as JSON; the code that runs is its source."""
     return Dataset(name, digest, *_source(None), schema=schema, profile=profile)
+
+
+def schema_of_tensors(features: list[dict[str, Any]], targets: list[dict[str, Any]] | None) -> str:
+    """Return the schema of data that is arrays, as MLflow writes and reads it: specs as JSON within the JSON."""
+    tensors = {"features": json.dumps(features), "targets": None if targets is None else json.dumps(targets)}
+    return json.dumps({"mlflow_tensorspec": tensors})
 
 
 def to_input(

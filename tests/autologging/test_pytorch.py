@@ -38,6 +38,7 @@ def network_of(package: Any, losses: Any = None) -> Any:
     class Network(package.LightningModule):
         def __init__(self) -> None:
             super().__init__()
+            self.save_hyperparameters({"of the module": 1})
             self.layer = torch.nn.Linear(3, 1)
 
         def forward(self, rows: torch.Tensor) -> torch.Tensor:
@@ -74,7 +75,7 @@ def package(request: pytest.FixtureRequest) -> Any:
 
 def test_a_fit_and_a_test(experiment: str, package: Any, tmp_path: Path) -> None:
     stepwell.pytorch.autolog()
-    network = network_of(package, losses=[0.5, 0.25, 0.75])
+    network = network_of(package, losses=[0.5, 0.25, 0.75, 2.0])  # the last one is that of validate()
     trainer = package.Trainer(max_epochs=3, default_root_dir=tmp_path, enable_checkpointing=False, **QUIET)
     callbacks = list(trainer.callbacks)
     trainer.fit(network, batches(), batches())
@@ -83,9 +84,10 @@ def test_a_fit_and_a_test(experiment: str, package: Any, tmp_path: Path) -> None
     run = run_of(experiment)
     assert run.info.status == "FINISHED"
     assert run.data.tags["Mode"] == "training"
-    assert run.data.params["epochs"] == "3"
-    assert run.data.params["optimizer_name"] == "SGD"
-    assert (run.data.params["lr"], run.data.params["momentum"]) == ("0.125", "0.5")
+    defaults = {key: str(value) for key, value in network.configure_optimizers().defaults.items()}
+    assert (defaults["lr"], defaults["momentum"]) == ("0.125", "0.5")
+    assert run.data.params == {"epochs": "3", "optimizer_name": "SGD", **defaults}
+    assert not run.inputs.dataset_inputs
     assert points_of(run.info.run_id, "val_loss") == [(0, 0.5), (1, 0.25), (2, 0.75)]
     for key in ("train_loss", "train_loss_step", "train_loss_epoch", "number"):
         assert [step for step, _ in points_of(run.info.run_id, key)] == [0, 1, 2]
@@ -100,8 +102,10 @@ def test_a_fit_and_a_test(experiment: str, package: Any, tmp_path: Path) -> None
     with torch.no_grad():
         np.testing.assert_allclose(loaded.predict(rows), network(torch.from_numpy(rows)).numpy())
     assert loaded.metadata.get_input_schema().to_dict()[0]["tensor-spec"]["shape"] == [-1, 3]
+    trainer.validate(network, batches(), verbose=False)
     trainer.test(network, batches(), verbose=False)
     run = run_of(experiment)
+    assert len(points_of(run.info.run_id, "val_loss")) == 3
     assert run.data.tags["Mode"] == "testing"
     assert points_of(run.info.run_id, "test_loss") == [(0, 0.25)]
 
@@ -128,6 +132,18 @@ def test_metrics_of_steps_and_an_early_stop(experiment: str, tmp_path: Path) -> 
     assert len(files_of(run.info.run_id, "restored_model_checkpoint")) == 1
     again = stepwell.pytorch.load_checkpoint(torch_loader(), run.info.run_id, global_step=4)
     assert again["global_step"] == 4
+
+
+def test_checkpoints_of_epochs_with_weights_alone(experiment: str, tmp_path: Path) -> None:
+    stepwell.pytorch.autolog(
+        log_models=False, checkpoint_save_best_only=False, checkpoint_save_weights_only=True
+    )
+    given = {"default_root_dir": tmp_path, "enable_checkpointing": False, **QUIET}
+    lightning.pytorch.Trainer(max_epochs=2, **given).fit(network_of(lightning.pytorch), batches())
+    run_id = run_of(experiment).info.run_id
+    assert files_of(run_id, "checkpoints") == {"checkpoints/epoch_0", "checkpoints/epoch_1"}
+    names = {f"checkpoints/epoch_1/{name}" for name in ("checkpoint.weights.pth", "checkpoint_metrics.json")}
+    assert files_of(run_id, "checkpoints/epoch_1") == names
 
 
 def torch_loader() -> Any:
@@ -189,6 +205,14 @@ def test_a_summary_writer_logs_as_well(experiment: str, tmp_path: Path) -> None:
     assert len(files_of(run.info.run_id, "images")) == 2  # and a small one
     assert stepwell.StepwellClient().histogram_keys(run.info.run_id) == ["weights"]
     assert [path for path in tmp_path.rglob("events.*") if path.stat().st_size]
+
+
+def test_of_a_summary_writer_each_so_many_steps(experiment: str, tmp_path: Path) -> None:
+    stepwell.pytorch.autolog(log_every_n_step=3)
+    with stepwell.start_run(), tensorboardX.SummaryWriter(str(tmp_path)) as writer:
+        for step in range(7):
+            writer.add_scalar("loss", float(step), step)
+    assert points_of(run_of(experiment).info.run_id, "loss") == [(0, 0.0), (3, 3.0), (6, 6.0)]
 
 
 def test_a_watched_module(experiment: str) -> None:

@@ -57,8 +57,12 @@ def test_arrays_are_noted() -> None:
     assert (first.dataset.name, second.dataset.name) == ("dataset", "named")
     assert first.dataset.source_type == "code"
     spec = json.loads(first.dataset.schema or "")["mlflow_tensorspec"]
-    assert spec["features"][0]["tensor-spec"] == {"dtype": "float64", "shape": [-1, 3]}
-    assert spec["targets"][0]["tensor-spec"] == {"dtype": "int32", "shape": [-1]}
+    (of_features,), (of_targets,) = (
+        json.loads(spec["features"]),
+        json.loads(spec["targets"]),
+    )  # as MLflow writes it
+    assert of_features["tensor-spec"] == {"dtype": "float64", "shape": [-1, 3]}
+    assert of_targets["tensor-spec"] == {"dtype": "int32", "shape": [-1]}
     assert json.loads(first.dataset.profile or "")["features_nbytes"] == 480_000
     assert json.loads(second.dataset.profile or "")["features_shape"] == {"a": [20_000, 3]}
 

@@ -1,5 +1,6 @@
 """Autologging of fastai: names and steps are MLflow's. Runs where fastai is; the server is named by the environment."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +43,13 @@ def test_one_cycle(experiment: str) -> None:
         run.data.params
     )
     assert {"lr", "mom", "sqr_mom", "wd", "eps"} < set(run.data.params)
-    assert run.data.params["n_epoch"] == "2"
+    assert (run.data.params["n_epoch"], run.data.params["opt_func"]) == ("2", "Adam")
+    for key in ("lr", "mom", "sqr_mom", "wd", "eps"):
+        values = json.loads(run.data.params[key])
+        assert isinstance(values, list)
+        assert all(isinstance(it, float) for it in values)
+    schedules = {f"{name}_{end}" for name in ("lr", "mom") for end in ("init", "min", "max", "final")}
+    assert schedules < set(run.data.params)
     assert float(run.data.params["lr_max"]) == pytest.approx(0.125, rel=0.01)
     for key in ("epoch", "train_loss", "valid_loss"):
         assert [step for step, _ in points_of(run.info.run_id, key)] == [0, 1]
@@ -58,6 +65,9 @@ def test_fine_tuning_is_one_call(experiment: str) -> None:
         made.fine_tune(2, base_lr=0.25)
     run = run_of(experiment)
     assert (run.data.params["epochs"], run.data.params["freeze_epochs"]) == ("2", "1")
+    told = {"base_lr": "0.25", "lr_mult": "100", "pct_start": "0.3", "div": "5.0"}
+    assert {key: run.data.params[key] for key in told} == told
+    assert {"div_final", "moms"} <= set(run.data.params)
     assert [step for step, _ in points_of(run.info.run_id, "train_loss")] == [0, 0, 1]
     assert "model" not in files_of(run.info.run_id)
 

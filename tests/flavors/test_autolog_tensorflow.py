@@ -31,12 +31,19 @@ def network(rate: float = 0.25) -> tf.keras.Model:
 
 def test_a_fit(experiment: str) -> None:
     stepwell.autolog()  # of both flavors, that of TensorFlow logs
-    model = network()
+    model = network(0.01)
     history = model.fit(ROWS, TARGETS, 4, epochs=2, verbose=0, validation_data=(ROWS[:4], TARGETS[:4]))
     run = run_of(experiment)
     assert run.info.status == "FINISHED"
     assert run.data.tags["mlflow.autologging"] == "tensorflow"
-    assert (run.data.params["batch_size"], run.data.params["opt_learning_rate"]) == ("4", "0.25")
+    params = run.data.params
+    assert (params["batch_size"], params["opt_learning_rate"]) == ("4", "0.009999999776482582")  # in 32 bits
+    assert {key for key in params if not key.startswith("opt_")} == {
+        *("batch_size", "class_weight", "epochs", "initial_epoch", "sample_weight", "shuffle"),
+        *("steps_per_epoch", "validation_batch_size", "validation_freq", "validation_split"),
+        "validation_steps",
+    }
+    assert "dense" in stepwell.artifacts.load_text(f"runs:/{run.info.run_id}/model_summary.txt")
     for key, values in history.history.items():
         expected = [(step, pytest.approx(value)) for step, value in enumerate(values)]
         assert points_of(run.info.run_id, key) == expected
@@ -60,13 +67,25 @@ def test_an_early_stop_without_tensorboard(experiment: str, monkeypatch: pytest.
     data = tf.data.Dataset.from_tensor_slices((ROWS, TARGETS)).batch(4)
     history = network(0.0).fit(data, epochs=9, verbose=0, callbacks=[stopping])
     run = run_of(experiment)
-    assert run.data.params["batch_size"] == "4"
+    assert abs(float(run.data.params["min_delta"])) == 100
+    stopping_params = ("batch_size", "monitor", "patience", "baseline", "restore_best_weights")
+    assert [run.data.params[key] for key in stopping_params] == ["4", "loss", "1", "None", "True"]
     assert (run.data.metrics["stopped_epoch"], run.data.metrics["restored_epoch"]) == (1, 0)
     values = [*history.history["loss"], history.history["loss"][0]]
     expected = [(step, pytest.approx(value)) for step, value in enumerate(values)]
     assert points_of(run.info.run_id, "loss") == expected
     assert not files_of(run.info.run_id, "tensorboard_logs")
     (used,) = run.inputs.dataset_inputs
-    features = json.loads(used.dataset.schema)["mlflow_tensorspec"]["features"]
+    features = json.loads(json.loads(used.dataset.schema)["mlflow_tensorspec"]["features"])
     assert [(it["name"], it["tensor-spec"]["shape"]) for it in features] == [("0", [-1, 2]), ("1", [-1, 1])]
     assert json.loads(used.dataset.profile) == {"features_cardinality": 3}
+
+
+def test_steps(experiment: str) -> None:
+    stepwell.tensorflow.autolog(log_every_epoch=False, log_every_n_steps=2, log_models=False)
+    given = (ROWS[:4], TARGETS[:4])
+    network().fit(ROWS, TARGETS, batch_size=4, epochs=2, verbose=0, validation_data=given)
+    run = run_of(experiment)
+    for key in ("loss", "mae"):
+        assert [step for step, _ in points_of(run.info.run_id, key)] == [2, 4, 6]
+    assert set(run.data.metrics) == {"loss", "mae", "validation_loss", "validation_mae"}

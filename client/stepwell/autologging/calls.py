@@ -14,7 +14,7 @@ from stepwell.client import StepwellClient
 from stepwell.delivery import record
 from stepwell.delivery.record import now_ms
 from stepwell.delivery.writer import RunWriter, writer_for
-from stepwell.entities import Metric
+from stepwell.entities import DatasetInput, Metric
 from stepwell.errors import StepwellException
 from stepwell.logged_models import active as active_models
 from stepwell.models import logged
@@ -57,6 +57,8 @@ class LoggedCall:
         self.is_own = is_own
         self.client = StepwellClient(writer.uri)
         self.has_failed = False
+        # Data that was noted as trained on, for runs that are made of parts of this one.
+        self.trained_on: list[DatasetInput] = []
         self._told: set[str] = set()
         self._later: list[Callable[[], object]] = []
         self._later_bytes = 0

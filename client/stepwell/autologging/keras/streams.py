@@ -34,7 +34,7 @@ def log_used(call: LoggedCall, stream: Any, context: str = "train") -> None:
         for name, tensor in tensors.items()
         if hasattr(tensor, "dtype")  # else it is made of several
     ]
-    schema = json.dumps({"mlflow_tensorspec": {"features": described, "targets": None}})
+    schema = data.schema_of_tensors(described, None)
     profile = json.dumps({"features_cardinality": int(stream.cardinality())})
     digest = hashlib.sha256(f"{schema} {profile}".encode()).hexdigest()[:DIGEST_CHARS]
     found = data.described("dataset", digest, schema, profile)

@@ -9,6 +9,7 @@ from stepwell.client import StepwellClient
 from stepwell.delivery import record
 
 EXAMPLE_ROWS = 5
+TRAINING = "train"
 # Data up to this size is copied and described beside the training; more is described at once, by some of its rows.
 COPIED_BYTES_MAX = 4 * 2**20
 # Of a data frame, for each column and the index; text is not copied.
@@ -33,7 +34,7 @@ def log_used(
     call: LoggedCall,
     rows: Any,
     labels: Any,
-    context: str = "train",
+    context: str = TRAINING,
     name: str | None = None,
     own: Copied | None = None,
 ) -> None:
@@ -64,7 +65,10 @@ def log_evaluation(client: StepwellClient, run_id: str, rows: Any) -> None:
 def _note(call: LoggedCall, rows: Any, labels: Any, context: str, name: str | None) -> None:
     found = _described(rows, labels, name)
     if found is not None:
-        record.log_inputs(call.writer, [data.to_input(found, context, None)])
+        used = data.to_input(found, context, None)
+        record.log_inputs(call.writer, [used])
+        if context == TRAINING:
+            call.trained_on.append(used)
 
 
 def _described(rows: Any, labels: Any, name: str | None = None) -> data.Dataset | None:

@@ -42,7 +42,9 @@ def _log_later(
 
 def _best(results: Mapping[str, Any], count: int | None) -> list[int]:
     """Return the numbers of the best candidates, the best first; all of them for None."""
-    rank = next((it for it in ("rank_test_score", *results) if it.startswith("rank_test_")), None)
+    rank = next(
+        (it for it in results if it.startswith("rank_test_")), None
+    )  # of several scores, the first one's
     numbers = list(range(len(results["params"])))
     if rank is not None:
         numbers.sort(key=lambda number: int(results[rank][number]))
@@ -67,6 +69,7 @@ def _log_child(
     ]
     texts = [Param(str(key)[:KEY_CHARS_MAX], str(value)) for key, value in params.items()]
     call.client.log_batch(child.run_id, metrics=metrics, params=texts)
+    call.client.log_inputs(child.run_id, call.trained_on)
     call.client.set_terminated(child.run_id, "FINISHED")
 
 

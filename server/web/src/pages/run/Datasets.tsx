@@ -59,8 +59,18 @@ function Json({ title, text }: { title: string; text: string }) {
 
 function pretty(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    return JSON.stringify(JSON.parse(text, unwrapped), null, 2);
   } catch {
     return text;
+  }
+}
+
+/** MLflow's schemas of arrays are JSON within JSON. */
+function unwrapped(_: string, value: unknown): unknown {
+  if (typeof value !== "string" || !value.startsWith("[")) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
   }
 }
