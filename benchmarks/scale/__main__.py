@@ -2,6 +2,8 @@
 
     python -m benchmarks.scale servers [--servers 1 2 4] [--writers 64] [--seconds 40]
     python -m benchmarks.scale draining [--servers 1 3] [--writers 400]
+    python -m benchmarks.scale debt [--servers 1 3] [--writers 4000] [--seconds 180]
+    python -m benchmarks.scale pooler [--rounds 5]
     python -m benchmarks.scale calibrate
     python -m benchmarks.scale simulation [--writers 100000] [--servers 64] [--nodes 32]
 
@@ -13,7 +15,9 @@ import asyncio
 import json
 
 from benchmarks.scale.calibration import calibrate
+from benchmarks.scale.debt import owe
 from benchmarks.scale.draining import drain
+from benchmarks.scale.pooler import compare
 from benchmarks.scale.servers import measure
 from benchmarks.scale.simulation import Size, simulate
 from benchmarks.surroundings import surroundings
@@ -31,12 +35,19 @@ def main() -> None:
     drained = kinds.add_parser("draining")
     drained.add_argument("--servers", type=int, nargs="+", default=[1, 3])
     drained.add_argument("--writers", type=int, default=400)
+    owed = kinds.add_parser("debt")
+    owed.add_argument("--servers", type=int, nargs="+", default=[1, 3])
+    owed.add_argument("--writers", type=int, default=4_000)
+    owed.add_argument("--seconds", type=float, default=180.0)
+    pooled = kinds.add_parser("pooler")
+    pooled.add_argument("--rounds", type=int, default=5)
     kinds.add_parser("calibrate")
     simulated = kinds.add_parser("simulation")
     simulated.add_argument("--writers", type=int, default=100_000)
     simulated.add_argument("--servers", type=int, default=64)
     simulated.add_argument("--nodes", type=int, default=32)
     simulated.add_argument("--shards", type=int, default=128)
+    simulated.add_argument("--by-shard", action="store_true", help="writers go to their shard's server")
     simulated.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     set_up_logs("text", "warning")
@@ -46,11 +57,21 @@ def main() -> None:
             measured = measure(arguments.servers, arguments.writers, arguments.seconds)
         elif arguments.kind == "draining":
             measured = drain(arguments.servers, arguments.writers)
+        elif arguments.kind == "debt":
+            measured = owe(arguments.servers, arguments.writers, arguments.seconds)
+        elif arguments.kind == "pooler":
+            measured = compare(arguments.rounds)
         else:
             measured = calibrate()
         print(json.dumps({**around, **asyncio.run(measured)}, indent=2))
         return
-    size = Size(arguments.writers, arguments.servers, arguments.nodes, arguments.shards)
+    size = Size(
+        arguments.writers,
+        arguments.servers,
+        arguments.nodes,
+        arguments.shards,
+        by_shard=arguments.by_shard,
+    )
     print(json.dumps(simulate(size, arguments.seed), indent=2))
 
 

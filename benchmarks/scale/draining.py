@@ -32,10 +32,10 @@ async def drain(counts: list[int], writers: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with open_folder() as folder:
         async with EmbeddedPostgres(folder, Deadline(60)) as postgres:
-            backlog = await _database(postgres.url, BACKLOG)
+            backlog = await new_database(postgres.url, BACKLOG)
             chunks = await _fill(backlog, writers)
             for count in counts:
-                store = await _database(postgres.url, COPY, BACKLOG)
+                store = await new_database(postgres.url, COPY, BACKLOG)
                 with servers(store, count):
                     seconds = await _drained(store, chunks)
                 found[f"{count} servers"] = {
@@ -47,7 +47,7 @@ async def drain(counts: list[int], writers: int) -> dict[str, Any]:
     return {**found, "ratio": round(rates[1] / rates[0], 2)}
 
 
-async def _database(url: str, name: str, template: str = "template1") -> str:
+async def new_database(url: str, name: str, template: str = "template1") -> str:
     """Make a database anew, and return its address."""
     connection = await asyncpg.connect(url)
     try:

@@ -17,7 +17,10 @@ from stepwell_server.store.upkeep.ranges import HELD_S, RANGES
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is: writers that log 10 metrics a second each, servers, nodes of the database, shards."""
+    """How much there is: writers that log 10 metrics a second each, servers, nodes of the database, shards.
+
+    Writers go to the server of their run's shard, as clients that name all servers do, or to any.
+    """
 
     writers: int
     servers: int
@@ -25,6 +28,7 @@ class Size:
     shards: int
     cores_of_node: int = 16
     watched_runs: int = 5_000
+    by_shard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class _Lanes:
         self._constants = constants
         self._size = size
         random = np.random.default_rng(seed)
-        lane = random.integers(0, size.servers * size.shards, size.writers)
+        lane = _lanes_of(size, random)
         phase = random.random(size.writers)
         whole = int(PLAYED_S)
         self._times = (phase[:, None] + np.arange(whole)).ravel()
@@ -135,6 +139,14 @@ class _Lanes:
         self._lags += [done - born for born in group]
         self._transactions += 1
         return done
+
+
+def _lanes_of(size: Size, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Return the lane of each writer: that of its run's shard in the server that it goes to."""
+    if not size.by_shard:
+        return random.integers(0, size.servers * size.shards, size.writers)
+    hashed = random.random(size.writers)
+    return (hashed * size.servers).astype(int) * size.shards + (hashed * size.shards).astype(int)
 
 
 def _compaction(size: Size, constants: Constants, seed: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.faults.script import LogCall, log_call
 from tests.faults.training import Record
+from tests.harness.names import know
 
 PACE_EVERY_CALLS = 20
 INSIST_S = 0.1  # between two tries of a call that is refused because the run is deleted
@@ -29,6 +30,8 @@ def main() -> None:
     options = parse(sys.argv[1:])
     if options.clock_back_at:
         turn_clock_back(Path(options.record), options.clock_back_at)
+    if options.name:
+        know(options.name, options.addresses, options.dns_port)
     import stepwell
 
     if options.keepalive_ms:
@@ -60,6 +63,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keepalive-ms", type=int, default=0, help="how soon the client asks for signs of life"
     )
+    parser.add_argument("--name", help="a name that only this process knows, see `names.know`")
+    parser.add_argument("--addresses", nargs="*", default=())
+    parser.add_argument("--dns-port", type=int, default=0)
     parser.add_argument("--leave", action="store_true", help="leave the run without ending it by a call")
     return parser.parse_args(arguments)
 

@@ -90,7 +90,9 @@ class WriterLog:
         from stepwell.delivery.shipper import Shipper
         from stepwell.wire.connection import connect
 
-        self._shipper = Shipper(self, connect(self.uri))
+        connection = connect(self.uri)
+        connection.prefer(uuid.UUID(self._writer.run_id))
+        self._shipper = Shipper(self, connection)
         if (since := offline.unreachable_since(self.uri)) is not None:
             self.delivery.unreachable(since)
         background.spawn(self._deliver(self._shipper, is_hasty=is_hasty))

@@ -20,6 +20,8 @@ RECONNECT_FIRST_MS = 200
 RECONNECT_MAX_MS = 5_000
 # A name may lead elsewhere when its server is away: it is looked up again no more often than this.
 RESOLVE_AGAIN_MS = 1_000
+# Of the addresses of a name each client takes another one first; in the order of DNS all would go to the same server.
+ANY_ADDRESS = '{"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": true}}]}'
 
 _OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -33,6 +35,7 @@ _OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
     ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
     ("grpc.dns_min_time_between_resolutions_ms", RESOLVE_AGAIN_MS),
+    ("grpc.service_config", ANY_ADDRESS),
 )
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from uuid import UUID
 
 import grpc
 import grpc.aio
@@ -110,6 +111,9 @@ class Connection:
         self._place = self.address.places[0]
         self._grpc = None if self._place.page else self._place
         self._is_distrusted = False
+        # Where the next connection shall lead, because a run of this process logs there; only the first one says so.
+        self._wished: Address | None = None
+        self._has_wished = False
         # Who looks for a place now, for all who want one; and channels to places that were left.
         self._finding: asyncio.Task[str] | None = None
         self._left: dict[asyncio.Task[None], grpc.aio.Channel] = {}
@@ -243,6 +247,12 @@ class Connection:
         """Go to another server next time, if the address names others and one of them answers."""
         self._is_distrusted = bool(self.address.others)
 
+    def prefer(self, run_id: UUID) -> None:
+        """Go where runs of its shard go, if the address names several servers; a process does so for its first run."""
+        if self.address.others and not self._has_wished:
+            self._has_wished = True
+            self._wished = several.of_run(self.address.places, run_id)
+
     async def _reach_place(self, timeout_s: float) -> None:
         started = time.monotonic()
         if self._place.page and not self._is_connected():
@@ -255,7 +265,7 @@ class Connection:
             raise failure
 
     async def _reach_any(self, timeout_s: float) -> None:
-        if self._is_connected() and not self._is_distrusted:
+        if self._is_connected() and not self._is_distrusted and self._wished in (None, self._place):
             return
         if self._finding is None or self._finding.done():
             self._finding = asyncio.create_task(self._find(timeout_s))
@@ -267,8 +277,9 @@ class Connection:
         """Connect to one of the places; returns why that was none."""
         end = time.monotonic() + timeout_s
         while True:
+            first, self._wished = self._wished or self._place, None
             for place in await several.in_turn(
-                self.address.places, self._place, is_distrusted=self._is_distrusted
+                self.address.places, first, is_distrusted=self._is_distrusted and first == self._place
             ):
                 self._go_to(place)
                 with suppress(StepwellException):
@@ -372,7 +383,7 @@ class Connection:
 
 _NO_SERVICES = {
     *("address", "_place", "_grpc", "_source", "_channel", "_believed", "_away_because"),
-    *("_is_distrusted", "_finding", "_left"),
+    *("_is_distrusted", "_finding", "_left", "_wished", "_has_wished"),
 }
 _connections: dict[str, Connection] = {}
 

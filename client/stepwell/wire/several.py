@@ -1,13 +1,17 @@
 """Which of the servers of one address a connection goes to, where the address names several.
 
-The one that answered last goes first, so that nobody moves without a reason; the others follow in the order of the
-address. Those where nobody takes connections are passed over at once.
+A process that logs begins where the runs of its run's shard go, so that servers share the work evenly, the ranks of a
+run meet in one, and a database that is spread over machines has fewer and larger transactions. Else the one that
+answered last goes first, so that nobody moves without a reason. The others follow in the order of the address. Those
+where nobody takes connections are passed over at once.
 """
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from stepwell.addresses import Address
+from stepwell.wire import shards
 from stepwell.wire.diagnosis import PROBE_TIMEOUT_S, listens, why_unreachable
 from stepwell.wire.door import NoDoorError, ask
 
@@ -18,6 +22,11 @@ async def in_turn(places: Sequence[Address], current: Address, *, is_distrusted:
     ordered = [*places[first:], *places[:first]]
     listening = await asyncio.gather(*map(listens, ordered))
     return [place for place, is_there in zip(ordered, listening, strict=True) if is_there]
+
+
+def of_run(places: Sequence[Address], run_id: UUID) -> Address:
+    """Return the place of a run, the same for all who name these places, in whatever order."""
+    return sorted(places, key=lambda place: place.name)[shards.place_of(run_id, len(places))]
 
 
 async def why_none(places: Sequence[Address]) -> str:
