@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -33,6 +34,7 @@ from stepwell_server.store.access.tokens import PostgresTokenStore
 from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer, experiment, new_run
 from tests.harness.calls import refused
 from tests.harness.raw_http import Place, head
+from tests.harness.rest import Rest
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
 # In the place of ten seconds each.
@@ -82,6 +84,27 @@ async def test_a_stream_ends_when_its_right_is_taken_back(guarded: GuardedServer
         request = series_pb2.GetHistoryRequest(series=[name])
         pieces = [it async for it in series_pb2_grpc.SeriesServiceStub(channel).GetHistory(request)]
         assert len(pieces) == 1
+
+
+async def test_a_remembered_chart_is_for_those_who_may_read(guarded: GuardedServer) -> None:
+    await guarded.set_default(Level.WRITE)
+    token = {name: await guarded.add(name) for name in ("ann", "eve")}
+    rest = Rest(guarded.running.http_url)
+    async with guarded.calls_of(token["ann"]) as channel:
+        run_id = await new_run(channel, 0)
+    point = {"run_id": run_id, "key": "loss", "value": 0.5, "timestamp": 1, "step": 1}
+    await rest.post("runs/log-metric", point, authorization=f"Bearer {token['ann']}")
+    query = {"run_ids": [run_id], "metric_key": "loss"}
+
+    async def chart_of(name: str) -> Any:
+        headers = {"authorization": f"Bearer {token[name]}"}
+        return (await rest.send("GET", "metrics/get-history-bulk-interval", query, **headers)).json
+
+    chart = {"metrics": [{key: point[key] for key in ("key", "value", "timestamp", "step", "run_id")}]}
+    assert [await chart_of(name) for name in ("ann", "eve", "ann")] == [chart] * 3
+    await guarded.grant("eve", experiment(0), Level.NONE)
+    await asyncio.sleep(QUICK_S)
+    assert [await chart_of(name) for name in ("ann", "eve")] == [chart, {}]
 
 
 async def test_a_revoked_token_ends_its_calls_and_streams(guarded: GuardedServer) -> None:

@@ -52,6 +52,18 @@ class SeriesName:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinnedSeries:
+    """Some points of a series; see `thinned_places`.
+
+    `mark` stands for all points of the run: as long as it is the same, they are. None where there are none. `points`
+    are None where they are not known without reading the series, and where the caller knows them by the mark.
+    """
+
+    mark: bytes | None
+    points: History | None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which points of a series count: those inside of all bounds, which are inclusive.
 

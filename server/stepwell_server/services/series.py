@@ -17,6 +17,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ThinnedSeries,
     ValueRange,
     XAxis,
 )
@@ -142,20 +143,21 @@ class SeriesService:
             number += 1
 
     async def thinned(
-        self, series: Sequence[SeriesName], selection: Selection, wanted: int
-    ) -> tuple[dict[SeriesName, History], list[SeriesName]]:
-        """Return some points of series that have any, see `model.thinned_places`; and the series that have to be read.
-
-        Series of runs that do not exist have none.
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        wanted: int,
+        known: Mapping[SeriesName, bytes],
+    ) -> Mapping[SeriesName, ThinnedSeries]:
+        """Return some points of each series; see `SeriesStore.thinned`. Series of runs that do not exist have none.
 
         Raises:
             InvalidArgumentError: too many series, or bounds that leave nothing.
         """
         check_count("series", len(series), SERIES_MAX)
         check_selection(selection)
-        found = dict(zip(series, await self._store.thinned(series, selection, wanted), strict=True))
-        thinned = {name: points for name, points in found.items() if points is not None and len(points)}
-        return thinned, [name for name, points in found.items() if points is None]
+        found = await self._store.thinned(series, selection, wanted, known)
+        return dict(zip(series, found, strict=True))
 
     async def _check(self, series: Sequence[SeriesName], selection: Selection) -> None:
         check_count("series", len(series), SERIES_MAX)

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from stepwell_server.config import HttpLimits
 from stepwell_server.web.blocks import BLOCK_BYTES, InBlocks
 from stepwell_server.web.carrying import Carrier
+from stepwell_server.web.heads import join_head
 
 # Requests that were sent before earlier ones were answered, at most.
 PIPELINED_MAX = 32
@@ -172,6 +173,7 @@ class Connection(HttpToolsProtocol):
         size = next((value for name, value in cycle.scope["headers"] if name == b"content-length"), b"0")
         if int(size) > BLOCK_BYTES:
             app = InBlocks(app, self, cycle, int(size))
+        join_head(cycle)
         super()._start_asgi_task(cycle, app)
 
     def _without_passed_over(self, data: bytes) -> bytes:

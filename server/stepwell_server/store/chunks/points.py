@@ -13,11 +13,14 @@ from stepwell_server.model.series import History, Selection
 _ARRAY_HEAD_BYTES = 20
 
 
-def array_elements(wire: bytes, element: str) -> NDArray[Any]:
-    """The elements of a PostgreSQL array in its wire form, big-endian, without a copy."""
-    if len(wire) <= _ARRAY_HEAD_BYTES:
+def array_elements(wire: bytes, element: str, head_bytes: int = _ARRAY_HEAD_BYTES) -> NDArray[Any]:
+    """The elements of a PostgreSQL array in its wire form, big-endian, without a copy.
+
+    `head_bytes` is 0 for elements that lie there without the head of an array.
+    """
+    if len(wire) <= head_bytes:
         return np.empty(0, ">" + element)
-    records = np.frombuffer(wire, [("length", ">i4"), ("value", ">" + element)], offset=_ARRAY_HEAD_BYTES)
+    records = np.frombuffer(wire, [("length", ">i4"), ("value", ">" + element)], offset=head_bytes)
     return records["value"]
 
 

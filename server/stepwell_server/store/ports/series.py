@@ -19,6 +19,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ThinnedSeries,
     ValueRange,
 )
 
@@ -88,12 +89,16 @@ class SeriesStore(Protocol):
         ...
 
     async def thinned(
-        self, series: Sequence[SeriesName], selection: Selection, wanted: int
-    ) -> Sequence[History | None]:
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        wanted: int,
+        known: Mapping[SeriesName, bytes],
+    ) -> Sequence[ThinnedSeries]:
         """Return the points of each series that `model.thinned_places` says; the selection is one of steps.
 
-        None for a series of which that is not known without reading it: its chunks overlap, or the selection cuts one
-        whose steps are uneven.
+        Those of a series are not looked for where the mark that is `known` of it is still the mark of its run. They are
+        not found without reading the series where its chunks overlap, or the selection cuts one whose steps are uneven.
 
         Raises:
             InvalidArgumentError: the series have too many chunks for one call.

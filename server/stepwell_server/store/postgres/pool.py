@@ -132,8 +132,16 @@ class Pool:
             TooMuchError: a statement took longer than the pool allows.
         """
         with self._refusals(), translated():
-            async with self._connections.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            connection = await self._free_connection()
+            try:
                 yield connection
+            finally:
+                await self._connections.release(connection, timeout=ACQUIRE_TIMEOUT_S)
+
+    async def _free_connection(self) -> Connection:
+        # Before Python 3.12 asyncpg's own timeout makes a task of it, which all that is read and written would pay.
+        async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+            return await self._connections.acquire()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

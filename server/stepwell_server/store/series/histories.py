@@ -7,7 +7,7 @@ its connection.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from stepwell_server.model.series import (
     Selection,
     SeriesName,
     SeriesPiece,
+    ThinnedSeries,
     ValueRange,
 )
 from stepwell_server.store.chunks.points import selected_points
@@ -32,7 +33,7 @@ from stepwell_server.store.series.samples import sample_group
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.summaries import read_extents
 from stepwell_server.store.series.sweep import Sweep, Trail, sort_history
-from stepwell_server.store.series.thinning import Thinner
+from stepwell_server.store.series.thinning import thinned
 from stepwell_server.store.sql import load
 
 _SQL = load("series")
@@ -56,7 +57,6 @@ class PostgresSeriesStore:
 
     def __init__(self, pool: Pool) -> None:
         self._snapshots = Snapshots(pool)
-        self._thinner = Thinner()
 
     async def start_times(self, run_ids: Sequence[UUID]) -> dict[UUID, int]:
         """See `ports.SeriesStore`."""
@@ -83,11 +83,14 @@ class PostgresSeriesStore:
             after, complete = page.end, page.complete
 
     async def thinned(
-        self, series: Sequence[SeriesName], selection: Selection, wanted: int
-    ) -> Sequence[History | None]:
+        self,
+        series: Sequence[SeriesName],
+        selection: Selection,
+        wanted: int,
+        known: Mapping[SeriesName, bytes],
+    ) -> Sequence[ThinnedSeries]:
         """See `ports.SeriesStore`."""
-        async with self._snapshots.statement() as connection:
-            return await self._thinner.thin(connection, series, selection, wanted)
+        return await thinned(self._snapshots, series, selection, wanted, known)
 
     async def last_points(self, name: SeriesName, selection: Selection, count: int) -> History | None:
         """See `ports.SeriesStore`."""

@@ -97,7 +97,7 @@ WHERE run_id = ANY ($1::uuid[])
 GROUP BY run_id;
 
 -- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places: how
--- many each series has there (no row: none), and those points in order of series, as columns in wire form. Of a series
+-- many each series has there (no row: none), and those points in order of series, as columns of elements behind their lengths. Of a series
 -- whose chunks overlap, or are cut where only their arrays tell how, there are none, and it has -1. $6 chunks at most.
 WITH chunk AS (
     SELECT given.number, chunk.run_id, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
@@ -145,9 +145,7 @@ WITH chunk AS (
     ) AS parts
     WHERE until > start AND NOT is_unclear
 ), picked AS (
-    SELECT coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) AS step,
-           coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) AS time_ms,
-           coalesce(opened.narrow[place]::double precision, opened.wide[place]) AS value
+    SELECT chosen.number, chosen.before, part.*
     FROM chosen
     CROSS JOIN LATERAL (
         -- Appending nothing brings an array into memory once, and not once for each point.
@@ -165,12 +163,23 @@ WITH chunk AS (
         /* single */ OFFSET 0 /* distributed: */
     ) AS opened
     CROSS JOIN LATERAL (
-        SELECT number, (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
-                        - before + start + 1)::integer AS place
-        FROM generate_series(first, last) AS number
+        SELECT substr(array_send(array_agg(
+                   coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) ORDER BY place
+               )), 21) AS steps,
+               substr(array_send(array_agg(
+                   coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) ORDER BY place
+               )), 21) AS times_ms,
+               substr(array_send(array_agg(
+                   coalesce(opened.narrow[place]::double precision, opened.wide[place]) ORDER BY place
+               )), 21) AS values
+        FROM (
+            SELECT (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
+                    - before + start + 1)::integer AS place
+            FROM generate_series(first, last) AS number
+            OFFSET 0
+        ) AS places
     ) AS part
     WHERE last >= first
-    ORDER BY chosen.number, part.number
 )
 SELECT sizes.*, points.*, (SELECT count(*) FROM counted) AS chunks
 FROM (
@@ -178,7 +187,8 @@ FROM (
     FROM (SELECT DISTINCT number::integer - 1 AS number, CASE WHEN is_unclear THEN -1 ELSE size END AS size FROM counted)
         AS series
 ) AS sizes, (
-    SELECT array_send(array_agg(step)) AS steps, array_send(array_agg(time_ms)) AS times_ms,
-           array_send(array_agg(value)) AS values
+    SELECT string_agg(steps, ''::bytea ORDER BY number, before) AS steps,
+           string_agg(times_ms, ''::bytea ORDER BY number, before) AS times_ms,
+           string_agg(values, ''::bytea ORDER BY number, before) AS values
     FROM picked
 ) AS points;

@@ -19,6 +19,7 @@ from stepwell_server.model.series import (
     HistoryCursor,
     Selection,
     SeriesName,
+    ThinnedSeries,
     thinned_places,
 )
 from stepwell_server.services.paging.histories import make_cursor, read_cursor
@@ -84,12 +85,26 @@ class Histories:
         return _page_of(points.part(_places_until(points, after)), wanted, _BY_TIME, after)
 
     async def thinned(
+        self,
+        names: Sequence[SeriesName],
+        selection: Selection,
+        wanted: int,
+        known: Mapping[SeriesName, bytes],
+    ) -> Mapping[SeriesName, ThinnedSeries]:
+        """Return some points of each series, see `model.thinned_places`; none where the mark that is known is good."""
+        found = dict(await self._series.thinned(names, selection, wanted, known))
+        unread = [name for name, it in found.items() if it.points is None and it.mark != known.get(name)]
+        for name, points in (await self._read_and_thinned(unread, selection, wanted)).items():
+            found[name] = replace(found[name], points=points)
+        return found
+
+    async def _read_and_thinned(
         self, names: Sequence[SeriesName], selection: Selection, wanted: int
     ) -> Mapping[SeriesName, History]:
-        """Return some points of each series that has any; see `model.thinned_places`."""
-        found, unread = await self._series.thinned(names, selection, wanted)
+        """Return the same of series that have to be read for it."""
+        found = dict.fromkeys(names, NO_HISTORY)
         long: dict[SeriesName, int] = {}
-        async with aclosing(self._kept(unread, selection)) as series:
+        async with aclosing(self._kept(names, selection)) as series:
             async for name, size, points in series:
                 if points is None:
                     long[name] = size

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import orjson
+from orjson import Fragment
 from starlette.responses import Response
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.series import EVERYTHING, INT64_MAX, History, Selection, SeriesName
 from stepwell_server.services.series import SeriesService
-from stepwell_server.web.mlflow.answers import answer, numbers, streamed_list, whole_answer
+from stepwell_server.web.mlflow.answers import answer, number_texts, streamed_list, whole_answer
 from stepwell_server.web.mlflow.entities import parse_run_id
 from stepwell_server.web.mlflow.histories import Histories
+from stepwell_server.web.mlflow.remembered import Asked, Part, Remembered
 from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.search import results_wanted
 
@@ -29,6 +32,7 @@ class Metrics:
 
     def __init__(self, series: SeriesService) -> None:
         self._histories = Histories(series)
+        self._remembered = Remembered()
 
     async def history(self, message: Message) -> Response:
         """Return a history, or a page of it where `max_results` is given."""
@@ -56,7 +60,7 @@ class Metrics:
         runs = _run_ids(message, "run_id")
         key = message.required_text("metric_key")
         left = min(results_wanted(message, HISTORY_POINTS_MAX, INT64_MAX), HISTORY_POINTS_MAX)
-        found: list[dict[str, Any]] = []
+        found: list[Fragment] = []
         for run in runs:
             name = _name(run, key)
             if name is None or left <= 0:
@@ -72,16 +76,28 @@ class Metrics:
         runs = _run_ids(message, "run_ids")
         key = message.required_text("metric_key")
         wanted = results_wanted(message, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX)
-        names = {run: name for run in runs if (name := _name(run, key)) is not None}
+        names = [name for run in runs if (name := _name(run, key)) is not None]
         selection = _steps_of(message)
         async with _room_for_points(message):
-            thinned = await self._histories.thinned(list(names.values()), selection, wanted)
-        found: list[dict[str, Any]] = []
-        for run, name in names.items():
-            points = thinned.get(name)
-            if points is not None:
-                found += points_json(key, points, run)
-        return answer({"metrics": found})
+            return answer({"metrics": await self._thinned(names, selection, wanted)})
+
+    async def _thinned(
+        self, names: Sequence[SeriesName], selection: Selection, wanted: int
+    ) -> list[Fragment]:
+        asked = {name: Asked(name, selection, wanted) for name in names}
+        known = {name: part for name, it in asked.items() if (part := self._remembered.get(it)) is not None}
+        marks = {name: part.mark for name, part in known.items()}
+        found: list[Fragment] = []
+        for name, series in (await self._histories.thinned(names, selection, wanted, marks)).items():
+            if series.mark is None:
+                continue
+            if series.mark == marks.get(name):
+                found.append(Fragment(known[name].text))
+            elif series.points:
+                part = Part(series.mark, points_text(name.key, series.points, name.run_id.hex))
+                self._remembered.put(asked[name], part)
+                found.append(Fragment(part.text))
+        return found
 
 
 @asynccontextmanager
@@ -99,18 +115,23 @@ def run_id_of_reader(message: Message) -> str:
     return message.required_text("run_id", "run_uuid")
 
 
-def points_json(key: str, points: History, run_id: str | None = None) -> list[dict[str, Any]]:
-    """Return points in MLflow's form."""
-    columns = (numbers(points.values), points.timestamps_ms.tolist(), points.steps.tolist())
-    if run_id is None:
-        return [
-            {"key": key, "value": value, "timestamp": time, "step": step}
-            for value, time, step in zip(*columns, strict=True)
-        ]
-    return [
-        {"key": key, "value": value, "timestamp": time, "step": step, "run_id": run_id}
-        for value, time, step in zip(*columns, strict=True)
-    ]
+def points_json(key: str, points: History, run_id: str | None = None) -> list[Fragment]:
+    """Return points in MLflow's form, as what stands in a list."""
+    return [Fragment(points_text(key, points, run_id))] if len(points) else []
+
+
+def points_text(key: str, points: History, run_id: str | None = None) -> bytes:
+    """Return points, at least one, as JSON objects with commas between them: no object of Python's for each."""
+    head = b'{"key":%b,"value":' % orjson.dumps(key)
+    tail = b"}" if run_id is None else b',"run_id":%b}' % orjson.dumps(run_id)
+    texts = [tail + b"," + head] * (6 * len(points))
+    texts[0] = head
+    texts[1::6] = number_texts(points.values)
+    texts[2::6] = [b',"timestamp":'] * len(points)
+    texts[3::6] = number_texts(points.timestamps_ms)
+    texts[4::6] = [b',"step":'] * len(points)
+    texts[5::6] = number_texts(points.steps)
+    return b"".join(texts) + tail
 
 
 def _name(run_id: str, key: str) -> SeriesName | None:

@@ -1,0 +1,55 @@
+"""Thinned series are looked for again when something changed, and only then."""
+
+from uuid import uuid4
+
+import pytest
+
+from stepwell_server.model.series import EVERYTHING, Selection, SeriesName
+from stepwell_server.store.ingest.rewinds import PostgresRewindStore
+from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.series.histories import PostgresSeriesStore
+from tests.harness.stored_logs import StoredLog, new_run
+
+Known = dict[SeriesName, bytes]
+
+
+@pytest.mark.parametrize("runs", [1, 2, 5])
+async def test_only_what_changed_is_looked_for_again(pool: Pool, runs: int) -> None:
+    logs = [StoredLog(pool, await new_run(pool)) for _ in range(runs)]
+    for log in logs:
+        await log.commit({"loss": [(step, step, step / 2) for step in range(100)]})
+    names = [SeriesName(log.run_id, "loss") for log in logs]
+    store = PostgresSeriesStore(pool)
+    known: Known = {}
+
+    async def steps(selection: Selection = EVERYTHING) -> list[list[int] | None]:
+        """Those that were looked for; what is known is what was told the last time."""
+        found = await store.thinned(names, selection, 4, known)
+        known.update((name, it.mark) for name, it in zip(names, found, strict=True) if it.mark)
+        return [None if it.points is None else it.points.steps.tolist() for it in found]
+
+    others: list[list[int] | None] = [None] * (runs - 1)
+    assert await steps() == [[0, 25, 50, 99]] * runs
+    assert await steps() == [None] * runs
+    known.clear()
+    assert await steps(Selection(step_from=60)) == [[60, 70, 80, 99]] * runs
+    await logs[-1].commit({"loss": [(100, 100, 1.0)]})
+    assert await steps() == [*others, [0, 26, 51, 100]]
+    await PostgresRewindStore(pool).rewind(logs[0].run_id, 40)
+    assert await steps() == [[0, 10, 20, 39], *others]
+    known.clear()
+    assert await steps(Selection(time_from_ms=50)) == [None] * runs
+
+
+async def test_runs_that_have_nothing_have_no_mark(pool: Pool) -> None:
+    log = StoredLog(pool, await new_run(pool))
+    await log.commit({"loss": [(1, 1, 0.5)]})
+    names = [SeriesName(uuid4(), "loss"), SeriesName(log.run_id, "other"), SeriesName(log.run_id, "loss")]
+    nothing, other, loss = await PostgresSeriesStore(pool).thinned(
+        names, EVERYTHING, 4, {names[0]: b"an earlier mark"}
+    )
+    assert nothing.mark is None
+    assert other.mark == loss.mark is not None
+    for it, count in ((nothing, 0), (other, 0), (loss, 1)):
+        assert it.points is not None
+        assert len(it.points) == count
