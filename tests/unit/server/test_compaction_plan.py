@@ -11,8 +11,9 @@ from stepwell_server.store.upkeep.plan import (
     FRESH_CHUNKS_MAX,
     MERGE_POINTS_MAX,
     QUIET_MS,
+    UNSETTLED_CHUNKS_MAX,
     ChunkKey,
-    FreshChunk,
+    FreshSeries,
     SeriesKey,
     merged_keys,
     transactions,
@@ -24,11 +25,20 @@ def series(number: int) -> SeriesKey:
     return SeriesKey(UUID(int=1), UUID(int=2), number)
 
 
-def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0) -> list[FreshChunk]:
-    return [
-        FreshChunk(ChunkKey(series(number), position, 0), count, quiet_ms)
-        for position, count in enumerate(counts)
-    ]
+def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0, settled: int | None = None) -> FreshSeries:
+    chunks = len(counts)
+    return FreshSeries(
+        series(number),
+        range(chunks),
+        [0] * chunks,
+        counts,
+        quiet_ms,
+        chunks if settled is None else settled,
+    )
+
+
+def keys_of(fresh: FreshSeries) -> list[ChunkKey]:
+    return [ChunkKey(fresh.series, *key) for key in zip(fresh.first_positions, fresh.parts, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -43,28 +53,34 @@ def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0) -> list[FreshCh
     ],
 )
 def test_a_series_is_merged_when_it_is_worth_it(counts: list[int], quiet_ms: int, due: bool) -> None:
-    assert bool(list(wanted_merges(fresh(counts, quiet_ms=quiet_ms)))) is due
+    assert bool(list(wanted_merges([fresh(counts, quiet_ms=quiet_ms)]))) is due
 
 
 def test_each_series_is_judged_alone() -> None:
-    chunks = fresh([10] * 40, number=1) + fresh([10] * 70, number=2)
+    chunks = [fresh([10] * 40, number=1), fresh([10] * 70, number=2)]
     assert [merge.series for merge in wanted_merges(chunks)] == [series(2)]
     assert [merge.series for merge in wanted_merges(chunks, at_once=True)] == [series(1), series(2)]
 
 
+def test_chunks_that_watchers_may_not_have_read_are_left_unless_they_are_very_many() -> None:
+    few, many = fresh([10] * 100, settled=70), fresh([10] * UNSETTLED_CHUNKS_MAX, settled=0)
+    assert [merge.keys for merge in wanted_merges([few, many])] == [keys_of(few)[:70], keys_of(many)]
+    assert not list(wanted_merges([fresh([10] * 100, settled=FRESH_CHUNKS_MAX - 1)]))
+
+
 @given(st.lists(st.lists(st.integers(1, SMALL_POINTS_MAX - 1), min_size=1, max_size=400), max_size=3))
 def test_work_is_bounded_and_complete(counts: list[list[int]]) -> None:
-    chunks = [chunk for number, each in enumerate(counts) for chunk in fresh(each, number)]
+    chunks = [fresh(each, number) for number, each in enumerate(counts)]
     together = list(transactions(list(wanted_merges(chunks, at_once=True))))
     keys = [key for merges in together for merge in merges for key in merge.keys]
-    assert keys == [chunk.key for chunk in chunks]
+    assert keys == [key for each in chunks for key in keys_of(each)]
     for merges in together:
         assert sum(merge.points for merge in merges) <= MERGE_POINTS_MAX
 
 
 @given(st.lists(st.integers(1, CHUNK_POINTS_MAX - 1), min_size=1, max_size=50))
 def test_there_are_keys_for_all_outputs_and_the_small_one_comes_last(counts: list[int]) -> None:
-    inputs = [chunk.key for chunk in fresh(counts)]
+    inputs = keys_of(fresh(counts))
     outputs = -(-sum(counts) // CHUNK_POINTS_MAX)
     keys = merged_keys(inputs, outputs)
     assert len(set(keys)) == outputs

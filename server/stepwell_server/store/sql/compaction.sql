@@ -38,18 +38,25 @@ UPDATE compaction_range SET held_until_time_ms = 0 WHERE holder = $1 AND held_un
 -- set_paused: turns the switch
 UPDATE compaction SET paused = $1;
 
--- fresh_chunks: a page of the small chunks that are not merged yet, from a series to a run, in order of the index
-SELECT page.run_id, page.writer_id, page.metric_id, page.first_position, page.part, page.count, writer.position,
-       (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+-- fresh_chunks: a page of the small chunks that are not merged yet, from a series to a run, in order of the index, by
+-- series
+SELECT series.*, writer.position, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
-    SELECT run_id, writer_id, metric_id, first_position, part, count
-    FROM metric_chunk
-    WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3) AND run_id <= $4
-    ORDER BY run_id, writer_id, metric_id
-    LIMIT $5
-) AS page
-JOIN writer ON writer.run_id = page.run_id AND writer.writer_id = page.writer_id
-ORDER BY run_id, writer_id, metric_id, first_position, part;
+    SELECT run_id, writer_id, metric_id,
+           array_agg(first_position ORDER BY first_position, part) AS first_positions,
+           array_agg(part ORDER BY first_position, part) AS parts,
+           array_agg(count ORDER BY first_position, part) AS counts
+    FROM (
+        SELECT run_id, writer_id, metric_id, first_position, part, count
+        FROM metric_chunk
+        WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3) AND run_id <= $4
+        ORDER BY run_id, writer_id, metric_id
+        LIMIT $5
+    ) AS page
+    GROUP BY run_id, writer_id, metric_id
+) AS series
+JOIN writer ON writer.run_id = series.run_id AND writer.writer_id = series.writer_id
+ORDER BY series.run_id, series.writer_id, series.metric_id;
 
 -- merged_before: of each given series the merged chunk that comes before a position, where it is not full
 SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count

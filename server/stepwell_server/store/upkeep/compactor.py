@@ -8,6 +8,7 @@ kept in memory: whoever does the next round finds what is left, also after a kil
 import asyncio
 import time
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,8 +29,7 @@ from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep.merging import ChunksChangedError, merge
 from stepwell_server.store.upkeep.plan import (
-    ChunkKey,
-    FreshChunk,
+    FreshSeries,
     Merge,
     SeriesKey,
     transactions,
@@ -194,43 +194,40 @@ async def _step(
 ) -> SeriesKey | None:
     """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
     rows = await connection.fetch(_SQL["fresh_chunks"], *start, end, PAGE_CHUNKS)
-    chunks = list(_fresh_chunks(rows, settling))
-    following = None
-    if len(chunks) == PAGE_CHUNKS:
-        chunks, following = _whole_series(chunks)
-    for chunk in chunks:
-        left[number_of(chunk.key.series.run_id)] += 1
+    fresh, following = list(_fresh_series(rows, settling)), None
+    if sum(map(len, fresh)) == PAGE_CHUNKS:
+        fresh, following = _whole_series(fresh)
+    for each in fresh:
+        left[number_of(each.series.run_id)] += len(each)
     merged = 0
-    for together in transactions(list(wanted_merges(chunks, at_once=at_once))):
+    for together in transactions(list(wanted_merges(fresh, at_once=at_once))):
         if gone := await _merge(connection, together, done):
             merged += gone
-            for each in together:
-                left[number_of(each.series.run_id)] -= len(each.keys)
-    done.left_chunks += len(chunks) - merged
+            for merges in together:
+                left[number_of(merges.series.run_id)] -= len(merges.keys)
+    done.left_chunks += sum(map(len, fresh)) - merged
     return following
 
 
-def _fresh_chunks(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterator[FreshChunk]:
-    """Yield the chunks of a page, whose rows come writer by writer."""
+def _fresh_series(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterator[FreshSeries]:
+    """Yield the chunks of a page by series, whose rows come writer by writer."""
     for writer, of_writer in groupby(rows, lambda row: (row["run_id"], row["writer_id"])):
-        members = list(of_writer)
-        settled = INT64_MAX
+        members, settled = list(of_writer), INT64_MAX
         if settling is not None:
             stored = settling[number_of(writer[0])]
             settled = stored.settled_position(writer, members[0]["position"])
         for row in members:
-            key = ChunkKey(SeriesKey(*writer, row["metric_id"]), row["first_position"], row["part"])
-            yield FreshChunk(key, row["count"], row["quiet_ms"], row["first_position"] < settled)
+            series, positions = SeriesKey(*writer, row["metric_id"]), row["first_positions"]
+            is_settled = bisect_left(positions, settled)
+            yield FreshSeries(series, positions, row["parts"], row["counts"], row["quiet_ms"], is_settled)
 
 
-def _whole_series(chunks: list[FreshChunk]) -> tuple[list[FreshChunk], SeriesKey]:
+def _whole_series(fresh: list[FreshSeries]) -> tuple[list[FreshSeries], SeriesKey]:
     """Leave the last series, which the page may have cut, for the next page; unless it fills the page alone.
 
     A series that fills a page is merged at once, settled or not, so the next page can start with it again.
     """
-    last = chunks[-1].key.series
-    whole = [chunk for chunk in chunks if chunk.key.series != last]
-    return whole or chunks, last
+    return fresh[:-1] or fresh, fresh[-1].series
 
 
 async def _merge(connection: Connection, together: Sequence[Merge], done: Round) -> int:

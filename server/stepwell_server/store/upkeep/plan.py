@@ -4,9 +4,8 @@ A series' *fresh* chunks are the small ones that commits made. They are merged w
 fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is not full.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,13 +38,21 @@ class ChunkKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FreshChunk:
-    """A small chunk that no merge has seen; its writer's last commit was `quiet_ms` ago. See `settling`."""
+class FreshSeries:
+    """The small chunks of one series that no merge has seen, in order of their keys; of each a number of the columns.
 
-    key: ChunkKey
-    count: int
+    Its writer's last commit was `quiet_ms` ago; the first `settled` chunks have been there for a while, see `settling`.
+    """
+
+    series: SeriesKey
+    first_positions: Sequence[int]
+    parts: Sequence[int]
+    counts: Sequence[int]
     quiet_ms: int
-    settled: bool = True
+    settled: int
+
+    def __len__(self) -> int:
+        return len(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +68,32 @@ class Merge:
         return self.keys[0].series
 
 
-def wanted_merges(chunks: Sequence[FreshChunk], *, at_once: bool = False) -> Iterator[Merge]:
-    """Yield the merges that are due among fresh chunks in order of their keys; `at_once` waits for nothing."""
-    for _, of_series in groupby(chunks, lambda chunk: chunk.key.series):
-        members = list(of_series)
-        if not at_once and len(members) < UNSETTLED_CHUNKS_MAX:
-            members = [chunk for chunk in members if chunk.settled]
-        if members and (at_once or is_due(members)):
-            yield from _bounded(members)
+def wanted_merges(fresh: Iterable[FreshSeries], *, at_once: bool = False) -> Iterator[Merge]:
+    """Yield the merges that are due among fresh chunks; `at_once` waits for nothing."""
+    for each in fresh:
+        size = len(each) if at_once or len(each) >= UNSETTLED_CHUNKS_MAX else each.settled
+        if size and (at_once or is_due(each, size)):
+            yield from _bounded(each, size)
 
 
-def is_due(members: Sequence[FreshChunk]) -> bool:
-    """Tell whether the fresh chunks of one series are worth a merge now."""
+def is_due(fresh: FreshSeries, size: int) -> bool:
+    """Tell whether the first so many fresh chunks of a series are worth a merge now."""
     return (
-        len(members) >= FRESH_CHUNKS_MAX
-        or members[0].quiet_ms >= QUIET_MS
-        or sum(chunk.count for chunk in members) >= CHUNK_POINTS_MAX
+        size >= FRESH_CHUNKS_MAX or fresh.quiet_ms >= QUIET_MS or sum(fresh.counts[:size]) >= CHUNK_POINTS_MAX
     )
 
 
-def _bounded(members: Sequence[FreshChunk]) -> Iterator[Merge]:
+def _bounded(fresh: FreshSeries, size: int) -> Iterator[Merge]:
     """Cut what one transaction could not hold."""
     keys: list[ChunkKey] = []
     points = 0
-    for chunk in members:
-        if keys and points + chunk.count > MERGE_POINTS_MAX:
+    for number in range(size):
+        count = fresh.counts[number]
+        if keys and points + count > MERGE_POINTS_MAX:
             yield Merge(keys, points)
             keys, points = [], 0
-        keys.append(chunk.key)
-        points += chunk.count
+        keys.append(ChunkKey(fresh.series, fresh.first_positions[number], fresh.parts[number]))
+        points += count
     yield Merge(keys, points)
 
 
