@@ -6,12 +6,15 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
+
 from benchmarks.scale.servers import Servers, open_folder, servers
 from benchmarks.streams import Shape
 from benchmarks.surroundings import cpu_seconds, family, process_name
 from benchmarks.workloads import BULK_POINTS, in_processes
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
+from stepwell_server.store.upkeep.compactor import set_paused
 from tests.harness.pgbouncer import running_pgbouncer
 
 # As many connections to the database as one server may open: a pooler is for more servers, not for fewer connections.
@@ -33,6 +36,9 @@ async def compare(rounds: int) -> dict[str, Any]:
                 servers(postgres.url, 1) as direct,
                 servers(pgbouncer.url(postgres.url), 1) as pooled,
             ):
+                connection = await asyncpg.connect(postgres.url)
+                await set_paused(connection, True)  # compaction would be counted for whoever's turn it is
+                await connection.close()
                 return {
                     name: await asyncio.to_thread(_turns, work, {"direct": direct, "pooled": pooled}, rounds)
                     for name, work in WORKLOADS.items()
