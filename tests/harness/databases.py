@@ -66,6 +66,9 @@ async def _make_template(store: str, name: str) -> str:
         await connection.execute(f'CREATE DATABASE "{name}"')
     url = named(store, name)
     await migrate(url)
+    async with _connected(url) as connection:
+        # As on the second machine of a distributed database: numbers are neither small nor dense.
+        await connection.execute(f"ALTER TABLE metric ALTER COLUMN metric_id RESTART WITH {2**48 + 1}")
     return url
 
 

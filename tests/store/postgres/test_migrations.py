@@ -1,9 +1,12 @@
 import asyncio
+import sys
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from stepwell_server.errors import StartupError
+from stepwell_server.store.postgres import rewriting
 from stepwell_server.store.postgres.migrations import Migration, known_migrations, migrate
 
 STEPS = [Migration(1, "one", "CREATE TABLE one ();"), Migration(2, "two", "CREATE TABLE two ();")]
@@ -109,3 +112,111 @@ async def test_versions_from_before_know_their_files(empty_database_url: str) ->
     assert {row["source"]: (row["files_of"], row["files_path"]) for row in rows} == sources
     (moved,) = [row["storage_uri"] for row in rows if row["files_of"] == shown]
     assert moved == "stepwell-artifacts:/here/data"
+
+
+MEASURED_BEFORE = """
+    INSERT INTO run (run_id, experiment_id, name, status, start_time_ms, user_name, artifact_uri)
+    VALUES (repeat('a', 32)::uuid, 0, '', 1, 0, '', '');
+    INSERT INTO writer (run_id, writer_id, host, process_id, opened_time_ms)
+    SELECT run_id, run_id, '', 0, 0 FROM run;
+    INSERT INTO metric (name) SELECT 'metric/' || number FROM generate_series(1, 50) AS number;
+    INSERT INTO metric_latest (run_id, metric_id, step, timestamp_ms, value, count, non_finite_count)
+    SELECT run_id, metric_id, 1, 2, 0.5, 1, 0 FROM run, metric;
+    INSERT INTO metric_chunk (run_id, metric_id, writer_id, first_position, part, count, step_min, step_max,
+                              step_stride, time_first_ms, time_last_ms, time_min_ms, time_max_ms, value_first,
+                              value_last, non_finite_count, time_offsets_ms, values_float32)
+    SELECT run_id, metric_id, run_id, 0, 0, 1, 1, 1, 0, 2, 2, 2, 2, 0.5, 0.5, 0, '{0}', '{0.5}' FROM run, metric;
+    GRANT SELECT ON metric_points TO PUBLIC;
+"""
+STORED = """
+    SELECT (SELECT array_agg(to_jsonb(metric_points) ORDER BY key) FROM metric_points) AS points,
+           (SELECT array_agg(to_jsonb(run_metrics) ORDER BY key) FROM run_metrics) AS latest,
+           (SELECT array_agg(to_jsonb(visible_chunk) ORDER BY metric_id) FROM visible_chunk) AS chunks,
+           has_table_privilege('public', 'metric_points', 'SELECT') AS may_read,
+           (SELECT pg_relation_size('metric_chunk') + pg_relation_size('metric_chunk_pkey')) AS bytes
+"""
+TYPES = """
+    SELECT DISTINCT format_type(atttypid, atttypmod)
+    FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid
+    WHERE attname = 'metric_id' AND relnamespace = 'public'::regnamespace
+"""
+
+
+@pytest.fixture
+async def measured(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Points from before numbers of metrics had 64 bits."""
+    await migrate(empty_database_url, known_migrations()[:41])
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await connection.execute(MEASURED_BEFORE)
+        await connection.execute("VACUUM FULL metric_chunk")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_numbers_of_metrics_become_wide_and_nothing_else_changes(
+    empty_database_url: str,
+    measured: asyncpg.Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """0042, with a server that leaves just then."""
+    monkeypatch.setattr(rewriting, "TOLD_EVERY_S", 0.01)
+    caplog.set_level("INFO", "stepwell_server")
+    before = await measured.fetchrow(STORED)
+    assert len(before["points"]) == 50
+    server = await asyncpg.connect(empty_database_url, server_settings={"application_name": "stepwell"})
+    migrating = asyncio.create_task(migrate(empty_database_url, known_migrations()[:42]))
+    done, _ = await asyncio.wait([migrating], timeout=0.5)
+    assert not done
+    # The tables are held meanwhile, so that it has to say how far it is.
+    async with measured.transaction():
+        await measured.execute("LOCK metric_chunk IN ACCESS SHARE MODE")
+        await server.close()
+        while "still migrating the database" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await migrating
+    assert "as much has to be free on its disk meanwhile" in caplog.text
+    assert await measured.fetchrow(STORED) == before
+    assert [row[0] for row in await measured.fetch(TYPES)] == ["bigint"]
+    await measured.execute(f"ALTER TABLE metric ALTER COLUMN metric_id RESTART WITH {2**62}")
+    assert await measured.fetchval("INSERT INTO metric (name) VALUES ('n') RETURNING metric_id") == 2**62
+
+
+async def test_tables_are_not_written_anew_while_others_work(
+    empty_database_url: str, measured: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriting, "OTHERS_WAIT_S", 0.0)
+    server = await asyncpg.connect(empty_database_url, server_settings={"application_name": "stepwell"})
+    with pytest.raises(StartupError, match=r"use the database: 1 connections, from this machine; stop them"):
+        await migrate(empty_database_url)
+    await server.close()
+    assert len(await applied(empty_database_url)) == 41
+
+
+async def test_who_is_killed_while_tables_are_written_anew_leaves_what_was(
+    empty_database_url: str, measured: asyncpg.Connection
+) -> None:
+    before = await measured.fetchrow(STORED)
+    migrating = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '-- Numbers of%'"
+    )
+    code = f"import asyncio; from {migrate.__module__} import migrate; asyncio.run(migrate({empty_database_url!r}))"
+    async with measured.transaction():
+        await measured.execute("LOCK metric_chunk IN ACCESS SHARE MODE")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+        while await measured.fetchval(migrating) is None:
+            await measured.execute("SELECT pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.01)
+        process.kill()
+        await process.wait()
+        # PostgreSQL sees that nobody waits any more, although its statement waits itself.
+        while await measured.fetchval(migrating) is not None:
+            await measured.execute("SELECT pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.01)
+    assert await measured.fetchrow(STORED) == before
+    assert len(await applied(empty_database_url)) == 41
+    await migrate(empty_database_url)
+    assert await measured.fetchrow(STORED) == before

@@ -35,7 +35,7 @@ PIECE_BYTES = 512 * 1024
 
 # The numbers at the head of a row, each behind its length; the two parts that may be NULL instead are cut out by name.
 _FIELDS = (
-    ("run_id", "V16"), ("metric_id", ">i4"), ("writer_id", "V16"), ("first_position", ">i8"), ("part", ">i2"),
+    ("run_id", "V16"), ("metric_id", ">i8"), ("writer_id", "V16"), ("first_position", ">i8"), ("part", ">i2"),
     ("count", ">i4"), ("step_min", ">i8"), ("step_max", ">i8"), ("step_stride", ">i8"),
     ("time_first_ms", ">i8"), ("time_last_ms", ">i8"), ("time_min_ms", ">i8"), ("time_max_ms", ">i8"),
     ("value_first", ">f8"), ("value_last", ">f8"), ("value_min", ">f8"), ("value_max", ">f8"), ("value_sum", ">f8"),

@@ -33,7 +33,7 @@ class MetricIds:
         """Outside of the commit's transaction, so that no writer waits for another one's new names.
 
         Names are looked up before they are added: an INSERT takes a number for each of its rows, also for those that
-        are there, and the numbers end at 2^31.
+        are there.
         """
         ids: dict[str, int] = {}
         async with self._pool.connection() as connection:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, join_series
 from stepwell_server.store.chunks.rows import ChunkRows, RowKey
@@ -23,41 +24,53 @@ class PreparedPoints:
 
 def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoints | None:
     """Build the chunks of all chains: one series for each metric of each writer."""
+    # Numbers of metrics have 64 bits; here each has a place, so that one number tells the chain and the metric.
+    numbers = np.array(sorted(metric_ids.values()), np.int64)
+    place = {name: number for number, name in enumerate(sorted(metric_ids, key=metric_ids.__getitem__))}
     pieces, owners = [], []
     for number, of_writer in enumerate(chains):
         for batch in of_writer.batches:
             points = batch.points
             if len(points):
                 pieces.append(SeriesPoints(points.counts, points.steps, points.timestamps_ms, points.values))
-                owners.append((number << 32) | np.array([metric_ids[key] for key in points.keys], np.int64))
+                owners.append((number << 32) | np.array([place[key] for key in points.keys], np.int64))
     if not pieces:
         return None
     points_by_series, owner = join_series(pieces, owners)
     chunks = build_chunks(points_by_series)
-    rows = ChunkRows(chunks, list(row_keys(chains, owner[chunks.series].tolist(), chunks.parts.tolist())))
+    of_chunk = owner[chunks.series]
+    metrics = numbers[of_chunk & 0xFFFFFFFF].tolist()
+    rows = ChunkRows(
+        chunks, list(row_keys(chains, (of_chunk >> 32).tolist(), metrics, chunks.parts.tolist()))
+    )
     return PreparedPoints(
         len(rows),
         list(rows.pieces()),
-        latest_columns(chunks, owner, [of_writer.key[0] for of_writer in chains]),
+        latest_columns(chunks, owner, numbers, [of_writer.key[0] for of_writer in chains]),
     )
 
 
-def row_keys(chains: Sequence[Chain], owners: Sequence[int], parts: Sequence[int]) -> Iterator[RowKey]:
-    """The key of each chunk from the number of its chain, its metric (together its owner) and its part."""
+def row_keys(
+    chains: Sequence[Chain], of_chains: Sequence[int], metrics: Sequence[int], parts: Sequence[int]
+) -> Iterator[RowKey]:
+    """The key of each chunk from the place of its chain, its metric and its part."""
     writers = [
         (run_id.bytes, writer_id.bytes, of_writer.first_position)
         for of_writer in chains
         for run_id, writer_id in [of_writer.key]
     ]
-    for owner, part in zip(owners, parts, strict=True):
-        run_id, writer_id, first_position = writers[owner >> 32]
-        yield run_id, owner & 0xFFFFFFFF, writer_id, first_position, part
+    for chain, metric_id, part in zip(of_chains, metrics, parts, strict=True):
+        run_id, writer_id, first_position = writers[chain]
+        yield run_id, metric_id, writer_id, first_position, part
 
 
 def latest_columns(
-    chunks: Chunks, owner: np.ndarray[Any, Any], run_ids: Sequence[UUID]
+    chunks: Chunks, owner: NDArray[np.int64], metric_ids: NDArray[np.int64], run_ids: Sequence[UUID]
 ) -> tuple[list[Any], ...]:
-    """Columns for merge_latest, one element for each run and metric: latest point and summary over all chunks."""
+    """Columns for merge_latest, one element for each run and metric: latest point and summary over all chunks.
+
+    The upper half of an owner is the place of its chain, the lower half that of its metric in `metric_ids`.
+    """
     summaries = chunks.summaries
     run_number = {run_id: number for number, run_id in enumerate(dict.fromkeys(run_ids))}
     number_of_chain = np.array([run_number[run_id] for run_id in run_ids], np.int64)
@@ -78,7 +91,7 @@ def latest_columns(
     )
     return (
         [runs[number] for number in (groups >> 32).tolist()],
-        (groups & 0xFFFFFFFF).tolist(),
+        metric_ids[groups & 0xFFFFFFFF].tolist(),
         summaries.step_max[lasts].tolist(),
         summaries.time_last_ms[lasts].tolist(),
         summaries.value_last[lasts].tolist(),

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ from stepwell_server.process.logger import get_logger
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, describe, first_connection
 from stepwell_server.store.postgres.pooler import Database, is_pooled
+from stepwell_server.store.postgres.rewriting import rewriting, rewritten_tables
 
 POSTGRESQL_VERSION_MIN = 14
 ADVISORY_LOCK_KEY = int.from_bytes(b"stepwell")  # one server migrates; the others wait for it
@@ -31,6 +33,11 @@ class Migration:
     version: int
     name: str
     text: str
+
+    @property
+    def file_name(self) -> str:
+        """What it is called where it is told of."""
+        return f"{self.version:04}_{self.name}"
 
     @property
     def checksum(self) -> str:
@@ -70,8 +77,8 @@ async def migrate(
             log.info("making the tables", version=len(steps))
         for migration in missing:
             if not is_new:
-                log.info("migrating the database", migration=f"{migration.version:04}_{migration.name}")
-            await _apply(connection, migration, steps)
+                log.info("migrating the database", migration=migration.file_name)
+            await _apply(connection, database, migration, steps, is_new=is_new)
     return database
 
 
@@ -107,21 +114,33 @@ def _check_applied(applied: Mapping[int, str], steps: Sequence[Migration]) -> No
 async def _missing(connection: Connection, steps: Sequence[Migration]) -> list[Migration]:
     """Wait for whoever migrates, and return what the database lacks then."""
     async with connection.transaction():
-        await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
+        if not await connection.fetchval(_QUERIES["try_lock"], ADVISORY_LOCK_KEY):
+            log.info("waiting for another server that migrates the database")
+            await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
         await connection.execute(_QUERIES["create_table"])
         applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
     _check_applied(applied, steps)
     return [migration for migration in steps if migration.version not in applied]
 
 
-async def _apply(connection: Connection, migration: Migration, steps: Sequence[Migration]) -> None:
+async def _apply(
+    connection: Connection,
+    database: Database,
+    migration: Migration,
+    steps: Sequence[Migration],
+    *,
+    is_new: bool,
+) -> None:
     """Apply one, unless another server did it meanwhile."""
     try:
         async with connection.transaction():
             # A savepoint is no end: the lock is held until this transaction's.
             if migration not in await _missing(connection, steps):
                 return
-            await connection.execute(migration.text)
+            tables = () if is_new else rewritten_tables(migration.text)
+            anew = rewriting(connection, database, migration.file_name, tables) if tables else nullcontext()
+            async with anew:
+                await connection.execute(migration.text)
             await connection.execute(
                 _QUERIES["record"], migration.version, migration.name, migration.checksum
             )

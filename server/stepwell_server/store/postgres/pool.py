@@ -35,6 +35,7 @@ ACQUIRE_TIMEOUT_S = 30.0  # waiting longer for a free connection means that the 
 SEARCHES_AT_ONCE = 4
 
 APPLICATION = {"application_name": "stepwell"}  # poolers hand it on
+STARTING = {"application_name": "stepwell start"}  # whoever only looks, or migrates, works with no table yet
 SESSION_SETTINGS = {
     "synchronous_commit": "on",  # acknowledged means committed with fsync, whatever the database's default
     "jit": "off",  # compiling costs more than our short queries
@@ -226,7 +227,7 @@ async def first_connection(url: str, option: str = "--store") -> AsyncIterator[C
             url,
             timeout=CONNECT_TIMEOUT_S,
             connection_class=PooledConnection,
-            server_settings=APPLICATION,
+            server_settings=STARTING,
         )
     connection.set_for_each_transaction(SESSION_SETTINGS)
     try:

@@ -24,7 +24,7 @@ OPENED_CHUNKS = 256
 _RECORD = record_type(
     {
         "series": ">i4",
-        "metric_id": ">i4",
+        "metric_id": ">i8",
         "writer_id": "V16",
         "first_position": ">i8",
         "part": ">i2",

@@ -60,7 +60,7 @@ WITH clock AS (
 ), given AS (
     SELECT noted.run_id, chunk.*
     FROM noted, unnest(
-        $6::integer[], $7::integer[], $8::integer[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $6::bigint[], $7::integer[], $8::integer[], $9::bigint[], $10::bigint[], $11::bigint[],
         $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::double precision[], $17::double precision[],
         $18::double precision[], $19::double precision[], $20::double precision[], $21::integer[], $25::boolean[]
     ) AS chunk (

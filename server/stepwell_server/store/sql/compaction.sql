@@ -60,7 +60,7 @@ ORDER BY series.run_id, series.writer_id, series.metric_id;
 
 -- merged_before: of each given series the merged chunk that comes before a position, where it is not full
 SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count
-FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[])
      AS series (run_id, writer_id, metric_id, first_position, part)
 /* single */ CROSS JOIN LATERAL (
     SELECT * FROM metric_chunk AS chunk
@@ -76,7 +76,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
                ORDER BY chunk.first_position DESC, chunk.part DESC
            ) AS place,
            before.first_position AS before_position, before.part AS before_part
-    FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+    FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[])
          AS before (run_id, writer_id, metric_id, first_position, part)
     JOIN metric_chunk AS chunk
       ON chunk.run_id = before.run_id AND chunk.metric_id = before.metric_id AND chunk.writer_id = before.writer_id
@@ -90,7 +90,7 @@ WHERE tail.compacted AND tail.count < 3987;
 -- take_chunks: removes the given chunks and hands out their points, arrays as their wire form
 WITH taken AS (
     DELETE FROM metric_chunk AS chunk
-    USING unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bigint[], $5::smallint[])
+    USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[])
           AS given (run_id, writer_id, metric_id, first_position, part)
     WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
       AND chunk.first_position = given.first_position AND chunk.part = given.part

@@ -48,7 +48,7 @@ JOIN writer ON writer.run_id = given.run_id AND writer.writer_id = given.writer_
 SELECT name, metric_id FROM metric WHERE name = ANY ($1::text[]);
 
 -- metric_names: names of metrics
-SELECT metric_id, name FROM metric WHERE metric_id = ANY ($1::integer[]);
+SELECT metric_id, name FROM metric WHERE metric_id = ANY ($1::bigint[]);
 
 -- add_metrics: gives ids to new metric names, in name order so that two servers never wait for each other
 INSERT INTO metric AS added (name)
@@ -63,7 +63,7 @@ WITH merged AS (
         run_id, metric_id, step, timestamp_ms, value, count, non_finite_count, value_min, value_max, value_sum
     )
     SELECT * FROM unnest(
-        $1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::double precision[],
+        $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::double precision[],
         $6::bigint[], $7::bigint[], $8::double precision[], $9::double precision[], $10::double precision[]
     )
     ORDER BY 1, 2

@@ -47,7 +47,7 @@ WHERE run_id = $1;
 
 -- clear_latest: removes latest points and summaries, of all metrics of runs ($2 NULL) or of some.
 DELETE FROM metric_latest
-WHERE run_id = ANY ($1::uuid[]) AND ($2::integer[] IS NULL OR metric_id = ANY ($2));
+WHERE run_id = ANY ($1::uuid[]) AND ($2::bigint[] IS NULL OR metric_id = ANY ($2));
 
 -- compute_latest: makes latest points and summaries anew from what is visible, of all metrics of runs or of some.
 -- A chunk without hidden points is summed up already; of the others, the points are read.
@@ -57,7 +57,7 @@ WITH piece AS (
     FROM metric_chunk AS chunk
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
     WHERE chunk.run_id = ANY ($1::uuid[]) /* distributed: AND writer.run_id = ANY ($1::uuid[]) */
-      AND ($2::integer[] IS NULL OR metric_id = ANY ($2))
+      AND ($2::bigint[] IS NULL OR metric_id = ANY ($2))
       AND (writer.hidden_from_step IS NULL OR chunk.step_max < writer.hidden_from_step)
     UNION ALL
     SELECT chunk.run_id, chunk.metric_id, point.step, point.timestamp_ms, point.value, 1,
@@ -80,7 +80,7 @@ WITH piece AS (
         ) AS element (index, step, time_offset_ms, time_ms, value_float32, value_float64)
     ) AS point
     WHERE chunk.run_id = ANY ($1::uuid[]) /* distributed: AND writer.run_id = ANY ($1::uuid[]) */
-      AND ($2::integer[] IS NULL OR chunk.metric_id = ANY ($2))
+      AND ($2::bigint[] IS NULL OR chunk.metric_id = ANY ($2))
       AND chunk.step_min < writer.hidden_from_step AND chunk.step_max >= writer.hidden_from_step
       AND point.step < writer.hidden_from_step
 ), latest AS (

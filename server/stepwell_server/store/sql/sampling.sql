@@ -54,7 +54,7 @@ SELECT given.number, chunk.count, chunk.step_min, chunk.step_max, chunk.step_str
        CASE WHEN given.with_times THEN array_send(chunk.time_offsets_ms) END AS time_offsets_ms,
        CASE WHEN given.with_times THEN array_send(chunk.times_ms) END AS times_ms,
        array_send(chunk.values_float32) AS values_float32, array_send(chunk.values_float64) AS values_float64
-FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::boolean[]) WITH ORDINALITY
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::smallint[], $6::boolean[]) WITH ORDINALITY
      AS given (run_id, metric_id, writer_id, first_position, part, with_times, number)
 JOIN metric_chunk AS chunk
   ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
@@ -72,7 +72,7 @@ SELECT given.number, opened.blocks,
            SELECT string_agg(substr(array_send(opened.wide[start:start + $9::integer - 1]), 21), '' ORDER BY start)
            FROM unnest(($8::integer[])[given.first:given.last]) AS start
        ) END AS values_float64
-FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::smallint[], $6::integer[], $7::integer[])
      WITH ORDINALITY AS given (run_id, metric_id, writer_id, first_position, part, first, last, number)
 CROSS JOIN LATERAL (
     -- Appending nothing brings the array into memory once, and not once for each block.
