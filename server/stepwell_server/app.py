@@ -26,6 +26,7 @@ from stepwell_server.config import (
 from stepwell_server.entrance import Entrance, build_entrance
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.process.free_memory import FreeMemory
 from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.logger import get_logger
@@ -143,6 +144,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             carrier = Carrier(url_host(config.host).strip("[]"), server.port, socket_path)
             await http.start(await _door(config, server.port, entrance, servicers), carrier)
         spare_what_stays()
+        await stack.enter_async_context(FreeMemory())
         if config.log_level == "debug":
             stack.enter_context(watched_loop())
         url = http_url(config, http.port, identity) if http else None
