@@ -21,7 +21,16 @@ from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep import compactor as compactor_module
 from stepwell_server.store.upkeep import merging, ranges
-from stepwell_server.store.upkeep.compactor import Compactor, compact, compact_now, set_paused
+from stepwell_server.store.upkeep.compactor import (
+    BEHIND_S,
+    REST_RATIO,
+    REST_RATIO_BEHIND,
+    Compactor,
+    Round,
+    compact,
+    compact_now,
+    set_paused,
+)
 from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
 from tests.harness.processes import stepwell_command
 from tests.harness.stored_logs import Everything
@@ -188,6 +197,25 @@ async def test_who_finds_more_to_do_than_it_thought_lets_the_other_ranges_go(
     )
     assert [number for (number,) in ended] == list(range(busy + 1))
     assert await rows(pool, HELD) == []
+
+
+async def test_who_is_behind_rests_less(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+
+    async def compact(_: object, ranges: Ranges, *, rest_ratio: float, **_named: object) -> Round:
+        rests.append(rest_ratio)
+        await ranges.end_round(dict.fromkeys(ranges.held, 0))
+        return Round()
+
+    monkeypatch.setattr(compactor_module, "compact", compact)
+    for age_s in (BEHIND_S + 60, BEHIND_S - 30):
+        async with pool.connection() as connection:
+            await connection.execute(
+                "UPDATE compaction_range SET round_ended_time_ms = extract(epoch FROM now()) * 1000 - $1",
+                age_s * 1_000,
+            )
+        await Compactor(pool, pause_s=1).round()
+    assert rests == [REST_RATIO_BEHIND, REST_RATIO]
 
 
 async def test_who_stops_leaves_its_ranges(pool: Pool) -> None:

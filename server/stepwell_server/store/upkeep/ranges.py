@@ -24,8 +24,8 @@ HELD_S = 30.0
 KEEP_EVERY_S = 5.0
 # A range whose last round ended so many pauses ago is overdue.
 OVERDUE_PAUSES = 2.0
-# Ranges that are taken together had so few small chunks left, one page; a larger one is taken alone, so that others
-# can take the next.
+# Ranges that are taken together had so few small chunks left, less than a page; a larger one is taken alone, so that
+# others can take the next.
 TOGETHER_CHUNKS_MAX = 2_048
 # How often one looks whose range somebody else holds.
 LOOK_S = 0.2
@@ -66,6 +66,8 @@ class Ranges:
     def __init__(self, connection: Connection, holder: UUID | None = None) -> None:
         """A `holder` that comes again finds what it had before."""
         self.held: list[int] = []
+        # How long ago the last round of those that were taken ended, of that which waited longest.
+        self.rested_s = 0.0
         self._connection = connection
         self._holder = holder or uuid.uuid4()
         self._kept_s = 0.0
@@ -73,7 +75,9 @@ class Ranges:
     async def take_due(self, pause_s: float) -> bool:
         """Hold what the last round of is long enough ago; tells whether there is any."""
         rows = await self._connection.fetch(_SQL["ranges"])
-        await self._take(rows, due(rows, self._holder, pause_s * 1_000))
+        numbers = due(rows, self._holder, pause_s * 1_000)
+        self.rested_s = max((rows[number]["rested_ms"] for number in numbers), default=0) / 1_000
+        await self._take(rows, numbers)
         return bool(self.held)
 
     async def wait_for(self, numbers: Collection[int]) -> None:
