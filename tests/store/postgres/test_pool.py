@@ -6,7 +6,8 @@ import pytest
 from stepwell_server.errors import StartupError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, open_pool
+from stepwell_server.store.postgres.pooler import Database
 
 
 async def test_commits_are_durable_whatever_the_default(pool: Pool) -> None:
@@ -20,6 +21,28 @@ async def test_a_connection_that_was_cut_is_unavailable_and_replaced(pool: Pool)
             await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     async with pool.connection() as connection:
         assert await connection.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("is_pooled", [False, True], ids=["directly", "as behind a pooler"])
+async def test_who_stops_in_a_transaction_lets_go_of_its_locks(
+    pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch, is_pooled: bool
+) -> None:
+    monkeypatch.setitem(SESSION_SETTINGS, "idle_in_transaction_session_timeout", "50ms")
+    lock = "SELECT FROM experiment WHERE experiment_id = 0 FOR UPDATE"
+    async with open_pool(Database(database_url, is_pooled=is_pooled), Deadline(5)) as stopped:
+
+        async def stop_half_way() -> None:
+            async with stopped.transaction() as connection:
+                await connection.execute("INSERT INTO metric (name) VALUES ('half')")
+                await connection.execute(lock)
+                async with asyncio.timeout(20), pool.transaction() as other:
+                    await other.execute(lock)
+                await connection.execute("INSERT INTO metric (name) VALUES ('done')")
+
+        with pytest.raises(UnavailableError):
+            await stop_half_way()
+        async with stopped.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM metric") == 0
 
 
 async def test_a_failed_transaction_is_undone(pool: Pool) -> None:

@@ -40,6 +40,9 @@ SESSION_SETTINGS = {
     "synchronous_commit": "on",  # acknowledged means committed with fsync, whatever the database's default
     "jit": "off",  # compiling costs more than our short queries
     "timezone": "UTC",
+    # A server that was stopped, or that the network lost, lets go of its locks after so long: its clients went to
+    # another, and wait for them there. What is done between two statements of a transaction takes well below a second.
+    "idle_in_transaction_session_timeout": "30s",
 }
 
 assert CONNECT_TIMEOUT_S < ACQUIRE_TIMEOUT_S
@@ -52,6 +55,7 @@ _TRANSIENT = (
     asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby that takes over soon
 )
 
