@@ -283,7 +283,7 @@ class StepwellClient(ArtifactMethods, ObservationMethods, LoggedModelMethods, Re
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run: FINISHED unless another status is given; `end_time` in milliseconds, now unless given."""
-        end_time_ms = values.to_timestamp_ms("end_time", end_time) if end_time else record.now_ms()
+        end_time_ms = values.to_timestamp_ms("end_time", end_time, "Run:") if end_time else record.now_ms()
         number = RunStatus.from_string(status or "FINISHED")
         self._now_or_later(
             run_id,

@@ -96,8 +96,8 @@ class ArtifactMethods:
         if artifact_file is not None:
             self._log_image(run_id, found, paths.check_path(artifact_file, "artifact file"))
             return None
-        at_ms = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
-        full, small = formats.image_paths(str(key), values.to_step("image", step), at_ms)
+        at_ms = values.to_timestamp_ms(str(key), timestamp, "Image") if timestamp else now_ms()
+        full, small = formats.image_paths(str(key), values.to_step(str(key), step, "Image"), at_ms)
         self._log_image(run_id, found, full)
         self._log_image(run_id, formats.thumbnail(found), small)
         pending: PendingWrite | None = self._set_tag(run_id, LOGGED_IMAGES_TAG, "True", synchronous)

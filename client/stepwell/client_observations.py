@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stepwell.reading.observed import Observed
 
+HISTOGRAM = "Histogram"
 ALERT_TITLE_CHARS_MAX = 250
 ALERT_TEXT_CHARS_MAX = 10_000
 HISTOGRAMS_MAX = 1_000
@@ -74,7 +75,7 @@ class ObservationMethods:
         """
         first, last = step_range or (None, None)
         limit = values.to_integer("max_steps", max_steps, 1, HISTOGRAMS_MAX)
-        checked = values.check_key("Histogram", key)
+        checked = values.check_key(HISTOGRAM, key)
         return self._observed.histograms(self._delivered(run_id), checked, first, last, limit)
 
     def alert(
@@ -164,9 +165,9 @@ class ObservationMethods:
 def _to_histogram(
     key: str, given: Any, step: Any, bins: int, counts: Any, edges: Any, timestamp: Any
 ) -> Histogram:
-    name = values.check_key("Histogram", key)
-    at = values.to_timestamp_ms(name, timestamp) if timestamp else now_ms()
-    step_number = values.to_step(name, step)
+    name = values.check_key(HISTOGRAM, key)
+    at = values.to_timestamp_ms(name, timestamp, HISTOGRAM) if timestamp else now_ms()
+    step_number = values.to_step(name, step, HISTOGRAM)
     if given is not None and counts is None and edges is None:
         return histograms.of_values(name, given, bins, step_number, at)
     if given is None and counts is not None and edges is not None:
@@ -198,7 +199,11 @@ def _is_due(uri: str, run_id: str, title: str, wait_duration: "float | timedelta
     """Tell whether an alert of this title is far enough behind the last one of it; notes that it is raised now."""
     seconds_of = getattr(wait_duration, "total_seconds", None)
     wait_s = seconds_of() if seconds_of is not None else values.to_number("wait_duration", wait_duration)
-    if wait_s <= 0:
+    if not wait_s >= 0:  # also of NaN
+        raise invalid(
+            f"wait_duration is a number of seconds, or a timedelta, from 0 on, not {wait_duration!r}."
+        )
+    if not wait_s:
         return True
     now, known = time.monotonic(), (uri, run_id, title)
     with _titles_lock:
@@ -212,8 +217,9 @@ def _is_due(uri: str, run_id: str, title: str, wait_duration: "float | timedelta
 
 
 def _path(folder: str, key: str, step: Any, timestamp: Any, suffix: str) -> str:
-    at = values.to_timestamp_ms("timestamp", timestamp) if timestamp else now_ms()
-    return formats.series_stem(folder, str(key), values.to_step(folder, step), at) + suffix
+    kind = folder.capitalize()
+    at = values.to_timestamp_ms(key, timestamp, kind) if timestamp else now_ms()
+    return formats.series_stem(folder, str(key), values.to_step(key, step, kind), at) + suffix
 
 
 def _writer(uri: str, run_id: str) -> writer.RunWriter:

@@ -32,9 +32,11 @@ def library(module: str, purpose: str, distribution: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        wanted = distribution if missing.name == module else missing.name
+        # It may be there, and lack something that it needs itself.
+        is_itself = str(missing.name).partition(".")[0] == module.partition(".")[0]
+        wanted = distribution if is_itself else str(missing.name)
         raise StepwellException(
-            f"{purpose} needs {missing.name}, which is not installed: pip install {wanted}.",
+            f"{purpose} needs {wanted.partition('[')[0]}, which is not installed: pip install {wanted}.",
             "NOT_IMPLEMENTED",
         ) from None
 

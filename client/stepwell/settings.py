@@ -91,7 +91,7 @@ _is_mlflow = False
 _imports_from_mlflow = False
 # The mode of the environment, of a process that left it.
 _left_mode: str | None = None
-_FALSE_WORDS = ("0", "false", "no", "off")
+FALSE_WORDS = ("0", "false", "no", "off")
 
 
 def tracking_uri() -> str:
@@ -215,7 +215,7 @@ def run_context() -> dict[str, Any]:
 
 def truncate_long_values() -> bool:
     """Tell whether too long values are shortened (with a warning) or refused."""
-    return (_first("TRUNCATE_LONG_VALUES") or "true").lower() not in _FALSE_WORDS
+    return (_first("TRUNCATE_LONG_VALUES") or "true").lower() not in FALSE_WORDS
 
 
 def is_offline() -> bool:
@@ -350,7 +350,7 @@ def set_system_metrics(name: str, value: object) -> None:
 
 def log_console() -> bool:
     """Tell whether runs log what the process writes to its console, unless start_run() says something else."""
-    return (_first("LOG_CONSOLE") or "false").lower() not in _FALSE_WORDS
+    return (_first("LOG_CONSOLE") or "false").lower() not in FALSE_WORDS
 
 
 def console_bytes_max() -> int:
@@ -363,7 +363,7 @@ def console_bytes_max() -> int:
 
 def system_metrics_enabled() -> bool:
     """Tell whether runs log system metrics."""
-    return (_first("ENABLE_SYSTEM_METRICS_LOGGING") or "false").lower() not in _FALSE_WORDS
+    return (_first("ENABLE_SYSTEM_METRICS_LOGGING") or "false").lower() not in FALSE_WORDS
 
 
 def system_metrics_interval_s() -> float:
@@ -393,7 +393,7 @@ def environments_dir() -> Path:
 def allow_pickle() -> bool:
     """Tell whether models that are pickles, which execute code, may be loaded."""
     text = os.environ.get("STEPWELL_ALLOW_PICKLE") or os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
-    return (text or "true").lower() not in _FALSE_WORDS
+    return (text or "true").lower() not in FALSE_WORDS
 
 
 def prediction_device() -> str | None:
@@ -433,7 +433,7 @@ def tls_insecure() -> bool:
     word = (
         os.environ.get("STEPWELL_TLS_INSECURE") or os.environ.get("MLFLOW_TRACKING_INSECURE_TLS") or "false"
     )
-    return word.lower() not in _FALSE_WORDS
+    return word.lower() not in FALSE_WORDS
 
 
 def _named_file(*variables: str) -> NamedFile | None:

@@ -82,16 +82,19 @@ def _not_a_number(key: str, value: object) -> Exception:
     )
 
 
-def to_step(key: str, step: object) -> int:
-    """Return a step: any 64-bit integer, None for 0; whole floats and numpy integers are taken."""
+def to_step(key: str, step: object, kind: str = "Metric") -> int:
+    """Return a step: any 64-bit integer, None for 0; whole floats and numpy integers are taken.
+
+    `kind` and `key` say whose it is, for the message.
+    """
     if step is None:
         return 0
-    return to_integer(f"Metric {key!r}: the step", step, STEP_MIN, STEP_MAX)
+    return to_integer(f"{kind} {key!r}: the step", step, STEP_MIN, STEP_MAX)
 
 
-def to_timestamp_ms(key: str, timestamp: object) -> int:
-    """Return a timestamp: milliseconds since the epoch, not negative."""
-    return to_integer(f"Metric {key!r}: the timestamp in ms", timestamp, 0, TIMESTAMP_MS_MAX)
+def to_timestamp_ms(key: str, timestamp: object, kind: str = "Metric") -> int:
+    """Return a timestamp: milliseconds since the epoch, not negative; `kind` and `key` as in `to_step`."""
+    return to_integer(f"{kind} {key!r}: the timestamp in ms", timestamp, 0, TIMESTAMP_MS_MAX)
 
 
 def to_integer(what: str, value: object, lowest: int, highest: int) -> int:

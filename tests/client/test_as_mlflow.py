@@ -112,7 +112,16 @@ def test_modules_and_wrong_command_lines(python: Path, tmp_path: Path) -> None:
     done = run(python, *command, "-m", "package_of_a_test", "--force", "x", PYTHONPATH=str(tmp_path))
     assert done.stdout == "mlflow ['--force', 'x']\n", done.stderr
     assert "name a script" in run(python, *command).stderr
-    assert "No such file" in run(python, *command, str(tmp_path / "gone.py")).stderr
+    for wrong, said in (
+        ((str(tmp_path / "gone.py"),), "there is no script"),
+        (("-m", "gone"), "there is no module 'gone'"),
+        (("-m", "json.gone"), "there is no module 'json.gone'"),
+        (("-m", "gone.too"), "there is no module 'gone.too'"),
+    ):
+        done = run(python, *command, *wrong)
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (1, True, False), (
+            done.stderr
+        )
 
 
 def test_it_can_be_there_whenever_python_starts(python: Path, tracking_uri: str) -> None:
@@ -121,8 +130,10 @@ def test_it_can_be_there_whenever_python_starts(python: Path, tracking_uri: str)
     installed = run(python, "-m", "stepwell.as_mlflow", "--install")
     assert startup.NAME in installed.stdout, installed.stderr
     try:
-        assert run(python, *says, STEPWELL_AS_MLFLOW="1").stdout == "stepwell.fluent\n"
+        for on in ("1", "true"):
+            assert run(python, *says, STEPWELL_AS_MLFLOW=on).stdout == "stepwell.fluent\n"
         assert "No module named 'mlflow'" in run(python, *says).stderr
+        assert "No module named 'mlflow'" in run(python, *says, STEPWELL_AS_MLFLOW="False").stderr
         reads = ("-c", "import os; print(os.environ['MLFLOW_TRACKING_URI'])")
         given = {"STEPWELL_AS_MLFLOW": "1", "STEPWELL_TRACKING_URI": tracking_uri}
         assert run(python, *reads, **given).stdout == f"{tracking_uri}\n"
@@ -170,7 +181,7 @@ def test_the_real_mlflow_goes_first_unless_forced(tmp_path: Path) -> None:
     refused = run(sys.executable, "-c", "import stepwell; stepwell.install_as_mlflow()")
     assert "The real mlflow is installed" in refused.stderr
     command = ("-m", "stepwell.as_mlflow")
-    assert "uninstall it, or force it" in run(sys.executable, *command, "train.py").stderr
+    assert "uninstall it, or force it" in run(sys.executable, *command, __file__).stderr
     (tmp_path / "train.py").write_text("import mlflow; print(mlflow.log_metric.__module__)\n")
     assert run(sys.executable, *command, "--force", str(tmp_path / "train.py")).stdout == "stepwell.fluent\n"
     forced = run(
@@ -212,6 +223,9 @@ def test_mlflow_that_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "mlflow", real)
     with pytest.raises(StepwellException, match="imported already"):
         install(force=True)
+    monkeypatch.setitem(sys.modules, "mlflow", type(sys)("mlflow"))  # such as one of a test, without a file
+    with pytest.raises(StepwellException, match="imported already"):
+        install()
 
 
 def test_whoever_reads_mlflows_variable_finds_our_default(python: Path) -> None:

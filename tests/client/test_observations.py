@@ -169,8 +169,24 @@ def test_a_title_waits_if_it_is_told_to() -> None:
         assert stepwell.alert("another", wait_duration=timedelta(minutes=1))
         assert not stepwell.alert("another", wait_duration=timedelta(minutes=1))
         assert stepwell.alert("again")
+        for wrong in (-1, timedelta(seconds=-1), float("nan")):
+            with pytest.raises(StepwellException, match="wait_duration"):
+                stepwell.alert("never", wait_duration=wrong)
     assert raised == [True, False, False]
     assert [it.title for it in StepwellClient().list_alerts(run.info.run_id)] == ["again", "another", "again"]
+
+
+@pytest.mark.parametrize(
+    ("log", "given", "said"),
+    [
+        ("log_histogram", ("h", [1.0]), "Histogram 'h': the step"),
+        ("log_audio", (np.zeros(4), "speech"), "Audio 'speech': the step"),
+        ("log_video", (np.zeros((2, 4, 4)), "walk"), "Video 'walk': the step"),
+    ],
+)
+def test_whose_step_is_wrong(log: str, given: tuple[Any, ...], said: str) -> None:
+    with stepwell.start_run(), pytest.raises(StepwellException, match=said):
+        getattr(stepwell, log)(*given, step="first")
 
 
 def test_a_run_has_so_many_alerts_at_most() -> None:

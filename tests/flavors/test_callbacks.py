@@ -170,3 +170,22 @@ def test_a_run_that_is_named_is_gone_on_with() -> None:
     again = joining.join(run_id=nested.run_id)
     again.end("FAILED")
     assert stepwell.get_run(nested.run_id).info.status == "FAILED"
+
+
+def test_what_callbacks_are_told_wrongly() -> None:
+    from stepwell.integrations.keras import StepwellCallback
+    from stepwell.integrations.lightning import StepwellLogger
+
+    for made, wrong, said in (
+        (for_xgboost.StepwellCallback, {"every": 0}, "every must be an integer"),
+        (for_lightgbm.StepwellCallback, {"every": "often"}, "every must be an integer"),
+        (StepwellCallback, {"run": "a name"}, "start_run"),
+        (StepwellLogger, {"log_model": "best"}, "log_model is True, False or 'all', not 'best'"),
+        (StepwellLogger, {"tracking_uri": "sqlite:///runs.db"}, "names no Stepwell server"),
+    ):
+        with pytest.raises(StepwellException, match=said):
+            made(**wrong)
+    with pytest.raises(StepwellException, match="images is a list"):
+        StepwellLogger().log_image("picture", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(StepwellException, match="audios is a list"):
+        StepwellLogger().log_audio("speech", "speech.wav")

@@ -17,7 +17,7 @@ from tests.harness.processes import ServerProcess
 MLFLOWS = ("mlflow-2.22", "mlflow-3.12", "mlflow-3.17")
 # The libraries that are too heavy to be beside all others, each with an MLflow that knows it.
 HEAVY = ("tensorflow", "fastai")
-PROGRAM_S = 600.0
+PROGRAM_S = 1_800.0
 
 
 @pytest.fixture(scope="module")

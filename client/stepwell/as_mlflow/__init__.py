@@ -29,7 +29,7 @@ def install(*, force: bool = False) -> None:
         StepwellException: INVALID_STATE when the real mlflow is installed (unless forced), or is imported already.
     """
     if "mlflow" in sys.modules:
-        if is_ours(sys.modules["mlflow"].__file__):
+        if is_ours(getattr(sys.modules["mlflow"], "__file__", None)):
             return
         raise StepwellException(
             "mlflow is imported already; call install_as_mlflow() before anything imports it.",

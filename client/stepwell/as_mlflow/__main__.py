@@ -3,6 +3,7 @@
 import argparse
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from stepwell import as_mlflow
@@ -35,9 +36,13 @@ def main(arguments: list[str]) -> None:
             removed = startup.remove()
             print(f"{removed} is removed." if removed else "There is nothing to remove.")  # noqa: T201
         elif given.module or given.script:
-            if given.script:  # as `python script` does; before what may have to come first
+            if given.script:
+                _look_for_script(given.script[0])
+                # As `python script` does; before what may have to come first.
                 sys.path[0] = str(Path(given.script[0]).resolve().parent)
             as_mlflow.install(force=given.force)
+            if given.module:
+                _look_for_module(given.module[0])
         else:
             parser.error("name a script, or -m and a module")
     except (StepwellException, OSError) as failure:
@@ -46,6 +51,24 @@ def main(arguments: list[str]) -> None:
         _run_module(given.module)
     elif given.script:
         _run_script(given.script)
+
+
+def _look_for_script(name: str) -> None:
+    if not Path(name).exists():
+        raise FileNotFoundError(f"there is no script {name!r} in {Path.cwd()}")
+
+
+def _look_for_module(name: str) -> None:
+    try:
+        is_there = find_spec(name) is not None
+    except (
+        ModuleNotFoundError
+    ) as failure:  # of a package that it is said to be in; else Python itself says more
+        is_there = not name.startswith(f"{failure.name}.")
+    except ValueError:  # it has no spec
+        is_there = True
+    if not is_there:
+        raise FileNotFoundError(f"there is no module {name!r}; a file is named without -m")
 
 
 def _run_script(command: list[str]) -> None:

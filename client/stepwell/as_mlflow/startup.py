@@ -11,8 +11,8 @@ NAME = "stepwell_as_mlflow.pth"
 # At the end of the path: the real mlflow goes first. Nothing of Stepwell is imported before somebody imports mlflow;
 # but some callbacks read the variable of its address when they are imported.
 _LINE = (
-    "import os, sys; os.environ.get({variable!r}) == '1' and os.path.isdir({modules!r}) and {modules!r} not in "
-    "sys.path and (sys.path.append({modules!r}), os.environ.setdefault('MLFLOW_TRACKING_URI', "
+    "import os, sys; os.environ.get({variable!r}, '').lower() not in {off!r} and os.path.isdir({modules!r}) "
+    "and {modules!r} not in sys.path and (sys.path.append({modules!r}), os.environ.setdefault('MLFLOW_TRACKING_URI', "
     "os.environ.get('STEPWELL_TRACKING_URI') or {uri!r}))\n"
 )
 
@@ -20,7 +20,12 @@ _LINE = (
 def install() -> Path:
     """Write the file, and return where it is. Raises OSError when the folder of packages cannot be written."""
     file = _file()
-    line = _LINE.format(variable=VARIABLE, modules=str(MODULES), uri=settings.DEFAULT_TRACKING_URI)
+    line = _LINE.format(
+        variable=VARIABLE,
+        off=("", *settings.FALSE_WORDS),
+        modules=str(MODULES),
+        uri=settings.DEFAULT_TRACKING_URI,
+    )
     file.write_text(line, "utf-8")
     return file
 

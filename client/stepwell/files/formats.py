@@ -84,16 +84,16 @@ def save_figure(figure: Any, file: Path, save_kwargs: Mapping[str, Any] | None) 
         raise TypeError(f"Unsupported figure object type: '{type(figure)}'")
 
 
-def to_image(image: Any) -> Any:
+def to_image(image: Any, purpose: str = "log_image") -> Any:
     """Return an image of Pillow for one of Pillow, an array, a tensor, or what has to_pil().
 
     Arrays have the shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4); whole numbers from 0 to 255, floats from 0 to 1,
-    or booleans.
+    or booleans. `purpose` needs it, where Pillow is missing.
 
     Raises:
         TypeError: it is none of them. ValueError: its shape or its numbers are none of an image.
     """
-    pillow = optional("PIL.Image", "Pillow", "log_image")
+    pillow = optional("PIL.Image", "Pillow", purpose)
     if isinstance(image, pillow.Image):
         return image
     if hasattr(image, "to_pil"):

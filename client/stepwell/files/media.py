@@ -78,7 +78,7 @@ def save_video(video: Any, file: Path, fps: float) -> None:
     if not 0 < fps <= FPS_MAX:
         raise invalid(f"A video has more than 0 and at most {FPS_MAX:g} frames a second, not {fps!r}.")
     try:
-        pictures = [formats.to_image(frame) for frame in frames]
+        pictures = [formats.to_image(frame, "log_video of an array") for frame in frames]
     except (TypeError, ValueError) as error:
         raise invalid(f"A video's frames are images: {error}") from None
     first, *rest = pictures

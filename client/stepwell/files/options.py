@@ -16,6 +16,7 @@ STEPWELL_PROGRESS                 progress bars (tqdm) for long transfers on a t
 
 import os
 
+from stepwell import settings
 from stepwell.errors import invalid
 
 # Where artifacts wait, inside the folder of the spools.
@@ -30,7 +31,6 @@ FETCHED_BYTES_MAX = "STEPWELL_FETCHED_BYTES_MAX"
 FETCHED_BYTES_MAX_DEFAULT = 10**12
 
 _TRANSFERS = ("auto", "direct", "server")
-_FALSE_WORDS = ("0", "false", "no", "off")
 
 
 def transfer() -> str:
@@ -81,7 +81,7 @@ def artifact_hosts() -> list[str]:
 
 def progress() -> bool:
     """Tell whether progress bars are wished for."""
-    return (os.environ.get("STEPWELL_PROGRESS") or "true").lower() not in _FALSE_WORDS
+    return (os.environ.get("STEPWELL_PROGRESS") or "true").lower() not in settings.FALSE_WORDS
 
 
 def _count(variable: str, default: int, highest: int) -> int:

@@ -1,13 +1,20 @@
 """What XGBoost and LightGBM have in common: evaluations, round by round."""
 
 import stepwell
+from stepwell import values
 from stepwell.integrations.joining import Joined, join, metric_name
+
+EVERY_MAX = 2**31 - 1
 
 
 class Rounds:
-    """Logs what was evaluated in each round to a run: the active one, or one that is started and ended here."""
+    """Logs what was evaluated in each round to a run: the active one, or one that is started and ended here.
 
-    def __init__(self, run_id: str | None) -> None:
+    `every` is how many rounds lie between two that are logged; INVALID_PARAMETER_VALUE for what is no such number.
+    """
+
+    def __init__(self, run_id: str | None, every: object) -> None:
+        self.every = values.to_integer("every", every, 1, EVERY_MAX)
         self._run_id = run_id
         self._joined: Joined | None = None
 

@@ -36,6 +36,8 @@ class StepwellCallback(_callbacks.Callback):  # type: ignore[name-defined]
             raise invalid("`log_every_n_steps` goes with log_every_epoch=False.")
         if not log_every_epoch and not log_every_n_steps:
             raise invalid("Without log_every_epoch, `log_every_n_steps` is a whole number from 1 on.")
+        if run is not None and not hasattr(run, "info"):
+            raise invalid(f"run is what start_run() or create_run() returned, not {run!r}.")
         self._run_id: str | None = run.info.run_id if run is not None else None
         self._every_epoch, self._every_steps = log_every_epoch, log_every_n_steps
         self._model_id = model_id

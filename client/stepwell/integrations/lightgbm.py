@@ -22,8 +22,7 @@ class StepwellCallback:
     before_iteration = False
 
     def __init__(self, run_id: str | None = None, *, every: int = 1) -> None:
-        self._rounds = Rounds(run_id)
-        self._every = max(every, 1)
+        self._rounds = Rounds(run_id, every)
         # At the end of the process all runs are ended anyway.
         weakref.finalize(self, self._rounds.end).atexit = False
 
@@ -32,7 +31,7 @@ class StepwellCallback:
         if env.iteration == env.begin_iteration:
             self._rounds.end()
         last = env.iteration == env.end_iteration - 1
-        if env.iteration % self._every == 0 or last:
+        if env.iteration % self._rounds.every == 0 or last:
             found = {
                 f"{data}-{name}": float(value) for data, name, value, *_ in env.evaluation_result_list or ()
             }

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from stepwell import StepwellClient, extras
+from stepwell import StepwellClient, extras, settings
+from stepwell.errors import invalid
 from stepwell.integrations.joining import Joined, flat, join, numbers
 
 # Of the two packages, the one that the script has imported.
@@ -55,6 +56,10 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
         run_id: str | None = None,
     ) -> None:
         super().__init__()
+        if log_model not in (True, False, "all"):
+            raise invalid(f"log_model is True, False or 'all', not {log_model!r}.")
+        if tracking_uri is not None:
+            settings.parse_uri(tracking_uri)
         self._begin: dict[str, Any] = {
             "experiment_name": experiment_name,
             "run_name": run_name,
@@ -114,15 +119,18 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
 
     def log_image(self, key: str, images: Sequence[Any], step: int | None = None, **_: Any) -> None:
         """Log pictures as a series; see `StepwellClient.log_image`."""
-        self._log_media("log_image", [{"image": image, "key": key, "step": step} for image in images])
+        given = _listed("images", images)
+        self._log_media("log_image", [{"image": image, "key": key, "step": step} for image in given])
 
     def log_audio(self, key: str, audios: Sequence[Any], step: int | None = None, **options: Any) -> None:
         """Log sounds as a series; see `StepwellClient.log_audio`."""
-        self._log_media("log_audio", [{"audio": it, "key": key, "step": step, **options} for it in audios])
+        given = _listed("audios", audios)
+        self._log_media("log_audio", [{"audio": it, "key": key, "step": step, **options} for it in given])
 
     def log_video(self, key: str, videos: Sequence[Any], step: int | None = None, **options: Any) -> None:
         """Log videos as a series; see `StepwellClient.log_video`."""
-        self._log_media("log_video", [{"video": it, "key": key, "step": step, **options} for it in videos])
+        given = _listed("videos", videos)
+        self._log_media("log_video", [{"video": it, "key": key, "step": step, **options} for it in given])
 
     def log_table(self, key: str, dataframe: Any, **_: Any) -> None:
         """Add rows to the table `key`.json."""
@@ -180,3 +188,10 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
         if self._joined is None:
             self._joined = join(**self._begin)
         return self._joined
+
+
+def _listed(name: str, given: Any) -> Sequence[Any]:
+    """Return a list; what is one thing would be taken for its rows, or its letters."""
+    if not isinstance(given, (list, tuple)):
+        raise invalid(f"{name} is a list, also of one: [...], not {type(given).__name__}.")
+    return given

@@ -20,8 +20,7 @@ class StepwellCallback(_callback.TrainingCallback):  # type: ignore[name-defined
 
     def __init__(self, run_id: str | None = None, *, every: int = 1) -> None:
         super().__init__()
-        self._rounds = Rounds(run_id)
-        self._every = max(every, 1)
+        self._rounds = Rounds(run_id, every)
         self._left: tuple[dict[str, float], int] | None = None
 
     def before_training(self, model: Any) -> Any:
@@ -37,7 +36,7 @@ class StepwellCallback(_callback.TrainingCallback):  # type: ignore[name-defined
             for name, values in metrics.items()
         }
         self._left = (found, epoch)
-        if epoch % self._every == 0:
+        if epoch % self._rounds.every == 0:
             self._log_left()
         return False
 

@@ -189,4 +189,5 @@ def _checked_input(given: LoggedModelInput) -> LoggedModelInput:
 def _checked_output(output: LoggedModelOutput) -> LoggedModelOutput:
     if not isinstance(output, LoggedModelOutput):
         raise invalid(f"A model that a run made is given as LoggedModelOutput, not {type(output).__name__}.")
-    return LoggedModelOutput(values.to_model_id(output.model_id), values.to_step("step", output.step))
+    model_id = values.to_model_id(output.model_id)
+    return LoggedModelOutput(model_id, values.to_step(model_id, output.step, "Model"))

@@ -54,7 +54,7 @@ def save_folder(
             FAILED then, and says why. TEMPORARILY_UNAVAILABLE when the server cannot be reached and
             STEPWELL_ON_UNREACHABLE=raise.
     """
-    step = values.to_step("step", step)
+    step = values.to_step(str(name), step, "Model")
     experiment_name = None
     if experiment_id is None and run_id is None:
         experiment_name = settings.experiment_name()

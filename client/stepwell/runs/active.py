@@ -148,7 +148,7 @@ def start_run(
         _check_identity(run, run_name, parent_run_id)
         _tell_experiment(run, experiment_id)
     if resume_from_step is not None:
-        _rewind(uri, run, values.to_step("resume_from_step", resume_from_step))
+        _rewind(uri, run, values.to_step(run.info.run_id, resume_from_step, "Run"))
     writer = writer_for(uri, spec.run_id, spec, rank)
     if old_run_id is not None:
         set_tags(writer, own_tags)

@@ -61,7 +61,7 @@ def plain_spec(
         run_id=new_run_id(),
         experiment_id=values.to_experiment_id(experiment_id),
         name=chosen_name(run_name, own_tags),
-        start_time_ms=values.to_timestamp_ms("start_time", start_time) if start_time else now_ms(),
+        start_time_ms=values.to_timestamp_ms("start_time", start_time, "Run:") if start_time else now_ms(),
         user=own_tags.get(USER_TAG) or context.user(),
         tags=own_tags,
     )

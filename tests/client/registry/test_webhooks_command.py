@@ -52,6 +52,9 @@ def test_webhooks_come_change_and_go(client: StepwellClient) -> None:
     assert answer("update", created["webhook_id"], "--pause", "--name", "new")["status"] == "DISABLED"
     assert "'new' is ACTIVE" in run("update", created["webhook_id"], "--resume").stdout
     answer("delete", created["webhook_id"])
+    on_call = answer("create", "on-call", NOBODY, "--event", "alert")
+    assert on_call["events"] == ["alert"]
+    answer("delete", on_call["webhook_id"])
     assert client.list_webhooks() == []
     refusal = run("create", "ci", "http://example.org/")
     assert (refusal.returncode, "--webhook-hosts" in refusal.stderr) == (1, True)

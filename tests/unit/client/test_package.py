@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 import stepwell
 from stepwell import cli, extras
+from stepwell.files import media
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -68,6 +70,18 @@ def test_hints_say_how_this_installation_is_extended(
     assert extras.install_hint("cli") == hint
 
 
+def test_a_library_is_named_as_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in ("sklearn", "sklearn.base", "PIL", "PIL.Image"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    for name in ("sklearn", "sklearn.base"):
+        with pytest.raises(
+            stepwell.StepwellException, match=r"needs scikit-learn, .* pip install scikit-learn\."
+        ):
+            extras.library(name, "A model", "scikit-learn")
+    with pytest.raises(stepwell.StepwellException, match="log_video of an array needs Pillow"):
+        media.save_video([[[0.5]]], Path("film.gif"), 4)
+
+
 def test_the_command_line_shows_its_version(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -104,3 +118,10 @@ def test_help_says_whole_what_each_command_does(
     listed = capsys.readouterr().out.partition("Commands:")[2]
     assert "audit" in listed
     assert "..." not in listed
+
+
+def test_python_runs_it_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stepwell", "--version"], capture_output=True, text=True, check=True
+    )
+    assert stepwell.__version__ in done.stdout

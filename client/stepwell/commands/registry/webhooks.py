@@ -13,6 +13,8 @@ from stepwell.commands.output import as_json, reporting
 from stepwell.commands.registry.watching import KINDS
 from stepwell.entities.model_registry import Webhook
 
+# What changes in the registry, and what runs say at once.
+EVENTS = (*KINDS, "alert")
 SECRET_VARIABLE = "STEPWELL_WEBHOOK_SECRET"  # noqa: S105 - where the secret comes from
 
 _id = click.argument("webhook_id")
@@ -40,7 +42,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @click.argument("url")
 @click.option(
-    "--event", "events", multiple=True, type=click.Choice(KINDS), help="Only these; may be repeated."
+    "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only these; may be repeated."
 )
 @click.option("--model", help="Only what changes of this registered model.")
 @as_json

@@ -6,7 +6,11 @@
 The module that tracks is imported where steps run, and not where stacks are registered.
 """
 
-from stepwell.integrations.zenml.flavor import (
+from stepwell import extras
+
+extras.library("zenml", "StepwellExperimentTracker", "zenml")
+
+from stepwell.integrations.zenml.flavor import (  # noqa: E402 - which the line above asks for
     StepwellExperimentTrackerConfig,
     StepwellExperimentTrackerFlavor,
     StepwellExperimentTrackerSettings,
