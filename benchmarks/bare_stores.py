@@ -20,8 +20,9 @@ PARTS_AT_ONCE = 4
 SMALL_AT_ONCE = 32
 _NO_LIMIT = timedelta(days=1)
 
-# Stores one file.
+# Store one file, and fetch it.
 Put = Callable[[str, bytes], Awaitable[None]]
+Get = Callable[[str], Awaitable[Any]]
 LIBRARIES = {
     "s3": "aiobotocore",
     "azure": "obstore",
@@ -40,28 +41,40 @@ def bare(kind: str, root: str, environment: dict[str, str], source: str, target:
     return asyncio.run(work(root.partition("://")[2], source, target))
 
 
-def bare_small(kind: str, root: str, environment: dict[str, str], folder: str) -> float:
-    """Send the files of a folder, SMALL_AT_ONCE at once; returns the seconds."""
+def bare_small(
+    kind: str, root: str, environment: dict[str, str], folder: str, target: str
+) -> dict[str, float]:
+    """Send the files of a folder, SMALL_AT_ONCE at once, and fetch them again; returns the seconds of both."""
     os.environ.update(environment)
-    openers = {"s3": _puts_s3, "azure": _puts_azure, "gcs": _puts_google}
-    return asyncio.run(_small(openers.get(kind, _puts_sftp)(root), folder))
+    openers = {"s3": _small_s3, "azure": _small_azure, "gcs": _small_google}
+    return asyncio.run(_small(openers.get(kind, _small_sftp)(root), folder, target))
 
 
-async def _small(opened: AbstractAsyncContextManager[Put], folder: str) -> float:
+async def _small(
+    opened: AbstractAsyncContextManager[tuple[Put, Get]], folder: str, target: str
+) -> dict[str, float]:
     room = asyncio.Semaphore(SMALL_AT_ONCE)
-    async with opened as put:
+    sources, into = list(Path(folder).iterdir()), Path(target)
+    into.mkdir()
+    async with opened as (put, get):
 
         async def send(path: Path) -> None:
             async with room:
                 await put(path.name, path.read_bytes())
 
+        async def fetch(path: Path) -> None:
+            async with room:
+                (into / path.name).write_bytes(await get(path.name))
+
         started = time.perf_counter()
-        await asyncio.gather(*map(send, Path(folder).iterdir()))
-        return time.perf_counter() - started
+        await asyncio.gather(*map(send, sources))
+        logged = time.perf_counter()
+        await asyncio.gather(*map(fetch, sources))
+        return {"upload_s": logged - started, "download_s": time.perf_counter() - logged}
 
 
 @asynccontextmanager
-async def _puts_s3(root: str) -> AsyncIterator[Put]:
+async def _small_s3(root: str) -> AsyncIterator[tuple[Put, Get]]:
     from aiobotocore.session import get_session
 
     async with get_session().create_client("s3") as s3:
@@ -69,11 +82,15 @@ async def _puts_s3(root: str) -> AsyncIterator[Put]:
         async def put(name: str, data: bytes) -> None:
             await s3.put_object(Bucket=root.partition("://")[2], Key=f"bare/{name}", Body=data)
 
-        yield put
+        async def get(name: str) -> Any:
+            answer = await s3.get_object(Bucket=root.partition("://")[2], Key=f"bare/{name}")
+            return await answer["Body"].read()
+
+        yield put, get
 
 
 @asynccontextmanager
-async def _puts_azure(root: str) -> AsyncIterator[Put]:
+async def _small_azure(root: str) -> AsyncIterator[tuple[Put, Get]]:
     import obstore
 
     store = _container(root.partition("://")[2])
@@ -81,23 +98,33 @@ async def _puts_azure(root: str) -> AsyncIterator[Put]:
     async def put(name: str, data: bytes) -> None:
         await obstore.put_async(store, f"bare/{name}", data)
 
-    yield put
+    yield put, _whole(store, "bare/")
 
 
 @asynccontextmanager
-async def _puts_google(root: str) -> AsyncIterator[Put]:
+async def _small_google(root: str) -> AsyncIterator[tuple[Put, Get]]:
     import aiohttp
 
+    bucket = root.partition("://")[2]
     async with aiohttp.ClientSession() as session:
 
         async def put(name: str, data: bytes) -> None:
-            await _post(session, root.partition("://")[2], f"bare-{name}", data)
+            await _post(session, bucket, f"bare-{name}", data)
 
-        yield put
+        yield put, _whole(_google_bucket(bucket), "bare-")
+
+
+def _whole(store: Any, prefix: str) -> Get:
+    import obstore
+
+    async def get(name: str) -> Any:
+        return await (await obstore.get_async(store, f"{prefix}{name}")).bytes_async()
+
+    return get
 
 
 @asynccontextmanager
-async def _puts_sftp(root: str) -> AsyncIterator[Put]:
+async def _small_sftp(root: str) -> AsyncIterator[tuple[Put, Get]]:
     """Opened, written and closed; nothing is flushed or moved."""
     async with _sftp_client(root) as (sftp, folder):
 
@@ -105,7 +132,11 @@ async def _puts_sftp(root: str) -> AsyncIterator[Put]:
             async with sftp.open(f"{folder}/{name}", "wb") as file:
                 await file.write(data)
 
-        yield put
+        async def get(name: str) -> Any:
+            async with sftp.open(f"{folder}/{name}", "rb") as file:
+                return await file.read()
+
+        yield put, get
 
 
 @asynccontextmanager
@@ -175,12 +206,8 @@ async def _azure(container: str, source: str, target: str) -> dict[str, float]:
 async def _google(bucket: str, source: str, target: str) -> dict[str, float]:
     import aiohttp
     import obstore
-    from obstore.store import GCSStore
 
-    key, host = f"bare-{time.time_ns()}", os.environ["STORAGE_EMULATOR_HOST"]
-    store = GCSStore(
-        bucket, config={"base_url": host}, client_options={"allow_http": True, "timeout": _NO_LIMIT}
-    )
+    key, store = f"bare-{time.time_ns()}", _google_bucket(bucket)
 
     async def put() -> None:
         async with aiohttp.ClientSession() as session:
@@ -188,6 +215,15 @@ async def _google(bucket: str, source: str, target: str) -> dict[str, float]:
                 await _post(session, bucket, key, file)
 
     return await _timed(source, target, put, _ranges(store, key), lambda: obstore.delete_async(store, key))
+
+
+def _google_bucket(name: str) -> Any:
+    from obstore.store import GCSStore
+
+    host = os.environ["STORAGE_EMULATOR_HOST"]
+    return GCSStore(
+        name, config={"base_url": host}, client_options={"allow_http": True, "timeout": _NO_LIMIT}
+    )
 
 
 async def _post(session: Any, bucket: str, name: str, data: Any) -> None:

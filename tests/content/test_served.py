@@ -16,6 +16,7 @@ import pytest
 
 from stepwell import StepwellClient
 from stepwell.files import bucket, uploads
+from stepwell.files.calls import ArtifactCalls
 from stepwell.files.outgoing import outbox
 from tests.content.conftest import MIB
 from tests.harness.client_errors import refused
@@ -23,7 +24,7 @@ from tests.harness.faults import BrokenServer, Meanwhile, passed, until
 from tests.harness.processes import ServerProcess
 from tests.harness.proxy import Proxy, Way
 from tests.harness.shared import server_of_many
-from tests.harness.stores import STORES, Store
+from tests.harness.stores import BUCKETS, STORES, Store
 
 PART = 16 * MIB
 SCRIPT = """
@@ -241,6 +242,36 @@ def test_an_address_that_has_expired_is_replaced(
     place.client.log_artifact(place.run_id, source)
     assert failures
     assert place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+
+
+@pytest.mark.parametrize("kind", BUCKETS)
+def test_a_folder_comes_by_the_addresses_of_its_listing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "logged"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number} #?%").write_bytes(os.urandom(1_000))
+    place.client.log_artifacts(place.run_id, str(folder))
+    real_fetch, real_ask, fetched, asked = bucket.Session.get, ArtifactCalls.get, [], []
+
+    def fetch(self: bucket.Session, url: str, *arguments: Any) -> None:
+        fetched.append(url)
+        if len(fetched) == 1:
+            raise bucket.RefusedError("the bucket answered 403 ExpiredToken")
+        real_fetch(self, url, *arguments)
+
+    def ask(self: ArtifactCalls, run_id: str, path: str, *, direct: bool) -> Any:
+        asked.append(path)
+        return real_ask(self, run_id, path, direct=direct)
+
+    monkeypatch.setattr(bucket.Session, "get", fetch)
+    monkeypatch.setattr(ArtifactCalls, "get", ask)
+    out = Path(place.client.download_artifacts(place.run_id, "", str(tmp_path / "out")))
+    for path in folder.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes()
+    # One of them was asked for again.
+    assert (len(fetched), len(asked)) == (6, 1)
 
 
 @of_clouds

@@ -66,7 +66,7 @@ async def sent(
 
 
 @on_s3
-@pytest.mark.parametrize("size", [30_000, 20 * MIB])
+@pytest.mark.parametrize("size", [2 * MIB, 20 * MIB])
 async def test_bytes_that_were_not_announced_poison_nothing(
     artifacts: ArtifactServiceStub, run_id: str, channel: grpc.aio.Channel, place: Place, size: int
 ) -> None:
@@ -87,7 +87,7 @@ async def test_bytes_that_were_not_announced_poison_nothing(
 
 
 @on_s3
-@pytest.mark.parametrize("size", [5_000, 20 * MIB])
+@pytest.mark.parametrize("size", [2 * MIB, 20 * MIB])
 async def test_an_address_reaches_nothing_that_is_visible(
     artifacts: ArtifactServiceStub, run_id: str, size: int
 ) -> None:
@@ -104,14 +104,14 @@ async def test_an_address_reaches_nothing_that_is_visible(
 async def test_an_attempt_that_begins_anew_does_not_change_what_another_has_verified(
     artifacts: ArtifactServiceStub, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = b"good" * 1_000
+    good = b"good" * MIB
     real = PostgresArtifactStore.complete
 
     async def late(self: PostgresArtifactStore, run: object, uploads: Sequence[OpenUpload]) -> None:
         monkeypatch.setattr(PostgresArtifactStore, "complete", real)
         # The first attempt's bytes are verified, and not visible yet.
         plan = await begin(artifacts, run_id, "x", good, direct=True)
-        await sent(artifacts, run_id, plan, b"evil" * 1_000)
+        await sent(artifacts, run_id, plan, b"evil" * MIB)
         await real(self, run, uploads)  # type: ignore[arg-type]
 
     plan = await begin(artifacts, run_id, "x", good, direct=True)
@@ -207,7 +207,7 @@ def put_checked(url: str, data: bytes, sha256: bytes) -> None:
 async def test_addresses_are_signed_for_the_checksum_of_what_they_take(
     artifacts: ArtifactServiceStub, run_id: str
 ) -> None:
-    small, large = os.urandom(1_000), os.urandom(17 * MIB)
+    small, large = os.urandom(2 * MIB), os.urandom(17 * MIB)
     plan = await begin_checked(artifacts, run_id, "small", small)
     assert plan.put.checksum_signed
     other = hashlib.sha256(b"other").digest()
@@ -236,7 +236,7 @@ async def test_addresses_are_signed_for_the_checksum_of_what_they_take(
 async def test_a_client_that_sends_no_checksums_begins_anew(
     artifacts: ArtifactServiceStub, run_id: str
 ) -> None:
-    data = os.urandom(1_000)
+    data = os.urandom(2 * MIB)
     await begin_checked(artifacts, run_id, "x", data)
     plan = await begin(artifacts, run_id, "x", data, direct=True)
     assert not plan.put.checksum_signed

@@ -322,8 +322,32 @@ async def test_many_small_files_at_once(artifacts: ArtifactServiceStub, run_id: 
         await artifacts.UploadSmall(pb.UploadSmallRequest(run_id=run_id, files=small))
 
 
+async def test_a_listing_gives_addresses_to_those_who_fetch(
+    artifacts: ArtifactServiceStub, run_id: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell_server.services.content.artifacts.ADDRESSED_PAGE_SIZE_MAX", 2)
+    for path in ("a", "folder/b", "folder/c"):
+        await log(artifacts, run_id, path, path.encode())
+    request = pb.ListArtifactsRequest(run_id=run_id, recursive=True, page_size=1_000, direct=True)
+    page = await artifacts.ListArtifacts(request)
+    assert [it.path for it in page.artifacts] == ["a", "folder/b"]
+    request.page_token = page.next_page_token
+    found = [*page.artifacts, *(await artifacts.ListArtifacts(request)).artifacts]
+    if place.s3 is None:
+        assert [it.url for it in found] == ["", "", ""]
+        return
+    for it in found:
+        assert (
+            await asyncio.to_thread(lambda url: urllib.request.urlopen(url).read(), it.url)
+            == it.path.encode()
+        )
+
+
 async def test_straight_to_the_bucket(artifacts: ArtifactServiceStub, run_id: str, place: Place) -> None:
-    small, large = os.urandom(100), os.urandom(40 * MIB)
+    tiny, small, large = os.urandom(MIB), os.urandom(MIB + 1), os.urandom(40 * MIB)
+    plan = await begin(artifacts, run_id, "tiny", tiny, direct=True)
+    # One request of the server's to the bucket, and not one for each step.
+    assert plan.WhichOneof("way") == "through_server"
     plan = await begin(artifacts, run_id, "small", small, direct=True)
     if place.s3 is None:
         assert plan.WhichOneof("way") == "through_server"

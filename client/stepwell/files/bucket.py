@@ -69,6 +69,7 @@ class Session:
     def __init__(self, tracking_uri: str) -> None:
         self._tracking_uri = tracking_uri
         self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+        self._trusted: dict[tuple[str, str], bool] = {}
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
 
@@ -81,6 +82,14 @@ class Session:
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
+
+    def may_use(self, url: str) -> bool:
+        """Tell whether an address that the server has named may be used; hosts are judged once, see `addresses`."""
+        parts = urlsplit(url)
+        place = (parts.scheme, parts.netloc)
+        if place not in self._trusted:
+            self._trusted[place] = is_trusted(url, self._tracking_uri)
+        return self._trusted[place]
 
     def put(
         self,
@@ -139,7 +148,7 @@ class Session:
     ) -> Iterator[http.client.HTTPResponse]:
         """Make a request and yield the answer, which is a good one; the connection is kept if all goes well."""
         parts = urlsplit(url)
-        if not is_trusted(url, self._tracking_uri):
+        if not self.may_use(url):
             raise UntrustedError(untrusted(parts.netloc))
         connection = self._take(parts) or self._connect(parts)
         try:

@@ -106,12 +106,30 @@ class ArtifactCalls:
 
         `own_only` leaves out what the run shows because a logged model has it.
         """
-        request = artifacts_pb2.ListArtifactsRequest(
-            run_id=run_id, path=folder, recursive=recursive, page_size=LIST_PAGE_SIZE, own_only=own_only
+        for page in self._pages(
+            artifacts_pb2.ListArtifactsRequest(
+                run_id=run_id, path=folder, recursive=recursive, page_size=LIST_PAGE_SIZE, own_only=own_only
+            )
+        ):
+            yield from page
+
+    def addressed_pages(self, run_id: str, folder: str) -> Iterator[Sequence[artifacts_pb2.Artifact]]:
+        """Yield all files below a folder in pages, each asked for when it is needed, with addresses in the bucket.
+
+        There are none where the server has no bucket, or does not know this question yet.
+        """
+        return self._pages(
+            artifacts_pb2.ListArtifactsRequest(
+                run_id=run_id, path=folder, recursive=True, page_size=LIST_PAGE_SIZE, direct=True
+            )
         )
+
+    def _pages(
+        self, request: artifacts_pb2.ListArtifactsRequest
+    ) -> Iterator[Sequence[artifacts_pb2.Artifact]]:
         while True:
             page = self._connection.call(lambda server: server.artifacts.ListArtifacts(request))
-            yield from page.artifacts
+            yield page.artifacts
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token

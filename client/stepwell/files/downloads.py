@@ -6,6 +6,7 @@ The bytes gather in `<name>.<random>.part` beside the target and are moved there
 import hashlib
 import os
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,6 @@ from urllib.parse import urlsplit
 
 from stepwell.errors import StepwellException
 from stepwell.files import bucket, options, paths
-from stepwell.files.addresses import is_trusted
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.hashing import update
 from stepwell.files.progress import Bar, Progress
@@ -29,6 +29,8 @@ from stepwell_api.v1 import artifacts_pb2
 RANGE_BYTES = 16 << 20
 # Files of a folder that wait for a thread: the listing of a large folder is read as it is needed.
 WAITING_FILES_MAX = 1_000
+# An address of a listing is used for so long after it came; later, another one is asked for.
+ADDRESS_FRESH_S = 60.0
 SUFFIX = ".part"
 
 
@@ -82,26 +84,41 @@ class Downloader:
             return None
 
     def _fetch_folder(self, path: str, destination: Path) -> None:
-        found = list(self._calls.list(self._run_id, path, recursive=True))
-        if not found and path:
+        count = total = 0
+        for artifact in self._calls.list(self._run_id, path, recursive=True):
+            count, total = count + 1, total + artifact.size_bytes
+        if not count and path:
             raise StepwellException(
                 f"{'Model' if self._run_id.startswith('m-') else 'Run'} {self._run_id} has no artifact {path!r}.",
                 "RESOURCE_DOES_NOT_EXIST",
             )
-        total = sum(artifact.size_bytes for artifact in found)
         with (
-            Bar("Downloading", total, len(found)) as bar,
+            Bar("Downloading", total, count) as bar,
             ThreadPoolExecutor(options.files_at_once(), "stepwell-download") as threads,
         ):
-            _all_done(
-                threads, (partial(self._fetch_listed, artifact, destination, bar) for artifact in found)
-            )
+            _all_done(threads, self._fetches(path, destination, bar))
 
-    def _fetch_listed(self, artifact: artifacts_pb2.Artifact, destination: Path, bar: Progress) -> None:
-        if self._direct:
+    def _fetches(self, path: str, destination: Path, bar: Progress) -> Iterator[Callable[[], object]]:
+        """Yield a call for each file below a folder; the listing is read again as they are made."""
+        pages: Iterable[Iterable[artifacts_pb2.Artifact]] = (
+            self._calls.addressed_pages(self._run_id, path)
+            if self._direct
+            else (self._calls.list(self._run_id, path, recursive=True),)
+        )
+        for page in pages:
+            said_s = time.monotonic()
+            for artifact in page:
+                yield partial(self._fetch_listed, artifact, said_s, destination, bar)
+
+    def _fetch_listed(
+        self, artifact: artifacts_pb2.Artifact, said_s: float, destination: Path, bar: Progress
+    ) -> None:
+        is_fresh = bool(artifact.url) and time.monotonic() - said_s < ADDRESS_FRESH_S
+        if self._direct and not is_fresh:
             self._fetch(self._calls.get(self._run_id, artifact.path, direct=True), destination, bar)
         else:
-            self._fetch(artifacts_pb2.GetArtifactResponse(artifact=artifact), destination, bar)
+            found = artifacts_pb2.GetArtifactResponse(artifact=artifact, url=artifact.url)
+            self._fetch(found, destination, bar)
 
     def _fetch(self, found: artifacts_pb2.GetArtifactResponse, destination: Path, bar: Progress) -> Path:
         self._direct = self._direct and bool(found.url) and self._may_use(found.url)
@@ -120,7 +137,7 @@ class Downloader:
 
     def _may_use(self, url: str) -> bool:
         """Tell whether to fetch from an address that the server names; says once that it goes another way."""
-        if is_trusted(url, self._uri):
+        if self._session.may_use(url):
             return True
         untrusted = bucket.UntrustedError(bucket.untrusted(urlsplit(url).netloc))
         if options.transfer() == "direct":
@@ -211,6 +228,9 @@ class _Fetching:
 
     def _fetch_ranges(self) -> None:
         size = self._found.artifact.size_bytes
+        if size <= RANGE_BYTES:
+            self._fetch_range(0, size)
+            return
         with ThreadPoolExecutor(options.parts_at_once(), "stepwell-ranges") as threads:
             _all_done(
                 threads,

@@ -144,10 +144,11 @@ def target_below(folder: Path, path: str) -> Path:
             a file is where a folder has to be, or the other way round.
     """
     target = folder / check_path(path)
-    root = folder.resolve()
+    parents = path.split("/")[:-1]
+    root = folder.resolve() if parents else folder
     # Folders are made one by one, because a link on the way must not lead out before it is noticed.
     parent = folder
-    for part in path.split("/")[:-1]:
+    for part in parents:
         parent = parent / part
         try:
             parent.mkdir(exist_ok=True)

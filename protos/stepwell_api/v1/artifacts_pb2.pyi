@@ -66,6 +66,7 @@ class Artifact(google.protobuf.message.Message):
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     SHA256_FIELD_NUMBER: builtins.int
     LOGGED_TIME_MS_FIELD_NUMBER: builtins.int
+    URL_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Where in the run."""
     is_folder: builtins.bool
@@ -76,6 +77,10 @@ class Artifact(google.protobuf.message.Message):
     """SHA-256 of a file; empty for a folder."""
     logged_time_ms: builtins.int
     """When the file was logged; 0 for a folder."""
+    url: builtins.str
+    """Of a listing that asked for them: takes a GET, also with a range, for a limited time; empty when the bytes come
+    through Download.
+    """
     def __init__(
         self,
         *,
@@ -84,8 +89,9 @@ class Artifact(google.protobuf.message.Message):
         size_bytes: builtins.int = ...,
         sha256: builtins.bytes = ...,
         logged_time_ms: builtins.int = ...,
+        url: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["is_folder", b"is_folder", "logged_time_ms", b"logged_time_ms", "path", b"path", "sha256", b"sha256", "size_bytes", b"size_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["is_folder", b"is_folder", "logged_time_ms", b"logged_time_ms", "path", b"path", "sha256", b"sha256", "size_bytes", b"size_bytes", "url", b"url"]) -> None: ...
 
 Global___Artifact: typing_extensions.TypeAlias = Artifact
 
@@ -642,6 +648,7 @@ class ListArtifactsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     OWN_ONLY_FIELD_NUMBER: builtins.int
+    DIRECT_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """Run whose artifacts are listed."""
     path: builtins.str
@@ -654,6 +661,10 @@ class ListArtifactsRequest(google.protobuf.message.Message):
     """From the page before; empty for the first page."""
     own_only: builtins.bool
     """Leave out the files that the run shows because a logged model has them: for those who look for models by themselves."""
+    direct: builtins.bool
+    """Give the addresses of files in the bucket, with `recursive`: for those who are about to fetch them. Pages have at most
+    500 files then, so that no address has grown old before it is used.
+    """
     def __init__(
         self,
         *,
@@ -663,8 +674,9 @@ class ListArtifactsRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         own_only: builtins.bool = ...,
+        direct: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["own_only", b"own_only", "page_size", b"page_size", "page_token", b"page_token", "path", b"path", "recursive", b"recursive", "run_id", b"run_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["direct", b"direct", "own_only", b"own_only", "page_size", b"page_size", "page_token", b"page_token", "path", b"path", "recursive", b"recursive", "run_id", b"run_id"]) -> None: ...
 
 Global___ListArtifactsRequest: typing_extensions.TypeAlias = ListArtifactsRequest
 

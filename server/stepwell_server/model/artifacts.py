@@ -28,6 +28,8 @@ SIGNED_PARTS_PER_REQUEST_MAX = 1_000
 FINISHED_PARTS_PER_REQUEST_MAX = 10_000
 LIST_PAGE_SIZE_DEFAULT = 1_000
 LIST_PAGE_SIZE_MAX = 10_000
+# Of pages with addresses: these live for minutes, and each takes 0.2 ms to sign.
+ADDRESSED_PAGE_SIZE_MAX = 500
 # Rows that one step of a removal takes.
 DELETE_STEP_FILES_MAX = 1_000
 
@@ -247,13 +249,17 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of a listing: a file, or a folder (then size and time are 0 and `sha256` is empty)."""
+    """A line of a listing: a file, or a folder (then size and time are 0 and `sha256` is empty).
+
+    `place` is known of files in listings of all that is below a folder.
+    """
 
     path: str
     is_folder: bool
     size_bytes: int = 0
     sha256: bytes = b""
     logged_time_ms: int = 0
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

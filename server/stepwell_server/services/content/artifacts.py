@@ -1,5 +1,6 @@
 """Reading and removing artifacts; the rules of uploads are in `uploads`."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, InvalidStateError
 from stepwell_server.model.artifacts import (
+    ADDRESSED_PAGE_SIZE_MAX,
     DELETE_STEP_FILES_MAX,
     LIST_PAGE_SIZE_DEFAULT,
     LIST_PAGE_SIZE_MAX,
@@ -15,9 +17,13 @@ from stepwell_server.model.artifacts import (
     Piece,
     StoredFile,
 )
+from stepwell_server.process.joined import all_of
 from stepwell_server.services.content.paths import check_folder, check_path
 from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
+
+# Addresses of one page that are asked for at once: a cloud may have to be asked for each.
+SIGNED_AT_ONCE = 16
 
 
 class ArtifactService:
@@ -37,23 +43,41 @@ class ArtifactService:
         *,
         recursive: bool,
         own_only: bool = False,
+        direct: bool = False,
     ) -> tuple[Sequence[Listed], str]:
         """Return a page of a folder, or of all files below it, and the token of the next one, empty after the last.
 
-        `own_only` leaves out what a run shows because a logged model has it.
+        `own_only` leaves out what a run shows because a logged model has it. With `direct`, pages are no longer than
+        `addresses` takes.
         """
         check_folder(folder)
         if not 0 <= page_size <= LIST_PAGE_SIZE_MAX:
             raise InvalidArgumentError(
                 f"the page size is {page_size}; it has to be from 1 to {LIST_PAGE_SIZE_MAX:,}, or 0"
             )
-        size = page_size or LIST_PAGE_SIZE_DEFAULT
+        size = min(
+            page_size or LIST_PAGE_SIZE_DEFAULT, ADDRESSED_PAGE_SIZE_MAX if direct else LIST_PAGE_SIZE_MAX
+        )
         start = read_path_token(page_token)
         # One more than asked for tells whether, and where, there is another page.
         found = await self._store.list_folder(
             run_id, folder, start, size + 1, recursive=recursive, own_only=own_only
         )
         return found[:size], make_path_token(found[size]) if len(found) > size else ""
+
+    async def addresses(self, page: Sequence[Listed]) -> Sequence[str]:
+        """Return the address in the bucket for each line of a page; empty where it has none."""
+        room = asyncio.Semaphore(SIGNED_AT_ONCE)
+
+        async def address(line: Listed) -> str:
+            bucket = (await self._contents.open(line.place.root)).direct if line.place else None
+            if bucket is None or line.place is None:
+                return ""
+            async with room:
+                await asyncio.sleep(0)  # most sign without waiting for anybody; others have a turn in between
+                return await bucket.get_url(line.place.key)
+
+        return await all_of([address(line) for line in page])
 
     async def get(self, run_id: UUID, path: str, *, direct: bool) -> tuple[StoredFile, str]:
         """Return an artifact and its address in the bucket; empty when it has none, or `direct` is not wished."""

@@ -54,7 +54,8 @@ NOTE_INTERVAL_S = 10.0
 # Of a file that comes without its size, how much is announced at once beside what has come.
 ANNOUNCED_AHEAD_BYTES = 16 * MIB
 
-# Where a bucket cannot check a SHA-256, the server reads what went there: so small files go through it at once.
+# Small files go through the server: straight to a bucket, each would take the server four requests, or it would have to
+# read what it cannot ask the SHA-256 of; many together take it one request each.
 SMALL_BYTES_MAX = MIB
 
 # Questions to the bucket that one request asks at once.
@@ -254,7 +255,7 @@ class UploadService:
         self, upload: OpenUpload, bucket: DirectContentStore | None, sends_checksums: bool
     ) -> UploadPlan:
         size = upload.file.size_bytes
-        if bucket is None or not size or (size <= SMALL_BYTES_MAX and not bucket.checks_sha256):
+        if bucket is None or size <= SMALL_BYTES_MAX:
             return ThroughServer(upload.upload_id)
         checked = sends_checksums and bucket.checks_sha256
         direct, held = await self._held_directly(upload, bucket, checked)

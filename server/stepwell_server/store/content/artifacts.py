@@ -270,8 +270,8 @@ class PostgresArtifactStore:
             await _owner(connection, run_id)
             if recursive:
                 rows = await connection.fetch(_QUERIES["list_below"], *bounds, own_only)
-            else:
-                rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first), own_only)
+                return [_listed_below(row) for row in rows]
+            rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first), own_only)
         return [_listed(row) for row in rows]
 
     async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
@@ -424,3 +424,8 @@ def _listed(row: Any) -> Listed:
     return Listed(
         row["path"], False, row["size_bytes"] or 0, row["sha256"] or b"", row["logged_time_ms"] or 0
     )
+
+
+def _listed_below(row: Any) -> Listed:
+    place = Place(row["root"], row["key"])
+    return Listed(row["path"], False, row["size_bytes"], row["sha256"], row["logged_time_ms"], place)

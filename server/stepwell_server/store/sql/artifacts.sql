@@ -301,7 +301,8 @@ JOIN artifact_content AS content USING (content_id)
 WHERE artifact.run_id = $1 AND artifact.path = $2;
 
 -- list_below: files from the path $2 on, as long as they come before $3; with $5 those of models are left out.
-SELECT artifact.path, false AS is_folder, artifact.size_bytes, artifact.logged_time_ms, content.sha256
+SELECT artifact.path, false AS is_folder, artifact.size_bytes, artifact.logged_time_ms, content.sha256, content.root,
+       content.key
 FROM artifact
 JOIN artifact_content AS content USING (content_id)
 WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3 AND NOT ($5 AND is_of_model(linked_model_id))

@@ -143,9 +143,11 @@ class ArtifactServicer(artifacts_pb2_grpc.ArtifactServiceServicer):
             request.page_token,
             recursive=request.recursive,
             own_only=request.own_only,
+            direct=request.direct,
         )
+        urls = await self._artifacts.addresses(listed) if request.direct else [""] * len(listed)
         return pb.ListArtifactsResponse(
-            artifacts=map(listed_to_proto, listed), next_page_token=next_page_token
+            artifacts=map(listed_to_proto, listed, urls), next_page_token=next_page_token
         )
 
     async def GetArtifact(self, request: pb.GetArtifactRequest, context: Any) -> pb.GetArtifactResponse:  # noqa: N802
@@ -275,12 +277,13 @@ def plan_to_proto(plan: UploadPlan) -> pb.UploadPlan:
             )
 
 
-def listed_to_proto(listed: Listed) -> pb.Artifact:
-    """Return a line of a listing as a message."""
+def listed_to_proto(listed: Listed, url: str = "") -> pb.Artifact:
+    """Return a line of a listing as a message, with its address if it is to have one."""
     return pb.Artifact(
         path=listed.path,
         is_folder=listed.is_folder,
         size_bytes=listed.size_bytes,
         sha256=listed.sha256,
         logged_time_ms=listed.logged_time_ms,
+        url=url,
     )
