@@ -8,6 +8,7 @@
     python -m benchmarks.artifacts openssh [--size-mb 1000] [--rounds 3]   the same with OpenSSH's server
     python -m benchmarks.artifacts small  [--files 10000] [--store folder] beside MLflow, or what is bare
     python -m benchmarks.artifacts memory [--size-mb 5000] [--store folder|s3|azure|gcs|sftp|openssh]
+    python -m benchmarks.many_files                                        100,000 files in one folder, see there
 
 A real server (embedded PostgreSQL, fsync on) and a client in a process of its own; beside them, on this machine,
 `rclone serve s3`, azurite for Azure, fake-gcs-server for Google, and asyncssh's server, or OpenSSH's, for SFTP. Every
@@ -27,6 +28,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -57,18 +59,24 @@ def peak_mb(process_id: int | str = "self") -> float:
 
 
 def in_process(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Run something in a fresh process and return what it returns."""
+    """Run something in a fresh process and return what it returns, or raise what it raised."""
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     process = context.Process(target=_answer, args=(results, work, arguments))
     process.start()
-    answer = results.get(timeout=1_800)
+    answer, failure = results.get(timeout=7_200)
     process.join()
+    if failure:
+        raise RuntimeError(failure)
     return answer
 
 
 def _answer(results: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    results.put(work(*arguments))
+    try:
+        results.put((work(*arguments), ""))
+    except BaseException:
+        results.put((None, traceback.format_exc()))
+        raise
 
 
 def transfer(uri: str, source: str, target: str) -> dict[str, Any]:
@@ -106,11 +114,11 @@ def log_folder(uri: str, folder: str, target: str) -> dict[str, Any]:
 
 
 @contextmanager
-def servers(folder: Path, kind: str) -> Iterator[tuple[ServerProcess, Store | None]]:
-    """Run a server on a folder, or on another server beside it."""
+def servers(folder: Path, kind: str, *more: str) -> Iterator[tuple[ServerProcess, Store | None]]:
+    """Run a server, with more options, on a folder, or on another server beside it."""
     folder.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
     with ExitStack() as stack:
-        options = ["--data", str(folder / "data")]
+        options = ["--data", str(folder / "data"), *more]
         store = None
         if kind != "folder":
             (folder / kind).mkdir()

@@ -14,7 +14,7 @@ import pytest
 from stepwell import StepwellClient
 from stepwell_server.errors import InvalidArgumentError, UnavailableError
 from stepwell_server.store.content.sftp.addresses import parse, sftp_root
-from stepwell_server.store.content.sftp.connections import CONNECTIONS_MAX, SftpConnections
+from stepwell_server.store.content.sftp.connections import CONNECTIONS_MAX, SftpConnections, ciphers
 from stepwell_server.store.content.sftp.store import SftpContentStore, opened
 from tests.content.conftest import MIB, file_of, pieces_of, whole
 from tests.harness import openssh
@@ -140,6 +140,19 @@ async def test_a_host_has_to_be_known_and_to_know_us(host: SftpServer) -> None:
     async with opened(root, 60) as content:
         await content.write_small([("ab/x", b"1")])
         assert await whole(content, "ab/x") == b"1"
+
+
+async def test_fast_ciphers_come_first_unless_the_configuration_names_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    told = tmp_path / ".ssh" / "config"
+    told.parent.mkdir()
+    told.write_text("Host named\n  Ciphers aes256-ctr\n")
+    assert await ciphers(parse("sftp://me@named/x")) == ["aes256-ctr"]
+    wished = await ciphers(parse("sftp://me@other/x"))
+    assert "gcm" in wished[0]
+    assert "chacha20-poly1305@openssh.com" in wished
 
 
 async def test_a_small_file_takes_few_requests(sftp: SftpServer, caplog: pytest.LogCaptureFixture) -> None:
