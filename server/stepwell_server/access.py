@@ -16,8 +16,9 @@ from stepwell_server.services.access.guard import Guard
 from stepwell_server.services.access.passwords import Passwords
 from stepwell_server.services.access.permissions import Permissions
 from stepwell_server.services.access.table import ACCESS_RULES, RULES
+from stepwell_server.services.access.together import AccessServices
 from stepwell_server.services.access.tokens import TokenService
-from stepwell_server.services.together import AccessServices, Services
+from stepwell_server.services.together import Services
 from stepwell_server.store.access.accounts import PostgresAccountStore
 from stepwell_server.store.access.audit import PostgresAuditStore
 from stepwell_server.store.access.credentials import PostgresCredentialStore

@@ -7,7 +7,6 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from stepwell_server.composition import build_services
 from stepwell_server.config import (
     INGEST_CONNECTIONS_MAX,
     Config,
-    embedded_connections,
     host_and_port,
     url_host,
     without_password,
@@ -27,20 +25,17 @@ from stepwell_server.entrance import Entrance, build_entrance
 from stepwell_server.process.collector import spare_what_stays
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.free_memory import FreeMemory
-from stepwell_server.process.holding import Holding
 from stepwell_server.process.limits import allow_all_files, bound_free_memory, favour_the_loop
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.process.watchdog import watched_loop
+from stepwell_server.running import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.services.together import Services
-from stepwell_server.sign_in import OPEN_PATHS
 from stepwell_server.store.ingest.commit_news import CommitNews
-from stepwell_server.store.postgres.embedded import EmbeddedPostgres
-from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.listening import listening_pool
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.store.postgres.pool import Pool, open_pool, open_upkeep_pool
+from stepwell_server.store.postgres.pool import open_pool, open_upkeep_pool
 from stepwell_server.transport.connect.routes import connect_routes
 from stepwell_server.transport.handlers import collect
 from stepwell_server.transport.registrations import registrations
@@ -61,25 +56,6 @@ FEATURES = ("connect", "mlflow", "artifacts")
 ANY_HOST = "0.0.0.0"  # noqa: S104
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server that takes calls. `store` is the URL of its database and may hold a password."""
-
-    host: str
-    port: int
-    store: str
-    pool: Pool | None = None  # None where workers hold the connections
-    metrics_port: int | None = None
-    http_url: str | None = None  # the one address that people use; None without the HTTP door
-    holding: Holding | None = None  # None where workers hold it
-    grpc_uri: str = ""  # where gRPC is, for a client on this machine
-
-    @property
-    def tracking_uri(self) -> str:
-        """What a client on this machine passes to `set_tracking_uri`."""
-        return self.http_url or self.grpc_uri
 
 
 @asynccontextmanager
@@ -194,7 +170,7 @@ async def _door(
         config.static_prefix,
         services.holding,
         entrance.authenticator,
-        open_paths(about) | OPEN_PATHS,
+        open_paths(about) | entrance.open_paths,
         entrance.browsers,
     )
     return door(http_routes([*about, *entrance.routes], services, servicers), policy)
@@ -221,32 +197,3 @@ def told_facts(config: Config, grpc_port: int) -> ServerFacts:
     scheme, _, address = told.rpartition("://")
     tls = scheme == "grpcs" if scheme else config.tls is not None
     return ServerFacts(version("stepwell"), address, grpc_tls=tls, auth=config.auth, features=FEATURES)
-
-
-def http_url(config: Config, port: int, identity: Identity | None) -> str:
-    """Return the address that people on this machine use."""
-    host = _told_host(config.http_host or config.host, identity)
-    return f"http{'s' if identity else ''}://{host}:{port}{config.static_prefix}"
-
-
-def grpc_uri(config: Config, port: int, identity: Identity | None) -> str:
-    """Return where gRPC is, for a client on this machine."""
-    return f"grpc{'s' if identity else ''}://{_told_host(config.host, identity)}:{port}"
-
-
-def _told_host(host: str, identity: Identity | None) -> str:
-    return url_host(host) if identity is None else identity.host_to_tell(host)
-
-
-async def open_store(config: Config, deadline: Deadline, stack: AsyncExitStack) -> str:
-    """Return the URL of the database; without one in the config, start the embedded PostgreSQL."""
-    if config.store is not None:
-        return config.store
-    stack.enter_context(folder_lock(config.data))
-    postgres = EmbeddedPostgres(
-        config.data,
-        deadline,
-        fsync=config.embedded_fsync,
-        connections_max=embedded_connections(config.workers),
-    )
-    return (await stack.enter_async_context(postgres)).url

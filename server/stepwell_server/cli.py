@@ -1,16 +1,15 @@
 """The command `stepwell server`."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import click
 
 from stepwell_server import config as defaults
-from stepwell_server.app import RunningServer, running_server
 from stepwell_server.commands import caller_options, exposure, server_options
 from stepwell_server.commands.options import Folder
 from stepwell_server.commands.sign_in_options import sign_in_options
-from stepwell_server.composition import artifact_locations
 from stepwell_server.config import (
     CallerLimits,
     Config,
@@ -24,8 +23,9 @@ from stepwell_server.errors import StepwellError
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.logs import LogFormat, set_up_logs
 from stepwell_server.process.signals import stop_on_signals
+from stepwell_server.running import RunningServer
 from stepwell_server.store.content.kinds import kind_of
-from stepwell_server.workers import running_workers
+from stepwell_server.store.content.locations import artifact_locations
 
 log = get_logger(__name__)
 
@@ -363,11 +363,22 @@ async def serve(config: Config) -> None:
     """Run a server until SIGTERM or SIGINT; these also interrupt the start."""
     stop_on_signals()
     try:
-        async with running_server(config) if config.workers == 1 else running_workers(config) as running:
+        async with _running(config) as running:
             announce(running, config)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         log.info("server stopped")
+
+
+def _running(config: Config) -> AbstractAsyncContextManager[RunningServer]:
+    """Return a server as a context. The parent of workers loads nothing of what only they need."""
+    if config.workers == 1:
+        from stepwell_server.app import running_server
+
+        return running_server(config)
+    from stepwell_server.workers import running_workers
+
+    return running_workers(config)
 
 
 def announce(running: RunningServer, config: Config) -> None:

@@ -37,7 +37,7 @@ from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
 from stepwell_server.store import sql
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
-from stepwell_server.store.content.locations import Locations, default_root
+from stepwell_server.store.content.locations import Locations, artifact_locations
 from stepwell_server.store.content.moves import PostgresMoveStore
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.content.shares.marks import FolderMarks
@@ -152,11 +152,6 @@ async def build_services(
         draining=draining,
         holding=Holding(config.holding_limits, config.caller_limits.streams_max, of_caller),
     )
-
-
-def artifact_locations(config: Config) -> Locations:
-    """Return where artifacts may go. Raises InvalidArgumentError when the options name what is not served."""
-    return Locations(default_root(config.artifacts), config.artifact_folders, config.artifact_buckets)
 
 
 async def _build_artifacts(

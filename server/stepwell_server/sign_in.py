@@ -23,10 +23,11 @@ from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.web.signing_in.browsers import Browsers, BrowserSource
 from stepwell_server.web.signing_in.cookies import CookieJar
 from stepwell_server.web.signing_in.login_routes import TAKE_PATH, login_routes
+from stepwell_server.web.signing_in.no_accounts import SESSION_PATH
 from stepwell_server.web.signing_in.provider import Provider
 from stepwell_server.web.signing_in.provider_routes import BEGIN_PATH, CALLBACK_PATH, provider_routes
 from stepwell_server.web.signing_in.rights_routes import rights_routes
-from stepwell_server.web.signing_in.session_routes import SESSION_PATH, SignInRoutes, session_routes
+from stepwell_server.web.signing_in.session_routes import SignInRoutes, session_routes
 from stepwell_server.web.signing_in.trusted_header import ProxiedUsers, Proxies
 
 # Who signs in is not known yet.

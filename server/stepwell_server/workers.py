@@ -21,13 +21,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-from stepwell_server.app import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.config import Config, without_password
 from stepwell_server.errors import StartupError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable, reserved_port
 from stepwell_server.process.tls.identity import Identity
+from stepwell_server.running import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.web.metrics import MULTIPROCESS_FOLDER, forget_process, metrics_page, page_of_processes
 

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 from stepwell_server import app
 from stepwell_server.access import ACCESS_RULES, RULES
 from stepwell_server.services.access.guard import public_methods
-from stepwell_server.services.together import AccessServices, Services
+from stepwell_server.services.access.together import AccessServices
+from stepwell_server.services.together import Services
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.page import INDEX, read_page
 from stepwell_server.web.pages import SERVER_PATH

@@ -15,7 +15,7 @@ from stepwell_server.app import http_routes
 from stepwell_server.process.holding import Holding
 from stepwell_server.transport.registrations import registrations
 from stepwell_server.web.pages import ServerFacts, pages
-from stepwell_server.web.signing_in.session_routes import no_sessions
+from stepwell_server.web.signing_in.no_accounts import no_sessions
 from tests.fuzz.contract import Rpc, all_rpcs
 from tests.fuzz.messages import Chooser
 

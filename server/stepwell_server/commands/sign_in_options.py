@@ -12,7 +12,7 @@ import click
 
 from stepwell_server.commands.server_options import Command, separated
 from stepwell_server.config import ProviderConfig, SignInConfig, is_loopback
-from stepwell_server.web.signing_in.trusted_header import networks_of
+from stepwell_server.web.signing_in.networks import networks_of
 
 HOUR_S = 3_600
 # No option: the list of processes shows options.

@@ -2,12 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stepwell_server.process.holding import Holding
-from stepwell_server.services.access.accounts import AccountService
-from stepwell_server.services.access.audit import AuditService
-from stepwell_server.services.access.grants import GrantService
-from stepwell_server.services.access.tokens import TokenService
 from stepwell_server.services.alerts import AlertService
 from stepwell_server.services.calls import CallService
 from stepwell_server.services.content.artifacts import ArtifactService
@@ -32,15 +29,8 @@ from stepwell_server.services.series import SeriesService
 from stepwell_server.services.watching import WatchService
 from stepwell_server.services.writers import WriterService
 
-
-@dataclass(frozen=True, slots=True)
-class AccessServices:
-    """Accounts, and what they may do."""
-
-    accounts: AccountService
-    tokens: TokenService
-    grants: GrantService
-    audit: AuditService
+if TYPE_CHECKING:  # servers without accounts load nothing of them
+    from stepwell_server.services.access.together import AccessServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +65,4 @@ class Services:
     webhooks: WebhookService
     draining: asyncio.Event
     holding: Holding
-    access: AccessServices | None = None
+    access: "AccessServices | None" = None

@@ -1,6 +1,6 @@
 """AccessService and AccountService on the wire: check, call, map, answer."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell_api.v1 import access_pb2 as pb
 from stepwell_api.v1 import access_pb2_grpc
@@ -22,7 +22,9 @@ from stepwell_server.model.access import (
     Token,
     TokenSpec,
 )
-from stepwell_server.services.together import AccessServices
+
+if TYPE_CHECKING:
+    from stepwell_server.services.access.together import AccessServices
 
 _NO_ACCOUNTS = "this server runs without accounts, so everybody may do everything; --auth starts it with some"
 
@@ -30,11 +32,11 @@ _NO_ACCOUNTS = "this server runs without accounts, so everybody may do everythin
 class _OfAccounts:
     """What both servicers have; without services they say that there are no accounts."""
 
-    def __init__(self, services: AccessServices | None) -> None:
+    def __init__(self, services: "AccessServices | None") -> None:
         self._services = services
 
     @property
-    def _its(self) -> AccessServices:
+    def _its(self) -> "AccessServices":
         if self._services is None:
             raise InvalidStateError(_NO_ACCOUNTS)
         return self._services

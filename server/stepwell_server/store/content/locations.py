@@ -7,6 +7,7 @@ it is no folder. Everything else is refused: the server's credentials and folder
 from collections.abc import Sequence
 from pathlib import Path
 
+from stepwell_server.config import Config
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.store.content.forms import DATA_ROOT, folder_root, place_of_folder, shown
 from stepwell_server.store.content.kinds import SERVED, Kind, kind_of
@@ -97,3 +98,8 @@ def _root_elsewhere(place: str) -> str:
     if kind is None:
         raise InvalidArgumentError(f"{shown(place)} is no bucket; use {SERVED.partition(', file:')[0]}")
     return kind.root(place)
+
+
+def artifact_locations(config: Config) -> Locations:
+    """Return where artifacts may go. Raises InvalidArgumentError when the options name what is not served."""
+    return Locations(default_root(config.artifacts), config.artifact_folders, config.artifact_buckets)

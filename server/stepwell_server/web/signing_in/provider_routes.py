@@ -23,11 +23,11 @@ from stepwell_server.process.logger import get_logger
 from stepwell_server.services.access.single_sign_on import SingleSignOn
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.signing_in.cookies import packed, unpacked
+from stepwell_server.web.signing_in.no_accounts import SESSION_PATH
 from stepwell_server.web.signing_in.provider import ProvidedUser, Provider, Started
 from stepwell_server.web.signing_in.session_routes import (
     PRIVATE,
     PROBLEM,
-    SESSION_PATH,
     SignInRoutes,
     signed_in,
 )

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.access.permissions import Permissions
-from stepwell_server.web.signing_in.session_routes import PRIVATE, SESSION_PATH
+from stepwell_server.web.signing_in.no_accounts import SESSION_PATH
+from stepwell_server.web.signing_in.session_routes import PRIVATE
 
 # As many as the page shows at once.
 EXPERIMENTS_MAX = 1_000

@@ -24,9 +24,9 @@ from stepwell_server.web.admission import origin_of
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.signing_in.browsers import BrowserSource, browser
 from stepwell_server.web.signing_in.cookies import SESSION, CookieJar, unpacked
+from stepwell_server.web.signing_in.no_accounts import SESSION_PATH
 from stepwell_server.web.signing_in.own_page import require_own_page
 
-SESSION_PATH = "/api/stepwell/v1/session"
 # Why a provider's answer signed nobody in, until the page has told it.
 PROBLEM = "stepwell-problem"
 BODY_BYTES_MAX = 16 * 2**10
@@ -75,15 +75,6 @@ def session_routes(sign_in: SignInRoutes) -> list[BaseRoute]:
         Route(SESSION_PATH, post, methods=["POST"]),
         Route(SESSION_PATH, delete, methods=["DELETE"]),
     ]
-
-
-def no_sessions() -> list[BaseRoute]:
-    """Return what there is of them where the server knows no accounts: that it knows none."""
-
-    async def get(request: Request) -> Response:
-        return JSONResponse({"accounts": False})
-
-    return [Route(SESSION_PATH, get, methods=["GET"])]
 
 
 async def signed_in(

@@ -5,12 +5,13 @@ an address in the log: either a proxy is missing from the list, or somebody trie
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
 from stepwell_server.process.logger import get_logger
 from stepwell_server.web.errors import RefusedError
+from stepwell_server.web.signing_in.networks import networks_of
 
 # Of addresses that sent the header without being trusted, so many are remembered; then they are told anew.
 ADDRESSES_TOLD_MAX = 1_000
@@ -81,8 +82,3 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
-
-
-def networks_of(texts: Sequence[str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return networks. Raises ValueError, whose text names what is none."""
-    return tuple(ip_network(text.strip()) for text in texts)
