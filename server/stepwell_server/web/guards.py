@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Set
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell_server.config import HttpLimits
@@ -65,7 +65,7 @@ class Answered:
 
     def __init__(self, app: ASGIApp, headers: Iterable[tuple[str, str]]) -> None:
         self._app = app
-        self._headers = tuple(headers)
+        self._headers = [(name.encode(), value.encode()) for name, value in headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through."""
@@ -76,9 +76,9 @@ class Answered:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers:
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                more = [header for header in self._headers if header[0] not in there]
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         started = time.perf_counter()

@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 import httptools
@@ -251,8 +252,12 @@ class Connection(HttpToolsProtocol):
 
     def _set_date(self) -> None:
         """As uvicorn's own server does every second."""
-        now = int(time.time())
-        self.server_state.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
+        self.server_state.default_headers = [_date(int(time.time()))]
+
+
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> tuple[bytes, bytes]:
+    return b"date", formatdate(now_s, usegmt=True).encode()
 
 
 def connections_with(
