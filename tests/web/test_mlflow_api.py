@@ -258,6 +258,18 @@ async def test_what_is_wrong_is_refused(
     assert (await rest.refused(method, path, fields))[:2] == (status, code)
 
 
+async def test_refusals_say_what_was_given(rest: Rest) -> None:
+    for experiment_id in (str(2**80), "-5"):
+        _, _, said = await rest.refused("GET", "experiments/get", {"experiment_id": experiment_id})
+        assert said == f"there is no experiment with id {experiment_id}"
+    _, _, said = await rest.refused("GET", "model-versions/get", {"name": "a", "version": "0"})
+    assert said == "Parameter 'version' must be an integer from 1 to 2147483647, got '0'."
+    run = {"experiment_id": "0"}
+    assert (await rest.send("POST", "runs/create", run, content_encoding="identity")).status == 200
+    refused = await rest.refused("POST", "runs/create", run, content_encoding="gzip")
+    assert (refused[0], "Content-Encoding 'gzip' is not taken" in refused[2]) == (400, True)
+
+
 async def test_searches_of_models_find_none(rest: Rest) -> None:
     # mlflow 3 makes the first one wherever it lists artifacts.
     assert await rest.get("registered-models/search", max_results=5) == {}

@@ -17,6 +17,7 @@ from stepwell_server.model.runs import (
     ViewType,
 )
 from stepwell_server.web.mlflow.answers import number
+from stepwell_server.web.mlflow.requests import Message
 
 # Where REST clients find artifacts, wherever they lie: they go through this server (web/mlflow/artifacts.py).
 ARTIFACT_ROOT = "mlflow-artifacts:/"
@@ -44,6 +45,20 @@ def parse_experiment_id(text: str) -> int:
         )
     # Those of others than PostgreSQL are where there never is one.
     return max(-1, min(int(text), _INT64_MAX))
+
+
+def required_experiment_id(message: Message) -> int:
+    """Return the id of the experiment that a message is about.
+
+    Raises:
+        InvalidArgumentError: there is none, or it is no number.
+        NotFoundError: no experiment can have it.
+    """
+    text = message.required_text("experiment_id")
+    found = parse_experiment_id(text)
+    if found != int(text):
+        raise NotFoundError(f"there is no experiment with id {text[:60]}")
+    return found
 
 
 def experiment_json(experiment: Experiment) -> dict[str, Any]:

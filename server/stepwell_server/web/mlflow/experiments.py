@@ -5,7 +5,7 @@ from starlette.responses import Response
 from stepwell_server.services.experiments import ExperimentService
 from stepwell_server.services.search import SearchService
 from stepwell_server.web.mlflow.answers import answer
-from stepwell_server.web.mlflow.entities import ARTIFACT_ROOT, VIEWS, experiment_json, parse_experiment_id
+from stepwell_server.web.mlflow.entities import ARTIFACT_ROOT, VIEWS, experiment_json, required_experiment_id
 from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.search import gathered, results_wanted
 
@@ -76,4 +76,4 @@ class Experiments:
 
 
 def _id(message: Message) -> int:
-    return parse_experiment_id(message.required_text("experiment_id"))
+    return required_experiment_id(message)

@@ -200,6 +200,11 @@ async def read_message(request: Request) -> Message:
         raise InvalidArgumentError(
             f"Bad Request. Content-Type must be one of ['{JSON_TYPE}'], not {kind[:60]!r}"
         )
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise InvalidArgumentError(
+            f"Bad Request. Content-Encoding {coding[:60]!r} is not taken; send the JSON as it is"
+        )
     return Message(parse_object(body), key=key, room=room_of(request.scope))
 
 

@@ -24,6 +24,7 @@ from stepwell_server.web.mlflow.entities import (
     STATUSES,
     parse_experiment_id,
     parse_run_id,
+    required_experiment_id,
     run_info_json,
     run_json,
     summary_json,
@@ -45,7 +46,7 @@ class Runs:
 
     async def create(self, message: Message) -> Response:
         """Create a run; with a key for the call, once, however often it comes."""
-        experiment_id = parse_experiment_id(message.required_text("experiment_id"))
+        experiment_id = required_experiment_id(message)
         spec = RunSpec(
             run_id=_new_run_id(experiment_id, message.idempotency_key),
             experiment_id=experiment_id,

@@ -14,7 +14,7 @@ from stepwell_server.model.logged_models import (
 )
 from stepwell_server.services.logged_models import LoggedModelOrder, LoggedModelService, LoggedModelsWanted
 from stepwell_server.web.mlflow.answers import answer
-from stepwell_server.web.mlflow.entities import parse_experiment_id, parse_run_id
+from stepwell_server.web.mlflow.entities import parse_experiment_id, parse_run_id, required_experiment_id
 from stepwell_server.web.mlflow.logged_models.entities import STATUSES, model_json, parse_model_id
 from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.runs import run_id_of
@@ -31,7 +31,7 @@ class LoggedModels:
         """Create a model, PENDING."""
         spec = LoggedModelSpec(
             model_id=uuid4(),
-            experiment_id=parse_experiment_id(message.required_text("experiment_id")),
+            experiment_id=required_experiment_id(message),
             name=message.text("name") or "",
             model_type=message.text("model_type") or "",
             source_run_id=_source_run(message.text("source_run_id") or ""),

@@ -19,7 +19,9 @@ def parse_version(message: Message) -> int:
     """Return the number of a version, which is a text here. Raises InvalidArgumentError when it is none."""
     text = message.required_text("version")
     if not _VERSION.fullmatch(text) or not 0 < int(text) <= VERSION_MAX:
-        raise InvalidArgumentError(f"Parameter 'version' must be an integer, got '{text[:60]}'.")
+        raise InvalidArgumentError(
+            f"Parameter 'version' must be an integer from 1 to {VERSION_MAX}, got '{text[:60]}'."
+        )
     return int(text)
 
 
