@@ -33,6 +33,7 @@ from stepwell_server.process.watchdog import watched_loop
 from stepwell_server.running import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.services.together import Services
 from stepwell_server.store.ingest.commit_news import CommitNews
+from stepwell_server.store.postgres.distribution import require_whole
 from stepwell_server.store.postgres.listening import listening_pool
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import open_pool, open_upkeep_pool
@@ -82,6 +83,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
             metrics_port = stack.enter_context(metrics_page(config.metrics_host, config.metrics_port))
         store = await open_store(config, deadline, stack)
         database = await migrate(store, pooler=config.pooler if config.store else "none")
+        await require_whole(database)
         limit_s = config.statement_timeout_s
         pool = await stack.enter_async_context(open_pool(database, deadline, statement_timeout_s=limit_s))
         # Commits have connections of their own, so that nothing that is read can hold them up.

@@ -53,7 +53,6 @@ from stepwell_server.store.ingest.value_index import Settler
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
-from stepwell_server.store.postgres.engines import is_distributed
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.registry.models import PostgresRegisteredModelStore
 from stepwell_server.store.registry.versions import PostgresModelVersionStore
@@ -76,11 +75,9 @@ from stepwell_server.store.upkeep.compactor import Compactor
 from stepwell_server.store.upkeep.room import RoomFigures
 
 
-async def search_stores(config: Config, pool: Pool) -> tuple[PostgresSearchStore, PostgresExploringStore]:
+def search_stores(config: Config, pool: Pool) -> tuple[PostgresSearchStore, PostgresExploringStore]:
     """Return the stores that search runs, in the form that the database needs; all statements have it from now on."""
-    distributed = config.searches == "distributed" or (
-        config.searches == "auto" and await is_distributed(pool)
-    )
+    distributed = config.searches == "distributed" or (config.searches == "auto" and pool.is_distributed)
     sql.use_form(is_distributed=distributed)
     if distributed:
         return FlatSearchStore(pool), FlatExploringStore(pool)
@@ -106,7 +103,7 @@ async def build_services(
     models = PostgresLoggedModelStore(pool)
     await experiments.locate_default()
     points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
-    places = ShardPlaces(ingest_pool) if await is_distributed(pool) else None
+    places = ShardPlaces(ingest_pool) if pool.is_distributed else None
     writer = await stack.enter_async_context(GroupCommitWriter(points, places=places))
     await stack.enter_async_context(Compactor(upkeep_pool))
     await stack.enter_async_context(Settler(upkeep_pool))
@@ -116,7 +113,7 @@ async def build_services(
         LeaseService(PostgresLeaseStore(ingest_pool), config.lost_after_s)
     )
     series, writers = PostgresSeriesStore(pool), PostgresWriterStore(ingest_pool)
-    searches, exploring = await search_stores(config, pool)
+    searches, exploring = search_stores(config, pool)
     written_runs = PostgresRunStore(ingest_pool)
     registered = PostgresRegisteredModelStore(pool)
     webhooks = WebhookService(PostgresWebhookStore(pool), config.webhook_hosts)

@@ -36,7 +36,7 @@
 | `--disk-reserve`      | STEPWELL_DISK_RESERVE     | 1               | GiB that artifacts leave on a disk   |
 | `--auth`              | STEPWELL_AUTH             | false           | callers have accounts and roles      |
 | `--pooler`            | STEPWELL_POOLER           | auto            | auto, transaction or none            |
-| `--listen-store`      | STEPWELL_LISTEN_STORE     | (none)          | the same database without a pooler   |
+| `--listen-store`      | STEPWELL_LISTEN_STORE     | (none)          | without a pooler, or the coordinator |
 | `--statement-timeout` | STEPWELL_STATEMENT_TIMEOUT| 30              | seconds of one statement             |
 | `--searches`          | STEPWELL_SEARCHES         | auto            | as one PostgreSQL, or several, need  |
 | `--tls-cert`          | STEPWELL_TLS_CERT         | (no TLS)        | PEM file: certificate, those above it|

@@ -19,7 +19,6 @@ from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.content.shares.marks import FolderMarks
 from stepwell_server.store.postgres.distribution import SHARDS_DEFAULT, distribute, read_distribution
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres, running_url
-from stepwell_server.store.postgres.engines import is_distributed
 from stepwell_server.store.postgres.folder_lock import folder_lock
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.placing import Place, Step
@@ -48,7 +47,7 @@ async def maintained_database(store: str | None, data: Path) -> AsyncIterator[Po
         url = store or await _embedded(data, deadline, stack)
         database = await migrate(url)
         pool = await stack.enter_async_context(open_upkeep_pool(database, deadline))
-        sql.use_form(is_distributed=await is_distributed(pool))
+        sql.use_form(is_distributed=database.is_distributed)
         yield pool
 
 
@@ -190,7 +189,7 @@ async def database_status(pool: Pool) -> dict[str, Any]:
     places = {place.value: [table.name for table in now.tables if table.place is place] for place in Place}
     return {
         "citus": now.citus,
-        "machines": now.machines,
+        "machines": max(1, len(now.machines)),
         "tables": places,
         "foreign_keys_to_add": [key.name for key in now.keys if not key.is_there],
         "steps_left": len(now.steps(SHARDS_DEFAULT)) if now.citus else 0,

@@ -19,10 +19,14 @@ import asyncpg
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
+from tests.harness.citus import see_citus, spread
 
 # Servers of several workers, and of tests that run at once.
 CONNECTIONS_MAX = 200
 EXTERNAL_VARIABLE = "STEPWELL_TEST_STORE"
+SPREAD_VARIABLE = (
+    "STEPWELL_TEST_SPREAD"  # all tests on databases that are spread, as harness/citus.py does it
+)
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers
 STOP_S = 10.0
 CLONE_ATTEMPTS = 20
@@ -69,6 +73,8 @@ async def _make_template(store: str, name: str) -> str:
     async with _connected(url) as connection:
         # As on the second machine of a distributed database: numbers are neither small nor dense.
         await connection.execute(f"ALTER TABLE metric ALTER COLUMN metric_id RESTART WITH {2**48 + 1}")
+    if os.environ.get(SPREAD_VARIABLE):
+        await spread(url)
     return url
 
 
@@ -94,6 +100,8 @@ def named(store: str, database: str) -> str:
 async def cloned_database() -> AsyncIterator[str]:
     """Provide a migrated database of its own; yields its URL."""
     async with _database_like(_template_name()) as url:
+        if os.environ.get(SPREAD_VARIABLE):
+            await see_citus(url)
         yield url
 
 

@@ -34,6 +34,7 @@ STABLE = {
     "pg_backend_pid",
     "pg_get_constraintdef",
     "pg_get_serial_sequence",
+    "pg_get_viewdef",
     "pg_postmaster_start_time",
     "statement_timestamp",
     "to_regclass",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pglast import ast
 from pglast.enums import LockClauseStrength
 
+from stepwell_server.store.postgres.placing import RUN_ID
 from tests.sql_rules.functions import called, volatility
 from tests.sql_rules.levels import (
     Level,
@@ -156,6 +157,44 @@ def nameless_targets(statement: Statement) -> Iterator[str]:
             yield f"INSERT INTO {node.relation.relname} without an alias"
 
 
+def reading_functions(statement: Statement) -> Iterator[str]:
+    """Functions of ours that read tables, in statements of spread tables: they run where one shard is."""
+    if _spread_below(statement.top, statement.schema):
+        for name in sorted(set(called(statement.top.node)) & statement.schema.readers):
+            yield f"{name}() reads tables"
+
+
+def joined_targets(statement: Statement) -> Iterator[str]:
+    """Changes of tables that are on all machines which read spread ones in FROM or USING."""
+    for level in statement.top.all():
+        if not isinstance(level.node, ast.UpdateStmt | ast.DeleteStmt):
+            continue
+        if statement.schema.is_spread(level.node.relation.relname):
+            continue
+        beside = [it for it in level.inner if it.place in (Place.TABLE, Place.LATERAL)]
+        read = {it.table or "" for it in spread_sources(level, statement.schema)}
+        for inner in beside:
+            read |= set(_spread_below(inner, statement.schema))
+        if read:
+            yield f"{', '.join(sorted(read))} beside {level.node.relation.relname}"
+
+
+def moved_rows(statement: Statement) -> Iterator[str]:
+    """Rows of spread tables that get another run: they would have to be elsewhere."""
+    for node in _nodes(statement, ast.UpdateStmt, ast.InsertStmt):
+        change = node if isinstance(node, ast.UpdateStmt) else node.onConflictClause
+        names = [it.name for it in getattr(change, "targetList", None) or ()]
+        if RUN_ID in names and statement.schema.is_spread(node.relation.relname):
+            yield f"{RUN_ID} of {node.relation.relname} is set"
+
+
+def queries_at_conflicts(statement: Statement) -> Iterator[str]:
+    """Subqueries in DO UPDATE."""
+    for node in _nodes(statement, ast.InsertStmt):
+        if any(isinstance(it, ast.SubLink) for it in below(node.onConflictClause)):
+            yield f"a subquery in DO UPDATE of {node.relation.relname}"
+
+
 def _nodes(statement: Statement, *kinds: type[ast.Node]) -> Iterator[ast.Node]:
     return (level.node for level in statement.top.all() if isinstance(level.node, kinds))
 
@@ -208,5 +247,17 @@ RULES = (
         probes_for_each_row,
     ),
     Rule("no recursion", "name one run, or ask generation by generation", recursions),
+    Rule(
+        "no reading function",
+        "write in the statement what the function does (`/* single */ f(x) /* distributed: EXISTS (...) */`)",
+        reading_functions,
+    ),
+    Rule(
+        "targets alone",
+        "read the spread table in a CTE (`WITH read AS (...) UPDATE ... FROM read`)",
+        joined_targets,
+    ),
+    Rule("rows stay", "set another column, or delete the row and add another one", moved_rows),
+    Rule("plain conflicts", "take the value from excluded", queries_at_conflicts),
     Rule("named target", "INSERT INTO table AS alias, and alias.column behind RETURNING", nameless_targets),
 )

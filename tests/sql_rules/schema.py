@@ -8,17 +8,21 @@ from pglast.enums import AlterTableType, ConstrType
 
 from stepwell_server.store.postgres.migrations import known_migrations
 from stepwell_server.store.postgres.placing import is_spread
-from tests.sql_rules.tree import parsed
+from tests.sql_rules.tree import below, parsed
 
 
 @dataclass
 class Schema:
-    """`tables`: the columns of each. `keys`: the columns of its primary key. `functions`: how volatile ours are."""
+    """`tables`: the columns of each. `keys`: the columns of its primary key. `functions`: how volatile ours are.
+
+    `readers` are those of our functions that read tables.
+    """
 
     tables: dict[str, list[str]] = field(default_factory=dict)
     keys: dict[str, list[str]] = field(default_factory=dict)
     views: dict[str, ast.SelectStmt] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
+    readers: set[str] = field(default_factory=set)
 
     def is_spread(self, table: str) -> bool:
         """Tell whether the rows of a table are where their runs are."""
@@ -35,9 +39,15 @@ class Schema:
                 case ast.ViewStmt(view=view, query=query):
                     self.views[view.relname] = query
                 case ast.CreateFunctionStmt():
-                    options = {it.defname: it.arg for it in statement.options if it.defname == "volatility"}
-                    kind = options["volatility"].sval if options else "volatile"
-                    self.functions[statement.funcname[-1].sval] = kind
+                    self._add_function(statement)
+
+    def _add_function(self, statement: ast.CreateFunctionStmt) -> None:
+        name = statement.funcname[-1].sval
+        options = {it.defname: it.arg for it in statement.options}
+        self.functions[name] = options["volatility"].sval if "volatility" in options else "volatile"
+        body = "".join(part.sval for part in options["as"])
+        if any(isinstance(node, ast.RangeVar) for node in below(tuple(parsed(body)))):
+            self.readers.add(name)
 
     def _create(self, statement: ast.CreateStmt) -> None:
         table = statement.relation.relname

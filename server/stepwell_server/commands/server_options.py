@@ -134,8 +134,8 @@ def pooler_options(command: Command) -> Command:
         envvar="STEPWELL_LISTEN_STORE",
         metavar="URL",
         callback=store_url,
-        help="The database of --store without a pooler, for the one connection on which this server hears of others' "
-        "commits; without it, who watches runs behind a pooler sees those once a second.",
+        help="The database of --store without a pooler, or the coordinator of Citus: there servers tell each other of "
+        "commits; without it, who watches runs behind a pooler or at a worker sees those once a second.",
     )
     return pooler(listen_store(command))
 

@@ -401,7 +401,7 @@ async def test_the_database_says_which_form_it_needs_unless_one_is_named(
     pool: Pool, searches: str, kind: type[PostgresSearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql.Queries, "is_distributed", not searches)  # put back at the end
-    found, _ = await composition.search_stores(Config(searches=searches), pool)
+    found, _ = composition.search_stores(Config(searches=searches), pool)
     assert type(found) is kind
     assert sql.Queries.is_distributed == (searches == "distributed")
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from stepwell_server.store.postgres.migrations import Migration
+from tests.sql_rules.migrations import LAST_WITHOUT, wrong_migrations
 from tests.sql_rules.report import findings, problems
 from tests.sql_rules.rules import RULES, Rule
 from tests.sql_rules.schema import Schema, known_schema
@@ -141,6 +143,42 @@ CASES = {
             " UNION ALL SELECT tag.run_id, tag.value FROM up JOIN tag ON tag.run_id = $1) TABLE up",
         ),
     ],
+    "no reading function": [
+        (
+            "SELECT FROM artifact WHERE run_id = $1 AND is_of_model(linked_model_id)",
+            "SELECT FROM artifact WHERE run_id = $1 AND text_number(path) > 1 AND EXISTS"
+            " (SELECT FROM logged_model WHERE model_id = linked_model_id)",
+        ),
+    ],
+    "targets alone": [
+        (
+            "UPDATE artifact_content SET reference_count = 1 FROM (SELECT content_id FROM artifact WHERE run_id = $1)"
+            " AS shown WHERE artifact_content.content_id = shown.content_id",
+            "WITH shown AS (SELECT content_id FROM artifact WHERE run_id = $1)"
+            " UPDATE artifact_content SET reference_count = 1 FROM shown"
+            " WHERE artifact_content.content_id = shown.content_id",
+        ),
+        (
+            "DELETE FROM experiment USING run WHERE run.experiment_id = experiment.experiment_id",
+            "DELETE FROM experiment WHERE experiment_id NOT IN (SELECT experiment_id FROM run)",
+        ),
+    ],
+    "rows stay": [
+        (
+            "UPDATE tag SET run_id = $2 WHERE run_id = $1",
+            "UPDATE tag SET value = $2 WHERE run_id = $1",
+        ),
+        (
+            "INSERT INTO tag VALUES ($1, $2, $3) ON CONFLICT (run_id, key) DO UPDATE SET run_id = excluded.run_id",
+            "INSERT INTO tag VALUES ($1, $2, $3) ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value",
+        ),
+    ],
+    "plain conflicts": [
+        (
+            "INSERT INTO metric (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = (SELECT 'a')",
+            "INSERT INTO metric (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name",
+        ),
+    ],
     "named target": [
         (
             "INSERT INTO rewind (run_id) SELECT run_id FROM writer WHERE run_id = $1 RETURNING rewind_number",
@@ -200,3 +238,45 @@ def test_tables_are_spread_whose_primary_key_begins_with_run_id() -> None:
         "CREATE TABLE d (name text PRIMARY KEY, run_id uuid)"
     )
     assert [table for table in schema.tables if schema.is_spread(table)] == ["a", "c"]
+
+
+NEW = "CREATE TABLE a (run_id uuid PRIMARY KEY, b bigint);"
+KEY = "ALTER TABLE a ADD CONSTRAINT a_b FOREIGN KEY (b) REFERENCES b;"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (NEW, "a gets no place; right: a line `-- place: a` behind it"),
+        (f"{NEW}\n-- place: b\n-- place: a", "b is placed, and was not made before"),
+        (
+            "CREATE TABLE a (run_id uuid REFERENCES run PRIMARY KEY);\n-- place: a",
+            "a has foreign keys before its place",
+        ),
+        ("CREATE TABLE a (run_id uuid);\n-- place: a", "a has no primary key"),
+        (f"{NEW} {KEY}\n-- place: a", "the foreign key a_b of a comes before the place of a table"),
+        (
+            f"{NEW}\n-- place: a\nALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b;",
+            "a foreign key of a has no name",
+        ),
+        (f"{NEW[:-2]}, UNIQUE (b));\n-- place: a", "a is unique without run_id"),
+        ("CREATE TABLE a (b integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY);\n-- place: a", "is no bigint"),
+        (f"{NEW}\n-- place: a\nCREATE UNIQUE INDEX c ON a (b);", "c is unique without run_id"),
+        ("ALTER TABLE old ADD COLUMN c bigint CONSTRAINT d REFERENCES b;", "is added with a foreign key"),
+        ("ALTER TABLE old ADD COLUMN c bigint, ALTER COLUMN d SET NOT NULL;", "does several things"),
+        ("CREATE INDEX CONCURRENTLY c ON a (b);", "c is made CONCURRENTLY"),
+        ("DO $$ BEGIN END $$;", "DoStmt is not told to other machines"),
+        ("CREATE TABLE a AS SELECT 1;", "CreateTableAsStmt is not told"),
+    ],
+)
+def test_a_migration_leaves_a_database_wholly_spread(text: str, wrong: str) -> None:
+    old = Migration(1, "old", "CREATE TABLE old (id integer GENERATED ALWAYS AS IDENTITY)")
+    told = list(wrong_migrations([old, Migration(LAST_WITHOUT + 1, "new", text)]))
+    assert any(f"migrations/{LAST_WITHOUT + 1:04}_new.sql: " in it and wrong in it for it in told), told
+    assert not any("0001_old" in it for it in told)
+
+
+def test_a_migration_that_places_what_it_makes_is_right() -> None:
+    counted = "CREATE TABLE b (b bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);"
+    text = f"{counted}\n-- place: b\n{NEW}\n-- place: a\n{KEY}"
+    assert not list(wrong_migrations([Migration(LAST_WITHOUT + 1, "new", text)]))

@@ -17,7 +17,7 @@ _BEHIND_ALL = "\U0010ffff" * 257
 
 async def lock(connection: Connection, owner_id: UUID) -> None:
     """Let changes of the artifacts of one run, or one model, wait for each other until the transaction ends."""
-    await connection.execute(_QUERIES["lock_run"], str(owner_id))
+    await connection.execute(_QUERIES["lock_run"], owner_id)
 
 
 async def add_contents(

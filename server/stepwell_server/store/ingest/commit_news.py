@@ -36,8 +36,8 @@ class CommitNews:
     """Brings nudges from commits to watchers while the context lasts."""
 
     def __init__(self, pool: Pool, listening: Pool | None) -> None:
-        """`listening` lends connections to PostgreSQL itself; without it only this process's commits are heard of."""
-        self._pool = pool
+        """`listening` lends two connections to PostgreSQL itself; without it only this process is heard."""
+        self._telling = listening or pool
         self._listening = listening
         self._sender = uuid.uuid4().hex
         self._events: dict[UUID, set[asyncio.Event]] = {}
@@ -94,7 +94,7 @@ class CommitNews:
             told = _by_channel(runs)
             payloads = [f"{self._sender}:{it}" for it in told.values()]
             with suppress(UnavailableError):  # watchers look by themselves
-                async with self._pool.connection() as connection:
+                async with self._telling.connection() as connection:
                     await connection.execute(_SQL["tell"], list(told), payloads)
             await asyncio.sleep(TELL_INTERVAL_S)
 

@@ -1,12 +1,31 @@
-"""What kind of PostgreSQL a database is."""
+"""What kind of PostgreSQL a database is: one machine, or several with Citus; and which of them answers."""
 
-from stepwell_server.store.postgres.pool import Pool
+from collections.abc import Collection
+from dataclasses import dataclass
 
-_IS_DISTRIBUTED = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+from stepwell_server.store.postgres.pool import Connection
+from stepwell_server.store.sql import load
+
+_SQL = load("distribution")
 
 
-async def is_distributed(pool: Pool) -> bool:
-    """Tell whether tables may lie on several nodes: where Citus is installed, PostgreSQL's distributed engine."""
-    async with pool.connection() as connection:
-        found: bool = await connection.fetchval(_IS_DISTRIBUTED)
-    return found
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Whether tables of ours are spread, and whether who answers is the machine where that can be changed."""
+
+    is_distributed: bool
+    is_coordinator: bool
+
+
+ALONE = Engine(is_distributed=False, is_coordinator=True)
+
+
+async def engine_of(connection: Connection, tables: Collection[str]) -> Engine:
+    """Return what a connection leads to; `tables` are the names of ours.
+
+    Where Citus, PostgreSQL's distributed engine, is installed and has none of them yet, the database is like any other.
+    """
+    if not await connection.fetchval(_SQL["has_citus"]):
+        return ALONE
+    row = await connection.fetchrow(_SQL["engine"], list(tables))
+    return Engine(row["is_distributed"], row["is_coordinator"])

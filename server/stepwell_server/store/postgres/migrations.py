@@ -1,8 +1,12 @@
-"""Brings a database to the form that this program knows: numbered files, each applied once, never changed."""
+"""Brings a database to the form that this program knows: numbered files, each applied once, never changed.
+
+Where the tables are spread over several machines, what a migration adds is spread in the same transaction: a line
+`-- place: table` says when. tests/sql_rules/migrations.py holds migrations to it.
+"""
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,15 +17,20 @@ from stepwell_server.config import PoolerOption
 from stepwell_server.errors import StartupError
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store import sql
-from stepwell_server.store.postgres.pool import Connection, describe, first_connection
-from stepwell_server.store.postgres.pooler import Database, is_pooled
+from stepwell_server.store.postgres.engines import engine_of
+from stepwell_server.store.postgres.placing import placing
+from stepwell_server.store.postgres.pool import SEQUENTIAL, Connection, describe, first_connection
+from stepwell_server.store.postgres.pooler import Database, is_pooled, set_local
 from stepwell_server.store.postgres.rewriting import rewriting, rewritten_tables
 
 POSTGRESQL_VERSION_MIN = 14
 ADVISORY_LOCK_KEY = int.from_bytes(b"stepwell")  # one server migrates; the others wait for it
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+_PLACE = re.compile(r"^-- place: (?P<table>\w+)$", re.MULTILINE)
+_CREATED = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _QUERIES = sql.load("migrations")
+_TABLES = sql.load("distribution")["tables"]
 
 log = get_logger(__name__)
 
@@ -57,6 +66,21 @@ def known_migrations() -> Sequence[Migration]:
     return found
 
 
+def known_tables() -> list[str]:
+    """Return the names of all tables that this program makes."""
+    texts = [migration.text for migration in known_migrations()]
+    return sorted({table for text in texts for table in _CREATED.findall(text)} | {"schema_migration"})
+
+
+def pieces(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the parts of a migration, each with the table that is to be placed behind it, if there is one."""
+    start = 0
+    for place in _PLACE.finditer(text):
+        yield text[start : place.start()], place["table"]
+        start = place.end()
+    yield text[start:], None
+
+
 async def migrate(
     url: str, migrations: Sequence[Migration] | None = None, pooler: PoolerOption = "auto"
 ) -> Database:
@@ -64,14 +88,21 @@ async def migrate(
 
     Raises:
         StartupError: PostgreSQL is too old or does not store text as UTF-8, the database is newer than the
-            program, an applied migration differs from the program's, or one cannot be applied.
+            program, an applied migration differs from the program's, or one cannot be applied; or this is a machine
+            of several where it cannot.
     """
     steps = known_migrations() if migrations is None else migrations
     # No limit for a command: filling a new column of a large table takes what it takes.
     async with first_connection(url) as connection:
         await _check_server(connection)
-        database = Database(url, await is_pooled(connection, pooler))
+        engine = await engine_of(connection, known_tables())
+        database = Database(url, await is_pooled(connection, pooler), engine.is_distributed)
         missing = await _missing(connection, steps)
+        if missing and not engine.is_coordinator:
+            raise StartupError(
+                f"the database lacks {len(missing)} migrations, and this machine is a worker of Citus, where tables"
+                " cannot change; start a server at the coordinator first, or run `stepwell database status` for it"
+            )
         is_new = len(missing) == len(steps)
         if missing and is_new:
             log.info("making the tables", version=len(steps))
@@ -117,7 +148,8 @@ async def _missing(connection: Connection, steps: Sequence[Migration]) -> list[M
         if not await connection.fetchval(_QUERIES["try_lock"], ADVISORY_LOCK_KEY):
             log.info("waiting for another server that migrates the database")
             await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
-        await connection.execute(_QUERIES["create_table"])
+        if not await connection.fetchval(_QUERIES["has_table"]):
+            await connection.execute(_QUERIES["create_table"])
         applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
     _check_applied(applied, steps)
     return [migration for migration in steps if migration.version not in applied]
@@ -140,7 +172,7 @@ async def _apply(
             tables = () if is_new else rewritten_tables(migration.text)
             anew = rewriting(connection, database, migration.file_name, tables) if tables else nullcontext()
             async with anew:
-                await connection.execute(migration.text)
+                await _execute(connection, database, migration.text)
             await connection.execute(
                 _QUERIES["record"], migration.version, migration.name, migration.checksum
             )
@@ -148,3 +180,15 @@ async def _apply(
         raise StartupError(
             f"migration {migration.version} ({migration.name}) failed and was undone: {describe(error)}"
         ) from error
+
+
+async def _execute(connection: Connection, database: Database, text: str) -> None:
+    if not database.is_distributed:
+        await connection.execute(text)
+        return
+    await connection.execute(set_local(SEQUENTIAL))
+    for part, table in pieces(text):
+        await connection.execute(part)
+        if table is not None:
+            (row,) = await connection.fetch(_TABLES, [table])
+            await connection.execute(placing(row["name"], row["key"]))

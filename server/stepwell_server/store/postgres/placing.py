@@ -150,18 +150,21 @@ def _add(key: ForeignKey) -> Step:
 
 def _move(table: Table, shards: int) -> Step:
     if table.wanted is Place.EVERYWHERE:
-        return Step(
-            f"copy {table.name} to every machine", f"SELECT create_reference_table({text(table.name)})"
-        )
-    how = (
-        f"shard_count => {shards}, colocate_with => 'none'"
-        if table.name == ANCHOR
-        else f"colocate_with => {text(ANCHOR)}"
-    )
+        return Step(f"copy {table.name} to every machine", placing(table.name, table.key))
+    if table.name != ANCHOR:
+        return Step(f"spread {table.name} by {RUN_ID}", placing(table.name, table.key))
+    how = f"shard_count => {shards}, colocate_with => 'none'"
     return Step(
         f"spread {table.name} by {RUN_ID}",
         f"SELECT create_distributed_table({text(table.name)}, {text(RUN_ID)}, {how})",
     )
+
+
+def placing(table: str, key: Sequence[str]) -> str:
+    """Return the statement that brings a table with this primary key, but the first one, to its place."""
+    if not is_spread(key):
+        return f"SELECT create_reference_table({text(table)})"
+    return f"SELECT create_distributed_table({text(table)}, {text(RUN_ID)}, colocate_with => {text(ANCHOR)})"
 
 
 def _empty(table: Table) -> Step:

@@ -25,7 +25,7 @@ from stepwell_server.config import (
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import get_logger
-from stepwell_server.store.postgres.pooler import Database, PooledConnection
+from stepwell_server.store.postgres.pooler import Database, PooledConnection, set_local
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
 
@@ -44,6 +44,10 @@ SESSION_SETTINGS = {
     # another, and wait for them there. What is done between two statements of a transaction takes well below a second.
     "idle_in_transaction_session_timeout": "30s",
 }
+
+# For transactions of a database that is spread. Citus does not let one change a table that is everywhere when it has
+# looked at several machines at once before; so it looks at one after the other there. Statements alone are not slowed.
+SEQUENTIAL = {"citus.multi_shard_modify_mode": "sequential"}
 
 assert CONNECT_TIMEOUT_S < ACQUIRE_TIMEOUT_S
 
@@ -113,6 +117,18 @@ class LentConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
         return ""
 
 
+class SpreadConnection(LentConnection):
+    """A lent connection to a database that is spread."""
+
+    __slots__ = ()
+
+    async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
+        """Execute as asyncpg does; what begins a transaction brings its settings with it, on the same way."""
+        if query.startswith("BEGIN"):
+            query = f"{query} {set_local(SEQUENTIAL)}"
+        return str(await super().execute(query, *arguments, timeout=timeout))
+
+
 class Pool:
     """Connections to one database, at most `POOL_CONNECTIONS_MAX`.
 
@@ -120,9 +136,14 @@ class Pool:
     """
 
     def __init__(
-        self, connections: Any, refusals: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        connections: Any,
+        refusals: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        is_distributed: bool = False,
     ) -> None:
-        """`refusals` is around all that is done with a connection."""
+        """`refusals` is around all that is done with a connection; whether the tables of the database are spread."""
+        self.is_distributed = is_distributed
         self._connections = connections
         self._refusals = refusals
         # Searches, of whatever kind, hold this while they use a connection.
@@ -186,7 +207,11 @@ async def open_pool(
             **_kind(reached, SESSION_SETTINGS | _time_limit(statement_timeout_s)),
         )
     try:
-        yield Pool(connections, refused_values if statement_timeout_s is not None else nullcontext)
+        yield Pool(
+            connections,
+            refused_values if statement_timeout_s is not None else nullcontext,
+            is_distributed=reached.is_distributed,
+        )
     finally:
         await _close(connections, deadline)
 
@@ -205,7 +230,10 @@ def open_upkeep_pool(database: Database | str, deadline: Deadline) -> AbstractAs
 def _kind(database: Database, settings: dict[str, str]) -> dict[str, Any]:
     """Return what asyncpg has to know of how connections keep settings: poolers refuse some at the start."""
     if not database.is_pooled:
-        return {"connection_class": LentConnection, "server_settings": APPLICATION | settings}
+        kind = SpreadConnection if database.is_distributed else LentConnection
+        return {"connection_class": kind, "server_settings": APPLICATION | settings}
+    if database.is_distributed:
+        settings = settings | SEQUENTIAL
 
     async def begin(connection: PooledConnection) -> None:
         connection.set_for_each_transaction(settings)

@@ -25,10 +25,11 @@ _SQL = load("connections")
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database by its URL, and whether connections to it are those of a pooler."""
+    """A database by its URL, whether connections to it are those of a pooler, and whether its tables are spread."""
 
     url: str = field(repr=False)  # may hold a password
     is_pooled: bool = False
+    is_distributed: bool = False
 
 
 async def is_pooled(connection: Any, option: PoolerOption) -> bool:
@@ -56,6 +57,11 @@ def _in_transaction(method: Callable[..., Awaitable[T]]) -> Callable[..., Awaita
     return alone
 
 
+def set_local(settings: Mapping[str, str]) -> str:
+    """Return the statements that put settings in force for a transaction; values have no quotes."""
+    return " ".join(f"SET LOCAL {name} = '{value}';" for name, value in settings.items())
+
+
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that keeps nothing beyond a transaction; right without a pooler, too, and slower."""
 
@@ -63,7 +69,7 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
     def set_for_each_transaction(self, settings: Mapping[str, str]) -> None:
         """Let these settings be in force in each transaction; values have no quotes."""
-        self._settings = " ".join(f"SET LOCAL {name} = '{value}';" for name, value in settings.items())
+        self._settings = set_local(settings)
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
         """Execute as asyncpg does; what begins a transaction brings the settings with it, on the same way."""

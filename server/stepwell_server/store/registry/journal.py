@@ -8,7 +8,7 @@ from typing import Any
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.registry import CHANGE_VALUE_CHARS_MAX, Author, ChangeKind, RegistryChange
 from stepwell_server.store import sql
-from stepwell_server.store.ingest.entries.alerts import JOURNAL_LOCK_KEY
+from stepwell_server.store.ingest.entries.alerts import JOURNAL_LOCK_KEY, take_numbers
 from stepwell_server.store.postgres.pool import Connection, Pool
 
 _QUERIES = sql.load("registry")
@@ -66,7 +66,7 @@ async def write(change: Change, author: Author) -> None:
         columns = map(list, zip(*change.entries, strict=True))
         await change.connection.execute(
             _QUERIES["note_changes"],
-            JOURNAL_LOCK_KEY,
+            await _lock(change.connection, len(change.entries)),
             change.time_ms,
             change.model_number,
             author.user,
@@ -80,7 +80,7 @@ async def write_imported(change: Change, history: Sequence[RegistryChange]) -> N
     if history:
         await change.connection.execute(
             _QUERIES["note_imported"],
-            JOURNAL_LOCK_KEY,
+            await _lock(change.connection, len(history)),
             change.model_number,
             [it.time_ms for it in history],
             [it.kind.value for it in history],
@@ -92,6 +92,15 @@ async def write_imported(change: Change, history: Sequence[RegistryChange]) -> N
             [it.user for it in history],
             [it.comment for it in history],
         )
+
+
+async def _lock(connection: Connection, count: int) -> int:
+    """Return the key of the lock, or where a row is the lock, which this takes, the number that those of it follow."""
+    if not sql.is_distributed():
+        return JOURNAL_LOCK_KEY
+    last = await take_numbers(connection, count)
+    assert last is not None
+    return last
 
 
 def no_such_model(name: str) -> NotFoundError:

@@ -53,7 +53,9 @@ SELECT group_id, $1, true FROM account_group WHERE name = ANY ($2::text[])
 ON CONFLICT DO NOTHING;
 
 -- lock: keeps other servers from making a first admin at the same time, or taking the last one away
-SELECT pg_advisory_xact_lock($1);
+/* single */ SELECT pg_advisory_xact_lock($1) /* distributed:
+INSERT INTO named_lock AS held (lock_key) VALUES ($1)
+ON CONFLICT (lock_key) DO UPDATE SET number = held.number */;
 
 -- is_empty: tells whether there is no account
 SELECT NOT EXISTS (SELECT FROM account);

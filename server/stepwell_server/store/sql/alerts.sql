@@ -6,10 +6,13 @@ FROM run
 WHERE /* single */ run_id = ANY ($1::uuid[]) ORDER BY run_id /* distributed: run_id = $1 */
 FOR KEY SHARE;
 
--- lock_numbers: the history's lock: it gives the numbers the order of the commits. Taken last.
-SELECT pg_advisory_xact_lock($1);
+-- take_numbers: the history's lock: it gives the numbers the order of the commits. Taken last. On one machine a sequence
+-- gives them; else this returns the last one before those $2 that are taken.
+/* single */ WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock($1))
+SELECT NULL::bigint FROM locked WHERE $2::bigint > 0 /* distributed:
+UPDATE named_lock SET number = number + $2 WHERE lock_key = $1 RETURNING number - $2 */;
 
--- add: alerts, of each run at most $7; returns which of them, counted from 1
+-- add: alerts, of each run at most $7; returns which of them, counted from 1. In the other form their numbers follow $8.
 WITH given AS (
     SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY place) AS place_of_run
     FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::boolean[])
@@ -25,8 +28,10 @@ WITH given AS (
     LEFT JOIN there ON there.run_id = given.run_id
     WHERE place_of_run + coalesce(alerts, 0) <= $7
 ), added AS (
-    INSERT INTO alert (run_id, time_ms, level, title, text, imported)
-    SELECT run_id, time_ms, level, title, text, imported
+    INSERT INTO alert (run_id, alert_number, time_ms, level, title, text, imported)
+    SELECT run_id,
+           /* single */ nextval('registry_change_change_number_seq') /* distributed: $8::bigint + place */,
+           time_ms, level, title, text, imported
     FROM fitting
     ORDER BY place
 )

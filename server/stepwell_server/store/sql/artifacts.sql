@@ -1,7 +1,8 @@
 -- Queries of store/content/artifacts.py. A `run_id` is the id of a run or of a logged model.
 
 -- lock_run: makes changes of one run's artifacts wait for each other, until the transaction ends.
-SELECT pg_advisory_xact_lock(hashtextextended('stepwell artifacts ' || $1::text, 0));
+/* single */ SELECT pg_advisory_xact_lock(hashtextextended('stepwell artifacts ' || $1::uuid::text, 0)) /* distributed:
+INSERT INTO artifact_lock AS held (run_id) VALUES ($1) ON CONFLICT (run_id) DO UPDATE SET taken = true */;
 
 -- owner: where the artifacts of a run or a logged model go, and whether they may change.
 SELECT 'run ' || replace(run_id::text, '-', '') AS name, artifact_uri, lifecycle_stage
@@ -305,7 +306,9 @@ SELECT artifact.path, false AS is_folder, artifact.size_bytes, artifact.logged_t
        content.key
 FROM artifact
 JOIN artifact_content AS content USING (content_id)
-WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3 AND NOT ($5 AND is_of_model(linked_model_id))
+WHERE artifact.run_id = $1 AND artifact.path >= $2 AND artifact.path < $3 AND NOT ($5 AND /* single */ is_of_model(linked_model_id) /* distributed: EXISTS (
+    SELECT FROM logged_model WHERE model_id = artifact.linked_model_id AND strpos(name, '/') = 0
+) */)
 ORDER BY artifact.path
 LIMIT $4;
 
@@ -319,7 +322,10 @@ WITH RECURSIVE entry (path, is_folder, number) AS (
         FROM (
             SELECT path
             FROM artifact
-            WHERE run_id = $1 AND path >= $2 AND path < $3 AND NOT ($6 AND is_of_model(linked_model_id))
+            WHERE run_id = $1 AND path >= $2 AND path < $3
+              AND NOT ($6 AND /* single */ is_of_model(linked_model_id) /* distributed: EXISTS (
+                  SELECT FROM logged_model WHERE model_id = artifact.linked_model_id AND strpos(name, '/') = 0
+              ) */)
             ORDER BY path
             LIMIT 1
         ) AS first
@@ -337,7 +343,9 @@ WITH RECURSIVE entry (path, is_folder, number) AS (
           -- '0' comes right after '/', and no path has a NUL, so U+0001 is the next that may follow.
           AND artifact.path >= entry.path || CASE WHEN entry.is_folder THEN '0' ELSE E'\x01' END
           AND artifact.path < $3
-          AND NOT ($6 AND is_of_model(linked_model_id))
+          AND NOT ($6 AND /* single */ is_of_model(linked_model_id) /* distributed: EXISTS (
+              SELECT FROM logged_model WHERE model_id = artifact.linked_model_id AND strpos(name, '/') = 0
+          ) */)
         ORDER BY artifact.path
         LIMIT 1
     ) AS following

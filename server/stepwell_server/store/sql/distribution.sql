@@ -1,5 +1,17 @@
 -- Queries of store/postgres/distribution.py, about the database itself.
 
+-- has_citus: whether the database has Citus.
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus');
+
+-- engine: whether some of the tables $1 are spread, and whether this is the machine that knows all others.
+SELECT EXISTS (
+           SELECT
+           FROM pg_dist_partition
+           JOIN pg_class ON pg_class.oid = logicalrelid
+           WHERE relnamespace = current_schema()::regnamespace AND relname = ANY ($1::text[])
+       ) AS is_distributed,
+       (SELECT groupid FROM pg_dist_local_group) = 0 AS is_coordinator;
+
 -- citus: the version of Citus in this database, NULL without it; whether the server has it at all; who may be told to hide it.
 SELECT (SELECT extversion FROM pg_extension WHERE extname = 'citus') AS version,
        EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citus') AS is_available,
@@ -39,10 +51,28 @@ FROM pg_dist_partition
 JOIN pg_class ON pg_class.oid = logicalrelid
 WHERE relnamespace = current_schema()::regnamespace;
 
--- machines: how many there are.
-SELECT count(*)
+-- machines: which there are; the coordinator is in group 0. `knows` tells whether one knows where the tables are.
+SELECT nodename || ':' || nodeport AS address, groupid, hasmetadata AND metadatasynced AS knows
 FROM pg_dist_node
-WHERE isactive AND noderole = 'primary';
+WHERE isactive AND noderole = 'primary'
+ORDER BY groupid;
+
+-- routines: the functions and aggregates of the names $1, in the order in which they were made.
+SELECT oid, oid::regprocedure::text AS name
+FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace AND proname = ANY ($1::text[])
+ORDER BY oid;
+
+-- views: those of the names $1, in the order in which they were made.
+SELECT oid, relname::text AS name, pg_get_viewdef(oid) AS definition
+FROM pg_class
+WHERE relkind = 'v' AND relnamespace = current_schema()::regnamespace AND relname = ANY ($1::text[])
+ORDER BY oid;
+
+-- known: functions and views that all machines know.
+SELECT objid
+FROM pg_dist_object
+WHERE classid IN ('pg_proc'::regclass, 'pg_class'::regclass);
 
 -- has_notes: whether there is a list of foreign keys that wait to be added again.
 SELECT to_regclass('foreign_key_to_add') IS NOT NULL;

@@ -114,6 +114,9 @@ RETURNING metric.key;
 -- lock_run: keeps everybody from giving anything to a run until the transaction ends
 SELECT run_id FROM run WHERE run_id = $1 FOR UPDATE;
 
+-- remove_artifact_lock: forgets what the artifacts of a run or a model were locked by
+DELETE FROM artifact_lock WHERE run_id = $1;
+
 -- remove_run: removes a run of which nothing else is left; returns its id, nothing when it has got files again
 DELETE FROM run
 WHERE run_id = $1

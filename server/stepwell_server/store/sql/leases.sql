@@ -49,8 +49,10 @@ FROM untagged
 WHERE run.run_id = untagged.run_id /* distributed: AND run.run_id = ANY ($1::uuid[]) */ AND run.status = 4
 RETURNING run.run_id;
 
--- elect: tells whether this transaction is the one that looks for lost runs.
-SELECT pg_try_advisory_xact_lock($1);
+-- elect: tells whether this transaction is the one that looks for lost runs; where it has to be a row, it waits for it.
+/* single */ SELECT pg_try_advisory_xact_lock($1) /* distributed:
+INSERT INTO named_lock AS held (lock_key) VALUES ($1)
+ON CONFLICT (lock_key) DO UPDATE SET number = held.number RETURNING true */;
 
 -- take_expired: removes the leases of runs of which none is valid, $1 runs at most; returns those that still ran.
 -- Last heard of: a sign of life, or else the time of the last point.

@@ -6,6 +6,9 @@ SELECT pg_advisory_xact_lock($1);
 -- try_lock: as lock, without waiting; whether it is held now.
 SELECT pg_try_advisory_xact_lock($1);
 
+-- has_table: whether there is the list of applied migrations.
+SELECT to_regclass('schema_migration') IS NOT NULL;
+
 -- create_table: the list of applied migrations.
 CREATE TABLE IF NOT EXISTS schema_migration (
     version    integer     PRIMARY KEY,

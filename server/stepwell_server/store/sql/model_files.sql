@@ -71,14 +71,15 @@ ORDER BY content_id
 FOR NO KEY UPDATE;
 
 -- count: counts them once more, as often as they are shown there.
-UPDATE artifact_content AS content
-SET reference_count = content.reference_count + shown.number
-FROM (
+WITH shown AS (
     SELECT content_id, count(*) AS number
     FROM artifact
     WHERE run_id = $1 AND path >= $2 AND path < $3
     GROUP BY content_id
-) AS shown
+)
+UPDATE artifact_content AS content
+SET reference_count = content.reference_count + shown.number
+FROM shown
 WHERE content.content_id = shown.content_id;
 
 -- link: lets the run $1 show the files of the model $2 below the folder $3.

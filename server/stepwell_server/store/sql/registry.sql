@@ -228,26 +228,27 @@ SET stage = $2
 WHERE version_id = $1;
 
 -- note_changes: adds to the history. The lock ($1), taken last and held until the commit, gives the numbers the order
--- of the commits: who has read up to a number has missed nothing before it.
-WITH locked AS MATERIALIZED (
+-- of the commits: who has read up to a number has missed nothing before it. In the other form it was taken, and the
+-- numbers follow $1.
+/* single */ WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock($1)
-)
-INSERT INTO registry_change (time_ms, kind, model_number, model_name, version, key, value_before, value_after,
-                             user_name, comment)
-SELECT $2, change.kind, $3, change.name, change.version, change.key, change.value_before, change.value_after, $4, $5
-FROM locked, unnest($6::text[], $7::text[], $8::integer[], $9::text[], $10::text[], $11::text[])
+) /* distributed: */
+INSERT INTO registry_change (/* distributed: change_number, */ time_ms, kind, model_number, model_name, version, key, value_before, value_after,
+                             user_name, comment) /* distributed: OVERRIDING SYSTEM VALUE */
+SELECT /* distributed: $1::bigint + change.place, */ $2, change.kind, $3, change.name, change.version, change.key, change.value_before, change.value_after, $4, $5
+FROM /* single */ locked, /* distributed: */ unnest($6::text[], $7::text[], $8::integer[], $9::text[], $10::text[], $11::text[])
     WITH ORDINALITY AS change (kind, name, version, key, value_before, value_after, place)
 ORDER BY change.place;
 
 -- note_imported: adds to the history of the model $2 what happened elsewhere; locks as note_changes.
-WITH locked AS MATERIALIZED (
+/* single */ WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock($1)
-)
-INSERT INTO registry_change (model_number, time_ms, kind, model_name, version, key, value_before, value_after,
-                             user_name, comment, imported)
-SELECT $2, change.time_ms, change.kind, change.name, change.version, change.key, change.value_before, change.value_after,
+) /* distributed: */
+INSERT INTO registry_change (/* distributed: change_number, */ model_number, time_ms, kind, model_name, version, key, value_before, value_after,
+                             user_name, comment, imported) /* distributed: OVERRIDING SYSTEM VALUE */
+SELECT /* distributed: $1::bigint + change.place, */ $2, change.time_ms, change.kind, change.name, change.version, change.key, change.value_before, change.value_after,
        change.user_name, change.comment, true
-FROM locked, unnest($3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[],
+FROM /* single */ locked, /* distributed: */ unnest($3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[],
                     $11::text[])
     WITH ORDINALITY AS change (time_ms, kind, name, version, key, value_before, value_after, user_name, comment, place)
 ORDER BY change.place;

@@ -1,7 +1,9 @@
 -- Queries of store/tracking/views.py.
 
 -- lock: keeps others from saving views of the same experiments, whose number $1 stands for, until the transaction ends
-SELECT pg_advisory_xact_lock($1);
+/* single */ SELECT pg_advisory_xact_lock($1) /* distributed:
+INSERT INTO named_lock AS held (lock_key) VALUES ($1)
+ON CONFLICT (lock_key) DO UPDATE SET number = held.number */;
 
 -- count: how many views some experiments have, without the one of the name $2
 SELECT count(*) FROM saved_view WHERE experiment_ids = $1::bigint[] AND name <> $2;

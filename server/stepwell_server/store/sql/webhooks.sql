@@ -1,7 +1,9 @@
 -- Queries of store/registry/webhooks.py.
 
 -- lock: lets one after the other create webhooks.
-SELECT pg_advisory_xact_lock($1);
+/* single */ SELECT pg_advisory_xact_lock($1) /* distributed:
+INSERT INTO named_lock AS held (lock_key) VALUES ($1)
+ON CONFLICT (lock_key) DO UPDATE SET number = held.number */;
 
 -- create: adds a webhook, unless there are $7 already; it begins with what changes from now on.
 INSERT INTO webhook AS added (webhook_id, name, url, secret, kinds, model_name, position, creation_time_ms)
@@ -41,11 +43,7 @@ WHERE webhook_id = $1
 RETURNING webhook_id;
 
 -- skip: moves webhooks past what is none of their kinds, and past all but the last $1 changes, which are given up.
-UPDATE webhook
-SET position = moved.position,
-    given_up = webhook.given_up + moved.given_up,
-    failed_attempts = CASE WHEN moved.given_up > 0 THEN 0 ELSE webhook.failed_attempts END
-FROM (
+WITH moved AS (
     SELECT waiting.webhook_id,
            coalesce(/* single */ beyond.event_number /* distributed: first.beyond */,
                     first.event_number - 1, latest.event_number) AS position,
@@ -89,7 +87,12 @@ FROM (
     ) AS first ON first.webhook_id = waiting.webhook_id */
     WHERE waiting.is_active AND waiting.position < latest.event_number
       AND waiting.next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-) AS moved
+)
+UPDATE webhook
+SET position = moved.position,
+    given_up = webhook.given_up + moved.given_up,
+    failed_attempts = CASE WHEN moved.given_up > 0 THEN 0 ELSE webhook.failed_attempts END
+FROM moved
 WHERE webhook.webhook_id = moved.webhook_id AND moved.position > webhook.position;
 
 -- claim: takes a webhook at which a change is due, for $1 ms: nobody else tries it meanwhile.

@@ -165,7 +165,7 @@ class GarbageStore:
     async def _begin(self, query: str, id_: UUID) -> bool:
         async with self._pool.transaction() as connection:
             # Under it versions of registered models are created, which then need the files.
-            await connection.execute(_LOCK_ARTIFACTS, str(id_))
+            await connection.execute(_LOCK_ARTIFACTS, id_)
             return await connection.fetchval(_SQL[query], id_) is not None
 
     async def remove_model(self, model_id: UUID) -> None:
@@ -187,6 +187,7 @@ class GarbageStore:
         async with self._pool.transaction() as connection:
             # Two statements: the second one sees what whoever had the row before has left.
             await connection.fetchval(_SQL[f"lock_{kind}"], id_)
+            await connection.execute(_SQL["remove_artifact_lock"], id_)
             return await connection.fetchval(_SQL[f"remove_{kind}"], id_) is not None
 
     async def _remove_all(self, part: str, run_id: UUID) -> None:

@@ -26,7 +26,7 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
     if not alerts:
         return {}
     await connection.executemany(_SQL["lock_runs"], by_run({run_id for _, run_id, _ in alerts}))
-    await connection.execute(_SQL["lock_numbers"], JOURNAL_LOCK_KEY)
+    last = await take_numbers(connection, len(alerts))
     rows = await connection.fetch(
         _SQL["add"],
         [run_id for _, run_id, _ in alerts],
@@ -36,6 +36,7 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
         [entry.text for *_, entry in alerts],
         [entry.imported for *_, entry in alerts],
         ALERTS_PER_RUN_MAX,
+        *(() if last is None else (last,)),
     )
     added = {row["place"] for row in rows}
     refused: dict[int, list[Rejection]] = {}
@@ -43,6 +44,12 @@ async def write_alerts(connection: Connection, batches: Mapping[int, Batch]) -> 
         if place not in added:
             refused.setdefault(number, []).append(_too_many(run_id, entry))
     return refused
+
+
+async def take_numbers(connection: Connection, count: int) -> int | None:
+    """Take the lock of the history, and so many numbers; return the last one before, None where a sequence counts."""
+    last: int | None = await connection.fetchval(_SQL["take_numbers"], JOURNAL_LOCK_KEY, count)
+    return last
 
 
 def _too_many(run_id: UUID, entry: AlertEntry) -> Rejection:
