@@ -116,6 +116,7 @@ def test_an_estimator_of_xgboost(experiment: str) -> None:
     run = run_of(experiment)
     assert {key for key in run.data.params if run.data.params[key] == "None"} > {"gamma", "subsample"}
     assert (run.data.params["max_depth"], run.data.params["num_boost_round"]) == ("2", "4")
+    assert sorted(contexts_of(run)) == [("dataset", "eval"), ("dataset", "train"), ("validation_0", "eval")]
     steps = [step for step, _ in points_of(run.info.run_id, "validation_0-logloss")]
     assert steps == [0, 1, 2, 3]
     assert run.data.metrics["f1_score_unseen"] == pytest.approx(score)

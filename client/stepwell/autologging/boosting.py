@@ -154,6 +154,7 @@ def _around_fit(library: str, flavor: Callable[[Any], Flavor]) -> Around:
             rows, labels, _ = given_data(estimator, original, args, kwargs)
             if call.options.log_datasets:
                 call.attempt(datasets.log_used, call, rows, labels, "train")
+                call.attempt(_log_evaluated, call, kwargs.get("eval_set"), library)
             return fit
 
         def ended(call: LoggedCall, _: Any) -> None:
@@ -169,6 +170,14 @@ def _around_fit(library: str, flavor: Callable[[Any], Flavor]) -> Around:
         return calls.carried_out(library, plain, before, ended)
 
     return around
+
+
+def _log_evaluated(call: LoggedCall, given: Any, library: str) -> None:
+    """Note the data that an estimator is evaluated with in each iteration, by the names that its metrics have."""
+    pairs = [given] if isinstance(given, tuple) else given or ()
+    named = {"xgboost": "validation", "lightgbm": "valid"}[library]
+    for number, (rows, labels) in enumerate(pairs):
+        datasets.log_used(call, rows, labels, "eval", f"{named}_{number}")
 
 
 def _below(kind: Any) -> set[Any]:
