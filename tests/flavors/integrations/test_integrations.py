@@ -17,6 +17,16 @@ SCRIPT_S = 600.0
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
+AS_MLFLOW = ("-m", "stepwell.as_mlflow", "--force")
+
+
+@pytest.mark.parametrize("by", [(), AS_MLFLOW], ids=["mlflow", "stepwell"])
+def test_zenmls_own_tracker_of_mlflow(
+    shared_server: ServerProcess, tmp_path: Path, by: tuple[str, ...]
+) -> None:
+    run_script(shared_server, tmp_path, "zenml", "zenml_mlflow", [], by)
+
+
 @pytest.mark.parametrize(
     ("environment", "script", "arguments"),
     [
@@ -36,16 +46,29 @@ SCRIPTS = Path(__file__).parent / "scripts"
 def test_a_library_logs(
     shared_server: ServerProcess, tmp_path: Path, environment: str, script: str, arguments: list[str]
 ) -> None:
+    run_script(shared_server, tmp_path, environment, script, arguments)
+
+
+def run_script(
+    server: ServerProcess,
+    folder: Path,
+    environment: str,
+    script: str,
+    arguments: list[str],
+    by: tuple[str, ...] = (),
+) -> None:
+    """Run a script, which looks at what it logged; `by` stands before it, for a module that runs it."""
     process = subprocess.run(
         [
-            *(str(python_of(environment)), "-W", "ignore", str(SCRIPTS / f"{script}.py")),
+            *(str(python_of(environment)), "-W", "ignore", *by, str(SCRIPTS / f"{script}.py")),
             *(f"{script}-{uuid.uuid4().hex}", *arguments),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         env={
             **os.environ,
-            "STEPWELL_TRACKING_URI": shared_server.url,
-            "ZENML_CONFIG_PATH": str(tmp_path / "zenml"),
+            "STEPWELL_TRACKING_URI": server.url,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "ZENML_CONFIG_PATH": str(folder / "zenml"),
             "ZENML_ANALYTICS_OPT_IN": "false",
             "RAY_USAGE_STATS_ENABLED": "0",
             "HF_HUB_OFFLINE": "1",
