@@ -13,6 +13,7 @@ from tests.faults.patience import until
 from tests.faults.training import CALLS_WITHOUT_END
 from tests.harness.disks import fill, make_room, small_disk
 from tests.harness.processes import ServerProcess
+from tests.harness.replicas import running_replicas
 
 SEED = 5
 PACE = 1_500
@@ -122,3 +123,19 @@ def test_what_is_logged_to_a_deleted_run_is_refused_and_counted(
     assert receipt["sent"] == receipt["committed"] + receipt["rejected"]
     assert receipt["waiting"] == 0
     assert "is deleted" in receipt["rejections"][0]["reason"]
+
+
+def test_every_point_arrives_once_when_a_standby_takes_over(
+    start_server: Callable[..., ServerProcess], start_training: StartTraining
+) -> None:
+    with running_replicas() as replicas:
+        server = start_server("--store", replicas.url)
+        training = start_training(
+            server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
+        )
+        next_commit(replicas.url, 0)
+        replicas.fail_over()
+        next_commit(replicas.url, committed(replicas.url))
+        receipt = training.end()
+        assert_exact(replicas.url, training)
+        assert_receipt(receipt, training)

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: a bounded pool, and the one place that knows how PostgreSQL goes away."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -10,6 +11,7 @@ from contextlib import (
     nullcontext,
 )
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -61,6 +63,7 @@ _TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby that takes over soon
+    asyncpg.TargetServerAttributeNotMatched,  # of several, none has taken over yet
 )
 
 log = get_logger(__name__)
@@ -161,6 +164,9 @@ class Pool:
             connection = await self._free_connection()
             try:
                 yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                connection.terminate()  # it leads to what was the primary; the next one looks for another
+                raise
             finally:
                 await self._connections.release(connection, timeout=ACQUIRE_TIMEOUT_S)
 
@@ -200,6 +206,7 @@ async def open_pool(
     with explained(reached.url):
         connections = await asyncpg.create_pool(
             reached.url,
+            **among_several(reached.url),
             min_size=POOL_CONNECTIONS_MIN,
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
@@ -257,6 +264,7 @@ async def first_connection(url: str, option: str = "--store") -> AsyncIterator[C
     with explained(url, option):
         connection = await asyncpg.connect(
             url,
+            **among_several(url),
             timeout=CONNECT_TIMEOUT_S,
             connection_class=PooledConnection,
             server_settings=STARTING,
@@ -268,6 +276,15 @@ async def first_connection(url: str, option: str = "--store") -> AsyncIterator[C
         await connection.close()
 
 
+def among_several(url: str) -> dict[str, str]:
+    """Return what asyncpg has to know where a URL names several hosts: unless it says so, the one that takes writes."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    hosts = [parts.netloc.rpartition("@")[2], *query.get("host", ())]
+    is_said = "target_session_attrs" in query or "PGTARGETSESSIONATTRS" in os.environ
+    return {} if is_said or not any("," in host for host in hosts) else {"target_session_attrs": "read-write"}
+
+
 @contextmanager
 def explained(url: str, option: str = "--store") -> Iterator[None]:
     """Turn what goes wrong with a first connection into StartupError."""
@@ -277,6 +294,11 @@ def explained(url: str, option: str = "--store") -> Iterator[None]:
         raise StartupError(
             f"the address {without_password(url)} in {option} cannot be read; write special characters of user and "
             "password (/ ? # @ : [ ] %) encoded, as in %2F for /"
+        ) from None
+    except asyncpg.TargetServerAttributeNotMatched:
+        raise StartupError(
+            f"none of the PostgreSQLs at {without_password(url)} takes writes: {option} has to name the primary; "
+            "or is there none at the moment?"
         ) from None
     except (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(

@@ -67,6 +67,10 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
     __slots__ = ("_settings",)
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._settings = ""  # asyncpg may ask something before anybody has set any
+
     def set_for_each_transaction(self, settings: Mapping[str, str]) -> None:
         """Let these settings be in force in each transaction; values have no quotes."""
         self._settings = set_local(settings)
