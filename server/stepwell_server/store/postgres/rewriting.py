@@ -23,6 +23,7 @@ OTHERS_WAIT_S = 10.0
 OTHERS_LOOK_S = 0.25
 # How often it is told how far it is.
 TOLD_EVERY_S = 10.0
+LAST_WORD_S = 1.0
 GB = 10**9
 
 _HEADING = re.compile(r"^-- rewrites: (?P<tables>\w+(?:, \w+)*)$", re.MULTILINE)
@@ -64,7 +65,8 @@ async def rewriting(
         yield
     finally:
         telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        # Behind a pooler its connection may have to wait until those end who wait for this transaction.
+        await asyncio.wait([telling], timeout=LAST_WORD_S)
     log.info("tables are written anew", migration=migration, seconds=round(time.monotonic() - start, 1))
 
 
