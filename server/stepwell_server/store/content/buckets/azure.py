@@ -25,7 +25,7 @@ from obstore.store import AzureStore
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import SHA256_BYTES, PartTag
-from stepwell_server.store.content.buckets.bucket import HeldPart
+from stepwell_server.store.content.buckets.bucket import HeldPart, Part
 from stepwell_server.store.content.buckets.cloud import Answer, Calls, Objects, connected, content_store
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
@@ -124,7 +124,7 @@ class AzureBucket(Objects):
         """See `bucket.Bucket`; Azure forgets blocks that wait for nobody after a week."""
         return [THROUGH] if await self.parts(key, THROUGH) else []
 
-    async def send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+    async def send_part(self, key: str, multipart_id: str, number: int, data: Part) -> PartTag:
         """See `bucket.Bucket`."""
         block = _block_id(number, b"")
         await self._at("PUT", _staged(key, multipart_id), f"comp=block&blockid={quote(block, safe='')}", data)
@@ -192,7 +192,7 @@ class AzureBucket(Objects):
         method: Literal["GET", "PUT", "HEAD", "DELETE"],
         name: str,
         query: str,
-        data: bytes = b"",
+        data: Part = b"",
         headers: Mapping[str, str] | None = None,
         expected: frozenset[int] = frozenset(),
     ) -> Answer:

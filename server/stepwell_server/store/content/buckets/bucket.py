@@ -8,6 +8,9 @@ from stepwell_server.model.artifacts import MIB, PartTag, Piece
 
 READ_BYTES_MAX = MIB // 2
 
+# Bytes on their way to a bucket. Who sends them has to be done with them when it returns.
+Part = bytes | bytearray
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -46,7 +49,7 @@ class Bucket(Protocol):
         """Return what is known of an object, and whether it has a SHA-256 if one is given; None if there is none."""
         ...
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: Part) -> None:
         """Store a whole object."""
         ...
 
@@ -73,7 +76,7 @@ class Bucket(Protocol):
         """Return the names of uploads of a key that the bucket knows, also one that was lost in a crash."""
         ...
 
-    async def send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+    async def send_part(self, key: str, multipart_id: str, number: int, data: Part) -> PartTag:
         """Send one part of an upload."""
         ...
 

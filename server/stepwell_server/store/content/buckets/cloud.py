@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from io import BytesIO
 from typing import Any, Literal
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,7 +23,8 @@ from yarl import URL
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import Piece, part_bytes
 from stepwell_server.process.logger import get_logger
-from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found
+from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found, Part
+from stepwell_server.store.content.buckets.sending import InPieces
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
 CONNECTIONS_MAX = 32
@@ -120,7 +120,7 @@ class Calls:
         self,
         method: str,
         address: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
-        data: bytes = b"",
+        data: Part = b"",
         expected: frozenset[int] = frozenset(),
     ) -> Answer:
         """Make a request; `address` gives its address and headers, anew for each attempt.
@@ -143,15 +143,15 @@ class Calls:
                 await asyncio.sleep(BACKOFF_FIRST_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
         raise UnavailableError(f"{self._cloud} cannot do it now: {problem}")
 
-    async def _once(self, method: str, url: str, headers: Mapping[str, str], data: bytes) -> Answer:
+    async def _once(self, method: str, url: str, headers: Mapping[str, str], data: Part) -> Answer:
         address = URL(url, encoded=True)
         host = (address.scheme, address.host or "")
         if host not in self._ways:
             self._ways[host] = _way_to(address)
-        # As a file, because much would go in one piece that keeps the loop busy.
-        body = (BytesIO(data) if len(data) > READ_BYTES_MAX else data) or None
+        told = {**headers, "Content-Length": str(len(data))} if data else dict(headers)
+        body = InPieces(data) if data else None
         request = self._session.request(
-            method, address, headers=dict(headers), data=body, allow_redirects=False, **self._ways[host]
+            method, address, headers=told, data=body, allow_redirects=False, **self._ways[host]
         )
         async with request as answer:
             text = bytearray()
@@ -201,7 +201,7 @@ class Objects:
         except NotFoundError:
             return None
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: Part) -> None:
         """See `bucket.Bucket`."""
         try:
             with self._translated():

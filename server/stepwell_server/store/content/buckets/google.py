@@ -24,7 +24,7 @@ from obstore.store import GCSStore
 
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.artifacts import MIB, PartTag
-from stepwell_server.store.content.buckets.bucket import HeldPart
+from stepwell_server.store.content.buckets.bucket import HeldPart, Part
 from stepwell_server.store.content.buckets.cloud import Answer, Calls, Objects, connected, content_store
 from stepwell_server.store.content.buckets.google_tokens import Tokens
 from stepwell_server.store.content.buckets.store import BucketContentStore
@@ -79,7 +79,7 @@ class GoogleBucket(Objects):
         composed_at_once = -(-size_bytes // (COMPOSED_MAX * MIB)) * MIB
         return max(super().part_bytes(size_bytes), min(composed_at_once, PART_BYTES_MAX))
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: Part) -> None:
         """See `bucket.Bucket`. Over the interface with JSON, which emulators know better than the other one."""
         await self._ask("POST", f"{self._uploads}&name={quote(self._path(key), safe='')}", data, _BYTES)
 
@@ -95,7 +95,7 @@ class GoogleBucket(Objects):
         folder = f"{key}.parts/"
         return list(dict.fromkeys(name.split("/")[0] for name, _ in await self._listed(folder)))
 
-    async def send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+    async def send_part(self, key: str, multipart_id: str, number: int, data: Part) -> PartTag:
         """See `bucket.Bucket`."""
         await self.put(_part(key, multipart_id, number), data)
         return PartTag(number, "")
@@ -165,7 +165,7 @@ class GoogleBucket(Objects):
         self,
         method: str,
         address: str,
-        data: bytes = b"",
+        data: Part = b"",
         kind: str = "application/json",
         expected: frozenset[int] = frozenset(),
     ) -> Answer:

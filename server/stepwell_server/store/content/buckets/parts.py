@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import FileSpec, Piece
+from stepwell_server.store.content.buckets.bucket import Part
 from stepwell_server.store.content.folder import wrong_hash
 
 INFINITELY_MANY = float("inf")
@@ -28,23 +29,30 @@ class InParts:
         self._count = offset
         self._skipped = skipped
 
-    async def of(self, part_bytes: int) -> AsyncIterator[bytes]:
-        """Yield parts of this size, the last one maybe smaller.
+    async def of(self, part_bytes: int) -> AsyncIterator[Part]:
+        """Yield parts of this size, the last one maybe smaller; each is valid until the next but one is asked for.
+
+        Two buffers take turns: one travels while the other one fills.
 
         Raises:
             InvalidArgumentError: the bytes are not those that were announced.
         """
-        gathered = bytearray()
+        part, other, filled = bytearray(), bytearray(), 0
         async for piece in self._pieces:
             await self._take(piece)
-            gathered += memoryview(piece)[self._skip(len(piece)) :]
-            # The last part waits for the checks.
-            if len(gathered) >= part_bytes and self._count < self._size_bytes:
-                yield _cut(gathered, part_bytes)
+            left = memoryview(piece)[self._skip(len(piece)) :]
+            while left:
+                count = min(len(left), part_bytes - filled)
+                part[filled : filled + count] = left[:count]  # behind its end, it grows
+                filled, left = filled + count, left[count:]
+                if filled == part_bytes and (left or self._count < self._size_bytes):
+                    yield part
+                    part, other, filled = other, part, 0
+        # The last part waits for the checks.
         if self._file is not None:
             self._check(self._file)
-        while gathered:
-            yield _cut(gathered, part_bytes)
+        if filled:
+            yield part if filled == len(part) else bytes(memoryview(part)[:filled])
 
     @property
     def taken(self) -> tuple[int, bytes]:
@@ -74,9 +82,3 @@ class InParts:
         return InvalidArgumentError(
             f"{file.path!r} was announced with {file.size_bytes} bytes, {self._count} were sent"
         )
-
-
-def _cut(gathered: bytearray, count: int) -> bytes:
-    part = bytes(memoryview(gathered)[:count])
-    del gathered[:count]
-    return part

@@ -19,9 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import PartTag, Piece, part_bytes
 from stepwell_server.process.logger import get_logger
-from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart
+from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart, Part
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
 from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
+from stepwell_server.store.content.buckets.sending import InPieces
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
 CONNECTIONS_MAX = 32
@@ -126,10 +127,10 @@ class S3Bucket:
         has_sha256 = bool(sha256) and found.get("ChecksumSHA256") in checksums_of(sha256)
         return Found(found["ContentLength"], has_sha256)
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: Part) -> None:
         """See `bucket.Bucket`."""
         with translated():
-            await self._client.calls.put_object(**self._object(key), Body=data)
+            await self._client.calls.put_object(**self._object(key), Body=InPieces(data))
 
     async def read(self, key: str, offset: int) -> AsyncIterator[Piece]:
         """See `bucket.Bucket`."""
@@ -168,11 +169,11 @@ class S3Bucket:
             return []
         return [upload["UploadId"] for upload in answer.get("Uploads", ())]
 
-    async def send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+    async def send_part(self, key: str, multipart_id: str, number: int, data: Part) -> PartTag:
         """See `bucket.Bucket`."""
         with translated():
             answer = await self._client.calls.upload_part(
-                **self._object(key), UploadId=multipart_id, PartNumber=number, Body=data
+                **self._object(key), UploadId=multipart_id, PartNumber=number, Body=InPieces(data)
             )
         return PartTag(number, answer["ETag"].strip('"'))
 

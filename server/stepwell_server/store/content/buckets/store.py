@@ -15,7 +15,7 @@ from typing import Self
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import MIB, PARTS_MAX, FileSpec, PartTag, Piece, Room
-from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart
+from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart, Part
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.folder import wrong_hash
 
@@ -83,7 +83,7 @@ class BucketContentStore:
                 await self._receive_parts(key, _with_first(first, parts))
         return gathered.taken
 
-    async def _receive_parts(self, key: str, parts: AsyncIterator[bytes]) -> None:
+    async def _receive_parts(self, key: str, parts: AsyncIterator[Part]) -> None:
         multipart_id = await self._bucket.begin_parts(key, addressed=False)
         try:
             sent = await self._send_all(key, multipart_id, 0, parts)
@@ -191,7 +191,7 @@ class BucketContentStore:
             await self._check_stored(key, file)
 
     async def _send_all(
-        self, key: str, multipart_id: str, before: int, parts: AsyncIterator[bytes]
+        self, key: str, multipart_id: str, before: int, parts: AsyncIterator[Part]
     ) -> Sequence[PartTag]:
         """Send parts behind the `before` first ones: one travels while the next one gathers."""
         tags: list[PartTag] = []
@@ -212,7 +212,7 @@ class BucketContentStore:
                 under_way.cancel()
                 await asyncio.gather(under_way, return_exceptions=True)
 
-    async def _send_part(self, key: str, multipart_id: str, number: int, data: bytes) -> PartTag:
+    async def _send_part(self, key: str, multipart_id: str, number: int, data: Part) -> PartTag:
         return await self._bucket.send_part(key, multipart_id, number, data)
 
     async def _unfinished(self, key: str, file: FileSpec) -> "_Unfinished":
@@ -253,7 +253,7 @@ def through_part_bytes(size_bytes: int) -> int:
     return max(THROUGH_PART_BYTES_MIN, -(-size_bytes // PARTS_MAX))
 
 
-async def _limited(parts: AsyncIterator[bytes], part_bytes: int) -> AsyncGenerator[bytes]:
+async def _limited(parts: AsyncIterator[Part], part_bytes: int) -> AsyncGenerator[Part]:
     """Yield parts as long as a bucket takes more."""
     number = 0
     async for part in parts:
@@ -265,7 +265,7 @@ async def _limited(parts: AsyncIterator[bytes], part_bytes: int) -> AsyncGenerat
         yield part
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _with_first(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
     yield first
     async for part in rest:
         yield part
