@@ -32,6 +32,8 @@ STOP_S = 10.0
 CLONE_ATTEMPTS = 20
 CLONE_PAUSE_S = 0.1
 
+_spread: set[str] = set()
+
 
 @contextmanager
 def template_database() -> Iterator[None]:
@@ -103,6 +105,26 @@ async def cloned_database() -> AsyncIterator[str]:
         if os.environ.get(SPREAD_VARIABLE):
             await see_citus(url)
         yield url
+
+
+@asynccontextmanager
+async def spread_database() -> AsyncIterator[str]:
+    """Provide a database of its own that is spread over machines, as far as harness/citus.py can; yields its URL."""
+    async with _database_like(await _spread_template()) as url:
+        await see_citus(url)
+        yield url
+
+
+async def _spread_template() -> str:
+    """Return the name of what such databases are cloned from, one in a process: to spread it takes seconds."""
+    name = f"{_template_name()}_spread_{os.getpid()}"
+    if name not in _spread:
+        template = os.environ[TEMPLATE_VARIABLE]
+        async with _connected(os.environ.get(EXTERNAL_VARIABLE) or named(template, "postgres")) as connection:
+            await _clone(connection, _template_name(), name)
+        await spread(named(template, name))
+        _spread.add(name)
+    return name
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ from stepwell_api.v1.search_pb2_grpc import SearchServiceStub
 from stepwell_server import composition
 from stepwell_server.app import RunningServer
 from stepwell_server.store import sql
+from stepwell_server.store.postgres import migrations
+from stepwell_server.store.postgres.engines import Engine
 from stepwell_server.store.search import group_query
 from tests.harness.calls import already_exists, invalid, not_found
 from tests.harness.processes import ServerProcess
@@ -81,10 +83,10 @@ async def test_metrics_come_with_what_all_their_points_have_in_common(
 def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the server take its database for one node or for several."""
 
-    async def is_distributed(_: object) -> bool:
-        return bool(request.param > 1)
+    async def engine_of(*_: object) -> Engine:
+        return Engine(is_distributed=request.param > 1, is_coordinator=True)
 
-    monkeypatch.setattr(composition, "is_distributed", is_distributed)
+    monkeypatch.setattr(migrations, "engine_of", engine_of)
     monkeypatch.setattr(composition, "ShardPlaces", lambda _: None)  # there are none to ask for
     monkeypatch.setattr(sql.Queries, "is_distributed", False)  # put back at the end
 
