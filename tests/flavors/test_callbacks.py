@@ -159,6 +159,15 @@ def test_names_and_numbers_of_others() -> None:
     assert joining.metric_name("..") == "_"
 
 
+def test_one_thing_is_no_list_of_its_rows() -> None:
+    pictures = np.zeros((2, 4, 4, 3), np.uint8)
+    for several in (pictures, list(pictures), tuple(pictures)):
+        assert len(list(joining.listed("images", several))) == 2
+    for alone in (pictures[0], "speech.wav", {"a": 1}):
+        with pytest.raises(StepwellException, match="images is a list"):
+            joining.listed("images", alone)
+
+
 def test_a_run_that_is_named_is_gone_on_with() -> None:
     with stepwell.start_run() as outer:
         assert joining.join().run is outer

@@ -4,7 +4,7 @@ from typing import Any
 
 import stepwell
 from stepwell import extras
-from stepwell.integrations.joining import Joined, flat, join, numbers
+from stepwell.integrations.joining import Joined, flat, join, listed, numbers
 
 _tracking = extras.library("accelerate.tracking", "StepwellTracker", "accelerate")
 _on_main_process = _tracking.on_main_process
@@ -78,7 +78,7 @@ class StepwellTracker(_tracking.GeneralTracker):  # type: ignore[name-defined]
     def log_images(self, values: dict[str, Any], step: int | None = None, **_: Any) -> None:
         """Log pictures: lists of them by key."""
         for key, images in values.items():
-            for image in images:
+            for image in listed(f"what {key!r} names", images):
                 stepwell.StepwellClient().log_image(self._run().run_id, image, key=key, step=step)
 
     @_on_main_process  # type: ignore[untyped-decorator]

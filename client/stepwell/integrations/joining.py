@@ -1,11 +1,15 @@
 """The run that an integration logs to: the active one, an old one, or a new one that it starts and ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import stepwell
+from stepwell.errors import invalid
 from stepwell.runs.active import ActiveRun
+
+# (pictures, height, width, channels)
+PICTURES_NDIM = 4
 
 
 @dataclass(slots=True)
@@ -83,6 +87,17 @@ def numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
         except (TypeError, ValueError, RuntimeError):
             continue
     return found
+
+
+def listed(name: str, given: Any) -> Iterable[Any]:
+    """Return several things of a kind: a list, or an array of pictures.
+
+    Raises:
+        StepwellException: INVALID_PARAMETER_VALUE for one thing alone, which would be taken for its rows or letters.
+    """
+    if not isinstance(given, (list, tuple)) and getattr(given, "ndim", 0) != PICTURES_NDIM:
+        raise invalid(f"{name} is a list, also of one: [...], not {type(given).__name__}.")
+    return cast(Iterable[Any], given)
 
 
 def metric_name(name: object) -> str:

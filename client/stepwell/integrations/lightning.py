@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from stepwell import StepwellClient, extras, settings
 from stepwell.errors import invalid
-from stepwell.integrations.joining import Joined, flat, join, numbers
+from stepwell.integrations.joining import Joined, flat, join, listed, numbers
 
 # Of the two packages, the one that the script has imported.
 _PACKAGE = (
@@ -119,17 +119,17 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
 
     def log_image(self, key: str, images: Sequence[Any], step: int | None = None, **_: Any) -> None:
         """Log pictures as a series; see `StepwellClient.log_image`."""
-        given = _listed("images", images)
+        given = listed("images", images)
         self._log_media("log_image", [{"image": image, "key": key, "step": step} for image in given])
 
     def log_audio(self, key: str, audios: Sequence[Any], step: int | None = None, **options: Any) -> None:
         """Log sounds as a series; see `StepwellClient.log_audio`."""
-        given = _listed("audios", audios)
+        given = listed("audios", audios)
         self._log_media("log_audio", [{"audio": it, "key": key, "step": step, **options} for it in given])
 
     def log_video(self, key: str, videos: Sequence[Any], step: int | None = None, **options: Any) -> None:
         """Log videos as a series; see `StepwellClient.log_video`."""
-        given = _listed("videos", videos)
+        given = listed("videos", videos)
         self._log_media("log_video", [{"video": it, "key": key, "step": step, **options} for it in given])
 
     def log_table(self, key: str, dataframe: Any, **_: Any) -> None:
@@ -188,10 +188,3 @@ class StepwellLogger(_loggers.Logger):  # type: ignore[name-defined]  # of one p
         if self._joined is None:
             self._joined = join(**self._begin)
         return self._joined
-
-
-def _listed(name: str, given: Any) -> Sequence[Any]:
-    """Return a list; what is one thing would be taken for its rows, or its letters."""
-    if not isinstance(given, (list, tuple)):
-        raise invalid(f"{name} is a list, also of one: [...], not {type(given).__name__}.")
-    return given

@@ -98,13 +98,18 @@ def _log_start(call: LoggedCall, learner: Any) -> None:
             "num_layers": len(layers),
             "input_size": list(rows.shape),
             **{
-                key: [group[key] for group in optimizer.hypers]
+                key: [_plain(group[key]) for group in optimizer.hypers]
                 for key in HYPERPARAMETERS
                 if all(key in group for group in optimizer.hypers)
             },
         }
     )
     call.later(call.log_bytes, str(learner.model).encode(), SUMMARY_FILE)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as one of Python's: those of numpy, which rates by layer are, write their type as well."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _first_batch(loader: Any) -> Any:
