@@ -6,7 +6,7 @@ import pytest
 from stepwell_server.errors import StartupError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.migrations import migrate
-from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, among_several, open_pool
+from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool, open_pool
 from stepwell_server.store.postgres.pooler import Database
 
 
@@ -35,19 +35,6 @@ async def test_a_connection_to_what_takes_no_writes_any_more_is_replaced(pool: P
         await write_to_a_standby()
     async with pool.connection() as connection:
         await connection.execute(add)
-
-
-@pytest.mark.parametrize(
-    ("url", "wanted"),
-    [
-        ("postgresql://me:a,b@one/runs", None),
-        ("postgresql://me@one,two:5433/runs", "read-write"),
-        ("postgresql://me@/runs?host=%2Fone,%2Ftwo", "read-write"),
-        ("postgresql://me@one,two/runs?target_session_attrs=any", None),
-    ],
-)
-def test_of_several_hosts_that_is_meant_which_takes_writes(url: str, wanted: str | None) -> None:
-    assert among_several(url).get("target_session_attrs") == wanted
 
 
 @pytest.mark.parametrize("is_pooled", [False, True], ids=["directly", "as behind a pooler"])

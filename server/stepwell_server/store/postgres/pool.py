@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: a bounded pool, and the one place that knows how PostgreSQL goes away."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -11,7 +10,6 @@ from contextlib import (
     nullcontext,
 )
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -27,6 +25,7 @@ from stepwell_server.config import (
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import get_logger
+from stepwell_server.store.postgres.hosts import Hosts
 from stepwell_server.store.postgres.pooler import Database, PooledConnection, set_local
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
@@ -206,7 +205,7 @@ async def open_pool(
     with explained(reached.url):
         connections = await asyncpg.create_pool(
             reached.url,
-            **among_several(reached.url),
+            connect=Hosts(reached.url).connect,
             min_size=POOL_CONNECTIONS_MIN,
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
@@ -262,9 +261,7 @@ async def first_connection(url: str, option: str = "--store") -> AsyncIterator[C
         StartupError: the database cannot be reached; the message says why, without the password.
     """
     with explained(url, option):
-        connection = await asyncpg.connect(
-            url,
-            **among_several(url),
+        connection = await Hosts(url).connect(
             timeout=CONNECT_TIMEOUT_S,
             connection_class=PooledConnection,
             server_settings=STARTING,
@@ -274,15 +271,6 @@ async def first_connection(url: str, option: str = "--store") -> AsyncIterator[C
         yield connection
     finally:
         await connection.close()
-
-
-def among_several(url: str) -> dict[str, str]:
-    """Return what asyncpg has to know where a URL names several hosts: unless it says so, the one that takes writes."""
-    parts = urlsplit(url)
-    query = parse_qs(parts.query)
-    hosts = [parts.netloc.rpartition("@")[2], *query.get("host", ())]
-    is_said = "target_session_attrs" in query or "PGTARGETSESSIONATTRS" in os.environ
-    return {} if is_said or not any("," in host for host in hosts) else {"target_session_attrs": "read-write"}
 
 
 @contextmanager
