@@ -1,0 +1,64 @@
+"""Parts of a file on its way to a bucket: in two buffers that take turns, and sent piece by piece."""
+
+import hashlib
+import os
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.model.artifacts import FileSpec
+from stepwell_server.store.content.buckets.parts import InParts
+from stepwell_server.store.content.buckets.sending import SENT_BYTES, InPieces
+
+PART_BYTES = 1_000
+
+
+async def pieces_of(data: bytes) -> AsyncIterator[bytes]:
+    """Yield it in pieces of all sizes, also larger ones than a part."""
+    sizes = random.Random(7)
+    while data:
+        size = sizes.choice([1, 300, 999, 1_000, 1_001, 3_500])
+        yield data[:size]
+        data = data[size:]
+
+
+async def sent(data: bytes, file: FileSpec | None) -> list[bytes]:
+    """Look at each part when the next one is there: it travels until then."""
+    found: list[bytes] = []
+    travelling: bytes | bytearray | None = None
+    async for part in InParts(file, pieces_of(data), 0).of(PART_BYTES):
+        if travelling is not None:
+            found.append(bytes(travelling))
+        travelling = part
+    return found if travelling is None else [*found, bytes(travelling)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1_000, 1_001, 2_000, 7_000, 7_654])
+async def test_each_part_stays_as_it_is_while_the_next_one_fills(size: int) -> None:
+    data = os.urandom(size)
+    expected = [data[start : start + PART_BYTES] for start in range(0, size, PART_BYTES)]
+    for file in (None, FileSpec("a", size, hashlib.sha256(data).digest())):
+        assert await sent(data, file) == expected
+
+
+async def test_the_last_part_waits_for_the_checks() -> None:
+    parts = InParts(FileSpec("a", 3_000, bytes(32)), pieces_of(bytes(3_000)), 0).of(PART_BYTES)
+    assert [len(await anext(parts)) for _ in range(2)] == [1_000, 1_000]
+    with pytest.raises(InvalidArgumentError):
+        await anext(parts)
+
+
+async def test_what_is_sent_can_be_read_and_sent_again() -> None:
+    data = os.urandom(SENT_BYTES + 5)
+    body = InPieces(bytearray(data))
+    assert (len(body), body.read(3), body.tell(), body.read()) == (len(data), data[:3], 3, data[3:])
+    assert (body.seek(-5, os.SEEK_END), body.read(), body.seek(0), body.read(1)) == (
+        SENT_BYTES,
+        data[-5:],
+        0,
+        data[:1],
+    )
+    for _ in range(2):
+        assert [bytes(piece) async for piece in body] == [data[:SENT_BYTES], data[SENT_BYTES:]]
