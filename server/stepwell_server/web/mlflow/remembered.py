@@ -33,7 +33,10 @@ class Part:
 
 
 class Remembered:
-    """Parts of answers, in a bounded number of bytes."""
+    """Parts of answers, in a bounded number of bytes.
+
+    The text is kept when something is answered for the second time: much is asked for only once.
+    """
 
     def __init__(self, bytes_max: int = REMEMBERED_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
@@ -43,15 +46,17 @@ class Remembered:
     def get(self, asked: Asked) -> Part | None:
         """Return what was answered; the caller has to look whether the mark is still good."""
         part = self._parts.get(asked)
-        if part is not None:
-            self._parts.move_to_end(asked)
+        if part is None or not part.text:
+            return None
+        self._parts.move_to_end(asked)
         return part
 
     def put(self, asked: Asked, part: Part) -> None:
-        """Remember what was answered."""
+        """Remember what was answered, or the first time only that it was."""
+        kept = part if asked in self._parts else Part(part.mark, b"")
         self._forget(asked)
-        self._parts[asked] = part
-        self._bytes += _size(part)
+        self._parts[asked] = kept
+        self._bytes += _size(kept)
         while self._bytes > self._bytes_max:
             self._forget(next(iter(self._parts)))
 
