@@ -3,8 +3,6 @@
 import gc
 from traceback import clear_frames
 
-from stepwell_server.process.limits import return_free_memory
-
 # A commit of thousands of small chunks makes tens of thousands of tuples that go by themselves. With Python's 700, each
 # commit sets off dozens of searches; measured, that doubled the time to prepare it.
 YOUNG_OBJECTS_MAX = 20_000
@@ -13,9 +11,8 @@ SEARCHES_PER_GENERATION = 5
 
 
 def spare_what_stays() -> None:
-    """Leave out of all searches what exists now, and search less often; what only the start needed is given back."""
+    """Leave out of all searches what exists now, and search less often."""
     gc.collect()
-    return_free_memory()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS_MAX, SEARCHES_PER_GENERATION, SEARCHES_PER_GENERATION)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stepwell_server.process.limits import return_free_memory
 from stepwell_server.process.rounds import Rounds
 
-LOOK_S = 3.0
+LOOK_S = 5.0
 # Giving back holds up who allocates meanwhile: at most this share of the time, so less often where there is much.
 GIVING_SHARE_MAX = 0.005
 # Of one core's time: who uses less has left nothing that is worth it,
@@ -32,11 +32,13 @@ class FreeMemory(Rounds):
         self._look_s = look_s
         self._looked = time.monotonic()
         self._worked_s = time.process_time()
-        self._had_work = False
+        self._had_work = True  # the start
         self._left_bytes = anonymous_bytes()
 
     async def round(self) -> None:
         """Look, and give back."""
+        if time.monotonic() - self._looked < self._look_s / 2:
+            return  # the first look is one look later: who ends soon has nothing to give back
         has_work = self._has_work()
         if has_work or self._had_work:
             began = time.monotonic()
@@ -48,7 +50,7 @@ class FreeMemory(Rounds):
     def _has_work(self) -> bool:
         """Tell whether there was work since the last look."""
         now, worked_s = time.monotonic(), time.process_time()
-        share = (worked_s - self._worked_s) / max(now - self._looked, 1e-9)
+        share = (worked_s - self._worked_s) / (now - self._looked)
         self._looked, self._worked_s = now, worked_s
         return share > BUSY_SHARE or anonymous_bytes() - self._left_bytes > GROWTH_BYTES
 
