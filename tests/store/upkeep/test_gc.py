@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -105,7 +106,13 @@ async def test_a_deleted_run_goes_entirely_and_its_neighbours_stay(
     assert (await collect(pool))["runs"] == 0
 
 
-async def test_only_what_is_meant_is_removed(pool: Pool, writer: GroupCommitWriter) -> None:
+@pytest.mark.parametrize("clock_off_s", [-7_200, 0, 7_200])
+async def test_only_what_is_meant_is_removed(
+    pool: Pool, writer: GroupCommitWriter, monkeypatch: pytest.MonkeyPatch, clock_off_s: int
+) -> None:
+    """Whatever time it is on this machine."""
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + clock_off_s)
     old, new, other = [await filled_run(pool, writer) for _ in range(3)]
     await delete(pool, old, ago_s=7_200)
     await delete(pool, new, ago_s=10)

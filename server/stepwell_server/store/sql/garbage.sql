@@ -1,3 +1,6 @@
+-- now: the database's time, in milliseconds
+SELECT (extract(epoch FROM statement_timestamp()) * 1000)::bigint;
+
 -- known_runs: of the given runs those that exist, with their stage
 SELECT run_id, lifecycle_stage FROM run WHERE run_id = ANY ($1::uuid[]);
 

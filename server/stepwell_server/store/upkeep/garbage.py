@@ -4,7 +4,6 @@ A run goes from its points up: chunks, latest points, params, tags, writers, and
 cut short goes on with the next one; until then the run stays deleted and cannot be restored.
 """
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,11 +43,6 @@ class Selection:
     run_ids: Sequence[UUID] | None = None
     experiment_ids: Sequence[int] | None = None
 
-    @property
-    def deleted_before_ms(self) -> int:
-        """The latest time of deletion, in milliseconds since the epoch."""
-        return int((time.time() - self.older_than_s) * 1_000)
-
 
 class GarbageStore:
     """Finds and removes what was deleted."""
@@ -75,7 +69,7 @@ class GarbageStore:
 
     async def runs(self, selection: Selection) -> AsyncIterator[UUID]:
         """Yield the runs of the selection, in pages; they may be removed meanwhile."""
-        last, before_ms = UUID(int=0), selection.deleted_before_ms
+        last, before_ms = UUID(int=0), await self._latest_deletion_ms(selection)
         while True:
             async with self._pool.connection() as connection:
                 page = await connection.fetch(
@@ -96,10 +90,11 @@ class GarbageStore:
         """Return the deleted experiments of the selection that have no run, or `with_runs` only runs of it."""
         if selection.run_ids is not None:
             return []
+        before_ms = await self._latest_deletion_ms(selection)
         async with self._pool.connection() as connection:
             rows = await connection.fetch(
                 _SQL["removable_experiments"],
-                selection.deleted_before_ms,
+                before_ms,
                 selection.experiment_ids,
                 with_runs,
             )
@@ -146,7 +141,7 @@ class GarbageStore:
         """Yield the logged models to remove, in pages: deleted ones, and all of deleted experiments."""
         if selection.run_ids is not None:
             return
-        last, before_ms = UUID(int=0), selection.deleted_before_ms
+        last, before_ms = UUID(int=0), await self._latest_deletion_ms(selection)
         while True:
             async with self._pool.connection() as connection:
                 page = await connection.fetch(
@@ -161,6 +156,12 @@ class GarbageStore:
     async def begin_model(self, model_id: UUID) -> bool:
         """Make the removal of a logged model final; False when it was restored, or a version needs its files."""
         return await self._begin("begin_model_removal", model_id)
+
+    async def _latest_deletion_ms(self, selection: Selection) -> int:
+        """By the database's clock, which said when something was deleted."""
+        async with self._pool.connection() as connection:
+            now_ms: int = await connection.fetchval(_SQL["now"])
+        return now_ms - round(selection.older_than_s * 1_000)
 
     async def _begin(self, query: str, id_: UUID) -> bool:
         async with self._pool.transaction() as connection:
