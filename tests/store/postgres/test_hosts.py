@@ -12,6 +12,8 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres import hosts
 from stepwell_server.store.postgres.hosts import Hosts
 from stepwell_server.store.postgres.pool import first_connection, open_pool
+from stepwell_server.store.postgres.pooler import Database
+from tests.harness.pgbouncer import running_pgbouncer
 from tests.harness.s3 import free_port
 
 
@@ -46,6 +48,17 @@ async def test_hosts_that_are_away_or_say_nothing_are_passed_over(
         await (await asked.connect()).close()
         monkeypatch.setattr(hosts, "HOST_TIMEOUT_S", 60.0)  # the one that answered goes first
         await (await asked.connect()).close()
+
+
+async def test_the_system_notices_when_the_other_machine_is_gone(database_url: str) -> None:
+    with running_pgbouncer(database_url) as over_tcp:
+        async with (
+            open_pool(Database(over_tcp.url(database_url), is_pooled=True), Deadline(5)) as pool,
+            pool.connection() as connection,
+        ):
+            opened = connection._con._transport.get_extra_info("socket")
+            assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == hosts.SILENCE_S * 1_000
 
 
 async def test_one_that_takes_no_writes_is_not_meant(database_url: str) -> None:

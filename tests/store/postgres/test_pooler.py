@@ -204,6 +204,29 @@ async def test_others_are_heard_on_a_connection_of_its_own(
     assert await left_behind(pooled) == 0
 
 
+async def test_others_are_heard_again_after_the_way_to_where_one_listens_was_cut(
+    database_url: str, pool: Pool
+) -> None:
+    run_id = await new_run(pool)
+    with running_pgbouncer(database_url, "session") as way:
+        url = way.url(database_url)
+        async with (
+            open_pool(Database(url, is_pooled=True), Deadline(STOP_S), size=1) as ear,
+            CommitNews(pool, ear) as there,
+            CommitNews(pool, None) as here,
+            asyncio.timeout(30),
+        ):
+            with there.watching([run_id]) as nudged:
+                await nudged.wait()
+                nudged.clear()
+                way.kill()
+                way.start()
+                await nudged.wait()  # it listens again, and whoever watches looks
+                nudged.clear()
+                here.committed([run_id])
+                await nudged.wait()
+
+
 @pytest.mark.parametrize("wrong", ["the pooler", "another database"])
 async def test_a_place_to_listen_that_hears_nothing_is_refused(
     pooled_url: str, empty_database_url: str, tmp_path: Path, wrong: str
