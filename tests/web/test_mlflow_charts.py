@@ -116,14 +116,22 @@ async def test_other_questions_have_other_answers(rest: Rest, written: list[str]
     assert written == [run] * 6
 
 
-async def test_overlapping_series_are_remembered_too(rest: Rest, pool: Pool, written: list[str]) -> None:
-    """They have to be read as a whole, which is all the more worth remembering."""
-    run = await rest.new_run()
+async def test_overlapping_series_are_remembered_too(
+    rest: Rest, pool: Pool, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have to be read as a whole, which takes room, and is all the more worth remembering."""
+    taken: list[Any] = []
+    real = metrics._room_for_points
+    monkeypatch.setattr(metrics, "_room_for_points", lambda message: taken.append(1) or real(message))
+    run, simple = await rest.new_run(), await rest.new_run()
+    await rest.post("runs/log-metric", {"run_id": simple, **point(1)})
+    assert (await steps(rest, simple), taken) == ([[1]], [])
+    written.clear()
     logs = [StoredLog(pool, UUID(hex=run), rank) for rank in range(2)]
     for rank, log in enumerate(logs):
         await log.commit({"loss": [(step, step, 1.0) for step in range(rank, 20, 2)]})
     assert [await steps(rest, run) for _ in range(3)] == [[[0, 7, 19]]] * 3
-    assert written == [run] * 2
+    assert (written, len(taken)) == ([run] * 2, 2)
     await logs[0].commit({"loss": [(30, 30, 1.0)]})
     assert await steps(rest, run) == [[0, 7, 30]]
 

@@ -4,8 +4,8 @@ They are stored in the order of (step, timestamp, value), which is the same wher
 always. Where it is not, a history of up to SORTED_POINTS_MAX points is sorted; a longer one comes in order of steps.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 
 import numpy as np
@@ -90,12 +90,18 @@ class Histories:
         selection: Selection,
         wanted: int,
         known: Mapping[SeriesName, bytes],
+        room: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Mapping[SeriesName, ThinnedSeries]:
-        """Return some points of each series, see `model.thinned_places`; none where the mark that is known is good."""
+        """Return some points of each series, see `model.thinned_places`; none where the mark that is known is good.
+
+        Those that have to be read for it are read within `room()`.
+        """
         found = dict(await self._series.thinned(names, selection, wanted, known))
         unread = [name for name, it in found.items() if it.points is None and it.mark != known.get(name)]
-        for name, points in (await self._read_and_thinned(unread, selection, wanted)).items():
-            found[name] = replace(found[name], points=points)
+        if unread:
+            async with room():
+                read = await self._read_and_thinned(unread, selection, wanted)
+            found.update((name, replace(found[name], points=points)) for name, points in read.items())
         return found
 
     async def _read_and_thinned(

@@ -23,8 +23,9 @@ HISTORY_POINTS_MAX = 25_000
 # Runs of one call, and points of each that a chart gets; MLflow's.
 RUNS_MAX = 100
 INTERVAL_POINTS_MAX = 2_500
-# What a history takes while it is read and sorted.
+# What a history takes while it is read and sorted; and a point of a chart, in columns and as text.
 HISTORY_HELD_BYTES = 28 * 2**20
+CHART_POINT_BYTES = 150
 
 
 class Metrics:
@@ -78,17 +79,20 @@ class Metrics:
         wanted = results_wanted(message, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX)
         names = [name for run in runs if (name := _name(run, key)) is not None]
         selection = _steps_of(message)
-        async with _room_for_points(message):
-            return answer({"metrics": await self._thinned(names, selection, wanted)})
+        await message.room.grow_to(CHART_POINT_BYTES * wanted * len(names), in_hand=False)
+        return answer({"metrics": await self._thinned(message, names, selection, wanted)})
 
     async def _thinned(
-        self, names: Sequence[SeriesName], selection: Selection, wanted: int
+        self, message: Message, names: Sequence[SeriesName], selection: Selection, wanted: int
     ) -> list[Fragment]:
         asked = {name: Asked(name, selection, wanted) for name in names}
         known = {name: part for name, it in asked.items() if (part := self._remembered.get(it)) is not None}
         marks = {name: part.mark for name, part in known.items()}
         found: list[Fragment] = []
-        for name, series in (await self._histories.thinned(names, selection, wanted, marks)).items():
+        thinned = await self._histories.thinned(
+            names, selection, wanted, marks, lambda: _room_for_points(message)
+        )
+        for name, series in thinned.items():
             if series.mark is None:
                 continue
             if series.mark == marks.get(name):
