@@ -1,10 +1,13 @@
 """What autologging adds to a training that logs every step: Lightning with ten metrics, Keras with two.
 
+Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too.
+
 Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
 """
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -17,8 +20,11 @@ ROWS_OF_A_BATCH = 128
 INPUTS = 64
 
 
-def lightning() -> Callable[[], None]:
-    """Return a fit of Lightning's Trainer: STEPS steps of a small network, METRICS metrics at each."""
+def lightning() -> Callable[..., None]:
+    """Return a fit of Lightning's Trainer: STEPS steps of a small network, METRICS metrics at each.
+
+    It may be given whether Lightning's own CSVLogger logs them.
+    """
     import pytorch_lightning
     import torch
 
@@ -41,11 +47,16 @@ def lightning() -> Callable[[], None]:
         def configure_optimizers(self) -> Any:
             return torch.optim.Adam(self.parameters(), 1e-4)
 
-    def fit() -> None:
-        quiet = dict.fromkeys(
-            ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
-        )
-        trainer = pytorch_lightning.Trainer(max_epochs=1, accelerator="cpu", devices=1, **quiet)
+    def fit(with_its_logger: bool = False) -> None:
+        quiet = dict.fromkeys(("enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        with tempfile.TemporaryDirectory() as folder:
+            logger = with_its_logger and pytorch_lightning.loggers.CSVLogger(folder)
+            trainer = pytorch_lightning.Trainer(
+                max_epochs=1, accelerator="cpu", devices=1, logger=logger, log_every_n_steps=1, **quiet
+            )
+            train(trainer)
+
+    def train(trainer: Any) -> None:
         trainer.fit(Network(), torch.utils.data.DataLoader(data, ROWS_OF_A_BATCH))
 
     return fit
@@ -98,8 +109,22 @@ def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
             disable=not is_on, silent=True, log_models=False, log_datasets=False, **OPTIONS[library]
         )
 
+    switch(False)
     fit()
-    return added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS)
+    found = added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS)
+    if library == "lightning" and tracker == "stepwell":
+        found["its_own_logger"] = _of_its_own_logger(fit, rounds)
+    return found
+
+
+def _of_its_own_logger(fit: Callable[..., None], rounds: int) -> dict[str, object]:
+    is_on = False
+
+    def switch(wanted: bool) -> None:
+        nonlocal is_on
+        is_on = wanted
+
+    return added(in_turns(lambda: fit(is_on), rounds, switch), STEPS)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ class Taken:
     thread: float
     process: float
 
+    def without(self, other: "Taken") -> "Taken":
+        """Return what is left of it without a part."""
+        return Taken(self.clock - other.clock, self.thread - other.thread, self.process - other.process)
+
 
 def taken(call: Work) -> Taken:
     """Call, and say what that took."""
@@ -70,7 +74,18 @@ def added(pairs: Sequence[tuple[Taken, Taken]], per: int = 1) -> dict[str, objec
         "adds_processor_ms": _rounded(statistics.median(thread)),
         "adds_processor_ms_quartiles": _quartiles(thread),
         "adds_processor_percent": _rounded(statistics.median(thread_share)),
+        "adds_processor_percent_quartiles": _quartiles(thread_share),
         "adds_processor_of_process_ms": _rounded(statistics.median(process)),
+    }
+
+
+def medians(found: Sequence[Taken]) -> dict[str, float] | None:
+    """Return medians of what calls took, in milliseconds; None of none."""
+    if not found:
+        return None
+    return {
+        "clock_ms": _rounded(statistics.median(it.clock for it in found)),
+        "processor_ms": _rounded(statistics.median(it.thread for it in found)),
     }
 
 

@@ -16,6 +16,7 @@ import torch
 import stepwell
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.pytorch import PyTorchOptions
+from stepwell.autologging.pytorch.callback import COLLECTED, fetched
 from stepwell.autologging.pytorch.first_batch import FirstBatch
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
@@ -132,6 +133,56 @@ def test_metrics_of_steps_and_an_early_stop(experiment: str, tmp_path: Path) -> 
     assert len(files_of(run.info.run_id, "restored_model_checkpoint")) == 1
     again = stepwell.pytorch.load_checkpoint(torch_loader(), run.info.run_id, global_step=4)
     assert again["global_step"] == 4
+
+
+def test_the_step_behind_which_a_callback_of_the_users_fails(
+    experiment: str, package: Any, tmp_path: Path
+) -> None:
+    class Failing(package.Callback):
+        def on_train_batch_end(
+            self, trainer: Any, module: Any, outputs: Any, batch: Any, number: int
+        ) -> None:
+            assert COLLECTED in vars(trainer._logger_connector)
+            if number == 1:
+                raise ArithmeticError("enough")
+
+    stepwell.pytorch.autolog(log_every_n_step=1, log_models=False, checkpoint=False)
+    trainer = package.Trainer(
+        max_epochs=1, callbacks=[Failing()], default_root_dir=tmp_path, enable_checkpointing=False, **QUIET
+    )
+    with pytest.raises(ArithmeticError, match="enough"):
+        trainer.fit(network_of(package), batches())
+    assert COLLECTED not in vars(trainer._logger_connector)
+    run = run_of(experiment)
+    assert run.info.status == "FAILED"
+    assert points_of(run.info.run_id, "number") == [(1, 0.0), (2, 1.0)]
+
+
+def test_a_lightning_that_is_not_known_is_asked_for_metrics(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell.autologging.pytorch.callback.COLLECTED", "of_another_version")
+    stepwell.pytorch.autolog(log_every_n_step=1, log_models=False, checkpoint=False)
+    trainer = pytorch_lightning.Trainer(
+        max_epochs=1, default_root_dir=tmp_path, enable_checkpointing=False, **QUIET
+    )
+    trainer.fit(network_of(pytorch_lightning), batches())
+    run = run_of(experiment)
+    assert run.info.status == "FINISHED"
+    assert points_of(run.info.run_id, "number") == [(1, 0.0), (2, 1.0), (3, 2.0)]
+
+
+def test_metrics_of_another_device_are_fetched_together() -> None:
+    class Elsewhere(torch.Tensor):
+        is_cpu = False
+
+        def __float__(self) -> float:
+            raise AssertionError("fetched by itself")
+
+    one, other = (torch.tensor(value).as_subclass(Elsewhere) for value in (1.5, 2.5))
+    assert fetched({"one": one, "other": other}) == {"one": 1.5, "other": 2.5}
+    mixed = {"one": one, "other": 2.5}
+    assert fetched(mixed) is mixed
 
 
 def test_checkpoints_of_epochs_with_weights_alone(experiment: str, tmp_path: Path) -> None:

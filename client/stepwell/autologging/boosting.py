@@ -44,7 +44,7 @@ class Iterations:
         named = self._call.numbers({key.replace("@", "_at_"): value for key, value in metrics.items()})
         self.results.append(named)
         if named:
-            self._call.log_metrics(named, step=number)
+            self._call.log_step(named, step=number)
 
     def log_best(self, number: int, best: Mapping[str, float]) -> None:
         """Log which iteration was the best of those that were made, and its metrics once more, behind the last step."""

@@ -29,7 +29,6 @@ MODEL_NAME = "model"
 FAULTS_TOLD_MAX = 10
 
 Result = TypeVar("Result")
-_FLOATS = {float}
 
 _log = getLogger("stepwell")
 
@@ -110,13 +109,23 @@ class LoggedCall:
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0, model_id: str | None = None) -> None:
         """Log one point of each metric, also as what a model is like."""
-        spool = self.writer.spool
-        numbers = spool.groups.get(tuple(metrics)) if model_id is None else None
-        if numbers is not None and set(map(type, metrics.values())) == _FLOATS:
-            # As the log functions do it: names that were logged together before.
-            spool.append_points(numbers, step, time_ns(), metrics.values())
-            return
         record.log_metrics(self.writer, metrics, step, measured=record.measured(model_id, None, None))
+
+    def log_step(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Log what a library measured at a step; what is no number is told, and left out.
+
+        Short, because between two steps of a training nothing of it stays in the caches of the processor.
+        """
+        spool = self.writer.spool
+        numbers = spool.groups.get(tuple(metrics))
+        values = None
+        if numbers is not None:  # names that were logged together before
+            with suppress(Exception):  # whatever a value of others is
+                values = [*map(float, metrics.values())]
+        if numbers is None or values is None:
+            self.log_metrics(self.numbers(metrics), step=step)
+        else:
+            spool.append_points(numbers, step, time_ns(), values)
 
     def numbers(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         """Return metrics as numbers; one that is none is told, and left out."""

@@ -29,20 +29,21 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             if logs and chosen.log_every_epoch and epoch % chosen.every_n_iter == 0:
-                call.attempt(_log, call, logs, epoch)
+                call.attempt(call.log_step, logs, epoch)
             if checkpoints is not None and checkpoints.wanted.checkpoint_save_freq == PER_EPOCH:
                 call.attempt(_offer, checkpoints, self.model, epoch, logs)
 
         def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
             if logs:
-                call.attempt(_log, call, {f"validation_{key}": value for key, value in logs.items()}, 0)
+                call.attempt(call.log_step, {f"validation_{key}": value for key, value in logs.items()}, 0)
 
-    class Steps(keras.callbacks.Callback):  # type: ignore[misc]
-        """Tells of steps: of a class of its own, because Keras takes pains for whoever wants to hear of them."""
+    every = chosen.log_every_n_steps
 
-        def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            self._before = 0
-            self._epoch = 0
+    class Steps(Epochs):
+        """Tells of steps, too: of a class of its own, because Keras takes pains for whoever wants to hear of them."""
+
+        _before = 0
+        _epoch = 0
 
         def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             self._epoch = epoch
@@ -50,15 +51,15 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             step = self._before + batch + 1
-            if logs and chosen.log_every_n_steps and step % chosen.log_every_n_steps == 0:
-                call.attempt(_log, call, logs, step)
+            if every and logs and step % every == 0:
+                call.attempt(call.log_step, logs, step)
             if checkpoints is not None and _is_due(checkpoints, step):
                 call.attempt(_offer, checkpoints, self.model, self._epoch, logs, step)
 
-    wants_steps = chosen.log_every_n_steps is not None or (
+    wants_steps = every is not None or (
         checkpoints is not None and checkpoints.wanted.checkpoint_save_freq != PER_EPOCH
     )
-    return [Epochs(), Steps()] if wants_steps else [Epochs()]
+    return [Steps() if wants_steps else Epochs()]
 
 
 def early_stopping_of(callbacks: Sequence[Any]) -> Any:
@@ -78,10 +79,6 @@ def _log_model(call: LoggedCall, model: Any, prefix: str) -> None:
     lines: list[str] = []
     model.summary(print_fn=lambda line, *_, **__: lines.append(line))
     call.later(call.log_bytes, "\n".join(lines).encode(), SUMMARY_FILE)
-
-
-def _log(call: LoggedCall, logs: Mapping[str, Any], step: int) -> None:
-    call.log_metrics(call.numbers(logs), step=step)
 
 
 def _iterations(model: Any) -> int:

@@ -88,6 +88,7 @@ class _Fit:
             return self._plain()
         finally:
             self._trainer.callbacks[:] = [it for it in self._trainer.callbacks if it is not self._callback]
+            self._callback.leave()
             self._first.leave()
 
     def ended(self, call: LoggedCall, _: Any) -> None:
