@@ -25,8 +25,8 @@ class PreparedPoints:
 def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoints | None:
     """Build the chunks of all chains: one series for each metric of each writer."""
     # Numbers of metrics have 64 bits; here each has a place, so that one number tells the chain and the metric.
-    numbers = np.array(sorted(metric_ids.values()), np.int64)
-    place = {name: number for number, name in enumerate(sorted(metric_ids, key=metric_ids.__getitem__))}
+    numbers = np.fromiter(metric_ids.values(), np.int64, len(metric_ids))
+    place = dict(zip(metric_ids, range(len(metric_ids)), strict=True))
     pieces, owners = [], []
     for number, of_writer in enumerate(chains):
         for batch in of_writer.batches:
