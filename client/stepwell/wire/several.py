@@ -2,14 +2,15 @@
 
 A process that logs begins where the runs of its run's shard go, so that servers share the work evenly, the ranks of a
 run meet in one, and a database that is spread over machines has fewer and larger transactions. Else the one that
-answered last goes first, so that nobody moves without a reason. The others follow in the order of the address. Those
-where nobody takes connections are passed over at once.
+answered last goes first, so that nobody moves without a reason. The others follow by chance, so that they share the
+clients of one that is away. Those where nobody takes connections are passed over at once.
 """
 
 import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from stepwell import jitter
 from stepwell.addresses import Address
 from stepwell.wire import shards
 from stepwell.wire.diagnosis import PROBE_TIMEOUT_S, listens, why_unreachable
@@ -18,8 +19,8 @@ from stepwell.wire.door import NoDoorError, ask
 
 async def in_turn(places: Sequence[Address], current: Address, *, is_distrusted: bool) -> list[Address]:
     """Return the places that listen, `current` first; last, where it is distrusted."""
-    first = places.index(current) + (1 if is_distrusted else 0)
-    ordered = [*places[first:], *places[:first]]
+    others = jitter.shuffled([place for place in places if place != current])
+    ordered = [*others, current] if is_distrusted else [current, *others]
     listening = await asyncio.gather(*map(listens, ordered))
     return [place for place, is_there in zip(ordered, listening, strict=True) if is_there]
 

@@ -1,6 +1,8 @@
 from uuid import UUID
 
-from stepwell.addresses import parse_address
+import pytest
+
+from stepwell.addresses import Address, parse_address
 from stepwell.wire import several, shards
 from stepwell_server.store.postgres.pool import Pool
 from tests.harness.logs import rows
@@ -24,3 +26,22 @@ def test_everybody_sends_a_run_to_the_same_server_however_they_are_named() -> No
     one, other = (parse_address(uri).places for uri in ("grpc://a,b:1,c", "grpc://c,a,b:1"))
     assert {several.of_run(one, it) for it in RUNS} == set(one)
     assert all(several.of_run(one, it) == several.of_run(other, it) for it in RUNS)
+
+
+async def test_the_servers_that_are_left_share_the_clients_of_one_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = parse_address("grpc://a,b,c,d").places
+
+    async def listens(place: Address) -> bool:
+        return place != places[3]
+
+    monkeypatch.setattr(several, "listens", listens)
+    trusted = [await several.in_turn(places, places[1], is_distrusted=False) for _ in range(60)]
+    assert {each[0] for each in trusted} == {places[1]}
+    assert {each[1] for each in trusted} == {places[0], places[2]}
+    left = [await several.in_turn(places, places[1], is_distrusted=True) for _ in range(60)]
+    assert {tuple(each) for each in left} == {
+        (places[0], places[2], places[1]),
+        (places[2], places[0], places[1]),
+    }
