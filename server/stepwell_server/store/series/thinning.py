@@ -9,7 +9,6 @@ whether that happened. It is read before the points are: a commit in between mak
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -43,16 +42,35 @@ async def thinned(
     Raises:
         InvalidArgumentError: the series have more than SUMMARIES_MAX chunks.
     """
+    others = [name for name in names if name not in known]
+    size = max(1, -(-len(others) // THINNING_GROUPS))
+    groups = [[name for name in names if name in known]]
+    groups += [others[start : start + size] for start in range(0, len(others), size)]
+    found: dict[SeriesName, ThinnedSeries] = {}
+    for part in await asyncio.gather(
+        *(_look(snapshots, group, selection, wanted, known) for group in groups if group)
+    ):
+        found |= part
+    return [found[name] for name in names]
+
+
+async def _look(
+    snapshots: Snapshots,
+    names: Sequence[SeriesName],
+    selection: Selection,
+    wanted: int,
+    known: Mapping[SeriesName, bytes],
+) -> Mapping[SeriesName, ThinnedSeries]:
+    """Look what changed, and find the points of that."""
     async with snapshots.statement() as connection:
         marks = await run_marks(connection, {name.run_id for name in names})
-    unknown = [name for name in names if name.run_id in marks and known.get(name) != marks[name.run_id]]
-    found: dict[SeriesName, History | None] = {name: NO_HISTORY for name in names if name.run_id not in marks}
-    if selection == Selection(step_from=selection.step_from, step_to=selection.step_to):
-        size = max(1, -(-len(unknown) // THINNING_GROUPS))
-        groups = [unknown[start : start + size] for start in range(0, len(unknown), size)]
-        points = await asyncio.gather(*(_thin(snapshots, group, selection, wanted) for group in groups))
-        found.update(zip(unknown, chain.from_iterable(points), strict=True))
-    return [ThinnedSeries(marks.get(name.run_id), found.get(name)) for name in names]
+        unknown = [name for name in names if name.run_id in marks and known.get(name) != marks[name.run_id]]
+        found: dict[SeriesName, History | None] = {
+            name: NO_HISTORY for name in names if name.run_id not in marks
+        }
+        if unknown and selection == Selection(step_from=selection.step_from, step_to=selection.step_to):
+            found.update(zip(unknown, await _thin(connection, unknown, selection, wanted), strict=True))
+    return {name: ThinnedSeries(marks.get(name.run_id), found.get(name)) for name in names}
 
 
 async def run_marks(connection: Connection, run_ids: Iterable[UUID]) -> Mapping[UUID, bytes]:
@@ -62,19 +80,18 @@ async def run_marks(connection: Connection, run_ids: Iterable[UUID]) -> Mapping[
 
 
 async def _thin(
-    snapshots: Snapshots, names: Sequence[SeriesName], selection: Selection, wanted: int
+    connection: Connection, names: Sequence[SeriesName], selection: Selection, wanted: int
 ) -> list[History | None]:
     """Find the points of series by one statement; None for those that have to be read."""
-    async with snapshots.statement() as connection:
-        row = await connection.fetchrow(
-            _SQL["thinned"],
-            [name.run_id for name in names],
-            [name.key for name in names],
-            selection.step_from,
-            selection.step_to,
-            wanted,
-            SUMMARIES_MAX + 1,
-        )
+    row = await connection.fetchrow(
+        _SQL["thinned"],
+        [name.run_id for name in names],
+        [name.key for name in names],
+        selection.step_from,
+        selection.step_to,
+        wanted,
+        SUMMARIES_MAX + 1,
+    )
     if row["chunks"] > SUMMARIES_MAX:
         raise too_many_chunks()
     points = History(
