@@ -8,7 +8,7 @@ AZURITE := tests/content/azurite/node_modules/.package-lock.json
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors check format chaos fuzz mutants audit bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors test-nfs check format chaos fuzz mutants audit bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -61,6 +61,10 @@ test-clients: .venv/installed  ## run other programs' clients of MLflow against 
 
 test-flavors: .venv/installed  ## test models of every library, and with MLflow's of three versions, in environments of some gigabytes
 	STEPWELL_TEST_FLAVORS=1 $(BIN)/python -m pytest --timeout 3600 tests/flavors
+
+test-nfs: .venv/installed  ## test folders that servers share on a real NFS 4.2; needs root and Debian's packages
+	$(BIN)/python -m tests.harness.nfs -q tests/content/test_shared_folders.py
+	$(BIN)/python -m tests.harness.nfs -q tests/content/test_stores.py tests/wire/test_artifacts.py -k folder
 
 check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, SQL, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)

@@ -43,6 +43,7 @@ from tests.harness.stores import ALL_SERVERS, Store
 
 MB = 10**6
 PIECE = 8 * MB
+WARMING_FILES = 1_000
 
 
 def write_file(path: Path, size: int) -> None:
@@ -50,6 +51,13 @@ def write_file(path: Path, size: int) -> None:
     with path.open("wb") as file:
         for start in range(0, size, PIECE):
             file.write(os.urandom(min(PIECE, size - start)))
+
+
+def write_small_files(folder: Path, count: int) -> None:
+    """Make a folder of files of 1 to 4 KB, each of another content."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:06}.bin").write_bytes(os.urandom(1_000 + number % 3_000))
 
 
 def peak_mb(process_id: int | str = "self") -> float:
@@ -150,9 +158,16 @@ def mlflow(uri: str, source: Path, target: Path) -> dict[str, float]:
 
 
 def one_round(
-    folder: Path, size: int, server: ServerProcess, kind: str, store: Store | None, mlflow_uri: str | None
+    folder: Path,
+    size: int,
+    server: ServerProcess,
+    kind: str,
+    store: Store | None,
+    mlflow_uri: str | None,
+    *,
+    is_compared: bool,
 ) -> dict[str, Any]:
-    """Measure one file of new content, and a bare library or MLflow on the same file."""
+    """Measure one file of new content, and if it is to be compared a bare library or MLflow on the same file."""
     source, target = folder / "source.bin", folder / "fetched"
     write_file(source, size)
     result = in_process(transfer, server.tracking_uri, str(source), str(target))
@@ -160,7 +175,7 @@ def one_round(
     result["upload_mb_per_s"] = round(size / MB / result["upload_s"])
     result["download_mb_per_s"] = round(size / MB / result["download_s"])
     (target / source.name).unlink()
-    if store is not None:
+    if store is not None and is_compared:
         library = LIBRARIES[kind]
         given = (kind, store.root, dict(store.environment(None)), str(source), str(folder / "bare.bin"))
         compared = in_process(bare, *given)
@@ -183,7 +198,11 @@ def large(arguments: argparse.Namespace, kind: str) -> dict[str, Any]:
         compared = arguments.workload == "folder" and not arguments.without_mlflow
         uri = stack.enter_context(mlflow_server(folder)) if compared else None
         size = arguments.size_mb * MB
-        rounds = [one_round(folder, size, server, kind, store, uri) for _ in range(arguments.rounds)]
+        is_compared = arguments.workload != "memory"
+        rounds = [
+            one_round(folder, size, server, kind, store, uri, is_compared=is_compared)
+            for _ in range(arguments.rounds)
+        ]
     medians = {key: round(median(result[key] for result in rounds), 3) for key in rounds[0]}
     return {"medians": medians, "rounds": rounds}
 
@@ -193,9 +212,12 @@ def small(arguments: argparse.Namespace) -> dict[str, Any]:
     kind = arguments.store
     with tempfile.TemporaryDirectory() as name, servers(Path(name), kind) as (server, store):
         source = Path(name) / "small"
-        source.mkdir()
-        for number in range(arguments.files):
-            (source / f"{number:06}.bin").write_bytes(os.urandom(1_000 + number % 3_000))
+        write_small_files(source, arguments.files)
+        if store is not None:
+            # A stand-in that has just started is slower: it takes a while until it is compiled, or has its memory.
+            write_small_files(Path(name) / "first", WARMING_FILES)
+            first = (str(Path(name) / "first"), str(Path(name) / "first again"))
+            in_process(bare_small, kind, store.root, dict(store.environment(None)), *first)
         result = in_process(log_folder, server.tracking_uri, str(source), str(Path(name) / "out"))
         result["server_peak_mb"] = peak_mb(server.process.pid)
         result["files_per_s_up"] = round(arguments.files / result["upload_s"])

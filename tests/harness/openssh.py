@@ -88,7 +88,7 @@ def _program(folder: Path) -> tuple[list[str], dict[str, str]]:
         return [str(INSTALLED)], {}
     with npm.alone(UNPACKED):
         if not (UNPACKED / "usr/sbin/sshd").exists():
-            _unpack()
+            unpack_packages(UNPACKED, PACKAGES)
     shutil.copytree(UNPACKED / "usr", folder / "usr", symlinks=True)
     libraries = os.pathsep.join(str(it) for it in (folder / "usr/lib").iterdir() if it.is_dir())
     return [str(folder / "usr/sbin/sshd")], {"LD_LIBRARY_PATH": libraries}
@@ -101,23 +101,23 @@ def _parts(folder: Path) -> Iterator[tuple[str, Path]]:
             yield word, program
 
 
-def _unpack() -> None:
-    """Unpack Debian's packages; where its lists are too old, or nobody has fetched them yet, they are fetched first."""
-    lists = UNPACKED / "lists"
+def unpack_packages(folder: Path, packages: tuple[str, ...]) -> None:
+    """Unpack packages of Debian; where its lists are too old, or nobody has fetched them yet, they come first."""
+    lists = folder / "lists"
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     own = ("-o", f"Dir::State::Lists={lists}")
-    download = ("download", *PACKAGES)
-    if _apt(*download).returncode:
-        _apt(*own, "update").check_returncode()
-        _apt(*own, *download).check_returncode()
-    for package in UNPACKED.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", package, UNPACKED], check=True, timeout=INSTALL_S)
+    download = ("download", *packages)
+    if _apt(folder, *download).returncode:
+        _apt(folder, *own, "update").check_returncode()
+        _apt(folder, *own, *download).check_returncode()
+    for package in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True, timeout=INSTALL_S)
     shutil.rmtree(lists)
 
 
-def _apt(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def _apt(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        ["apt-get", "-q", *arguments], cwd=UNPACKED, capture_output=True, timeout=INSTALL_S, check=False
+        ["apt-get", "-q", *arguments], cwd=folder, capture_output=True, timeout=INSTALL_S, check=False
     )
 
 

@@ -330,6 +330,11 @@ async def test_names_that_headers_cannot_hold(folder_store: Store) -> None:
     assert quoted.headers["content-disposition"] == 'inline; filename="a \\"b\\".txt"'
     encoded = await folder_store.get(f"{folder_store.own}/%C3%BC%20b.txt")
     assert encoded.headers["content-disposition"] == "inline; filename*=UTF-8''%C3%BC%20b.txt"
+    logged = await folder_store.put("two%0Alines%0A", b"x")
+    assert logged.status == 200, logged.body
+    of_lines = await folder_store.get(f"{folder_store.own}/two%0Alines%0A")
+    assert (of_lines.status, of_lines.body) == (200, b"x")
+    assert of_lines.headers["content-disposition"] == "inline; filename*=UTF-8''two%0Alines%0A"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
+from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import FileSpec, OpenUpload, Piece
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client
@@ -341,7 +342,8 @@ async def test_a_bucket_without_conditions_takes_parts_all_the_same(
         multipart_id = await store.begin_parts("x")
         (url,) = await store.part_urls("x", multipart_id, [1])
         await asyncio.to_thread(put, url, b"data")
-        real, refusals = client.calls.complete_multipart_upload, []
+        patient = await client.patient()
+        real, refusals = patient.complete_multipart_upload, []
 
         async def refuse(**arguments: object) -> object:
             if "IfNoneMatch" in arguments:
@@ -349,7 +351,35 @@ async def test_a_bucket_without_conditions_takes_parts_all_the_same(
                 raise ClientError({"Error": {"Code": "NotImplemented"}}, "CompleteMultipartUpload")
             return await real(**arguments)
 
-        monkeypatch.setattr(client.calls, "complete_multipart_upload", refuse)
+        monkeypatch.setattr(patient, "complete_multipart_upload", refuse)
         await store.complete_parts("x", multipart_id, [])
         assert len(refusals) == 1
         assert await store.size_bytes("x") == 4
+
+
+@on_s3
+async def test_parts_that_are_put_together_twice_are_there_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request of which the answer was lost is made again: rclone has forgotten the parts by then."""
+    async with S3Client(60) as client:
+        store = BucketContentStore(S3Bucket(str(place.artifacts), client))
+        patient = await client.patient()
+        real = patient.complete_multipart_upload
+
+        async def repeated(**arguments: object) -> object:
+            if arguments["Key"].endswith("/x"):  # type: ignore[attr-defined]
+                await real(**arguments)
+            raise ClientError({"Error": {"Code": "InvalidPart"}}, "CompleteMultipartUpload")
+
+        monkeypatch.setattr(patient, "complete_multipart_upload", repeated)
+        for key in ("x", "y"):
+            multipart_id = await store.begin_parts(key)
+            (url,) = await store.part_urls(key, multipart_id, [1])
+            await asyncio.to_thread(put, url, b"data")
+            if key == "x":
+                await store.complete_parts(key, multipart_id, [])
+                assert await store.size_bytes(key) == 4
+                continue
+            with pytest.raises(InvalidArgumentError, match="does not take the parts"):
+                await store.complete_parts(key, multipart_id, [])

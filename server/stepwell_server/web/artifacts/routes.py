@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.logged_models import find_model_id
 from stepwell_server.services.content.artifacts import ArtifactService
+from stepwell_server.web.artifacts.names import ANY_TEXT
 from stepwell_server.web.artifacts.sending import Streamed, file_answer
 from stepwell_server.web.artifacts.types import SECURITY, disposition
 from stepwell_server.web.artifacts.zipped import listed_below, zipped
@@ -32,7 +33,7 @@ def artifact_routes(artifacts: ArtifactService) -> list[BaseRoute]:
         kind = "attachment" if request.query_params.get("download") == "1" else "inline"
         return await file_answer(artifacts, request, run_id, path, kind)
 
-    return [Route(ARTIFACTS_PATH, get), Route(f"{ARTIFACTS_PATH}/{{path:path}}", get)]
+    return [Route(ARTIFACTS_PATH, get), Route(f"{ARTIFACTS_PATH}/{{path:{ANY_TEXT}}}", get)]
 
 
 async def _archive(

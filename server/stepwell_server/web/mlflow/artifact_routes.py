@@ -8,11 +8,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from stepwell_server.services.together import Services
+from stepwell_server.web.artifacts.names import ANY_TEXT
 from stepwell_server.web.mlflow.artifact_parts import ArtifactParts
 from stepwell_server.web.mlflow.artifacts import Artifacts
 
 API, AJAX = "/api/2.0", "/ajax-api/2.0"
 PROXY = "mlflow-artifacts/artifacts"
+ADDRESS = f"{{address:{ANY_TEXT}}}"
 
 Endpoint = Callable[[Request], Awaitable[Response | ASGIApp]]
 
@@ -24,13 +26,13 @@ def artifact_routes(services: Services) -> list[BaseRoute]:
     both: list[tuple[str, str, Endpoint]] = [
         ("GET", "mlflow/artifacts/list", artifacts.list_run),
         ("GET", PROXY, artifacts.list_proxy),
-        ("GET", f"{PROXY}/{{address:path}}", artifacts.download),
-        ("PUT", f"{PROXY}/{{address:path}}", artifacts.upload),
-        ("DELETE", f"{PROXY}/{{address:path}}", artifacts.delete),
-        ("POST", "mlflow-artifacts/mpu/create/{address:path}", parts.create),
-        ("POST", "mlflow-artifacts/mpu/complete/{address:path}", parts.complete),
-        ("POST", "mlflow-artifacts/mpu/abort/{address:path}", parts.abort),
-        ("GET", "mlflow-artifacts/presigned/{address:path}", parts.presigned),
+        ("GET", f"{PROXY}/{ADDRESS}", artifacts.download),
+        ("PUT", f"{PROXY}/{ADDRESS}", artifacts.upload),
+        ("DELETE", f"{PROXY}/{ADDRESS}", artifacts.delete),
+        ("POST", f"mlflow-artifacts/mpu/create/{ADDRESS}", parts.create),
+        ("POST", f"mlflow-artifacts/mpu/complete/{ADDRESS}", parts.complete),
+        ("POST", f"mlflow-artifacts/mpu/abort/{ADDRESS}", parts.abort),
+        ("GET", f"mlflow-artifacts/presigned/{ADDRESS}", parts.presigned),
         ("POST", "mlflow/artifacts/presigned-upload-url", parts.refuse_presigned),
         ("POST", "mlflow/artifacts/presigned-download-url", parts.refuse_presigned),
         ("GET", "mlflow/get-artifact", artifacts.get_artifact),

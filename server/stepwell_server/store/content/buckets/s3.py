@@ -28,6 +28,8 @@ from stepwell_server.store.content.buckets.store import BucketContentStore
 CONNECTIONS_MAX = 32
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
+# Some servers are silent while they put parts together, and what is asked of them again meanwhile ends badly.
+JOIN_TIMEOUT_S = 900
 ATTEMPTS_MAX = 4
 # How long a server that starts waits for a bucket.
 TRY_S = 10.0
@@ -56,6 +58,7 @@ class S3Client:
     def __init__(self, address_lifetime_s: int) -> None:
         self.address_lifetime_s = address_lifetime_s
         self._stack = AsyncExitStack()
+        self._patient: Any = None
 
     async def __aenter__(self) -> Self:
         config = AioConfig(
@@ -75,7 +78,15 @@ class S3Client:
                 # A name for each bucket is what Amazon has; others would need entries of DNS for that.
                 config = config.merge(AioConfig(s3={"addressing_style": "path"}))
             self.calls = await self._stack.enter_async_context(session.create_client("s3", config=config))
+        self._session, self._config = session, config.merge(AioConfig(read_timeout=JOIN_TIMEOUT_S))
         return self
+
+    async def patient(self) -> Any:
+        """Return the calls for what takes its time; made when they are needed first."""
+        if self._patient is None:
+            made = self._session.create_client("s3", config=self._config)
+            self._patient = await self._stack.enter_async_context(made)
+        return self._patient
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
@@ -216,12 +227,13 @@ class S3Bucket:
         ]
         upload = {**self._object(key), "UploadId": multipart_id, "MultipartUpload": {"Parts": listed}}
         with translated():
+            calls = await self._client.patient()
             try:
-                await self._client.calls.complete_multipart_upload(**upload, IfNoneMatch="*")
+                await calls.complete_multipart_upload(**upload, IfNoneMatch="*")
             except ClientError as error:
                 if code_of(error) not in _NO_CONDITIONS:
                     raise
-                await self._client.calls.complete_multipart_upload(**upload)
+                await calls.complete_multipart_upload(**upload)
 
     async def abandon_parts(self, key: str, multipart_id: str) -> None:
         """See `bucket.Bucket`."""

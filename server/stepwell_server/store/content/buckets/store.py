@@ -161,8 +161,8 @@ class BucketContentStore:
             if not held:
                 raise NotFoundError("the bucket holds no parts of it")
             await self._bucket.join_parts(key, multipart_id, _named(held, parts))
-        except NotFoundError:
-            if await self.size_bytes(key) is None:  # else it is a repeat
+        except (NotFoundError, InvalidArgumentError):
+            if await self.size_bytes(key) is None:  # else it is a repeat, and what is there will be verified
                 raise
 
     async def abandon_parts(self, key: str, multipart_id: str) -> None:
