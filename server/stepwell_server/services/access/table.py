@@ -89,6 +89,7 @@ RULES: Mapping[str, Mapping[str, Guarded]] = {
     "alerts": {"list": Guarded(rules.alerts)},
     "artifacts": {
         **_all(["list", "get", "read"], rules.of("run_id", READ, "owner")),
+        "addresses": Guarded(rules.anybody),  # of lines that `list` has given to the same caller
         "delete": Guarded(
             rules.of("run_id", WRITE, "owner"), noted=audit_words.subject("artifacts.deleted", "run_id")
         ),
