@@ -55,7 +55,7 @@ ROUND_PAUSE_S = 10.0
 REST_RATIO = 1.0
 # Less, where the last round ended so long ago: on a busy machine steps take longer, and so would rests.
 BEHIND_S = 60.0
-REST_RATIO_BEHIND = 0.25
+REST_RATIO_BEHIND = 0.5
 
 _SQL = load("compaction")
 
