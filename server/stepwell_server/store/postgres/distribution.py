@@ -63,8 +63,12 @@ class Distribution:
         if not self.has_setting:
             # asyncpg asks for types on each new connection; with this setting that takes seconds.
             hidden = f"ALTER DATABASE {name(self.database)} SET citus.override_table_visibility TO off"
-            everywhere = f"{hidden}; SELECT run_command_on_workers({text(hidden)})"
-            steps.insert(0, Step("let connections see tables as they are", everywhere))
+            # Two transactions: where Citus passes the second one on, it would wait for the first one for ever.
+            everywhere = f"SELECT run_command_on_workers({text(hidden)})"
+            steps[:0] = [
+                Step("let connections to workers see tables as they are", everywhere),
+                Step("let connections see tables as they are", hidden),
+            ]
         return steps
 
     @property
