@@ -1,20 +1,23 @@
-"""What tests of the HTTP door share: routes behind all guards, on a real socket, without a database."""
+"""What tests of the HTTP door share: routes behind all guards on a real socket, without a database; a second server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from stepwell_server.config import HttpLimits
+from stepwell_server.app import RunningServer, running_server
+from stepwell_server.config import Config, HttpLimits
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.listening import http_listening
 from tests.harness.raw_http import Place
+from tests.harness.rest import Rest
 
 StartDoor = Callable[..., object]
 STOP_S = 3.0
@@ -69,6 +72,14 @@ class Routes:
             Route("/broken", self.broken),
             Route("/broken-later", self.broken_later),
         ]
+
+
+@pytest.fixture
+async def other(server: RunningServer, database_url: str, tmp_path: Path) -> AsyncIterator[Rest]:
+    """Another server on the same database, as a second worker is."""
+    config = Config(port=0, http_port=0, store=database_url, data=tmp_path / "other", shutdown_grace_s=5)
+    async with running_server(config) as running:
+        yield Rest(running.http_url)
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """Charts over REST come from memory as long as nothing changed, whoever has changed it, and through which server."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import grpc.aio
 import pytest
 
-from stepwell_server.app import RunningServer, running_server
-from stepwell_server.config import Config
+from stepwell_server.app import RunningServer
 from stepwell_server.model.series import EVERYTHING, SeriesName
 from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.postgres.pool import Pool
@@ -27,14 +24,6 @@ INTERVAL = "metrics/get-history-bulk-interval"
 @pytest.fixture
 def rest(server: RunningServer) -> Rest:
     return Rest(server.http_url)
-
-
-@pytest.fixture
-async def other(server: RunningServer, database_url: str, tmp_path: Path) -> AsyncIterator[Rest]:
-    """Another server on the same database, as a second worker is."""
-    config = Config(port=0, http_port=0, store=database_url, data=tmp_path / "other", shutdown_grace_s=5)
-    async with running_server(config) as running:
-        yield Rest(running.http_url)
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,8 +10,7 @@ import grpc.aio
 import pytest
 
 from stepwell_api.v1 import runs_pb2, runs_pb2_grpc
-from stepwell_server.app import RunningServer, running_server
-from stepwell_server.config import Config
+from stepwell_server.app import RunningServer
 from stepwell_server.store.ingest.forgetting import forget_calls
 from stepwell_server.store.postgres.pool import Pool
 from tests.harness.raw_http import head
@@ -25,15 +21,6 @@ from tests.wire.test_ingest import batch_message, opened
 @pytest.fixture
 def rest(server: RunningServer) -> Rest:
     return Rest(server.http_url)
-
-
-@pytest.fixture
-async def other(server: RunningServer, database_url: str, tmp_path: Path) -> AsyncIterator[Rest]:
-    """Another server on the same database, as a second worker is."""
-    config = Config(port=0, http_port=0, store=database_url, data=tmp_path / "other", shutdown_grace_s=5)
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(running_server(config))
-        yield Rest(running.http_url)
 
 
 def points(count: int, key: str = "loss", first: int = 0) -> list[dict[str, Any]]:
