@@ -51,9 +51,14 @@ def measured(tracker: str, rounds: int, *, log_models: bool) -> dict[str, Any]:
     aside = taken_aside() if tracker == "stepwell" else []
 
     def compared(call: Callable[[], object], pairs: int, per: int = 1) -> dict[str, object]:
-        aside.clear()
-        found = added(in_turns(call, pairs, switch, settle), per)
-        return {**found, "aside": medians(aside)}
+        of_call: list[Taken] = []
+
+        def noted() -> None:
+            before = len(aside)  # there are those of `switch`
+            call()
+            of_call.extend(aside[before:])
+
+        return {**added(in_turns(noted, pairs, switch, settle), per), "aside": medians(of_call)}
 
     def switch(is_on: bool) -> None:
         flavor.autolog(disable=not is_on, log_models=log_models, silent=True)
