@@ -10,7 +10,7 @@ import pytest
 
 from stepwell.commands.access.by_browser import code_of
 from stepwell_server.services.access import logins
-from tests.harness.processes import ServerProcess, command_line, neutral_environment
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess, command_line, neutral_environment
 from tests.harness.shared import server_of_many
 
 PASSWORD = "correct horse"
@@ -35,7 +35,7 @@ def test_a_program_is_let_in(server: ServerProcess, tmp_path: Path) -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env={**environment, "DISPLAY": ""}, **pipes) as program:
         shown = next(found for line in program.stdout if (found := ADDRESS.search(line)))
-        with httpx2.Client(base_url=server.url, headers=OWN) as browser:
+        with httpx2.Client(timeout=ANSWER_TIMEOUT_S, base_url=server.url, headers=OWN) as browser:
             session = "/api/stepwell/v1/session"
             assert browser.post(session, json={"name": "admin", "password": PASSWORD}).status_code == 204
             confirmed = browser.post("/api/stepwell/v1/logins", json={"code": shown[1], "name": "my shell"})

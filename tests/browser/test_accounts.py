@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import WIDE, is_fault
 from tests.harness.browser import browser
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.provider import Provider, openid_provider
 from tests.harness.shared import server_of_many
 
@@ -60,7 +60,7 @@ def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def rest(server: ServerProcess) -> Iterator[httpx2.Client]:
     """The server's admin, as a program."""
-    with httpx2.Client(base_url=server.url, auth=(ADMIN, PASSWORD)) as client:
+    with httpx2.Client(timeout=ANSWER_TIMEOUT_S, base_url=server.url, auth=(ADMIN, PASSWORD)) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+ANSWER_TIMEOUT_S = 60  # for clients of tests: a machine may be busy with much else
 READY_S = 60.0
 STOP_S = 30.0
 

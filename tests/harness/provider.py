@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from tests.harness.processes import ANSWER_TIMEOUT_S
 from tests.harness.s3 import free_port
 
 READY = re.compile(r"running on http", re.IGNORECASE)
@@ -36,7 +37,7 @@ class Provider:
         return self._answer(address, action="deny")
 
     def _answer(self, address: str, **form: str) -> str:
-        answer = httpx2.post(address, data=form)
+        answer = httpx2.post(address, data=form, timeout=ANSWER_TIMEOUT_S)
         assert answer.status_code == 302, answer.text[:500]
         return answer.headers["location"]
 

@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.provider import Provider, openid_provider
 from tests.harness.shared import server_of_many
 
@@ -25,7 +25,7 @@ class Visitor(httpx2.Client):
     """A browser as far as cookies go; it sends what our own page sends."""
 
     def __init__(self, server: ServerProcess) -> None:
-        super().__init__(base_url=server.url, headers=OWN, follow_redirects=False)
+        super().__init__(timeout=ANSWER_TIMEOUT_S, base_url=server.url, headers=OWN, follow_redirects=False)
         self.cookie_name = f"stepwell-{server.url.rpartition(':')[2]}"
 
     def sign_in(self, name: str = ADMIN, password: str = PASSWORD) -> httpx2.Response:

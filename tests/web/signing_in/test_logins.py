@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from stepwell_server.services.access.logins import code_of
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.web.signing_in.conftest import PASSWORD, SESSION, Ask, Visit
 
 # One server for all of them.
@@ -20,7 +20,7 @@ MARY = {"x-forwarded-user": "mary", "x-stepwell-page": "1"}
 @pytest.fixture
 def program(accounts_server: ServerProcess) -> httpx2.Client:
     """A program, which has nothing of a browser."""
-    with httpx2.Client(base_url=accounts_server.url) as client:
+    with httpx2.Client(timeout=ANSWER_TIMEOUT_S, base_url=accounts_server.url) as client:
         yield client
 
 
@@ -28,7 +28,9 @@ def program(accounts_server: ServerProcess) -> httpx2.Client:
 def mary(accounts_server: ServerProcess) -> httpx2.Client:
     """Somebody who is no admin, whom the proxy names."""
     proxy = httpx2.HTTPTransport(local_address="127.0.0.7")
-    with httpx2.Client(base_url=accounts_server.url, transport=proxy, headers=MARY) as client:
+    with httpx2.Client(
+        timeout=ANSWER_TIMEOUT_S, base_url=accounts_server.url, transport=proxy, headers=MARY
+    ) as client:
         yield client
 
 

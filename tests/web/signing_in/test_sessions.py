@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.harness.certificates import make_certificates
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.shared import server_of_many
 from tests.web.signing_in.conftest import (
     ADMIN,
@@ -168,7 +168,9 @@ def test_over_tls_the_cookie_is_for_tls_and_this_host_alone(
     options = ("--auth", *made.options)
     with server_of_many(tmp_path_factory, *options, environment=environment) as server:
         secure = ssl.create_default_context(cafile=made.trusting["STEPWELL_TLS_CA"])
-        with httpx2.Client(base_url=server.url, verify=secure, headers=OWN) as visitor:
+        with httpx2.Client(
+            timeout=ANSWER_TIMEOUT_S, base_url=server.url, verify=secure, headers=OWN
+        ) as visitor:
             answer = visitor.post(SESSION, json={"name": ADMIN, "password": PASSWORD})
             assert answer.status_code == 204
             [cookie] = answer.headers.get_list("set-cookie")

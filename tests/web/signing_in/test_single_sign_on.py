@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.harness.processes import ServerProcess
+from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.provider import Provider
 from tests.web.signing_in.conftest import ADMIN, BEGIN, SESSION, Ask, Visit
 
@@ -114,7 +114,9 @@ def test_a_proxy_signs_in_whom_it_knows(
 ) -> None:
     named = {"x-forwarded-user": "mary", "x-forwarded-for": "127.0.0.7"}
     with httpx2.Client(
-        base_url=accounts_server.url, transport=httpx2.HTTPTransport(local_address=address)
+        timeout=ANSWER_TIMEOUT_S,
+        base_url=accounts_server.url,
+        transport=httpx2.HTTPTransport(local_address=address),
     ) as client:
         person = client.get(SESSION, headers=named).json()["person"]
         assert (person and person["name"]) == name
