@@ -107,7 +107,7 @@ def is_own(name: str) -> bool:
 
 def _used_by(name: str) -> Iterator[str]:
     """Yield the modules that a module of the user's own, and those below it, refer to."""
-    for key in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+    for key in [key for key in list(sys.modules) if key == name or key.startswith(f"{name}.")]:
         for value in list(
             vars(sys.modules[key]).values() if isinstance(sys.modules[key], ModuleType) else ()
         ):
