@@ -17,14 +17,14 @@ from typing import Any
 
 from benchmarks.disk import disk_after_compaction
 from benchmarks.growth import PROXY_POINTS, growth
+from benchmarks.loads.workloads import WORKLOADS
+from benchmarks.measuring.surroundings import Costs, surroundings
+from benchmarks.measuring.table import write_table
 from benchmarks.soak import FULL_LOAD_S, soak
 from benchmarks.stations import all_stations
-from benchmarks.surroundings import Costs, surroundings
-from benchmarks.table import write_table
-from benchmarks.workloads import WORKLOADS
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import running_url
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 QUICK_SCALE = 0.1
 DURABLE = "committed to PostgreSQL with fsync"

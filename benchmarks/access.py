@@ -27,12 +27,12 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import stepwell
-from benchmarks.surroundings import surroundings
+from benchmarks.measuring.surroundings import surroundings
 from stepwell import StepwellClient
 from stepwell.commands.access.server import ask, level_of
 from stepwell.delivery import writer
 from stepwell_api.v1 import access_pb2 as pb
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 PASSWORD = "of a benchmark alone"
 LOG_CALLS = 20_000

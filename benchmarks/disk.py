@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from benchmarks.streams import Lags, Shape, writers
+from benchmarks.loads.streams import Lags, Shape, writers
 from stepwell_server.maintenance import compact_everything
 from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool
 

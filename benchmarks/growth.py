@@ -27,14 +27,14 @@ from uuid import uuid4
 import asyncpg
 import grpc
 
-from benchmarks.streams import Shape
-from benchmarks.surroundings import surroundings
-from benchmarks.workloads import BULK_POINTS, in_processes
+from benchmarks.loads.streams import Shape
+from benchmarks.loads.workloads import BULK_POINTS, in_processes
+from benchmarks.measuring.surroundings import surroundings
 from stepwell_server.maintenance import compact_everything
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import running_url
 from stepwell_server.store.postgres.pool import SESSION_SETTINGS, Pool
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 PROXY_POINTS = 50_000_000
 BULK, SMALL = Shape(1, BULK_POINTS), Shape(20, 50)

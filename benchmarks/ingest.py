@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.surroundings import surroundings
-from tests.harness.processes import ServerProcess
+from benchmarks.measuring.surroundings import surroundings
+from tests.harness.servers.processes import ServerProcess
 
 
 def train(number: int, tracking_uri: str, points: int, metrics: int, results: Any) -> None:

@@ -24,10 +24,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.core_watch import CoreWatch
-from benchmarks.surroundings import surroundings
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy
+from benchmarks.measuring.core_watch import CoreWatch
+from benchmarks.measuring.surroundings import surroundings
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess
 
 NOBODY = "grpc://127.0.0.1:1"
 SLOW_BYTES_PER_S = 200_000

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.artifacts import in_process, servers, transfer, write_file
-from benchmarks.surroundings import surroundings
-from tests.harness.processes import ServerProcess
+from benchmarks.artifacts.moving import in_process, servers, transfer, write_file
+from benchmarks.measuring.surroundings import surroundings
+from tests.harness.servers.processes import ServerProcess
 
 MB = 10**6
 PIECE = 1 << 20

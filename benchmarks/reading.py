@@ -19,12 +19,12 @@ from typing import Any
 import asyncpg
 
 import stepwell
-from benchmarks.seeded_series import SeededRun, seed_run
-from benchmarks.surroundings import surroundings
+from benchmarks.loads.seeded_series import SeededRun, seed_run
+from benchmarks.measuring.surroundings import surroundings
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 STOP_S = 60.0
 

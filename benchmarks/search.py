@@ -22,14 +22,14 @@ from typing import Any
 import asyncpg
 
 from benchmarks.compare.peers import PEERS, running_peer
-from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
-from benchmarks.surroundings import cpu_seconds, family, surroundings
+from benchmarks.loads.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
+from benchmarks.measuring.surroundings import cpu_seconds, family, surroundings
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.databases import named
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.databases import named
 
 PAGE_SIZE = 100
 FAR_PAGE = 500

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import grpc
 
-from benchmarks.streams import Shape, as_fast_as_it_goes
-from benchmarks.surroundings import family, process_name, resident_mib
-from benchmarks.workloads import BULK_POINTS
+from benchmarks.loads.streams import Shape, as_fast_as_it_goes
+from benchmarks.loads.workloads import BULK_POINTS
+from benchmarks.measuring.surroundings import family, process_name, resident_mib
 
 FULL_LOAD_S = 600.0
 # Each client's batch, and how many make a round: some ten seconds.

@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import numpy as np
 
-from benchmarks.streams import Shape
+from benchmarks.loads.streams import Shape
 from stepwell_api.v1 import ingest_pb2
 from stepwell_server.model.ingest import Batch, Points, WriterIdentity
 from stepwell_server.process.deadline import Deadline

@@ -22,15 +22,15 @@ import asyncpg
 import numpy as np
 
 import stepwell
-from benchmarks.seeded_series import seed_run
-from benchmarks.surroundings import surroundings
+from benchmarks.loads.seeded_series import seed_run
+from benchmarks.measuring.surroundings import surroundings
 from stepwell.transfer.exporting import export_runs
 from stepwell.transfer.importing import import_runs
 from stepwell.transfer.mlflow.source import mlflow_source
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 STOP_S = 60.0
 LOAD_POINTS_PER_S = 100_000

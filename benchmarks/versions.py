@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.surroundings import Costs, surroundings
-from benchmarks.workloads import WORKLOADS
-from tests.harness.processes import ServerProcess
+from benchmarks.loads.workloads import WORKLOADS
+from benchmarks.measuring.surroundings import Costs, surroundings
+from tests.harness.servers.processes import ServerProcess
 
 HERE = Path(__file__).parents[1]
 ONLY = ["sixteen_jobs", "thousand_slow_runs", "batches_of_1000_four_clients"]

@@ -15,10 +15,10 @@ from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.pool import Pool, open_pool
-from tests.harness.databases import cloned_database, empty_database, template_database
 from tests.harness.loops import loop_stays_free
-from tests.harness.processes import ServerProcess
-from tests.harness.shared import server_of_many
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.shared import server_of_many
+from tests.harness.store.databases import cloned_database, empty_database, template_database
 
 STOP_S = 5.0
 

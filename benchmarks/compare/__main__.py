@@ -21,16 +21,16 @@ import asyncpg
 from benchmarks.compare.peers import PEERS, Peer, environment_of, running_peer
 from benchmarks.compare.rest import log_batches
 from benchmarks.compare.table import write_comparison
+from benchmarks.loads.streams import Shape
+from benchmarks.loads.workloads import BULK_POINTS, Result, in_processes
+from benchmarks.measuring.surroundings import surroundings
 from benchmarks.stations import copying
-from benchmarks.streams import Shape
-from benchmarks.surroundings import surroundings
-from benchmarks.workloads import BULK_POINTS, Result, in_processes
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.databases import named
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.databases import named
 
 BATCH = Shape(20, 50)
 BULK = Shape(1, BULK_POINTS)

@@ -25,9 +25,9 @@ from benchmarks.compare.__main__ import postgres, with_database
 from benchmarks.compare.loggers import RATE_HZ, TRACKERS
 from benchmarks.compare.peers import PEERS, environment_at, running_peer
 from benchmarks.compare.table import write_log_calls
-from benchmarks.surroundings import surroundings
+from benchmarks.measuring.surroundings import surroundings
 from stepwell_server.process.logs import set_up_logs
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 PROGRAM = Path(__file__).with_name("loggers.py")
 SURVIVORS_OF = 2_000

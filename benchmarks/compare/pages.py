@@ -26,16 +26,16 @@ from playwright.async_api import Page
 
 import stepwell
 from benchmarks.compare.peers import MLFLOW_3, running_peer
+from benchmarks.loads.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
+from benchmarks.measuring.surroundings import surroundings
 from benchmarks.search import copy_to_mlflow, database
-from benchmarks.seeded_runs import EXPERIMENT_NAME, add_size_options, seed
-from benchmarks.surroundings import surroundings
 from stepwell import StepwellClient
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from tests.harness.browser import browser
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SIZE = {"width": 1280, "height": 800}
 WAIT_MS = 180_000

@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.surroundings import surroundings
-from tests.harness.processes import ServerProcess
+from benchmarks.measuring.surroundings import surroundings
+from tests.harness.servers.processes import ServerProcess
 
 MLFLOW = Path(".venv-compare/mlflow3/bin/mlflow")
 FILE = "name: nothing\npython_env: python_env.yaml\nentry_points: {main: {command: 'true'}}\n"

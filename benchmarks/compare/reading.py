@@ -30,13 +30,13 @@ import numpy as np
 import stepwell
 from benchmarks.compare.__main__ import postgres
 from benchmarks.compare.peers import PEERS, running_peer
+from benchmarks.loads.seeded_series import START_MS, seed_run
+from benchmarks.measuring.surroundings import surroundings
 from benchmarks.reading import milliseconds
-from benchmarks.seeded_series import START_MS, seed_run
-from benchmarks.surroundings import surroundings
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.databases import named
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.databases import named
 
 (MLFLOW,) = (peer for peer in PEERS if peer.name == "mlflow")
 CHART_POINTS = 320  # a run; MLflow's pages ask for so many

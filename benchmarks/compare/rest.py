@@ -6,8 +6,8 @@ import multiprocessing
 import time
 from typing import Any
 
-from benchmarks.streams import Shape
-from benchmarks.workloads import Result
+from benchmarks.loads.streams import Shape
+from benchmarks.loads.workloads import Result
 
 API = "/api/2.0/mlflow"
 

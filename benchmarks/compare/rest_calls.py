@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.compare.rest import API
-from benchmarks.surroundings import family, process_name
+from benchmarks.measuring.surroundings import family, process_name
 
 CHART_POINTS = 320  # a run; MLflow's pages ask for so many
 PAGE_SIZE = 100

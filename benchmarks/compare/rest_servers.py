@@ -33,13 +33,13 @@ from benchmarks.compare.peers import MLFLOW_3, PEERS, running_process
 from benchmarks.compare.reading import fill_mlflow, fill_stepwell
 from benchmarks.compare.rest import log_batches
 from benchmarks.compare.rest_calls import Server
+from benchmarks.loads.seeded_runs import seed
+from benchmarks.measuring.surroundings import family, process_name, resident_mib, surroundings
 from benchmarks.search import copy_to_mlflow, database
-from benchmarks.seeded_runs import seed
-from benchmarks.surroundings import family, process_name, resident_mib, surroundings
 from stepwell_server.process.logs import set_up_logs
 from stepwell_server.store.postgres.migrations import migrate
-from tests.harness.databases import named
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.databases import named
 
 OURS = "stepwell_http"
 CHART_RUNS = 5

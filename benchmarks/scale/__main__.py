@@ -14,13 +14,13 @@ import argparse
 import asyncio
 import json
 
+from benchmarks.measuring.surroundings import surroundings
 from benchmarks.scale.calibration import calibrate
 from benchmarks.scale.debt import owe
 from benchmarks.scale.draining import drain
 from benchmarks.scale.pooler import compare
 from benchmarks.scale.servers import measure
 from benchmarks.scale.simulation import Size, simulate
-from benchmarks.surroundings import surroundings
 from stepwell_server.process.logs import set_up_logs
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from benchmarks.loads.streams import Shape
+from benchmarks.measuring.surroundings import Costs
 from benchmarks.scale.servers import open_folder
 from benchmarks.stations import batch_of
-from benchmarks.streams import Shape
-from benchmarks.surroundings import Costs
 from stepwell_server.model.ingest import Committed, WriterIdentity
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.ingest.metrics import MetricIds

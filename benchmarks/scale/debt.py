@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.loads.streams import Shape
+from benchmarks.measuring.surroundings import Costs
 from benchmarks.scale.calibration import opened
 from benchmarks.scale.draining import new_database
 from benchmarks.scale.servers import Servers, open_folder, servers
-from benchmarks.streams import Shape
-from benchmarks.surroundings import Costs
 from stepwell_server.model.ingest import Batch, Points, WriterIdentity
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.chunks.rows import COLUMNS, as_source

@@ -9,7 +9,7 @@ from uuid import uuid4
 import grpc.aio
 import numpy as np
 
-from benchmarks.streams import UNDER_WAY_MAX, Lags, Shape, batch_request
+from benchmarks.loads.streams import UNDER_WAY_MAX, Lags, Shape, batch_request
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
 # After a server that was not there.

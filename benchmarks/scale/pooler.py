@@ -8,14 +8,14 @@ from typing import Any
 
 import asyncpg
 
+from benchmarks.loads.streams import Shape
+from benchmarks.loads.workloads import BULK_POINTS, in_processes
+from benchmarks.measuring.surroundings import cpu_seconds, family, process_name
 from benchmarks.scale.servers import Servers, open_folder, servers
-from benchmarks.streams import Shape
-from benchmarks.surroundings import cpu_seconds, family, process_name
-from benchmarks.workloads import BULK_POINTS, in_processes
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.upkeep.compactor import set_paused
-from tests.harness.pgbouncer import running_pgbouncer
+from tests.harness.store.pgbouncer import running_pgbouncer
 
 # As many connections to the database as one server may open: a pooler is for more servers, not for fewer connections.
 POOLER_CONNECTIONS = 20

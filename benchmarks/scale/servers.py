@@ -11,12 +11,12 @@ from typing import Any
 
 import asyncpg
 
+from benchmarks.loads.streams import Lags, Shape
+from benchmarks.measuring.surroundings import cpu_seconds, family
 from benchmarks.scale.moving import MovingWriter
-from benchmarks.streams import Lags, Shape
-from benchmarks.surroundings import cpu_seconds, family
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SHAPE = Shape(10, 20)
 INTERVAL_S = 0.5

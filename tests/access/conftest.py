@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
+from tests.harness.servers.access import ADMIN_PASSWORD, GuardedServer, guarded_server
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import pytest
 
 from stepwell_api.v1 import runs_pb2, runs_pb2_grpc, search_pb2, search_pb2_grpc
 from stepwell_server.model.access import Level, Scope
-from tests.harness.access import (
+from tests.harness.calls import not_found, refused
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import (
     ADMIN_PASSWORD,
     DENIED,
     UNAUTHENTICATED,
@@ -17,8 +19,6 @@ from tests.harness.access import (
     new_experiment,
     new_run,
 )
-from tests.harness.calls import not_found, refused
-from tests.harness.rest import Rest
 
 
 async def _found(channel: grpc.aio.Channel) -> set[str]:

@@ -15,9 +15,9 @@ from stepwell_api.v1 import (
     registry_pb2_grpc,
 )
 from stepwell_server.model.access import Level, Thing, ThingKind
-from tests.harness.access import DENIED, GuardedServer, experiment, new_experiment, new_run
 from tests.harness.calls import refused
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import DENIED, GuardedServer, experiment, new_experiment, new_run
 from tests.wire.test_ingest import opened
 
 MODEL = b"flavors: {}"

@@ -9,8 +9,15 @@ import pytest
 from stepwell.wire.showing import ShowingChannel
 from stepwell_api.v1 import access_pb2, runs_pb2, runs_pb2_grpc
 from stepwell_api.v1.access_pb2_grpc import AccessServiceStub, AccountServiceStub
-from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer, basic, new_experiment, new_run
 from tests.harness.calls import not_found, refused
+from tests.harness.servers.access import (
+    DENIED,
+    UNAUTHENTICATED,
+    GuardedServer,
+    basic,
+    new_experiment,
+    new_run,
+)
 
 NONE, READ, WRITE = access_pb2.ACCESS_LEVEL_NONE, access_pb2.ACCESS_LEVEL_READ, access_pb2.ACCESS_LEVEL_WRITE
 PASSWORD = "a long password"

@@ -4,7 +4,7 @@ import pytest
 
 from stepwell_server.model.access import AuditEntry, AuditWanted
 from stepwell_server.store.access import audit
-from tests.harness.access import GuardedServer
+from tests.harness.servers.access import GuardedServer
 
 
 async def test_what_is_too_much_goes_by_kind_and_by_account(

@@ -31,10 +31,10 @@ from stepwell_server.services.access.calling import Presented, admit
 from stepwell_server.services.access.guard import Guarded
 from stepwell_server.services.access.rules import anybody
 from stepwell_server.store.access.tokens import PostgresTokenStore
-from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer, experiment, new_run
 from tests.harness.calls import refused
-from tests.harness.raw_http import Place, head
-from tests.harness.rest import Rest
+from tests.harness.network.raw_http import Place, head
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import DENIED, UNAUTHENTICATED, GuardedServer, experiment, new_run
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
 # In the place of ten seconds each.

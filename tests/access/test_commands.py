@@ -19,9 +19,9 @@ from stepwell.commands.access.login import login, logout, whoami
 from stepwell.commands.access.tokens import tokens
 from stepwell.commands.access.users import groups, users
 from stepwell.wire import credentials
-from tests.harness.access import ADMIN_PASSWORD
 from tests.harness.client_errors import refused
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.access import ADMIN_PASSWORD
+from tests.harness.servers.processes import ServerProcess
 
 COMMANDS: dict[str, Command] = {
     "audit": audit,

@@ -9,9 +9,9 @@ from stepwell_server.model.access import Scope, TokenSpec
 from stepwell_server.services.access.tokens import add_token
 from stepwell_server.store.access.accounts import PostgresAccountStore
 from stepwell_server.store.access.tokens import PostgresTokenStore
-from tests.harness.access import DENIED, UNAUTHENTICATED, GuardedServer
 from tests.harness.calls import not_found, refused
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import DENIED, UNAUTHENTICATED, GuardedServer
 
 READ, WRITE, ADMIN = (
     access_pb2.TOKEN_SCOPE_READ,

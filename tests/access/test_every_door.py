@@ -21,10 +21,10 @@ from stepwell_server.services.together import Services
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.page import INDEX, read_page
 from stepwell_server.web.pages import SERVER_PATH
-from tests.harness.access import GuardedServer
 from tests.harness.every_call import Outcome, methods, outcome, path_of, request_for
 from tests.harness.hidden import OF_ONESELF, SECRET, Hidden, hide
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import GuardedServer
 
 # What needs nobody who is known: it says nothing of what is stored.
 OPEN_PATHS = {"/", "/health", "/version", SERVER_PATH}

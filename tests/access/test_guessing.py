@@ -17,9 +17,9 @@ from stepwell_server.services.access.guessing import (
     network_of,
 )
 from stepwell_server.services.access.passwords import Passwords
-from tests.harness.access import ADMIN_PASSWORD, GuardedServer, basic
-from tests.harness.raw_http import Answer
-from tests.harness.rest import Rest
+from tests.harness.network.raw_http import Answer
+from tests.harness.network.rest import Rest
+from tests.harness.servers.access import ADMIN_PASSWORD, GuardedServer, basic
 
 
 def wrong(guesses: Guesses, name: str, address: str) -> None:

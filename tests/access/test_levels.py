@@ -4,9 +4,9 @@ import grpc
 
 from stepwell_server.model.access import Level, Subject, SubjectKind, Thing, ThingKind
 from stepwell_server.store.access.grants import PostgresGrantStore
-from tests.harness.access import GuardedServer, experiment
 from tests.harness.every_call import methods, outcome, request_for
 from tests.harness.hidden import OF_ONESELF, SECRET, hide
+from tests.harness.servers.access import GuardedServer, experiment
 
 # It reads, and does not end.
 ENDLESS = {"Watch"}

@@ -21,9 +21,9 @@ from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import CallerLimits, Config
 from stepwell_server.process import rates
-from tests.harness.access import ADMIN_PASSWORD, GuardedServer, guarded_server
 from tests.harness.calls import refused
-from tests.harness.raw_http import Place
+from tests.harness.network.raw_http import Place
+from tests.harness.servers.access import ADMIN_PASSWORD, GuardedServer, guarded_server
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened
 
 # Points that come in a moment, again and again, and take more than a second at the rate that is allowed.

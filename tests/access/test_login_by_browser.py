@@ -10,8 +10,8 @@ import pytest
 
 from stepwell.commands.access.by_browser import code_of
 from stepwell_server.services.access import logins
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess, command_line, neutral_environment
-from tests.harness.shared import server_of_many
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess, command_line, neutral_environment
+from tests.harness.servers.shared import server_of_many
 
 PASSWORD = "correct horse"
 OWN = {"x-stepwell-page": "1"}

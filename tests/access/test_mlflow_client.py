@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.harness.access import ADMIN_PASSWORD, GuardedServer
+from tests.harness.servers.access import ADMIN_PASSWORD, GuardedServer
 
 SCRIPT = """
 import mlflow

@@ -6,8 +6,8 @@ from stepwell_api.v1 import access_pb2
 from stepwell_api.v1.access_pb2_grpc import AccountServiceStub
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.services.access.names import alike, check_name
-from tests.harness.access import GuardedServer
 from tests.harness.calls import already_exists, invalid
+from tests.harness.servers.access import GuardedServer
 
 
 @pytest.mark.parametrize("name", ["ann", "Zoë", "ann+jobs@example.org", "Илья", "山田 たろう", "a b"])

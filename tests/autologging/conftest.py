@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 import stepwell
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 if not find_spec("tensorflow"):
     os.environ.setdefault("KERAS_BACKEND", "torch")

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 import stepwell
 from stepwell import beside
 from tests.autologging.logged import files_of, run_of
-from tests.harness.disks import fill, small_disk
+from tests.harness.content.disks import fill, small_disk
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -22,7 +22,7 @@ from stepwell.autologging import options
 from stepwell.autologging.patches import Patches
 from stepwell.runs import system_metrics
 from tests.autologging.logged import run_of, runs_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

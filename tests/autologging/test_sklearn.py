@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import stepwell
 from stepwell import beside
 from tests.autologging.logged import files_of, runs_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

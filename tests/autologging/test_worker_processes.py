@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.autologging.logged import runs_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SCRIPT = """
 import multiprocessing, sys

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, expect
 
 from tests.harness.browser import browser
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 EXPECT_MS = 20_000
 WIDE = {"width": 1280, "height": 800}

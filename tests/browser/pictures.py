@@ -9,7 +9,7 @@ import numpy as np
 
 import stepwell
 from tests.harness.browser import browser
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 SIZE = {"width": 1280, "height": 800}

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 import stepwell
 from stepwell import StepwellClient
 from tests.harness.browser import axe
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 FAULTS = """async () => {
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });

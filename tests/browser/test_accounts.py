@@ -11,9 +11,9 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import WIDE, is_fault
 from tests.harness.browser import browser
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
-from tests.harness.provider import Provider, openid_provider
-from tests.harness.shared import server_of_many
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
+from tests.harness.servers.provider import Provider, openid_provider
+from tests.harness.servers.shared import server_of_many
 
 # One server for all of them.
 pytestmark = pytest.mark.xdist_group("accounts in a browser")

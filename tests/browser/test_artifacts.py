@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.async_api import Page, expect
 
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SCRIPT = "<script>parent.document.title = document.title = 'taken'</script>"
 

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 import stepwell
 from stepwell import StepwellClient
 from stepwell.entities import Dataset, DatasetInput
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 async def test_selected_runs_are_compared(page: Page, shared_server: ServerProcess) -> None:

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 import stepwell
 from stepwell.runs import console
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m\x1b]8;;javascript:alert(1)\x1b\\<img src=x onerror=\"document.title='taken'\">\u202e"

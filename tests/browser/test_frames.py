@@ -5,7 +5,7 @@ import asyncio
 from playwright.async_api import Page, expect
 
 from stepwell.showing import Shown
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 async def test_a_notebook_of_this_machine_shows_the_page(page: Page, shared_server: ServerProcess) -> None:

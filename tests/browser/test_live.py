@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, Request, expect
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 HIDE = """hidden => {
     Object.defineProperty(document, "hidden", {value: hidden, configurable: true});

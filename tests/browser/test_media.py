@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.async_api import Page, Response, expect
 
 import stepwell
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

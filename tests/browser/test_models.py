@@ -16,7 +16,7 @@ from sklearn.dummy import DummyClassifier
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'<%2Fscript>?#&%41'"
 INPUTS = [

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 import stepwell
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 

@@ -14,7 +14,7 @@ from playwright.async_api import Page, expect
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.wire.test_ingest import batch_message, opened
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 # Name, name of the parent, params, losses, tags. Each is later than the one before.

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from stepwell import Metric, Param, StepwellClient
 from tests.harness.browser import browser
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 PREFIX = "/team/tracking"
 

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 import stepwell
 from stepwell import StepwellClient
 from tests.harness.examples import ran
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ import pytest
 
 import stepwell
 from stepwell.runs import active
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SCRIPT_S = 60.0
 

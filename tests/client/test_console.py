@@ -15,7 +15,7 @@ from stepwell.errors import StepwellException
 from stepwell.runs import console
 from stepwell_api.v1 import ingest_pb2, series_pb2, writers_pb2
 from stepwell_api.v1.writers_pb2_grpc import WriterServiceStub
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 ESCAPES = "\x1b[31mred\x1b[0m <script>document.title='taken'</script>"
 

@@ -21,8 +21,8 @@ from stepwell.addresses import Address
 from stepwell.spool import addresses
 from stepwell.wire import connection, door
 from tests.client.offline.test_offline import sync
-from tests.harness.processes import ServerProcess
-from tests.harness.s3 import free_port
+from tests.harness.content.s3 import free_port
+from tests.harness.servers.processes import ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 

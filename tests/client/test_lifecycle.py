@@ -6,7 +6,7 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, StepwellException
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from stepwell_api.v1.alerts_pb2_grpc import AlertServiceStub
 from stepwell_api.v1.histograms_pb2_grpc import HistogramServiceStub
 from stepwell_server.model.alerts import ALERTS_PER_RUN_MAX
 from tests.client.conftest import Script
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = pytest.mark.usefixtures("tracking_uri")
 

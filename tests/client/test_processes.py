@@ -9,7 +9,7 @@ from pathlib import Path
 import stepwell as mlflow
 from stepwell import MlflowClient, extras
 from stepwell.spool import folders
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 LOG_AND_END = """
 import sys, stepwell

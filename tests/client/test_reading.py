@@ -15,7 +15,7 @@ from stepwell_api.v1 import series_pb2 as pb
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
 from stepwell_server.app import RunningServer
 from tests.harness.calls import invalid, not_found
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import stepwell
 from stepwell import settings
 from stepwell.runs import active
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 WAIT_S = 60
 HEX_ID = "0123456789abcdef" * 2

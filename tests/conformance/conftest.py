@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.processes import ServerProcess
-from tests.harness.rest import Rest
-from tests.harness.shared import server_of_many
+from tests.harness.network.rest import Rest
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.shared import server_of_many
 
 
 @pytest.fixture(scope="session")

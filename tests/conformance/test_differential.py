@@ -16,8 +16,8 @@ from tests.conformance.normalise import normalised
 from tests.conformance.record import NEWEST, RECORDED
 from tests.conformance.scenarios import SCENARIOS
 from tests.conformance.steps import Answer, Scenario, Step, Variables, play
-from tests.harness.processes import ServerProcess
-from tests.harness.shared import server_of_many
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.shared import server_of_many
 
 OLDEST = "mlflow-2.22.5.jsonl"
 PAGE = Path(__file__).parents[2] / "docs" / "mlflow.md"

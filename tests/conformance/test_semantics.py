@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
 
 INVALID = (400, "INVALID_PARAMETER_VALUE")
 GONE = (404, "RESOURCE_DOES_NOT_EXIST")

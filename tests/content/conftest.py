@@ -12,7 +12,7 @@ from stepwell_server.model.artifacts import FileSpec
 from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.ports.artifacts import ContentStore
-from tests.harness.stores import BUCKETS, STORES, WITH_OPENSSH, Store
+from tests.harness.content.stores import BUCKETS, STORES, WITH_OPENSSH, Store
 
 MIB = 1024 * 1024
 ADDRESS_S = 60

@@ -15,7 +15,7 @@ from stepwell_server.model.artifacts import PartTag
 from stepwell_server.store.content.kinds import kind_of
 from stepwell_server.store.ports.artifacts import ContentStore, DirectContentStore
 from tests.content.conftest import MIB, file_of, of_buckets, whole
-from tests.harness.stores import Store
+from tests.harness.content.stores import Store
 
 pytestmark = of_buckets
 

@@ -16,8 +16,8 @@ from stepwell_server.store.content.buckets.cloud import told
 from stepwell_server.store.content.buckets.google_tokens import Tokens
 from stepwell_server.store.content.kinds import kind_of
 from tests.content.conftest import MIB, file_of, pieces_of
-from tests.harness.clouds import ACCOUNT, account_signature, service_account
-from tests.harness.stores import Store
+from tests.harness.content.clouds import ACCOUNT, account_signature, service_account
+from tests.harness.content.stores import Store
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from stepwell_server.app import running_server
 from stepwell_server.config import Config
 from stepwell_server.model.moves import Copied
 from stepwell_server.store.content.moves import PostgresMoveStore
-from tests.harness.faults import Meanwhile, passed, until
-from tests.harness.files import files_below
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
-from tests.harness.s3 import BUCKET, s3_server
+from tests.harness.content.files import files_below
+from tests.harness.content.s3 import BUCKET, s3_server
+from tests.harness.network.faults import Meanwhile, passed, until
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerProcess
 
 MIB = 1024 * 1024
 ODD_NAMES = ("a b", "ü/ñ", "100%", "#1", "what?", "x" * 200)

@@ -20,8 +20,8 @@ from stepwell_server.store.content.locations import Locations, default_root
 from stepwell_server.store.content.roots import OpenContentStores
 from stepwell_server.store.ports.artifacts import ContentStore
 from tests.content.conftest import MIB, file_of, pieces_of, whole
-from tests.harness.certificates import make_certificates
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
+from tests.harness.servers.certificates import make_certificates
 
 pytestmark = pytest.mark.xdist_group("store-s3")
 REFUSED = b"<Error><Code>NotImplemented</Code><Message>A header is not implemented</Message></Error>"

@@ -20,11 +20,11 @@ from stepwell.files.calls import ArtifactCalls
 from stepwell.files.outgoing import outbox
 from tests.content.conftest import MIB
 from tests.harness.client_errors import refused
-from tests.harness.faults import BrokenServer, Meanwhile, passed, until
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
-from tests.harness.shared import server_of_many
-from tests.harness.stores import BUCKETS, STORES, Store
+from tests.harness.content.stores import BUCKETS, STORES, Store
+from tests.harness.network.faults import BrokenServer, Meanwhile, passed, until
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.shared import server_of_many
 
 PART = 16 * MIB
 SCRIPT = """

@@ -17,11 +17,11 @@ from stepwell_server.store.content.sftp.addresses import parse, sftp_root
 from stepwell_server.store.content.sftp.connections import CONNECTIONS_MAX, SftpConnections, ciphers
 from stepwell_server.store.content.sftp.store import SftpContentStore, opened
 from tests.content.conftest import MIB, file_of, pieces_of, whole
-from tests.harness import openssh
-from tests.harness.openssh import openssh_server
-from tests.harness.processes import ServerFailedError, ServerProcess
-from tests.harness.proxy import Proxy, Way
-from tests.harness.sftp import SftpServer, sftp_server
+from tests.harness.content import openssh
+from tests.harness.content.openssh import openssh_server
+from tests.harness.content.sftp import SftpServer, sftp_server
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerFailedError, ServerProcess
 
 pytestmark = pytest.mark.xdist_group("sftp")
 

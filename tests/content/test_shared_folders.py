@@ -23,10 +23,10 @@ from stepwell_server.store.content.shares.marks import MARK_FILE, FolderMarks
 from stepwell_server.store.content.shares.mounts import doubts, lock_problem, mount_of
 from stepwell_server.store.postgres.pool import Pool
 from tests.harness.client_errors import refused
-from tests.harness.faults import Meanwhile, until
-from tests.harness.files import files_below
-from tests.harness.processes import ServerFailedError, ServerProcess
-from tests.harness.proxy import Proxy, Way
+from tests.harness.content.files import files_below
+from tests.harness.network.faults import Meanwhile, until
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerFailedError, ServerProcess
 
 MIB = 1024 * 1024
 TABLE = """\

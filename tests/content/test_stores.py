@@ -11,7 +11,7 @@ import pytest
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.store.ports.artifacts import ContentStore
 from tests.content.conftest import MIB, file_of, of_all, pieces_of, whole
-from tests.harness.stores import Store
+from tests.harness.content.stores import Store
 
 pytestmark = of_all
 

@@ -29,8 +29,8 @@ from tests.faults.clocks import DAY_MS, set_database_clock_back
 from tests.faults.patience import until
 from tests.faults.syncing import Synced, copy_spools, is_empty, sync, sync_at_once
 from tests.faults.training import Training
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerProcess
 
 EVENTS_MIN, EVENTS_MAX = 5, 12
 TRAININGS_MAX = 4

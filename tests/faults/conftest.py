@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.training import Training
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess
 
 StartTraining = Callable[..., Training]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.patience import PATIENCE_S
-from tests.harness.files import files_below
-from tests.harness.processes import neutral_environment
+from tests.harness.content.files import files_below
+from tests.harness.servers.processes import neutral_environment
 
 REACH_S = "2"  # how long a sync looks for the server
 

@@ -15,11 +15,11 @@ from stepwell import StepwellClient, StepwellException
 from stepwell.files import bucket, uploads
 from stepwell.files.outgoing import outbox
 from tests.harness.client_errors import refused
-from tests.harness.faults import BrokenServer, Meanwhile, passed, until
-from tests.harness.files import files_below
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.files import files_below
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
+from tests.harness.network.faults import BrokenServer, Meanwhile, passed, until
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerProcess
 
 MIB = 1024 * 1024
 PART = 16 * MIB

@@ -7,7 +7,7 @@ from stepwell_server.model.runs import RunStatus
 from tests.faults.accounting import assert_exact, assert_receipt, next_commit, rows
 from tests.faults.clocks import DAY_MS, set_database_clock_back
 from tests.faults.conftest import StartTraining
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SEED = 7
 CALLS = 3_000

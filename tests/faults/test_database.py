@@ -11,9 +11,9 @@ from tests.faults.accounting import assert_exact, assert_receipt, committed, nex
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
 from tests.faults.training import CALLS_WITHOUT_END
-from tests.harness.disks import fill, make_room, small_disk
-from tests.harness.processes import ServerProcess
-from tests.harness.replicas import running_replicas
+from tests.harness.content.disks import fill, make_room, small_disk
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.replicas import running_replicas
 
 SEED = 5
 PACE = 1_500

@@ -11,8 +11,8 @@ import pytest
 
 from stepwell import StepwellClient
 from tests.faults.patience import until
-from tests.harness.files import files_below
-from tests.harness.processes import ServerProcess, command_line, neutral_environment, stepwell_command
+from tests.harness.content.files import files_below
+from tests.harness.servers.processes import ServerProcess, command_line, neutral_environment, stepwell_command
 
 RUNS = 24
 FILES = 5

@@ -12,7 +12,7 @@ from stepwell_server.model.runs import LOST_TAG, RunStatus
 from tests.faults.accounting import assert_exact, rows
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SEED = 8
 QUERY = (

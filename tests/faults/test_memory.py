@@ -7,8 +7,8 @@ import sys
 from tests.faults.accounting import rows
 from tests.faults.patience import PATIENCE_S
 from tests.faults.training import ROOT
-from tests.harness.processes import ServerProcess, neutral_environment
-from tests.harness.proxy import Proxy
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess, neutral_environment
 
 POINTS = 3_000_000
 RECORD_BYTES = 56

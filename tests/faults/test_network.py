@@ -9,8 +9,8 @@ from tests.faults.accounting import assert_exact, assert_receipt, committed
 from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
 from tests.faults.training import CALLS_WITHOUT_END
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.servers.processes import ServerProcess
 
 SEED = 3
 CALLS = 4_000

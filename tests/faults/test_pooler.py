@@ -12,8 +12,8 @@ from stepwell.client import StepwellClient
 from tests.faults.accounting import assert_exact, assert_receipt, next_commit
 from tests.faults.conftest import StartTraining
 from tests.faults.training import CALLS_WITHOUT_END
-from tests.harness.pgbouncer import PgBouncer, running_pgbouncer
-from tests.harness.processes import ServerProcess, stepwell_command
+from tests.harness.servers.processes import ServerProcess, stepwell_command
+from tests.harness.store.pgbouncer import PgBouncer, running_pgbouncer
 
 SEED = 22
 PACE = 1_500

@@ -10,7 +10,7 @@ from pathlib import Path
 from stepwell_server.model.runs import RunStatus
 from tests.faults.accounting import rows
 from tests.faults.patience import until
-from tests.harness.processes import ServerProcess, neutral_environment
+from tests.harness.servers.processes import ServerProcess, neutral_environment
 
 
 def test_the_run_of_a_project_ends_when_nobody_follows_it(

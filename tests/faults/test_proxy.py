@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.proxy import Proxy, Way
+from tests.harness.network.proxy import Proxy, Way
 
 PATIENCE_S = 10.0
 SILENCE_S = 0.2

@@ -2,8 +2,8 @@
 
 from tests.faults.accounting import assert_exact
 from tests.faults.conftest import StartTraining
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess
 
 SEED = 6
 CALLS = 2_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy, Way
-from tests.harness.rest import Rest
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.network.rest import Rest
+from tests.harness.servers.processes import ServerProcess
 
 CALLERS = 8
 BATCHES = 40

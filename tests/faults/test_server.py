@@ -10,7 +10,7 @@ import pytest
 from tests.faults.accounting import assert_exact, assert_receipt
 from tests.faults.conftest import StartTraining
 from tests.faults.syncing import sync
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SEED = 4
 CALLS = 6_000
@@ -50,7 +50,7 @@ def test_a_second_server_takes_over_while_the_first_hangs(
     """The old server commits what it still has, after the new one has told the client where it stands."""
     from signal import SIGCONT, SIGSTOP
 
-    from tests.harness.proxy import Proxy
+    from tests.harness.network.proxy import Proxy
 
     first, second = start_server("--store", database_url), start_server("--store", database_url)
     with Proxy(first.port) as proxy:

@@ -14,10 +14,10 @@ from stepwell.wire import several
 from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit
 from tests.faults.conftest import StartTraining
 from tests.faults.training import CALLS_WITHOUT_END, Training
-from tests.harness.names import serving_names
-from tests.harness.pgbouncer import running_pgbouncer
-from tests.harness.processes import ServerProcess
-from tests.harness.s3 import free_port
+from tests.harness.content.s3 import free_port
+from tests.harness.network.names import serving_names
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.pgbouncer import running_pgbouncer
 
 SEED = 23
 PACE = 1_500

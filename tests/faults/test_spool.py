@@ -16,9 +16,9 @@ from tests.faults.conftest import StartTraining
 from tests.faults.patience import until
 from tests.faults.syncing import copy_spools, is_empty, sync, sync_at_once
 from tests.faults.training import Training
-from tests.harness.disks import fill, make_room, small_disk
-from tests.harness.processes import ServerProcess, stepwell_command
-from tests.harness.proxy import Proxy
+from tests.harness.content.disks import fill, make_room, small_disk
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess, stepwell_command
 
 SEED = 9
 CALLS = 3_000

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.faults.script import LogCall, log_call
 from tests.faults.training import Record
-from tests.harness.names import know
+from tests.harness.network.names import know
 
 PACE_EVERY_CALLS = 20
 INSIST_S = 0.1  # between two tries of a call that is refused because the run is deleted

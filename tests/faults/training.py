@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from tests.faults.patience import PATIENCE_S, until
 from tests.faults.script import Ledger, log_calls
-from tests.harness.processes import neutral_environment
+from tests.harness.servers.processes import neutral_environment
 
 RUN_ID_BYTES = 32
 CALLS_BYTES = 8

@@ -16,7 +16,7 @@ from stepwell.integrations import joining
 from stepwell.integrations import lightgbm as for_lightgbm
 from stepwell.integrations import optuna as for_optuna
 from stepwell.integrations import xgboost as for_xgboost
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 X = np.random.default_rng(1).random((200, 3))
 Y = X.sum(1)

@@ -12,7 +12,7 @@ import pytest
 from tests.flavors.cases import CASES
 from tests.flavors.environments import OLDEST, python_of
 from tests.harness.environments import ROOT
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 MLFLOWS = ("mlflow-2.22", "mlflow-3.12", "mlflow-3.17")
 # The libraries that are too heavy to be beside all others, each with an MLflow that knows it.

@@ -9,7 +9,7 @@ import pytest
 
 import stepwell
 from tests.harness.environments import ROOT
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ import stepwell
 from stepwell import StepwellException
 from stepwell.models import infer_signature
 from stepwell.models.flavors.pytorch import Network
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
 

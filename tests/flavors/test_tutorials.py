@@ -6,7 +6,7 @@ from pathlib import Path
 
 import stepwell
 from tests.harness.environments import ROOT
-from tests.harness.processes import ServerProcess, command_line
+from tests.harness.servers.processes import ServerProcess, command_line
 
 COMMAND_S = 600.0
 TRIALS = 2

@@ -35,10 +35,10 @@ from stepwell_server.config import HoldingLimits
 from tests.fuzz.contract import Rpc, all_rpcs
 from tests.fuzz.messages import Chooser
 from tests.fuzz.requests import Asked, all_routes, any_request
-from tests.harness.databases import cloned_database, template_database
-from tests.harness.neighbours import connected, neighbour_aside
-from tests.harness.processes import ServerProcess
-from tests.harness.raw_http import Answer, Place, head
+from tests.harness.network.neighbours import connected, neighbour_aside
+from tests.harness.network.raw_http import Answer, Place, head
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.store.databases import cloned_database, template_database
 
 CALLERS = 4
 CALL_S = 20.0

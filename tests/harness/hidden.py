@@ -14,7 +14,7 @@ from stepwell_api.v1 import (
 )
 from stepwell_server.model.access import Level, Subject, SubjectKind, Thing, ThingKind
 from stepwell_server.store.access.grants import PostgresGrantStore
-from tests.harness.access import GuardedServer, experiment
+from tests.harness.servers.access import GuardedServer, experiment
 
 SECRET = "hush"
 # Calls that everybody may make who is known: they are about the caller.

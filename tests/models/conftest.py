@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import stepwell
 from stepwell.models import pickles
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from stepwell_server.store.models.logged_models import PostgresLoggedModelStore
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.experiments import PostgresExperimentStore
 from stepwell_server.store.tracking.runs import PostgresRunStore
-from tests.harness.databases import wait_until_blocked
+from tests.harness.store.databases import wait_until_blocked
 
 QUERIES = sql.load("experiments")
 WAITING = (

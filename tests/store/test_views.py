@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.stored_logs import StoredLog, new_run
+from tests.harness.store.stored_logs import StoredLog, new_run
 
 COLUMNS = {
     "runs": ["run_id", "experiment", "name", "status", "start_time", "end_time", "user_name"],

@@ -7,9 +7,9 @@ import pytest
 from stepwell.delivery import offline
 from stepwell.files.outgoing import outbox
 from stepwell.wire import connection, tls
-from tests.harness.certificates import CertificateSet, make_certificates
-from tests.harness.processes import ServerProcess
-from tests.harness.shared import server_of_many
+from tests.harness.servers.certificates import CertificateSet, make_certificates
+from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.shared import server_of_many
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HoldingLimits, HttpLimits
 from stepwell_server.transport import server as grpc_server
-from tests.harness.certificates import CertificateSet
+from tests.harness.servers.certificates import CertificateSet
 
 SILENT = 60
 

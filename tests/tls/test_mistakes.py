@@ -16,8 +16,8 @@ from stepwell.files.elsewhere.allowance import Allowance
 from stepwell.transfer.mlflow import calls
 from tests.client.offline.test_offline import sync
 from tests.client.test_http_address import page
-from tests.harness.certificates import CertificateSet, make_certificates
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.certificates import CertificateSet, make_certificates
+from tests.harness.servers.processes import ServerProcess
 from tests.tls.conftest import become
 
 StartServer = Callable[..., ServerProcess]

@@ -13,8 +13,8 @@ from uuid import uuid4
 import grpc.aio
 import pytest
 
-from tests.harness.certificates import CertificateSet, make_certificates
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.certificates import CertificateSet, make_certificates
+from tests.harness.servers.processes import ServerProcess
 from tests.tls.conftest import become
 from tests.tls.test_serving import trained
 from tests.wire.test_ingest import batch_message, opened, steps_of

@@ -12,8 +12,8 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient
-from tests.harness.certificates import CertificateSet
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.certificates import CertificateSet
+from tests.harness.servers.processes import ServerProcess
 from tests.tls.conftest import become
 
 StartServer = Callable[..., ServerProcess]

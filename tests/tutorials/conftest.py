@@ -6,7 +6,7 @@ import stepwell
 from stepwell import StepwellClient
 from stepwell.entities import Run
 from tests.harness.environments import ROOT
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 EXAMPLES = ROOT / "examples"
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import stepwell
 from stepwell.commands.experiments import experiments
-from tests.harness.processes import command_line
+from tests.harness.servers.processes import command_line
 from tests.tutorials.conftest import EXAMPLES, files_of, runs_of
 
 pytestmark = pytest.mark.timeout(300)  # each command loads scikit-learn anew

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.compare.table import write_comparison
-from benchmarks.table import write_table
+from benchmarks.measuring.table import write_table
 
 AROUND = {
     "commit": "abc",

@@ -16,8 +16,8 @@ from stepwell_server.process.deadline import Deadline
 from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.listening import http_listening
-from tests.harness.raw_http import Place
-from tests.harness.rest import Rest
+from tests.harness.network.raw_http import Place
+from tests.harness.network.rest import Rest
 
 StartDoor = Callable[..., object]
 STOP_S = 3.0

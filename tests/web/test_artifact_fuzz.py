@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from stepwell_server.app import RunningServer
-from tests.harness.raw_http import Answer
-from tests.harness.rest import Rest
+from tests.harness.network.raw_http import Answer
+from tests.harness.network.rest import Rest
 
 CALLS = 300
 PROXY = "/api/2.0/mlflow-artifacts"

@@ -21,11 +21,11 @@ from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config, HttpLimits
 from stepwell_server.services.content import uploads
-from tests.harness.files import files_below
-from tests.harness.processes import ServerProcess
-from tests.harness.raw_http import Answer, Place, head
-from tests.harness.rest import Rest
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.files import files_below
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
+from tests.harness.network.raw_http import Answer, Place, head
+from tests.harness.network.rest import Rest
+from tests.harness.servers.processes import ServerProcess
 
 MIB = 1024 * 1024
 STOP_S = 5.0

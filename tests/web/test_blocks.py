@@ -17,7 +17,7 @@ from stepwell_server.web.door import DoorPolicy, door
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.guards import lift_body_limit
 from stepwell_server.web.listening import http_listening
-from tests.harness.raw_http import Place, head
+from tests.harness.network.raw_http import Place, head
 
 STALL_S = 1.0
 SIZE = 3 * blocks.BLOCK_BYTES + 12_345

@@ -12,7 +12,7 @@ from stepwell_api.v1 import ingest_pb2, runs_pb2
 from stepwell_api.v1.ingest_pb2_grpc import IngestServiceStub
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_server.web import carrying
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 

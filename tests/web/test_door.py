@@ -13,7 +13,7 @@ from stepwell_server.model.access import ANONYMOUS, Caller
 from stepwell_server.process.telemetry import HTTP_REQUESTS
 from stepwell_server.services.access.calling import Presented
 from stepwell_server.web.hosts import AllowedHosts, AllowedOrigins
-from tests.harness.raw_http import head
+from tests.harness.network.raw_http import head
 
 # No test waits so long for the right outcome.
 BRIEF = HttpLimits(body_bytes_max=1_000, head_bytes_max=500, head_s=0.3, idle_s=0.5, stall_s=0.3)

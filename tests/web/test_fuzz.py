@@ -8,8 +8,8 @@ import pytest
 from stepwell_server.app import RunningServer
 from tests.fuzz.messages import Chooser
 from tests.fuzz.requests import Asked, all_routes, any_request
-from tests.harness.raw_http import Answer
-from tests.harness.rest import Rest
+from tests.harness.network.raw_http import Answer
+from tests.harness.network.rest import Rest
 
 CALLS_PER_ROUTE = 6
 # Of those where only one message in many comes far: they take most of MLflow's fields.

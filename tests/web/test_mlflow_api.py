@@ -7,7 +7,7 @@ import pytest
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
 
 RESOURCE_GONE = (404, "RESOURCE_DOES_NOT_EXIST")
 INVALID = (400, "INVALID_PARAMETER_VALUE")

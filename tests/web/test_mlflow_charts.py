@@ -14,8 +14,8 @@ from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.upkeep.garbage import GarbageStore
 from stepwell_server.web.mlflow import metrics
 from stepwell_server.web.mlflow.remembered import PART_BYTES, Asked, Part, Remembered
-from tests.harness.rest import Rest
-from tests.harness.stored_logs import StoredLog
+from tests.harness.network.rest import Rest
+from tests.harness.store.stored_logs import StoredLog
 from tests.wire.test_ingest import batch_message, opened
 
 INTERVAL = "metrics/get-history-bulk-interval"

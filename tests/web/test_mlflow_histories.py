@@ -12,8 +12,8 @@ from stepwell_server.app import RunningServer
 from stepwell_server.model.series import thinned_places
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.web.mlflow import histories
-from tests.harness.rest import Rest
-from tests.harness.stored_logs import StoredLog
+from tests.harness.network.rest import Rest
+from tests.harness.store.stored_logs import StoredLog
 
 Point = tuple[int, int, float]
 

@@ -13,8 +13,8 @@ from stepwell_api.v1 import runs_pb2, runs_pb2_grpc
 from stepwell_server.app import RunningServer
 from stepwell_server.store.ingest.forgetting import forget_calls
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.raw_http import head
-from tests.harness.rest import PREFIX, Rest
+from tests.harness.network.raw_http import head
+from tests.harness.network.rest import PREFIX, Rest
 from tests.wire.test_ingest import batch_message, opened
 
 

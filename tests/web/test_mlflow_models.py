@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from stepwell_server.app import RunningServer
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
 
 RESOURCE_GONE = (404, "RESOURCE_DOES_NOT_EXIST")
 INVALID = (400, "INVALID_PARAMETER_VALUE")

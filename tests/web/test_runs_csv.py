@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from stepwell import Metric, Param, StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 Fields = list[tuple[str, str]]
 

@@ -14,9 +14,9 @@ import pytest
 
 from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
-from tests.harness.databases import blocked_table
-from tests.harness.processes import ServerFailedError, ServerProcess
-from tests.harness.raw_http import Place, head
+from tests.harness.network.raw_http import Place, head
+from tests.harness.servers.processes import ServerFailedError, ServerProcess
+from tests.harness.store.databases import blocked_table
 
 StartServer = Callable[..., ServerProcess]
 GET_RUN = "/stepwell_api.v1.RunService/GetRun"

@@ -26,7 +26,7 @@ from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client
 from stepwell_server.store.content.buckets.s3_variants import checksums_of
 from stepwell_server.store.content.buckets.store import BucketContentStore
 from tests.harness.calls import invalid, not_found
-from tests.harness.s3 import BUCKET
+from tests.harness.content.s3 import BUCKET
 from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
     MIB,
     Place,

@@ -21,8 +21,8 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from tests.harness.calls import invalid, invalid_state, not_found
-from tests.harness.files import files_below
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.files import files_below
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
 
 MIB = 1024 * 1024
 STOP_S = 5.0

@@ -17,8 +17,8 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_server.app import RunningServer
 from stepwell_server.config import RECEIVE_BYTES_MAX
 from stepwell_server.process import telemetry
-from tests.harness.processes import ServerProcess
-from tests.harness.raw_http import Peer, Place, head
+from tests.harness.network.raw_http import Peer, Place, head
+from tests.harness.servers.processes import ServerProcess
 
 EXPERIMENTS, RUNS = "/stepwell_api.v1.ExperimentService", "/stepwell_api.v1.RunService"
 SERIES = "/stepwell_api.v1.SeriesService"

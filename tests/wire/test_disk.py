@@ -17,7 +17,7 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import running_server
 from stepwell_server.config import Config
 from tests.harness.calls import is_exhausted, refused
-from tests.harness.disks import small_disk
+from tests.harness.content.disks import small_disk
 
 MIB = 2**20
 FULL = (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")

@@ -20,7 +20,7 @@ from stepwell_server.store.postgres import migrations
 from stepwell_server.store.postgres.engines import Engine
 from stepwell_server.store.search import group_query
 from tests.harness.calls import already_exists, invalid, not_found
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -38,9 +38,9 @@ from stepwell_server.transport.series.servicer import WATCH_HELD_BYTES, WATCHED_
 from stepwell_server.transport.stream_holding import REJECTION_BYTES
 from stepwell_server.web.mlflow import search
 from tests.harness.calls import is_exhausted, refused
-from tests.harness.databases import blocked_table
-from tests.harness.neighbours import good_neighbour
-from tests.harness.raw_http import Peer, Place, head
+from tests.harness.network.neighbours import good_neighbour
+from tests.harness.network.raw_http import Peer, Place, head
+from tests.harness.store.databases import blocked_table
 
 EXHAUSTED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")
 MIB = 2**20

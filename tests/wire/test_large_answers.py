@@ -15,7 +15,7 @@ from stepwell_server.app import RunningServer
 from stepwell_server.config import SEND_BYTES_MAX
 from stepwell_server.model.runs import EXPERIMENT_TAGS_BYTES_MAX
 from tests.harness.calls import invalid
-from tests.harness.rest import Rest
+from tests.harness.network.rest import Rest
 
 LONG = "🌊" * 5_000  # 20,000 bytes
 

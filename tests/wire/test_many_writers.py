@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import grpc.aio
 
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.wire.test_ingest import Stream, batch_message, open_message
 
 WRITERS = 1_000

@@ -20,7 +20,7 @@ from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, runs_pb2_grpc
 from stepwell_server.process import telemetry
 from stepwell_server.web.metrics import THREADS_MAX
 from tests.faults.patience import until
-from tests.harness.processes import ServerFailedError, ServerProcess
+from tests.harness.servers.processes import ServerFailedError, ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 

@@ -24,8 +24,8 @@ from stepwell_server.errors import TooMuchError
 from stepwell_server.process.limits import SWITCH_S
 from stepwell_server.store.postgres.pool import SEARCHES_AT_ONCE, Pool
 from tests.harness.calls import invalid, refused
-from tests.harness.databases import blocked_table
-from tests.harness.neighbours import Neighbour, good_neighbour
+from tests.harness.network.neighbours import Neighbour, good_neighbour
+from tests.harness.store.databases import blocked_table
 
 TOO_LONG = {
     "a list": "metrics.a IN (" + "1," * 90_000 + "1)",

@@ -11,7 +11,7 @@ from stepwell_api.v1 import runs_pb2
 from stepwell_api.v1 import series_pb2 as pb
 from stepwell_api.v1.runs_pb2_grpc import RunServiceStub
 from stepwell_api.v1.series_pb2_grpc import SeriesServiceStub
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stepwell_server.maintenance import collect_garbage, compact_everything
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.upkeep.garbage import Selection
-from tests.harness.databases import spread_database
+from tests.harness.store.databases import spread_database
 
 
 @pytest.fixture

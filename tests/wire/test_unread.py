@@ -16,9 +16,9 @@ from stepwell_server.config import STREAM_WINDOW_BYTES, Config, HoldingLimits
 from stepwell_server.process import unread
 from stepwell_server.process.unread import chosen, crowding, peer_at
 from stepwell_server.transport.ingest.servicer import BATCHES_UNDER_WAY_MAX
-from tests.harness.databases import blocked_table
-from tests.harness.neighbours import good_neighbour
-from tests.harness.proxy import Proxy, Way
+from tests.harness.network.neighbours import good_neighbour
+from tests.harness.network.proxy import Proxy, Way
+from tests.harness.store.databases import blocked_table
 from tests.wire.test_ingest import batch_message, opened
 
 MIB = 2**20

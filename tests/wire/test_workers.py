@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, series_pb2, series_pb2_grpc
-from tests.harness.processes import ServerFailedError, ServerProcess
+from tests.harness.servers.processes import ServerFailedError, ServerProcess
 from tests.wire.test_metrics_page import commit_three_points, figures
 
 StartServer = Callable[..., ServerProcess]

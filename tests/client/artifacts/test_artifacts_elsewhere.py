@@ -23,9 +23,9 @@ from stepwell.files import uploads
 from stepwell.files.elsewhere import allowance, listings, web
 from stepwell.files.elsewhere.sites import Site
 from tests.harness.client_errors import refused
-from tests.harness.s3 import BUCKET, S3Server, s3_server
-from tests.harness.sftp import sftp_server
-from tests.harness.stores import STORES
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.sftp import sftp_server
+from tests.harness.content.stores import STORES
 
 pytestmark = pytest.mark.usefixtures("tracking_uri")
 

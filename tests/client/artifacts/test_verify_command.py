@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from stepwell import StepwellClient
 from stepwell.commands.artifacts import artifacts
 from stepwell_server.store.content.buckets.s3 import S3Client
-from tests.harness.files import files_below
-from tests.harness.processes import ServerProcess
-from tests.harness.s3 import BUCKET, S3Server, s3_server
+from tests.harness.content.files import files_below
+from tests.harness.content.s3 import BUCKET, S3Server, s3_server
+from tests.harness.servers.processes import ServerProcess
 
 GOOD, DAMAGED, MISSING = "good", "damaged", "missing!"
 

@@ -22,9 +22,9 @@ from stepwell.commands.sync import AWAY_S
 from stepwell.delivery.shipper import LINGER_S
 from stepwell.spool import folders
 from stepwell.spool.records import RECORD_BYTES
-from tests.harness.processes import ServerProcess
-from tests.harness.proxy import Proxy
-from tests.harness.s3 import free_port
+from tests.harness.content.s3 import free_port
+from tests.harness.network.proxy import Proxy
+from tests.harness.servers.processes import ServerProcess
 
 NOBODY = "grpc://127.0.0.1:1"
 

@@ -27,7 +27,7 @@ from stepwell.spool import folders, places, safe_files
 from stepwell.spool.writer_file import read_writer, rewrite_writer
 from stepwell.wire import background
 from stepwell_api.v1 import artifacts_pb2, artifacts_pb2_grpc, ingest_pb2, ingest_pb2_grpc
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SECRET = b"-----BEGIN PRIVATE KEY-----"
 RUN = """

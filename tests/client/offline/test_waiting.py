@@ -15,8 +15,8 @@ from stepwell.delivery import progress, shipper
 from stepwell.wire.calls import Calls
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
-from tests.harness.processes import ServerProcess
-from tests.harness.s3 import free_port
+from tests.harness.content.s3 import free_port
+from tests.harness.servers.processes import ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 

@@ -9,7 +9,7 @@ import pytest
 import stepwell
 from stepwell import StepwellClient, StepwellException, jitter
 from stepwell.reading.watching import MetricNews
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 WATCH_S = 60.0
 

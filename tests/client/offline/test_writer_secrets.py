@@ -24,7 +24,7 @@ from stepwell_api.v1 import ingest_pb2, ingest_pb2_grpc, runs_pb2, series_pb2, s
 from stepwell_server.services.ingest import POSITIONS_SKIPPED_MAX
 from stepwell_server.transport.ingest.servicer import ACKNOWLEDGEMENT_BYTES_MAX
 from tests.faults.accounting import rows
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.wire.test_ingest import Stream, batch_message, open_message, opened, steps_of
 
 IMPOSSIBLE = 2**62

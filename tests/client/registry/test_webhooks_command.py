@@ -11,7 +11,7 @@ import pytest
 
 from stepwell import StepwellClient
 from tests.harness.client_errors import refused
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 STEPWELL = Path(sys.executable).with_name("stepwell")
 NOBODY = "http://127.0.0.1:1/hook"

@@ -7,7 +7,7 @@ import pytest
 from stepwell import StepwellClient
 from stepwell.transfer import bulk
 from tests.harness.mlflow_stores import Store
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from stepwell import StepwellClient, StepwellException
 from stepwell.transfer.mlflow.artifact_server import ArtifactServer
 from tests.harness.mlflow_stores import Store, database_of, in_meta
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.harness.transfers import artifacts_of, imported
 
 ODD = ("a b", "ü/ñ", "100%", "#1", "what?", "deep/er/x")

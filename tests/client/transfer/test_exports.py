@@ -18,7 +18,7 @@ from stepwell.commands.imports import imports
 from stepwell.entities import Dataset, DatasetInput, InputTag
 from stepwell.logged_models import saving
 from stepwell.transfer import known_points
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.harness.transfers import Points, artifacts_of, imported, points_of, run_export, run_import, same
 
 

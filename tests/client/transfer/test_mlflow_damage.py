@@ -18,7 +18,7 @@ from stepwell.commands.imports import imports
 from stepwell.errors import StepwellException
 from stepwell.transfer.mlflow.source import mlflow_source
 from tests.harness.mlflow_stores import Store, database_of, in_meta
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.harness.transfers import imported, read_all, runs_of
 
 

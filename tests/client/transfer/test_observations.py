@@ -10,7 +10,7 @@ from stepwell import StepwellClient
 from stepwell.entities import Histogram
 from stepwell.reading import observed
 from stepwell.reading.observed import Observed
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.harness.transfers import run_export, run_import
 
 STEPS = 23

@@ -8,7 +8,7 @@ import pytest
 import stepwell
 from stepwell import StepwellClient
 from stepwell.logged_models import saving
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 from tests.harness.transfers import imported, run_export
 
 

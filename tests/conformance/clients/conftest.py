@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.clients.environments import python_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SCRIPTS = Path(__file__).parent / "scripts"
 SCRIPT_S = 240.0

@@ -8,7 +8,7 @@ import pytest
 from stepwell import StepwellClient
 from tests.conformance.clients.conftest import Run, succeeded
 from tests.conformance.clients.environments import python_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 MLFLOWS = ("mlflow-2.22", "mlflow-3")
 ENVIRONMENT = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from stepwell import StepwellClient
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 Call = Callable[..., Any]
 

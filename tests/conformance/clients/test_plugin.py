@@ -13,7 +13,7 @@ from stepwell import StepwellClient
 from stepwell.errors import StepwellException
 from stepwell.integrations.mlflow_plugin import addresses
 from tests.conformance.clients.conftest import SCRIPTS, Run, succeeded
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 POINTS = 2_000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.flavors.environments import python_of
-from tests.harness.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess
 
 SCRIPT_S = 600.0
 SCRIPTS = Path(__file__).parent / "scripts"

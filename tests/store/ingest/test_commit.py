@@ -35,7 +35,7 @@ from stepwell_server.store.ingest.waiting import Waiting
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import sweep
-from tests.harness.logs import Log, Point, commit, history, new_run, opened, rows
+from tests.harness.store.logs import Log, Point, commit, history, new_run, opened, rows
 
 
 @pytest.fixture

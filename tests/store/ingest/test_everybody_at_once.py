@@ -27,7 +27,7 @@ from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.runs import PostgresRunStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
-from tests.harness.logs import Log, commit, new_run, opened, rows
+from tests.harness.store.logs import Log, commit, new_run, opened, rows
 
 RUN_COUNT = 3
 ROUNDS = 12

@@ -17,7 +17,7 @@ from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import settle
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.stored_logs import new_run
+from tests.harness.store.stored_logs import new_run
 
 VALUES = (0.5, -0.0, 0.1, 1e300, -1e300, 1e39, 5e-324, math.nan, math.inf, -math.inf)
 STEPS = (0, 1, 2, -1, -(2**63), 2**63 - 1)

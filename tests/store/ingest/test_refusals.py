@@ -12,7 +12,7 @@ from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore
-from tests.harness.logs import Log, commit, new_run, opened, rows
+from tests.harness.store.logs import Log, commit, new_run, opened, rows
 
 BAD = "INVALID_PARAMETER_VALUE"
 

@@ -15,7 +15,7 @@ from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.runs import PostgresRunStore
-from tests.harness.logs import Log, Point, commit, history, new_run, opened, rows
+from tests.harness.store.logs import Log, Point, commit, history, new_run, opened, rows
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from stepwell_server.store.postgres.migrations import Migration, known_migration
 from stepwell_server.store.postgres.placing import ForeignKey, Place, Table, plan
 from stepwell_server.store.postgres.pool import Connection, Pool, open_pool
 from stepwell_server.store.postgres.pooler import Database
-from tests.harness.citus import pretend_citus
-from tests.harness.databases import spread_database
+from tests.harness.store.citus import pretend_citus
+from tests.harness.store.databases import spread_database
 
 STOP_S = 5.0
 _FOREIGN_KEYS = """

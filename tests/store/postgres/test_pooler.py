@@ -19,8 +19,8 @@ from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.postgres.pooler import Database
 from stepwell_server.store.upkeep.compactor import Compactor
-from tests.harness.pgbouncer import PgBouncer, running_pgbouncer
-from tests.harness.stored_logs import StoredLog, new_run
+from tests.harness.store.pgbouncer import PgBouncer, running_pgbouncer
+from tests.harness.store.stored_logs import StoredLog, new_run
 
 STOP_S = 5.0
 LEFT_BEHIND = """

@@ -12,7 +12,7 @@ from stepwell_server.model.runs import PARENT_RUN_TAG, ViewType
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.exploring import PostgresExploringStore
 from stepwell_server.store.tracking.flat_exploring import FlatExploringStore
-from tests.harness.stored_logs import new_run
+from tests.harness.store.stored_logs import new_run
 
 SEED = 2026
 

@@ -30,8 +30,8 @@ from stepwell_server.store.tracking import flat_searches
 from stepwell_server.store.tracking.flat_searches import FlatSearchStore
 from stepwell_server.store.tracking.inputs import PostgresInputStore
 from stepwell_server.store.tracking.searches import PostgresSearchStore
-from tests.harness.logs import Log, commit, opened, rows
-from tests.harness.search_model import ModelRun, fulfils, in_order
+from tests.harness.store.logs import Log, commit, opened, rows
+from tests.harness.store.search_model import ModelRun, fulfils, in_order
 
 STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 FLOATS = [0.5, -1.0, 2.0, 1e300, -0.0, math.nan, math.inf, -math.inf]

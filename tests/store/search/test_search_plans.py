@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.seeded_runs import seed
+from benchmarks.loads.seeded_runs import seed
 from stepwell_server.model.runs import ViewType
 from stepwell_server.search.parser import parse_field, parse_filter, parse_order
 from stepwell_server.search.queries import Projection, RunSearch

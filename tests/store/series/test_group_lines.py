@@ -26,7 +26,7 @@ from stepwell_server.store.series import samples
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.sql import load
 from stepwell_server.store.tracking.searches import PostgresSearchStore
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Point, StoredLog, new_run
 
 EVERY_RUN = GroupsWanted([0], ViewType.ACTIVE_ONLY, [""])
 VALUES = st.one_of(st.sampled_from([0.0, 1.5, -2.0, math.nan, math.inf]), st.floats(-1e6, 1e6))

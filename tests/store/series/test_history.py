@@ -14,7 +14,7 @@ from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import histories as series_module
 from stepwell_server.store.series import sweep
 from stepwell_server.store.series.histories import PostgresSeriesStore
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Point, StoredLog, new_run
 
 STEPS = st.one_of(st.integers(-3, 5), st.integers(-(2**63), 2**63 - 1))
 TIMES = st.one_of(st.integers(0, 3), st.integers(0, 2**60))

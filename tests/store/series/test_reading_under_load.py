@@ -20,7 +20,7 @@ from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.upkeep.compactor import compact, compact_now
 from stepwell_server.store.upkeep.ranges import RANGES
 from stepwell_server.store.upkeep.settling import Settling
-from tests.harness.stored_logs import Everything, Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Everything, Point, StoredLog, new_run
 
 WRITERS = 3
 COMMITS = 60

@@ -23,7 +23,7 @@ from stepwell_server.store.series import edges, samples, summaries
 from stepwell_server.store.series import histories as series_module
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.upkeep.compactor import compact_now
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Point, StoredLog, new_run
 
 START_MS = 1_000
 STEPS = st.one_of(st.integers(-3, 20), st.integers(-(2**63), 2**63 - 1))

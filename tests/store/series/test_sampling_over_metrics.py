@@ -11,7 +11,7 @@ from stepwell_server.services.series import SeriesService
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import histories
 from stepwell_server.store.series.histories import PostgresSeriesStore
-from tests.harness.stored_logs import Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Point, StoredLog, new_run
 
 BUCKETS = 7
 

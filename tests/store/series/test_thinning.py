@@ -8,7 +8,7 @@ from stepwell_server.model.series import EVERYTHING, Selection, SeriesName
 from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series.histories import PostgresSeriesStore
-from tests.harness.stored_logs import StoredLog, new_run
+from tests.harness.store.stored_logs import StoredLog, new_run
 
 Known = dict[SeriesName, bytes]
 

@@ -32,8 +32,8 @@ from stepwell_server.store.upkeep.compactor import (
     set_paused,
 )
 from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
-from tests.harness.processes import stepwell_command
-from tests.harness.stored_logs import Everything
+from tests.harness.servers.processes import stepwell_command
+from tests.harness.store.stored_logs import Everything
 from tests.store.ingest.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"

@@ -21,7 +21,7 @@ from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.upkeep import garbage as garbage_module
 from stepwell_server.store.upkeep.garbage import GarbageStore, Selection
-from tests.harness.processes import command_line, stepwell_command
+from tests.harness.servers.processes import command_line, stepwell_command
 from tests.store.ingest.test_commit import Log, commit, new_run, opened, rows
 
 ROOT = "file:///artifacts"

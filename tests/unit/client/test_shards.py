@@ -5,7 +5,7 @@ import pytest
 from stepwell.addresses import Address, parse_address
 from stepwell.wire import several, shards
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.logs import rows
+from tests.harness.store.logs import rows
 
 RUNS = [UUID(int=number * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835 % 2**128) for number in range(1_000)]
 

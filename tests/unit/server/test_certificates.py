@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from stepwell_server.commands.certificates import certificates
 from stepwell_server.errors import StartupError
 from stepwell_server.process.tls.certificates import FILE_BYTES_MAX, load
-from tests.harness.certificates import CertificateSet, make_certificates
+from tests.harness.servers.certificates import CertificateSet, make_certificates
 
 
 @pytest.fixture

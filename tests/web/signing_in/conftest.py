@@ -9,9 +9,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
-from tests.harness.provider import Provider, openid_provider
-from tests.harness.shared import server_of_many
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
+from tests.harness.servers.provider import Provider, openid_provider
+from tests.harness.servers.shared import server_of_many
 
 ADMIN = "admin"
 PASSWORD = "correct horse"

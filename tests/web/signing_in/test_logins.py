@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from stepwell_server.services.access.logins import code_of
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.web.signing_in.conftest import PASSWORD, SESSION, Ask, Visit
 
 # One server for all of them.

@@ -14,7 +14,7 @@ from stepwell_server.config import ProviderConfig
 from stepwell_server.errors import UnavailableError
 from stepwell_server.web.errors import RefusedError
 from stepwell_server.web.signing_in.provider import Provider, Started
-from tests.harness.provider import Provider as RealProvider
+from tests.harness.servers.provider import Provider as RealProvider
 
 # One server for all of them.
 pytestmark = pytest.mark.xdist_group("signing in")

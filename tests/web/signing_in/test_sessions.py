@@ -7,9 +7,9 @@ import ssl
 import httpx2
 import pytest
 
-from tests.harness.certificates import make_certificates
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
-from tests.harness.shared import server_of_many
+from tests.harness.servers.certificates import make_certificates
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
+from tests.harness.servers.shared import server_of_many
 from tests.web.signing_in.conftest import (
     ADMIN,
     IDLE_HOURS,

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.harness.processes import ANSWER_TIMEOUT_S, ServerProcess
-from tests.harness.provider import Provider
+from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
+from tests.harness.servers.provider import Provider
 from tests.web.signing_in.conftest import ADMIN, BEGIN, SESSION, Ask, Visit
 
 # One server for all of them.

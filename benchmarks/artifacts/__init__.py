@@ -1,0 +1,1 @@
+"""Files up and down, beside the bare libraries."""

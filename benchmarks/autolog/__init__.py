@@ -1,0 +1,1 @@
+"""What autologging adds."""

@@ -1,0 +1,1 @@
+"""What is logged: seeded runs and series, and workloads shaped like training."""

@@ -1,0 +1,1 @@
+"""How is measured: pairs in turns, processor time, what surrounds a figure."""

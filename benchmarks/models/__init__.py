@@ -1,0 +1,1 @@
+"""Models: logged, loaded, registered, served."""

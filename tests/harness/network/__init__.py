@@ -1,0 +1,1 @@
+"""Networks that fail, HTTP by hand, and neighbours."""

@@ -1,0 +1,1 @@
+"""PostgreSQL, its pooler, and what tests put into a store by hand."""
