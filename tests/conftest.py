@@ -14,6 +14,7 @@ from stepwell.delivery import writer
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.process.deadline import Deadline
+from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from tests.harness.loops import loop_stays_free
 from tests.harness.servers.processes import ServerProcess
@@ -65,6 +66,14 @@ def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
         end_run()
     writer.rest_all()
     writer._sealed.clear()
+
+
+@pytest.fixture(autouse=True)
+def form_of_statements() -> Iterator[None]:
+    """A test on a database that is spread leaves the form of statements to the next one as it was."""
+    before = sql.is_distributed()
+    yield
+    sql.use_form(is_distributed=before)
 
 
 @pytest.fixture

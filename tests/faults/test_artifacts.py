@@ -280,8 +280,12 @@ def test_a_bucket_out_of_the_clients_reach(
     assert sorted(path.stat().st_size for path in bucket_place.files()) == [5, source.stat().st_size]
     monkeypatch.setenv("STEPWELL_ARTIFACT_TRANSFER", "direct")
     monkeypatch.setenv("STEPWELL_ARTIFACT_ATTEMPTS", "2")
+    bucket_place.client.log_text(
+        bucket_place.run_id, "other", "u"
+    )  # what is small goes through the server anyway
+    source.write_bytes(source.read_bytes()[::-1])
     with pytest.raises(StepwellException, match="no route"):
-        bucket_place.client.log_text(bucket_place.run_id, "other", "u")
+        bucket_place.client.log_artifact(bucket_place.run_id, source)
 
 
 def test_what_goes_through_the_server_to_a_bucket_goes_on_where_it_was_cut(

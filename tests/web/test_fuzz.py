@@ -22,8 +22,8 @@ def test_every_kind_of_route_is_found() -> None:
         "/health",
         "/api/2.0/mlflow/registered-models/alias",
         "/api/2.0/mlflow/logged-models/{model_id}/tags/{key:path}",
-        "/api/2.0/mlflow-artifacts/artifacts/{address:path}",
-        "/api/stepwell/v1/runs/{run_id}/artifacts/{path:path}",
+        "/api/2.0/mlflow-artifacts/artifacts/{address:any_text}",
+        "/api/stepwell/v1/runs/{run_id}/artifacts/{path:any_text}",
         "/stepwell_api.v1.RunService/GetRun",
     ):
         assert path in paths

@@ -127,7 +127,8 @@ async def test_what_was_logged_comes_in_key_order(runs: RunServiceStub, server: 
         await connection.execute("INSERT INTO metric (name) VALUES ('b'), ('a'), ('B')")
         await connection.execute(
             "INSERT INTO metric_latest (run_id, metric_id, step, timestamp_ms, value, count, non_finite_count)"
-            " SELECT $1, metric_id, -(2::numeric ^ 63), metric_id, 'NaN', 1, 1 FROM metric",
+            " SELECT $1, metric_id, -(2::numeric ^ 63), row_number() OVER (ORDER BY metric_id), 'NaN', 1, 1"
+            " FROM metric",
             UUID(hex=run_id),
         )
         await connection.execute(

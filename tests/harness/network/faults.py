@@ -56,6 +56,8 @@ class BrokenServer:
         status = self._status
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # so that who waits with the body is asked for it
+
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(status)
