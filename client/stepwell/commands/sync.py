@@ -148,6 +148,8 @@ async def _ship(log: LeftLog, target: str, away: set[str], *, quiet: bool) -> Sp
         await deliver_left(
             log, target, away_s=AWAY_S, look=lambda log: bar.update(max(log.delivery.position - bar.pos, 0))
         )
-    if not log.delivery.is_reachable:
+    receipt = receipt_of(log)
+    # A stream that broke when all of it was there says nothing of the server.
+    if not receipt.is_delivered and not log.delivery.is_reachable:
         away.add(target)
-    return receipt_of(log)
+    return receipt
