@@ -152,7 +152,7 @@ class Shipper:
             sender = asyncio.create_task(self._send(call, position))
             receiver = asyncio.create_task(self._receive(call))
             try:
-                await _first_failure(sender, receiver)
+                await _until_the_end(call, sender, receiver)
             finally:
                 sender.cancel()
                 receiver.cancel()
@@ -209,7 +209,6 @@ class Shipper:
             await self._linger()
         if self._shipment.left_in_order:
             await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
-        await call.done_writing()
 
     async def _send_what_waits(self, call: Call, position: int, table: KeyTable, *, urgent: bool) -> int:
         """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
@@ -311,11 +310,13 @@ def _give_way() -> None:
     time.sleep(GIVE_WAY_S)
 
 
-async def _first_failure(sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:
-    """Wait for the end of a stream: the sender half-closes, then the receiver sees the last answer."""
+async def _until_the_end(call: Call, sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:
+    """Wait until all is sent and answered, or for what fails first."""
     await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
     if sender.done() and not receiver.done():
         await sender
+        # Not by the sender: the server may have ended the stream, and the receiver heard of it, before this returns.
+        await call.done_writing()
     await receiver
     if not sender.done():
         raise _InterruptedError("the server closed the stream")
