@@ -32,6 +32,8 @@ GIVE_WAY_S = 0.0001
 BATCHES_ON_THE_WAY_MAX = 4
 # What the server says of points and entries only when the run is deleted.
 RUN_IS_DELETED = "INVALID_STATE"
+# What is said of a server that ended a stream without a word.
+CLOSED = "the server closed the stream"
 # How long the answer to `open` may take.
 OPEN_TIMEOUT_S = 30.0
 # Refusals of one log that are said one by one; all of them are counted, and the first kept for the receipt.
@@ -139,9 +141,6 @@ class Shipper:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             await self._back_off("the connection was left for another server")
-        except asyncio.InvalidStateError:
-            # What gRPC raises for writing to a stream that the server has closed meanwhile.
-            await self._back_off("the server closed the stream")
 
     async def _stream(self) -> None:
         """Open a stream and deliver; returns when the log is complete."""
@@ -160,7 +159,7 @@ class Shipper:
             call.cancel()
 
     async def _open(self, call: Call) -> int:
-        await call.write(ingest_pb2.StreamRequest(open=self._shipment.open_message()))
+        await _write(call, ingest_pb2.StreamRequest(open=self._shipment.open_message()))
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 answer = await call.read()
@@ -194,7 +193,7 @@ class Shipper:
         while position < first_position:
             batch = skipping_batch(position, first_position)
             self._sent_end = position = batch.end_position
-            await call.write(ingest_pb2.StreamRequest(batch=batch))
+            await _write(call, ingest_pb2.StreamRequest(batch=batch))
         return position
 
     async def _send(self, call: Call, position: int) -> None:
@@ -208,7 +207,7 @@ class Shipper:
                 break
             await self._linger()
         if self._shipment.left_in_order:
-            await call.write(ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
+            await _write(call, ingest_pb2.StreamRequest(close=ingest_pb2.CloseWriter()))
 
     async def _send_what_waits(self, call: Call, position: int, table: KeyTable, *, urgent: bool) -> int:
         """Send all that there is and return where it ends; what is logged meanwhile gathers for the next time."""
@@ -219,7 +218,7 @@ class Shipper:
             more = cut.more
             if not urgent:  # else somebody waits for just this
                 _give_way()
-            await call.write(ingest_pb2.StreamRequest(batch=cut.batch))
+            await _write(call, ingest_pb2.StreamRequest(batch=cut.batch))
             if more:
                 _give_way()
         return position
@@ -310,6 +309,15 @@ def _give_way() -> None:
     time.sleep(GIVE_WAY_S)
 
 
+async def _write(call: Call, message: ingest_pb2.StreamRequest) -> None:
+    """Write a message; where the server has ended the stream already, raise why."""
+    try:
+        await call.write(message)
+    except asyncio.InvalidStateError:  # gRPC says no more than that the stream is over
+        await call.read()  # raises what the server said, if it said anything
+        raise _InterruptedError(CLOSED) from None
+
+
 async def _until_the_end(call: Call, sender: "asyncio.Task[None]", receiver: "asyncio.Task[None]") -> None:
     """Wait until all is sent and answered, or for what fails first."""
     await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
@@ -319,4 +327,4 @@ async def _until_the_end(call: Call, sender: "asyncio.Task[None]", receiver: "as
         await call.done_writing()
     await receiver
     if not sender.done():
-        raise _InterruptedError("the server closed the stream")
+        raise _InterruptedError(CLOSED)
