@@ -6,14 +6,19 @@ SELECT level FROM access_default;
 -- set_default: says what that is
 UPDATE access_default SET level = $1;
 
--- rights: the grants that count for an account
-SELECT CASE WHEN account_id IS NOT NULL THEN 'account' WHEN group_id IS NOT NULL THEN 'group' ELSE 'everybody' END
-           AS subject,
-       experiment_id, model_number, level
+-- rights: the grants that count for an account, each kind by its own index
+SELECT 'account' AS subject, experiment_id, model_number, level
 FROM access_grant
 WHERE account_id = $1
-   OR group_id IN (SELECT group_id FROM group_member WHERE account_id = $1)
-   OR (account_id IS NULL AND group_id IS NULL);
+UNION ALL
+SELECT 'group', experiment_id, model_number, level
+FROM group_member
+JOIN access_grant USING (group_id)
+WHERE group_member.account_id = $1
+UNION ALL
+SELECT 'everybody', experiment_id, model_number, level
+FROM access_grant
+WHERE coalesce(account_id, 0) = 0 AND coalesce(group_id, 0) = 0;
 
 -- account_id: the account of a name
 SELECT account_id FROM account WHERE name = $1;
