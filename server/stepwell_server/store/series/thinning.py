@@ -1,10 +1,10 @@
 """Thinned series: some points of each, found by counting, so that most of a chunk stays where it is.
 
 Where the chunks of a series come one behind the other, the summaries tell which point is the n-th: the database looks
-only into the chunks that have a wanted one, and nothing but the points comes back.
+only into the chunks that have a wanted one, and nothing but the points comes back, as narrow as they are stored.
 
 What a series has changes only when a writer of its run moves, or a rewind hides something; the *mark* of the run says
-whether that happened. It is read before the points are: a commit in between makes that it is not the run's any more.
+whether that happened. It comes with the points, by the same statement: every trip to the database is felt in a chart.
 """
 
 import asyncio
@@ -15,17 +15,43 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwell_server.model.series import NO_HISTORY, History, Selection, SeriesName, ThinnedSeries
-from stepwell_server.store.chunks.points import array_elements
+from stepwell_server.model.columns import Float64s, Int64s
+from stepwell_server.model.series import (
+    NO_HISTORY,
+    History,
+    Selection,
+    SeriesName,
+    ThinnedSeries,
+    thinned_places,
+)
+from stepwell_server.store.chunks.points import array_records, record_type
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.summaries import SUMMARIES_MAX, too_many_chunks
 from stepwell_server.store.sql import load
 
-# Parts of the series of one call that are thinned at once, each by a process of the database.
+# Series that one process of the database thins, at least, and how many processes do so for one call, at most: a series
+# takes some 0.2 ms, and asking a second process half as long.
+SERIES_TOGETHER_MIN = 2
 THINNING_GROUPS = 2
 
+# What points of one chunk were picked: how many, what leads from their places in the series to those in the chunk, and
+# how the chunk is stored (`step_stride` is -1 where its steps are uneven).
+_PART = record_type(
+    {
+        "picks": ">i8",
+        "shift": ">i8",
+        "step_min": ">i8",
+        "step_stride": ">i8",
+        "time_first_ms": ">i8",
+        "has_offsets": "?",
+        "is_narrow": "?",
+    }
+)
+
 _SQL = load("sampling")
+
+Found = Mapping[SeriesName, ThinnedSeries]
 
 
 async def thinned(
@@ -42,35 +68,26 @@ async def thinned(
     Raises:
         InvalidArgumentError: the series have more than SUMMARIES_MAX chunks.
     """
-    others = [name for name in names if name not in known]
-    size = max(1, -(-len(others) // THINNING_GROUPS))
-    groups = [[name for name in names if name in known]]
-    groups += [others[start : start + size] for start in range(0, len(others), size)]
+    if selection != Selection(step_from=selection.step_from, step_to=selection.step_to):
+        marks = await _marks(snapshots, names)
+        return [ThinnedSeries(mark, NO_HISTORY if mark is None else None) for mark in map(marks.get, names)]
     found: dict[SeriesName, ThinnedSeries] = {}
-    for part in await asyncio.gather(
-        *(_look(snapshots, group, selection, wanted, known) for group in groups if group)
-    ):
+    if known:
+        marks = await _marks(snapshots, [name for name in names if name in known])
+        found = {name: ThinnedSeries(mark, None) for name, mark in marks.items() if mark == known[name]}
+    missing = [name for name in names if name not in found]
+    size = max(SERIES_TOGETHER_MIN, -(-len(missing) // THINNING_GROUPS))
+    groups = [missing[start : start + size] for start in range(0, len(missing), size)]
+    for part in await asyncio.gather(*(_thin(snapshots, group, selection, wanted) for group in groups)):
         found |= part
     return [found[name] for name in names]
 
 
-async def _look(
-    snapshots: Snapshots,
-    names: Sequence[SeriesName],
-    selection: Selection,
-    wanted: int,
-    known: Mapping[SeriesName, bytes],
-) -> Mapping[SeriesName, ThinnedSeries]:
-    """Look what changed, and find the points of that."""
+async def _marks(snapshots: Snapshots, names: Sequence[SeriesName]) -> Mapping[SeriesName, bytes]:
+    """Return the marks of the runs of series, where they have one."""
     async with snapshots.statement() as connection:
         marks = await run_marks(connection, {name.run_id for name in names})
-        unknown = [name for name in names if name.run_id in marks and known.get(name) != marks[name.run_id]]
-        found: dict[SeriesName, History | None] = {
-            name: NO_HISTORY for name in names if name.run_id not in marks
-        }
-        if unknown and selection == Selection(step_from=selection.step_from, step_to=selection.step_to):
-            found.update(zip(unknown, await _thin(connection, unknown, selection, wanted), strict=True))
-    return {name: ThinnedSeries(marks.get(name.run_id), found.get(name)) for name in names}
+    return {name: marks[name.run_id] for name in names if name.run_id in marks}
 
 
 async def run_marks(connection: Connection, run_ids: Iterable[UUID]) -> Mapping[UUID, bytes]:
@@ -80,33 +97,62 @@ async def run_marks(connection: Connection, run_ids: Iterable[UUID]) -> Mapping[
 
 
 async def _thin(
-    connection: Connection, names: Sequence[SeriesName], selection: Selection, wanted: int
-) -> list[History | None]:
-    """Find the points of series by one statement; None for those that have to be read."""
-    row = await connection.fetchrow(
-        _SQL["thinned"],
-        [name.run_id for name in names],
-        [name.key for name in names],
-        selection.step_from,
-        selection.step_to,
-        wanted,
-        SUMMARIES_MAX + 1,
-    )
+    snapshots: Snapshots, names: Sequence[SeriesName], selection: Selection, wanted: int
+) -> Found:
+    """Find marks and points of series by one statement; no points of those that have to be read."""
+    async with snapshots.statement() as connection:
+        row = await connection.fetchrow(
+            _SQL["thinned"],
+            [name.run_id for name in names],
+            [name.key for name in names],
+            selection.step_from,
+            selection.step_to,
+            wanted,
+            SUMMARIES_MAX + 1,
+        )
     if row["chunks"] > SUMMARIES_MAX:
         raise too_many_chunks()
-    points = History(
-        _column(row["steps"], "i8", np.int64),
-        _column(row["times_ms"], "i8", np.int64),
-        _column(row["values"], "f8", np.float64),
-    )
-    found: list[History | None] = [NO_HISTORY] * len(names)
-    passed = 0
-    for number, size in zip(row["numbers"] or (), row["sizes"] or (), strict=True):
-        count = min(size, wanted)
-        found[number] = None if size < 0 else points.part(passed, passed + count)
-        passed += max(0, count)
+    marks = dict(zip(row["run_ids"] or (), row["marks"] or (), strict=True))
+    sizes = dict(zip(row["numbers"] or (), row["sizes"] or (), strict=True))
+    places = [thinned_places(size, wanted) for size in sizes.values() if size > 0]
+    points = _points(row, np.concatenate(places)) if places else NO_HISTORY
+    found, passed = {}, 0
+    for number, name in enumerate(names):
+        size = sizes.get(number, 0)
+        count = min(max(size, 0), wanted)
+        found[name] = ThinnedSeries(
+            marks.get(name.run_id), None if size < 0 else points.part(passed, passed + count)
+        )
+        passed += count
     return found
 
 
-def _column(wire: bytes | None, element: str, kind: type) -> NDArray[Any]:
-    return array_elements(wire or b"", element, head_bytes=0).astype(kind)
+def _points(row: Mapping[str, Any], places: Int64s) -> History:
+    """The points that were picked, which have these places in their series."""
+    parts = array_records(row["parts"], _PART)
+    of_part = np.repeat(np.arange(len(parts)), parts["picks"])
+
+    def each(name: str) -> NDArray[Any]:
+        """For each point what its part has."""
+        column: NDArray[Any] = parts[name][of_part]
+        return column
+
+    strides = each("step_stride").astype(np.int64)
+    steps: Int64s = each("step_min") + strides * (places + each("shift"))
+    _put(steps, strides < 0, row["steps"], ">i8")
+    has_offsets = each("has_offsets")
+    times: Int64s = each("time_first_ms").astype(np.int64)
+    if row["time_offsets_ms"]:
+        times[has_offsets] += np.frombuffer(row["time_offsets_ms"], ">i4")
+    _put(times, ~has_offsets, row["times_ms"], ">i8")
+    is_narrow = each("is_narrow")
+    values: Float64s = np.empty(len(places))
+    _put(values, is_narrow, row["values_float32"], ">f4")
+    _put(values, ~is_narrow, row["values_float64"], ">f8")
+    return History(steps, times, values)
+
+
+def _put(column: NDArray[Any], where: NDArray[np.bool_], elements: bytes | None, kind: str) -> None:
+    """Take the elements for the places of a column that are stored in this form."""
+    if elements:
+        column[where] = np.frombuffer(elements, kind)

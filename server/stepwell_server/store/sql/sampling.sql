@@ -96,10 +96,20 @@ FROM writer
 WHERE run_id = ANY ($1::uuid[])
 GROUP BY run_id;
 
--- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places: how
--- many each series has there (no row: none), and those points in order of series, as columns of elements behind their lengths. Of a series
--- whose chunks overlap, or are cut where only their arrays tell how, there are none, and it has -1. $6 chunks at most.
-WITH chunk AS (
+-- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places, and
+-- the marks of the runs at that moment, as in run_marks. How many points each series has there (no row: none; -1: chunks
+-- overlap, or are cut where only their arrays tell how, and there are no points of it); of each chunk, in order of series, how
+-- many points were picked, by how much their places in it differ from those in the series, and what is the same for all of
+-- it, as an array of rows in wire form; and what is not, as elements of each form, in order. $6 chunks at most.
+WITH mark AS (
+    SELECT run_id, sha256(string_agg(
+               uuid_send(writer_id) || int8send(position) || coalesce(int8send(hidden_from_step), ''::bytea), ''::bytea
+               ORDER BY writer_id
+           )) AS mark
+    FROM writer
+    WHERE run_id = ANY ($1)
+    GROUP BY run_id
+), chunk AS (
     SELECT given.number, chunk.run_id, chunk.metric_id, chunk.writer_id, chunk.first_position, chunk.part, chunk.count,
            chunk.step_min, chunk.step_max, chunk.step_stride,
            least($4::bigint, coalesce(writer.hidden_from_step - 1, 9223372036854775807)) AS step_to
@@ -145,7 +155,8 @@ WITH chunk AS (
     ) AS parts
     WHERE until > start AND NOT is_unclear
 ), picked AS (
-    SELECT chosen.number, chosen.before, part.*
+    SELECT chosen.number, chosen.before, chosen.start - chosen.before AS shift, last - first + 1 AS picks,
+           opened.step_min, coalesce(opened.step_stride, -1) AS step_stride, opened.time_first_ms, part.*
     FROM chosen
     CROSS JOIN LATERAL (
         -- Appending nothing brings an array into memory once, and not once for each point.
@@ -163,15 +174,11 @@ WITH chunk AS (
         /* single */ OFFSET 0 /* distributed: */
     ) AS opened
     CROSS JOIN LATERAL (
-        SELECT substr(array_send(array_agg(
-                   coalesce(opened.steps[place], opened.step_min + opened.step_stride * (place - 1)) ORDER BY place
-               )), 21) AS steps,
-               substr(array_send(array_agg(
-                   coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place]) ORDER BY place
-               )), 21) AS times_ms,
-               substr(array_send(array_agg(
-                   coalesce(opened.narrow[place]::double precision, opened.wide[place]) ORDER BY place
-               )), 21) AS values
+        -- The places come in order, and what is there is put together so; NULL has no bytes.
+        SELECT string_agg(int8send(opened.steps[place]), ''::bytea) AS steps,
+               string_agg(coalesce(int4send(opened.time_offsets_ms[place]), int8send(opened.times_ms[place])), ''::bytea)
+                   AS times,
+               string_agg(coalesce(float4send(opened.narrow[place]), float8send(opened.wide[place])), ''::bytea) AS values
         FROM (
             SELECT (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
                     - before + start + 1)::integer AS place
@@ -181,14 +188,23 @@ WITH chunk AS (
     ) AS part
     WHERE last >= first
 )
-SELECT sizes.*, points.*, (SELECT count(*) FROM counted) AS chunks
+SELECT sizes.*, marks.*, points.*, (SELECT count(*) FROM counted) AS chunks
 FROM (
     SELECT array_agg(number ORDER BY number) AS numbers, array_agg(size ORDER BY number) AS sizes
     FROM (SELECT DISTINCT number::integer - 1 AS number, CASE WHEN is_unclear THEN -1 ELSE size END AS size FROM counted)
         AS series
 ) AS sizes, (
-    SELECT string_agg(steps, ''::bytea ORDER BY number, before) AS steps,
-           string_agg(times_ms, ''::bytea ORDER BY number, before) AS times_ms,
-           string_agg(values, ''::bytea ORDER BY number, before) AS values
-    FROM picked
+    SELECT array_agg(run_id) AS run_ids, array_agg(mark) AS marks FROM mark
+) AS marks, (
+    SELECT array_send(array_agg(
+               (picks, shift, step_min, step_stride, time_first_ms, has_offsets, is_narrow) ORDER BY number, before
+           )) AS parts,
+           string_agg(steps, ''::bytea ORDER BY number, before) AS steps,
+           string_agg(times, ''::bytea ORDER BY number, before) FILTER (WHERE has_offsets) AS time_offsets_ms,
+           string_agg(times, ''::bytea ORDER BY number, before) FILTER (WHERE NOT has_offsets) AS times_ms,
+           string_agg(values, ''::bytea ORDER BY number, before) FILTER (WHERE is_narrow) AS values_float32,
+           string_agg(values, ''::bytea ORDER BY number, before) FILTER (WHERE NOT is_narrow) AS values_float64
+    FROM (
+        SELECT *, octet_length(times) = 4 * picks AS has_offsets, octet_length(values) = 4 * picks AS is_narrow FROM picked
+    ) AS picked
 ) AS points;
