@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,6 +217,68 @@ def test_a_server_that_is_killed_between_bucket_and_database(
     bucket_place.proxy.heal()
     logging.result()
     assert bucket_place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+
+
+def test_a_bucket_that_answers_late_is_waited_for(
+    bucket_place: Place, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ARTIFACT_TIMEOUT_S", "1")
+    monkeypatch.setattr(bucket, "ANSWER_PATIENCE", 100)
+    size, proxy = source.stat().st_size, bucket_place.proxy
+    begun = proxy.bytes_passed[Way.UP]
+    logging = Meanwhile(lambda: bucket_place.client.log_artifact(bucket_place.run_id, source))
+    until(passed(proxy, Way.UP, MIB))
+    proxy.hold(Way.DOWN)
+    until(lambda: proxy.bytes_passed[Way.UP] - begun >= size)
+    time.sleep(2)  # beyond the patience with a connection on which nothing goes
+    proxy.heal()
+    logging.result()
+    assert proxy.bytes_passed[Way.UP] - begun < size + MIB
+    assert bucket_place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+
+
+def test_a_part_that_is_sent_twice_and_arrives_late_spoils_nothing(
+    bucket_place: Place, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_ARTIFACT_TIMEOUT_S", "1")
+    monkeypatch.setenv("STEPWELL_ARTIFACT_ATTEMPTS", "100")
+    monkeypatch.setattr(bucket, "ANSWER_PATIENCE", 1)
+    proxy, size = bucket_place.proxy, source.stat().st_size
+    send, complete = uploads.PartsUpload.send, uploads.Uploader._complete
+
+    def send_late(self: uploads.PartsUpload) -> Any:
+        proxy.delay(3)
+        return send(self)
+
+    def complete_then(*given: Any) -> None:
+        before = proxy.bytes_passed[Way.UP]
+        proxy.heal()
+        until(lambda: proxy.bytes_passed[Way.UP] - before >= size)
+        complete(*given)
+
+    monkeypatch.setattr(uploads.PartsUpload, "send", send_late)
+    monkeypatch.setattr(uploads.Uploader, "_complete", complete_then)
+    bucket_place.client.log_artifact(bucket_place.run_id, source)
+    assert bucket_place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+    assert [path.stat().st_size for path in bucket_place.files()] == [source.stat().st_size]
+
+
+def test_parts_that_a_bucket_lost_before_the_end_are_sent_again(
+    bucket_place: Place, s3: S3Server, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, again = uploads.Uploader._complete, list[S3Server]()
+    with ExitStack() as stack:
+
+        def complete(*given: Any) -> None:
+            if not again:  # rclone keeps uploads in its memory
+                s3.process.kill()
+                s3.process.wait()
+                again.append(stack.enter_context(s3_server(s3.folder, s3.port)))
+            real(*given)
+
+        monkeypatch.setattr(uploads.Uploader, "_complete", complete)
+        bucket_place.client.log_artifact(bucket_place.run_id, source)
+        assert bucket_place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
 
 
 def test_an_address_that_has_expired_is_replaced(

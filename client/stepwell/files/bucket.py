@@ -32,6 +32,11 @@ from stepwell.wire import tls
 PIECE_BYTES = 1 << 20
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
 ANSWER_BYTES_MAX = 64 * 1024  # of an error's text
+# A bucket that has taken all of a part may be silent for so many times the patience before it answers. Some write
+# parts in their order and answer one when others are done, too: what is sent again then, they have twice.
+ANSWER_PATIENCE = 10
+# When a connection is silent, the kernel asks the other side so often within the patience; one that is lost ends.
+PROBES = 3
 
 _CODE = re.compile(rb"<Code>(.*?)</Code>")
 
@@ -160,10 +165,15 @@ class Session:
                 # Who refuses may answer and close before all is sent; the answer says why.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     send_body(connection)
+                    connection.sock.settimeout(options.timeout_s() * ANSWER_PATIENCE)
             with connection.getresponse() as answer:
                 if answer.status >= 300:
                     raise _refusal(answer)
                 yield answer
+            if (
+                connection.sock is not None
+            ):  # else the bucket closes it, and the next request makes another one
+                connection.sock.settimeout(options.timeout_s())
         except BaseException as error:
             connection.close()
             if isinstance(error, (OSError, http.client.HTTPException)):
@@ -197,7 +207,23 @@ class Session:
                 f"no connection to {parts.netloc}: {error or type(error).__name__}"
             ) from error
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _let_kernel_watch(connection.sock, timeout_s)
         return connection
+
+
+def _let_kernel_watch(connection: socket.socket, timeout_s: float) -> None:
+    """Let a connection end whose other side has not even acknowledged anything for so long, where that can be said."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    probe_s = max(1, round(timeout_s / (PROBES + 1)))
+    limits = {
+        "TCP_USER_TIMEOUT": max(1, round(timeout_s * 1_000)),
+        "TCP_KEEPIDLE": probe_s,
+        "TCP_KEEPINTVL": probe_s,
+        "TCP_KEEPCNT": PROBES,
+    }
+    for name, limit in limits.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), limit)
 
 
 def _send(

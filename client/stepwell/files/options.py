@@ -5,8 +5,8 @@ STEPWELL_ARTIFACT_TRANSFER        auto: straight to the bucket where that can be
 STEPWELL_ARTIFACT_PARTS_AT_ONCE   parts of one file that travel at once, each on a connection of its own; default 4
 STEPWELL_ARTIFACT_FILES_AT_ONCE   files of a folder that travel at once; default 8
 STEPWELL_ARTIFACT_ATTEMPTS        how often a transfer is tried without getting any further; default 5
-STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the bucket's connection is given up;
-                                  default 60
+STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the bucket's connection is given up,
+                                  ten times as many if it is alive and the bucket has all of a part; default 60
 STEPWELL_ARTIFACT_HOSTS           hosts of buckets that a server may send this client to, beside those that `addresses`
                                   knows, separated by commas: minio.example.org:9000, *.storage.example.org
 STEPWELL_FETCHED_BYTES_MAX        bytes that one address elsewhere (https://, s3://, sftp://, ...) may bring; more are

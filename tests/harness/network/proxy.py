@@ -12,6 +12,7 @@ Use as a context manager; all methods may be called from any thread and have hap
         proxy.slow(10_000)       # bytes a second in each direction of each connection
         proxy.heal()             # everything passes again
         proxy.abandon()          # half-open for ever: the connections that there are; new ones work
+        proxy.delay(3)           # what the next three connections send arrives late: at heal()
         proxy.cut()              # all connections are reset; new ones are possible
         proxy.refuse()           # and now they are not; heal() makes them possible again
 """
@@ -49,6 +50,7 @@ class Proxy:
         self._open = {way: asyncio.Event() for way in Way}
         self._dropping: set[Way] = set()
         self._bytes_per_s = 0.0
+        self._late = 0
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -75,6 +77,10 @@ class Proxy:
     def tracking_uri(self) -> str:
         """What a client passes to `set_tracking_uri`."""
         return f"grpc://127.0.0.1:{self.port}"
+
+    def delay(self, count: int) -> None:
+        """Take what the next connections send, and pass it on at `heal`, also if they have ended by then."""
+        self._call(lambda: setattr(self, "_late", count))
 
     def cut(self, *, reset: bool = True) -> None:
         """End all connections, with RST or (reset=False) with FIN; new ones are possible."""
@@ -120,6 +126,9 @@ class Proxy:
         self._dropping.clear()
         for event in self._open.values():
             event.set()
+        self._late = 0
+        for link in self._links:
+            link.in_time.set()
 
     def _abandon(self) -> None:
         for link in self._links:
@@ -161,6 +170,10 @@ class Proxy:
             return
         link = _Link(writer, onward_writer)
         self._links.add(link)
+        if self._late:
+            self._late -= 1
+        else:
+            link.in_time.set()
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(Way.UP, reader, onward_writer, link))
@@ -174,6 +187,7 @@ class Proxy:
     async def _pump(
         self, way: Way, source: asyncio.StreamReader, sink: asyncio.StreamWriter, link: "_Link"
     ) -> None:
+        late = bytearray()
         while data := await source.read(self._piece_bytes()):
             await self._open[way].wait()
             if link.abandoned or way in self._dropping:
@@ -181,10 +195,18 @@ class Proxy:
                 continue
             if self._bytes_per_s:
                 await asyncio.sleep(len(data) / self._bytes_per_s)
-            sink.write(data)
+            if way is Way.UP and not link.in_time.is_set():
+                late += data
+                continue
+            sink.write(late + data)
             await sink.drain()
-            self.bytes_passed[way] += len(data)
+            self.bytes_passed[way] += len(late) + len(data)
+            late.clear()
         await self._open[way].wait()
+        if late:
+            await link.in_time.wait()
+            sink.write(late)
+            self.bytes_passed[way] += len(late)
         if not link.abandoned:
             sink.write_eof()
 
@@ -208,6 +230,7 @@ class _Link:
         self._writers = writers
         self.torn = False
         self.abandoned = False
+        self.in_time = asyncio.Event()
 
     def end(self, *, reset: bool) -> None:
         """Close both halves."""

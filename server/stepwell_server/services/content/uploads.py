@@ -9,7 +9,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from stepwell_server.errors import ExhaustedError, InvalidArgumentError, NotFoundError, StepwellError
+from stepwell_server.errors import (
+    ExhaustedError,
+    InvalidArgumentError,
+    NotFoundError,
+    StepwellError,
+    UnavailableError,
+)
 from stepwell_server.model.artifacts import (
     CHECKED_SUFFIX,
     FILE_BYTES_MAX,
@@ -313,10 +319,17 @@ class UploadService:
         bucket: DirectContentStore,
         parts: Sequence[PartTag],
     ) -> OpenUpload:
+        # What the bucket holds of each part counts, not what it said to whoever sent it: the whole is verified.
+        numbers = [replace(part, etag="") for part in parts]
         try:
-            await bucket.complete_parts(direct.key, direct.multipart_id, parts)
-        except NotFoundError:
-            raise _other_bytes(upload.file, "nothing arrived") from None
+            await bucket.complete_parts(direct.key, direct.multipart_id, numbers)
+        except (NotFoundError, InvalidArgumentError) as refusal:
+            if isinstance(refusal, InvalidArgumentError) and not parts:
+                raise _other_bytes(upload.file, str(refusal)) from None
+            raise UnavailableError(
+                f"the parts of {upload.file.path!r} cannot be put together: {refusal}; begin its upload again, and "
+                "send what the bucket does not hold"
+            ) from refusal
         await _require_verified(content, direct.key, upload.file)
         return replace(upload, place=Place(upload.place.root, direct.key))
 

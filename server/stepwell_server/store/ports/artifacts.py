@@ -314,7 +314,8 @@ class DirectContentStore(Protocol):
         No address that was given for them can change anything from then on.
 
         Raises:
-            InvalidArgumentError: the bucket does not hold these parts.
+            InvalidArgumentError: the bucket does not hold these parts, or none.
+            NotFoundError: it does not know the upload (any more).
         """
         ...
 

@@ -23,6 +23,9 @@ from stepwell_server.store.content.folder import wrong_hash
 THROUGH_PART_BYTES_MIN = 8 * MIB
 # Small files that one call stores at once; buckets' servers close connections when there are too many.
 WRITES_AT_ONCE = 32
+# How often a bucket that refuses to put parts together is asked what it holds and to put that together, and the pause.
+JOINS_MAX = 3
+JOIN_PAUSE_S = 0.2
 
 
 class BucketContentStore:
@@ -87,7 +90,7 @@ class BucketContentStore:
         multipart_id = await self._bucket.begin_parts(key, addressed=False)
         try:
             sent = await self._send_all(key, multipart_id, 0, parts)
-            await self.complete_parts(key, multipart_id, sent)
+            await self._complete_own(key, multipart_id, sent)
         except BaseException:
             with suppress(UnavailableError):  # what is left is removed with the upload's row
                 await self.abandon_parts(key, multipart_id)
@@ -157,13 +160,30 @@ class BucketContentStore:
     async def complete_parts(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
         """See `ports.artifacts.DirectContentStore`."""
         try:
-            held = await self._bucket.parts(key, multipart_id)
-            if not held:
-                raise NotFoundError("the bucket holds no parts of it")
-            await self._bucket.join_parts(key, multipart_id, _named(held, parts))
+            await self._join(key, multipart_id, parts)
         except (NotFoundError, InvalidArgumentError):
             if await self.size_bytes(key) is None:  # else it is a repeat, and what is there will be verified
                 raise
+
+    async def _join(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
+        """Put parts together as the bucket lists them; one that came late, again, may have changed that meanwhile."""
+        attempt = 1
+        while True:
+            held = await self._bucket.parts(key, multipart_id)
+            if held is None:
+                raise NotFoundError("the bucket does not know this upload any more")
+            if not held:
+                raise InvalidArgumentError("nothing arrived: the bucket holds no parts of it")
+            named = _named(held, parts)
+            try:
+                await self._bucket.join_parts(key, multipart_id, named)
+            except InvalidArgumentError:
+                if attempt == JOINS_MAX:
+                    raise
+            else:
+                return
+            attempt += 1
+            await asyncio.sleep(JOIN_PAUSE_S)
 
     async def abandon_parts(self, key: str, multipart_id: str) -> None:
         """See `ports.artifacts.DirectContentStore`."""
@@ -183,12 +203,22 @@ class BucketContentStore:
             )
             if await self.size_bytes(key) is not None:
                 raise UnavailableError("another call has finished this upload; begin it again")
-            await self.complete_parts(key, multipart_id, [*kept, *sent])
+            await self._complete_own(key, multipart_id, [*kept, *sent])
         except InvalidArgumentError:
             await self.abandon_parts(key, multipart_id)  # nobody can go on with these
             raise
         if offset:
             await self._check_stored(key, file)
+
+    async def _complete_own(self, key: str, multipart_id: str, parts: Sequence[PartTag]) -> None:
+        """Put parts together that this server has sent; where the bucket has lost some, they have to come again."""
+        try:
+            await self.complete_parts(key, multipart_id, parts)
+        except (NotFoundError, InvalidArgumentError) as refusal:
+            await self.abandon_parts(key, multipart_id)
+            raise UnavailableError(
+                f"the bucket does not have all that was sent to it; send it again: {refusal}"
+            ) from refusal
 
     async def _send_all(
         self, key: str, multipart_id: str, before: int, parts: AsyncIterator[Part]
