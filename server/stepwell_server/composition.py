@@ -48,6 +48,7 @@ from stepwell_server.store.ingest.leases import PostgresLeaseStore
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.places import ShardPlaces
 from stepwell_server.store.ingest.points import PointStore
+from stepwell_server.store.ingest.pressure import Pressure
 from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import Settler
 from stepwell_server.store.ingest.writer import GroupCommitWriter
@@ -104,8 +105,9 @@ async def build_services(
     await experiments.locate_default()
     points = PointStore(ingest_pool, MetricIds(ingest_pool), news.committed)
     places = ShardPlaces(ingest_pool) if pool.is_distributed else None
-    writer = await stack.enter_async_context(GroupCommitWriter(points, places=places))
-    await stack.enter_async_context(Compactor(upkeep_pool))
+    pressure = Pressure()
+    writer = await stack.enter_async_context(GroupCommitWriter(points, places=places, pressure=pressure))
+    await stack.enter_async_context(Compactor(upkeep_pool, tell=pressure.note))
     await stack.enter_async_context(Settler(upkeep_pool))
     await stack.enter_async_context(Forgetter(upkeep_pool))
     await stack.enter_async_context(RoomFigures(pool, config.data))

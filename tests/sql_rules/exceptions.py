@@ -7,7 +7,7 @@ EVERYWHERE = {
     "artifacts.announced": "the bytes of all open uploads",
     "artifacts.stored": "the bytes of all runs of an experiment",
     "calls.forget": "old calls of any run",
-    "compaction.fresh_chunks": "small chunks of any run, a page after the other",
+    "compaction.fresh_writers": "who has small chunks, whichever run, a page after the other",
     "experiments.delete_runs": "all runs of an experiment",
     "experiments.restore_runs": "all runs of an experiment",
     "exploring.changes": "runs of experiments that changed",

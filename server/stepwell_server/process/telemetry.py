@@ -85,6 +85,16 @@ COMPACTION_DEBT = Gauge(
     "Small chunks that the last rounds of compaction, in all servers, left for later ones.",
     multiprocess_mode="mostrecent",
 )
+COMPACTION_BEHIND = Gauge(
+    "stepwell_compaction_behind_seconds",
+    "Since the last round of compaction of the range of runs that waits longest.",
+    multiprocess_mode="mostrecent",
+)
+COMMIT_PACE = Gauge(
+    "stepwell_commit_pace_seconds",
+    "How long commits of few points wait for each other: longer where compaction is behind.",
+    multiprocess_mode="livemax",
+)
 COMPACTION_CHUNKS = Counter("stepwell_compaction_chunks_total", "Small chunks that were merged.")
 COMPACTION_POINTS = Counter("stepwell_compaction_points_total", "Points in chunks that were merged.")
 COMPACTION_SECONDS = Histogram(

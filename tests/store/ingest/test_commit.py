@@ -26,6 +26,7 @@ from stepwell_server.model.ingest import (
 )
 from stepwell_server.model.runs import Dataset, DatasetInput, RunStatus
 from stepwell_server.store.ingest import lane as lane_module
+from stepwell_server.store.ingest import pressure as pressure_module
 from stepwell_server.store.ingest.fair_queue import FairQueue
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.places import ShardPlaces
@@ -496,7 +497,7 @@ class TestGroupCommitWriter:
             sizes.append(len(batches))
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
-        monkeypatch.setattr(lane_module, "PACE_S", 5.0)
+        monkeypatch.setattr(pressure_module, "PACE_S", 5.0)
         monkeypatch.setattr(lane_module, "SILENCE_S", 5.0)
         logs = [Log(uuid4()) for _ in range(lane_module.PACED_WRITERS_MIN)]
         async with GroupCommitWriter(Database(count), lanes=1) as writer:

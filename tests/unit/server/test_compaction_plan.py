@@ -15,6 +15,7 @@ from stepwell_server.store.upkeep.plan import (
     ChunkKey,
     FreshSeries,
     SeriesKey,
+    chunks_until_due,
     merged_keys,
     transactions,
     wanted_merges,
@@ -54,6 +55,21 @@ def keys_of(fresh: FreshSeries) -> list[ChunkKey]:
 )
 def test_a_series_is_merged_when_it_is_worth_it(counts: list[int], quiet_ms: int, due: bool) -> None:
     assert bool(list(wanted_merges([fresh(counts, quiet_ms=quiet_ms)]))) is due
+
+
+@pytest.mark.parametrize(
+    ("counts", "merged", "chunks"),
+    [
+        ([1] * 10, False, FRESH_CHUNKS_MAX),
+        ([1] * 10, True, FRESH_CHUNKS_MAX),
+        ([2_000, 1_000], False, 3),
+        ([2_000, 1_000], True, 2),
+        ([2_000, 1_987], False, 2),
+        ([1] * 99, False, FRESH_CHUNKS_MAX),
+    ],
+)
+def test_how_many_chunks_make_a_series_due(counts: list[int], merged: bool, chunks: int) -> None:
+    assert chunks_until_due(fresh(counts), merged=merged) == chunks
 
 
 def test_each_series_is_judged_alone() -> None:

@@ -22,19 +22,20 @@ from stepwell_server.process.telemetry import (
     REJECTED,
 )
 from stepwell_server.store.ingest.fair_queue import FairQueue
+from stepwell_server.store.ingest.pressure import PACE_S, Pressure
 from stepwell_server.store.ingest.waiting import Waiting
 
 # What one transaction takes, at most: 24 MiB, a million points; larger ones are not faster and keep others waiting.
 GROUP_BYTES_MAX = 24 * 1024 * 1024
 # So much is worth preparing while the last transaction runs: 3 MiB, 131,072 points. Less waits for more to gather.
 PREPARE_EARLY_BYTES_MIN = 3 * 1024 * 1024
-# Small pieces of several writers wait for each other so long, counted from the last transaction's start: pieces of a
-# series that meet in one transaction become one chunk instead of several, and a chunk costs more than its points.
-PACE_S = 0.2
+# Small pieces of several writers wait for each other for PACE_S.
 PACED_WRITERS_MIN = 4  # within PACE_S; a lone writer may be waiting for its commit before it goes on
 PACED_POINTS_MAX = 16  # of each series, on average
 # Nothing came for so long: everybody may be waiting for us, so nobody is waited for.
 SILENCE_S = 0.02
+# What a lane lets wait at most where compaction is behind: 16 MiB, 20,000 batches of ten points. More is committed.
+HELD_BYTES_MAX = 16 * 1024 * 1024
 # Deadlocks and serialization failures are tried again at once, this many times in all.
 COMMIT_TRIES_MAX = 5
 
@@ -87,8 +88,11 @@ class Crowd:
 class Lane:
     """Settles what is put into it, in groups; `release` is told of every group that is settled."""
 
-    def __init__(self, store: GroupStore, release: Callable[[Sequence[Waiting]], None]) -> None:
+    def __init__(
+        self, store: GroupStore, release: Callable[[Sequence[Waiting]], None], pressure: Pressure
+    ) -> None:
         self._store = store
+        self._pressure = pressure
         self._release = release
         self._queue = FairQueue()
         self._crowd = Crowd(PACE_S)
@@ -143,21 +147,24 @@ class Lane:
 
     async def _pace(self) -> None:
         """Wait while only many small pieces are there and the last transaction is not long ago."""
-        while self._is_paced() and (left_s := self._last_start_s + PACE_S - time.monotonic()) > 0:
+        pressure = self._pressure
+        while self._is_paced() and (left_s := self._last_start_s + pressure.pace_s - time.monotonic()) > 0:
             self._changed.clear()
             try:
                 async with asyncio.timeout(min(left_s, SILENCE_S)):
                     await self._changed.wait()
             except TimeoutError:
-                break
+                if not pressure.is_on:
+                    break
         self._last_start_s = time.monotonic()
 
     def _is_paced(self) -> bool:
         queue = self._queue
-        few_points = queue.points < PACED_POINTS_MAX * queue.series
-        return (
-            few_points and not queue.entries and not self._closing and self._crowd.size >= PACED_WRITERS_MIN
-        )
+        if self._closing or queue.points >= PACED_POINTS_MAX * queue.series:
+            return False
+        if self._pressure.is_on:
+            return queue.size < HELD_BYTES_MAX
+        return not queue.entries and self._crowd.size >= PACED_WRITERS_MIN
 
     async def _settle(self, group: Sequence[Waiting], preparing: asyncio.Task[Any]) -> None:
         outcomes = await self._outcomes(group, preparing)

@@ -20,6 +20,7 @@ from stepwell_server.process.byte_budget import ByteBudget
 from stepwell_server.process.telemetry import BATCH_POINTS, QUEUE_BATCHES, QUEUE_BYTES
 from stepwell_server.store.ingest.lane import GroupStore, Lane
 from stepwell_server.store.ingest.places import Places
+from stepwell_server.store.ingest.pressure import Pressure
 from stepwell_server.store.ingest.waiting import Waiting, batch_bytes
 
 # What waits for the database, at most: 64 MiB, some 2.7 million points.
@@ -49,14 +50,19 @@ class GroupCommitWriter:
         run_bytes_max: int = RUN_QUEUE_BYTES_MAX,
         lanes: int = LANES,
         places: Places | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
-        """`places` says where runs lie, if there is more than one place; else they are spread over `lanes`."""
+        """`places` says where runs lie, if there is more than one place; else they are spread over `lanes`.
+
+        `pressure` slows commits while compaction is behind.
+        """
         self._budget = ByteBudget(queue_bytes_max)
         self._run_bytes_max = run_bytes_max
         self._waiting_bytes = 0
         self._run_budgets: dict[UUID, ByteBudget] = {}
         self._store = store
         self._places = places
+        self._pressure = pressure or Pressure()
         self._lanes_max = PLACED_LANES_MAX if places else lanes
         # By number; a lane begins with its first batch.
         self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
@@ -96,7 +102,7 @@ class GroupCommitWriter:
     def _lane(self, number: int) -> Lane | None:
         """Return a lane that runs; None for one that has ended."""
         if number not in self._lanes:
-            lane = Lane(self._store, self._release)
+            lane = Lane(self._store, self._release, self._pressure)
             self._lanes[number] = lane, asyncio.create_task(lane.run(), name=f"commit lane {number}")
         lane, task = self._lanes[number]
         return None if task.done() else lane

@@ -38,24 +38,49 @@ UPDATE compaction_range SET held_until_time_ms = 0 WHERE holder = $1 AND held_un
 -- set_paused: turns the switch
 UPDATE compaction SET paused = $1;
 
--- fresh_chunks: a page of the small chunks that are not merged yet, from a series to a run, in order of the index, by
--- series
-SELECT series.*, writer.position, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+-- fresh_writers: how many small chunks that are not merged yet each writer has, and the one of its series that has most;
+-- a page of chunks, from a writer to a run, in order of the index, which knows all of it
+SELECT fresh.run_id, fresh.writer_id, fresh.chunks, fresh.fullest, writer.position,
+       (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+FROM (
+    SELECT run_id, writer_id, sum(chunks)::bigint AS chunks, max(chunks) AS fullest
+    FROM (
+        SELECT run_id, writer_id, metric_id, count(*) AS chunks
+        FROM (
+            SELECT run_id, writer_id, metric_id
+            FROM metric_chunk
+            WHERE NOT compacted AND count < 3000 AND (run_id, writer_id) >= ($1, $2) AND run_id <= $3
+            ORDER BY run_id, writer_id, metric_id
+            LIMIT $4
+        ) AS page
+        GROUP BY run_id, writer_id, metric_id
+    ) AS series
+    GROUP BY run_id, writer_id
+) AS fresh
+JOIN writer ON writer.run_id = fresh.run_id AND writer.writer_id = fresh.writer_id
+ORDER BY fresh.run_id, fresh.writer_id;
+
+-- fresh_chunks: the small chunks of these writers that are not merged yet, from a series on, by series
+SELECT series.*, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id,
            array_agg(first_position ORDER BY first_position, part) AS first_positions,
            array_agg(part ORDER BY first_position, part) AS parts,
            array_agg(count ORDER BY first_position, part) AS counts
     FROM (
-        SELECT run_id, writer_id, metric_id, first_position, part, count
-        FROM metric_chunk
-        WHERE NOT compacted AND count < 3000 AND (run_id, writer_id, metric_id) >= ($1, $2, $3) AND run_id <= $4
-        ORDER BY run_id, writer_id, metric_id
-        LIMIT $5
+        SELECT chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part, chunk.count
+        FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, writer_id)
+        JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.writer_id = given.writer_id
+        WHERE NOT chunk.compacted AND chunk.count < 3000
+          AND (chunk.run_id, chunk.writer_id, chunk.metric_id) >= ($3, $4, $5)
+          /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
+        ORDER BY chunk.run_id, chunk.writer_id, chunk.metric_id
+        LIMIT $6
     ) AS page
     GROUP BY run_id, writer_id, metric_id
 ) AS series
 JOIN writer ON writer.run_id = series.run_id AND writer.writer_id = series.writer_id
+/* distributed: WHERE writer.run_id = ANY ($1::uuid[]) */
 ORDER BY series.run_id, series.writer_id, series.metric_id;
 
 -- merged_before: of each given series the merged chunk that comes before a position, where it is not full

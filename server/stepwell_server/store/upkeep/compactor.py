@@ -1,6 +1,6 @@
 """Compaction in the background: in all processes that share the database, each range of runs by one of them.
 
-A *round* goes once over the index of a range's fresh chunks, page by page, and does the merges that are due. After each
+A *round* goes once over the index of a range's fresh chunks (`looking.py`) and does the merges that are due. After each
 step it rests as long as the step took, so that ingest and readers keep most of the machine. What is to be done is not
 kept in memory: whoever does the next round finds what is left, also after a kill.
 """
@@ -8,14 +8,10 @@ kept in memory: whoever does the next round finds what is left, also after a kil
 import asyncio
 import time
 import uuid
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 from uuid import UUID
 
-from stepwell_server.model.series import INT64_MAX
 from stepwell_server.process.limits import return_free_memory
 from stepwell_server.process.logger import get_logger
 from stepwell_server.process.rounds import Rounds
@@ -27,6 +23,14 @@ from stepwell_server.process.telemetry import (
 )
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
+from stepwell_server.store.upkeep.looking import (
+    FreshWriter,
+    count_fresh,
+    is_worth_a_look,
+    read_fresh,
+    remember,
+    together,
+)
 from stepwell_server.store.upkeep.merging import ChunksChangedError, merge
 from stepwell_server.store.upkeep.plan import (
     FreshSeries,
@@ -44,7 +48,7 @@ from stepwell_server.store.upkeep.ranges import (
     number_of,
     spans,
 )
-from stepwell_server.store.upkeep.settling import SETTLE_S, Settling
+from stepwell_server.store.upkeep.settling import SETTLE_S, Settling, Writer
 
 # Chunks that one step looks at: by series some 300 KB, and 6 MB where all are due. A step takes ten round trips to the
 # database, however few that are.
@@ -91,8 +95,17 @@ class Compactor(Rounds):
 
     name = "compaction"
 
-    def __init__(self, pool: Pool, pause_s: float = ROUND_PAUSE_S, settle_s: float = SETTLE_S) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        pause_s: float = ROUND_PAUSE_S,
+        settle_s: float = SETTLE_S,
+        tell: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`tell` hears by how many seconds compaction, in all processes, is behind."""
         super().__init__(pause_s)
+        self._tell = tell
+        self._began_s = time.monotonic()
         self._pool = pool
         self._holder = uuid.uuid4()
         self._settling = [Settling(settle_s) for _ in range(RANGES)]
@@ -103,17 +116,23 @@ class Compactor(Rounds):
         try:
             async with self._pool.connection() as connection:
                 ranges = Ranges(connection, self._holder)
-                while await ranges.take_due(self._pause_s):
+                while await self._take_due(ranges):
                     rest_ratio = REST_RATIO if ranges.rested_s < BEHIND_S else REST_RATIO_BEHIND
                     done.add(
                         await compact(connection, ranges, rest_ratio=rest_ratio, settling=self._settling)
                     )
-                COMPACTION_DEBT.set((await compaction_state(connection)).fresh_chunks)
         finally:  # on another connection: what cut this short may have cut a transaction of that one
             async with self._pool.connection() as connection:
                 await Ranges(connection, self._holder).leave()
         if done.merged_chunks:
             await asyncio.to_thread(return_free_memory)  # arrays of all sizes were there for a moment
+
+    async def _take_due(self, ranges: Ranges) -> bool:
+        is_due = await ranges.take_due(self._pause_s)
+        COMPACTION_DEBT.set(ranges.fresh_chunks)
+        # While no server ran there was nothing to keep up with.
+        self._tell(min(ranges.behind_s, time.monotonic() - self._began_s))
+        return is_due
 
 
 async def _is_paused(connection: Connection) -> bool:
@@ -167,19 +186,20 @@ async def compact(
     for first, last in spans(ranges.held):
         if first not in ranges.held:
             break
-        start: SeriesKey | None = SeriesKey(first_run(first), UUID(int=0), 0)
-        while start is not None:
-            began = time.monotonic()
-            start = await _step(connection, start, last_run(last), done, left, at_once, settling)
+        sweep = _Sweep(connection, done, left, at_once, settling, last_run(last))
+        began = time.monotonic()
+        async for run_id in sweep.steps(first_run(first)):
             await asyncio.sleep((time.monotonic() - began) * rest_ratio)
-            is_paused = start is not None and not at_once and await _is_paused(connection)
+            is_paused = run_id < sweep.end and not at_once and await _is_paused(connection)
             if is_paused or not await ranges.keep():
                 await ranges.leave()
                 return done
             if not at_once and done.merged_chunks + done.left_chunks > TOGETHER_CHUNKS_MAX:
                 # More than the last rounds had left: others may help with the ranges that are not begun.
-                last = last if start is None else number_of(start.run_id)
-                await ranges.let_go([number for number in ranges.held if number > last])
+                begun = number_of(run_id)
+                await ranges.let_go([number for number in ranges.held if number > begun])
+                sweep.end = min(sweep.end, last_run(begun))
+            began = time.monotonic()
     left = {number: left[number] for number in ranges.held}
     if settling is not None:
         for number in left:
@@ -190,61 +210,75 @@ async def compact(
     return done
 
 
-async def _step(
-    connection: Connection,
-    start: SeriesKey,
-    end: UUID,
-    done: Round,
-    left: dict[int, int],
-    at_once: bool,
-    settling: Sequence[Settling] | None,
-) -> SeriesKey | None:
-    """Merge what is due in one page; returns the series that the next page starts with, None at the end."""
-    rows = await connection.fetch(_SQL["fresh_chunks"], *start, end, PAGE_CHUNKS)
-    fresh, following = list(_fresh_series(rows, settling)), None
-    if sum(map(len, fresh)) == PAGE_CHUNKS:
-        fresh, following = _whole_series(fresh)
-    for each in fresh:
-        left[number_of(each.series.run_id)] += len(each)
-    merged = 0
-    for together in transactions(list(wanted_merges(fresh, at_once=at_once))):
-        if gone := await _merge(connection, together, done):
-            merged += gone
-            for merges in together:
-                left[number_of(merges.series.run_id)] -= len(merges.keys)
-    done.left_chunks += sum(map(len, fresh)) - merged
-    return following
+@dataclass(slots=True)
+class _Sweep:
+    """Goes over fresh chunks up to the run `end`, which may become less meanwhile."""
+
+    connection: Connection
+    done: Round
+    left: dict[int, int]
+    at_once: bool
+    settling: Sequence[Settling] | None
+    end: UUID
+
+    async def steps(self, first: UUID) -> AsyncIterator[UUID]:
+        """Do one step after the other, and yield after each how far it has come: to a run, or to `end`."""
+        start: Writer | None = (first, UUID(int=0))
+        while start is not None and start[0] <= self.end:
+            counted, start = await count_fresh(self.connection, start, self.end)
+            worth = []
+            for each in counted:
+                if is_worth_a_look(each, self.settling):
+                    worth.append(each)
+                else:
+                    self._leave(each.key[0], each.chunks)
+            for group in together(worth, PAGE_CHUNKS):
+                if group[0].key[0] <= self.end:
+                    async for series in self._merge_of(group):
+                        yield series.run_id
+            yield self.end if start is None else min(start[0], self.end)
+
+    async def _merge_of(self, writers: Sequence[FreshWriter]) -> AsyncIterator[SeriesKey]:
+        """Merge what is due of these writers, page by page; yields the last series of each page."""
+        start: SeriesKey | None = SeriesKey(*writers[0].key, 0)
+        while start is not None:
+            fresh = await read_fresh(self.connection, writers, start, PAGE_CHUNKS, self.settling)
+            start = None
+            if sum(map(len, fresh)) == PAGE_CHUNKS:
+                # The page may have cut the last series, which is left for the next page. One that fills a page alone
+                # is merged at once, settled or not, so the next page can start with it again.
+                start = fresh[-1].series
+                fresh = fresh[:-1] or fresh
+            merged = await self._merge(fresh)
+            remember(self.settling, fresh, merged)
+            if fresh:
+                yield fresh[-1].series
+
+    async def _merge(self, fresh: Sequence[FreshSeries]) -> set[Writer]:
+        """Merge what is due; returns the writers of which anything was."""
+        for each in fresh:
+            self._leave(each.series.run_id, len(each))
+        merged: set[Writer] = set()
+        for merges in transactions(list(wanted_merges(fresh, at_once=self.at_once))):
+            if await _merge(self.connection, merges, self.done):
+                for one in merges:
+                    self._leave(one.series.run_id, -len(one.keys))
+                    merged.add((one.series.run_id, one.series.writer_id))
+        return merged
+
+    def _leave(self, run_id: UUID, chunks: int) -> None:
+        self.left[number_of(run_id)] += chunks
+        self.done.left_chunks += chunks
 
 
-def _fresh_series(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterator[FreshSeries]:
-    """Yield the chunks of a page by series, whose rows come writer by writer."""
-    for writer, of_writer in groupby(rows, lambda row: (row["run_id"], row["writer_id"])):
-        members, settled = list(of_writer), INT64_MAX
-        if settling is not None:
-            stored = settling[number_of(writer[0])]
-            settled = stored.settled_position(writer, members[0]["position"])
-        for row in members:
-            series, positions = SeriesKey(*writer, row["metric_id"]), row["first_positions"]
-            is_settled = bisect_left(positions, settled)
-            yield FreshSeries(series, positions, row["parts"], row["counts"], row["quiet_ms"], is_settled)
-
-
-def _whole_series(fresh: list[FreshSeries]) -> tuple[list[FreshSeries], SeriesKey]:
-    """Leave the last series, which the page may have cut, for the next page; unless it fills the page alone.
-
-    A series that fills a page is merged at once, settled or not, so the next page can start with it again.
-    """
-    return fresh[:-1] or fresh, fresh[-1].series
-
-
-async def _merge(connection: Connection, together: Sequence[Merge], done: Round) -> int:
+async def _merge(connection: Connection, merges: Sequence[Merge], done: Round) -> int:
     """Do one transaction of merges; returns how many fresh chunks are gone."""
     try:
         with COMPACTION_SECONDS.time():
-            await merge(connection, together)
+            await merge(connection, merges)
     except ChunksChangedError:
         return 0
-    chunks, points = sum(len(each.keys) for each in together), sum(each.points for each in together)
+    chunks, points = sum(len(each.keys) for each in merges), sum(each.points for each in merges)
     done.merged_chunks += chunks
     done.merged_points += points
     COMPACTION_CHUNKS.inc(chunks)

@@ -83,6 +83,16 @@ def is_due(fresh: FreshSeries, size: int) -> bool:
     )
 
 
+def chunks_until_due(fresh: FreshSeries, *, merged: bool) -> int:
+    """Return how many fresh chunks make a series due, if those that come are as large as the largest one now.
+
+    When its chunks were just `merged`, it begins with none.
+    """
+    chunks, points = (0, 0) if merged else (len(fresh), sum(fresh.counts))
+    more = max(0, -(-(CHUNK_POINTS_MAX - points) // max(fresh.counts)))
+    return min(FRESH_CHUNKS_MAX, chunks + more)
+
+
 def _bounded(fresh: FreshSeries, size: int) -> Iterator[Merge]:
     """Cut what one transaction could not hold."""
     keys: list[ChunkKey] = []

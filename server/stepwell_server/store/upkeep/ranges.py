@@ -68,6 +68,9 @@ class Ranges:
         self.held: list[int] = []
         # How long ago the last round of those that were taken ended, of that which waited longest.
         self.rested_s = 0.0
+        # What `take_due` saw of all ranges: small chunks that were left, the longest time since a round (0 if paused).
+        self.fresh_chunks = 0
+        self.behind_s = 0.0
         self._connection = connection
         self._holder = holder or uuid.uuid4()
         self._kept_s = 0.0
@@ -75,6 +78,8 @@ class Ranges:
     async def take_due(self, pause_s: float) -> bool:
         """Hold what the last round of is long enough ago; tells whether there is any."""
         rows = await self._connection.fetch(_SQL["ranges"])
+        self.fresh_chunks = sum(row["fresh_chunks"] for row in rows)
+        self.behind_s = max(0 if row["is_paused"] else row["rested_ms"] for row in rows) / 1_000
         numbers = due(rows, self._holder, pause_s * 1_000)
         self.rested_s = max((rows[number]["rested_ms"] for number in numbers), default=0) / 1_000
         await self._take(rows, numbers)

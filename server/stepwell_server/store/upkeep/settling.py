@@ -1,11 +1,13 @@
-"""Which chunks have been there for a while.
+"""Which chunks have been there for a while, and which writers may have enough of them for a merge.
 
 Who watches a run reads what is new from its small chunks. A merge mixes old and new points, so chunks are left alone
-until every watcher that is awake has read them. No clock is stored: the leader remembers where writers stood.
+until every watcher that is awake has read them. No clock is stored: the leader remembers where writers stood. It also
+remembers what it saw when it looked at a writer's chunks, so that it does not read those again that cannot be due.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from uuid import UUID
 
 # A watcher that reconnects within this time goes on without a repeat.
@@ -14,29 +16,64 @@ SETTLE_S = 30.0
 Writer = tuple[UUID, UUID]
 
 
+@dataclass(slots=True)
+class _Mark:
+    """Where a writer stood, and how many fresh chunks that of its series had that had most."""
+
+    time_s: float
+    position: int
+    fullest: int
+
+
+@dataclass(slots=True)
+class _Seen:
+    marks: list[_Mark] = field(default_factory=list)
+    # Before its fullest series has so many settled chunks, nothing is due.
+    due_chunks: int = 1
+
+
 class Settling:
-    """Remembers the positions of writers that have fresh chunks, for as long as they have."""
+    """Remembers writers that have fresh chunks, for as long as they have."""
 
     def __init__(self, settle_s: float = SETTLE_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._settle_s = settle_s
         self._clock = clock
-        self._marks: dict[Writer, list[tuple[float, int]]] = {}
-        self._seen: set[Writer] = set()
+        self._writers: dict[Writer, _Seen] = {}
+        self._met: set[Writer] = set()
 
-    def settled_position(self, writer: Writer, position: int) -> int:
-        """Note where a writer stands, and return where it stood `settle_s` ago: 0 if that is not known."""
+    def note(self, writer: Writer, position: int, fullest: int) -> None:
+        """Note where a writer stands, and how many fresh chunks the fullest of its series has."""
         now = self._clock()
-        self._seen.add(writer)
-        marks = self._marks.setdefault(writer, [])
-        if not marks or marks[-1][1] != position:
-            marks.append((now, position))
-        old = [mark for mark in marks if mark[0] <= now - self._settle_s]
-        if not old:
-            return 0
-        del marks[: len(old) - 1]
-        return old[-1][1]
+        self._met.add(writer)
+        marks = self._writers.setdefault(writer, _Seen()).marks
+        if not marks or marks[-1].position != position:
+            marks.append(_Mark(now, position, fullest))
+        old = sum(mark.time_s <= now - self._settle_s for mark in marks)
+        del marks[: max(0, old - 1)]
+
+    def settled_position(self, writer: Writer) -> int:
+        """Return where a writer stood `settle_s` ago: 0 if that is not known."""
+        mark = self._settled(writer)
+        return mark.position if mark else 0
+
+    def may_be_due(self, writer: Writer) -> bool:
+        """Tell whether a writer that goes on may have settled chunks that are due."""
+        mark = self._settled(writer)
+        return mark is not None and mark.fullest >= self._writers[writer].due_chunks
+
+    def expect(self, writer: Writer, due_chunks: int, *, merged: bool) -> None:
+        """Remember what a look at a writer's chunks came to: what is left is not due before a series has so many."""
+        seen = self._writers[writer]
+        seen.due_chunks = due_chunks
+        if merged:  # what was counted is gone; what came since has yet to settle
+            for mark in seen.marks:
+                mark.fullest = 0
 
     def end_round(self) -> None:
         """Forget the writers that this round did not meet."""
-        self._marks = {writer: marks for writer, marks in self._marks.items() if writer in self._seen}
-        self._seen = set()
+        self._writers = {writer: seen for writer, seen in self._writers.items() if writer in self._met}
+        self._met = set()
+
+    def _settled(self, writer: Writer) -> _Mark | None:
+        marks = self._writers[writer].marks
+        return marks[0] if marks and marks[0].time_s <= self._clock() - self._settle_s else None

@@ -1,0 +1,55 @@
+"""Back-pressure of compaction: where it falls behind, small pieces wait longer for each other before their commit.
+
+Chunks are what compaction costs, whatever few points they hold. So acknowledgements are slowed, gently: meanwhile more
+points of a series gather here and in the clients' spools, and become one chunk. Their number sinks until compaction
+keeps up, and what waits for it stays bounded. Commits of many points a series are not slowed, nor is anybody as long
+as compaction is less than `BEHIND_MIN_S` behind.
+"""
+
+from stepwell_server.process.logger import get_logger
+from stepwell_server.process.telemetry import COMMIT_PACE, COMPACTION_BEHIND
+
+# Small pieces of several writers wait for each other so long, counted from the last transaction's start: pieces of a
+# series that meet in one transaction become one chunk instead of several, and a chunk costs more than its points.
+PACE_S = 0.2
+# Compaction is behind by the time since the last round of the range that waits longest: seconds where it keeps up.
+BEHIND_MIN_S = 60.0
+# So far behind, all small pieces wait for PACE_MAX_S; in between, for a part of that. With 10 s, 300,000 series that go
+# on are 30,000 chunks a second, as many as two cores merge.
+BEHIND_MAX_S = 300.0
+PACE_MAX_S = 10.0
+
+_log = get_logger(__name__)
+
+
+class Pressure:
+    """Is told how far compaction is behind, and tells how long small pieces wait for each other."""
+
+    def __init__(self) -> None:
+        self._share = 0.0
+        COMMIT_PACE.set(PACE_S)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether commits are slowed."""
+        return self._share > 0
+
+    @property
+    def pace_s(self) -> float:
+        """From the start of a transaction to that of the next one, while only small pieces wait."""
+        return PACE_S + self._share * (PACE_MAX_S - PACE_S)
+
+    def note(self, behind_s: float) -> None:
+        """Take note of how far compaction is behind; the log says when commits begin to be slowed, and when no more."""
+        was_on = self.is_on
+        self._share = min(1.0, max(0.0, behind_s - BEHIND_MIN_S) / (BEHIND_MAX_S - BEHIND_MIN_S))
+        COMPACTION_BEHIND.set(behind_s)
+        COMMIT_PACE.set(self.pace_s)
+        if self.is_on and not was_on:
+            _log.warning(
+                "compaction is behind: commits of few points wait longer for each other",
+                behind_s=round(behind_s),
+                pace_s_max=PACE_MAX_S,
+            )
+        elif was_on and not self.is_on:
+            _log.info("compaction keeps up again: commits are not slowed any more", behind_s=round(behind_s))
