@@ -98,7 +98,7 @@ async def test_parts_become_one(
     assert await whole(content, "ab/x") == data
     assert store.objects() == {"ab/x": len(data)}
     assert await bucket.held_parts("ab/x", name) is None
-    assert await asyncio.to_thread(fetched, await bucket.get_url("ab/x")) == data
+    assert await asyncio.to_thread(fetched, *await bucket.get_urls(["ab/x"])) == data
 
 
 async def test_no_address_reaches_what_is_whole(
@@ -182,7 +182,7 @@ async def test_addresses_expire(store: Store, kind: str, tmp_path: Path) -> None
         await content.write_small([("ab/y", b"y")])
         name = await bucket.begin_parts("ab/x")
         (part,) = await bucket.part_urls("ab/x", name, [1])
-        url = await bucket.get_url("ab/y")
+        (url,) = await bucket.get_urls(["ab/y"])
         if kind == "gcs":  # its stand-in looks at no signature
             assert "X-Goog-Expires=1&" in part
             assert "X-Goog-Expires=1&" in url

@@ -49,7 +49,7 @@ async def test_where_nothing_can_be_signed_bytes_go_through_the_server(
     monkeypatch: pytest.MonkeyPatch, never: bool
 ) -> None:
     class Unsigned:
-        async def get_url(self, key: str) -> str:
+        async def get_urls(self, keys: list[str]) -> list[str]:
             if never:
                 await asyncio.Event().wait()
             raise UnavailableError("no key to sign with")

@@ -1,6 +1,5 @@
 """Reading and removing artifacts; the rules of uploads are in `uploads`."""
 
-import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
@@ -15,15 +14,12 @@ from stepwell_server.model.artifacts import (
     LIST_PAGE_SIZE_MAX,
     Listed,
     Piece,
+    Place,
     StoredFile,
 )
-from stepwell_server.process.joined import all_of
 from stepwell_server.services.content.paths import check_folder, check_path
 from stepwell_server.services.content.sweeper import ArtifactSweeper
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
-
-# Addresses of one page that are asked for at once: a cloud may have to be asked for each.
-SIGNED_AT_ONCE = 16
 
 
 class ArtifactService:
@@ -67,24 +63,22 @@ class ArtifactService:
 
     async def addresses(self, page: Sequence[Listed]) -> Sequence[str]:
         """Return the address in the bucket for each line of a page; empty where it has none."""
-        room = asyncio.Semaphore(SIGNED_AT_ONCE)
-
-        async def address(line: Listed) -> str:
-            bucket = (await self._contents.open(line.place.root)).direct if line.place else None
-            if bucket is None or line.place is None:
-                return ""
-            async with room:
-                await asyncio.sleep(0)  # most sign without waiting for anybody; others have a turn in between
-                return await bucket.get_url(line.place.key)
-
-        return await all_of([address(line) for line in page])
+        found = dict[Place, str]()
+        places = [line.place for line in page if line.place]
+        for root in {place.root for place in places}:
+            bucket = (await self._contents.open(root)).direct
+            here = [place for place in places if place.root == root]
+            if bucket is not None:
+                found |= zip(here, await bucket.get_urls([place.key for place in here]), strict=True)
+        return [found.get(line.place, "") if line.place else "" for line in page]
 
     async def get(self, run_id: UUID, path: str, *, direct: bool) -> tuple[StoredFile, str]:
         """Return an artifact and its address in the bucket; empty when it has none, or `direct` is not wished."""
         check_path(path)
         file = await self._store.get(run_id, path)
         bucket = (await self._contents.open(file.place.root)).direct if direct else None
-        return file, await bucket.get_url(file.place.key) if bucket else ""
+        (url,) = await bucket.get_urls([file.place.key]) if bucket else [""]
+        return file, url
 
     async def read(self, run_id: UUID, path: str, offset: int, sha256: bytes) -> AsyncIterator[Piece]:
         """Yield an artifact's bytes from an offset on; `sha256` is the one it must have, or empty.

@@ -287,8 +287,8 @@ class DirectContentStore(Protocol):
         """Return how large the parts of a file of this size had best be."""
         ...
 
-    async def get_url(self, key: str) -> str:
-        """Return an address that gives the content by GET."""
+    async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return addresses that give contents by GET, in their order."""
         ...
 
     async def begin_parts(self, key: str, *, checked: bool = False) -> str:

@@ -61,8 +61,8 @@ class Bucket(Protocol):
         """Remove an object. Nothing there is no error."""
         ...
 
-    async def get_url(self, key: str) -> str:
-        """Return an address that gives an object by GET."""
+    async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return addresses that give objects by GET, in their order."""
         ...
 
     async def begin_parts(self, key: str, *, checked: bool = False, addressed: bool = True) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from yarl import URL
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import Piece, part_bytes
+from stepwell_server.process.joined import all_of
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found, Part
 from stepwell_server.store.content.buckets.sending import InPieces
@@ -33,6 +34,7 @@ READ_TIMEOUT_S = 60
 ATTEMPTS_MAX = 4
 # What asking a cloud for a signature may take before it counts as one that gives none.
 SIGNING_S_MAX = 10
+SIGNERS_AT_ONCE = 16
 BACKOFF_FIRST_S = 0.2
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a list of 50,000 blocks has some 10 MB
 SHOWN_CHARS_MAX = 300
@@ -75,7 +77,7 @@ async def content_store(bucket: Bucket, root: str) -> BucketContentStore:
     """Return the store of a bucket. Where no addresses can be signed, bytes go through the server."""
     try:
         async with asyncio.timeout(SIGNING_S_MAX):
-            await bucket.get_url("any")
+            await bucket.get_urls(["any"])
     except (UnavailableError, TimeoutError) as error:
         why = str(error) or f"nothing came in {SIGNING_S_MAX} s"
         log.warning("no addresses can be signed; artifacts go through the server", place=root, why=why)
@@ -227,9 +229,19 @@ class Objects:
         except NotFoundError:
             return
 
-    async def get_url(self, key: str) -> str:
+    async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
         """See `bucket.Bucket`."""
-        return await self.signed("GET", key)
+        # Many in one call, as each is handed to threads and back; several calls, as Google may be asked each time.
+        count = -(-len(keys) // SIGNERS_AT_ONCE) or 1
+        groups = [keys[start : start + count] for start in range(0, len(keys), count)]
+
+        async def sign(group: Sequence[str]) -> Sequence[str]:
+            paths = [self._path(key) for key in group]
+            return await obstore.sign_async(self._store, "GET", paths, self._lifetime)
+
+        with self._translated():
+            signed = await all_of([sign(group) for group in groups])
+        return [url for urls in signed for url in urls]
 
     async def signed(self, method: Literal["GET", "PUT"], key: str) -> str:
         """Return an address of an object that is valid for one method."""

@@ -157,9 +157,13 @@ class S3Bucket:
         with translated():
             await self._client.calls.delete_object(**self._object(key))
 
-    async def get_url(self, key: str) -> str:
+    async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
         """See `bucket.Bucket`."""
-        return await self._presign("get_object", **self._object(key))
+        urls = []
+        for key in keys:
+            await asyncio.sleep(0)  # it signs without waiting for anybody; others have a turn in between
+            urls.append(await self._presign("get_object", **self._object(key)))
+        return urls
 
     async def begin_parts(self, key: str, *, checked: bool = False, addressed: bool = True) -> str:
         """See `bucket.Bucket`."""

@@ -21,7 +21,8 @@ from stepwell_server.store.content.folder import wrong_hash
 
 # Two parts are in memory at a time: one travels while the next one fills.
 THROUGH_PART_BYTES_MIN = 8 * MIB
-# Small files that one call stores at once; buckets' servers close connections when there are too many.
+# Small files that are stored at once, of all calls: as many as there are connections. With more, each would open one of
+# its own and close it, which costs a bucket's server as much as the file.
 WRITES_AT_ONCE = 32
 # How often a bucket that refuses to put parts together is asked what it holds and to put that together, and the pause.
 JOINS_MAX = 3
@@ -34,6 +35,7 @@ class BucketContentStore:
     def __init__(self, bucket: Bucket, *, signs: bool = True) -> None:
         self._bucket = bucket
         self._signs = signs
+        self._room_of_small = asyncio.Semaphore(WRITES_AT_ONCE)
 
     @property
     def direct(self) -> Self | None:
@@ -98,10 +100,9 @@ class BucketContentStore:
 
     async def write_small(self, files: Sequence[tuple[str, bytes]]) -> None:
         """See `ports.artifacts.ContentStore`."""
-        room = asyncio.Semaphore(WRITES_AT_ONCE)
 
         async def put(key: str, data: bytes) -> None:
-            async with room:
+            async with self._room_of_small:
                 await self._bucket.put(key, data)
 
         await asyncio.gather(*(put(key, data) for key, data in files))
@@ -138,9 +139,9 @@ class BucketContentStore:
             await self.abandon_parts(key, str(found))
         await self._bucket.delete(key)
 
-    async def get_url(self, key: str) -> str:
+    async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
         """See `ports.artifacts.DirectContentStore`."""
-        return await self._bucket.get_url(key)
+        return await self._bucket.get_urls(keys)
 
     async def begin_parts(self, key: str, *, checked: bool = False) -> str:
         """See `ports.artifacts.DirectContentStore`."""
