@@ -6,11 +6,12 @@ The bytes gather in `<name>.<random>.part` beside the target and are moved there
 import hashlib
 import os
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from stepwell.errors import StepwellException
 from stepwell.files import bucket, options, paths
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.hashing import update
+from stepwell.files.local import SMALL_FILE_BYTES_MAX
 from stepwell.files.progress import Bar, Progress
 from stepwell.files.uploads import Attempts, goes_direct, out_of_reach
 from stepwell_api.v1 import artifacts_pb2
@@ -31,6 +33,8 @@ RANGE_BYTES = 16 << 20
 WAITING_FILES_MAX = 1_000
 # An address of a listing is used for so long after it came; later, another one is asked for.
 ADDRESS_FRESH_S = 60.0
+# Small files straight from a bucket: each waits for an answer most of the time.
+SMALL_FACTOR = 4
 SUFFIX = ".part"
 
 
@@ -44,6 +48,8 @@ class Downloader:
         # Known after the first file: whether there is a bucket to fetch from.
         self._direct = goes_direct(uri)
         self._session = bucket.Session(uri)
+        self._at_once = options.files_at_once()
+        self._room = threading.Semaphore(self._at_once)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +100,7 @@ class Downloader:
             )
         with (
             Bar("Downloading", total, count) as bar,
-            ThreadPoolExecutor(options.files_at_once(), "stepwell-download") as threads,
+            ThreadPoolExecutor(self._at_once * SMALL_FACTOR, "stepwell-download") as threads,
         ):
             _all_done(threads, self._fetches(path, destination, bar))
 
@@ -128,12 +134,18 @@ class Downloader:
             attempts = Attempts()
             while not fetching.done():
                 try:
-                    fetching.attempt(direct=self._direct)
+                    with self._room_for(found.artifact):
+                        fetching.attempt(direct=self._direct)
                 except (StepwellException, bucket.BucketError) as failure:
                     attempts.failed(self._translated(failure), reached=fetching.reached)
                     fetching.look_again(direct=self._direct)
             part.replace(target)
         return target
+
+    def _room_for(self, artifact: artifacts_pb2.Artifact) -> AbstractContextManager[object]:
+        """Return what is held while a file travels: large ones, and all through the server, are fewer at once."""
+        is_small = artifact.size_bytes <= SMALL_FILE_BYTES_MAX
+        return nullcontext() if self._direct and is_small else self._room
 
     def _may_use(self, url: str) -> bool:
         """Tell whether to fetch from an address that the server names; says once that it goes another way."""

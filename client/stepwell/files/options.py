@@ -3,7 +3,8 @@
 STEPWELL_ARTIFACT_TRANSFER        auto: straight to the bucket where that can be reached, else through the server;
                                   direct: never through the server if there is a bucket; server: always; default auto
 STEPWELL_ARTIFACT_PARTS_AT_ONCE   parts of one file that travel at once, each on a connection of its own; default 4
-STEPWELL_ARTIFACT_FILES_AT_ONCE   files of a folder that travel at once; default 8
+STEPWELL_ARTIFACT_FILES_AT_ONCE   files of a folder that travel at once, four times as many of the small ones that come
+                                  straight from a bucket; default 8
 STEPWELL_ARTIFACT_ATTEMPTS        how often a transfer is tried without getting any further; default 5
 STEPWELL_ARTIFACT_TIMEOUT_S       seconds without a sign of life after which the bucket's connection is given up,
                                   ten times as many if it is alive and the bucket has all of a part; default 60

@@ -1,5 +1,6 @@
-"""Parts of a file on its way to a bucket: in two buffers that take turns, and sent piece by piece."""
+"""Files on their way to a bucket: parts in two buffers, sent piece by piece; small files side by side."""
 
+import asyncio
 import hashlib
 import os
 import random
@@ -11,6 +12,7 @@ from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import FileSpec
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.buckets.sending import SENT_BYTES, InPieces
+from stepwell_server.store.content.buckets.store import WRITES_AT_ONCE, BucketContentStore
 
 PART_BYTES = 1_000
 
@@ -62,3 +64,21 @@ async def test_what_is_sent_can_be_read_and_sent_again() -> None:
     )
     for _ in range(2):
         assert [bytes(piece) async for piece in body] == [data[:SENT_BYTES], data[SENT_BYTES:]]
+
+
+async def test_small_files_of_several_calls_share_the_connections() -> None:
+    under_way: set[str] = set()
+    most, stored = 0, 0
+
+    class Counting:
+        async def put(self, key: str, data: bytes) -> None:
+            nonlocal most, stored
+            under_way.add(key)
+            most, stored = max(most, len(under_way)), stored + 1
+            await asyncio.sleep(0)
+            under_way.discard(key)
+
+    store = BucketContentStore(Counting())  # type: ignore[arg-type]
+    calls = [[(f"{call}/{number}", b"") for number in range(WRITES_AT_ONCE)] for call in range(4)]
+    await asyncio.gather(*map(store.write_small, calls))
+    assert (most, stored) == (WRITES_AT_ONCE, 4 * WRITES_AT_ONCE)
