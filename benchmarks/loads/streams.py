@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import grpc.aio
 import numpy as np
 
 from stepwell_api.v1 import ingest_pb2, runs_pb2
+from stepwell_server.store.ingest.writer import LANES
 
 # Batches of a writer that wait for their acknowledgement, at most: as many as the server takes from one stream.
 UNDER_WAY_MAX = 16
@@ -159,7 +160,14 @@ async def writers(
     shared = uuid4().hex
     try:
         opened = [
-            RawWriter(channel, shape, lags, seed + number, shared if one_run else uuid4().hex, under_way_max)
+            RawWriter(
+                channel,
+                shape,
+                lags,
+                seed + number,
+                shared if one_run else run_of_lane(seed + number),
+                under_way_max,
+            )
             for number, channel in enumerate(channels)
         ]
         for some in _some(opened, 50):
@@ -168,6 +176,14 @@ async def writers(
         await asyncio.gather(*[writer.close() for writer in opened])
     finally:
         await asyncio.gather(*[channel.close() for channel in channels])
+
+
+def run_of_lane(number: int) -> str:
+    """Return the id of a run that comes to this lane, counted around: four runs in one are not two in each."""
+    run_id: UUID | None = None
+    while run_id is None or hash(run_id) % LANES != number % LANES:
+        run_id = uuid4()
+    return run_id.hex
 
 
 def _some(items: list[Any], size: int) -> Iterator[list[Any]]:

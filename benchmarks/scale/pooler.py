@@ -32,7 +32,7 @@ async def compare(rounds: int) -> dict[str, Any]:
     with open_folder() as folder:
         async with EmbeddedPostgres(folder, Deadline(60)) as postgres:
             with (
-                running_pgbouncer(postgres.url, size=POOLER_CONNECTIONS) as pgbouncer,
+                running_pgbouncer(postgres.url, size=POOLER_CONNECTIONS, round_robin=False) as pgbouncer,
                 servers(postgres.url, 1) as direct,
                 servers(pgbouncer.url(postgres.url), 1) as pooled,
             ):

@@ -46,7 +46,10 @@ class Schema:
         options = {it.defname: it.arg for it in statement.options}
         self.functions[name] = options["volatility"].sval if "volatility" in options else "volatile"
         body = "".join(part.sval for part in options["as"])
-        if any(isinstance(node, ast.RangeVar) for node in below(tuple(parsed(body)))):
+        # What is written in another language than SQL is there for what a statement alone cannot do: it reads.
+        if options["language"].sval != "sql" or any(
+            isinstance(node, ast.RangeVar) for node in below(tuple(parsed(body)))
+        ):
             self.readers.add(name)
 
     def _create(self, statement: ast.CreateStmt) -> None:

@@ -36,14 +36,14 @@ auth_type = any
 pool_mode = {mode}
 default_pool_size = {size}
 max_client_conn = 500
-server_round_robin = 1
+server_round_robin = {round_robin}
 """
 
 
 class PgBouncer:
     """A PgBouncer before the PostgreSQL of the tests, on a port that it keeps through `kill` and `start`."""
 
-    def __init__(self, folder: Path, store: str, mode: str, size: int) -> None:
+    def __init__(self, folder: Path, store: str, mode: str, size: int, *, round_robin: bool) -> None:
         self.port = free_port()
         self._folder = folder
         self._account = postgres_account(folder)
@@ -59,6 +59,7 @@ class PgBouncer:
                 listen_port=self.port,
                 mode=mode,
                 size=size,
+                round_robin=int(round_robin),
             )
         )
 
@@ -94,11 +95,16 @@ class PgBouncer:
 
 
 @contextmanager
-def running_pgbouncer(store: str, mode: str = "transaction", size: int = 3) -> Iterator[PgBouncer]:
-    """Run a pooler with `size` connections to each database of the PostgreSQL that `store` names."""
+def running_pgbouncer(
+    store: str, mode: str = "transaction", size: int = 3, *, round_robin: bool = True
+) -> Iterator[PgBouncer]:
+    """Run a pooler with `size` connections to each database of the PostgreSQL that `store` names.
+
+    Without `round_robin` it hands out what was used last, as PgBouncer does unless it is told otherwise.
+    """
     with tempfile.TemporaryDirectory(prefix="stepwell-pgbouncer-") as folder:
         Path(folder).chmod(0o755)  # as root, it runs as another user
-        pooler = PgBouncer(Path(folder), store, mode, size)
+        pooler = PgBouncer(Path(folder), store, mode, size, round_robin=round_robin)
         pooler.start()
         try:
             yield pooler

@@ -57,18 +57,19 @@ async def stored(pool: Pool, run_id: UUID) -> list[Any]:
     async with pool.connection() as connection:
         chunks = await connection.fetch(
             "SELECT to_jsonb(metric_chunk) - 'run_id' - 'writer_id' AS row FROM metric_chunk WHERE run_id = $1"
-            " ORDER BY metric_id, first_position",
+            " ORDER BY metric_id, first_position, 1",
             run_id,
         )
         latest = await connection.fetch(
             "SELECT to_jsonb(metric_latest) - 'run_id' AS row FROM metric_latest WHERE run_id = $1 ORDER BY metric_id",
             run_id,
         )
-        run = await connection.fetchrow(
-            "SELECT unsettled_time_ms IS NULL, position FROM run JOIN writer USING (run_id) WHERE run_id = $1",
+        writers = await connection.fetch(
+            "SELECT unsettled_time_ms IS NULL, position FROM run JOIN writer USING (run_id) WHERE run_id = $1"
+            " ORDER BY position",
             run_id,
         )
-    return [*(row["row"] for row in chunks), *(row["row"] for row in latest), tuple(run)]
+    return [*(row["row"] for row in (*chunks, *latest)), *map(tuple, writers)]
 
 
 def points_by_chance(chosen: random.Random, count: int, times: Sequence[int]) -> list[Point]:

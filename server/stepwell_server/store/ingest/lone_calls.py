@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stepwell_server.model.ingest import Batch, Committed, Points
 from stepwell_server.process.telemetry import CHUNKS_COMMITTED
 from stepwell_server.store.chunks.blocks import BLOCKED_POINTS_MIN
-from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, narrow_values
+from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, narrow_values
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
 
@@ -81,7 +81,13 @@ def _single(points: Points) -> Columns:
 
 def _several(points: Points) -> Columns | None:
     """Return one chunk of each metric; None where times are too far from each other."""
-    chunks = build_chunks(SeriesPoints(points.counts, points.steps, points.timestamps_ms, points.values))
+    return chunk_columns(
+        build_chunks(SeriesPoints(points.counts, points.steps, points.timestamps_ms, points.values))
+    )
+
+
+def chunk_columns(chunks: Chunks) -> Columns | None:
+    """Return chunks without blocks, of which none is another's part; None where times are too far from each other."""
     if not chunks.offsets_fit.all():
         return None
     found = chunks.summaries

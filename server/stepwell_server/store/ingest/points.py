@@ -21,6 +21,7 @@ from stepwell_server.store.ingest.entries.refusals import note_refusals
 from stepwell_server.store.ingest.entries.writing import Rejections, write_entries
 from stepwell_server.store.ingest.lone_calls import commit_lone, is_lone
 from stepwell_server.store.ingest.metrics import MetricIds
+from stepwell_server.store.ingest.plain_commits import commit_plain, fits_call, is_plain
 from stepwell_server.store.ingest.preparing import PreparedPoints, prepare
 from stepwell_server.store.ingest.rewinds import recompute_latest
 from stepwell_server.store.ingest.value_index import unsettle
@@ -46,6 +47,7 @@ class PreparedGroup:
     chains: Sequence[Chain]
     points: PreparedPoints | None
     lone_metric_ids: Mapping[str, int] | None = None  # of a lone call, which needs nothing else
+    is_plain: bool = False
 
 
 class PointStore:
@@ -68,6 +70,9 @@ class PointStore:
         if is_lone(batches):
             metric_ids = await self._metric_ids.resolve(batches[0].points.keys)
             return PreparedGroup(batches, chains, None, metric_ids)
+        if is_plain(self._pool, batches):
+            points = await self._prepare(chains, as_columns=fits_call(chains))
+            return PreparedGroup(batches, chains, points, is_plain=points is not None)
         return PreparedGroup(batches, chains, await self._prepare(chains))
 
     async def commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
@@ -77,13 +82,22 @@ class PointStore:
             if outcome is not None:
                 self._tell({group.batches[0].run_id})
                 return [outcome]
-            group = PreparedGroup(group.batches, group.chains, await self._prepare(group.chains))
+            group = await self._ordinary(group)
+        if group.is_plain:
+            assert group.points is not None
+            if await commit_plain(self._pool, group.chains, group.points):
+                return await self._told(group, _as_sent(group.chains), {it.key[0] for it in group.chains})
+            group = await self._ordinary(group)
         for _ in range(RACES_MAX - 1):
             try:
                 return await self._commit(group)
             except ParamRaceError:
                 continue
         return await self._commit(group)
+
+    async def _ordinary(self, group: PreparedGroup) -> PreparedGroup:
+        """Prepare a group that was not committed in one call."""
+        return PreparedGroup(group.batches, group.chains, await self._prepare(group.chains))
 
     async def _commit(self, group: PreparedGroup) -> list[Outcome | StepwellError]:
         batches, chains, prepared = group.batches, group.chains, group.points
@@ -142,19 +156,26 @@ class PointStore:
             ]
             if any(rejections for _, rejections in noted):
                 await note_refusals(connection, noted)
-        self._tell({run_id for run_id, _ in stages})
+        return await self._told(group, outcomes, {run_id for run_id, _ in stages})
+
+    async def _told(
+        self, group: PreparedGroup, outcomes: Mapping[int, Committed], run_ids: Collection[UUID]
+    ) -> list[Outcome | StepwellError]:
+        """Tell of what was committed, and find where the others stand."""
+        self._tell(run_ids)
+        batches = group.batches
         positions = await self._positions(
-            [batch for number, batch in enumerate(batches) if number not in joined]
+            [batch for number, batch in enumerate(batches) if number not in outcomes]
         )
         return [outcomes.get(number) or _refused(batch, positions) for number, batch in enumerate(batches)]
 
-    async def _prepare(self, chains: Sequence[Chain]) -> PreparedPoints | None:
+    async def _prepare(self, chains: Sequence[Chain], *, as_columns: bool = False) -> PreparedPoints | None:
         batches = [batch for chain in chains for batch in chain.batches if len(batch.points)]
         if not batches:
             return None
         ids = await self._metric_ids.resolve(key for batch in batches for key in batch.points.keys)
         if sum(len(batch.points) for batch in batches) < THREAD_POINTS_MIN:
-            return prepare(chains, ids)
+            return prepare(chains, ids, as_columns=as_columns)
         return await asyncio.to_thread(prepare, chains, ids)
 
     async def _positions(self, batches: Sequence[Batch]) -> dict[tuple[UUID, UUID], int]:
@@ -209,6 +230,15 @@ def _settled(
         more = (refused,) if points + entries else ()
         return Committed(batch.end_position, 0, 0, (*rejections, *more))
     return Committed(batch.end_position, points, entries, rejections)
+
+
+def _as_sent(chains: Sequence[Chain]) -> dict[int, Committed]:
+    """What became durable of batches of which nothing was refused."""
+    return {
+        number: Committed(batch.end_position, len(batch.points), 0)
+        for of_writer in chains
+        for number, batch in of_writer.numbered()
+    }
 
 
 def _refused(batch: Batch, positions: dict[tuple[UUID, UUID], int]) -> NotJoined | NotFoundError:

@@ -11,19 +11,29 @@ from numpy.typing import NDArray
 from stepwell_server.store.chunks.building import Chunks, SeriesPoints, build_chunks, join_series
 from stepwell_server.store.chunks.rows import ChunkRows, RowKey
 from stepwell_server.store.ingest.chains import Chain
+from stepwell_server.store.ingest.lone_calls import Columns, chunk_columns
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPoints:
-    """The points of several chains: chunk rows as COPY data, and the columns of merge_latest."""
+    """The points of several chains: chunk rows as COPY data, and the columns of merge_latest.
+
+    Or chunk rows as the last columns of commit_points, and no COPY data.
+    """
 
     chunks: int
     pieces: Sequence[bytes]
     latest: tuple[list[Any], ...]
+    columns: Columns | None = None
 
 
-def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoints | None:
-    """Build the chunks of all chains: one series for each metric of each writer."""
+def prepare(
+    chains: Sequence[Chain], metric_ids: dict[str, int], *, as_columns: bool = False
+) -> PreparedPoints | None:
+    """Build the chunks of all chains: one series for each metric of each writer.
+
+    Points that come `as_columns` make no chunk with blocks, and of no series several chunks.
+    """
     # Numbers of metrics have 64 bits; here each has a place, so that one number tells the chain and the metric.
     numbers = np.fromiter(metric_ids.values(), np.int64, len(metric_ids))
     place = dict(zip(metric_ids, range(len(metric_ids)), strict=True))
@@ -40,14 +50,14 @@ def prepare(chains: Sequence[Chain], metric_ids: dict[str, int]) -> PreparedPoin
     chunks = build_chunks(points_by_series)
     of_chunk = owner[chunks.series]
     metrics = numbers[of_chunk & 0xFFFFFFFF].tolist()
+    latest = latest_columns(chunks, owner, numbers, [of_writer.key[0] for of_writer in chains])
+    if as_columns and (columns := chunk_columns(chunks)) is not None:
+        writers = (1 + (of_chunk >> 32)).tolist()
+        return PreparedPoints(len(writers), (), latest, (writers, metrics, *columns))
     rows = ChunkRows(
         chunks, list(row_keys(chains, (of_chunk >> 32).tolist(), metrics, chunks.parts.tolist()))
     )
-    return PreparedPoints(
-        len(rows),
-        list(rows.pieces()),
-        latest_columns(chunks, owner, numbers, [of_writer.key[0] for of_writer in chains]),
-    )
+    return PreparedPoints(len(rows), list(rows.pieces()), latest)
 
 
 def row_keys(

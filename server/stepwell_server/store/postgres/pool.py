@@ -142,9 +142,11 @@ class Pool:
         connections: Any,
         refusals: Callable[[], AbstractContextManager[None]] = nullcontext,
         *,
+        is_pooled: bool = False,
         is_distributed: bool = False,
     ) -> None:
-        """`refusals` is around all that is done with a connection; whether the tables of the database are spread."""
+        """`refusals` is around all that is done with a connection; the others are as in `Database`."""
+        self.is_pooled = is_pooled
         self.is_distributed = is_distributed
         self._connections = connections
         self._refusals = refusals
@@ -216,6 +218,7 @@ async def open_pool(
         yield Pool(
             connections,
             refused_values if statement_timeout_s is not None else nullcontext,
+            is_pooled=reached.is_pooled,
             is_distributed=reached.is_distributed,
         )
     finally:
