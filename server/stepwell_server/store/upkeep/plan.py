@@ -17,8 +17,9 @@ FRESH_CHUNKS_MAX = 64
 UNSETTLED_CHUNKS_MAX = 1_024
 # A writer that has committed nothing for a minute is not expected to fill its chunks soon.
 QUIET_MS = 60_000
-# One transaction takes in at most 63,792 points (6 MB as rows, columns and rows again), but always a pair of chunks.
-MERGE_POINTS_MAX = 16 * CHUNK_POINTS_MAX
+# One transaction takes in at most 31,896 points (3 MB as rows, columns and rows again), but always a pair of chunks.
+# Twice as many take as long, and more memory.
+MERGE_POINTS_MAX = 8 * CHUNK_POINTS_MAX
 
 
 class SeriesKey(NamedTuple):
