@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,10 @@ def log_folder(uri: str, folder: str, target: str) -> dict[str, Any]:
 
 
 @contextmanager
-def servers(folder: Path, kind: str, *more: str) -> Iterator[tuple[ServerProcess, Store | None]]:
-    """Run a server, with more options, on a folder, or on another server beside it."""
+def servers(
+    folder: Path, kind: str, *more: str, before: Sequence[str] = ()
+) -> Iterator[tuple[ServerProcess, Store | None]]:
+    """Run a server, with more options, on a folder, or on another server beside it; `before`: see `ServerProcess`."""
     folder.chmod(0o755)  # the embedded PostgreSQL may run as a user of its own
     with ExitStack() as stack:
         options = ["--data", str(folder / "data"), *more]
@@ -106,4 +108,4 @@ def servers(folder: Path, kind: str, *more: str) -> Iterator[tuple[ServerProcess
         # Nothing is measured that waits in the outbox because of a store that was too slow.
         os.environ["STEPWELL_ON_UNREACHABLE"] = "raise"
         environment = dict(store.environment(None)) if store else {}
-        yield stack.enter_context(ServerProcess(*options, environment=environment)), store
+        yield stack.enter_context(ServerProcess(*options, environment=environment, before=before)), store

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,17 +24,21 @@ _READY = re.compile(r"grpcs?://(?P<host>[\w.\[\]:]+):(?P<port>\d+)")
 class ServerProcess:
     """`python -m stepwell_server --grpc-port 0` with more options; ready when constructed, killed when left.
 
+    `before` are words before the command, of a program that becomes it.
+
     Raises:
         ServerFailedError: the process ended before it was ready.
     """
 
-    def __init__(self, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *options: str, environment: dict[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
         self._options = options
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         free = ("--grpc-port",) if "--no-http" in options else ("--grpc-port", "--http-port")
         ports = [it for name in free if name not in options for it in (name, "0")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stepwell_server", *ports, *options],
+            [*before, sys.executable, "-m", "stepwell_server", *ports, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
