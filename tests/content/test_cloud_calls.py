@@ -1,7 +1,9 @@
 """Requests to a cloud: the proxies that the environment names are used, and ~/.netrc is not."""
 
+import asyncio
 import base64
 import http.server
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -56,6 +58,20 @@ async def test_the_environment_names_a_proxy(port: int, seen: Seen, monkeypatch:
     seen.clear()
     assert await put(f"http://127.0.0.1:{port}/a") == 200
     assert seen == [("/a", None, None)] * 2
+
+
+async def test_who_is_cancelled_sends_nothing_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a"
+        asked = asyncio.create_task(put(url))
+        peer, _ = await asyncio.to_thread(server.accept)
+        with peer:
+            assert b"PUT /a" in await asyncio.to_thread(peer.recv, 1_000)
+            asked.cancel()  # it waits for an answer
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            while await asyncio.to_thread(peer.recv, 1_000):
+                pass
 
 
 async def test_what_netrc_says_does_not_count(

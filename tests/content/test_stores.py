@@ -21,10 +21,10 @@ class CutError(Exception):
 
 
 async def cut_when_held(data: bytes, size: int, content: ContentStore) -> AsyncIterator[bytes]:
-    """Cut when two parts have arrived: none is on its way then, of which nobody knows what becomes."""
+    """Cut when whole parts have arrived: none is on its way then, of which nobody knows what becomes."""
     async for piece in pieces_of(data[:size]):
         yield piece
-    while await content.held_bytes("ab/x", file_of(data)) < 16 * MIB:  # noqa: ASYNC110 - nobody tells
+    while await content.held_bytes("ab/x", file_of(data)) < 15 * MIB:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.02)
     raise CutError
 

@@ -5,38 +5,37 @@ addresses that it signed or with a token.
 """
 
 import asyncio
-import base64
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import obstore
 from obstore.exceptions import BaseError
-from yarl import URL
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import Piece, part_bytes
 from stepwell_server.process.joined import all_of
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found, Part
-from stepwell_server.store.content.buckets.sending import InPieces
+from stepwell_server.store.content.buckets.connections import (
+    CONNECT_TIMEOUT_S,
+    CONNECTIONS_MAX,
+    READ_TIMEOUT_S,
+    Answer,
+    AskingError,
+    Connections,
+    code_in,
+)
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
-CONNECTIONS_MAX = 32
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 60
 ATTEMPTS_MAX = 4
 # What asking a cloud for a signature may take before it counts as one that gives none.
 SIGNING_S_MAX = 10
 SIGNERS_AT_ONCE = 16
 BACKOFF_FIRST_S = 0.2
-ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a list of 50,000 blocks has some 10 MB
 SHOWN_CHARS_MAX = 300
 
 CLIENT_OPTIONS = {
@@ -54,8 +53,6 @@ _SECRET = re.compile(r"((?:sig|X-Goog-Signature|X-Goog-Credential)=)[^&\s\"')]+"
 _ANSWERED = re.compile(
     r"Error performing (?P<what>[A-Z]+ [^\s?]+).*? status code: (?P<status>\d{3})", re.DOTALL
 )
-# What a cloud calls an error, in XML or JSON.
-_CODE = re.compile(r"<Code>(.*?)</Code>|\"message\":\s*\"(.*?)\"")
 
 log = get_logger(__name__)
 
@@ -85,38 +82,18 @@ async def content_store(bucket: Bucket, root: str) -> BucketContentStore:
     return BucketContentStore(bucket)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a cloud answered; `code` is its word for an error."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def code(self) -> str:
-        """The cloud's word for what went wrong."""
-        return _code_in(self.body[:10_000].decode(errors="replace"))
-
-
 class Calls:
     """Requests to a cloud, tried again where that may help. Used as a context."""
 
     def __init__(self, cloud: str) -> None:
         self._cloud = cloud
-        self._ways: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._connections = Connections()
 
     async def __aenter__(self) -> "Calls":
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S
-            ),
-        )
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._session.close()
+        self._connections.close()
 
     async def call(
         self,
@@ -133,51 +110,17 @@ class Calls:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             url, headers = await address()
             try:
-                answer = await self._once(method, url, headers, data)
+                answer = await self._connections.ask(method, url, headers, data)
                 if answer.status < 300 or answer.status in expected:
                     return answer
                 problem = f"it answered {answer.status} {answer.code}".rstrip()
                 if answer.status not in _PASSING:
                     break
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            except AskingError as error:
                 problem = told(error)
             if attempt < ATTEMPTS_MAX:
                 await asyncio.sleep(BACKOFF_FIRST_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
         raise UnavailableError(f"{self._cloud} cannot do it now: {problem}")
-
-    async def _once(self, method: str, url: str, headers: Mapping[str, str], data: Part) -> Answer:
-        address = URL(url, encoded=True)
-        host = (address.scheme, address.host or "")
-        if host not in self._ways:
-            self._ways[host] = _way_to(address)
-        told = {**headers, "Content-Length": str(len(data))} if data else dict(headers)
-        body = InPieces(data) if data else None
-        request = self._session.request(
-            method, address, headers=told, data=body, allow_redirects=False, **self._ways[host]
-        )
-        async with request as answer:
-            text = bytearray()
-            async for piece in answer.content.iter_any():
-                text += piece
-                if len(text) > ANSWER_BYTES_MAX:
-                    raise aiohttp.ClientPayloadError(f"an answer has more than {ANSWER_BYTES_MAX:,} bytes")
-            return Answer(answer.status, answer.headers, bytes(text))
-
-
-def _way_to(address: URL) -> Mapping[str, Any]:
-    """Return the proxy that the environment names for a host, if it does.
-
-    aiohttp would look, and read ~/.netrc, in threads for each request; and what is said there of a cloud's host is not
-    how the cloud lets anybody in.
-    """
-    named = getproxies().get(address.scheme)
-    if not named or proxy_bypass(address.host or ""):
-        return {}
-    proxy = URL(named)
-    if not proxy.user:
-        return {"proxy": proxy}
-    allowed = base64.b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode()
-    return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": f"Basic {allowed}"}}
 
 
 class Objects:
@@ -269,12 +212,7 @@ def told(error: Exception) -> str:
     text = str(error)
     answered = _ANSWERED.search(text)
     if answered:
-        return f"{answered['what']} was answered with {answered['status']} {_code_in(text)}".rstrip()
+        return f"{answered['what']} was answered with {answered['status']} {code_in(text)}".rstrip()
     line = _SECRET.sub(r"\1***", text.partition("\n")[0])
     shown = line if len(line) <= SHOWN_CHARS_MAX else f"{line[:SHOWN_CHARS_MAX]}…"
     return shown or type(error).__name__
-
-
-def _code_in(text: str) -> str:
-    found = _CODE.search(text)
-    return (found[1] or found[2]) if found else ""

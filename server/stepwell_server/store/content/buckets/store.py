@@ -19,8 +19,10 @@ from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart, Part
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.folder import wrong_hash
 
-# Two parts are in memory at a time: one travels while the next one fills.
-THROUGH_PART_BYTES_MIN = 8 * MIB
+# Two parts are in memory at a time: one travels while the next one fills. S3 takes none that are smaller.
+THROUGH_PART_BYTES_MIN = 5 * MIB
+# Of a file whose size nobody said.
+UNKNOWN_PART_BYTES = 8 * MIB
 # Small files that are stored at once, of all calls: as many as there are connections. With more, each would open one of
 # its own and close it, which costs a bucket's server as much as the file.
 WRITES_AT_ONCE = 32
@@ -79,7 +81,7 @@ class BucketContentStore:
     ) -> tuple[int, bytes]:
         """See `ports.artifacts.ContentStore`."""
         gathered = InParts(None, pieces, 0)
-        part_bytes = through_part_bytes(size_bytes or 0)
+        part_bytes = through_part_bytes(size_bytes) if size_bytes else UNKNOWN_PART_BYTES
         async with aclosing(_limited(gathered.of(part_bytes), part_bytes)) as parts:
             first = await anext(parts, b"")
             if len(first) < part_bytes:
