@@ -2,8 +2,9 @@
 
 Each writer is one of `workloads.thousand_slow_runs`: ten metrics once a second, so ten chunks of one point. Their
 clients, and what servers do to take their batches, would need more than two cores; so here nobody is a client. The
-rows come from this program, by the two statements of a commit that matter to compaction (positions, COPY), in
-transactions of as many writers as the lanes of three servers gather, at the pace of the clock. The servers only merge.
+rows come from this program (`flocks.py`), through as many lanes as the servers would have, by the two statements of a
+commit that matter to compaction. The servers only merge. Where compaction is behind, lanes let small pieces wait, as
+those of servers do, and what is logged meanwhile comes in larger batches, as clients send it.
 """
 
 import asyncio
@@ -15,26 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loads.streams import Shape
 from benchmarks.measuring.surroundings import Costs
 from benchmarks.scale.calibration import opened
 from benchmarks.scale.draining import new_database
+from benchmarks.scale.flocks import INTERVAL_S, SHAPE, Commits, Flock, logging
 from benchmarks.scale.servers import Servers, open_folder, servers
-from stepwell_server.model.ingest import Batch, Points, WriterIdentity
 from stepwell_server.process.deadline import Deadline
-from stepwell_server.store.chunks.rows import COLUMNS, as_source
-from stepwell_server.store.ingest.chains import chain
 from stepwell_server.store.ingest.metrics import MetricIds
-from stepwell_server.store.ingest.points import advance_positions
-from stepwell_server.store.ingest.preparing import prepare
+from stepwell_server.store.ingest.pressure import Pressure
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
+from stepwell_server.store.upkeep.compactor import compaction_state
 from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
-SHAPE = Shape(10, 1)
-INTERVAL_S = 1.0
-# Writers of one transaction: two lanes of three servers commit five times a second each.
+# Writers that log in step.
 GROUP = 133
 # Until every series was merged once: half a minute in which chunks are left alone, a minute until there are 64 of
 # them, and a round of compaction.
@@ -42,42 +38,22 @@ WARM_S = 150.0
 SAMPLE_S = 5.0
 # The debt grows, where more than this share of what comes is left.
 GROWS = 0.01
-DEBT = "SELECT sum(fresh_chunks) FROM compaction_range"
 SMALL = "SELECT count(*) FROM metric_chunk WHERE NOT compacted AND count < 3000"
+# Points that are stored, and how far their writers are: as many, since they log nothing but points.
+STORED = (
+    "SELECT (SELECT sum(count) FROM metric_chunk) AS points, (SELECT sum(position) FROM writer) AS positions"
+)
 DATABASE, COPY = "begun", "debt"
 
 
 @dataclass(slots=True)
-class Flock:
-    """Writers that log in step: one transaction has a batch of each."""
-
-    identities: Sequence[WriterIdentity]
-    step: int = 0
-
-    def batches(self) -> list[Batch]:
-        """Return the next batch of each."""
-        steps = np.full(SHAPE.metrics, self.step, np.int64)
-        values = np.random.default_rng(self.step).standard_normal(SHAPE.metrics).astype(np.float32)
-        points = Points(
-            [f"metric_{number}" for number in range(SHAPE.metrics)],
-            np.ones(SHAPE.metrics, np.int64),
-            steps,
-            1_700_000_000_000 + 1_000 * steps,
-            values.astype(np.float64),
-        )
-        first = self.step * len(SHAPE)
-        self.step += 1
-        return [
-            Batch(it.run_id, it.writer_id, first, first + len(SHAPE), points, ()) for it in self.identities
-        ]
-
-
-@dataclass(slots=True)
 class Samples:
-    """The debt by the time, and how far behind the clock the chunks came."""
+    """By the time: the debt that the last rounds left, how far compaction was behind, how long commits waited."""
 
     seconds: list[float] = field(default_factory=list)
     debts: list[int] = field(default_factory=list)
+    behind_s: list[int] = field(default_factory=list)
+    paces_s: list[float] = field(default_factory=list)
 
     def slope(self) -> float:
         """Return how much the debt grows in a second."""
@@ -88,7 +64,7 @@ async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]
     """Measure each number of servers."""
     found: dict[str, Any] = {
         "writers": writers,
-        "chunks_wanted_per_second": round(writers * len(SHAPE) / INTERVAL_S),
+        "chunks_wanted_per_second": round(writers * SHAPE.metrics / INTERVAL_S),
     }
     with open_folder() as folder:
         async with EmbeddedPostgres(folder, Deadline(60)) as postgres:
@@ -109,90 +85,70 @@ async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]
 async def _begin(pool: Pool, writers: int) -> tuple[list[Flock], float]:
     """Let all writers have begun at different times in the last minute; returns PostgreSQL's core seconds a chunk."""
     flocks = [Flock(await opened(pool, min(GROUP, writers - start))) for start in range(0, writers, GROUP)]
-    commits = _Commits(pool)
-    costs, chunks = Costs(os.getpid()), 0
+    commits, costs = Commits(pool, MetricIds(pool)), Costs(os.getpid())
     for number, flock in enumerate(flocks):
         for _ in range(FRESH_CHUNKS_MAX * (number + 1) // len(flocks)):
-            chunks += await commits.commit(flock)
-    return flocks, costs.report()["postgresql_cpu_s"] / chunks
-
-
-class _Commits:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._metric_ids = MetricIds(pool)
-        self.chunks = 0
-        self.behind_s = 0.0
-
-    async def commit(self, flock: Flock) -> int:
-        """Commit the next batch of each writer; returns the chunks."""
-        chains = chain(flock.batches())
-        ids = await self._metric_ids.resolve(chains[0].batches[0].points.keys)
-        prepared = await asyncio.to_thread(prepare, chains, ids)
-        assert prepared is not None
-        async with self._pool.transaction() as connection:
-            moved = await advance_positions(connection, chains)
-            assert len(moved) == len(chains), "somebody else logged"
-            await connection.copy_to_table(
-                "metric_chunk", source=as_source(prepared.pieces), columns=COLUMNS, format="binary"
-            )
-        self.chunks += prepared.chunks
-        return prepared.chunks
-
-    async def keep_pace(self, flocks: Sequence[Flock]) -> None:
-        """Commit all flocks every INTERVAL_S, one after the other, for ever."""
-        due = time.monotonic()
-        while True:
-            for flock in flocks:
-                due += INTERVAL_S / len(flocks)
-                late_s = time.monotonic() - due
-                self.behind_s = max(self.behind_s, late_s)
-                await asyncio.sleep(max(0.0, -late_s))
-                await self.commit(flock)
+            await commits.commit(await commits.prepare(flock.batches()))
+    return flocks, costs.report()["postgresql_cpu_s"] / commits.chunks
 
 
 async def _observe(
     pool: Pool, started: Servers, flocks: Sequence[Flock], seconds: float, cost: float
 ) -> dict[str, Any]:
-    commits = _Commits(pool)
-    logging = asyncio.create_task(commits.keep_pace(flocks))
-    try:
+    async with logging(pool, flocks, len(started.targets)) as (commits, log, pressure):
         await asyncio.sleep(WARM_S)
+        wanted = sum(len(flock.identities) for flock in flocks) / INTERVAL_S
+        came, points, transactions = commits.chunks, commits.points, commits.transactions
         before = await _small(pool)
-        came, used, costs = commits.chunks, started.cpu_seconds(), Costs(os.getpid())
-        samples, began = await _sample(pool, seconds, logging)
+        used, costs, own_s = started.cpu_seconds(), Costs(os.getpid()), time.process_time()
+        log.lags_s.clear()
+        samples, began = await _sample(pool, seconds, pressure)
         took_s = time.monotonic() - began
         used, postgres_s = started.cpu_seconds() - used, costs.report()["postgresql_cpu_s"]
-        came = commits.chunks - came
-        merged = before + came - await _small(pool)
-    finally:
-        logging.cancel()
+        own_s = time.process_time() - own_s
+        came, points = commits.chunks - came, commits.points - points
+        transactions = commits.transactions - transactions
+        lags_s = list(log.lags_s)
+        merged = before + came - (after := await _small(pool))
+    async with pool.connection() as connection:
+        stored = await connection.fetchrow(STORED)
+    acknowledged = sum(len(flock.identities) * flock.step * len(SHAPE) for flock in flocks)
+    assert stored["points"] == stored["positions"] == acknowledged, (dict(stored), acknowledged)
     rate = came / took_s
     return {
         "seconds": round(took_s),
+        "points_logged_per_second": round(wanted * len(SHAPE)),
+        "points_committed_per_second": round(points / took_s),
+        "points_acknowledged_and_stored_once": acknowledged,
         "chunks_per_second": round(rate),
-        "most_behind_s": round(commits.behind_s, 1),
         "merged_per_second": round(merged / took_s),
+        "small_chunks_before_and_after": [before, after],
         "debt": samples.debts,
         "debt_slope_per_second": round(samples.slope()),
         "debt_slope_share": round(samples.slope() / rate, 4),
         "debt_grows": samples.slope() > GROWS * rate,
-        "small_chunks_before_and_after": [before, before + came - merged],
+        "compaction_behind_s": samples.behind_s,
+        "commit_pace_s": samples.paces_s,
+        "lag_s_p50_p99_max": [round(float(np.percentile(lags_s, each)), 2) for each in (50, 99, 100)],
+        "transactions_per_second": round(transactions / took_s, 1),
         "server_core_us_of_a_merged_chunk": round(used / merged * 1e6, 1),
         "postgresql_core_us_of_a_merged_chunk": round((postgres_s - cost * came) / merged * 1e6, 1),
         "servers_core_share": round(used / took_s, 2),
         "postgresql_core_share": round(postgres_s / took_s, 2),
+        "this_program_core_share": round(own_s / took_s, 2),
     }
 
 
-async def _sample(pool: Pool, seconds: float, logging: asyncio.Task[None]) -> tuple[Samples, float]:
-    """Look at the debt every SAMPLE_S; returns also when that began."""
+async def _sample(pool: Pool, seconds: float, pressure: Pressure) -> tuple[Samples, float]:
+    """Look every SAMPLE_S; returns also when that began."""
     samples, began = Samples(), time.monotonic()
     while (now := time.monotonic() - began) < seconds:
-        assert not logging.done(), logging.exception()
         async with pool.connection() as connection:
-            samples.debts.append(int(await connection.fetchval(DEBT)))
+            state = await compaction_state(connection)
         samples.seconds.append(now)
+        samples.debts.append(state.fresh_chunks)
+        samples.behind_s.append(round(state.round_age_s))
+        samples.paces_s.append(round(pressure.pace_s, 1))
         await asyncio.sleep(SAMPLE_S)
     return samples, began
 

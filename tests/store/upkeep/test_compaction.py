@@ -271,29 +271,31 @@ async def test_a_killed_compactor_loses_nothing_and_blocks_nobody(
     assert repr([row for row in await rows(pool, EVERYTHING) if row[1] == "loss"]) == repr(before)
 
 
-async def test_candidates_come_from_the_index_alone(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
     await fill(writer, log, batches=3, size=3)
+    zero, run, who = UUID(int=0), [log.run_id], [log.writer_id]
+    statements: dict[str, tuple[Any, ...]] = {
+        "fresh_writers": (zero, zero, last_run(0), 2_048),
+        "fresh_chunks": (run, who, zero, zero, 0, 64),
+        "take_chunks": (run, who, [1], [0], [0], [9], [0]),
+    }
     async with pool.connection() as connection:
         # What a large table would choose by itself.
         await connection.execute(
             "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off"
         )
-        counting = await connection.fetch(
-            "EXPLAIN " + load("compaction")["fresh_writers"], UUID(int=0), UUID(int=0), last_run(0), 2_048
-        )
-        reading = await connection.fetch(
-            "EXPLAIN " + load("compaction")["fresh_chunks"],
-            [log.run_id],
-            [log.writer_id],
-            UUID(int=0),
-            UUID(int=0),
-            0,
-            64,
-        )
+        plans = {
+            name: "\n".join(
+                line for (line,) in await connection.fetch("EXPLAIN " + load("compaction")[name], *arguments)
+            )
+            for name, arguments in statements.items()
+        }
         await connection.execute("RESET ALL")
-    counted, read = ("\n".join(line for (line,) in plan) for plan in (counting, reading))
-    assert "Index Only Scan using metric_chunk_fresh" in counted
-    assert "Index Scan using metric_chunk_fresh" in read
+    assert "Index Only Scan using metric_chunk_fresh" in plans["fresh_writers"]
+    assert "Index Scan using metric_chunk_fresh" in plans["fresh_chunks"]
+    assert "Index Scan using metric_chunk_pkey" in plans["take_chunks"]
+    # From one chunk to another by the index, too.
+    assert "(ROW(first_position, part) >= ROW(given.first_position, given.part))" in plans["take_chunks"]
 
 
 async def test_what_cannot_be_due_is_counted_and_not_read(

@@ -7,6 +7,7 @@ undoes the whole transaction.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -35,15 +36,14 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
         # Not acknowledged to anybody: a crash that undoes the merge loses nothing, so nobody waits for the disk.
         await connection.execute("SET LOCAL synchronous_commit = off")
         merges = await _with_tails(connection, merges)
-        keys = [key for each in merges for key in each.keys]
-        rows = await connection.fetch(_SQL["take_chunks"], *_columns(keys))
-        if len(rows) != len(keys):
+        rows = _in_order(await connection.fetch(_SQL["take_chunks"], *_spans(merges)))
+        if not _are_all(rows, merges):
             raise ChunksChangedError
         pieces = await asyncio.to_thread(lambda: list(merged_rows(merges, rows).pieces()))
         await connection.copy_to_table(
             "metric_chunk", source=as_source(pieces), columns=COLUMNS, format="binary"
         )
-        await connection.execute(_SQL["merged_until"], *_merged_until(keys))
+        await connection.execute(_SQL["merged_until"], *_merged_until(merges))
 
 
 async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
@@ -61,12 +61,33 @@ async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[M
     return whole
 
 
-def _merged_until(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
+def _merged_until(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
+    lasts = [merge.keys[-1] for merge in merges]
     return (
-        [key.series.run_id for key in keys],
-        [key.series.writer_id for key in keys],
-        [key.first_position + 1 for key in keys],
+        [key.series.run_id for key in lasts],
+        [key.series.writer_id for key in lasts],
+        [key.first_position + 1 for key in lasts],
     )
+
+
+def _spans(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
+    """From which chunk to which one each merge goes."""
+    lasts = [merge.keys[-1] for merge in merges]
+    return (
+        *_columns([merge.keys[0] for merge in merges]),
+        [key.first_position for key in lasts],
+        [key.part for key in lasts],
+    )
+
+
+def _in_order(rows: Sequence[Any]) -> list[Any]:
+    return sorted(rows, key=itemgetter("number", "first_position", "part"))
+
+
+def _are_all(rows: Sequence[Any], merges: Sequence[Merge]) -> bool:
+    """Tell whether these are the chunks of the merges: each has as many as it wants."""
+    counts = np.bincount([row["number"] - 1 for row in rows], minlength=len(merges))
+    return bool(np.array_equal(counts, [len(merge.keys) for merge in merges]))
 
 
 def _columns(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
@@ -84,10 +105,8 @@ def _key(row: Mapping[str, Any]) -> ChunkKey:
     return ChunkKey(series, row["first_position"], row["part"])
 
 
-def merged_rows(merges: Sequence[Merge], rows: Sequence[Mapping[str, Any]]) -> ChunkRows:
-    """Build the rows that replace `rows`."""
-    by_key = {_key(row): row for row in rows}
-    ordered = [by_key[key] for each in merges for key in each.keys]
+def merged_rows(merges: Sequence[Merge], ordered: Sequence[Mapping[str, Any]]) -> ChunkRows:
+    """Build the rows that replace these, which are in order of the merges and of their keys."""
     points = joined_points(ordered)
     owners = np.repeat(np.arange(len(merges)), [len(each.keys) for each in merges])
     counts = np.array([row["count"] for row in ordered], np.int64)
