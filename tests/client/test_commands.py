@@ -126,6 +126,14 @@ def test_a_column_that_no_run_has_is_an_error(new_run: Callable[..., str]) -> No
     )
 
 
+def test_a_name_that_nothing_has_is_said_with_what_there_is(new_run: Callable[..., str]) -> None:
+    mlflow.set_experiment("digits")
+    run_id = new_run("one", 1.0)
+    assert "no experiment 'digts'. Did you mean 'digits'?" in call("runs", "list", "-n", "digts", code=1)
+    assert "no experiment 'quite else'.\n" in call("runs", "list", "-n", "quite else", code=1)
+    assert "has no metric 'los'; it has: loss." in call("runs", "tail", run_id, "--metric", "los", code=1)
+
+
 def test_the_beginning_of_an_id_is_enough(new_run: Callable[..., str], tracking_uri: str) -> None:
     run_id = new_run("one", 1.0)
     assert call_json("runs", "show", run_id[:12])["info"]["run_id"] == run_id

@@ -443,7 +443,13 @@ async def test_files_of_versions(folder_store: Store) -> None:
     rest = Rest(store.server.http_url)
     await rest.post("registered-models/create", {"name": "m"})
     source = f"mlflow-artifacts:/0/{store.run_id}/artifacts/model"
-    await rest.post("model-versions/create", {"name": "m", "source": source, "run_id": store.run_id})
+    version = {"name": "m", "source": source, "run_id": store.run_id}
+    made = await rest.post("model-versions/create", version)
+    assert made["model_version"]["source"] == source
+    found = await rest.get("model-versions/search", filter=f"source_path = '{source}'")
+    assert [it["version"] for it in found["model_versions"]] == ["1"]
+    version["source"] = f"{source}/../other"
+    assert source[:40] in (await rest.refused("POST", "model-versions/create", version))[2]
     address = "/model-versions/get-artifact?name=m&version=1&path="
     found = await store.get(f"{address}MLmodel")
     assert (found.status, found.body) == (200, b"flavors: {}")

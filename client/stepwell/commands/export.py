@@ -9,6 +9,7 @@ import click
 from stepwell import settings
 from stepwell.client import StepwellClient
 from stepwell.commands import finding
+from stepwell.commands.groups import TRACKING_URI_HELP
 from stepwell.commands.left_out import as_fields, end_progress, show_progress, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @finding.filter_string
 @finding.view
 @click.option("--with-artifacts", is_flag=True, help="Also fetch the artifacts, and not only list them.")
-@click.option("--tracking-uri", metavar="URI", help="The server, for example http://host:5000.")
+@click.option("--tracking-uri", metavar="URI", help=TRACKING_URI_HELP)
 @as_json
 @reporting
 def export(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
@@ -87,7 +88,7 @@ def the_experiment(
         return client.get_experiment(experiment_id)
     found = client.get_experiment_by_name(experiment_name or "")
     if found is None:
-        raise click.ClickException(f"There is no experiment {experiment_name!r}.")
+        raise _no_experiment(experiment_name or "", client)
     return found
 
 
@@ -100,8 +101,17 @@ def experiment_called(given: str, client: StepwellClient | None = None) -> Exper
     client = client or StepwellClient()
     found = client.get_experiment_by_name(given)
     if found is None and not given.isdecimal():
-        raise click.ClickException(f"There is no experiment {given!r}.")
+        raise _no_experiment(given, client)
     return found or client.get_experiment(given)
+
+
+def _no_experiment(name: str, client: StepwellClient) -> click.ClickException:
+    """Return what to say of a name that no experiment has: with one that is like it, of those that changed last."""
+    names = [experiment.name for experiment in client.search_experiments(max_results=PAGE_SIZE)]
+    near = get_close_matches(name, names, n=1)
+    return click.ClickException(
+        f"There is no experiment {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
+    )
 
 
 def experiment_ids(experiment_id: str | None, experiment_name: str | None) -> list[str] | None:

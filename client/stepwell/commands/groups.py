@@ -12,6 +12,7 @@ from stepwell.errors import StepwellException
 HELP_NAMES = ["-h", "--help"]
 # A first sentence, which is wrapped and not cut.
 ABOUT_CHARS_MAX = 300
+TRACKING_URI_HELP = "The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]"
 
 
 class Listed(click.Group):
@@ -20,11 +21,7 @@ class Listed(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         found = ((name, self.get_command(context, name)) for name in self.list_commands(context))
-        rows = [
-            (name, command.get_short_help_str(ABOUT_CHARS_MAX))
-            for name, command in found
-            if command and not command.hidden
-        ]
+        rows = [(name, _about(name, command)) for name, command in found if command and not command.hidden]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -76,6 +73,12 @@ class LazyCommands(Listed):
         return super().resolve_command(context, words)
 
 
+def _about(name: str, command: click.Command) -> str:
+    if name != command.name:
+        return f"The same as {command.name}, by MLflow's name."
+    return command.get_short_help_str(ABOUT_CHARS_MAX)
+
+
 def tracking_uri_option() -> click.Option:
     """Return the option that names the server for all that is done here."""
     return click.Option(
@@ -83,7 +86,7 @@ def tracking_uri_option() -> click.Option:
         metavar="URI",
         expose_value=False,
         callback=_set_tracking_uri,
-        help="The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]",
+        help=TRACKING_URI_HELP,
     )
 
 

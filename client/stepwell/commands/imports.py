@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepwell.commands.groups import Listed
+from stepwell.commands.groups import TRACKING_URI_HELP, Listed
 from stepwell.commands.left_out import as_fields, end_progress, show_progress, tell_and_exit
 from stepwell.commands.output import as_json, print_json, reporting
 
 if TYPE_CHECKING:
     from stepwell.transfer.sources import Source
 
-_uri = click.option("--tracking-uri", metavar="URI", help="The server, for example http://host:5000.")
+_uri = click.option("--tracking-uri", metavar="URI", help=TRACKING_URI_HELP)
 _outside = click.option(
     "--allow-outside",
     "outside",

@@ -42,7 +42,14 @@ for registry_command in COMMANDS:
 
 @models.command(context_settings={"help_option_names": ["--help"]})
 @_model_uri
-@click.option("--port", "-p", type=click.IntRange(0, 65_535), default=5000, show_default=True)
+@click.option(
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65_535),
+    default=5000,
+    show_default=True,
+    help="TCP port; 0 takes any free one.",
+)
 @click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
@@ -172,6 +179,7 @@ def predict(
     type=click.Choice(environments.MANAGERS[1:]),
     default=environments.VIRTUALENV,
     show_default=True,
+    help="What makes it.",
 )
 def build_env(model_uri: str, env_manager: str) -> None:
     """Make the environment that a model needs, and print its Python."""

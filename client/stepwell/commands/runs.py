@@ -13,6 +13,8 @@ from stepwell.commands.groups import Commands
 from stepwell.commands.output import as_json, reporting
 from stepwell.entities import PARENT_RUN_TAG, Metric, Run, RunStatus
 
+# Metrics that are named to who asked for another one.
+METRICS_NAMED_MAX = 10
 TAIL_PAUSE_S = 1.0
 # Differs between any two runs.
 ALWAYS_DIFFERENT = frozenset({"run_id", "artifact_uri"})
@@ -214,8 +216,11 @@ def _latest_points(run_id: str, only: frozenset[str], pause_s: float) -> Iterato
                 known[key] = now
                 yield point
         if RunStatus.is_terminated(run.info.status):
-            return
+            break
         time.sleep(pause_s)
+    if missing := sorted(only - known.keys()):
+        has = ", ".join(sorted(run.data.metrics)[:METRICS_NAMED_MAX]) or "none"
+        raise click.ClickException(f"Run {run_id} has no metric {missing[0]!r}; it has: {has}.")
 
 
 def _is_news(name: str, values: Sequence[Any]) -> bool:

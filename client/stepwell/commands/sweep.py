@@ -19,10 +19,10 @@ from stepwell.projects.sweeping import SAMPLERS
 PREVIEWED = 3
 HELP = """Run an entry point with many parameters, each as a run inside of one run, and find the best.
 
-\\b
+\b
     stepwell sweep . -e train --space space.yaml --trials 50 --parallel 4
 
-\\b
+\b
     metric: val_rmse
     goal: minimize
     parameters:

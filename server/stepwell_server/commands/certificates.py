@@ -16,7 +16,10 @@ def certificates() -> None:
     """Make certificates for trying TLS. docs/tls.md says how the server uses them, or those of your authority."""
 
 
-@certificates.command(context_settings={"show_default": True})
+@certificates.command(
+    short_help="Write an authority, and certificates and keys for a server and a client.",
+    context_settings={"show_default": True},
+)
 @click.option(
     "--out", default=Path("certificates"), type=Folder(), help="Folder that the files are written into."
 )

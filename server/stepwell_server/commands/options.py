@@ -39,6 +39,7 @@ def database_options(command: Command) -> Command:
         "--store",
         envvar="STEPWELL_STORE",
         metavar="URL",
+        callback=store_url,
         help="postgresql://user:password@host/database of your own PostgreSQL.",
     )
     data = click.option(
@@ -50,6 +51,21 @@ def database_options(command: Command) -> Command:
         help="Folder of the embedded PostgreSQL, where there is no --store.",
     )
     return store(data(command))
+
+
+def store_url(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the URL of a PostgreSQL; SQLAlchemy's names of drivers, as MLflow's users write them, are left out."""
+    if not text:
+        return None
+    url = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)
+    if not url.startswith(("postgresql://", "postgres://")):
+        # Not what was given: it may hold a password.
+        shown = f"{text.partition('://')[0]!r}" if "://" in text else "this"
+        raise click.BadParameter(
+            f"{shown} is no PostgreSQL: it has to start with postgresql://. Leave it out for the embedded one; "
+            "`stepwell import mlflow` takes over what is in a folder, SQLite or a server of MLflow"
+        )
+    return url
 
 
 def json_option(command: Command) -> Command:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import click
 
+from stepwell_server.commands.options import store_url
 from stepwell_server.config import HTTP_PORT_DEFAULT, PORT_DEFAULT, PoolerOption
 
 Command = Callable[..., Any]
@@ -103,21 +104,6 @@ def host_with_port(context: click.Context, parameter: click.Parameter, text: str
             "speaks TLS"
         )
     return text or None
-
-
-def store_url(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
-    """Return the URL of a PostgreSQL; SQLAlchemy's names of drivers, as MLflow's users write them, are left out."""
-    if not text:
-        return None
-    url = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", text)
-    if not url.startswith(("postgresql://", "postgres://")):
-        # Not what was given: it may hold a password.
-        shown = f"{text.partition('://')[0]!r}" if "://" in text else "this"
-        raise click.BadParameter(
-            f"{shown} is no PostgreSQL: it has to start with postgresql://. Leave it out for the embedded one; "
-            "`stepwell import mlflow` takes over what is in a folder, SQLite or a server of MLflow"
-        )
-    return url
 
 
 def pooler_options(command: Command) -> Command:

@@ -60,7 +60,7 @@ def unexpected(text: str, position: int, expected: Iterable[str]) -> InvalidArgu
         return problem(text, position, "keys stand in backticks or double quotes")
     if text[position : position + 1] == ".":
         return problem(
-            text, position, "what has a dot begins with metrics params tags attributes or datasets"
+            text, position, "what has a dot begins with metrics, params, tags, attributes or datasets"
         )
     wanted = set(expected)
     for sign, terminal in _SIGNS.items():

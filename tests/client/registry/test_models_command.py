@@ -79,6 +79,7 @@ def test_descriptions_tags_and_removal(name: str) -> None:
     assert (changed["description"], changed["tags"]) == ("d", {"k": "v"})
     assert answer("describe", name, "--tag", "team=red")["tags"] == {"team": "red"}
     assert "KEY=VALUE" in run("describe", name, "--tag", "x").stderr
+    assert "Give --description, --tag or --remove-tag." in run("describe", name).stderr
     answer("alias", name, "champion", "1")
     answer("alias", name, "champion", "--delete")
     assert "champion" in refused("alias", name, "champion")

@@ -15,8 +15,10 @@ PAGE_MAX = 1_000
 @click.command(
     context_settings={"show_default": True, "help_option_names": HELP_NAMES}, params=[tracking_uri_option()]
 )
-@click.option("--user", default="", help="Only what an account did.")
-@click.option("--action", default="", help="Only what begins so, as token, or login.failed.")
+@click.option("--user", default="", show_default=False, help="Only what an account did.")
+@click.option(
+    "--action", default="", show_default=False, help="Only what begins so, as token, or login.failed."
+)
 @click.option("--limit", default=LIMIT_DEFAULT, type=click.IntRange(min=1), help="How many entries.")
 @as_json
 @reporting

@@ -17,17 +17,17 @@ Command = Callable[..., Any]
 
 def _to_whom(command: Command) -> Command:
     for option in (
-        click.option("--everybody", is_flag=True, help="To everybody who has an account."),
-        click.option("--group", help="To a group."),
-        click.option("--user", help="To an account."),
+        click.option("--everybody", is_flag=True, help="Everybody who has an account."),
+        click.option("--group", help="A group."),
+        click.option("--user", help="An account."),
     ):
         command = option(command)
     return command
 
 
 def _of_what(command: Command) -> Command:
-    model = click.option("--model", help="Of a registered model, by its name.")
-    experiment = click.option("--experiment", metavar="NAME|ID", help="Of an experiment, by its name or id.")
+    model = click.option("--model", help="A registered model, by its name.")
+    experiment = click.option("--experiment", metavar="NAME|ID", help="An experiment, by its name or id.")
     return experiment(model(command))
 
 

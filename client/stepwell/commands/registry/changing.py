@@ -108,6 +108,8 @@ def describe(
     as_json: bool,
 ) -> None:
     """Change description and tags of a registered model, or of one of its versions."""
+    if description is None and not tags and not remove_tag:
+        raise click.UsageError("Give --description, --tag or --remove-tag.")
     client = StepwellClient()
     for key, value in map(_pair, tags):
         if version is None:

@@ -26,7 +26,7 @@ def parse_version(message: Message) -> int:
 
 
 def our_uri(uri: str) -> str:
-    """Return a source as all clients find it: MLflow's name for artifacts of this server becomes ours."""
+    """Return where a source lies, as all clients find it: MLflow's name for artifacts of this server becomes ours."""
     if uri.startswith(ARTIFACT_ROOT) and not uri.startswith(f"{ARTIFACT_ROOT}/"):
         return OUR_ARTIFACT_ROOT + uri.removeprefix(ARTIFACT_ROOT)
     return uri

@@ -29,9 +29,11 @@ class ModelVersions:
 
     async def create(self, message: Message) -> Response:
         """Create a version."""
+        source = message.required_text("source")
         spec = VersionSpec(
             name=message.required_text("name"),
-            source=our_uri(message.required_text("source")),
+            source=source,
+            storage_uri=our_uri(source),
             run_id=message.text("run_id") or "",
             model_id=message.text("model_id") or "",
             run_link=message.text("run_link") or "",
