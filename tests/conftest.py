@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts the tests in the background lets them ignore Ctrl-C, and so all that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A time-out that asks the tests to end does what Ctrl-C does: their servers and PostgreSQL end with them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     is_worker = hasattr(config, "workerinput")
     if not is_worker and not config.option.collectonly:
         _run_resources.enter_context(template_database())

@@ -8,7 +8,7 @@ import click
 
 from stepwell_server import config as defaults
 from stepwell_server.commands import caller_options, exposure, server_options
-from stepwell_server.commands.options import Folder
+from stepwell_server.commands.options import Folder, store_url
 from stepwell_server.commands.sign_in_options import sign_in_options
 from stepwell_server.config import (
     CallerLimits,
@@ -115,7 +115,7 @@ log = get_logger(__name__)
     "--backend-store-uri",
     envvar="STEPWELL_STORE",
     metavar="URL",
-    callback=server_options.store_url,
+    callback=store_url,
     help="postgresql://user:password@host/database of your own PostgreSQL, version 14 or later.",
 )
 @server_options.pooler_options

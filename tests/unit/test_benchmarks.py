@@ -1,9 +1,13 @@
 """The programs behind the speed claims: their tables hold what was measured."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks.compare.table import write_comparison
 from benchmarks.measuring.table import write_table
+from stepwell_server.store.postgres.embedded import running_url
 
 AROUND = {
     "commit": "abc",
@@ -19,6 +23,14 @@ AROUND = {
     "scale": 1.0,
     "durable": "committed",
 }
+# A benchmark that has a server, and tells where it is.
+SERVING = """
+import sys, time
+from benchmarks.ingest import ServerProcess
+with ServerProcess("--data", sys.argv[1]):
+    print("ready", flush=True)
+    time.sleep(60)
+"""
 COSTS = {"server_core_share": 0.25, "postgresql_core_share": 0.125, "server_mib": 70}
 
 
@@ -59,3 +71,14 @@ def test_the_comparison_says_what_was_durable(tmp_path: Path) -> None:
     assert "| stepwell | 500,000 |  |  | committed |" in page.read_text()
     assert "| peer |  | 20,000 |  | in memory |" in page.read_text()
     assert "| Stepwell to peer, 1 clients | 25.0 |" in page.read_text()
+
+
+def test_a_benchmark_that_a_time_out_ends_leaves_no_database_behind(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    command = [sys.executable, "-c", SERVING, str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as benchmark:
+        assert benchmark.stdout
+        assert benchmark.stdout.readline() == b"ready\n"
+        assert running_url(tmp_path / "data")
+        benchmark.send_signal(signal.SIGTERM)
+    assert running_url(tmp_path / "data") is None
