@@ -1,7 +1,7 @@
-"""Coroutines that belong together: all of them, or what the first one raised; and one whose answer is for many."""
+"""Coroutines that belong together: all of them, or what the first one raised; many, some at once; one for many."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -15,6 +15,37 @@ async def all_of(coroutines: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def watched(
+    works: AsyncIterator[Coroutine[Any, Any, None]], at_once: int, every_s: float
+) -> AsyncGenerator[None]:
+    """Run coroutines, so many at once, each asked for when there is room, and yield now and then meanwhile.
+
+    The first that fails ends the others, and so does leaving the loop.
+    """
+    alone = asyncio.Lock()
+
+    async def work() -> None:
+        while True:
+            async with alone:
+                following = await anext(works, None)
+            if following is None:
+                return
+            await following
+
+    workers = [asyncio.create_task(work()) for _ in range(at_once)]
+    try:
+        waiting = set(workers)
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, timeout=every_s, return_when=asyncio.FIRST_EXCEPTION)
+            for worker in done:
+                worker.result()
+            yield
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
 class OneForAll(Generic[T]):

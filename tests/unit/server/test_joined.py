@@ -1,10 +1,12 @@
-"""What is looked up once for all who ask before it begins."""
+"""What is looked up once for all who ask before it begins; many coroutines of which some are at work at once."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import pytest
 
-from stepwell_server.process.joined import OneForAll
+from stepwell_server.process.joined import OneForAll, watched
 
 
 async def test_one_look_up_is_for_all_who_wait_and_later_ones_get_the_next() -> None:
@@ -45,3 +47,37 @@ async def test_a_look_up_that_fails_is_told_to_all_and_tried_anew() -> None:
     assert await shared.next() == -1
     with pytest.raises(RuntimeError):  # no more answers
         await shared.next()
+
+
+async def test_some_are_at_work_at_once_and_the_first_that_fails_ends_the_others() -> None:
+    at_work, most, ended = set[int](), 0, list[int]()
+
+    async def work(number: int) -> None:
+        nonlocal most
+        at_work.add(number)
+        most = max(most, len(at_work))
+        try:
+            await asyncio.sleep(0 if number < 20 else 60)
+            if number == 19:
+                raise ValueError(str(number))
+        finally:
+            at_work.discard(number)
+            ended.append(number)
+
+    async def works(*numbers: int) -> AsyncIterator[Coroutine[Any, Any, None]]:
+        for number in range(*numbers):
+            yield work(number)
+
+    async for _ in watched(works(19), 3, 60):
+        pass
+    assert (sorted(ended), most, at_work) == (list(range(19)), 3, set())
+    with pytest.raises(ValueError, match="19"):
+        async for _ in watched(works(100), 3, 60):
+            pass
+    assert at_work == set()
+    assert max(ended) < 23
+    steps = watched(works(20, 30), 3, 0)  # they take long
+    while len(at_work) < 3:
+        await anext(steps)
+    await steps.aclose()
+    assert at_work == set()

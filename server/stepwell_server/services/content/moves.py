@@ -15,23 +15,25 @@ from uuid import UUID
 from stepwell_server.errors import BusyError, InvalidArgumentError, StepwellError
 from stepwell_server.model.artifacts import MIB, FileSpec, OpenUpload, Piece, Place, StoredContent
 from stepwell_server.model.moves import Copied, Misplaced, MoveProgress, Owner, Unmoved
-from stepwell_server.process.joined import all_of
+from stepwell_server.process.joined import all_of, watched
 from stepwell_server.services.content.lost import doubt_lost
 from stepwell_server.services.content.uploads import noted
 from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStore, ContentStores
 from stepwell_server.store.ports.moves import MoveStore
 
-# Owners and artifacts that are looked up together.
-PAGE_OWNERS = 500
+# Owners and artifacts that are looked up together. For owners, all artifacts of the experiment are looked at each time.
+PAGE_OWNERS = 10_000
 PAGE_ARTIFACTS = 500
-# What is copied before it is shown: so many bytes, or one larger file.
+# What is copied before it is shown: so many bytes, or one larger file. Several groups at once: one reads while another
+# one writes and a third one waits for the database; of runs with few files each is a group.
 GROUP_BYTES = 64 * MIB
 GROUP_ARTIFACTS = 100
+GROUPS_AT_ONCE = 4
 # Files of which as many as a group has are sent together.
 TINY_BYTES = MIB // 16
 # Small files wait for disks and answers; large ones need memory, up to two parts of a bucket's each.
 SMALL_BYTES = MIB
-SMALL_COPIES_AT_ONCE = 16
+SMALL_COPIES_AT_ONCE = 32
 LARGE_COPIES_AT_ONCE = 2
 # How often it is said how far it is.
 PROGRESS_S = 0.5
@@ -90,7 +92,10 @@ class MoveService:
             is_own = root == self._contents.destination("")
             await self._store.relocate(experiment_id, "" if is_own else root)
             sums = _Sums()
-            async with aclosing(self._move_all(experiment_id, root, target, sums)) as steps:
+            async with (
+                aclosing(self._moves(experiment_id, root, target, sums)) as moves,
+                aclosing(watched(moves, GROUPS_AT_ONCE, PROGRESS_S)) as steps,
+            ):
                 async for _ in steps:
                     left, sums.left = sums.left, []
                     yield MoveProgress(root, *total, sums.count, sums.size, left)
@@ -99,21 +104,21 @@ class MoveService:
         finally:
             self._moving.discard(experiment_id)
 
-    async def _move_all(
+    async def _moves(
         self, experiment_id: int, root: str, target: ContentStore, sums: _Sums
-    ) -> AsyncGenerator[None]:
+    ) -> AsyncGenerator[Coroutine[Any, Any, None]]:
+        """Yield the move of each group; what is elsewhere is looked up as they are made."""
         last_owner = FIRST_ID
         while owners := await self._store.owners(experiment_id, root, last_owner, PAGE_OWNERS):
             last_owner = owners[-1].owner_id
             for owner in owners:
-                last_path = ""
-                while page := await self._store.elsewhere(owner.owner_id, root, last_path, PAGE_ARTIFACTS):
-                    last_path = page[-1].path
+                last_path, is_full = "", True
+                while is_full:
+                    page = await self._store.elsewhere(owner.owner_id, root, last_path, PAGE_ARTIFACTS)
+                    is_full = len(page) == PAGE_ARTIFACTS
+                    last_path = page[-1].path if page else ""
                     for group in _groups(page):
-                        moving = self._move_group(owner, root, target, group, sums)
-                        async with aclosing(_watched(moving)) as steps:
-                            async for _ in steps:
-                                yield
+                        yield self._move_group(owner, root, target, group, sums)
 
     async def _move_group(
         self,
@@ -133,7 +138,8 @@ class MoveService:
         opened = await self._artifacts.open_uploads(owner_id, root, files)
         uploads = dict(zip((it.content_id for it in missing), opened, strict=True))
         failed = await self._copy_all(missing, uploads, target, sums)
-        await self._artifacts.abandon(owner_id, [uploads[id_].upload_id for id_ in failed])
+        if failed:
+            await self._artifacts.abandon(owner_id, [uploads[id_].upload_id for id_ in failed])
         copied = [
             Copied(paths[id_], content, uploads.get(id_))
             for id_, content in contents.items()
@@ -248,16 +254,3 @@ def _groups(page: Sequence[Misplaced]) -> Iterator[Sequence[Misplaced]]:
             group = []
     if group:
         yield group
-
-
-async def _watched(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Do work, and yield now and then meanwhile; leaving the loop ends it."""
-    task = asyncio.create_task(work)
-    try:
-        while not task.done():
-            await asyncio.wait([task], timeout=PROGRESS_S)
-            yield
-        task.result()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

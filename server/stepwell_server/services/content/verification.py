@@ -1,20 +1,40 @@
 """Reads stored content again, and finds what is missing or damaged."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from stepwell_server.errors import StepwellError, UnavailableError
-from stepwell_server.model.artifacts import BrokenContent, StoredContent, VerificationProgress
+from stepwell_server.model.artifacts import MIB, BrokenContent, StoredContent, VerificationProgress
+from stepwell_server.process.joined import watched
 from stepwell_server.store.ports.artifacts import ContentStores, VerificationStore
 
-# Contents that are looked up together, and of them how many are read at once, each in pieces of 512 KiB.
-PAGE_CONTENTS = 500
-READS_AT_ONCE = 4
-# How often it is said how far it is, at most.
+# Contents that are looked up together, and of them how many are read at once, each in pieces of 512 KiB. Small ones are
+# waited for, large ones keep the processor and the network busy.
+PAGE_CONTENTS = 2_000
+READS_AT_ONCE = 16
+SMALL_BYTES = MIB
+LARGE_READS_AT_ONCE = 4
+# How often it is said how far it is.
 PROGRESS_S = 0.2
+# Broken contents that one message names, each with up to 20 artifacts.
+BROKEN_AT_ONCE = 50
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was read so far, in contents and bytes by root, and what is wrong on this page."""
+
+    count: int = 0
+    size: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+    problems: dict[UUID, str] = field(default_factory=dict)
+    unseen: set[UUID] = field(default_factory=set)
 
 
 class VerificationService:
@@ -24,6 +44,7 @@ class VerificationService:
         self._store = store
         self._contents = contents
         self._is_busy = False
+        self._room_of_large = asyncio.Semaphore(LARGE_READS_AT_ONCE)
 
     async def verify(self, run_id: UUID | None, *, repair: bool) -> AsyncGenerator[VerificationProgress]:
         """Read all content and yield how far it is, with what is wrong since the last time it was said.
@@ -39,42 +60,50 @@ class VerificationService:
             raise UnavailableError("another verification is under way on this server; wait for it")
         self._is_busy = True
         try:
-            total_count, total_bytes = await self._store.count_contents(run_id)
-            count, size, after, said_s = 0, 0, None, 0.0
-            counts, sizes = Counter[str](), Counter[str]()
+            total = await self._store.count_contents(run_id)
+            after, seen = None, _Seen()
             while page := await self._store.contents(run_id, after, PAGE_CONTENTS):
                 after = page[-1].content_id
-                for it in page:
-                    counts[it.place.root] += 1
-                    sizes[it.place.root] += it.file.size_bytes
-                problems: dict[UUID, str] = {}
-                unseen: set[UUID] = set()
-                for start in range(0, len(page), READS_AT_ONCE):
-                    group = page[start : start + READS_AT_ONCE]
-                    await asyncio.gather(*(self._look(content, problems, unseen) for content in group))
-                    count, size = count + len(group), size + sum(it.file.size_bytes for it in group)
-                    if time.monotonic() - said_s >= PROGRESS_S:
-                        said_s = time.monotonic()
-                        yield VerificationProgress(total_count, total_bytes, count, size)
-                broken = await self._still_broken(page, problems)
+                async with (
+                    aclosing(self._looks(page, seen)) as looks,
+                    aclosing(watched(looks, READS_AT_ONCE, PROGRESS_S)) as steps,
+                ):
+                    async for _ in steps:
+                        yield VerificationProgress(*total, seen.count, seen.size)
+                broken = await self._still_broken(page, seen.problems)
                 if repair:
-                    await self._note(page, broken, unseen)
-                if broken:
-                    yield VerificationProgress(total_count, total_bytes, count, size, list(broken.values()))
-            places = {root: (counts[root], sizes[root]) for root in sorted(counts)}
-            yield VerificationProgress(total_count, total_bytes, count, size, places=places)
+                    await self._note(page, broken, seen.unseen)
+                named = list(broken.values())
+                for start in range(0, len(named), BROKEN_AT_ONCE):
+                    some = named[start : start + BROKEN_AT_ONCE]
+                    yield VerificationProgress(*total, seen.count, seen.size, some)
+                seen.problems.clear()
+                seen.unseen.clear()
+            places = {root: (seen.counts[root], seen.sizes[root]) for root in sorted(seen.counts)}
+            yield VerificationProgress(*total, seen.count, seen.size, places=places)
         finally:
             self._is_busy = False
 
-    async def _look(self, content: StoredContent, problems: dict[UUID, str], unseen: set[UUID]) -> None:
+    async def _looks(
+        self, page: Sequence[StoredContent], seen: _Seen
+    ) -> AsyncGenerator[Coroutine[Any, Any, None]]:
+        for content in page:
+            yield self._look(content, seen)
+
+    async def _look(self, content: StoredContent, seen: _Seen) -> None:
+        root, size = content.place.root, content.file.size_bytes
         try:
-            store = await self._contents.open(content.place.root)
-            problem = await store.verify(content.place.key, content.file)
+            store = await self._contents.open(root)
+            async with self._room_of_large if size > SMALL_BYTES else nullcontext():
+                problem = await store.verify(content.place.key, content.file)
         except StepwellError as error:
             problem = f"it cannot be read now: {error}"
-            unseen.add(content.content_id)
+            seen.unseen.add(content.content_id)
         if problem:
-            problems[content.content_id] = problem
+            seen.problems[content.content_id] = problem
+        seen.count, seen.size = seen.count + 1, seen.size + size
+        seen.counts[root] += 1
+        seen.sizes[root] += size
 
     async def _still_broken(
         self, page: Sequence[StoredContent], problems: Mapping[UUID, str]

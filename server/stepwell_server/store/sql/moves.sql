@@ -85,7 +85,7 @@ WHERE owner_id > $3
       SELECT artifact.run_id
       FROM artifact
       JOIN artifact_content AS content USING (content_id)
-      WHERE content.root <> $2
+      WHERE content.root <> $2 AND artifact.run_id > $3
   )
 ORDER BY owner_id
 LIMIT $4;

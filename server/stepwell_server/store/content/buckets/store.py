@@ -26,6 +26,11 @@ UNKNOWN_PART_BYTES = 8 * MIB
 # Small files that are stored at once, of all calls: as many as there are connections. With more, each would open one of
 # its own and close it, which costs a bucket's server as much as the file.
 WRITES_AT_ONCE = 32
+# What is read again without asking the bucket first what it has: that would take as long.
+READ_AT_ONCE_BYTES_MAX = MIB
+# What the loop hashes itself: to hand it to a thread would take longer.
+HASHED_HERE_BYTES_MAX = 64 * 1024
+NOTHING = "nothing is there"
 # How often a bucket that refuses to put parts together is asked what it holds and to put that together, and the pause.
 JOINS_MAX = 3
 JOIN_PAUSE_S = 0.2
@@ -111,14 +116,21 @@ class BucketContentStore:
 
     async def verify(self, key: str, file: FileSpec) -> str:
         """See `ports.artifacts.ContentStore`."""
-        found = await self._bucket.find(key, file.sha256)
-        if found is None:
-            return "nothing is there"
-        if found.size_bytes != file.size_bytes:
-            return f"{found.size_bytes} bytes are there instead of {file.size_bytes}"
-        if found.has_sha256:
-            return ""
-        digest = await self._sha256(key)
+        if file.size_bytes > READ_AT_ONCE_BYTES_MAX:
+            found = await self._bucket.find(key, file.sha256)
+            if found is None:
+                return NOTHING
+            if found.size_bytes != file.size_bytes:
+                return f"{found.size_bytes} bytes are there instead of {file.size_bytes}"
+            if found.has_sha256:
+                return ""
+        try:
+            count, digest = await self._read_again(key, file.size_bytes)
+        except NotFoundError:
+            return NOTHING
+        if count != file.size_bytes:
+            more = "or more " if count > file.size_bytes else ""
+            return f"{count} bytes {more}are there instead of {file.size_bytes}"
         return "" if digest == file.sha256 else f"the bytes there have the SHA-256 {digest.hex()}"
 
     async def size_bytes(self, key: str) -> int | None:
@@ -260,16 +272,24 @@ class BucketContentStore:
 
     async def _check_stored(self, key: str, file: FileSpec) -> None:
         """Read what is stored, and remove it if it is not what was announced: then InvalidArgumentError."""
-        digest = await self._sha256(key)
+        _, digest = await self._read_again(key, file.size_bytes)
         if digest != file.sha256:
             await self.remove(key, None)
             raise InvalidArgumentError(wrong_hash(file, digest.hex()))
 
-    async def _sha256(self, key: str) -> bytes:
-        digest = hashlib.sha256()
-        async for piece in self._bucket.read(key, 0):
-            await asyncio.to_thread(digest.update, piece)
-        return digest.digest()
+    async def _read_again(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """Return how many bytes an object has, and their SHA-256; what is longer is not read to its end."""
+        count, digest = 0, hashlib.sha256()
+        async with aclosing(self._bucket.read(key, 0)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                count += len(piece)
+                if count > size_bytes:
+                    break
+                if len(piece) <= HASHED_HERE_BYTES_MAX:
+                    digest.update(piece)
+                else:
+                    await asyncio.to_thread(digest.update, piece)
+        return count, digest.digest()
 
 
 @dataclass(frozen=True, slots=True)
