@@ -16,8 +16,9 @@ import torch
 import stepwell
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.pytorch import PyTorchOptions
-from stepwell.autologging.pytorch.callback import COLLECTED, fetched
+from stepwell.autologging.pytorch.callback import COLLECTED, stacked
 from stepwell.autologging.pytorch.first_batch import FirstBatch
+from stepwell.delivery import kept
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
 pytestmark = [pytest.mark.xdist_group("flavors"), pytest.mark.filterwarnings("ignore")]
@@ -172,7 +173,9 @@ def test_a_lightning_that_is_not_known_is_asked_for_metrics(
     assert points_of(run.info.run_id, "number") == [(1, 0.0), (2, 1.0), (3, 2.0)]
 
 
-def test_metrics_of_another_device_are_fetched_together() -> None:
+def test_metrics_of_another_device_are_fetched_together_and_later(
+    experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Elsewhere(torch.Tensor):
         is_cpu = False
 
@@ -180,9 +183,17 @@ def test_metrics_of_another_device_are_fetched_together() -> None:
             raise AssertionError("fetched by itself")
 
     one, other = (torch.tensor(value).as_subclass(Elsewhere) for value in (1.5, 2.5))
-    assert fetched({"one": one, "other": other}) == {"one": 1.5, "other": 2.5}
-    mixed = {"one": one, "other": 2.5}
-    assert fetched(mixed) is mixed
+    assert stacked({"one": one, "other": 2.5}) is None
+    found = stacked({"one": one, "other": other})
+    monkeypatch.setattr(kept, "KEPT_S", 3_600.0)
+    with stepwell.start_run() as run:
+        call = LoggedCall("pytorch", PyTorchOptions())
+        call.log_waiting_step(("one", "other"), found, 1)  # new names are looked at at once
+        call.log_waiting_step(("one", "other"), found, 2)
+        found += 1
+        assert stepwell.flush().waiting == 0
+    assert points_of(run.info.run_id, "one") == [(1, 1.5), (2, 2.5)]
+    assert points_of(run.info.run_id, "other") == [(1, 2.5), (2, 3.5)]
 
 
 def test_checkpoints_of_epochs_with_weights_alone(experiment: str, tmp_path: Path) -> None:

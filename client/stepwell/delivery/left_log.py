@@ -6,7 +6,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from stepwell.delivery.progress import Delivery
+from stepwell.delivery.progress import LINGER_S, Delivery
 from stepwell.errors import StepwellException
 from stepwell.spool import folders
 from stepwell.spool.reader import SpoolReader
@@ -90,6 +90,11 @@ class LeftLog:
     def is_complete(self, position: int) -> bool:
         """Tell whether nothing is to be delivered at or after a position."""
         return not self._follow and position >= self.end_position
+
+    @property
+    def linger_s(self) -> float:
+        """As of any log."""
+        return LINGER_S
 
     @property
     def left_in_order(self) -> bool:

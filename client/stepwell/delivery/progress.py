@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from stepwell.delivery.receipts import Receipt, Rejection
 from stepwell.errors import StepwellException
 
+# How long points gather before they are cut into batches, unless somebody waits for them. A cycle takes about 1 ms of
+# processor time however little there is to send, so this decides what a training loop that shares the core loses.
+LINGER_S = 0.2
 # Refusals kept for the receipt; more are only counted. A refusal takes about 200 bytes.
 REJECTIONS_KEPT_MAX = 1_000
 # Nobody waits longer for a server that cannot be reached: a restart takes less, and what waits is safe on disk.

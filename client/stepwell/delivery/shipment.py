@@ -43,6 +43,11 @@ class Shipment(Protocol):
         ...
 
     @property
+    def linger_s(self) -> float:
+        """How long points gather before they are cut into batches, unless somebody waits for them, in seconds."""
+        ...
+
+    @property
     def left_in_order(self) -> bool:
         """Whether the process that logged said that it is done with the run; asked when the log is complete."""
         ...

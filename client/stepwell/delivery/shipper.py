@@ -23,9 +23,6 @@ from stepwell.wire import background
 from stepwell.wire.connection import Connection
 from stepwell_api.v1 import ingest_pb2, runs_pb2
 
-# How long points gather before they are cut into batches, unless somebody waits for them. A cycle takes about 1 ms of
-# processor time however little there is to send, so this decides what a training loop that shares the core loses.
-LINGER_S = 0.2
 # How long the thread sleeps between two pieces of work.
 GIVE_WAY_S = 0.0001
 # Batches that may wait for their commit at once: one is stored while the next travels.
@@ -244,7 +241,7 @@ class Shipper:
 
     async def _linger(self) -> None:
         """Let points gather, unless somebody is in a hurry."""
-        await self._pause(LINGER_S)
+        await self._pause(self._shipment.linger_s)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless somebody is in a hurry."""

@@ -23,6 +23,7 @@ from stepwell.spool.records import NS_PER_MS
 from stepwell.values import check_key
 
 if TYPE_CHECKING:
+    from stepwell.delivery.kept import Kept
     from stepwell.delivery.writer_log import WriterLog
     from stepwell_api.v1 import ingest_pb2, runs_pb2
 
@@ -77,6 +78,8 @@ class RunWriter:
     def start_over(self) -> None:
         """Have no log: at first, and in a forked child, whose log will be one of its own."""
         self.spool: Spool | NoSpool = NO_SPOOL
+        # Takes steps that come quickly (`Step`); None without a log.
+        self.kept: Kept | None = None
         self._lock = threading.RLock()
         self._log: WriterLog | None = None
 
@@ -97,7 +100,7 @@ class RunWriter:
 
                 spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
                 self._log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
-                self.spool = self._log.spool
+                self.spool, self.kept = self._log.spool, self._log.kept
                 _with_log.add(self)
                 self._log.ship(is_hasty=is_hasty)
                 catch_up.begin(self.uri)
@@ -261,7 +264,7 @@ class RunWriter:
     def rest(self) -> None:
         """End the log; it is delivered on its own. Logging again begins another one."""
         with self._lock:
-            log, self._log, self.spool = self._log, None, NO_SPOOL
+            log, self._log, self.spool, self.kept = self._log, None, NO_SPOOL, None
         _with_log.discard(self)
         if log is not None:
             log.seal()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from stepwell import settings
 from stepwell.delivery import catch_up, offline
-from stepwell.delivery.progress import Delivery
+from stepwell.delivery.kept import Kept
+from stepwell.delivery.progress import LINGER_S, Delivery
 from stepwell.delivery.receipts import Receipt
 from stepwell.errors import StepwellException
 from stepwell.spool import folders
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # While the server is away, what a power cut can lose is what was logged in the last 5 to 10 s.
 WRITE_THROUGH_S = 5.0
+# How long points gather while steps come so quickly that they are kept: a chart that grows each half second looks live.
+KEPT_LINGER_S = 0.5
 # How often the files are looked after.
 LOOK_AFTER_S = 1.0
 # How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
@@ -62,6 +65,7 @@ class WriterLog:
         self._renewals = 0
         self.folder = folders.create(self._writer)
         self.spool = Spool(self.folder, limits, after_seal, self._prepare_soon)
+        self.kept = Kept(self.spool)
         self.reader = SpoolReader(self.folder, alive=True)
         self.delivery = Delivery()
         self._sealed = False
@@ -101,9 +105,11 @@ class WriterLog:
         """Go on in the background, if its thread has ended for a fork."""
         if self._shipping_epoch != background.epoch() and self.delivery.failure is None:
             self.ship()
+        self.kept.write()  # the thread that was about to may be gone
 
     def hurry(self) -> int:
         """Have everything logged so far delivered at once; returns its end position."""
+        self.kept.write()
         end_position = self.spool.end_position()
         if self._shipper is not None and self.delivery.position < end_position:
             self.resume()
@@ -119,6 +125,8 @@ class WriterLog:
 
     def receipt(self, end_position: int | None = None) -> Receipt:
         """Return what became of everything logged so far, or below a position: other threads log meanwhile."""
+        if end_position is None:
+            self.kept.write()
         spool = self.spool
         end = spool.end_position() if end_position is None else end_position
         return self.delivery.receipt(end, spool.extra_points, spool.dropped, self.reader.damage.count)
@@ -135,6 +143,7 @@ class WriterLog:
 
     def seal(self) -> None:
         """Take nothing more. When everything is delivered the files go."""
+        self.kept.close()
         self._sealed_end = self.spool.seal()
         self._sealed_s = time.monotonic()
         self._sealed = True
@@ -203,6 +212,11 @@ class WriterLog:
             return False
         # A thread may have been about to finish a record when the log was sealed.
         return position >= self._sealed_end or time.monotonic() - self._sealed_s > GAP_PATIENCE_S
+
+    @property
+    def linger_s(self) -> float:
+        """Longer while steps come quickly."""
+        return KEPT_LINGER_S if self.kept.is_in_use else LINGER_S
 
     @property
     def left_in_order(self) -> bool:

@@ -92,12 +92,14 @@ def epoch() -> int:
     return _epoch
 
 
-def call_soon(callback: Callable[[], object]) -> None:
-    """Call something in the loop, if there is one."""
+def call_soon(callback: Callable[[], object]) -> bool:
+    """Call something in the loop, if there is one; tells whether there is."""
     loop = _loop
     if loop is not None:
         with contextlib.suppress(RuntimeError):  # it has ended meanwhile
             loop.call_soon_threadsafe(callback)
+            return True
+    return False
 
 
 def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -19,7 +19,7 @@ import stepwell as mlflow
 from stepwell import MlflowClient, StepwellException
 from stepwell.commands.spool_watch import LOOK_S
 from stepwell.commands.sync import AWAY_S
-from stepwell.delivery.shipper import LINGER_S
+from stepwell.delivery.progress import LINGER_S
 from stepwell.spool import folders
 from stepwell.spool.records import RECORD_BYTES
 from tests.harness.content.s3 import free_port

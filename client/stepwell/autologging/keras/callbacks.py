@@ -27,6 +27,9 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
         def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
             call.attempt(_log_model, call, self.model, prefix)
 
+        def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+            call.attempt(call.write_steps)
+
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             if logs and chosen.log_every_epoch and epoch % chosen.every_n_iter == 0:
                 call.attempt(call.log_step, logs, epoch)

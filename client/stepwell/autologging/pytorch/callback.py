@@ -34,17 +34,20 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items()}
 
 
-def fetched(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return metrics, those of another device than the processor as numbers: for each by itself it would be waited."""
+def stacked(metrics: Mapping[str, Any]) -> Any:
+    """Return metrics of another device than the processor as one tensor: for each by itself it would be waited.
+
+    None where they are of the processor, or of several kinds.
+    """
     values = list(metrics.values())
     if not values or getattr(values[0], "is_cpu", True):
-        return metrics
+        return None
     import torch
 
     kinds = {(type(it), getattr(it, "dtype", None), getattr(it, "device", None)) for it in values}
     if len(kinds) > 1 or any(it.ndim for it in values):
-        return metrics
-    return dict(zip(metrics, torch.stack(values).tolist(), strict=True))
+        return None
+    return torch.stack(values)
 
 
 class _Teller:
@@ -92,6 +95,7 @@ class _Teller:
 
     def leave(self) -> None:
         """Leave Lightning as it was."""
+        self._call.attempt(self._call.write_steps)
         vars(self).pop(BATCH_END, None)
         connector, self._connector = self._connector, None
         if connector is not None and _is_of(self, vars(connector).get(COLLECTED)):
@@ -160,14 +164,21 @@ class _Teller:
             ]
             self._by_step.update(self._logged)
         if self._logged:
-            self._call.log_step(fetched({name: metrics[name] for name in self._logged}), step)
+            self._log({name: metrics[name] for name in self._logged}, step)
+
+    def _log(self, metrics: Mapping[str, Any], step: int) -> None:
+        waiting = stacked(metrics)
+        if waiting is None:
+            self._call.log_step(metrics, step)
+        else:
+            self._call.log_waiting_step(tuple(metrics), waiting, step)
 
     def _log_epoch(self, trainer: Any) -> None:
         found = {key: it for key, it in trainer.callback_metrics.items() if key not in self._by_step}
         self._by_epoch.update(found)
         self._names = ()
         if found and (trainer.current_epoch + 1) % self._chosen.log_every_n_epoch == 0:
-            self._call.log_step(fetched(found), trainer.current_epoch)
+            self._log(found, trainer.current_epoch)
 
     def _offer(self, trainer: Any) -> None:
         assert self._checkpoints is not None
