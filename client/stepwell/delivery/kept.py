@@ -80,10 +80,10 @@ class Kept:
 
     def _have_written(self) -> None:
         """Have the thread write what is kept; do it here where there is none (in a fork), or no room."""
-        if self._is_closed or self._is_awaited or not background.call_soon(self._write_soon):
+        is_left_here = self._is_closed or self._is_awaited
+        self._is_awaited = True  # before the thread can have written
+        if is_left_here or not background.call_soon(self._write_soon):
             self.write()
-        else:
-            self._is_awaited = True
 
     def _write(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Any) -> None:
         try:

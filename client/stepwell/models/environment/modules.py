@@ -67,7 +67,7 @@ class _Walk:
         # It goes along by value, with what its methods use.
         return [
             it
-            for it in vars(kind).values()
+            for it in list(vars(kind).values())  # as in `_used_by`: other threads go on meanwhile
             if isinstance(it, (FunctionType, staticmethod, classmethod, property))
         ]
 
@@ -107,10 +107,11 @@ def is_own(name: str) -> bool:
 
 def _used_by(name: str) -> Iterator[str]:
     """Yield the modules that a module of the user's own, and those below it, refer to."""
-    for key in [key for key in list(sys.modules) if key == name or key.startswith(f"{name}.")]:
-        for value in list(
-            vars(sys.modules[key]).values() if isinstance(sys.modules[key], ModuleType) else ()
-        ):
+    # Copies, because other threads import meanwhile.
+    for key, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType) or not (key == name or key.startswith(f"{name}.")):
+            continue
+        for value in list(vars(module).values()):
             if isinstance(value, ModuleType):
                 yield value.__name__
             elif isinstance(value, (type, *_FUNCTIONS)):
