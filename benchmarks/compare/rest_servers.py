@@ -1,6 +1,6 @@
 """MLflow's REST interface of three servers on one PostgreSQL, one after the other, in one run; prints JSON.
 
-    python -m benchmarks.compare.rest_servers [--quick] [--without-fasttrackml]
+    python -m benchmarks.compare.rest_servers [--quick] [--without-fasttrackml] [--rows chart]
 
 Stepwell, MLflow 3 and FastTrackML (which has the first two rows only) get the same requests on a connection that is
 kept; the PostgreSQL is Stepwell's embedded one with fsync. `--quick` takes smaller databases and files and less than
@@ -13,6 +13,8 @@ five minutes; the environments of the others are made before, once. Rows:
 * `artifact`: one file of --artifact-mib through the server, up and down, with the memory of its processes
 * `door`: what HTTP adds to the memory of an idle Stepwell server
 * `plugin`: mlflow.log_metric with our plugin, and our part of it
+
+`--rows` measures only some of them.
 """
 
 import argparse
@@ -22,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,31 +56,46 @@ WHOLE = {"runs": 100_000, "points": 50_000, "artifact_mib": 1_024, "batches": 10
 OUR_BATCHES = 20
 EACH_RUN = {"params": 10, "metrics": 10, "tags": 5}
 
+ROWS = ("log_batch", "log_metric", "search", "chart", "artifact", "door", "plugin")
+
 Sizes = dict[str, int]
 Rows = dict[str, Any]
+Measures = dict[str, Callable[[], Any]]
+Chosen = Sequence[str]
 
 
-def logging_rows(port: int, server: Server, sizes: Sizes, batches: int) -> Rows:
+def logging_rows(port: int, server: Server, sizes: Sizes, batches: int) -> Measures:
     """What all three servers can."""
-    log_batches(port, 1, BATCH, 2)  # warm
-    found: Rows = {
-        f"log_batch, {clients} clients": log_batches(port, clients, BATCH, batches) for clients in CLIENTS
-    }
-    return {**found, "log_metric": server.log_metric(sizes["calls"])}
+
+    def batches_of(clients: int) -> Rows:
+        log_batches(port, 1, BATCH, 2)  # warm
+        return log_batches(port, clients, BATCH, batches)
+
+    found: Measures = {f"log_batch, {clients} clients": partial(batches_of, clients) for clients in CLIENTS}
+    return {**found, "log_metric": lambda: server.log_metric(sizes["calls"])}
 
 
-def all_rows(port: int, server: Server, run_ids: list[str], sizes: Sizes, batches: int) -> Rows:
+def all_rows(port: int, server: Server, run_ids: list[str], sizes: Sizes, batches: int) -> Measures:
     """What a whole server of MLflow's can."""
     return {
         **logging_rows(port, server, sizes, batches),
-        "search": server.search(sizes["rounds"]),
-        "chart": server.chart(run_ids, sizes["rounds"], again=False),
-        "chart, again": server.chart(run_ids, sizes["rounds"], again=True),
-        "artifact": server.artifact(sizes["artifact_mib"] << 20),
+        "search": lambda: server.search(sizes["rounds"]),
+        "chart": lambda: server.chart(run_ids, sizes["rounds"], again=False),
+        "chart, again": lambda: server.chart(run_ids, sizes["rounds"], again=True),
+        "artifact": lambda: server.artifact(sizes["artifact_mib"] << 20),
     }
 
 
-async def of_stepwell(store: str, sizes: Sizes) -> Rows:
+async def measured(measures: Measures, chosen: Chosen) -> Rows:
+    """Measure the rows that are chosen, one after the other."""
+    return {
+        row: await asyncio.to_thread(measure)
+        for row, measure in measures.items()
+        if row.partition(",")[0] in chosen
+    }
+
+
+async def of_stepwell(store: str, sizes: Sizes, chosen: Chosen) -> Rows:
     """Ours, on a database with runs and series."""
     url = await database(store, OURS)
     await migrate(url)
@@ -86,8 +105,9 @@ async def of_stepwell(store: str, sizes: Sizes) -> Rows:
         port = int(urlsplit(process.url).port or 0)
         server = Server(port, process.process.pid, await _seeded_experiment(url))
         batches = sizes["batches"] * OUR_BATCHES
-        found = await asyncio.to_thread(all_rows, port, server, run_ids, sizes, batches)
-        return {**found, "plugin": _plugin_calls(process.tracking_uri)}
+        measures = all_rows(port, server, run_ids, sizes, batches)
+        measures["plugin"] = lambda: _plugin_calls(process.tracking_uri)
+        return await measured(measures, chosen)
 
 
 async def _seeded_experiment(url: str) -> str:
@@ -104,22 +124,22 @@ def _plugin_calls(uri: str) -> Rows:
     return found
 
 
-async def of_mlflow(store: str, sizes: Sizes) -> Rows:
+async def of_mlflow(store: str, sizes: Sizes, chosen: Chosen) -> Rows:
     """MLflow's server, which makes its tables, on a database with the same."""
     url = await database(store, "mlflow")
     with running_process(MLFLOW_3, url) as (port, process_id):
         await copy_to_mlflow(named(store, OURS), url)
         run_ids = await fill_mlflow(url, [sizes["points"]] * CHART_RUNS)
         server = Server(port, process_id)
-        return await asyncio.to_thread(all_rows, port, server, run_ids, sizes, sizes["batches"])
+        return await measured(all_rows(port, server, run_ids, sizes, sizes["batches"]), chosen)
 
 
-async def of_fasttrackml(store: str, sizes: Sizes) -> Rows:
+async def of_fasttrackml(store: str, sizes: Sizes, chosen: Chosen) -> Rows:
     """FastTrackML, on an empty database."""
     url = await database(store, "fasttrackml")
     with running_process(FASTTRACKML, url) as (port, process_id):
         batches = sizes["batches"] * 5
-        return await asyncio.to_thread(logging_rows, port, Server(port, process_id), sizes, batches)
+        return await measured(logging_rows(port, Server(port, process_id), sizes, batches), chosen)
 
 
 async def door(store: str) -> Rows:
@@ -161,13 +181,17 @@ def ratios(found: dict[str, Rows]) -> dict[str, float]:
     return {key: round(value, 2) for key, value in result.items()}
 
 
-async def run(sizes: Sizes, *, fasttrackml: bool) -> Rows:
-    """All, one after the other."""
+async def run(sizes: Sizes, chosen: Chosen, *, fasttrackml: bool) -> Rows:
+    """All that is chosen, one after the other."""
     async with postgres() as store:
-        found = {"stepwell": await of_stepwell(store, sizes), "mlflow3": await of_mlflow(store, sizes)}
+        found = {
+            "stepwell": await of_stepwell(store, sizes, chosen),
+            "mlflow3": await of_mlflow(store, sizes, chosen),
+        }
         if fasttrackml:
-            found["fasttrackml"] = await of_fasttrackml(store, sizes)
-        return {"ratios": ratios(found), "door": await door(store), **found}
+            found["fasttrackml"] = await of_fasttrackml(store, sizes, chosen)
+        result = {"ratios": ratios(found), **found}
+        return {**result, "door": await door(store)} if "door" in chosen else result
 
 
 def main() -> None:
@@ -177,15 +201,17 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--without-fasttrackml", action="store_true")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="only these")
     for name, size in WHOLE.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=int, help=f"{size:,}; with --quick {QUICK[name]:,}"
         )
     arguments = vars(parser.parse_args())
     quick, without = arguments.pop("quick"), arguments.pop("without_fasttrackml")
+    chosen = arguments.pop("rows")
     sizes = (QUICK if quick else WHOLE) | {name: size for name, size in arguments.items() if size}
     set_up_logs("text", "warning")  # on standard error; standard output is the JSON
-    result = asyncio.run(run(sizes, fasttrackml=not without))
+    result = asyncio.run(run(sizes, chosen, fasttrackml=not without))
     print(json.dumps({"workload": "MLflow's REST interface", "sizes": sizes, **result, **surroundings()}))
 
 
