@@ -1,5 +1,6 @@
 """The commit of a lone call leaves what the commit of many would, and knows when it must not."""
 
+import asyncio
 import math
 import random
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import settle
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool
+from tests.harness.store.logs import rows
 from tests.harness.store.stored_logs import new_run
 
 VALUES = (0.5, -0.0, 0.1, 1e300, -1e300, 1e39, 5e-324, math.nan, math.inf, -math.inf)
@@ -25,6 +27,11 @@ KEYS = ("a", "b", "c", "d")
 TIMES = (0, 1, 2, 3, 2**33)
 
 Point = tuple[int, int, float]
+
+# How many connections to the test's database wait for a lock.
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 class Caller:
@@ -94,6 +101,20 @@ async def test_it_leaves_what_the_commit_of_many_leaves(pool: Pool, seed: int) -
         outcomes = [await lone.commit(points, Call(uuid4())), await many.commit(points, None)]
         assert outcomes[0] == outcomes[1] == Committed(lone.position, sum(map(len, points.values())), 0)
     assert await stored(pool, lone.run_id) == await stored(pool, many.run_id)
+
+
+async def test_a_run_that_is_settled_while_it_waits_is_unsettled_again(pool: Pool) -> None:
+    caller = await Caller(pool, await new_run(pool)).open(pool)
+    await rows(pool, "UPDATE run SET unsettled_time_ms = 0 WHERE run_id = $1", caller.run_id)
+    async with pool.transaction() as connection, asyncio.timeout(20):
+        await connection.execute("SELECT FROM writer WHERE run_id = $1 FOR NO KEY UPDATE", caller.run_id)
+        await connection.execute("UPDATE run SET unsettled_time_ms = NULL WHERE run_id = $1", caller.run_id)
+        committing = asyncio.create_task(caller.commit({"a": [(1, 1, 1.0)]}, Call(uuid4())))
+        while await rows(pool, WAITING) == [(0,)]:
+            assert not committing.done()
+    assert await committing == Committed(1, 1, 0)
+    is_settled = "SELECT unsettled_time_ms IS NULL FROM run WHERE run_id = $1"
+    assert await rows(pool, is_settled, caller.run_id) == [(False,)]
 
 
 async def test_it_is_taken_for_lone_calls_alone(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
-from stepwell_server.model.ingest import Batch, Committed, NotJoined
+from stepwell_server.model.ingest import Batch, Call, Committed, NotJoined
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.ingest import points as commits
 from stepwell_server.store.ingest.metrics import MetricIds
@@ -21,12 +21,7 @@ from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.postgres.pooler import Database
 from stepwell_server.store.sql import load
 from tests.harness.store.logs import Log, new_run, opened, rows
-from tests.store.ingest.test_lone_calls import TIMES, points_by_chance, stored
-
-# How often a transaction of this connection waits for another one's row.
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
+from tests.store.ingest.test_lone_calls import TIMES, WAITING, Caller, points_by_chance, stored
 
 
 @pytest.fixture
@@ -53,6 +48,13 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 async def commit_group(pool: Pool, batches: list[Batch]) -> list[Any]:
     store = PointStore(pool, MetricIds(pool))
     return await store.commit(await store.prepare(batches))
+
+
+async def set_asynchronous(pool: Pool) -> None:
+    """Let commits of new connections be answered before they are on disk, unless they say otherwise."""
+    async with pool.connection() as connection:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit TO off')
 
 
 @pytest.mark.parametrize("most", [4, CALL_POINTS_MAX], ids=["in one call", "with a COPY"])
@@ -131,14 +133,35 @@ async def test_what_changes_while_it_waits_for_a_writer_is_seen(
 
 async def test_it_is_on_disk_whatever_the_database_says(pool: Pool, pooled: Pool) -> None:
     """What the call sets for its transaction is in force when the transaction is committed."""
-    async with pool.connection() as connection:
-        name = await connection.fetchval("SELECT current_database()")
-        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit TO off')
+    await set_asynchronous(pool)
     async with pooled.connection() as connection:
         nothing = [*([[]] * 31), "{}", "{}", "{}", []]
         call = f"{load('ingest')['commit_points']}, current_setting('synchronous_commit')"
         assert await connection.fetchval_alone(call, *nothing, column=1) == "on"
         assert await connection.fetchval_alone("SHOW synchronous_commit") == "off"
+
+
+async def test_a_lone_call_is_one_statement_too(database_url: str, pool: Pool) -> None:
+    await set_asynchronous(pool)
+    seen: list[str] = []
+    async with open_pool(Database(database_url, is_pooled=True), Deadline(5), size=1) as pooled:
+        caller = await Caller(pooled, await new_run(pooled)).open(pooled)
+        await caller.commit({"a": [(0, 0, 1.0)]}, Call(uuid4()))
+        async with pooled.connection() as connection:
+            connection.add_query_logger(lambda query: seen.append(query.query.split()[-1]))
+            # What the statement has set, seen by what comes behind it in the same transaction.
+            await connection.execute(
+                "CREATE FUNCTION refuse_asynchronous() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " IF current_setting('synchronous_commit') <> 'on' THEN RAISE 'it may be lost'; END IF;"
+                " RETURN NULL; END $$"
+            )
+            await connection.execute(
+                "CREATE CONSTRAINT TRIGGER last AFTER INSERT ON logged_call DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION refuse_asynchronous()"
+            )
+        seen.clear()
+        assert await caller.commit({"a": [(1, 1, 1.0)]}, Call(uuid4())) == Committed(2, 1, 0)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(("points", "expected"), [(20, ["SELECT"]), (2_000, ["BEGIN;", "SELECT", "COMMIT;"])])

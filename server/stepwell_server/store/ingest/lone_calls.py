@@ -46,7 +46,8 @@ async def commit_lone(pool: Pool, batch: Batch, metric_ids: Mapping[str, int]) -
     if columns is None:
         return None
     async with pool.connection() as connection:
-        row = await connection.fetchrow(
+        fetchrow = connection.fetchrow_alone if pool.may_send_alone else connection.fetchrow
+        row = await fetchrow(
             _SQL["log_chunks"],
             batch.run_id,
             batch.writer_id,

@@ -29,10 +29,9 @@ assert CALL_POINTS_MAX < BLOCKED_POINTS_MIN  # so no chunk has blocks, and no se
 
 
 def is_plain(pool: Pool, batches: Sequence[Batch]) -> bool:
-    """Tell whether a group may be committed here: a distributed database would not know where a call belongs."""
+    """Tell whether a group may be committed here."""
     return (
-        pool.is_pooled
-        and not pool.is_distributed
+        pool.may_send_alone
         and any(len(batch.points) for batch in batches)
         and not any(batch.call or batch.entries or batch.lost or batch.refused for batch in batches)
     )

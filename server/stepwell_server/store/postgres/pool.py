@@ -146,8 +146,9 @@ class Pool:
         is_distributed: bool = False,
     ) -> None:
         """`refusals` is around all that is done with a connection; the others are as in `Database`."""
-        self.is_pooled = is_pooled
         self.is_distributed = is_distributed
+        # Statements that set what they need may be sent alone; of several machines, none sets it for the others.
+        self.may_send_alone = is_pooled and not is_distributed
         self._connections = connections
         self._refusals = refusals
         # Searches, of whatever kind, hold this while they use a connection.

@@ -85,6 +85,7 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
             return str(await super().execute(query, *arguments, timeout=timeout))
 
     # For a statement that is a transaction by itself, and sets what it needs: one way instead of three.
+    fetchrow_alone = asyncpg.Connection.fetchrow
     fetchval_alone = asyncpg.Connection.fetchval
     executemany = _in_transaction(asyncpg.Connection.executemany)
     fetch = _in_transaction(asyncpg.Connection.fetch)

@@ -39,8 +39,8 @@ SELECT count(*) FROM forgotten;
 -- each, with a writer ($1, $2) that stands at $3 and comes to $4. `moved` is 0, and nothing is stored, where it does not stand
 -- there, the run is deleted, or a rewind hides what the writer logs; `noted` is 0, and no point is stored, for a repeat. The
 -- elements of all chunks come one behind the other, as texts of arrays: time offsets ($22), values ($23), and steps ($24)
--- unless all are even.
--- Latest points move forward as by merge_latest.
+-- unless all are even. Latest points move forward as by merge_latest. What commits must be sure of is set here, too: behind
+-- a pooler this is a transaction by itself.
 WITH clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 ), moved AS (
@@ -106,8 +106,13 @@ WITH clock AS (
         value_max = greatest(stored.value_max, excluded.value_max),
         value_sum = coalesce(saturating_sum(stored.value_sum, excluded.value_sum), stored.value_sum, excluded.value_sum)
 ), unsettled AS (
-    UPDATE run SET unsettled_time_ms = clock.now_ms
+    -- A run that has been unsettled for long may be settled while this waits for its writer. A row that is written is seen
+    -- as it is then, one that is only read as it was before.
+    UPDATE run SET unsettled_time_ms = CASE WHEN run.unsettled_time_ms IS NULL THEN clock.now_ms
+                                            ELSE run.unsettled_time_ms END
     FROM noted, clock
-    WHERE run.run_id = $1 AND run.run_id = noted.run_id AND run.unsettled_time_ms IS NULL
+    WHERE run.run_id = $1 AND run.run_id = noted.run_id
+      AND (run.unsettled_time_ms IS NULL OR run.unsettled_time_ms < clock.now_ms - 15000)
 )
-SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM noted) AS noted;
+SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM noted) AS noted
+       /* single */ , set_config('synchronous_commit', 'on', true) /* distributed: */;
