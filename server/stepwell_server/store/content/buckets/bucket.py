@@ -9,7 +9,7 @@ from stepwell_server.model.artifacts import MIB, PartTag, Piece
 READ_BYTES_MAX = MIB // 2
 
 # Bytes on their way to a bucket. Who sends them has to be done with them when it returns.
-Part = bytes | bytearray
+Part = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)

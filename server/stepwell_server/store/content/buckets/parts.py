@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import mmap
 from collections.abc import AsyncIterator
 
 from stepwell_server.errors import InvalidArgumentError
@@ -37,13 +38,13 @@ class InParts:
         Raises:
             InvalidArgumentError: the bytes are not those that were announced.
         """
-        part, other, filled = bytearray(), bytearray(), 0
+        part, other, filled = _room(part_bytes), _room(part_bytes), 0
         async for piece in self._pieces:
             await self._take(piece)
             left = memoryview(piece)[self._skip(len(piece)) :]
             while left:
                 count = min(len(left), part_bytes - filled)
-                part[filled : filled + count] = left[:count]  # behind its end, it grows
+                part[filled : filled + count] = left[:count]
                 filled, left = filled + count, left[count:]
                 if filled == part_bytes and (left or self._count < self._size_bytes):
                     yield part
@@ -52,7 +53,7 @@ class InParts:
         if self._file is not None:
             self._check(self._file)
         if filled:
-            yield part if filled == len(part) else bytes(memoryview(part)[:filled])
+            yield part[:filled]
 
     @property
     def taken(self) -> tuple[int, bytes]:
@@ -82,3 +83,8 @@ class InParts:
         return InvalidArgumentError(
             f"{file.path!r} was announced with {file.size_bytes} bytes, {self._count} were sent"
         )
+
+
+def _room(size: int) -> memoryview:
+    """Return memory of its own, of which the kernel gives what is written to, and has all back at once."""
+    return memoryview(mmap.mmap(-1, size))
