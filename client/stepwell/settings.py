@@ -48,7 +48,9 @@ importing.
 import json
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,9 @@ def source_of(uri: str) -> str:
     return "the default" if uri == DEFAULT_TRACKING_URI else ""
 
 
+_experiment_name: ContextVar[str | None] = ContextVar("stepwell_experiment_name", default=None)
+
+
 def set_experiment(experiment_id: str, name: str | None = None) -> None:
     """Name the experiment for processes that are started from here; the name goes first."""
     for variable, value in (("EXPERIMENT_ID", experiment_id), ("EXPERIMENT_NAME", name)):
@@ -174,9 +179,19 @@ def set_experiment(experiment_id: str, name: str | None = None) -> None:
             os.environ[f"STEPWELL_{variable}"] = value
 
 
+@contextmanager
+def experiment_named(name: str | None) -> Iterator[None]:
+    """Let runs that the block starts go to the experiment of a name, and no others; None changes nothing."""
+    token = _experiment_name.set(name or _experiment_name.get())
+    try:
+        yield
+    finally:
+        _experiment_name.reset(token)
+
+
 def experiment_name() -> str | None:
     """Return the name of the experiment for new runs, if there is one."""
-    return _first("EXPERIMENT_NAME")
+    return _experiment_name.get() or _first("EXPERIMENT_NAME")
 
 
 def experiment_id() -> str | None:

@@ -97,10 +97,11 @@ def test_optuna_inside_of_trials(experiment: str) -> None:
             for_optuna.report(trial, "loss", trial.number + step, step)
         return x * x
 
-    study = optuna.create_study(study_name=experiment, pruner=optuna.pruners.ThresholdPruner(upper=3.5))
+    of_study = f"{experiment} of the study"
+    study = optuna.create_study(study_name=of_study, pruner=optuna.pruners.ThresholdPruner(upper=3.5))
     study.set_user_attr("who", "ada")
     study.optimize(objective, n_trials=3, callbacks=[callback])
-    runs = stepwell.search_runs(experiment_names=[experiment], output_format="list")[::-1]
+    runs = stepwell.search_runs(experiment_names=[of_study], output_format="list")[::-1]
     assert [run.info.run_name for run in runs] == ["0", "1", "2"]
     assert [run.data.tags["state"] for run in runs] == ["COMPLETE", "COMPLETE", "PRUNED"]
     assert [steps(run, "loss") for run in runs] == [[0, 1, 2]] * 3
@@ -111,6 +112,17 @@ def test_optuna_inside_of_trials(experiment: str) -> None:
         assert (run.data.tags["who"], run.data.tags["direction"]) == ("ada", "MINIMIZE")
         assert run.data.tags["x_distribution"].startswith("FloatDistribution")
     assert runs[0].data.metrics["square"] == study.trials[0].value
+    with stepwell.start_run() as other:  # goes where it went before
+        assert other.info.experiment_id == stepwell.get_experiment_by_name(experiment).experiment_id
+
+
+def test_an_experiment_of_an_integration_is_that_of_its_run_alone(experiment: str) -> None:
+    joined = joining.join(experiment_name=f"{experiment} its own", run_name="one")
+    inner = joining.join(nested=True)
+    for each in (inner, joined):
+        each.end()
+    found = [stepwell.get_experiment(it.run.info.experiment_id).name for it in (joined, inner)]
+    assert found == [f"{experiment} its own", experiment]
 
 
 def test_optuna_behind_trials(experiment: str) -> None:

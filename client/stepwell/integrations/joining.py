@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import stepwell
+from stepwell import settings
 from stepwell.errors import invalid
 from stepwell.runs.active import ActiveRun
 
@@ -47,7 +48,7 @@ def join(
     """Return the run to log to.
 
     Without `run_id` and `nested` it is the active run, if there is one: it gets the tags, and stays open at the end.
-    Otherwise one is started, inside of the active run if there is one.
+    Otherwise one is started, inside of the active run if there is one; others go where they went before.
     """
     active = stepwell.active_run()
     if active is not None and not nested and run_id in (None, active.info.run_id):
@@ -56,15 +57,14 @@ def join(
         return Joined(active, owned=False)
     if tracking_uri:
         stepwell.set_tracking_uri(tracking_uri)
-    if experiment_name and run_id is None:
-        stepwell.set_experiment(experiment_name)
-    run = stepwell.start_run(
-        run_id=run_id,
-        run_name=run_name,
-        nested=active is not None,
-        tags=dict(tags or {}),
-        description=description,
-    )
+    with settings.experiment_named(experiment_name):
+        run = stepwell.start_run(
+            run_id=run_id,
+            run_name=run_name,
+            nested=active is not None,
+            tags=dict(tags or {}),
+            description=description,
+        )
     return Joined(run, owned=True)
 
 

@@ -5,10 +5,11 @@ The arguments are those of optuna_integration.MLflowCallback.
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import stepwell
-from stepwell import extras
+from stepwell import extras, settings
 from stepwell.delivery import record
 
 TAG_CHARS_MAX = 8_000
@@ -43,13 +44,14 @@ class StepwellCallback:
 
     def __call__(self, study: Any, trial: Any) -> None:
         """Log a trial that is finished."""
-        self._choose(study)
+        if self._tracking_uri:
+            stepwell.set_tracking_uri(self._tracking_uri)
         arguments = {
             "run_name": str(trial.number),
             **self._run_arguments,
             "run_id": trial.system_attrs.get(RUN_ID_ATTRIBUTE),
         }
-        with stepwell.start_run(**arguments) as run:
+        with self._within(study), stepwell.start_run(**arguments) as run:
             stepwell.log_params(trial.params)
             values = trial.values or []
             names = self._names(len(values))
@@ -63,19 +65,18 @@ class StepwellCallback:
 
         @functools.wraps(objective)
         def call(trial: Any) -> Any:
-            self._choose(trial.study)
+            if self._tracking_uri:
+                stepwell.set_tracking_uri(self._tracking_uri)
             arguments = {"run_name": str(trial.number), **self._run_arguments}
-            with stepwell.start_run(**arguments) as run:
+            with self._within(trial.study), stepwell.start_run(**arguments) as run:
                 trial.storage.set_trial_system_attr(trial._trial_id, RUN_ID_ATTRIBUTE, run.info.run_id)
                 return objective(trial)
 
         return call
 
-    def _choose(self, study: Any) -> None:
-        if self._tracking_uri:
-            stepwell.set_tracking_uri(self._tracking_uri)
-        if self._create_experiment:
-            stepwell.set_experiment(study.study_name)
+    def _within(self, study: Any) -> AbstractContextManager[None]:
+        """Return the block whose runs, and those started within them, go to the experiment of the study."""
+        return settings.experiment_named(study.study_name if self._create_experiment else None)
 
     def _names(self, count: int) -> list[str]:
         if isinstance(self._metric_name, str):

@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import stepwell
-from stepwell import extras, values
+from stepwell import extras, settings, values
 from stepwell.delivery import record
 from stepwell.delivery.writer import RunWriter, writer_for
 from stepwell.entities import RunStatus
@@ -39,24 +39,23 @@ class StepwellLoggerCallback(_logger.LoggerCallback):  # type: ignore[name-defin
         log_params_on_trial_end: bool = False,
     ) -> None:
         self._tracking_uri = tracking_uri
-        self._experiment_name = experiment_name
+        self._experiment_name = experiment_name and values.check_experiment_name(experiment_name)
         self._tags = dict(tags or {})
         self._save_artifact = save_artifact
         self._params_at_end = log_params_on_trial_end
         self._runs: dict[Any, RunWriter] = {}
 
     def setup(self, *_: Any, **__: Any) -> None:
-        """Choose the server and the experiment."""
+        """Choose the server."""
         if self._tracking_uri:
             stepwell.set_tracking_uri(self._tracking_uri)
-        if self._experiment_name:
-            stepwell.set_experiment(self._experiment_name)
 
     def log_trial_start(self, trial: Any) -> None:
         """Start the run of a trial; one that was paused goes on with its own."""
         if trial not in self._runs:
             tags = {**self._tags, "trial_name": str(trial)}
-            spec = new.spec(new.new_run_id(), None, str(trial), values.to_run_tags(tags))
+            with settings.experiment_named(self._experiment_name):
+                spec = new.spec(new.new_run_id(), None, str(trial), values.to_run_tags(tags))
             self._runs[trial] = writer_for(stepwell.get_tracking_uri(), spec.run_id, spec)
             self._runs[trial].log()
             if not self._params_at_end:
@@ -100,9 +99,12 @@ def setup_stepwell(
     if rank and rank_zero_only:
         return _Nothing()
     own_tags = {**(tags or {}), **({"rank": rank} if rank is not None and not rank_zero_only else {})}
+    # Of the process, which is the worker's or the trial's alone.
+    if tracking_uri:
+        stepwell.set_tracking_uri(tracking_uri)
+    if experiment_name:
+        stepwell.set_experiment(experiment_name)
     join(
-        tracking_uri=tracking_uri,
-        experiment_name=experiment_name,
         run_name=run_name or name,
         tags=own_tags,
         nested=stepwell.active_run() is not None,
