@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from stepwell_server.store.ingest.commit_news import CHANNELS
-from stepwell_server.store.ingest.lane import PACE_S, PACED_WRITERS_MIN, SILENCE_S
+from stepwell_server.store.ingest.lane import PACED_WRITERS_MIN, SILENCE_S
+from stepwell_server.store.ingest.pressure import PACE_S
 from stepwell_server.store.upkeep.ranges import HELD_S, RANGES
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell_server.store.chunks import building
+from stepwell_server.store.chunks import alike, building, rows
 from stepwell_server.store.chunks.blocks import BLOCKED_POINTS_MIN, BlockColumn
 from stepwell_server.store.chunks.building import SeriesPoints, build_chunks, join_series
 from stepwell_server.store.chunks.points import chunk_points, joined_points
-from stepwell_server.store.chunks.rows import ArrayColumn
+from stepwell_server.store.chunks.rows import SIGNATURE, ArrayColumn, ChunkRows
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 STEPS = st.one_of(st.integers(-3, 3), INT64)
@@ -176,3 +176,40 @@ def test_huge_and_infinite_values_are_summed_up_without_a_warning() -> None:
     assert built.summaries.value_min.tolist() == [-1.7e308, np.inf]
     assert built.summaries.value_sum[1] == 0
     assert built.summaries.non_finite_counts.tolist() == [0, 9]
+
+
+def rows_of(data: bytes) -> list[bytes]:
+    """Cut COPY data into its rows."""
+    found, at = [], len(SIGNATURE)
+    while (fields := int.from_bytes(data[at : at + 2], "big", signed=True)) >= 0:
+        start, at = at, at + 2
+        for _ in range(fields):
+            at += 4 + max(0, int.from_bytes(data[at : at + 4], "big", signed=True))
+        found.append(data[start:at])
+    return found
+
+
+def test_rows_that_are_alike_are_those_that_are_built_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    values = [0.5, 1 / 3, np.nan, np.inf, -0.0]
+    series = [
+        [
+            (
+                int(random.choice([0, 1, 5, 2**60])),
+                int(random.choice([0, 7, 2**50])),
+                float(random.choice(values)),
+            )
+            for _ in range(random.integers(1, 4) if number % 50 else 1_200)
+        ]
+        for number in range(500)
+    ]
+    chunks = build_chunks(columns(series))
+    keys = [(bytes(16), number, bytes(16), 0, 0) for number in range(len(chunks.starts))]
+    both = []
+    for fewest, most in ((3, 10), (10**9, 1)):
+        monkeypatch.setattr(alike, "ALIKE_ROWS_MIN", fewest)
+        monkeypatch.setattr(rows, "MATRIX_ROWS_MAX", most)
+        both.append(rows_of(b"".join(ChunkRows(chunks, keys).pieces())))
+    assert len(both[0]) == 500
+    assert both[0] != both[1]  # in another order
+    assert sorted(both[0]) == sorted(both[1])

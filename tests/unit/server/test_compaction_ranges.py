@@ -43,7 +43,8 @@ def test_ranges_that_follow_each_other_are_one_span() -> None:
 
 def test_the_longest_neglected_goes_first_and_what_is_recent_or_held_waits() -> None:
     rows = [row(1_000), row(999), row(3_000), row(9_000, is_held=True), row(2_000, holder=None)]
-    assert due(rows, ME, PAUSE_MS) == [2, 4, 0]
+    # Nor is one taken that would be done before the first: when there is more to do than expected, that would wait.
+    assert due(rows, ME, PAUSE_MS) == [2, 4]
     assert due([row(9_000, is_paused=True)], ME, PAUSE_MS) == []
 
 

@@ -7,11 +7,13 @@ one size, a whole array is one big-endian numpy record array.
 
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwell_server.store.chunks.alike import MATRIX_ROWS_MAX, Bytes, alike, beside
 from stepwell_server.store.chunks.blocks import BlockColumn
 from stepwell_server.store.chunks.building import Chunks
 
@@ -92,6 +94,17 @@ class ArrayColumn:
             self._elements[start * self._stride : (start + count) * self._stride],
         )
 
+    def fields(self, numbers: NDArray[np.intp], starts: NDArray[Any], count: int) -> Bytes:
+        """The fields of chunks that begin at `starts` and have `count` points each, a row for each."""
+        heads = np.frombuffer(self._heads, np.uint8).reshape(-1, _ARRAY_HEAD.itemsize)[numbers]
+        elements = np.frombuffer(self._elements, np.uint8).reshape(-1, self._stride)
+        own = elements[starts[:, None] + np.arange(count)].reshape(len(numbers), count * self._stride)
+        return np.concatenate((heads, own), axis=1)
+
+
+# And which chunks use it; None where no chunk does.
+Column = tuple[ArrayColumn, list[bool]] | None
+
 
 class ChunkRows:
     """All chunks of a commit or a merge as COPY data; `keys` has the key of each chunk."""
@@ -110,19 +123,18 @@ class ChunkRows:
     def __len__(self) -> int:
         return len(self._chunks.starts)
 
-    def _column(
-        self, values: NDArray[Any], element: str, used: NDArray[np.bool_]
-    ) -> tuple[ArrayColumn, list[bool]] | None:
+    def _column(self, values: NDArray[Any], element: str, used: NDArray[np.bool_]) -> Column:
         """A column and which chunks use it; most commits use one form of each only, and the others are not built."""
         if not used.any():
             return None
         return ArrayColumn(values, element, self._chunks.summaries.counts), used.tolist()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the COPY data in pieces of about PIECE_BYTES."""
+        """Yield the COPY data in pieces of about PIECE_BYTES, the rows in any order."""
         waiting: list[bytes | memoryview] = [SIGNATURE]
         size = len(SIGNATURE)
-        for fields in self._rows():
+        groups, others = alike(self._chunks)
+        for fields in chain(map(self._alike_rows, _cut(groups)), self._rows(others)):
             waiting.extend(fields)
             size += sum(map(len, fields))
             if size >= PIECE_BYTES:
@@ -131,18 +143,42 @@ class ChunkRows:
         waiting.append(TRAILER)
         yield b"".join(waiting)
 
-    def _rows(self) -> Iterator[list[bytes | memoryview]]:
-        """Yield the fields of each row."""
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        return self._steps, self._offsets, self._times, self._float32, self._float64
+
+    def _alike_rows(self, numbers: NDArray[np.intp]) -> list[bytes | memoryview]:
+        """Return the rows of chunks that are alike; they are too small for blocks."""
+        chunks, first = self._chunks, numbers[0]
+        count = int(chunks.summaries.counts[first])
+        heads = np.frombuffer(self._heads, np.uint8).reshape(-1, _HEAD.itemsize)[numbers]
+        parts: list[Bytes | bytes] = [
+            heads[:, :_STRIDE],
+            heads[:, _STRIDE:_AFTER_STRIDE] if chunks.strides[first] >= 0 else NULL,
+            heads[:, _AFTER_STRIDE:_FINITE],
+            heads[:, _FINITE:_AFTER_FINITE]
+            if chunks.summaries.non_finite_counts[first] < count
+            else NULL * 3,
+            heads[:, _AFTER_FINITE:],
+        ]
+        for column in self._columns:
+            is_used = column is not None and column[1][first]
+            parts.append(
+                column[0].fields(numbers, chunks.starts[numbers], count) if column and is_used else NULL
+            )
+        return [beside(len(numbers), [*parts, self._compacted, NULL])]
+
+    def _rows(self, numbers: Iterable[int]) -> Iterator[list[bytes | memoryview]]:
+        """Yield the fields of each of these rows."""
         chunks, summaries = self._chunks, self._chunks.summaries
         even = (chunks.strides >= 0).tolist()
         any_finite = (summaries.non_finite_counts < summaries.counts).tolist()
-        spans = zip(chunks.starts.tolist(), summaries.counts.tolist(), strict=True)
-        columns = (self._steps, self._offsets, self._times, self._float32, self._float64)
-        for number, (start, count) in enumerate(spans):
+        starts, counts = chunks.starts.tolist(), summaries.counts.tolist()
+        for number in numbers:
             row = self._head(number, even[number], any_finite[number])
-            for column in columns:
+            for column in self._columns:
                 if column is not None and column[1][number]:
-                    row += column[0].field(number, start, count)
+                    row += column[0].field(number, starts[number], counts[number])
                 else:
                     row.append(NULL)
             row.append(self._compacted)
@@ -160,6 +196,13 @@ class ChunkRows:
             head[_FINITE:_AFTER_FINITE] if any_finite else NULL * 3,
             head[_AFTER_FINITE:],
         ]
+
+
+def _cut(groups: Sequence[NDArray[np.intp]]) -> Iterator[NDArray[np.intp]]:
+    """Yield groups of MATRIX_ROWS_MAX rows at most."""
+    for group in groups:
+        for start in range(0, len(group), MATRIX_ROWS_MAX):
+            yield group[start : start + MATRIX_ROWS_MAX]
 
 
 def _heads(chunks: Chunks, keys: Sequence[RowKey]) -> NDArray[Any]:

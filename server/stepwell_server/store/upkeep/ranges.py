@@ -148,6 +148,9 @@ def due(rows: Sequence[Any], holder: UUID, pause_ms: float) -> list[int]:
     together: list[int] = []
     chunks = 0
     for _, number in found:
+        if together and number < together[0]:
+            # They are done in order, and those that are not begun may be let go: never that which waited longest.
+            continue
         chunks += rows[number]["fresh_chunks"]
         if together and chunks > TOGETHER_CHUNKS_MAX:
             break
