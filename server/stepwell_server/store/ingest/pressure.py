@@ -12,11 +12,12 @@ from stepwell_server.process.telemetry import COMMIT_PACE, COMPACTION_BEHIND
 # Small pieces of several writers wait for each other so long, counted from the last transaction's start: pieces of a
 # series that meet in one transaction become one chunk instead of several, and a chunk costs more than its points.
 PACE_S = 0.2
-# Compaction is behind by the time since the last round of the range that waits longest: seconds where it keeps up.
+# Compaction is behind by the time since the last round of the range that waits longest: seconds where it keeps up. From
+# a minute on, small pieces wait a second for each minute. A round takes as long as what came during the last one, so
+# what is in proportion to it settles; what rises faster would swing.
 BEHIND_MIN_S = 60.0
-# So far behind, all small pieces wait for PACE_MAX_S; in between, for a part of that. With 10 s, 300,000 series that go
-# on are 30,000 chunks a second, as many as two cores merge.
-BEHIND_MAX_S = 300.0
+BEHIND_S_OF_PACE_S = 60.0
+# With 10 s, 300,000 series that go on are 30,000 chunks a second, as many as two cores merge.
 PACE_MAX_S = 10.0
 
 _log = get_logger(__name__)
@@ -26,23 +27,20 @@ class Pressure:
     """Is told how far compaction is behind, and tells how long small pieces wait for each other."""
 
     def __init__(self) -> None:
-        self._share = 0.0
+        # From the start of a transaction to that of the next one, while only small pieces wait.
+        self.pace_s = PACE_S
         COMMIT_PACE.set(PACE_S)
 
     @property
     def is_on(self) -> bool:
         """Whether commits are slowed."""
-        return self._share > 0
-
-    @property
-    def pace_s(self) -> float:
-        """From the start of a transaction to that of the next one, while only small pieces wait."""
-        return PACE_S + self._share * (PACE_MAX_S - PACE_S)
+        return self.pace_s > PACE_S
 
     def note(self, behind_s: float) -> None:
         """Take note of how far compaction is behind; the log says when commits begin to be slowed, and when no more."""
         was_on = self.is_on
-        self._share = min(1.0, max(0.0, behind_s - BEHIND_MIN_S) / (BEHIND_MAX_S - BEHIND_MIN_S))
+        is_behind = behind_s >= BEHIND_MIN_S
+        self.pace_s = min(PACE_MAX_S, behind_s / BEHIND_S_OF_PACE_S) if is_behind else PACE_S
         COMPACTION_BEHIND.set(behind_s)
         COMMIT_PACE.set(self.pace_s)
         if self.is_on and not was_on:
