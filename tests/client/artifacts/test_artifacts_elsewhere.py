@@ -20,7 +20,7 @@ from obstore.store import AzureStore
 import stepwell
 from stepwell.artifacts import download_artifacts, load_text
 from stepwell.files import uploads
-from stepwell.files.elsewhere import allowance, listings, web
+from stepwell.files.elsewhere import allowance, clouds, listings, web
 from stepwell.files.elsewhere.sites import Site
 from tests.harness.client_errors import refused
 from tests.harness.content.s3 import BUCKET, S3Server, s3_server
@@ -118,6 +118,27 @@ def test_objects_of_other_clouds(kind: str, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setitem(sys.modules, "obstore.store", None)
         with refused("NOT_IMPLEMENTED", rf"needs obstore.*\[{kind}\]"):
             load_text(f"{store.root}/data/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("place", "environment", "config"),
+    [
+        ("box", {"AZURE_STORAGE_ACCOUNT": "acc", "AZURE_STORAGE_KEY": "k"}, {"account_key": "k"}),
+        (
+            "box@acc.blob.core.windows.net",
+            {"AZURE_STORAGE_ACCESS_KEY": "k"},  # as MLflow's users have it
+            {"account_key": "k", "endpoint": "https://acc.blob.core.windows.net"},
+        ),
+        # What lets into one account is not shown to another one.
+        (
+            "box@acc.dfs.core.windows.net",
+            {"AZURE_STORAGE_ACCOUNT": "mine", "AZURE_STORAGE_SAS_TOKEN": "sig=secret"},
+            {"skip_signature": "true", "endpoint": "https://acc.blob.core.windows.net"},
+        ),
+    ],
+)
+def test_accounts_of_azure(place: str, environment: dict[str, str], config: dict[str, str]) -> None:
+    assert clouds.configured(place, environment) == ("box", {"account_name": "acc", **config})
 
 
 def put_objects(root: str, objects: dict[str, bytes]) -> None:

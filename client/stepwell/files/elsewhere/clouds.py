@@ -28,6 +28,16 @@ _CONNECTION_WORDS = {
     "blobendpoint": "endpoint",
     "sharedaccesssignature": "sas_key",
 }
+# Those of obstore, and others that Azure's own programs and MLflow take.
+_VARIABLES = {
+    "AZURE_STORAGE_ACCOUNT_NAME": "account_name",
+    "AZURE_STORAGE_ACCOUNT": "account_name",
+    "AZURE_STORAGE_ACCOUNT_KEY": "account_key",
+    "AZURE_STORAGE_ACCESS_KEY": "account_key",
+    "AZURE_STORAGE_KEY": "account_key",
+    "AZURE_STORAGE_SAS_TOKEN": "sas_key",
+}
+_OF_ONE_ACCOUNT = [variable for variable, name in _VARIABLES.items() if name != "account_name"]
 
 
 @contextmanager
@@ -47,20 +57,29 @@ def google(uri: str, bucket: str) -> Iterator["CloudObjects"]:
 def azure(uri: str, place: str) -> Iterator["CloudObjects"]:
     """Open a container of Azure; what goes wrong with it is told of the URI."""
     library = _library("Fetching from Azure", "azure")
-    config = dict(_connection(os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")))
-    if "account_name" not in config and "AZURE_STORAGE_ACCOUNT" in os.environ:
-        config["account_name"] = os.environ["AZURE_STORAGE_ACCOUNT"]
-    container, _, host = place.partition("@")
-    if host:
-        account = host.partition(".")[0]
-        if config.get("account_name") != account:
-            config = {"account_name": account}
-        config.setdefault("endpoint", f"https://{host.replace('.dfs.', '.blob.', 1)}")
+    container, config = configured(place, os.environ)
     with _told(uri):
         store = library.store.AzureStore(
             container, config=config, client_options=_options(config, "endpoint")
         )
         yield CloudObjects(library, store)
+
+
+def configured(place: str, environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return container and obstore's settings for a place of Azure; obstore also reads the environment."""
+    config = dict(_connection(environment.get("AZURE_STORAGE_CONNECTION_STRING", "")))
+    for variable, name in _VARIABLES.items():
+        if environment.get(variable):
+            config.setdefault(name, environment[variable])
+    container, _, host = place.partition("@")
+    if host:
+        account = host.partition(".")[0]
+        if config.get("account_name", account) != account:
+            # A key or a signature is of the other account, and obstore would use it here.
+            config = {"skip_signature": "true"} if any(map(environment.get, _OF_ONE_ACCOUNT)) else {}
+        config["account_name"] = account
+        config.setdefault("endpoint", f"https://{host.replace('.dfs.', '.blob.', 1)}")
+    return container, config
 
 
 class CloudObjects:

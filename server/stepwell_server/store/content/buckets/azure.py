@@ -64,7 +64,8 @@ def configured(root: str, environment: Mapping[str, str]) -> tuple[str, str, dic
     if host:
         account = host.partition(".")[0]
         if config.get("account_name", account) != account:
-            config = {}  # what the environment says is about another account
+            # What the environment says is of another account; obstore would show a key or a signature to this one.
+            config = {"skip_signature": "true"} if any(map(environment.get, _OF_ONE_ACCOUNT)) else {}
         config["account_name"] = account
         config.setdefault("endpoint", f"https://{host}")
     return container, parts.path.strip("/"), config
@@ -85,6 +86,7 @@ _VARIABLES = {
     "AZURE_STORAGE_KEY": "account_key",
     "AZURE_STORAGE_SAS_TOKEN": "sas_key",
 }
+_OF_ONE_ACCOUNT = [variable for variable, name in _VARIABLES.items() if name != "account_name"]
 
 
 def _connection(text: str) -> dict[str, str]:
