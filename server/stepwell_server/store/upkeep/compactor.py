@@ -8,7 +8,8 @@ kept in memory: whoever does the next round finds what is left, also after a kil
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -188,18 +189,19 @@ async def compact(
             break
         sweep = _Sweep(connection, done, left, at_once, settling, last_run(last))
         began = time.monotonic()
-        async for run_id in sweep.steps(first_run(first)):
-            await asyncio.sleep((time.monotonic() - began) * rest_ratio)
-            is_paused = run_id < sweep.end and not at_once and await _is_paused(connection)
-            if is_paused or not await ranges.keep():
-                await ranges.leave()
-                return done
-            if not at_once and done.merged_chunks + done.left_chunks > TOGETHER_CHUNKS_MAX:
-                # More than the last rounds had left: others may help with the ranges that are not begun.
-                begun = number_of(run_id)
-                await ranges.let_go([number for number in ranges.held if number > begun])
-                sweep.end = min(sweep.end, last_run(begun))
-            began = time.monotonic()
+        async with aclosing(sweep.steps(first_run(first))) as steps:
+            async for run_id in steps:
+                await asyncio.sleep((time.monotonic() - began) * rest_ratio)
+                is_paused = run_id < sweep.end and not at_once and await _is_paused(connection)
+                if is_paused or not await ranges.keep():
+                    await ranges.leave()
+                    return done
+                if not at_once and done.merged_chunks + done.left_chunks > TOGETHER_CHUNKS_MAX:
+                    # More than the last rounds had left: others may help with the ranges that are not begun.
+                    begun = number_of(run_id)
+                    await ranges.let_go([number for number in ranges.held if number > begun])
+                    sweep.end = min(sweep.end, last_run(begun))
+                began = time.monotonic()
     left = {number: left[number] for number in ranges.held}
     if settling is not None:
         for number in left:
@@ -221,7 +223,7 @@ class _Sweep:
     settling: Sequence[Settling] | None
     end: UUID
 
-    async def steps(self, first: UUID) -> AsyncIterator[UUID]:
+    async def steps(self, first: UUID) -> AsyncGenerator[UUID]:
         """Do one step after the other, and yield after each how far it has come: to a run, or to `end`."""
         start: Writer | None = (first, UUID(int=0))
         while start is not None and start[0] <= self.end:
@@ -234,11 +236,12 @@ class _Sweep:
                     self._leave(each.key[0], each.chunks)
             for group in together(worth, PAGE_CHUNKS):
                 if group[0].key[0] <= self.end:
-                    async for series in self._merge_of(group):
-                        yield series.run_id
+                    async with aclosing(self._merge_of(group)) as pages:
+                        async for series in pages:
+                            yield series.run_id
             yield self.end if start is None else min(start[0], self.end)
 
-    async def _merge_of(self, writers: Sequence[FreshWriter]) -> AsyncIterator[SeriesKey]:
+    async def _merge_of(self, writers: Sequence[FreshWriter]) -> AsyncGenerator[SeriesKey]:
         """Merge what is due of these writers, page by page; yields the last series of each page."""
         start: SeriesKey | None = SeriesKey(*writers[0].key, 0)
         while start is not None:
