@@ -8,8 +8,9 @@ least, `of_process` that of all threads until the call returns. `alone`: what a 
 the next; `in_a_row`: of ten fits none waits. PYTHON has mlflow 3 and scikit-learn, and logs to a local SQLite file,
 which is the quickest that it has; it takes its turn in a process of its own.
 
-With --lightning or --keras instead: what it adds to each of 1,000 steps of a training that logs them all, see
-`autolog_steps.py`; `rounds` trainings with and as many without. Both Pythons have the library then.
+With --lightning or --keras instead: what it adds to each step of trainings that log them all, of 1,000 small steps and
+of 100 as people train (`steps.py`); `rounds` trainings with and as many without. Both Pythons have the library, and
+torch, then.
 """
 
 import argparse
@@ -32,7 +33,7 @@ STEPS = ("-m", "benchmarks.autolog.steps")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3 and scikit-learn")
+    parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3, and scikit-learn or the library")
     parser.add_argument("--lightning", action="append_const", dest="libraries", const="lightning")
     parser.add_argument("--keras", action="append_const", dest="libraries", const="keras")
     chosen = parser.parse_args()

@@ -1,5 +1,8 @@
 """What autologging adds to a training that logs every step: Lightning with ten metrics, Keras with two.
 
+Of two networks: one whose step is so small (2 to 3 ms) that any cost shows, and one as people train, of convolutions
+over 64 pictures of 32 x 32 (15 to 40 ms).
+
 Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too.
 
 Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
@@ -14,33 +17,56 @@ from typing import Any
 
 from benchmarks.measuring.pairs import added, in_turns
 
-STEPS = 1_000
+# Of the small network and of that of pictures.
+STEPS = {"small": 1_000, "pictures": 100}
 METRICS = 10
 ROWS_OF_A_BATCH = 128
 INPUTS = 64
+PICTURES_OF_A_BATCH = 64
+SIDE = 32
+KINDS = 10
 
 
-def lightning() -> Callable[..., None]:
-    """Return a fit of Lightning's Trainer: STEPS steps of a small network, METRICS metrics at each.
+def lightning(network: str) -> Callable[..., None]:
+    """Return a fit of Lightning's Trainer: STEPS steps of a network, METRICS metrics at each.
 
     It may be given whether Lightning's own CSVLogger logs them.
     """
     import pytorch_lightning
     import torch
 
-    rows = torch.randn(STEPS * ROWS_OF_A_BATCH, INPUTS)
-    data = torch.utils.data.TensorDataset(rows, rows.sum(dim=1, keepdim=True))
+    is_small, steps = network == "small", STEPS[network]
+    size = ROWS_OF_A_BATCH if is_small else PICTURES_OF_A_BATCH
+    if is_small:
+        rows = torch.randn(steps * size, INPUTS)
+        targets = rows.sum(dim=1, keepdim=True)
+        loss_of = torch.nn.functional.mse_loss
+    else:
+        rows = torch.randn(steps * size, 3, SIDE, SIDE)
+        targets = torch.randint(KINDS, (steps * size,))
+        loss_of = torch.nn.functional.cross_entropy
+    data = torch.utils.data.TensorDataset(rows, targets)
+
+    def layers() -> Any:
+        if is_small:
+            hidden = [torch.nn.Linear(256, 256), torch.nn.ReLU()]
+            found = (torch.nn.Linear(INPUTS, 256), torch.nn.ReLU(), *hidden, torch.nn.Linear(256, 1))
+        else:
+            sides = ((3, 16), (16, 32), (32, 64))
+            each = (
+                (torch.nn.Conv2d(*it, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2)) for it in sides
+            )
+            last = torch.nn.Linear(64 * (SIDE // 8) ** 2, KINDS)
+            found = (*(it for block in each for it in block), torch.nn.Flatten(), last)
+        return torch.nn.Sequential(*found)
 
     class Network(pytorch_lightning.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            hidden = [torch.nn.Linear(256, 256), torch.nn.ReLU()]
-            self.layers = torch.nn.Sequential(
-                *(torch.nn.Linear(INPUTS, 256), torch.nn.ReLU(), *hidden, torch.nn.Linear(256, 1))
-            )
+            self.layers = layers()
 
         def training_step(self, batch: Any, _: int) -> Any:
-            loss = torch.nn.functional.mse_loss(self.layers(batch[0]), batch[1])
+            loss = loss_of(self.layers(batch[0]), batch[1])
             self.log_dict({f"metric_{number}": loss.detach() + number for number in range(METRICS)})
             return loss
 
@@ -57,13 +83,13 @@ def lightning() -> Callable[..., None]:
             train(trainer)
 
     def train(trainer: Any) -> None:
-        trainer.fit(Network(), torch.utils.data.DataLoader(data, ROWS_OF_A_BATCH))
+        trainer.fit(Network(), torch.utils.data.DataLoader(data, size))
 
     return fit
 
 
-def keras() -> Callable[[], None]:
-    """Return a fit of Keras: STEPS steps of a small network, loss and error at each.
+def keras(network: str) -> Callable[[], None]:
+    """Return a fit of Keras: STEPS steps of a network, loss and another metric at each.
 
     With a callback that hears of each step, as the progress bar does, which Keras shows unless told otherwise: what
     Keras itself does for whoever hears of steps is no part of what is measured.
@@ -71,18 +97,31 @@ def keras() -> Callable[[], None]:
     import keras as library
     import numpy as np
 
-    rows = np.random.default_rng(1).normal(size=(STEPS * ROWS_OF_A_BATCH, INPUTS)).astype("float32")
-    targets = rows.sum(axis=1, keepdims=True)
+    is_small, steps = network == "small", STEPS[network]
+    size = ROWS_OF_A_BATCH if is_small else PICTURES_OF_A_BATCH
+    shape = (INPUTS,) if is_small else (SIDE, SIDE, 3)
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(steps * size, *shape)).astype("float32")
+    targets = rows.sum(axis=1, keepdims=True) if is_small else generator.integers(KINDS, size=len(rows))
 
     class Hearing(library.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             pass
 
+    def layers() -> list[Any]:
+        kinds = library.layers
+        if is_small:
+            return [*(kinds.Dense(256, activation="relu") for _ in range(2)), kinds.Dense(1)]
+        found: list[Any] = []
+        for channels in (16, 32, 64):
+            found += [kinds.Conv2D(channels, 3, padding="same", activation="relu"), kinds.MaxPooling2D()]
+        return [*found, kinds.Flatten(), kinds.Dense(KINDS, activation="softmax")]
+
     def fit() -> None:
-        layers = [library.layers.Dense(256, activation="relu") for _ in range(2)]
-        network = library.Sequential([library.Input((INPUTS,)), *layers, library.layers.Dense(1)])
-        network.compile(optimizer="adam", loss="mse", metrics=["mae"])
-        network.fit(rows, targets, ROWS_OF_A_BATCH, verbose=0, callbacks=[Hearing()])
+        made = library.Sequential([library.Input(shape), *layers()])
+        loss, metric = ("mse", "mae") if is_small else ("sparse_categorical_crossentropy", "accuracy")
+        made.compile(optimizer="adam", loss=loss, metrics=[metric])
+        made.fit(rows, targets, size, verbose=0, callbacks=[Hearing()])
 
     return fit
 
@@ -95,6 +134,11 @@ FLAVORS = {"lightning": "pytorch", "keras": "keras"}
 
 
 def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
+    """Say of each network what autologging adds to a step of it."""
+    return {network: _measured(library, network, tracker, rounds) for network in STEPS}
+
+
+def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str, object]:
     """Fit with and without autologging, in turns, and say what it adds to a step.
 
     What is left for later is waited for between the fits.
@@ -102,7 +146,7 @@ def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
     module = import_module(tracker)
     flavor = import_module(f"{tracker}.{FLAVORS[library]}")
     module.set_experiment("autolog steps")
-    fit = {"lightning": lightning, "keras": keras}[library]()
+    fit = {"lightning": lightning, "keras": keras}[library](network)
 
     def switch(is_on: bool) -> None:
         flavor.autolog(
@@ -111,20 +155,20 @@ def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
 
     switch(False)
     fit()
-    found = added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS)
+    found = added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS[network])
     if library == "lightning" and tracker == "stepwell":
-        found["its_own_logger"] = _of_its_own_logger(fit, rounds)
+        found["its_own_logger"] = _of_its_own_logger(fit, rounds, STEPS[network])
     return found
 
 
-def _of_its_own_logger(fit: Callable[..., None], rounds: int) -> dict[str, object]:
+def _of_its_own_logger(fit: Callable[..., None], rounds: int, steps: int) -> dict[str, object]:
     is_on = False
 
     def switch(wanted: bool) -> None:
         nonlocal is_on
         is_on = wanted
 
-    return added(in_turns(lambda: fit(is_on), rounds, switch), STEPS)
+    return added(in_turns(lambda: fit(is_on), rounds, switch), steps)
 
 
 if __name__ == "__main__":
