@@ -8,9 +8,10 @@ allocated; `file` are pages of libraries, which the kernel can take back, of whi
 `pss` counts such pages by their part. The parts are of the moment; `peak` is the most resident memory since the line
 before; `up` and `down` are MB/s. In MB (10^6 bytes). Prints a table, or JSON with --json.
 
-With --limit-mb, PostgreSQL and the client are outside of the server's group (see `measuring/memory_group.py`). `group`
-is the most that the kernel counted there, `limit met` how often it had to take pages of files back, and `killed`
-whether it ended the server; then the line says no more.
+With --limit-mb, PostgreSQL and the client are outside of the server's group (see `measuring/memory_group.py`), and the
+server has copies of its libraries, so that their pages count there as they do in a container. `group` is the most that
+the kernel counted there, `limit met` how often it had to take pages of files back, and `killed` whether it ended the
+server; then the line says no more.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.artifacts.moving import in_process, servers, transfer, write_file
-from benchmarks.measuring.memory_group import GroupsMissingError, MemoryGroup
+from benchmarks.measuring.memory_group import GroupsMissingError, MemoryGroup, mapped_files, own_files
 from benchmarks.measuring.surroundings import surroundings
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
@@ -119,24 +120,33 @@ def transfer_by_grpc(uri: str, folder: Path) -> dict[str, float]:
     return {"client": made["client_peak_mb"], **speeds}
 
 
-def measure(kind: str, size: int, only: list[str]) -> Iterator[tuple[str, dict[str, float]]]:
-    """Measure one kind of store, stage by stage."""
+def measure(
+    kind: str, size: int, only: list[str], libraries: set[Path]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Measure one kind of store, stage by stage; adds the files that the server has loaded."""
     with tempfile.TemporaryDirectory() as name, servers(Path(name), kind) as (server, _):
         for stage, work in _stages(server, Path(name), size).items():
             if stage in only:
                 done = work()
                 yield stage, {**memory_of(server.process.pid), **done}
+        libraries |= mapped_files(server.process.pid)
 
 
 def measure_limited(
-    kind: str, size: int, only: list[str], limit_mb: int
+    kind: str, size: int, only: list[str], libraries: set[Path], limit_mb: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Measure the same in a group that may have so much; ends with what killed the server."""
     with (
         MemoryGroup(limit_mb * MB) as group,
         tempfile.TemporaryDirectory() as name,
+        tempfile.TemporaryDirectory() as copies,
         _postgres(Path(name) / "postgres") as store,
-        servers(Path(name), kind, "--store", store, before=group.command) as (server, _),
+        servers(
+            Path(name),
+            kind,
+            *("--store", store),
+            before=[*own_files(libraries, Path(copies)), *group.command],
+        ) as (server, _),
     ):
         for stage, work in _stages(server, Path(name), size).items():
             if stage in only:
@@ -209,9 +219,11 @@ def main() -> None:
     results: dict[str, dict[str, dict[str, float]]] = {}
     given = (arguments.size_mb * MB, arguments.only.split(","))
     for kind in arguments.stores.split(","):
-        rounds = {"": measure(kind, *given)}
+        libraries = set[Path]()
+        rounds = {"": measure(kind, *given, libraries)}
         if arguments.limit_mb:
-            rounds[f", {arguments.limit_mb} MB"] = measure_limited(kind, *given, arguments.limit_mb)
+            limited = measure_limited(kind, *given, libraries, arguments.limit_mb)
+            rounds[f", {arguments.limit_mb} MB"] = limited
         for limit, stages in rounds.items():
             for stage, found in stages:
                 results.setdefault(kind, {})[f"{stage}{limit}"] = found
