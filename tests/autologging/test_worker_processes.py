@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.autologging.logged import runs_of
+from tests.autologging.logged import points_of, runs_of
 from tests.harness.servers.processes import ServerProcess
 
 SCRIPT = """
@@ -81,3 +81,45 @@ def test_a_fork_has_no_module_by_half(tmp_path: Path, shared_server: ServerProce
     )
     run_script(tmp_path, shared_server, experiment, IMPORTS)
     assert runs_of(experiment)[0].info.status == "FINISHED"
+
+
+STEPS = """
+import os, signal
+import stepwell
+from stepwell.autologging import calls
+from stepwell.autologging.options import Options
+from stepwell.delivery import kept
+
+calls.QUICK_STEP_NS, kept.KEPT_S = 2**62, 3_600.0
+with stepwell.start_run():
+    call = calls.LoggedCall("keras", Options())
+    for step in range(3):
+        call.log_step({"loss": 0.5}, step)
+    if os.fork() == 0:
+        call.log_step({"loss": 0.5}, 10)
+        call.log_step({"loss": 0.5}, 11)
+        os._exit(0)
+    os.wait()
+    call.log_step({"loss": 0.5}, 3)
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_steps_that_are_kept_are_there_once_behind_a_fork_and_a_sigterm(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError, match="SIGTERM"):
+        run_script(tmp_path, shared_server, experiment, STEPS)
+    command = [
+        sys.executable,
+        "-m",
+        "stepwell",
+        "sync",
+        tmp_path / "spool",
+        "--to",
+        shared_server.tracking_uri,
+    ]
+    subprocess.run(command, check=True, timeout=100)  # what the fork has left, unless the parent had it
+    (run,) = runs_of(experiment)
+    assert run.info.status == "KILLED"
+    assert points_of(run.info.run_id, "loss") == [(step, 0.5) for step in (0, 1, 2, 3, 10, 11)]
