@@ -3,7 +3,7 @@
     python -m benchmarks.artifacts.many_files [--store folder|s3|azure|gcs|sftp|openssh] [--files 100000] [--move]
 
 The server and the places are those of `benchmarks.artifacts`. Each step is a client in a process of its own, with the
-progress bar that a terminal would have. `--move` also moves all of it to a folder of the server. Prints JSON.
+progress bar that a terminal would have. `--move` also moves all of it to a folder of the server, and back. Prints JSON.
 """
 
 import argparse
@@ -134,13 +134,14 @@ def main() -> None:
 
             uri = server.tracking_uri
             run_id = stepwell.StepwellClient(uri).create_run("0").info.run_id
+            there_and_back = {"move": (move, uri, f"file://{moved}"), "move_back": (move, uri, "")}
             steps: dict[str, tuple[Any, ...]] = {
                 "log": (log, uri, run_id, str(source)),
                 "list_pages": (list_pages, uri, run_id),
                 "list": (list_all, uri, run_id),
                 "verify": (verify, uri),
                 "fetch": (fetch, uri, run_id, str(Path(name) / "fetched")),
-                **({"move": (move, uri, f"file://{moved}")} if arguments.move else {}),
+                **(there_and_back if arguments.move else {}),
                 "remove": (remove, uri, run_id),
             }
             for word, work in steps.items():
