@@ -108,11 +108,8 @@ class AzureBucket(Objects):
         self._allowed_by = (address, sas.removeprefix("?"))
 
     async def delete(self, key: str) -> None:
-        """See `bucket.Bucket`. obstore removes in batches, which not every signature allows."""
-        if self._allowed_by is None:
-            await super().delete(key)
-        else:
-            await self._at("DELETE", key, "", expected=_MISSING)
+        """See `bucket.Bucket`. obstore sends a batch even for one, which costs more and not every signature allows."""
+        await self._at("DELETE", key, "", expected=_MISSING)
 
     async def begin_parts(self, key: str, *, checked: bool = False, addressed: bool = True) -> str:
         """See `bucket.Bucket`."""
@@ -204,7 +201,7 @@ class AzureBucket(Objects):
                 place, sas = self._allowed_by
                 signed = f"{place}/{quote(self._path(name))}?{sas}"
             else:
-                signed = await self.signed("PUT" if method == "PUT" else "GET", name)
+                signed = await self.signed("GET" if method == "HEAD" else method, name)
             return f"{signed}&{query}".rstrip("&"), headers or {}
 
         return await self._calls.call(method, address, data, expected)

@@ -186,7 +186,7 @@ class Objects:
             signed = await all_of([sign(group) for group in groups])
         return [url for urls in signed for url in urls]
 
-    async def signed(self, method: Literal["GET", "PUT"], key: str) -> str:
+    async def signed(self, method: Literal["GET", "PUT", "DELETE"], key: str) -> str:
         """Return an address of an object that is valid for one method."""
         with self._translated():
             return await obstore.sign_async(self._store, method, self._path(key), self._lifetime)
