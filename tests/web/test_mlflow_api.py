@@ -258,6 +258,21 @@ async def test_what_is_wrong_is_refused(
     assert (await rest.refused(method, path, fields))[:2] == (status, code)
 
 
+async def test_what_only_mlflow_has_is_named(rest: Rest) -> None:
+    for path, what in (
+        ("/api/3.0/mlflow/traces/tr-1", "traces"),
+        ("/api/3.0/mlflow/datasets/create", "data sets"),
+    ):
+        status, code, message = await rest.refused("POST", path)
+        assert (status, code) == (404, "ENDPOINT_NOT_FOUND")
+        assert f"Stepwell has no {what}" in message
+    prompt = {"name": "p", "tags": [{"key": "mlflow.prompt.is_prompt", "value": "true"}]}
+    status, code, message = await rest.refused("POST", "registered-models/create", prompt)
+    assert (status, code) == (501, "NOT_IMPLEMENTED")
+    assert "prompts" in message
+    assert await rest.get("registered-models/search") == {}
+
+
 async def test_refusals_say_what_was_given(rest: Rest) -> None:
     for experiment_id in (str(2**80), "-5"):
         _, _, said = await rest.refused("GET", "experiments/get", {"experiment_id": experiment_id})

@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 import secrets
 from http import HTTPStatus
 
@@ -39,6 +40,16 @@ _CODES = {
     503: "TEMPORARILY_UNAVAILABLE",
 }
 RETRY_AFTER_S = 1
+# What MLflow's clients may ask for and find nowhere here, by the names of its routes.
+_OF_MLFLOW = re.compile(r"api/[0-9]\.0/mlflow/(?P<kind>[a-z-]+)")
+_ABSENT = {
+    "traces": "traces",
+    "datasets": "data sets for evaluation",
+    "scorers": "scorers",
+    "gateway": "gateway to language models",
+    "jobs": "jobs",
+    "workspaces": "workspaces",
+}
 # Nobody reads it: the client hung up.
 CLIENT_GONE = 499
 # Not Basic, for which browsers would open a window of their own; who sends Basic does so unasked.
@@ -91,7 +102,13 @@ def _text(error: HTTPException, path: str) -> str:
     if error.detail != HTTPStatus(error.status_code).phrase:
         return error.detail
     if error.status_code == 404:
-        return f"there is nothing at {path!r}; / says what is where"
+        found = _OF_MLFLOW.search(path)
+        absent = _ABSENT.get(found["kind"]) if found else None
+        return (
+            f"Stepwell has no {absent} (docs/mlflow.md)"
+            if absent
+            else f"there is nothing at {path!r}; / says what is where"
+        )
     if error.status_code == 405:
         return f"{path!r} does not take this method; the header allow names those that it takes"
     return error.detail

@@ -1,7 +1,8 @@
 import { sideBySide, type Beside } from "../compare/rows";
 import type { KnownVersion } from "../queries/comparedVersions";
 import { latestOf } from "./measured";
-import type { Column, Schema } from "./modelFile";
+import type { Schema } from "./modelFile";
+import type { Column } from "./schema";
 
 export interface Group {
   title: string;

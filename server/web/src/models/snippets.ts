@@ -1,5 +1,6 @@
 import { pythonText, shellText } from "../format/quoting";
-import type { Column, ModelFile } from "./modelFile";
+import type { ModelFile } from "./modelFile";
+import type { Column } from "./schema";
 
 export interface Snippet {
   title: string;

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from stepwell_server.model.registry import MODELS_PAGE_SIZE_DEFAULT, Author, ModelChange, ModelSpec
 from stepwell_server.services.registry.models import RegisteredModelService
 from stepwell_server.services.registry.versions import ModelVersionService
+from stepwell_server.web.errors import error_response
 from stepwell_server.web.mlflow.answers import answer
 from stepwell_server.web.mlflow.registry.entities import (
     latest_json,
@@ -16,6 +17,7 @@ from stepwell_server.web.mlflow.requests import Message
 from stepwell_server.web.mlflow.search import gathered, results_wanted
 
 PAGE_SIZE_MAX = 1_000  # MLflow's
+PROMPT_TAG = "mlflow.prompt.is_prompt"
 
 # MLflow's clients do not say who they are.
 NOBODY = Author()
@@ -29,10 +31,13 @@ class RegisteredModels:
         self._versions = versions
 
     async def create(self, message: Message) -> Response:
-        """Create a registered model."""
-        spec = ModelSpec(
-            message.required_text("name"), message.text("description") or "", dict(message.pairs("tags"))
-        )
+        """Create a registered model; prompts of language models, which MLflow keeps beside them, are refused."""
+        tags = dict(message.pairs("tags"))
+        if tags.get(PROMPT_TAG) == "true":
+            return error_response(
+                "NOT_IMPLEMENTED", "Stepwell has no prompts; log them with the runs that use them"
+            )
+        spec = ModelSpec(message.required_text("name"), message.text("description") or "", tags)
         created = await self._models.create(spec, NOBODY)
         return answer({"registered_model": model_json(created)})
 

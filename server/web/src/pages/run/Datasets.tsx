@@ -1,7 +1,9 @@
 import { useState } from "react";
 
 import type { DatasetInput } from "../../gen/stepwell_api/v1/runs_pb";
+import { readDatasetSchema } from "../../models/schema";
 import { Dialog } from "../../parts/Dialog";
+import { SchemaColumns } from "../models/SchemaColumns";
 import styles from "./RunPage.module.css";
 
 const CONTEXT_TAG = "mlflow.data.context";
@@ -40,12 +42,18 @@ export function Datasets({ inputs }: { inputs: DatasetInput[] }) {
               </dd>
             </div>
           </dl>
-          {opened.dataset.schema && <Json title="Schema" text={opened.dataset.schema} />}
+          {opened.dataset.schema && <Schema text={opened.dataset.schema} />}
           {opened.dataset.profile && <Json title="Profile" text={opened.dataset.profile} />}
         </Dialog>
       )}
     </section>
   );
+}
+
+function Schema({ text }: { text: string }) {
+  const parts = readDatasetSchema(text);
+  if (!parts) return <Json title="Schema" text={text} />;
+  return parts.map((part) => <SchemaColumns key={part.title} {...part} />);
 }
 
 function Json({ title, text }: { title: string; text: string }) {
@@ -59,18 +67,8 @@ function Json({ title, text }: { title: string; text: string }) {
 
 function pretty(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text, unwrapped), null, 2);
+    return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
     return text;
-  }
-}
-
-/** MLflow's schemas of arrays are JSON within JSON. */
-function unwrapped(_: string, value: unknown): unknown {
-  if (typeof value !== "string" || !value.startsWith("[")) return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
   }
 }
