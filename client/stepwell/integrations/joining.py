@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import stepwell
@@ -9,6 +10,8 @@ from stepwell import settings
 from stepwell.errors import invalid
 from stepwell.runs.active import ActiveRun
 
+# Names of metrics that are remembered as they may be logged, some 1 MiB.
+NAMES_MAX = 4_096
 # (pictures, height, width, channels)
 PICTURES_NDIM = 4
 
@@ -100,6 +103,7 @@ def listed(name: str, given: Any) -> Iterable[Any]:
     return cast(Iterable[Any], given)
 
 
+@lru_cache(NAMES_MAX, typed=True)  # the same ones come at each step
 def metric_name(name: object) -> str:
     """Return a name with what metrics may not have replaced by "_"."""
     kept = "".join(char if char.isalnum() or char in "_-. :/" else "_" for char in str(name))
