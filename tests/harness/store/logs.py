@@ -15,6 +15,11 @@ from stepwell_server.store.series.histories import PostgresSeriesStore
 
 Point = tuple[int, int, float]
 
+# How many connections to the test's database wait for a lock.
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
 
 class Log:
     """A writer's log: cuts batches that follow each other."""

@@ -36,7 +36,7 @@ from stepwell_server.store.ingest.waiting import Waiting
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import sweep
-from tests.harness.store.logs import Log, Point, commit, history, new_run, opened, rows
+from tests.harness.store.logs import WAITING, Log, Point, commit, history, new_run, opened, rows
 
 
 @pytest.fixture
@@ -255,10 +255,6 @@ async def test_concurrent_commits_to_one_run_neither_deadlock_nor_lose(pool: Poo
     assert await rows(pool, "SELECT DISTINCT count, step, value FROM metric_latest") == [(40, 9, 3.0)]
 
 
-# How many connections to the test's database wait for a lock.
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 ROWS_OF_A_RUN = {
     "latest": "SELECT FROM metric_latest WHERE run_id = $1",
     "tag": "SELECT FROM tag WHERE run_id = $1",

@@ -18,7 +18,7 @@ from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.ingest.value_index import settle
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool
-from tests.harness.store.logs import rows
+from tests.harness.store.logs import WAITING, rows
 from tests.harness.store.stored_logs import new_run
 
 VALUES = (0.5, -0.0, 0.1, 1e300, -1e300, 1e39, 5e-324, math.nan, math.inf, -math.inf)
@@ -27,11 +27,6 @@ KEYS = ("a", "b", "c", "d")
 TIMES = (0, 1, 2, 3, 2**33)
 
 Point = tuple[int, int, float]
-
-# How many connections to the test's database wait for a lock.
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 class Caller:

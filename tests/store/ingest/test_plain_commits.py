@@ -20,8 +20,8 @@ from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool, open_pool
 from stepwell_server.store.postgres.pooler import Database
 from stepwell_server.store.sql import load
-from tests.harness.store.logs import Log, new_run, opened, rows
-from tests.store.ingest.test_lone_calls import TIMES, WAITING, Caller, points_by_chance, stored
+from tests.harness.store.logs import WAITING, Log, new_run, opened, rows
+from tests.store.ingest.test_lone_calls import TIMES, Caller, points_by_chance, stored
 
 
 @pytest.fixture
