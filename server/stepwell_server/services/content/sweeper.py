@@ -15,7 +15,7 @@ from stepwell_server.store.ports.artifacts import ArtifactStore, ContentStores
 SWEEP_INTERVAL_S = 60.0
 # Bytes are removed in steps, so that each can be interrupted and repeated.
 STEP_COUNT_MAX = 200
-REMOVALS_AT_ONCE = 16
+REMOVALS_AT_ONCE = 32
 # After so many failures a sweep gives a root up; fewer are single things that cannot be removed.
 ROOT_FAILURES_MAX = 20
 
