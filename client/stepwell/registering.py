@@ -9,6 +9,7 @@ from stepwell.client import StepwellClient
 from stepwell.entities import PagedList
 from stepwell.errors import StepwellException, short
 from stepwell.files import paths, uris
+from stepwell.logged_models import uris as model_uris
 from stepwell.registry import checks
 from stepwell.registry.methods import create_if_missing
 
@@ -118,7 +119,13 @@ def _all(max_results: int | None, ask: Callable[[int, str | None], PagedList[T]]
 
 
 def _source(client: StepwellClient, model_uri: str) -> tuple[str, str | None]:
-    """Return the source of a version, and its run."""
+    """Return the source of a version, and its run; look first whether it is there, so that a mistake leaves nothing."""
+    if model_uri.startswith("models:"):
+        named = model_uris.parse_models(model_uri)
+        if named.name:
+            client.get_model_version(named.name, model_uris.version_of(named, client))
+        else:
+            model_uris.logged_model(client, named.model_id)
     if not model_uri.startswith("runs:"):
         return model_uri, None
     place = uris.parse(model_uri)

@@ -131,7 +131,7 @@ def _of_models(uri: str, client: Any) -> Place:
     named = parse_models(uri)
     if named.model_id:
         return Place(remote=_of_logged(client, named.model_id, named.path))
-    version = _version_of(named, client)
+    version = version_of(named, client)
     place = _source_of(client, named.name, version)
     if place.remote is not None:
         remote = ArtifactPlace(
@@ -142,10 +142,20 @@ def _of_models(uri: str, client: Any) -> Place:
     return Place(local=local, registered=(named.name, version))
 
 
-def _of_logged(client: Any, model_id: str, path: str) -> ArtifactPlace:
+def logged_model(client: Any, model_id: str) -> "LoggedModel":
+    """Return the logged model that is named where a registered one would say its version, too."""
     if not _MODEL_ID.fullmatch(model_id):
-        raise StepwellException(f"Logged model with ID '{model_id}' not found.", "RESOURCE_DOES_NOT_EXIST")
-    model: LoggedModel = client.get_logged_model(model_id)
+        raise StepwellException(
+            f"Logged model with ID '{model_id}' not found. Of a registered model, say which version:"
+            f" models:/{model_id}/latest",
+            "RESOURCE_DOES_NOT_EXIST",
+        )
+    found: LoggedModel = client.get_logged_model(model_id)
+    return found
+
+
+def _of_logged(client: Any, model_id: str, path: str) -> ArtifactPlace:
+    model = logged_model(client, model_id)
     if str(model.status) != "READY":
         reason = f": {model.status_message}" if model.status_message else ""
         raise StepwellException(
@@ -155,7 +165,7 @@ def _of_logged(client: Any, model_id: str, path: str) -> ArtifactPlace:
     return ArtifactPlace(model_id, path)
 
 
-def _version_of(named: ModelName, client: Any) -> str:
+def version_of(named: ModelName, client: Any) -> str:
     """Return the version of a registered model that a URI means."""
     if named.version:
         return named.version
@@ -182,7 +192,7 @@ def _source_of(client: Any, name: str, version: str) -> Place:
         named = parse_models(source)
         if named.model_id:
             return Place(remote=_of_logged(client, named.model_id, named.path))
-        name, version = named.name, _version_of(named, client)
+        name, version = named.name, version_of(named, client)
     raise invalid(f"The source of version {version} of model {name!r} leads in a circle.")
 
 

@@ -63,6 +63,9 @@ def test_what_is_no_model_is_not_registered(client: StepwellClient, name: str) -
         mlflow.register_model(f"runs:/{run.info.run_id}/model", name)
     with refused("RESOURCE_DOES_NOT_EXIST", "run"):
         mlflow.register_model(f"runs:/{'0' * 32}/model", name)
+    for nothing in ("models:/no such/1", "models:/no such@best", "models:/no such"):
+        with refused("RESOURCE_DOES_NOT_EXIST", "not found"):
+            mlflow.register_model(nothing, name)
     with refused("RESOURCE_DOES_NOT_EXIST", "not found"):
         client.get_registered_model(name)
     for bad in ("", None, "a/b", "a:b"):
