@@ -187,6 +187,7 @@ def test_a_move_goes_on_after_a_kill_and_keeps_what_was_logged_meanwhile(
     places.server.process.kill()
     moving.result()
     assert results[0].exit_code == 1
+    assert "run the command again, and it goes on" in results[0].output
     held = arrived()
     assert held >= MIB
     places.proxy.heal()

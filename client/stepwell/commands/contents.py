@@ -1,6 +1,7 @@
 """The commands `stepwell artifacts verify` and `move`: what the server does with the content that it has stored."""
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,9 +9,10 @@ import click
 from stepwell import StepwellClient
 from stepwell.commands import finding
 from stepwell.commands.output import as_json, print_json
+from stepwell.errors import StepwellException
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from click._termui_impl import ProgressBar
 
@@ -117,7 +119,7 @@ def move(experiment: str, place: str, dry_run: bool, as_json: bool) -> None:
     found = finding.experiment_called(experiment, client)
     destination = "" if place == DEFAULT_PLACE else place
     left: list[UnmovedContent] = []
-    with _bar("Moving", as_json or dry_run) as bar:
+    with _bar("Moving", as_json or dry_run) as bar, _going_on():
         for progress in ArtifactCalls(client.tracking_uri).move(
             found.experiment_id, destination, dry_run=dry_run
         ):
@@ -139,6 +141,18 @@ def move(experiment: str, place: str, dry_run: bool, as_json: bool) -> None:
         _print_move(progress, left, dry_run)
     if (left or progress.open_uploads) and not dry_run:
         sys.exit(1)
+
+
+@contextmanager
+def _going_on() -> "Iterator[None]":
+    """Say of what cuts a move that it goes on."""
+    try:
+        yield
+    except StepwellException as failure:
+        if failure.error_code != "TEMPORARILY_UNAVAILABLE":
+            raise
+        message = f"{failure.message} What was moved stays there; run the command again, and it goes on."
+        raise StepwellException(message, failure.error_code) from failure
 
 
 def _print_move(progress: "MoveArtifactsResponse", left: "Sequence[UnmovedContent]", dry_run: bool) -> None:
