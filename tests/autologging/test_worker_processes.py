@@ -59,6 +59,34 @@ def test_a_pool_logs_all_of_each_fit(
         assert run.data.tags["estimator_name"] == "Ridge"
 
 
+SEARCH = """
+import sys
+import joblib
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+import stepwell
+
+stepwell.sklearn.autolog(log_models=False)  # workers that import this script switch it on, too
+
+if __name__ == "__main__":
+    rows, targets = [[0.0], [1.0], [2.0], [4.0]], [0.0, 1.0, 2.5, 3.5]
+    with joblib.parallel_backend(sys.argv[1], n_jobs=2):
+        GridSearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, cv=2, n_jobs=-1).fit(rows, targets)
+"""
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_a_search_in_several_processes_logs_once(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str, backend: str
+) -> None:
+    run_script(tmp_path, shared_server, experiment, SEARCH, backend)
+    runs = runs_of(experiment)
+    kinds = sorted(run.data.tags.get("estimator_name", "") for run in runs)
+    assert kinds == ["GridSearchCV", "Ridge", "Ridge", "Ridge"]
+    assert {run.data.params["alpha"] for run in runs if "alpha" in run.data.params} == {"0.1", "1.0", "10.0"}
+    assert all(run.info.status == "FINISHED" for run in runs)
+
+
 IMPORTS = """
 import os, sys, threading, importlib
 import stepwell
