@@ -19,7 +19,7 @@ NOT_OFFERED = {
     "GraphQL": {"graphql"},
     "issues": {"issues"},
     "jobs": {"jobs", "genai", "prompt-optimization"},
-    "prompts": {"create-promptlab-run"},
+    "runs of the prompt lab": {"create-promptlab-run"},
     "reviews": {"review-queues", "label-schemas"},
     "scorers": {"scorer", "scorers"},
     "traces": {"traces", "get-trace-artifact", "get-online-trace-details", "unified-traces"},
