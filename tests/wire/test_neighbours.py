@@ -98,9 +98,9 @@ async def test_upkeep_is_not_bound_by_the_limit_of_calls(
 ) -> None:
     pools: list[Pool] = []
 
-    def noting(kind: Any, first: Any, *more: Any) -> Any:
+    def noting(kind: Any, first: Any, *more: Any, **options: Any) -> Any:
         pools.append(getattr(first, "_pool", first))
-        return kind(first, *more)
+        return kind(first, *more, **options)
 
     for name in ("Compactor", "Settler", "Forgetter", "ArtifactSweeper"):
         monkeypatch.setattr(composition, name, partial(noting, getattr(composition, name)))

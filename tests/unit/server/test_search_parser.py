@@ -122,7 +122,7 @@ def test_functions_make_numbers() -> None:
         ("metrics.a > " + "9" * 500, 13, "longer"),
         ("params.a = 'abc", 12, "the quote that begins here is not closed"),
         ("tags.`team = 'a'", 6, "the quote that begins here is not closed"),
-        ("foo.bar = 1", 4, "begins with metrics params tags attributes or datasets"),
+        ("foo.bar = 1", 4, "begins with metrics, params, tags, attributes or datasets"),
         ("params.a REGEXP '" + "x" * 2_000 + "'", 17, "longer"),
     ],
 )
