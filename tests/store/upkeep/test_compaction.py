@@ -210,7 +210,7 @@ async def test_who_is_behind_rests_less(pool: Pool, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(compactor_module, "compact", compact)
     told: list[float] = []
-    for age_s in (BEHIND_S + 60, BEHIND_S - 30):
+    for age_s in (BEHIND_S + 60, BEHIND_S - 8):
         async with pool.connection() as connection:
             await connection.execute(
                 "UPDATE compaction_range SET round_ended_time_ms = extract(epoch FROM now()) * 1000 - $1",
