@@ -3,7 +3,9 @@
 Of two networks: one whose step is so small (2 to 3 ms) that any cost shows, and one as people train, of convolutions
 over 64 pictures of 32 x 32 (15 to 40 ms).
 
-Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too.
+Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too. What a
+step costs is told by the steps alone, from the first one to the last; what a fit costs before and after them is told
+beside it.
 
 Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
 """
@@ -15,7 +17,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from benchmarks.measuring.pairs import added, in_turns
+from benchmarks.measuring.pairs import Taken, added, in_turns, so_far
 
 # Of the small network and of that of pictures.
 STEPS = {"small": 1_000, "pictures": 100}
@@ -27,7 +29,30 @@ SIDE = 32
 KINDS = 10
 
 
-def lightning(network: str) -> Callable[..., None]:
+class Steps:
+    """What the steps of a fit take: all but one, from the same place in the first one to that in the last."""
+
+    def __init__(self) -> None:
+        self._first: Taken | None = None
+        self._last: Taken | None = None
+
+    def begin(self) -> None:
+        """Forget the fit before."""
+        self._first = None
+
+    def step(self) -> None:
+        """Note that a step is at this place."""
+        self._last = so_far()
+        self._first = self._first or self._last
+
+    def taken(self) -> Taken:
+        """Return what they took."""
+        assert self._first
+        assert self._last
+        return self._last.without(self._first)
+
+
+def lightning(network: str, noted: Steps) -> Callable[..., None]:
     """Return a fit of Lightning's Trainer: STEPS steps of a network, METRICS metrics at each.
 
     It may be given whether Lightning's own CSVLogger logs them.
@@ -66,6 +91,7 @@ def lightning(network: str) -> Callable[..., None]:
             self.layers = layers()
 
         def training_step(self, batch: Any, _: int) -> Any:
+            noted.step()
             loss = loss_of(self.layers(batch[0]), batch[1])
             self.log_dict({f"metric_{number}": loss.detach() + number for number in range(METRICS)})
             return loss
@@ -88,7 +114,7 @@ def lightning(network: str) -> Callable[..., None]:
     return fit
 
 
-def keras(network: str) -> Callable[[], None]:
+def keras(network: str, noted: Steps) -> Callable[[], None]:
     """Return a fit of Keras: STEPS steps of a network, loss and another metric at each.
 
     With a callback that hears of each step, as the progress bar does, which Keras shows unless told otherwise: what
@@ -106,7 +132,7 @@ def keras(network: str) -> Callable[[], None]:
 
     class Hearing(library.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            pass
+            noted.step()
 
     def layers() -> list[Any]:
         kinds = library.layers
@@ -146,7 +172,8 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
     module = import_module(tracker)
     flavor = import_module(f"{tracker}.{FLAVORS[library]}")
     module.set_experiment("autolog steps")
-    fit = {"lightning": lightning, "keras": keras}[library](network)
+    noted = Steps()
+    fit = {"lightning": lightning, "keras": keras}[library](network, noted)
 
     def switch(is_on: bool) -> None:
         flavor.autolog(
@@ -155,20 +182,44 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
 
     switch(False)
     fit()
-    found = added(in_turns(fit, rounds, switch, getattr(module, "flush", lambda: None)), STEPS[network])
+    found = _added(fit, noted, STEPS[network], rounds, switch, getattr(module, "flush", lambda: None))
     if library == "lightning" and tracker == "stepwell":
-        found["its_own_logger"] = _of_its_own_logger(fit, rounds, STEPS[network])
+        with_its_logger = False
+
+        def switch_its_logger(wanted: bool) -> None:
+            nonlocal with_its_logger
+            with_its_logger = wanted
+
+        found["its_own_logger"] = _added(
+            lambda: fit(with_its_logger), noted, STEPS[network], rounds, switch_its_logger, lambda: None
+        )
     return found
 
 
-def _of_its_own_logger(fit: Callable[..., None], rounds: int, steps: int) -> dict[str, object]:
-    is_on = False
+def _added(
+    fit: Callable[[], object],
+    noted: Steps,
+    steps: int,
+    rounds: int,
+    switch: Callable[[bool], object],
+    settle: Callable[[], object],
+) -> dict[str, object]:
+    of_steps: dict[bool, list[Taken]] = {False: [], True: []}
+    turned_on = False
 
-    def switch(wanted: bool) -> None:
-        nonlocal is_on
-        is_on = wanted
+    def turn(is_on: bool) -> None:
+        nonlocal turned_on
+        turned_on = is_on
+        switch(is_on)
 
-    return added(in_turns(lambda: fit(is_on), rounds, switch), steps)
+    def fit_noted() -> None:
+        noted.begin()
+        fit()
+        of_steps[turned_on].append(noted.taken())
+
+    whole = added(in_turns(fit_noted, rounds, turn, settle))
+    pairs = list(zip(of_steps[False], of_steps[True], strict=True))
+    return {"a_step": added(pairs, steps - 1), "a_fit": whole}
 
 
 if __name__ == "__main__":

@@ -26,12 +26,16 @@ class Taken:
         return Taken(self.clock - other.clock, self.thread - other.thread, self.process - other.process)
 
 
+def so_far() -> Taken:
+    """Return what was taken until now, since some moment that does not change."""
+    return Taken(1e3 * perf_counter(), 1e3 * thread_time(), 1e3 * process_time())
+
+
 def taken(call: Work) -> Taken:
     """Call, and say what that took."""
-    clock, thread, process = perf_counter(), thread_time(), process_time()
+    before = so_far()
     call()
-    passed = perf_counter() - clock, thread_time() - thread, process_time() - process
-    return Taken(*(1e3 * it for it in passed))
+    return so_far().without(before)
 
 
 def in_turns(
