@@ -58,7 +58,7 @@ PAGE_CHUNKS = 4_096
 ROUND_PAUSE_S = 10.0
 # After a step of t seconds, this many times t of rest.
 REST_RATIO = 1.0
-# Less, where the last round ended so long ago: there is much to do, or the machine is busy, and rests would grow with steps.
+# Less, where the last round ended so long ago: there is much to do, or the machine is busy and rests grow with steps.
 BEHIND_S = 20.0
 REST_RATIO_BEHIND = 0.5
 
