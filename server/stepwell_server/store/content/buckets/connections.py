@@ -113,10 +113,16 @@ class Connections:
                 if not idle:
                     return None
                 since, connection = idle.pop()
-            is_readable = bool(select.select([connection.sock], [], [], 0)[0])
-            if not is_readable and time.monotonic() - since < IDLE_S_MAX:
+            if not _is_readable(connection.sock) and time.monotonic() - since < IDLE_S_MAX:
                 return connection
             connection.close()
+
+
+def _is_readable(connected: socket.socket) -> bool:
+    """Tell whether something came, or the end. `select` refuses numbers of files above 1,023, which servers have."""
+    asked = select.poll()
+    asked.register(connected, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 class _Request:
