@@ -30,13 +30,13 @@ from stepwell_server.store.upkeep.looking import (
     is_worth_a_look,
     read_fresh,
     remember,
-    together,
 )
 from stepwell_server.store.upkeep.merging import ChunksChangedError, merge
 from stepwell_server.store.upkeep.plan import (
     FreshSeries,
     Merge,
     SeriesKey,
+    grouped,
     transactions,
     wanted_merges,
 )
@@ -234,7 +234,7 @@ class _Sweep:
                     worth.append(each)
                 else:
                     self._leave(each.key[0], each.chunks)
-            for group in together(worth, PAGE_CHUNKS):
+            for group in grouped(worth, lambda each: each.chunks, PAGE_CHUNKS):
                 if group[0].key[0] <= self.end:
                     async with aclosing(self._merge_of(group)) as pages:
                         async for series in pages:

@@ -81,20 +81,6 @@ def is_worth_a_look(writer: FreshWriter, settling: Sequence[Settling] | None) ->
     )
 
 
-def together(writers: Sequence[FreshWriter], chunks_max: int) -> Iterator[list[FreshWriter]]:
-    """Put writers together that have so many chunks at most; one with more stays alone."""
-    group: list[FreshWriter] = []
-    chunks = 0
-    for each in writers:
-        if group and chunks + each.chunks > chunks_max:
-            yield group
-            group, chunks = [], 0
-        group.append(each)
-        chunks += each.chunks
-    if group:
-        yield group
-
-
 async def read_fresh(
     connection: Connection,
     writers: Sequence[FreshWriter],

@@ -4,9 +4,9 @@ A series' *fresh* chunks are the small ones that commits made. They are merged w
 fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is not full.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX
@@ -20,6 +20,8 @@ QUIET_MS = 60_000
 # One transaction takes in at most 31,896 points (3 MB as rows, columns and rows again), but always a pair of chunks.
 # Twice as many take as long, and more memory.
 MERGE_POINTS_MAX = 8 * CHUNK_POINTS_MAX
+
+Item = TypeVar("Item")
 
 
 class SeriesKey(NamedTuple):
@@ -108,18 +110,23 @@ def _bounded(fresh: FreshSeries, size: int) -> Iterator[Merge]:
     yield Merge(keys, points)
 
 
-def transactions(merges: Sequence[Merge]) -> Iterator[list[Merge]]:
+def transactions(merges: Iterable[Merge]) -> Iterator[list[Merge]]:
     """Put merges together that one transaction can hold."""
-    together: list[Merge] = []
-    points = 0
-    for merge in merges:
-        if together and points + merge.points > MERGE_POINTS_MAX:
-            yield together
-            together, points = [], 0
-        together.append(merge)
-        points += merge.points
-    if together:
-        yield together
+    return grouped(merges, lambda merge: merge.points, MERGE_POINTS_MAX)
+
+
+def grouped(items: Iterable[Item], size: Callable[[Item], int], size_max: int) -> Iterator[list[Item]]:
+    """Put items together, in their order, up to a size; one that is larger stays alone."""
+    group: list[Item] = []
+    total = 0
+    for each in items:
+        if group and total + size(each) > size_max:
+            yield group
+            group, total = [], 0
+        group.append(each)
+        total += size(each)
+    if group:
+        yield group
 
 
 def merged_keys(inputs: Sequence[ChunkKey], outputs: int) -> list[ChunkKey]:
