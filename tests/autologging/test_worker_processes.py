@@ -87,6 +87,31 @@ def test_a_search_in_several_processes_logs_once(
     assert all(run.info.status == "FINISHED" for run in runs)
 
 
+FORK = """
+import os, signal
+import stepwell
+
+def is_handled():
+    return signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+with stepwell.start_run():
+    if os.fork() == 0:
+        found = [is_handled()]
+        with stepwell.start_run():
+            found.append(is_handled())
+        os._exit(found != [False, True])
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+    assert is_handled()
+"""
+
+
+def test_a_fork_handles_sigterm_from_its_first_run_on(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str
+) -> None:
+    """A worker of a pool that logs nothing ends at once, or its pool might wait for it for ever."""
+    run_script(tmp_path, shared_server, experiment, FORK)
+
+
 IMPORTS = """
 import os, sys, threading, importlib
 import stepwell

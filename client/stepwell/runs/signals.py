@@ -1,6 +1,9 @@
 """SIGTERM: what calls have left for later is done, the open runs end as KILLED, and what waits is delivered.
 
 Then the signal does what it always does. Pools of processes send it to workers that have nothing left to do.
+
+A fork does not handle it until it begins a run: where a worker is about to wait for its pool's work, Python may hear of
+a signal that it handles without waking up, and who sent it waits for ever.
 """
 
 import os
@@ -16,9 +19,12 @@ from stepwell.delivery.progress import deadline, remaining_s
 # A scheduler that sends SIGTERM sends SIGKILL soon after, often within 10 to 30 s; what is left waits in the spool.
 TERM_TIMEOUT_S = 5.0
 
+_handler: Callable[[int, FrameType | None], None] | None = None
+
 
 def handle_termination(end_open_runs: Callable[[str], None]) -> None:
     """Handle SIGTERM, unless the program or somebody else handles it, or this is no main thread."""
+    global _handler
 
     def on_term(number: int, frame: FrameType | None) -> None:
         # A second SIGTERM ends the process at once.
@@ -33,4 +39,13 @@ def handle_termination(end_open_runs: Callable[[str], None]) -> None:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
+        _handler = on_term
         signal.signal(signal.SIGTERM, on_term)
+
+
+def _leave_to_default_in_child() -> None:
+    if _handler is not None and signal.getsignal(signal.SIGTERM) is _handler:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_leave_to_default_in_child)
