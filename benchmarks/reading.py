@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +54,30 @@ async def seed(store: str, arguments: argparse.Namespace) -> dict[str, list[Seed
     return seeded
 
 
-def measure(seeded: dict[str, list[SeededRun]], repeats: int) -> dict[str, Any]:
-    """Read what was seeded."""
-    ids = {name: [run.run_id.hex for run in runs] for name, runs in seeded.items()}
-    middle = seeded["longest"][0].points // 2
-    one_percent = (middle, middle + seeded["longest"][0].points // 100 - 1)
+def calls(uri: str, ids: Mapping[str, Sequence[str]], longest: int) -> dict[str, Callable[[], Any]]:
+    """Return what is read of a server, by name: of runs like those of `seed`, `longest` being points of the longest."""
+    one_percent = (longest // 2, longest // 2 + longest // 100 - 1)
 
-    def sample(name: str, buckets: int, **options: Any) -> float:
-        return milliseconds(
-            lambda: stepwell.sample_series(ids[name], "loss", buckets=buckets, **options), repeats
-        )
+    def sample(name: str, buckets: int, **options: Any) -> Callable[[], Any]:
+        return lambda: stepwell.sample_series(ids[name], "loss", buckets=buckets, tracking_uri=uri, **options)
 
     return {
-        "overview_long_1000_buckets_ms": sample("long", 1_000),
-        "overview_longest_1000_buckets_ms": sample("longest", 1_000),
-        "overview_longest_by_time_1000_buckets_ms": sample("longest", 1_000, x_axis="time"),
-        "zoom_into_1_percent_of_longest_1000_buckets_ms": sample("longest", 1_000, x_range=one_percent),
-        "many_runs_500_buckets_ms": sample("many", 500),
-        "history_of_a_million_points_ms": milliseconds(
-            lambda: stepwell.get_metric_series(ids["million"], "loss"), repeats
+        "overview_long_1000_buckets": sample("long", 1_000),
+        "overview_longest_1000_buckets": sample("longest", 1_000),
+        "overview_longest_by_time_1000_buckets": sample("longest", 1_000, x_axis="time"),
+        "zoom_into_1_percent_of_longest_1000_buckets": sample("longest", 1_000, x_range=one_percent),
+        "many_runs_500_buckets": sample("many", 500),
+        "history_of_a_million_points": lambda: stepwell.get_metric_series(
+            ids["million"], "loss", tracking_uri=uri
         ),
     }
+
+
+def measure(uri: str, seeded: dict[str, list[SeededRun]], repeats: int) -> dict[str, float]:
+    """Read what was seeded."""
+    ids = {name: [run.run_id.hex for run in runs] for name, runs in seeded.items()}
+    reads = calls(uri, ids, seeded["longest"][0].points)
+    return {f"{name}_ms": milliseconds(call, repeats) for name, call in reads.items()}
 
 
 async def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -82,8 +85,7 @@ async def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     async with EmbeddedPostgres(folder, Deadline(STOP_S), fsync=False) as postgres:
         seeded = await seed(postgres.url, arguments)
         with ServerProcess("--store", postgres.url) as server:
-            stepwell.set_tracking_uri(server.tracking_uri)
-            return await asyncio.to_thread(measure, seeded, arguments.repeats)
+            return await asyncio.to_thread(measure, server.tracking_uri, seeded, arguments.repeats)
 
 
 def main() -> None:

@@ -61,8 +61,9 @@ MLFLOW_COPIES = {
 }
 
 
-def some_filter(generator: random.Random) -> str:
+def some_filter(number: int) -> str:
     """Two metrics and a param: between 1 and 7 of a hundred runs fulfil it."""
+    generator = random.Random(f"filter {number}")
     below, above = generator.uniform(0.4, 0.9), generator.uniform(0.1, 0.6)
     word = generator.randrange(10)
     return f"metrics.metric_00 < {below:.4f} AND metrics.metric_01 > {above:.4f} AND params.param_01 = 'word {word}'"
@@ -89,39 +90,43 @@ def timed(rounds: int, call: Callable[[int], Any]) -> dict[str, Any]:
     }
 
 
-def measure_stepwell(tracking_uri: str, rounds: int) -> dict[str, Any]:
-    """Everything of the table, through the client."""
+def calls(tracking_uri: str) -> dict[str, Callable[[int], Any]]:
+    """Return everything of the table, by name, through the client; each call has a number of its own."""
     import stepwell
 
-    stepwell.set_tracking_uri(tracking_uri)
-    client = stepwell.StepwellClient()
+    client = stepwell.StepwellClient(tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT_NAME)
     assert experiment is not None
     where = [experiment.experiment_id]
-    generator = random.Random(1)
-    filters = [some_filter(generator) for _ in range(rounds + 1)]
 
     def search(filter_: str, token: str | None = None, **columns: Any) -> Any:
         return client.search_runs(where, filter_, 1, PAGE_SIZE, ORDER, token, **columns)
 
-    result = {
-        "filter, order, 10 columns": timed(rounds, lambda n: search(filters[n], **COLUMNS)),
-        "filter, order, all columns": timed(rounds, lambda n: search(filters[n])),
-        "wide filter, page 1": timed(rounds, lambda n: search(WIDE, **COLUMNS)),
+    found: dict[str, Callable[[int], Any]] = {
+        "filter, order, 10 columns": lambda n: search(some_filter(n), **COLUMNS),
+        "filter, order, all columns": lambda n: search(some_filter(n)),
+        "wide filter, page 1": lambda n: search(WIDE, **COLUMNS),
     }
     far = token_of(FAR_PAGE, lambda token: search(WIDE, token, params=[], metrics=[], tags=[]).token)
     if far is not None:
-        result[f"wide filter, page {FAR_PAGE}"] = timed(rounds, lambda n: search(WIDE, far, **COLUMNS))
+        found[f"wide filter, page {FAR_PAGE}"] = lambda n: search(WIDE, far, **COLUMNS)
     run_id = client.create_run(where[0]).info.run_id
-    result["create run"] = timed(rounds, lambda n: client.create_run(where[0]))
-    result["set tag"] = timed(rounds, lambda n: client.set_tag(run_id, f"tag {n}", "x", synchronous=True))
 
     def log_params(number: int) -> None:
         params = [stepwell.Param(f"param {number}/{each}", "x") for each in range(100)]
         client.log_batch(run_id, params=params, synchronous=True)
 
-    result["log 100 params"] = timed(rounds, log_params)
-    return result
+    return {
+        **found,
+        "create run": lambda n: client.create_run(where[0]),
+        "set tag": lambda n: client.set_tag(run_id, f"tag {n}", "x", synchronous=True),
+        "log 100 params": log_params,
+    }
+
+
+def measure_stepwell(tracking_uri: str, rounds: int) -> dict[str, Any]:
+    """Everything of the table."""
+    return {name: timed(rounds, call) for name, call in calls(tracking_uri).items()}
 
 
 def token_of(page: int, next_token: Callable[[str | None], str | None]) -> str | None:
@@ -136,13 +141,11 @@ def token_of(page: int, next_token: Callable[[str | None], str | None]) -> str |
 
 def measure_mlflow(port: int, rounds: int) -> dict[str, Any]:
     """The first search, through REST."""
-    generator = random.Random(1)
-    filters = [some_filter(generator) for _ in range(rounds + 1)]
 
     def search(number: int) -> None:
         asked = {
             "experiment_ids": ["0"],
-            "filter": filters[number],
+            "filter": some_filter(number),
             "max_results": PAGE_SIZE,
             "order_by": ORDER,
         }

@@ -61,9 +61,17 @@ def process_name(process_id: int) -> str:
 
 
 def cpu_seconds(process_ids: Sequence[int]) -> float:
-    """Return the processor time of these processes and of their children that ended."""
-    fields = filter(None, map(_stat, process_ids))
-    return sum(sum(map(int, each[11:15])) for each in fields) / _TICKS_PER_SECOND
+    """Return the processor time of these processes and (in hundredths of a second) of their children that ended."""
+    ended = sum(sum(map(int, each[13:15])) for each in filter(None, map(_stat, process_ids)))
+    return sum(map(_own_cpu_seconds, process_ids)) + ended / _TICKS_PER_SECOND
+
+
+def _own_cpu_seconds(process_id: int) -> float:
+    try:
+        # The clock of a process, as clock_getcpuclockid(3) numbers it: to the nanosecond.
+        return time.clock_gettime(~process_id << 3 | 2)
+    except OSError:  # it is gone
+        return 0.0
 
 
 def resident_mib(process_ids: Sequence[int]) -> float:
@@ -93,8 +101,8 @@ class Costs:
         return {
             "server_core_share": round(server / seconds, 3),
             "postgresql_core_share": round(postgres / seconds, 3),
-            "server_cpu_s": round(server, 2),
-            "postgresql_cpu_s": round(postgres, 2),
+            "server_cpu_s": round(server, 4),
+            "postgresql_cpu_s": round(postgres, 4),
             "server_mib": round(resident_mib(members)),
         }
 

@@ -5,13 +5,19 @@ clients, and what servers do to take their batches, would need more than two cor
 rows come from this program (`flocks.py`), through as many lanes as the servers would have, by the two statements of a
 commit that matter to compaction. The servers only merge. Where compaction is behind, lanes let small pieces wait, as
 those of servers do, and what is logged meanwhile comes in larger batches, as clients send it.
+
+A series is merged once in some WAVE_S, so the debt of writers that began together is a wave. Here they began evenly
+over such a time, and what is left of the wave is averaged away: the debt is judged by windows of one wave each, after
+two of them. It grows, where the line through the windows' means rises by more than GROWS of what comes; commits were
+slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so: what a merge takes
+grows with the merged chunk at the end of its series, until that one is full.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +29,7 @@ from benchmarks.scale.flocks import INTERVAL_S, SHAPE, Commits, Flock, logging
 from benchmarks.scale.servers import Servers, open_folder, servers
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.ingest.metrics import MetricIds
-from stepwell_server.store.ingest.pressure import Pressure
+from stepwell_server.store.ingest.pressure import BEHIND_MIN_S
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
@@ -32,11 +38,11 @@ from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
 # Writers that log in step.
 GROUP = 133
-# Until every series was merged once: half a minute in which chunks are left alone, a minute until there are 64 of
-# them, and a round of compaction.
-WARM_S = 150.0
+# From a merge of a series to its next one: 64 chunks, in whole rounds of some 10 to 20 s.
+WAVE_S = 80.0
+# Until every series was merged twice; chunks are left alone for half a minute before the first.
+WARM_S = 2 * WAVE_S + 30.0
 SAMPLE_S = 5.0
-# The debt grows, where more than this share of what comes is left.
 GROWS = 0.01
 SMALL = "SELECT count(*) FROM metric_chunk WHERE NOT compacted AND count < 3000"
 # Points that are stored, and how far their writers are: as many, since they log nothing but points.
@@ -46,18 +52,50 @@ STORED = (
 DATABASE, COPY = "begun", "debt"
 
 
-@dataclass(slots=True)
-class Samples:
-    """By the time: the debt that the last rounds left, how far compaction was behind, how long commits waited."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The debt that the last rounds left, how far compaction is behind, how long commits wait; and sums so far."""
 
-    seconds: list[float] = field(default_factory=list)
-    debts: list[int] = field(default_factory=list)
-    behind_s: list[int] = field(default_factory=list)
-    paces_s: list[float] = field(default_factory=list)
+    second: float
+    debt: int
+    behind_s: float
+    pace_s: float
+    came: int
+    postgres_s: float
+    servers_s: float
 
-    def slope(self) -> float:
-        """Return how much the debt grows in a second."""
-        return float(np.polyfit(self.seconds, self.debts, 1)[0])
+
+def windows_of(samples: Sequence[Sample]) -> list[Sequence[Sample]]:
+    """Cut samples into windows of a wave each; what is left over at the end counts in none."""
+    size = round(WAVE_S / SAMPLE_S)
+    return [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
+
+
+def window_report(window: Sequence[Sample]) -> dict[str, Any]:
+    """Tell the level of the debt in a window, and what keeping it there took."""
+    first, last = window[0], window[-1]
+    took_s = last.second - first.second
+    return {
+        "from_s": round(first.second),
+        "debt_mean": round(_mean_debt(window)),
+        "debt_max": max(each.debt for each in window),
+        "behind_s_max": round(max(each.behind_s for each in window), 1),
+        "chunks_per_second": round((last.came - first.came) / took_s),
+        "postgresql_core_share": round((last.postgres_s - first.postgres_s) / took_s, 2),
+        "servers_core_share": round((last.servers_s - first.servers_s) / took_s, 2),
+    }
+
+
+def growth_per_second(windows: Sequence[Sequence[Sample]]) -> float | None:
+    """Return how much the debt rises in a second from window to window; None of fewer than two."""
+    if len(windows) < 2:
+        return None
+    means = [_mean_debt(each) for each in windows]
+    return float(np.polyfit([each[0].second for each in windows], means, 1)[0])
+
+
+def _mean_debt(window: Sequence[Sample]) -> float:
+    return sum(each.debt for each in window) / len(window)
 
 
 async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]:
@@ -75,7 +113,7 @@ async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]
             found["postgresql_core_us_of_a_chunk_that_comes"] = round(cost * 1e6, 1)
             for count in counts:
                 store = await new_database(postgres.url, COPY, DATABASE)
-                again = [Flock(each.identities, each.step) for each in flocks]
+                again = [replace(each) for each in flocks]
                 async with open_pool(store, Deadline(60)) as pool:
                     with servers(store, count) as started:
                         found[f"{count} servers"] = await _observe(pool, started, again, seconds, cost)
@@ -83,11 +121,14 @@ async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]
 
 
 async def _begin(pool: Pool, writers: int) -> tuple[list[Flock], float]:
-    """Let all writers have begun at different times in the last minute; returns PostgreSQL's core seconds a chunk."""
+    """Let writers begin evenly over a wave, the last ones later; returns PostgreSQL's core seconds a chunk."""
     flocks = [Flock(await opened(pool, min(GROUP, writers - start))) for start in range(0, writers, GROUP)]
     commits, costs = Commits(pool, MetricIds(pool)), Costs(os.getpid())
     for number, flock in enumerate(flocks):
-        for _ in range(FRESH_CHUNKS_MAX * (number + 1) // len(flocks)):
+        # A series with FRESH_CHUNKS_MAX is the next to be merged.
+        age = FRESH_CHUNKS_MAX - WAVE_S / INTERVAL_S * number / len(flocks)
+        flock.begins_in_s = max(0.0, -age * INTERVAL_S)
+        for _ in range(round(age)):
             await commits.commit(await commits.prepare(flock.batches()))
     return flocks, costs.report()["postgresql_cpu_s"] / commits.chunks
 
@@ -102,7 +143,18 @@ async def _observe(
         before = await _small(pool)
         used, costs, own_s = started.cpu_seconds(), Costs(os.getpid()), time.process_time()
         log.lags_s.clear()
-        samples, began = await _sample(pool, seconds, pressure)
+        began = time.monotonic()
+        samples = [
+            Sample(
+                second,
+                *seen,
+                pressure.pace_s,
+                commits.chunks,
+                costs.report()["postgresql_cpu_s"],
+                started.cpu_seconds(),
+            )
+            async for second, seen in _seen(pool, seconds)
+        ]
         took_s = time.monotonic() - began
         used, postgres_s = started.cpu_seconds() - used, costs.report()["postgresql_cpu_s"]
         own_s = time.process_time() - own_s
@@ -114,7 +166,8 @@ async def _observe(
         stored = await connection.fetchrow(STORED)
     acknowledged = sum(len(flock.identities) * flock.step * len(SHAPE) for flock in flocks)
     assert stored["points"] == stored["positions"] == acknowledged, (dict(stored), acknowledged)
-    rate = came / took_s
+    rate, windows = came / took_s, windows_of(samples)
+    growth = growth_per_second(windows)
     return {
         "seconds": round(took_s),
         "points_logged_per_second": round(wanted * len(SHAPE)),
@@ -123,12 +176,13 @@ async def _observe(
         "chunks_per_second": round(rate),
         "merged_per_second": round(merged / took_s),
         "small_chunks_before_and_after": [before, after],
-        "debt": samples.debts,
-        "debt_slope_per_second": round(samples.slope()),
-        "debt_slope_share": round(samples.slope() / rate, 4),
-        "debt_grows": samples.slope() > GROWS * rate,
-        "compaction_behind_s": samples.behind_s,
-        "commit_pace_s": samples.paces_s,
+        "windows": [window_report(each) for each in windows],
+        "debt_growth_share": None if growth is None else round(growth / rate, 4),
+        "debt_grows": None if growth is None else growth > GROWS * rate,
+        "commits_were_slowed": max(each.behind_s for each in samples) >= BEHIND_MIN_S,
+        "debt": [each.debt for each in samples],
+        "compaction_behind_s": [round(each.behind_s) for each in samples],
+        "commit_pace_s": [round(each.pace_s, 1) for each in samples],
         "lag_s_p50_p99_max": [round(float(np.percentile(lags_s, each)), 2) for each in (50, 99, 100)],
         "transactions_per_second": round(transactions / took_s, 1),
         "server_core_us_of_a_merged_chunk": round(used / merged * 1e6, 1),
@@ -139,18 +193,14 @@ async def _observe(
     }
 
 
-async def _sample(pool: Pool, seconds: float, pressure: Pressure) -> tuple[Samples, float]:
-    """Look every SAMPLE_S; returns also when that began."""
-    samples, began = Samples(), time.monotonic()
-    while (now := time.monotonic() - began) < seconds:
+async def _seen(pool: Pool, seconds: float) -> AsyncIterator[tuple[float, tuple[int, float]]]:
+    """Look every SAMPLE_S: yields the second, and the debt and how far compaction is behind."""
+    began = time.monotonic()
+    for number in range(int(seconds / SAMPLE_S) + 1):
+        await asyncio.sleep(began + number * SAMPLE_S - time.monotonic())
         async with pool.connection() as connection:
             state = await compaction_state(connection)
-        samples.seconds.append(now)
-        samples.debts.append(state.fresh_chunks)
-        samples.behind_s.append(round(state.round_age_s))
-        samples.paces_s.append(round(pressure.pace_s, 1))
-        await asyncio.sleep(SAMPLE_S)
-    return samples, began
+        yield time.monotonic() - began, (state.fresh_chunks, state.round_age_s)
 
 
 async def _small(pool: Pool) -> int:

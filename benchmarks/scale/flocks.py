@@ -30,10 +30,11 @@ LOOK_S = 1.0
 
 @dataclass(slots=True)
 class Flock:
-    """Writers that log in step, SHAPE every INTERVAL_S."""
+    """Writers that log in step, SHAPE every INTERVAL_S, from so many seconds on."""
 
     identities: Sequence[WriterIdentity]
     step: int = 0
+    begins_in_s: float = 0.0
 
     def batches(self, steps: int = 1) -> list[Batch]:
         """Return the next batch of each, with what it logged at so many times."""
@@ -104,7 +105,7 @@ class Logging:
         began_s = time.monotonic()
         await asyncio.gather(
             *[
-                self._log(flock, began_s + INTERVAL_S * number / len(self.flocks))
+                self._log(flock, began_s + flock.begins_in_s + INTERVAL_S * number / len(self.flocks))
                 for number, flock in enumerate(self.flocks)
             ]
         )
