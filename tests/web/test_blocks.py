@@ -20,7 +20,8 @@ from stepwell_server.web.listening import http_listening
 from tests.harness.network.raw_http import Place, head
 
 STALL_S = 1.0
-SIZE = 3 * blocks.BLOCK_BYTES + 12_345
+BLOCK_BYTES = 2**20
+SIZE = 5 * BLOCK_BYTES + 12_345
 
 
 class Uploads:
@@ -34,7 +35,7 @@ class Uploads:
         lift_body_limit(request.scope, None)
         found = hashlib.sha256()
         try:
-            async for piece in Incoming(request).pieces():
+            async for piece in Incoming(request).pieces(BLOCK_BYTES):
                 found.update(piece)
                 self.sizes.append(len(piece))
         except ClientDisconnect:
@@ -44,7 +45,7 @@ class Uploads:
 
     async def refuse(self, request: Request) -> Response:
         lift_body_limit(request.scope, None)
-        await anext(Incoming(request).pieces())
+        await anext(Incoming(request).pieces(BLOCK_BYTES))
         raise RefusedError(403, "not this")
 
 
@@ -70,7 +71,7 @@ def body(size: int = SIZE) -> bytes:
 
 async def test_a_body_and_what_comes_right_behind_it(place: Place, uploads: Uploads) -> None:
     peer = await place.connect()
-    contents = [body(), b"small", body(SIZE + 1), body(blocks.BLOCK_BYTES), b""]
+    contents = [body(), b"small", body(SIZE + 1), body(blocks.LARGE_BYTES_MIN), b""]
     # The head of the next request comes in one piece with the end of a body.
     sending = asyncio.create_task(
         peer.send(b"".join(head("PUT", "/take", content) + content for content in contents))
@@ -79,7 +80,7 @@ async def test_a_body_and_what_comes_right_behind_it(place: Place, uploads: Uplo
         found = await peer.answer()
         assert (found.status, found.body.decode()) == (200, hashlib.sha256(content).hexdigest())
     await sending
-    assert blocks.BLOCK_BYTES in uploads.sizes
+    assert BLOCK_BYTES in uploads.sizes
 
 
 async def test_who_waits_for_a_word_before_the_body_gets_it(place: Place) -> None:
@@ -92,9 +93,9 @@ async def test_who_waits_for_a_word_before_the_body_gets_it(place: Place) -> Non
 
 async def test_what_is_refused_in_its_midst_is_passed_over(place: Place) -> None:
     peer = await place.connect()
-    await peer.send(head("PUT", "/refuse", body()) + body()[: 2 * blocks.BLOCK_BYTES])
+    await peer.send(head("PUT", "/refuse", body()) + body()[: 2 * BLOCK_BYTES])
     assert (await peer.answer()).status == 403
-    await peer.send(body()[2 * blocks.BLOCK_BYTES :] + head("PUT", "/take", b"next") + b"next")
+    await peer.send(body()[2 * BLOCK_BYTES :] + head("PUT", "/take", b"next") + b"next")
     assert (await peer.answer()).body.decode() == hashlib.sha256(b"next").hexdigest()
 
 
@@ -104,7 +105,7 @@ async def test_what_came_is_handed_on_though_the_block_is_not_full(
     monkeypatch.setattr(blocks, "HAND_ON_S", STALL_S / 20)
     peer = await place.connect()
     await peer.send(head("PUT", "/take", body()))
-    first = blocks.BLOCK_BYTES // 2 + 1
+    first = BLOCK_BYTES // 2 + 1
     for start, end in ((0, first), (first, 2 * first), (2 * first, SIZE)):
         before = sum(uploads.sizes)
         await peer.send(body()[start:end])

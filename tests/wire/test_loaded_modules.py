@@ -76,3 +76,13 @@ def test_an_idle_server_has_nothing_that_only_others_need(database_url: str, tmp
 
 def test_the_parent_of_workers_has_nothing_that_only_they_need(database_url: str, tmp_path: Path) -> None:
     assert loaded(database_url, tmp_path, 2, [*UNUSED, *OF_WORKERS]) == ["stepwell_server.workers"]
+
+
+def test_s3_comes_without_the_http_library_that_it_does_not_use() -> None:
+    script = """
+import sys
+import stepwell_server.store.content.buckets.s3
+print(*(sys.modules.keys() & {"httpx", "httpx2"}))
+import httpx2  # it is there for others
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout == b"\n"

@@ -15,20 +15,20 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 if TYPE_CHECKING:
     from stepwell_server.web.protocol import Connection
 
-# Two of them for each upload; a disk that is written past the page cache is a third slower with half of it.
-BLOCK_BYTES = 2 * 2**20
+# Smaller bodies come as they do.
+LARGE_BYTES_MIN = 2 * 2**20
 # What came is handed on after so long, also if the block is not full: who looks for silence has to see it.
 HAND_ON_S = 1.0
 
 _IN_BLOCKS = "stepwell.in_blocks"
 
 
-def receive_in_blocks(scope: Scope) -> None:
+def receive_in_blocks(scope: Scope, block_bytes: int) -> None:
     """Let the body of this request come in blocks, if it is large. Call it before reading.
 
-    The bytes of a message are valid until the next but one is received: they are views of blocks that are used in turn.
+    The bytes of a message are valid until the next but one is received: they are views of two blocks that take turns.
     """
-    scope[_IN_BLOCKS] = True
+    scope[_IN_BLOCKS] = block_bytes
 
 
 class InBlocks:
@@ -70,18 +70,19 @@ class BodyInBlocks(asyncio.BufferedProtocol):
         if self._is_reading:
             return await self._next()
         message: Any = await self._cycle.receive()
-        if not self._cycle.scope.get(_IN_BLOCKS):
+        block_bytes: Any = self._cycle.scope.get(_IN_BLOCKS)
+        if not block_bytes:
             return message
         size = len(message.get("body", b""))
         left = self._left - self._connection.body_bytes
         if (
             message["type"] == "http.disconnect"
             or left <= 0
-            or size > BLOCK_BYTES
+            or size > block_bytes
             or self._cycle.response_complete
         ):
             return message
-        self._begin(message["body"], left)
+        self._begin(message["body"], left, block_bytes)
         return await self._next()
 
     def end(self) -> None:
@@ -91,11 +92,11 @@ class BodyInBlocks(asyncio.BufferedProtocol):
             self._connection.transport.set_protocol(self._connection)
             self._connection.pass_over(self._left)
 
-    def _begin(self, received: bytes, left: int) -> None:
+    def _begin(self, received: bytes, left: int, block_bytes: int) -> None:
         self._is_reading = True
         self._left = left
         # Of the kernel's own pages, where direct writes want to begin.
-        self._blocks = [memoryview(mmap.mmap(-1, BLOCK_BYTES)) for _ in range(2)]
+        self._blocks = [memoryview(mmap.mmap(-1, block_bytes)) for _ in range(2)]
         self._blocks[0][: len(received)] = received
         self._filled = len(received)
         self._connection.transport.set_protocol(self)
@@ -136,7 +137,7 @@ class BodyInBlocks(asyncio.BufferedProtocol):
         """Bytes came."""
         self._filled += nbytes
         self._left -= nbytes
-        if not self._left or self._filled == BLOCK_BYTES:
+        if not self._left or self._filled == len(self._blocks[0]):
             self._connection.flow.pause_reading()
             self._is_ready.set()
 

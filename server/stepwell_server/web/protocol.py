@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from stepwell_server.config import HttpLimits
-from stepwell_server.web.blocks import BLOCK_BYTES, InBlocks
+from stepwell_server.web.blocks import LARGE_BYTES_MIN, InBlocks
 from stepwell_server.web.carrying import Carrier
 from stepwell_server.web.heads import join_head
 
@@ -172,7 +172,7 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         size = next((value for name, value in cycle.scope["headers"] if name == b"content-length"), b"0")
-        if int(size) > BLOCK_BYTES:
+        if int(size) > LARGE_BYTES_MIN:
             app = InBlocks(app, self, cycle, int(size))
         join_head(cycle)
         super()._start_asgi_task(cycle, app)

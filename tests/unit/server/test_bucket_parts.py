@@ -1,4 +1,4 @@
-"""Files on their way to a bucket: parts in two buffers, sent piece by piece; small files side by side."""
+"""Files on their way to a bucket: parts that use one memory, sent piece by piece; small files side by side."""
 
 import asyncio
 import hashlib
@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stepwell_server.errors import InvalidArgumentError
+from stepwell_server.errors import InvalidArgumentError, UnavailableError
 from stepwell_server.model.artifacts import FileSpec
+from stepwell_server.store.content.buckets.bucket import Part
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.buckets.sending import SENT_BYTES, InPieces
 from stepwell_server.store.content.buckets.store import WRITES_AT_ONCE, BucketContentStore
@@ -27,22 +28,62 @@ async def pieces_of(data: bytes) -> AsyncIterator[bytes]:
 
 
 async def sent(data: bytes, file: FileSpec | None) -> list[bytes]:
-    """Look at each part when the next one is there: it travels until then."""
+    """Return each part as it is when it arrives, which takes a while."""
     found: list[bytes] = []
-    travelling: bytes | bytearray | None = None
-    async for part in InParts(file, pieces_of(data), 0).of(PART_BYTES):
-        if travelling is not None:
-            found.append(bytes(travelling))
-        travelling = part
-    return found if travelling is None else [*found, bytes(travelling)]
+
+    async def travel(part: Part) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        found.append(bytes(part))
+
+    gathered = InParts(file, pieces_of(data), 0)
+    travelling = []
+    async for part in gathered.of(PART_BYTES):
+        travelling.append(asyncio.create_task(travel(part)))
+        gathered.lend(travelling[-1])
+    await asyncio.gather(*travelling)
+    return found
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1_000, 1_001, 2_000, 7_000, 7_654])
-async def test_each_part_stays_as_it_is_while_the_next_one_fills(size: int) -> None:
+async def test_each_part_stays_as_it_is_until_it_has_arrived(size: int) -> None:
     data = os.urandom(size)
     expected = [data[start : start + PART_BYTES] for start in range(0, size, PART_BYTES)]
     for file in (None, FileSpec("a", size, hashlib.sha256(data).digest())):
         assert await sent(data, file) == expected
+
+
+async def test_the_next_piece_is_taken_while_a_part_travels() -> None:
+    taken = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(3):
+            taken += 1
+            yield bytes(PART_BYTES)
+
+    arrives = asyncio.get_running_loop().create_future()
+    gathered = InParts(None, pieces(), 0)
+    parts = gathered.of(PART_BYTES)
+    await anext(parts)
+    gathered.lend(arrives)
+    following = asyncio.ensure_future(anext(parts))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (taken, following.done()) == (2, False)
+    arrives.set_result(None)
+    assert (await following, taken) == (bytes(PART_BYTES), 2)
+
+
+async def test_a_part_that_did_not_arrive_ends_the_gathering() -> None:
+    gathered = InParts(None, pieces_of(bytes(7_000)), 0)
+    parts = gathered.of(PART_BYTES)
+    await anext(parts)
+    lost = asyncio.get_running_loop().create_future()
+    lost.set_exception(UnavailableError("the bucket is away"))
+    gathered.lend(lost)
+    with pytest.raises(UnavailableError):
+        await anext(parts)
 
 
 async def test_the_last_part_waits_for_the_checks() -> None:

@@ -165,11 +165,16 @@ class UploadService:
         return urls, signed
 
     async def take(
-        self, run_id: UUID, path: str, pieces: AsyncIterator[Piece], size_bytes: int | None
+        self,
+        run_id: UUID,
+        path: str,
+        pieces_of: Callable[[int], AsyncGenerator[Piece]],
+        size_bytes: int | None,
     ) -> FileSpec:
         """Take one file that nobody announced, and make it visible. What fails leaves nothing.
 
-        `size_bytes` is how much probably comes, if somebody said so.
+        `pieces_of` gives its bytes in pieces of about so many; `size_bytes` is how much probably comes, if somebody
+        said so.
         """
         check_path(path)
         check_size(path, size_bytes or 0)
@@ -184,8 +189,9 @@ class UploadService:
             await self._store.arrival(run_id, arrival.upload_id)
 
         try:
+            pieces = pieces_of(content.piece_bytes)
             counted = self._counted(pieces, content, arrival)
-            async with aclosing(counted), aclosing(noted(counted, note)) as arriving:
+            async with aclosing(pieces), aclosing(counted), aclosing(noted(counted, note)) as arriving:
                 received = await content.receive(arrival.place.key, arriving, size_bytes)
             upload = arrival.arrived(*received)
             await doubt_lost(self._store, self._contents, root, [upload.file])

@@ -48,6 +48,8 @@ class FolderContentStore:
     """Implements `artifact_ports.ContentStore`. Call `close` at the end."""
 
     direct = None
+    # With half of it, a disk that is written past the page cache is a third slower.
+    piece_bytes = 2 * MIB
 
     def __init__(self, root: Path, disk_reserve_bytes: int = 0, mark: Path | None = None) -> None:
         """`mark` is a file that is there as long as the folder is mounted, if there is one."""

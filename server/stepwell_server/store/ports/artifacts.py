@@ -215,6 +215,11 @@ class ContentStore(Protocol):
     What would leave less of the disk than its reserve raises ExhaustedError.
     """
 
+    @property
+    def piece_bytes(self) -> int:
+        """How large the pieces for `receive` had best be; of those, two are in memory."""
+        ...
+
     async def room(self) -> Room | None:
         """Return how much more may come; None where that has no end that anybody knows."""
         ...

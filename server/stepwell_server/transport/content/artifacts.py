@@ -32,7 +32,7 @@ from stepwell_server.services.content.verification import VerificationService
 from stepwell_server.transport.content.pieces import encode_download, parse_upload
 from stepwell_server.transport.mapping import parse_owner, parse_uuid
 
-# What an upload holds on its way (messages, a buffer, two parts for a bucket), and a download.
+# What an upload holds on its way (messages, a buffer, a part for a bucket), and a download.
 UPLOAD_HELD_BYTES = 8 * 2**20
 DOWNLOAD_HELD_BYTES = 2 * 2**20
 # What gRPC takes of an upload before anybody reads it.

@@ -27,13 +27,13 @@ class Incoming:
         found = self._request.headers.get("content-length", "")
         return int(found) if found.isdigit() else None
 
-    async def pieces(self) -> AsyncGenerator[Piece]:
-        """Yield it in pieces, each of which is valid until the next but one is asked for.
+    async def pieces(self, block_bytes: int) -> AsyncGenerator[Piece]:
+        """Yield it in pieces, each of which is valid until the next but one is asked for; of a large one in blocks.
 
         Raises:
             ClientDisconnect: the client hung up before its end.
         """
-        receive_in_blocks(self._request.scope)
+        receive_in_blocks(self._request.scope, block_bytes)
         waiting: list[bytes] = []
         size = 0
         while self._more:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import mmap
 from collections.abc import AsyncIterator
+from typing import Any
 
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.artifacts import FileSpec, Piece
@@ -29,31 +30,40 @@ class InParts:
         self._hash = None if offset else hashlib.sha256()
         self._count = offset
         self._skipped = skipped
+        self._travelling: asyncio.Future[Any] | None = None
 
     async def of(self, part_bytes: int) -> AsyncIterator[Part]:
-        """Yield parts of this size, the last one maybe smaller; each is valid until the next but one is asked for.
-
-        Two buffers take turns: one travels while the other one fills.
+        """Yield parts of this size, the last one maybe smaller, all in the same memory; see `lend`.
 
         Raises:
             InvalidArgumentError: the bytes are not those that were announced.
         """
-        part, other, filled = _room(part_bytes), _room(part_bytes), 0
+        part, filled = _room(part_bytes), 0
         async for piece in self._pieces:
             await self._take(piece)
             left = memoryview(piece)[self._skip(len(piece)) :]
             while left:
+                await self._have_back()
                 count = min(len(left), part_bytes - filled)
                 part[filled : filled + count] = left[:count]
                 filled, left = filled + count, left[count:]
                 if filled == part_bytes and (left or self._count < self._size_bytes):
                     yield part
-                    part, other, filled = other, part, 0
+                    filled = 0
         # The last part waits for the checks.
         if self._file is not None:
             self._check(self._file)
         if filled:
             yield part[:filled]
+
+    def lend(self, travelling: asyncio.Future[Any]) -> None:
+        """Keep the part that was yielded last as it is until this is done. Meanwhile the next piece is taken."""
+        self._travelling = travelling
+
+    async def _have_back(self) -> None:
+        if self._travelling is not None:
+            await self._travelling
+            self._travelling = None
 
     @property
     def taken(self) -> tuple[int, bytes]:

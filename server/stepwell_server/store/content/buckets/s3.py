@@ -12,14 +12,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import PartTag, Piece, part_bytes
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart, Part
+from stepwell_server.store.content.buckets.s3_library import AioConfig, get_session
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
 from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
 from stepwell_server.store.content.buckets.sending import InPieces

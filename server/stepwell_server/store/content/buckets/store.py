@@ -19,7 +19,7 @@ from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart, Part
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.folder import wrong_hash
 
-# Two parts are in memory at a time: one travels while the next one fills. S3 takes none that are smaller.
+# Of a file one part is in memory at a time. S3 takes none that are smaller.
 THROUGH_PART_BYTES_MIN = 5 * MIB
 # Of a file whose size nobody said.
 UNKNOWN_PART_BYTES = 8 * MIB
@@ -38,6 +38,8 @@ JOIN_PAUSE_S = 0.2
 
 class BucketContentStore:
     """Implements `ports.artifacts.ContentStore`, and, if addresses can be signed, `DirectContentStore`."""
+
+    piece_bytes = MIB
 
     def __init__(self, bucket: Bucket, *, signs: bool = True) -> None:
         self._bucket = bucket
@@ -78,8 +80,8 @@ class BucketContentStore:
         elif offset:
             raise _cannot_go_on(0, offset)
         else:
-            parts = [part async for part in InParts(file, pieces, 0).of(THROUGH_PART_BYTES_MIN)]
-            await self._bucket.put(key, b"".join(parts))
+            only = [part async for part in InParts(file, pieces, 0).of(THROUGH_PART_BYTES_MIN)]
+            await self._bucket.put(key, *only or [b""])
 
     async def receive(
         self, key: str, pieces: AsyncIterator[Piece], size_bytes: int | None
@@ -92,13 +94,13 @@ class BucketContentStore:
             if len(first) < part_bytes:
                 await self._bucket.put(key, first)
             else:
-                await self._receive_parts(key, _with_first(first, parts))
+                await self._receive_parts(key, _with_first(first, parts), gathered)
         return gathered.taken
 
-    async def _receive_parts(self, key: str, parts: AsyncIterator[Part]) -> None:
+    async def _receive_parts(self, key: str, parts: AsyncIterator[Part], gathered: InParts) -> None:
         multipart_id = await self._bucket.begin_parts(key, addressed=False)
         try:
-            sent = await self._send_all(key, multipart_id, 0, parts)
+            sent = await self._send_all(key, multipart_id, 0, parts, gathered)
             await self._complete_own(key, multipart_id, sent)
         except BaseException:
             with suppress(UnavailableError):  # what is left is removed with the upload's row
@@ -211,11 +213,10 @@ class BucketContentStore:
             raise _cannot_go_on(held.held_bytes, offset)
         multipart_id = held.multipart_id or await self._bucket.begin_parts(key, addressed=False)
         kept = held.tags if offset else ()
-        parts = InParts(file, pieces, offset, held.held_bytes - offset if offset else 0)
+        gathered = InParts(file, pieces, offset, held.held_bytes - offset if offset else 0)
         try:
-            sent = await self._send_all(
-                key, multipart_id, len(kept), parts.of(through_part_bytes(file.size_bytes))
-            )
+            parts = gathered.of(through_part_bytes(file.size_bytes))
+            sent = await self._send_all(key, multipart_id, len(kept), parts, gathered)
             if await self.size_bytes(key) is not None:
                 raise UnavailableError("another call has finished this upload; begin it again")
             await self._complete_own(key, multipart_id, [*kept, *sent])
@@ -236,9 +237,9 @@ class BucketContentStore:
             ) from refusal
 
     async def _send_all(
-        self, key: str, multipart_id: str, before: int, parts: AsyncIterator[Part]
+        self, key: str, multipart_id: str, before: int, parts: AsyncIterator[Part], gathered: InParts
     ) -> Sequence[PartTag]:
-        """Send parts behind the `before` first ones: one travels while the next one gathers."""
+        """Send the parts that were gathered, behind the `before` first ones; one travels at a time."""
         tags: list[PartTag] = []
         under_way: asyncio.Task[PartTag] | None = None
         try:
@@ -247,6 +248,7 @@ class BucketContentStore:
                     tags.append(await under_way)
                 number = before + len(tags) + 1
                 under_way = asyncio.create_task(self._send_part(key, multipart_id, number, part))
+                gathered.lend(under_way)
             return tags if under_way is None else [*tags, await under_way]
         except Exception:
             if under_way is not None:  # or it would arrive after all of this upload was removed

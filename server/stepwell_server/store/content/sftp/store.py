@@ -27,6 +27,7 @@ from stepwell_server.store.content.sftp import files
 from stepwell_server.store.content.sftp.addresses import parse
 from stepwell_server.store.content.sftp.connections import MISSING, SftpConnections
 from stepwell_server.store.content.sftp.transfers import (
+    PIECE_BYTES,
     WINDOW_BYTES,
     IncompleteError,
     Sending,
@@ -62,6 +63,7 @@ class SftpContentStore:
     """Implements `artifact_ports.ContentStore`."""
 
     direct = None
+    piece_bytes = PIECE_BYTES
 
     def __init__(self, connections: SftpConnections) -> None:
         self._connections = connections
