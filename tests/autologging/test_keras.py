@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import stepwell
-from stepwell.autologging import calls
 from stepwell.delivery import kept
 from tests.autologging.logged import files_of, points_of, run_of, runs_of
 
@@ -65,7 +64,7 @@ def test_a_fit(experiment: str) -> None:
 
 
 def test_steps_and_an_early_stop(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "QUICK_STEP_NS", 2**62)
+    monkeypatch.setattr(kept, "QUICK_STEP_NS", 2**62)
     monkeypatch.setattr(kept, "KEPT_S", 3_600.0)  # written by the end of the training
     stepwell.keras.autolog(log_every_epoch=False, log_every_n_steps=2, log_models=False, log_datasets=False)
     stopping = keras.callbacks.EarlyStopping("loss", patience=1, min_delta=100)

@@ -143,7 +143,7 @@ from stepwell.autologging import calls
 from stepwell.autologging.options import Options
 from stepwell.delivery import kept
 
-calls.QUICK_STEP_NS, kept.KEPT_S = 2**62, 3_600.0
+kept.QUICK_STEP_NS, kept.KEPT_S = 2**62, 3_600.0
 with stepwell.start_run():
     call = calls.LoggedCall("keras", Options())
     for step in range(3):

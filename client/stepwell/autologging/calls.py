@@ -26,9 +26,6 @@ from stepwell.runs.active import ActiveRun
 AUTOLOGGING_TAG = "mlflow.autologging"
 KEY_CHARS_MAX = 250
 MODEL_NAME = "model"
-# Steps that come quicker than so are kept for a moment (`delivery.kept`). To write one takes some 25 µs where nothing
-# is in the caches of the processor: of a longer step less than 0.3 %.
-QUICK_STEP_NS = 10_000_000
 # Of one call; a fault of each step would fill the screen.
 FAULTS_TOLD_MAX = 10
 
@@ -63,7 +60,6 @@ class LoggedCall:
         # Data that was noted as trained on, for runs that are made of parts of this one.
         self.trained_on: list[DatasetInput] = []
         self._told: set[str] = set()
-        self._stepped_ns = 0
         self._later: list[Callable[[], object]] = []
         self._later_bytes = 0
 
@@ -122,25 +118,22 @@ class LoggedCall:
         Short, because between two steps of a training nothing of it stays in the caches of the processor.
         """
         writer, at_ns = self.writer, time_ns()
-        is_quick, self._stepped_ns = at_ns - self._stepped_ns < QUICK_STEP_NS, at_ns
-        numbers = writer.spool.groups.get(tuple(metrics))
+        numbers, kept = writer.spool.groups.get(tuple(metrics)), writer.kept
         try:
             # Names that were logged together before.
             values = [*map(float, metrics.values())] if numbers is not None else None
         except Exception:  # noqa: BLE001 - whatever a value of others is
             values = None
-        if numbers is None or values is None:
+        if numbers is None or values is None or kept is None:
             self.log_metrics(self.numbers(metrics), step=step)
-        elif is_quick and (kept := writer.kept) is not None and len(values) <= POINTS_OF_A_STEP_MAX:
-            kept.append((numbers, step, at_ns, values))
         else:
-            writer.spool.append_points(numbers, step, at_ns, values)
+            kept.append(numbers, step, at_ns, values)
 
     def log_waiting_step(self, names: tuple[str, ...], values: OnADevice, step: int) -> None:
         """Log what a device has measured, or is about to: the training does not wait for it."""
         numbers, kept = self.writer.spool.groups.get(names), self.writer.kept
         if numbers is not None and kept is not None and len(names) <= POINTS_OF_A_STEP_MAX:
-            kept.append((numbers, step, time_ns(), values))
+            kept.keep((numbers, step, time_ns(), values))
         else:
             self.log_step(dict(zip(names, values.tolist(), strict=True)), step)
 

@@ -3,11 +3,11 @@
 Between two steps of a training nothing of a log call stays in the caches of the processor: one that takes 2 µs in a row
 takes 25 there. So who measures each step by itself, as autologging does, may leave it here. What is kept is not yet
 safe from a `kill -9`; whoever asks for what was logged (a flush, the end of a run, a SIGTERM) has it written first.
+Steps that are not quick are written at once.
 """
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from logging import getLogger
@@ -16,14 +16,14 @@ from typing import Any, Protocol
 from stepwell.spool.log import Spool
 from stepwell.wire import background
 
+# Steps that come quicker than so are kept: to write a longer one takes less than 0.3 % of it.
+QUICK_STEP_NS = 10_000_000
 # How long a step is kept at most, in a process whose background thread runs.
 KEPT_S = 0.3
 # Steps that are kept, and points of one that is: at most 32,768 points, 1 MiB; the step that comes then waits until
 # they are written, and a larger one is not kept.
 STEPS_MAX = 512
 POINTS_OF_A_STEP_MAX = 64
-# For so long after the last one was written steps count as quick.
-IN_USE_S = 1.0
 
 _log = getLogger("stepwell")
 
@@ -52,14 +52,23 @@ class Kept:
         self._is_awaited = False
         self._is_closed = False
         self._has_failed = False
-        self._written_s = -IN_USE_S
+        # When the last step came.
+        self._came_ns = 0
+        # Steps that were written, and their points; and what `came_alone` saw the last time: steps, and positions of
+        # the log that are none of their points.
+        self._written_steps = 0
+        self._written_points = 0
+        self._seen = (0, 0)
 
-    @property
-    def is_in_use(self) -> bool:
-        """Whether steps come so quickly that they are kept."""
-        return time.monotonic() - self._written_s < IN_USE_S
+    def append(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Sequence[float]) -> None:
+        """Keep a step that comes quickly behind another one; write any other, which raises as `Spool.append_points`."""
+        is_quick, self._came_ns = time_ns - self._came_ns < QUICK_STEP_NS, time_ns
+        if is_quick and len(values) <= POINTS_OF_A_STEP_MAX:
+            self.keep((numbers, step, time_ns, values))
+        else:
+            self._put(numbers, step, time_ns, values)
 
-    def append(self, step: Step) -> None:
+    def keep(self, step: Step) -> None:
         """Keep a step. What is wrong with it is told when it is written."""
         self._steps.append(step)
         if not self._is_awaited or len(self._steps) >= STEPS_MAX:
@@ -71,7 +80,12 @@ class Kept:
             self._is_awaited = False  # first: the next one that comes asks for the thread again
             while self._steps:
                 self._write(*self._steps.popleft())
-                self._written_s = time.monotonic()
+
+    def came_alone(self) -> bool:
+        """Tell whether several steps were written since this was asked last, and nothing else was."""
+        steps, others = self._written_steps, self._spool.end_position() - self._written_points
+        (steps_before, others_before), self._seen = self._seen, (steps, others)
+        return steps > steps_before + 1 and others == others_before
 
     def close(self) -> None:
         """Write what is kept, and keep nothing from now on: the log is about to end."""
@@ -88,7 +102,7 @@ class Kept:
     def _write(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Any) -> None:
         try:
             found = values.tolist() if hasattr(values, "tolist") else values
-            self._spool.append_points(numbers, step, time_ns, found)
+            self._put(numbers, step, time_ns, found)
         except Exception as failure:  # noqa: BLE001 - whoever measured it is gone
             if not self._has_failed:
                 self._has_failed = True
@@ -97,6 +111,11 @@ class Kept:
                     type(failure).__name__,
                     failure,
                 )
+
+    def _put(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Sequence[float]) -> None:
+        self._spool.append_points(numbers, step, time_ns, values)
+        self._written_steps += 1
+        self._written_points += len(values)
 
     def _write_soon(self) -> None:
         asyncio.get_running_loop().call_later(KEPT_S, self._write_aside)

@@ -91,7 +91,6 @@ class LeftLog:
         """Tell whether nothing is to be delivered at or after a position."""
         return not self._follow and position >= self.end_position
 
-    @property
     def linger_s(self) -> float:
         """As of any log."""
         return LINGER_S

@@ -42,9 +42,8 @@ class Shipment(Protocol):
         """Tell whether nothing can come at or after a position."""
         ...
 
-    @property
     def linger_s(self) -> float:
-        """How long points gather before they are cut into batches, unless somebody waits for them, in seconds."""
+        """Return how long points gather from now on, unless somebody waits for them, in seconds."""
         ...
 
     @property

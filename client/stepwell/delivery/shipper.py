@@ -241,7 +241,7 @@ class Shipper:
 
     async def _linger(self) -> None:
         """Let points gather, unless somebody is in a hurry."""
-        await self._pause(self._shipment.linger_s)
+        await self._pause(self._shipment.linger_s())
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless somebody is in a hurry."""

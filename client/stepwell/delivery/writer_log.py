@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 # While the server is away, what a power cut can lose is what was logged in the last 5 to 10 s.
 WRITE_THROUGH_S = 5.0
-# How long points gather while steps come so quickly that they are kept: a chart that grows each half second looks live.
-KEPT_LINGER_S = 0.5
+# How long points gather while nothing comes but steps of a training: a chart that grows each second looks live. To
+# deliver them takes the processor about as long for a second's as for a step's.
+STEPS_LINGER_S = 1.0
 # How often the files are looked after.
 LOOK_AFTER_S = 1.0
 # How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
@@ -213,10 +214,9 @@ class WriterLog:
         # A thread may have been about to finish a record when the log was sealed.
         return position >= self._sealed_end or time.monotonic() - self._sealed_s > GAP_PATIENCE_S
 
-    @property
     def linger_s(self) -> float:
-        """Longer while steps come quickly."""
-        return KEPT_LINGER_S if self.kept.is_in_use else LINGER_S
+        """Longer after a time in which steps came, and nothing else."""
+        return STEPS_LINGER_S if self.kept.came_alone() else LINGER_S
 
     @property
     def left_in_order(self) -> bool:
