@@ -4,7 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from multiprocessing.synchronize import Event
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ from stepwell_server.store.upkeep.compactor import (
     compact_now,
     set_paused,
 )
+from stepwell_server.store.upkeep.plan import OPEN_CHUNKS_MAX, Merge
 from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
 from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.servers.processes import stepwell_command
@@ -102,6 +103,54 @@ async def test_a_merged_remainder_grows_with_what_comes_later(
     await one_round(pool)
     assert await rows(pool, SIZES) == [(3_987, True), (45, True)]
     assert len(await history(pool, log.run_id, "loss")) == 4_032
+
+
+async def test_an_open_chunk_waits_while_little_comes_until_its_writer_is_quiet(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=64, size=16)
+    await one_round(pool)
+    for sizes in ([1_024, 64], [1_024, 128], [1_024, 192], [1_280], [1_280, 64]):
+        await fill(writer, log, batches=64, size=1)
+        await one_round(pool)
+        assert await rows(pool, SIZES) == [(size, True) for size in sizes]
+    await fill(writer, log, batches=1, size=1)
+    await be_quiet(pool)
+    before = await rows(pool, EVERYTHING)
+    await one_round(pool)
+    assert await rows(pool, SIZES) == [(1_345, True)]
+    assert repr(await rows(pool, EVERYTHING)) == repr(before)
+
+
+async def test_what_open_chunks_bring_fits_into_transactions_too(
+    pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tuple(f"metric_{number}" for number in range(12))
+    await fill(writer, log, batches=2, size=1_400, keys=keys)
+    await one_round(pool, at_once=True)
+    await fill(writer, log, batches=1, size=1, keys=keys)
+    sizes: list[int] = []
+
+    async def merge(connection: Any, merges: Sequence[Merge]) -> None:
+        sizes.append(sum(each.all_points for each in merges))
+        await merging.merge(connection, merges)
+
+    monkeypatch.setattr(compactor_module, "merge", merge)
+    await be_quiet(pool)
+    await one_round(pool)
+    assert await rows(pool, SIZES) == [(2_801, True)] * 12
+    assert sizes == [11 * 2_801, 2_801]
+
+
+async def test_what_a_broken_round_left_between_chunks_is_not_taken_for_them(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=30, size=2)
+    await rows(pool, "UPDATE metric_chunk SET compacted = true WHERE first_position = 20 RETURNING 1")
+    before = await rows(pool, EVERYTHING)
+    await one_round(pool, at_once=True)
+    assert await rows(pool, SIZES) == [(2, True), (58, True)]
+    assert repr(await rows(pool, EVERYTHING)) == repr(before)
 
 
 async def test_a_writer_at_work_is_left_alone_until_it_is_quiet(
@@ -277,7 +326,8 @@ async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommit
     statements: dict[str, tuple[Any, ...]] = {
         "fresh_writers": (zero, zero, last_run(0), 2_048),
         "fresh_chunks": (run, who, zero, zero, 0, 64),
-        "take_chunks": (run, who, [1], [0], [0], [9], [0]),
+        "before": (run, who, [1], [9], [0], OPEN_CHUNKS_MAX),
+        "take_chunks": (run, who, [1], [0], [0], [3], [0], [9], [0]),
     }
     async with pool.connection() as connection:
         # What a large table would choose by itself.
@@ -293,7 +343,11 @@ async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommit
         await connection.execute("RESET ALL")
     assert "Index Only Scan using metric_chunk_fresh" in plans["fresh_writers"]
     assert "Index Scan using metric_chunk_fresh" in plans["fresh_chunks"]
-    assert "Index Scan using metric_chunk_pkey" in plans["take_chunks"]
+    for name in ("before", "take_chunks"):
+        assert (
+            "Index Scan using metric_chunk_pkey" in plans[name]
+            or "Index Scan Backward using metric_chunk_pkey" in plans[name]
+        )
     # From one chunk to another by the index, too.
     assert "(ROW(first_position, part) >= ROW(given.first_position, given.part))" in plans["take_chunks"]
 

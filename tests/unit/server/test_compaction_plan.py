@@ -10,15 +10,19 @@ from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS
 from stepwell_server.store.upkeep.plan import (
     FRESH_CHUNKS_MAX,
     MERGE_POINTS_MAX,
+    OPEN_CHUNKS_MAX,
     QUIET_MS,
     UNSETTLED_CHUNKS_MAX,
+    Before,
     ChunkKey,
     FreshSeries,
+    Merge,
     SeriesKey,
     chunks_until_due,
     merged_keys,
     transactions,
     wanted_merges,
+    with_open,
 )
 
 
@@ -94,6 +98,14 @@ def test_work_is_bounded_and_complete(counts: list[list[int]]) -> None:
         assert sum(merge.points for merge in merges) <= MERGE_POINTS_MAX
 
 
+def test_what_open_chunks_bring_counts_in_a_transaction() -> None:
+    merges = [behind([CHUNK_POINTS_MAX - 1], 1, at_rest=True) for _ in range(100)]
+    assert {sum(merge.all_points for merge in each) for each in transactions(merges)} <= {
+        8 * CHUNK_POINTS_MAX,
+        4 * CHUNK_POINTS_MAX,
+    }
+
+
 @given(st.lists(st.integers(1, CHUNK_POINTS_MAX - 1), min_size=1, max_size=50))
 def test_there_are_keys_for_all_outputs_and_the_small_one_comes_last(counts: list[int]) -> None:
     inputs = keys_of(fresh(counts))
@@ -102,3 +114,46 @@ def test_there_are_keys_for_all_outputs_and_the_small_one_comes_last(counts: lis
     assert len(set(keys)) == outputs
     assert set(keys) <= set(inputs)
     assert keys[-1] == inputs[-1]
+
+
+def behind(counts: list[int], points: int, *, at_rest: bool = False) -> Merge:
+    """A merge of so many points behind merged chunks, with what it takes of these."""
+    before = [
+        Before(ChunkKey(series(1), place, 0), count, count < CHUNK_POINTS_MAX)
+        for place, count in enumerate(counts)
+    ]
+    return with_open(Merge([ChunkKey(series(1), len(counts), 0)], points, at_rest), before[::-1])
+
+
+@pytest.mark.parametrize(
+    ("counts", "points", "at_rest", "taken"),
+    [
+        ([400], 100, False, [0]),
+        ([401], 100, False, []),
+        ([401], 100, True, [0]),
+        ([2_000, 400], 100, False, [0, 1]),
+        ([2_001, 400], 100, False, [1]),
+        ([100, CHUNK_POINTS_MAX, 100], 100, True, [2]),
+        ([100, CHUNK_POINTS_MAX], 100, True, []),
+    ],
+)
+def test_open_chunks_wait_until_more_comes_to_them_or_their_writer_rests(
+    counts: list[int], points: int, at_rest: bool, taken: list[int]
+) -> None:
+    merge = behind(counts, points, at_rest=at_rest)
+    assert [key.first_position for key in merge.all_keys] == [*taken, len(counts)]
+    assert merge.all_points == points + sum(counts[place] for place in taken)
+
+
+@pytest.mark.parametrize(("points", "written_max"), [(1, 14), (64, 7), (1_000, 3)])
+def test_points_are_written_few_times_and_few_chunks_stay_open(points: int, written_max: int) -> None:
+    counts: list[int] = []
+    merges, written = 10 * CHUNK_POINTS_MAX // points, 0
+    for _ in range(merges):
+        merge = behind(counts, points)
+        written += merge.all_points
+        counts = counts[: len(counts) - len(merge.open_keys)]
+        full, rest = divmod(merge.all_points, CHUNK_POINTS_MAX)
+        counts += [CHUNK_POINTS_MAX] * full + [rest] * (rest > 0)
+        assert sum(count < CHUNK_POINTS_MAX for count in counts) <= OPEN_CHUNKS_MAX
+    assert written <= written_max * merges * points

@@ -83,16 +83,18 @@ JOIN writer ON writer.run_id = series.run_id AND writer.writer_id = series.write
 /* distributed: WHERE writer.run_id = ANY ($1::uuid[]) */
 ORDER BY series.run_id, series.writer_id, series.metric_id;
 
--- merged_before: of each given series the merged chunk that comes before a position, where it is not full
-SELECT tail.run_id, tail.writer_id, tail.metric_id, tail.first_position, tail.part, tail.count
+-- before: of each given series, by its number from 1, so many chunks that come before a position, the last one first, and
+-- whether a merge made them that could not fill them
+SELECT series.number, tail.first_position, tail.part, tail.count, tail.compacted AND tail.count < 3987 AS is_open
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[])
-     AS series (run_id, writer_id, metric_id, first_position, part)
+     WITH ORDINALITY
+     AS series (run_id, writer_id, metric_id, first_position, part, number)
 /* single */ CROSS JOIN LATERAL (
     SELECT * FROM metric_chunk AS chunk
     WHERE chunk.run_id = series.run_id AND chunk.metric_id = series.metric_id AND chunk.writer_id = series.writer_id
       AND (chunk.first_position, chunk.part) < (series.first_position, series.part)
     ORDER BY chunk.first_position DESC, chunk.part DESC
-    LIMIT 1
+    LIMIT $6
 ) AS tail
 /* distributed: JOIN (
     SELECT chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part, count, compacted,
@@ -109,23 +111,25 @@ FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[])
     WHERE chunk.run_id = ANY ($1::uuid[])
 ) AS tail
   ON tail.run_id = series.run_id AND tail.writer_id = series.writer_id AND tail.metric_id = series.metric_id
- AND tail.before_position = series.first_position AND tail.before_part = series.part AND tail.place = 1 */
-WHERE tail.compacted AND tail.count < 3987;
+ AND tail.before_position = series.first_position AND tail.before_part = series.part AND tail.place <= $6 */
+ORDER BY series.number, tail.first_position DESC, tail.part DESC;
 
 -- take_chunks: removes chunks and hands out their points, arrays as their wire form, with the number from 1 of the merge
--- that they are for: of each series the one with which it begins, and the fresh ones up to its last. So one look into the
--- index finds all of a series, which a look for each chunk would double the cost of.
+-- that they are for: of each series all from the one with which it begins, and from the first fresh one on the fresh ones up
+-- to its last. So one look into the index finds all of a series, which a look for each chunk would double the cost of.
 WITH taken AS (
     DELETE FROM metric_chunk AS chunk
-    USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::smallint[])
+    USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::smallint[],
+                 $8::bigint[], $9::smallint[])
           WITH ORDINALITY
-          AS given (run_id, writer_id, metric_id, first_position, part, last_position, last_part, number)
+          AS given (run_id, writer_id, metric_id, first_position, part, fresh_position, fresh_part, last_position,
+                    last_part, number)
     WHERE chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
       AND (chunk.first_position, chunk.part) >= (given.first_position, given.part)
       AND (chunk.first_position, chunk.part) <= (given.last_position, given.last_part)
       AND (
           (NOT chunk.compacted AND chunk.count < 3000)
-          OR (chunk.first_position = given.first_position AND chunk.part = given.part)
+          OR (chunk.first_position, chunk.part) < (given.fresh_position, given.fresh_part)
       )
       /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
     RETURNING given.number, chunk.first_position, chunk.part, chunk.count, chunk.step_min, chunk.step_stride,

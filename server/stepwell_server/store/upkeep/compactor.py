@@ -31,7 +31,7 @@ from stepwell_server.store.upkeep.looking import (
     read_fresh,
     remember,
 )
-from stepwell_server.store.upkeep.merging import ChunksChangedError, merge
+from stepwell_server.store.upkeep.merging import ChunksChangedError, merge, with_open_chunks
 from stepwell_server.store.upkeep.plan import (
     FreshSeries,
     Merge,
@@ -262,7 +262,10 @@ class _Sweep:
         for each in fresh:
             self._leave(each.series.run_id, len(each))
         merged: set[Writer] = set()
-        for merges in transactions(list(wanted_merges(fresh, at_once=self.at_once))):
+        wanted = list(wanted_merges(fresh, at_once=self.at_once))
+        if not wanted:
+            return merged
+        for merges in transactions(await with_open_chunks(self.connection, wanted)):
             if await _merge(self.connection, merges, self.done):
                 for one in merges:
                     self._leave(one.series.run_id, -len(one.keys))

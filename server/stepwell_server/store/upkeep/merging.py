@@ -17,7 +17,14 @@ from stepwell_server.store.chunks.points import joined_points
 from stepwell_server.store.chunks.rows import COLUMNS, ChunkRows, RowKey, as_source
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
-from stepwell_server.store.upkeep.plan import ChunkKey, Merge, SeriesKey, merged_keys
+from stepwell_server.store.upkeep.plan import (
+    OPEN_CHUNKS_MAX,
+    Before,
+    ChunkKey,
+    Merge,
+    merged_keys,
+    with_open,
+)
 
 _SQL = load("compaction")
 
@@ -35,7 +42,6 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
     async with connection.transaction():
         # Not acknowledged to anybody: a crash that undoes the merge loses nothing, so nobody waits for the disk.
         await connection.execute("SET LOCAL synchronous_commit = off")
-        merges = await _with_tails(connection, merges)
         rows = _in_order(await connection.fetch(_SQL["take_chunks"], *_spans(merges)))
         if not _are_all(rows, merges):
             raise ChunksChangedError
@@ -46,19 +52,14 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
         await connection.execute(_SQL["merged_until"], *_merged_until(merges))
 
 
-async def _with_tails(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
-    """Put before each merge the series' merged chunk that is not full yet, if it has one."""
+async def with_open_chunks(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
+    """Let merges begin with the open chunks before them, as far as that is worth it."""
     firsts = [merge.keys[0] for merge in merges]
-    rows = await connection.fetch(_SQL["merged_before"], *_columns(firsts))
-    tails = {_key(row): row["count"] for row in rows}
-    by_series = {key.series: key for key in tails}
-    taken: set[SeriesKey] = set()
-    whole: list[Merge] = []
-    for each in merges:
-        tail = None if each.series in taken else by_series.get(each.series)
-        taken.add(each.series)
-        whole.append(Merge([tail, *each.keys], tails[tail] + each.points) if tail else each)
-    return whole
+    before: list[list[Before]] = [[] for _ in merges]
+    for row in await connection.fetch(_SQL["before"], *_columns(firsts), OPEN_CHUNKS_MAX):
+        key = ChunkKey(firsts[row["number"] - 1].series, row["first_position"], row["part"])
+        before[row["number"] - 1].append(Before(key, row["count"], row["is_open"]))
+    return list(map(with_open, merges, before))
 
 
 def _merged_until(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
@@ -71,10 +72,12 @@ def _merged_until(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
 
 
 def _spans(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
-    """From which chunk to which one each merge goes."""
-    lasts = [merge.keys[-1] for merge in merges]
+    """With which chunk each merge begins, with which one the fresh ones do, and which is the last."""
+    fresh, lasts = [merge.keys[0] for merge in merges], [merge.keys[-1] for merge in merges]
     return (
-        *_columns([merge.keys[0] for merge in merges]),
+        *_columns([merge.all_keys[0] for merge in merges]),
+        [key.first_position for key in fresh],
+        [key.part for key in fresh],
         [key.first_position for key in lasts],
         [key.part for key in lasts],
     )
@@ -87,7 +90,7 @@ def _in_order(rows: Sequence[Any]) -> list[Any]:
 def _are_all(rows: Sequence[Any], merges: Sequence[Merge]) -> bool:
     """Tell whether these are the chunks of the merges: each has as many as it wants."""
     counts = np.bincount([row["number"] - 1 for row in rows], minlength=len(merges))
-    return bool(np.array_equal(counts, [len(merge.keys) for merge in merges]))
+    return bool(np.array_equal(counts, [len(merge.all_keys) for merge in merges]))
 
 
 def _columns(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
@@ -100,15 +103,10 @@ def _columns(keys: Sequence[ChunkKey]) -> tuple[list[Any], ...]:
     )
 
 
-def _key(row: Mapping[str, Any]) -> ChunkKey:
-    series = SeriesKey(row["run_id"], row["writer_id"], row["metric_id"])
-    return ChunkKey(series, row["first_position"], row["part"])
-
-
 def merged_rows(merges: Sequence[Merge], ordered: Sequence[Mapping[str, Any]]) -> ChunkRows:
     """Build the rows that replace these, which are in order of the merges and of their keys."""
     points = joined_points(ordered)
-    owners = np.repeat(np.arange(len(merges)), [len(each.keys) for each in merges])
+    owners = np.repeat(np.arange(len(merges)), [len(each.all_keys) for each in merges])
     counts = np.array([row["count"] for row in ordered], np.int64)
     piece = SeriesPoints(counts, points.steps, points.timestamps_ms, points.values)
     chunks = build_chunks(join_series([piece], [owners])[0])
@@ -118,5 +116,5 @@ def merged_rows(merges: Sequence[Merge], ordered: Sequence[Mapping[str, Any]]) -
 def _row_keys(merges: Sequence[Merge], series: np.ndarray[Any, Any]) -> Iterator[RowKey]:
     for each, outputs in zip(merges, np.bincount(series).tolist(), strict=True):
         run_id, writer_id, metric_id = each.series
-        for key in merged_keys(each.keys, outputs):
+        for key in merged_keys(each.all_keys, outputs):
             yield run_id.bytes, metric_id, writer_id.bytes, key.first_position, key.part

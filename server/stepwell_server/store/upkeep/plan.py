@@ -1,11 +1,14 @@
 """Which chunks are merged, and when. Pure decisions, no I/O.
 
 A series' *fresh* chunks are the small ones that commits made. They are merged when they are many, when their points
-fill a chunk, or when their writer has been quiet; together with the series' last merged chunk while that is not full.
+fill a chunk, or when their writer has been quiet; together with the *open* chunks before them, which merges made and
+could not fill. An open chunk that is much larger than what comes to it waits for more: with 64 points at a time, a
+point is written seven times until its chunk is full, and not thirty.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -17,9 +20,13 @@ FRESH_CHUNKS_MAX = 64
 UNSETTLED_CHUNKS_MAX = 1_024
 # A writer that has committed nothing for a minute is not expected to fill its chunks soon.
 QUIET_MS = 60_000
-# One transaction takes in at most 31,896 points (3 MB as rows, columns and rows again), but always a pair of chunks.
-# Twice as many take as long, and more memory.
+# One transaction takes in at most 31,896 points (3 MB as rows, columns and rows again), but always a pair of chunks, or
+# all that goes into one merge. Twice as many take as long, and more memory.
 MERGE_POINTS_MAX = 8 * CHUNK_POINTS_MAX
+# While its writer is at work, an open chunk waits until what comes behind it has a fourth of its points. So each open
+# chunk of a series has more than four times the points of the next one, and there are few.
+OPEN_RATIO = 4
+OPEN_CHUNKS_MAX = math.ceil(math.log(CHUNK_POINTS_MAX, OPEN_RATIO))
 
 Item = TypeVar("Item")
 
@@ -59,16 +66,41 @@ class FreshSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """A chunk that comes before a merge. It is open where a merge made it that could not fill it."""
+
+    key: ChunkKey
+    points: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
-    """Chunks of one series, in order of their keys, that become fewer ones of `points` points in all."""
+    """Fresh chunks of one series, in order of their keys, that become fewer ones, with the open ones before them.
+
+    When its writer is `at_rest`, it takes all of these, however large they are.
+    """
 
     keys: Sequence[ChunkKey]
     points: int
+    at_rest: bool
+    open_keys: Sequence[ChunkKey] = ()
+    open_points: int = 0
 
     @property
     def series(self) -> SeriesKey:
         """Whose chunks they are."""
         return self.keys[0].series
+
+    @property
+    def all_keys(self) -> list[ChunkKey]:
+        """The open chunks and the fresh ones."""
+        return [*self.open_keys, *self.keys]
+
+    @property
+    def all_points(self) -> int:
+        """How many points they have."""
+        return self.open_points + self.points
 
 
 def wanted_merges(fresh: Iterable[FreshSeries], *, at_once: bool = False) -> Iterator[Merge]:
@@ -76,7 +108,7 @@ def wanted_merges(fresh: Iterable[FreshSeries], *, at_once: bool = False) -> Ite
     for each in fresh:
         size = len(each) if at_once or len(each) >= UNSETTLED_CHUNKS_MAX else each.settled
         if size and (at_once or is_due(each, size)):
-            yield from _bounded(each, size)
+            yield from _bounded(each, size, at_once or each.quiet_ms >= QUIET_MS)
 
 
 def is_due(fresh: FreshSeries, size: int) -> bool:
@@ -96,23 +128,35 @@ def chunks_until_due(fresh: FreshSeries, *, merged: bool) -> int:
     return min(FRESH_CHUNKS_MAX, chunks + more)
 
 
-def _bounded(fresh: FreshSeries, size: int) -> Iterator[Merge]:
+def _bounded(fresh: FreshSeries, size: int, at_rest: bool) -> Iterator[Merge]:
     """Cut what one transaction could not hold."""
     keys: list[ChunkKey] = []
     points = 0
     for number in range(size):
         count = fresh.counts[number]
         if keys and points + count > MERGE_POINTS_MAX:
-            yield Merge(keys, points)
+            yield Merge(keys, points, at_rest)
             keys, points = [], 0
         keys.append(ChunkKey(fresh.series, fresh.first_positions[number], fresh.parts[number]))
         points += count
-    yield Merge(keys, points)
+    yield Merge(keys, points, at_rest)
+
+
+def with_open(merge: Merge, before: Iterable[Before]) -> Merge:
+    """Let a merge begin with the open ones of the chunks `before` it, of which the last comes first."""
+    keys: list[ChunkKey] = []
+    points = 0
+    for each in before:
+        if not each.is_open or (not merge.at_rest and each.points > OPEN_RATIO * (merge.points + points)):
+            break
+        keys.insert(0, each.key)
+        points += each.points
+    return replace(merge, open_keys=keys, open_points=points)
 
 
 def transactions(merges: Iterable[Merge]) -> Iterator[list[Merge]]:
     """Put merges together that one transaction can hold."""
-    return grouped(merges, lambda merge: merge.points, MERGE_POINTS_MAX)
+    return grouped(merges, lambda merge: merge.all_points, MERGE_POINTS_MAX)
 
 
 def grouped(items: Iterable[Item], size: Callable[[Item], int], size_max: int) -> Iterator[list[Item]]:
