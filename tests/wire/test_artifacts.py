@@ -20,6 +20,7 @@ from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
+from stepwell_server.model.artifacts import SMALL_BYTES_MAX
 from tests.harness.calls import invalid, invalid_state, not_found
 from tests.harness.content.files import files_below
 from tests.harness.content.s3 import BUCKET, S3Server, s3_server
@@ -577,12 +578,14 @@ async def test_bytes_that_cannot_be_removed_now_are_removed_later(
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         run_id, stub = await create_run(channel), ArtifactServiceStub(channel)
-        await log(stub, run_id, "a", b"abc")
-        monkeypatch.setattr("stepwell_server.store.content.buckets.s3.S3Bucket.abandon_parts", broken)
+        await log(stub, run_id, "small", b"abc")
+        await log(stub, run_id, "large", bytes(SMALL_BYTES_MAX + 1))
+        # Which parts there are is asked for the large one alone.
         monkeypatch.setattr("stepwell_server.store.content.buckets.s3.S3Bucket.multipart_ids", broken)
         await stub.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
         assert await listing(stub, run_id) == []
-        assert (len(place.files()), await rows(server, "artifact_garbage")) == (1, 1)
+        (left_over,) = place.files()
+        assert (left_over.stat().st_size, await rows(server, "artifact_garbage")) == (SMALL_BYTES_MAX + 1, 1)
         monkeypatch.undo()
         await stub.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
         assert (len(place.files()), await rows(server, "artifact_garbage")) == (0, 0)

@@ -23,6 +23,11 @@ MESSAGE_BYTES_MAX = 4 * MIB
 # S3 takes 10,000 parts of 5 MiB to 5 GiB; below this size one PUT is as good as parts.
 PART_BYTES_MIN = 16 * MIB
 PARTS_MAX = 10_000
+# Small files go through the server: straight to a bucket, each would take the server four requests, or it would have to
+# read what it cannot ask the SHA-256 of; many together take it one request each. So a bucket never holds parts of them.
+SMALL_BYTES_MAX = MIB
+# Stands for a bucket's name of what it holds in parts where it holds none.
+NO_PARTS = ""
 SIGNED_PARTS_PER_REQUEST_MAX = 1_000
 # Parts of all uploads that one request finishes: one of the largest, or many small ones.
 FINISHED_PARTS_PER_REQUEST_MAX = 10_000

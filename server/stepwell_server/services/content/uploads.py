@@ -27,6 +27,7 @@ from stepwell_server.model.artifacts import (
     PARTS_MAX,
     SHA256_BYTES,
     SIGNED_PARTS_PER_REQUEST_MAX,
+    SMALL_BYTES_MAX,
     Addition,
     AlreadyThere,
     Arrival,
@@ -59,10 +60,6 @@ NOTE_INTERVAL_S = 10.0
 
 # Of a file that comes without its size, how much is announced at once beside what has come.
 ANNOUNCED_AHEAD_BYTES = 16 * MIB
-
-# Small files go through the server: straight to a bucket, each would take the server four requests, or it would have to
-# read what it cannot ask the SHA-256 of; many together take it one request each.
-SMALL_BYTES_MAX = MIB
 
 # Questions to the bucket that one request asks at once.
 BUCKET_CALLS_AT_ONCE = 16

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from stepwell_server.model.artifacts import OpenUpload, Place
+from stepwell_server.model.artifacts import SMALL_BYTES_MAX, OpenUpload, Place
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection
 
@@ -66,7 +66,7 @@ async def drop_references(connection: Connection, numbers: Mapping[UUID, int]) -
     ids = list(numbers)
     await connection.execute(_QUERIES["lock_contents"], ids)
     await connection.execute(_QUERIES["drop_references"], ids, list(numbers.values()))
-    await connection.execute(_QUERIES["discard_contents"], ids)
+    await connection.execute(_QUERIES["discard_contents"], ids, SMALL_BYTES_MAX)
 
 
 def counted(rows: Any) -> dict[UUID, int]:

@@ -271,7 +271,10 @@ class ContentStore(Protocol):
         ...
 
     async def remove(self, key: str, multipart_id: str | None) -> None:
-        """Remove what is stored and what is unfinished. Nothing there is no error."""
+        """Remove what is stored and what is unfinished, also under other names than this; NO_PARTS: nobody has to look.
+
+        Nothing there is no error.
+        """
         ...
 
     @property

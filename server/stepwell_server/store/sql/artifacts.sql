@@ -124,14 +124,14 @@ SET reference_count = content.reference_count - dropped.number
 FROM unnest($1::uuid[], $2::bigint[]) AS dropped (content_id, number)
 WHERE content.content_id = dropped.content_id;
 
--- discard_contents: of the contents $1, those that no artifact shows become garbage.
+-- discard_contents: of the contents $1, those that no artifact shows become garbage; of up to $2 bytes, nothing has parts.
 WITH unused AS (
     DELETE FROM artifact_content
     WHERE content_id = ANY ($1::uuid[]) AND reference_count = 0
-    RETURNING root, key
+    RETURNING root, key, size_bytes
 )
-INSERT INTO artifact_garbage (root, key)
-SELECT root, key
+INSERT INTO artifact_garbage (root, key, multipart_id)
+SELECT root, key, CASE WHEN size_bytes <= $2 THEN '' END
 FROM unused;
 
 -- discard_keys: bytes that nothing shows become garbage, and what the bucket holds of them in parts.

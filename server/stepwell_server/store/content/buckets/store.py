@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import MIB, PARTS_MAX, FileSpec, PartTag, Piece, Room
+from stepwell_server.model.artifacts import MIB, NO_PARTS, PARTS_MAX, FileSpec, PartTag, Piece, Room
 from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart, Part
 from stepwell_server.store.content.buckets.parts import InParts
 from stepwell_server.store.content.folder import wrong_hash
@@ -151,8 +151,9 @@ class BucketContentStore:
 
     async def remove(self, key: str, multipart_id: str | None) -> None:
         """See `ports.artifacts.ContentStore`."""
-        for found in {multipart_id, *await self._bucket.multipart_ids(key)} - {None}:
-            await self.abandon_parts(key, str(found))
+        if multipart_id != NO_PARTS:
+            for found in {multipart_id, *await self._bucket.multipart_ids(key)} - {None}:
+                await self.abandon_parts(key, str(found))
         await self._bucket.delete(key)
 
     async def get_urls(self, keys: Sequence[str]) -> Sequence[str]:
