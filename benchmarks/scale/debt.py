@@ -8,9 +8,8 @@ those of servers do, and what is logged meanwhile comes in larger batches, as cl
 
 A series is merged once in some WAVE_S, so the debt of writers that began together is a wave. Here they began evenly
 over such a time, and what is left of the wave is averaged away: the debt is judged by windows of one wave each, after
-two of them. It grows, where the line through the windows' means rises by more than GROWS of what comes; commits were
-slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so: what a merge takes
-grows with the merged chunk at the end of its series, until that one is full.
+three of them. It grows, where the line through the windows' means rises by more than GROWS of what comes; commits were
+slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so.
 """
 
 import asyncio
@@ -40,8 +39,8 @@ from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 GROUP = 133
 # From a merge of a series to its next one: 64 chunks, in whole rounds of some 10 to 20 s.
 WAVE_S = 80.0
-# Until every series was merged twice; chunks are left alone for half a minute before the first.
-WARM_S = 2 * WAVE_S + 30.0
+# Until every series was merged thrice; chunks are left alone for half a minute before the first.
+WARM_S = 3 * WAVE_S + 30.0
 SAMPLE_S = 5.0
 GROWS = 0.01
 SMALL = "SELECT count(*) FROM metric_chunk WHERE NOT compacted AND count < 3000"

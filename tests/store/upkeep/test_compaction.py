@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stepwell_server.process.deadline import Deadline
-from stepwell_server.store.chunks.building import SMALL_POINTS_MAX
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.ingest.writer import GroupCommitWriter
@@ -140,6 +140,22 @@ async def test_what_open_chunks_bring_fits_into_transactions_too(
     await one_round(pool)
     assert await rows(pool, SIZES) == [(2_801, True)] * 12
     assert sizes == [11 * 2_801, 2_801]
+
+
+async def test_chunks_are_not_merged_over_larger_ones(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    logged = 0
+    for size in (2, 3, SMALL_POINTS_MAX, 4, 5, 6, CHUNK_POINTS_MAX + 7):
+        steps = range(logged, logged + size)
+        await commit(writer, log.batch({"loss": [(step, step, 0.5) for step in steps]}))
+        logged += size
+    await rows(pool, "UPDATE metric_chunk SET compacted = true WHERE count = 5 RETURNING 1")
+    before = await rows(pool, EVERYTHING)
+    await one_round(pool, at_once=True)
+    large = [(SMALL_POINTS_MAX, False), (CHUNK_POINTS_MAX, False)]
+    assert await rows(pool, SIZES) == [(5, True), large[0], (4, True), (11, True), large[1], (7, True)]
+    assert repr(await rows(pool, EVERYTHING)) == repr(before)
 
 
 async def test_what_a_broken_round_left_between_chunks_is_not_taken_for_them(
@@ -327,6 +343,7 @@ async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommit
         "fresh_writers": (zero, zero, last_run(0), 2_048),
         "fresh_chunks": (run, who, zero, zero, 0, 64),
         "before": (run, who, [1], [9], [0], OPEN_CHUNKS_MAX),
+        "between": (run, who, [1], [0], [0], [9], [0]),
         "take_chunks": (run, who, [1], [0], [0], [3], [0], [9], [0]),
     }
     async with pool.connection() as connection:

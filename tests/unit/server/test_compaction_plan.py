@@ -1,5 +1,6 @@
 """Which chunks are merged, and when."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -20,6 +21,7 @@ from stepwell_server.store.upkeep.plan import (
     SeriesKey,
     chunks_until_due,
     merged_keys,
+    of_neighbours,
     transactions,
     wanted_merges,
     with_open,
@@ -39,6 +41,7 @@ def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0, settled: int | 
         counts,
         quiet_ms,
         chunks if settled is None else settled,
+        sum(counts),
     )
 
 
@@ -122,7 +125,7 @@ def behind(counts: list[int], points: int, *, at_rest: bool = False) -> Merge:
         Before(ChunkKey(series(1), place, 0), count, count < CHUNK_POINTS_MAX)
         for place, count in enumerate(counts)
     ]
-    return with_open(Merge([ChunkKey(series(1), len(counts), 0)], points, at_rest), before[::-1])
+    return with_open(Merge([ChunkKey(series(1), len(counts), 0)], [points], at_rest, False), before[::-1])
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,22 @@ def test_points_are_written_few_times_and_few_chunks_stay_open(points: int, writ
         counts += [CHUNK_POINTS_MAX] * full + [rest] * (rest > 0)
         assert sum(count < CHUNK_POINTS_MAX for count in counts) <= OPEN_CHUNKS_MAX
     assert written <= written_max * merges * points
+
+
+def test_chunks_are_merged_with_their_neighbours_alone() -> None:
+    merge = Merge(
+        [ChunkKey(series(1), *key) for key in ((0, 0), (1, 2), (2, 0), (5, 0))], [1, 2, 3, 4], True, True
+    )
+    between = [ChunkKey(series(1), *key) for key in ((1, 0), (1, 1), (4, 0))]
+    assert [list(each.counts) for each in of_neighbours(merge, between)] == [[1], [2, 3], [4]]
+    assert list(of_neighbours(merge, [])) == [replace(merge, keys=tuple(merge.keys), counts=(1, 2, 3, 4))]
+
+
+@pytest.mark.parametrize(
+    ("counts", "steps", "asked"), [([1, 1], 3_000, True), ([1, 1], 2_999, False), ([1], 3_000, False)]
+)
+def test_large_chunks_are_looked_for_where_steps_have_room_for_them(
+    counts: list[int], steps: int, asked: bool
+) -> None:
+    [merge] = wanted_merges([replace(fresh(counts), steps=steps)], at_once=True)
+    assert merge.may_lie_over is asked

@@ -66,9 +66,11 @@ FROM (
     SELECT run_id, writer_id, metric_id,
            array_agg(first_position ORDER BY first_position, part) AS first_positions,
            array_agg(part ORDER BY first_position, part) AS parts,
-           array_agg(count ORDER BY first_position, part) AS counts
+           array_agg(count ORDER BY first_position, part) AS counts,
+           min(step_min) AS step_min, max(step_max) AS step_max
     FROM (
-        SELECT chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part, chunk.count
+        SELECT chunk.run_id, chunk.writer_id, chunk.metric_id, chunk.first_position, chunk.part, chunk.count,
+               chunk.step_min, chunk.step_max
         FROM unnest($1::uuid[], $2::uuid[]) AS given (run_id, writer_id)
         JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.writer_id = given.writer_id
         WHERE NOT chunk.compacted AND chunk.count < 3000
@@ -82,6 +84,19 @@ FROM (
 JOIN writer ON writer.run_id = series.run_id AND writer.writer_id = series.writer_id
 /* distributed: WHERE writer.run_id = ANY ($1::uuid[]) */
 ORDER BY series.run_id, series.writer_id, series.metric_id;
+
+-- between: of each series, by its number from 1, what lies between two of its fresh chunks and is none
+SELECT given.number, chunk.first_position, chunk.part
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::smallint[])
+     WITH ORDINALITY
+     AS given (run_id, writer_id, metric_id, first_position, part, last_position, last_part, number)
+JOIN metric_chunk AS chunk
+  ON chunk.run_id = given.run_id AND chunk.metric_id = given.metric_id AND chunk.writer_id = given.writer_id
+WHERE (chunk.first_position, chunk.part) > (given.first_position, given.part)
+  AND (chunk.first_position, chunk.part) < (given.last_position, given.last_part)
+  AND (chunk.compacted OR chunk.count >= 3000)
+  /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
+ORDER BY given.number, chunk.first_position, chunk.part;
 
 -- before: of each given series, by its number from 1, so many chunks that come before a position, the last one first, and
 -- whether a merge made them that could not fill them

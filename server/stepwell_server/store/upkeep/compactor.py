@@ -31,7 +31,7 @@ from stepwell_server.store.upkeep.looking import (
     read_fresh,
     remember,
 )
-from stepwell_server.store.upkeep.merging import ChunksChangedError, merge, with_open_chunks
+from stepwell_server.store.upkeep.merging import ChunksChangedError, merge, of_neighbours_with_open
 from stepwell_server.store.upkeep.plan import (
     FreshSeries,
     Merge,
@@ -265,7 +265,7 @@ class _Sweep:
         wanted = list(wanted_merges(fresh, at_once=self.at_once))
         if not wanted:
             return merged
-        for merges in transactions(await with_open_chunks(self.connection, wanted)):
+        for merges in transactions(await of_neighbours_with_open(self.connection, wanted)):
             if await _merge(self.connection, merges, self.done):
                 for one in merges:
                     self._leave(one.series.run_id, -len(one.keys))

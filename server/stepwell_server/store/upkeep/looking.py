@@ -103,7 +103,10 @@ def _series(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterato
         for row in of_writer:
             series, positions = SeriesKey(*writer, row["metric_id"]), row["first_positions"]
             is_settled = bisect_left(positions, settled)
-            yield FreshSeries(series, positions, row["parts"], row["counts"], row["quiet_ms"], is_settled)
+            steps = row["step_max"] - row["step_min"] + 1
+            yield FreshSeries(
+                series, positions, row["parts"], row["counts"], row["quiet_ms"], is_settled, steps
+            )
 
 
 def remember(settling: Sequence[Settling] | None, fresh: Sequence[FreshSeries], merged: set[Writer]) -> None:

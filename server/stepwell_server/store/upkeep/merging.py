@@ -6,6 +6,7 @@ undoes the whole transaction.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -22,7 +23,9 @@ from stepwell_server.store.upkeep.plan import (
     Before,
     ChunkKey,
     Merge,
+    SeriesKey,
     merged_keys,
+    of_neighbours,
     with_open,
 )
 
@@ -42,7 +45,8 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
     async with connection.transaction():
         # Not acknowledged to anybody: a crash that undoes the merge loses nothing, so nobody waits for the disk.
         await connection.execute("SET LOCAL synchronous_commit = off")
-        rows = _in_order(await connection.fetch(_SQL["take_chunks"], *_spans(merges)))
+        begins = _columns([merge.all_keys[0] for merge in merges])
+        rows = _in_order(await connection.fetch(_SQL["take_chunks"], *begins, *_spans(merges)[3:]))
         if not _are_all(rows, merges):
             raise ChunksChangedError
         pieces = await asyncio.to_thread(lambda: list(merged_rows(merges, rows).pieces()))
@@ -52,14 +56,20 @@ async def merge(connection: Connection, merges: Sequence[Merge]) -> None:
         await connection.execute(_SQL["merged_until"], *_merged_until(merges))
 
 
-async def with_open_chunks(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
-    """Let merges begin with the open chunks before them, as far as that is worth it."""
-    firsts = [merge.keys[0] for merge in merges]
-    before: list[list[Before]] = [[] for _ in merges]
+async def of_neighbours_with_open(connection: Connection, merges: Sequence[Merge]) -> list[Merge]:
+    """Cut merges where other chunks lie between theirs, and let them begin with the open ones that are worth it."""
+    between: dict[SeriesKey, list[ChunkKey]] = defaultdict(list)
+    if wide := [merge for merge in merges if merge.may_lie_over]:
+        for row in await connection.fetch(_SQL["between"], *_spans(wide)):
+            key = ChunkKey(wide[row["number"] - 1].series, row["first_position"], row["part"])
+            between[key.series].append(key)
+    cut = [piece for merge in merges for piece in of_neighbours(merge, between[merge.series])]
+    before: list[list[Before]] = [[] for _ in cut]
+    firsts = [merge.keys[0] for merge in cut]
     for row in await connection.fetch(_SQL["before"], *_columns(firsts), OPEN_CHUNKS_MAX):
         key = ChunkKey(firsts[row["number"] - 1].series, row["first_position"], row["part"])
         before[row["number"] - 1].append(Before(key, row["count"], row["is_open"]))
-    return list(map(with_open, merges, before))
+    return list(map(with_open, cut, before))
 
 
 def _merged_until(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
@@ -72,12 +82,10 @@ def _merged_until(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
 
 
 def _spans(merges: Sequence[Merge]) -> tuple[list[Any], ...]:
-    """With which chunk each merge begins, with which one the fresh ones do, and which is the last."""
-    fresh, lasts = [merge.keys[0] for merge in merges], [merge.keys[-1] for merge in merges]
+    """From which fresh chunk to which one each merge goes."""
+    lasts = [merge.keys[-1] for merge in merges]
     return (
-        *_columns([merge.all_keys[0] for merge in merges]),
-        [key.first_position for key in fresh],
-        [key.part for key in fresh],
+        *_columns([merge.keys[0] for merge in merges]),
         [key.first_position for key in lasts],
         [key.part for key in lasts],
     )

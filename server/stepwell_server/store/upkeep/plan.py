@@ -7,12 +7,14 @@ point is written seven times until its chunk is full, and not thirty.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX
+from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
 
 # Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk.
 FRESH_CHUNKS_MAX = 64
@@ -52,6 +54,7 @@ class FreshSeries:
     """The small chunks of one series that no merge has seen, in order of their keys; of each a number of the columns.
 
     Its writer's last commit was `quiet_ms` ago; the first `settled` chunks have been there for a while, see `settling`.
+    From the least to the greatest there are `steps`.
     """
 
     series: SeriesKey
@@ -60,6 +63,7 @@ class FreshSeries:
     counts: Sequence[int]
     quiet_ms: int
     settled: int
+    steps: int
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -78,12 +82,14 @@ class Before:
 class Merge:
     """Fresh chunks of one series, in order of their keys, that become fewer ones, with the open ones before them.
 
-    When its writer is `at_rest`, it takes all of these, however large they are.
+    When its writer is `at_rest`, it takes all of these, however large they are. Where the steps have room for that, it
+    `may_lie_over` large chunks between its own.
     """
 
     keys: Sequence[ChunkKey]
-    points: int
+    counts: Sequence[int]
     at_rest: bool
+    may_lie_over: bool
     open_keys: Sequence[ChunkKey] = ()
     open_points: int = 0
 
@@ -91,6 +97,11 @@ class Merge:
     def series(self) -> SeriesKey:
         """Whose chunks they are."""
         return self.keys[0].series
+
+    @property
+    def points(self) -> int:
+        """How many points the fresh ones have."""
+        return sum(self.counts)
 
     @property
     def all_keys(self) -> list[ChunkKey]:
@@ -108,7 +119,9 @@ def wanted_merges(fresh: Iterable[FreshSeries], *, at_once: bool = False) -> Ite
     for each in fresh:
         size = len(each) if at_once or len(each) >= UNSETTLED_CHUNKS_MAX else each.settled
         if size and (at_once or is_due(each, size)):
-            yield from _bounded(each, size, at_once or each.quiet_ms >= QUIET_MS)
+            may_lie_over = size > 1 and each.steps >= SMALL_POINTS_MAX
+            for keys, counts in _bounded(each, size):
+                yield Merge(keys, counts, at_once or each.quiet_ms >= QUIET_MS, may_lie_over)
 
 
 def is_due(fresh: FreshSeries, size: int) -> bool:
@@ -128,18 +141,31 @@ def chunks_until_due(fresh: FreshSeries, *, merged: bool) -> int:
     return min(FRESH_CHUNKS_MAX, chunks + more)
 
 
-def _bounded(fresh: FreshSeries, size: int, at_rest: bool) -> Iterator[Merge]:
+def _bounded(fresh: FreshSeries, size: int) -> Iterator[tuple[list[ChunkKey], list[int]]]:
     """Cut what one transaction could not hold."""
     keys: list[ChunkKey] = []
+    counts: list[int] = []
     points = 0
     for number in range(size):
         count = fresh.counts[number]
         if keys and points + count > MERGE_POINTS_MAX:
-            yield Merge(keys, points, at_rest)
-            keys, points = [], 0
+            yield keys, counts
+            keys, counts, points = [], [], 0
         keys.append(ChunkKey(fresh.series, fresh.first_positions[number], fresh.parts[number]))
+        counts.append(count)
         points += count
-    yield Merge(keys, points, at_rest)
+    yield keys, counts
+
+
+def of_neighbours(merge: Merge, between: Sequence[ChunkKey]) -> Iterator[Merge]:
+    """Cut a merge where other chunks lie between its own: `between`, in order.
+
+    What were merged over those, a chart would have to open them all, to sort its points among theirs.
+    """
+    numbered = zip(merge.keys, merge.counts, strict=True)
+    for _, group in groupby(numbered, lambda each: bisect_left(between, each[0])):
+        keys, counts = zip(*group, strict=True)
+        yield replace(merge, keys=keys, counts=counts)
 
 
 def with_open(merge: Merge, before: Iterable[Before]) -> Merge:
