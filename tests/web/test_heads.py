@@ -1,11 +1,15 @@
 """The head of an answer goes out with the first piece of its body, and never later than it would alone."""
 
+import gc
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from stepwell_server.web.heads import join_head
+from tests.harness.network.raw_http import head
 
 
 class Transport:
@@ -64,3 +68,18 @@ def test_nothing_waits_that_is_no_head_of_a_body(transport: Transport) -> None:
     cycle.response_started = False
     cycle.transport.write(b"100 Continue")
     assert transport.written == [b"head", b"100 Continue"]
+
+
+async def test_answers_leave_nothing_to_the_collector(start_door: Callable[..., Any]) -> None:
+    place = await start_door()
+    peer = await place.connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for path in ("/echo", "/large") * 5:
+            await peer.send(head("GET", path))
+            await peer.answer()
+        cycles = [it for it in gc.get_objects() if type(it) is RequestResponseCycle]
+    finally:
+        gc.enable()
+    assert len(cycles) <= 2  # that of the latest request, and of one whose task just ends

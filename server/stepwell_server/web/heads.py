@@ -15,30 +15,36 @@ def join_head(cycle: RequestResponseCycle) -> None:
 
 
 class _WithHead:
-    """The transport of one answer."""
+    """The transport of one answer, until its body begins or it ends without one.
+
+    Then it makes way for the connection's own: two that hold each other would stay until Python looks for such.
+    """
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._transport: asyncio.Transport = cycle.transport
-        self._head: bytes | None = None
-        self._has_begun = False
+        self._head = b""
 
     def write(self, data: bytes) -> None:
         """Write; what comes before the head is a word that a body may come."""
-        if self._has_begun or not self._cycle.response_started:
+        if not self._cycle.response_started:
             self._transport.write(data)
-        elif self._head is None:
+        elif not self._head:
             self._head = data
         else:
-            self._has_begun = True
+            self._make_way()
             self._transport.write(self._head + data)
 
     def close(self) -> None:
         """Close, behind a head that got no body."""
-        if self._head is not None and not self._has_begun:
+        self._make_way()
+        if self._head:
             self._transport.write(self._head)
         self._transport.close()
 
     def is_closing(self) -> bool:
         """Tell whether it is closed, or is being closed."""
         return self._transport.is_closing()
+
+    def _make_way(self) -> None:
+        self._cycle.transport = self._transport
