@@ -1,7 +1,9 @@
 """One server with places of all kinds, as its clients see it: files of odd names, faults of the network, kill -9."""
 
+import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from stepwell import StepwellClient
 from stepwell.files import bucket, uploads
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.outgoing import outbox
+from stepwell_server.store.content.locations import Locations
+from stepwell_server.store.content.roots import OpenContentStores
 from tests.content.conftest import MIB
 from tests.harness.client_errors import refused
 from tests.harness.content.stores import BUCKETS, STORES, Store
@@ -27,6 +31,8 @@ from tests.harness.servers.processes import ServerProcess
 from tests.harness.servers.shared import server_of_many
 
 PART = 16 * MIB
+# The name of what a cloud holds of an upload: its key, and its own name.
+UPLOAD = re.compile(r"(.*)\.parts[-/](\w+)")
 SCRIPT = """
 import sys, stepwell
 stepwell.StepwellClient(sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])
@@ -354,6 +360,36 @@ def test_a_server_that_is_killed_and_comes_back(
         assert list(store.objects().values()) == [source.stat().st_size]
         client.delete_artifacts(run_id, "")
         assert store.objects() == {}
+
+
+@of_clouds
+def test_parts_that_a_cloud_lost_before_the_end_are_sent_again(
+    served: Served, place: Place, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lost = uploads.Uploader._complete, list[str]()
+
+    def complete(*given: object) -> None:
+        if not lost:
+            (upload,) = {found.groups() for name in place.store.objects() if (found := UPLOAD.match(name))}
+            asyncio.run(lose(place.store, tmp_path, *upload))
+            lost.extend(upload)
+        real(*given)  # type: ignore[arg-type]
+
+    for name, value in served.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(uploads.Uploader, "_complete", complete)
+    place.client.log_artifact(place.run_id, source)
+    assert lost
+    assert place.fetched("large.bin", tmp_path / "out") == source.read_bytes()
+    assert list(place.store.objects().values()) == [source.stat().st_size]
+
+
+async def lose(store: Store, data: Path, key: str, multipart_id: str) -> None:
+    """Remove all parts of an upload from a bucket."""
+    async with OpenContentStores(data, Locations(store.root), 60) as stores:
+        direct = (await stores.open(store.root)).direct
+        assert direct is not None
+        await direct.abandon_parts(key, multipart_id)
 
 
 @of_clouds
