@@ -188,12 +188,12 @@ def test_metrics_of_another_device_are_fetched_together_and_later(
     monkeypatch.setattr(kept, "KEPT_S", 3_600.0)
     with stepwell.start_run() as run:
         call = LoggedCall("pytorch", PyTorchOptions())
-        call.log_waiting_step(("one", "other"), found, 1)  # new names are looked at at once
+        call.log_waiting_step(("one", "other"), found, 1)
         call.log_waiting_step(("one", "other"), found, 2)
         found += 1
         assert stepwell.flush().waiting == 0
-    assert points_of(run.info.run_id, "one") == [(1, 1.5), (2, 2.5)]
-    assert points_of(run.info.run_id, "other") == [(1, 2.5), (2, 3.5)]
+    assert points_of(run.info.run_id, "one") == [(1, 2.5), (2, 2.5)]
+    assert points_of(run.info.run_id, "other") == [(1, 3.5), (2, 3.5)]
 
 
 def test_checkpoints_of_epochs_with_weights_alone(experiment: str, tmp_path: Path) -> None:

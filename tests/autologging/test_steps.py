@@ -1,6 +1,7 @@
-"""Steps of a training that are not quick: safe at once, and delivered together, as long as nothing else is logged."""
+"""Steps of a training: kept, or safe at once, and delivered together, as long as nothing else is logged."""
 
 import itertools
+import logging
 import subprocess
 import sys
 import time
@@ -44,6 +45,32 @@ def test_a_kill_loses_no_step_that_is_not_quick(
     assert points_of(run.info.run_id, "loss") == [(step, 0.5) for step in range(20)]
 
 
+ENDS = """
+import atexit, sys, time
+import stepwell
+from stepwell.autologging import calls
+from stepwell.autologging.options import Options
+from stepwell.delivery import kept
+
+kept.QUICK_STEP_NS = 2**62
+stepwell.start_run()
+atexit.register(time.sleep, 3 * kept.KEPT_S)  # before what the run does at the end
+sys.stderr = open("told", "w")
+call = calls.LoggedCall("keras", Options())
+for step in range(20):
+    call.log_step({"loss": 0.5}, step)
+"""
+
+
+def test_steps_that_are_kept_at_the_end_of_a_process_are_written(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str
+) -> None:
+    run_script(tmp_path, shared_server, experiment, ENDS)
+    assert "Traceback" not in (tmp_path / "told").read_text()
+    (run,) = runs_of(experiment)
+    assert points_of(run.info.run_id, "loss") == [(step, 0.5) for step in range(20)]
+
+
 @pytest.fixture
 def call(experiment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoggedCall]:
     """A call none of whose steps is quick, and whose steps wait for others for an hour."""
@@ -68,6 +95,32 @@ def test_steps_alone_are_delivered_together(call: LoggedCall) -> None:
     assert points_of(call.run_id, "loss") == [(step, 0.5) for step in range(next(steps))]
 
 
+def test_of_steps_that_are_kept_what_is_no_number_is_told_once_and_holds_up_no_other(
+    call: LoggedCall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kept, "QUICK_STEP_NS", 2**62)
+    monkeypatch.setattr(kept, "KEPT_S", 3_600.0)
+
+    class Broken:
+        def tolist(self) -> list[float]:
+            raise RuntimeError("the device is gone")
+
+    for step in range(2):
+        call.log_step({"loss": 0.5, "odd": "none"}, step)
+        call.log_step({f"new {step}": 1.5}, step)
+        call.log_waiting_step(("loss",), Broken(), step)
+    call.log_step({"a name with\nlines": 2.5}, 2)
+    call.log_step({"loss": 0.5}, 2)
+    assert not caplog.text
+    with caplog.at_level(logging.WARNING, logger="stepwell"):
+        assert stepwell.flush().waiting == 0
+    told = ("the metric 'odd' is no number", "the device is gone", "a name with")
+    assert [caplog.text.count(it) for it in told] == [1, 1, 1]
+    assert call.has_failed
+    assert points_of(call.run_id, "loss") == [(0, 0.5), (1, 0.5), (2, 0.5)]
+    assert [points_of(call.run_id, f"new {step}") for step in range(2)] == [[(0, 1.5)], [(1, 1.5)]]
+
+
 def test_they_are_not_while_a_user_logs_beside_them(call: LoggedCall) -> None:
     log, steps = call.writer.log(), itertools.count()
 
@@ -80,3 +133,12 @@ def test_they_are_not_while_a_user_logs_beside_them(call: LoggedCall) -> None:
     for _ in range(3):
         position = log.spool.end_position()
         until(log_both)
+
+
+def test_steps_of_a_run_that_was_deleted_are_told(call: LoggedCall, caplog: pytest.LogCaptureFixture) -> None:
+    call.log_step({"loss": 0.5}, 0)
+    stepwell.delete_run(call.run_id)
+    with caplog.at_level(logging.WARNING, logger="stepwell"):
+        call.log_step({"loss": 0.5}, 1)
+        assert f"Run {call.run_id} is deleted" in caplog.text
+    stepwell.restore_run(call.run_id)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from logging import getLogger
 from time import time_ns
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from stepwell import beside
 from stepwell.autologging import chance, guard, options
 from stepwell.autologging.options import Options
 from stepwell.client import StepwellClient
 from stepwell.delivery import record
-from stepwell.delivery.kept import POINTS_OF_A_STEP_MAX, OnADevice
+from stepwell.delivery.kept import POINTS_OF_A_STEP_MAX, Measured
 from stepwell.delivery.record import now_ms
 from stepwell.delivery.writer import RunWriter, writer_for
 from stepwell.entities import DatasetInput, Metric
@@ -22,6 +22,8 @@ from stepwell.models import logged
 from stepwell.models.flavor import Flavor
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun
+from stepwell.spool.log import SealedError, Spool
+from stepwell.values import check_key
 
 AUTOLOGGING_TAG = "mlflow.autologging"
 KEY_CHARS_MAX = 250
@@ -32,6 +34,14 @@ FAULTS_TOLD_MAX = 10
 Result = TypeVar("Result")
 
 _log = getLogger("stepwell")
+
+
+class OnADevice(Protocol):
+    """Numbers that would have to be waited for, such as a tensor of a GPU."""
+
+    def tolist(self) -> list[float]:
+        """Wait for them."""
+        ...
 
 
 class LoggedCall:
@@ -113,29 +123,54 @@ class LoggedCall:
         record.log_metrics(self.writer, metrics, step, measured=record.measured(model_id, None, None))
 
     def log_step(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Log what a library measured at a step; what is no number is told, and left out.
+        """Log what a library measured at a step; what is no number is told, and left out. Never fails.
 
-        Short, because between two steps of a training nothing of it stays in the caches of the processor.
+        Short, because between two steps of a training nothing of it stays in the caches of the processor: names and
+        numbers are looked at when the step is written. So values are not to change any more.
         """
-        writer, at_ns = self.writer, time_ns()
-        numbers, kept = writer.spool.groups.get(tuple(metrics)), writer.kept
-        try:
-            # Names that were logged together before.
-            values = [*map(float, metrics.values())] if numbers is not None else None
-        except Exception:  # noqa: BLE001 - whatever a value of others is
-            values = None
-        if numbers is None or values is None or kept is None:
-            self.log_metrics(self.numbers(metrics), step=step)
+        if (kept := self.writer.kept) is not None:
+            kept.append(self._write, metrics, step)
         else:
-            kept.append(numbers, step, at_ns, values)
+            self.attempt(self._log_step, metrics, step)
 
     def log_waiting_step(self, names: tuple[str, ...], values: OnADevice, step: int) -> None:
         """Log what a device has measured, or is about to: the training does not wait for it."""
-        numbers, kept = self.writer.spool.groups.get(names), self.writer.kept
-        if numbers is not None and kept is not None and len(names) <= POINTS_OF_A_STEP_MAX:
-            kept.keep((numbers, step, time_ns(), values))
+
+        def fetch() -> dict[str, float]:
+            return dict(zip(names, values.tolist(), strict=True))
+
+        kept = self.writer.kept
+        if kept is not None and len(names) <= POINTS_OF_A_STEP_MAX:
+            kept.keep(self._write, fetch, step, time_ns())
         else:
-            self.log_step(dict(zip(names, values.tolist(), strict=True)), step)
+            self.log_step(fetch(), step)
+
+    def _log_step(self, metrics: Mapping[str, Any], step: int) -> None:
+        self.log_metrics(self.numbers(metrics), step=step)
+
+    def _write(self, *step: Any) -> int | None:
+        """As `Kept` wants it."""
+        points: int | None = self.attempt(self._write_step, *step)
+        return points
+
+    def _write_step(self, spool: Spool, measured: Measured, step: int, at_ns: int) -> int:
+        metrics = measured() if callable(measured) else measured
+        try:
+            values = [*map(float, metrics.values())]
+        except Exception:  # noqa: BLE001 - whatever a value of others is
+            metrics = self.numbers(metrics)
+            values = [*metrics.values()]
+        names = tuple(metrics)
+        numbers = spool.groups.get(names)
+        try:
+            if numbers is None:
+                numbers = tuple(spool.number_of(check_key("Metric", name)) for name in names)
+                spool.remember_group(names)
+        except SealedError:  # the next log takes it
+            self._log_step(metrics, step)
+            return 0
+        spool.append_points(numbers, step, at_ns, values)
+        return len(values)
 
     def write_steps(self) -> None:
         """Write what is kept of steps, because no more of them come for a while."""

@@ -7,11 +7,12 @@ Steps that are not quick are written at once.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Sequence
-from logging import getLogger
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from time import time_ns
+from typing import Any
 
 from stepwell.spool.log import Spool
 from stepwell.wire import background
@@ -20,24 +21,16 @@ from stepwell.wire import background
 QUICK_STEP_NS = 10_000_000
 # How long a step is kept at most, in a process whose background thread runs.
 KEPT_S = 0.3
-# Steps that are kept, and points of one that is: at most 32,768 points, 1 MiB; the step that comes then waits until
+# Steps that are kept, and points of one that is: at most 32,768 points, 2 MiB; the step that comes then waits until
 # they are written, and a larger one is not kept.
 STEPS_MAX = 512
 POINTS_OF_A_STEP_MAX = 64
 
-_log = getLogger("stepwell")
-
-
-class OnADevice(Protocol):
-    """Numbers that would have to be waited for, such as a tensor of a GPU."""
-
-    def tolist(self) -> list[float]:
-        """Wait for them."""
-        ...
-
-
-# Points of a step, as for `Spool.append_points`: numbers of their metrics, step, time in nanoseconds, values.
-Step = tuple[tuple[int, ...], int, int, Sequence[float] | OnADevice]
+# What was measured at a step, or what fetches it, where it would have to be waited for, as from a GPU.
+Measured = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+# Writes a step, given what was measured (or what fetches it), step and time in nanoseconds; returns how many points it
+# has. Never fails: what is wrong with a step is told by whoever measured it.
+Write = Callable[[Spool, Measured, int, int], int | None]
 
 
 class Kept:
@@ -45,13 +38,12 @@ class Kept:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._steps: deque[Step] = deque()
+        self._steps: deque[tuple[Write, Measured, int, int]] = deque()
         # Writing; also within itself, by a SIGTERM.
         self._lock = threading.RLock()
         # Whether the background thread will write them soon.
         self._is_awaited = False
         self._is_closed = False
-        self._has_failed = False
         # When the last step came.
         self._came_ns = 0
         # Steps that were written, and their points; and what `came_alone` saw the last time: steps, and positions of
@@ -60,17 +52,18 @@ class Kept:
         self._written_points = 0
         self._seen = (0, 0)
 
-    def append(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Sequence[float]) -> None:
-        """Keep a step that comes quickly behind another one; write any other, which raises as `Spool.append_points`."""
-        is_quick, self._came_ns = time_ns - self._came_ns < QUICK_STEP_NS, time_ns
-        if is_quick and len(values) <= POINTS_OF_A_STEP_MAX:
-            self.keep((numbers, step, time_ns, values))
+    def append(self, write: Write, measured: Mapping[str, Any], step: int) -> None:
+        """Keep a step that comes quickly behind another one; write any other. Its values are not to change any more."""
+        at_ns = time_ns()
+        is_quick, self._came_ns = at_ns - self._came_ns < QUICK_STEP_NS, at_ns
+        if is_quick and len(measured) <= POINTS_OF_A_STEP_MAX:
+            self.keep(write, dict(measured), step, at_ns)
         else:
-            self._put(numbers, step, time_ns, values)
+            self._write(write, measured, step, at_ns)
 
-    def keep(self, step: Step) -> None:
-        """Keep a step. What is wrong with it is told when it is written."""
-        self._steps.append(step)
+    def keep(self, write: Write, measured: Measured, step: int, at_ns: int) -> None:
+        """Keep a step."""
+        self._steps.append((write, measured, step, at_ns))
         if not self._is_awaited or len(self._steps) >= STEPS_MAX:
             self._have_written()
 
@@ -99,27 +92,15 @@ class Kept:
         if is_left_here or not background.call_soon(self._write_soon):
             self.write()
 
-    def _write(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Any) -> None:
-        try:
-            found = values.tolist() if hasattr(values, "tolist") else values
-            self._put(numbers, step, time_ns, found)
-        except Exception as failure:  # noqa: BLE001 - whoever measured it is gone
-            if not self._has_failed:
-                self._has_failed = True
-                _log.warning(
-                    "A step could not be logged: %s: %s. Others are not told.",
-                    type(failure).__name__,
-                    failure,
-                )
-
-    def _put(self, numbers: tuple[int, ...], step: int, time_ns: int, values: Sequence[float]) -> None:
-        self._spool.append_points(numbers, step, time_ns, values)
+    def _write(self, write: Write, measured: Measured, step: int, at_ns: int) -> None:
+        self._written_points += write(self._spool, measured, step, at_ns) or 0
         self._written_steps += 1
-        self._written_points += len(values)
 
     def _write_soon(self) -> None:
         asyncio.get_running_loop().call_later(KEPT_S, self._write_aside)
 
     def _write_aside(self) -> None:
-        # Not in the thread that delivers: in a full spool one that writes may wait for it.
-        asyncio.get_running_loop().run_in_executor(None, self.write)
+        # Not in the thread that delivers: in a full spool one that writes may wait for it. At the end of the process
+        # no thread begins any more; the end has it written.
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop().run_in_executor(None, self.write)

@@ -110,7 +110,7 @@ class RunWriter:
         """Take note that nothing can be logged to the run, or that it can be again."""
         self._is_deleted, self._asked_s = deleted, -math.inf
         if deleted:
-            self.spool = NO_SPOOL  # every point goes the long way, where this is seen
+            self.spool, self.kept = NO_SPOOL, None  # every point goes the long way, where this is seen
 
     def _require_active(self) -> None:
         """Ask whether the run is still deleted, not too often; somebody may have restored it."""
@@ -118,7 +118,8 @@ class RunWriter:
             self._asked_s = time.monotonic()
             if not _is_deleted(self.uri, self.run_id):
                 self._is_deleted = False
-                self.spool = self._log.spool if self._log is not None else NO_SPOOL
+                if self._log is not None:
+                    self.spool, self.kept = self._log.spool, self._log.kept
                 return
         raise StepwellException(
             f"Run {self.run_id} is deleted: nothing can be logged to it until it is restored.",

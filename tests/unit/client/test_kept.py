@@ -1,6 +1,5 @@
 """Steps that are kept for a moment: every one is written once, by whoever comes first, with its own time."""
 
-import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ import pytest
 
 from stepwell.delivery import kept as keeping
 from stepwell.delivery.kept import POINTS_OF_A_STEP_MAX, STEPS_MAX, Kept
-from stepwell.errors import StepwellException
 from stepwell.spool.log import Spool, SpoolLimits
 from stepwell.spool.reader import SpoolReader
 from stepwell.spool.records import NS_PER_MS
@@ -48,46 +46,61 @@ def points(spool: Spool) -> list[tuple[int, int, float]]:
     return found
 
 
-def step(spool: Spool, number: int, value: Any = 0.5) -> tuple[Any, ...]:
-    values = value if hasattr(value, "tolist") else (value,)
-    return (spool.number_of("loss"),), number, number * NS_PER_MS, values
+def write(spool: Spool, measured: Any, step: int, at_ns: int) -> int:
+    numbers = [spool.number_of(name) for name in measured]
+    spool.append_points(numbers, step, at_ns, measured.values())
+    return len(measured)
+
+
+def keep(kept: Kept, number: int) -> None:
+    kept.keep(write, {"loss": 0.5}, number, number * NS_PER_MS)
 
 
 def test_what_is_kept_is_written_by_whoever_asks(spool: Spool, asked: list[Any]) -> None:
     kept = Kept(spool)
     for number in range(3):
-        kept.keep(step(spool, number))
+        keep(kept, number)
     assert (points(spool), len(asked)) == ([], 1)
     kept.write()
     assert [it[0] for it in points(spool)] == [0, 1, 2]
-    kept.keep(step(spool, 3))
+    keep(kept, 3)
     assert len(asked) == 2
     kept.write()
     assert points(spool)[3] == (3, 3, 0.5)  # when it was measured
 
 
-def test_a_step_that_is_not_quick_or_large_is_written_at_once(spool: Spool, asked: list[Any]) -> None:
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the time at which a step comes, in nanoseconds."""
+    return lambda at_ns: monkeypatch.setattr(keeping, "time_ns", lambda: at_ns)
+
+
+def test_a_step_that_is_not_quick_or_large_is_written_at_once(
+    spool: Spool, asked: list[Any], at: Callable[[int], None]
+) -> None:
     kept, apart = Kept(spool), keeping.QUICK_STEP_NS
-    loss = (spool.number_of("loss"),)
-    for number, time_ns in enumerate((apart, 2 * apart, 3 * apart - 1), start=1):
-        kept.append(loss, number, time_ns, [0.5])
+    measured = {"loss": 0.5}
+    for number, at_ns in enumerate((apart, 2 * apart, 3 * apart - 1), start=1):
+        at(at_ns)
+        kept.append(write, measured, number)
     assert [it[0] for it in points(spool)] == [1, 2]
-    many = POINTS_OF_A_STEP_MAX + 1
-    kept.append(many * loss, 4, 3 * apart, many * [0.5])
-    assert [it[0] for it in points(spool)[2:]] == many * [4]
+    many = {f"loss {number}": 0.5 for number in range(POINTS_OF_A_STEP_MAX + 1)}
+    kept.append(write, many, 4)
+    assert [it[0] for it in points(spool)[2:]] == len(many) * [4]
+    measured["loss"] = 1.5  # others may write over what they measured
     kept.write()
-    assert points(spool)[-1][0] == 3
-    with pytest.raises(StepwellException, match="64-bit"):
-        kept.append(loss, 2**63, 5 * apart, [0.5])
+    assert points(spool)[-1] == (3, (3 * apart - 1) // NS_PER_MS, 0.5)
 
 
-def test_steps_come_alone_until_something_else_is_logged(spool: Spool, asked: list[Any]) -> None:
+def test_steps_come_alone_until_something_else_is_logged(
+    spool: Spool, asked: list[Any], at: Callable[[int], None]
+) -> None:
     kept, apart = Kept(spool), keeping.QUICK_STEP_NS
-    loss = (spool.number_of("loss"),)
 
-    def asked_after(*apart_ns: int) -> bool:
-        for each in apart_ns:
-            kept.append(2 * loss, 1, each, [0.5, 0.5])
+    def asked_after(*times_ns: int) -> bool:
+        for at_ns in times_ns:
+            at(at_ns)
+            kept.append(write, {"loss": 0.5, "mae": 0.5}, 1)
         return kept.came_alone()
 
     assert not asked_after()
@@ -97,7 +110,7 @@ def test_steps_come_alone_until_something_else_is_logged(spool: Spool, asked: li
     assert not asked_after(5 * apart + 1, 5 * apart + 2)  # kept: not written yet
     kept.write()
     assert asked_after()
-    spool.append_point(loss[0], 1, 0, 0.5)
+    spool.append_point(spool.number_of("own"), 1, 0, 0.5)
     assert not asked_after(7 * apart, 8 * apart)
     assert asked_after(9 * apart, 10 * apart)
 
@@ -107,7 +120,7 @@ def test_the_thread_writes_it_by_itself(spool: Spool, monkeypatch: pytest.Monkey
     background.spawn(nothing()).result(WAIT_S)
     kept = Kept(spool)
     for number in range(2):  # again, when all was written
-        kept.keep(step(spool, number))
+        keep(kept, number)
         moment = time.monotonic() + WAIT_S
         while len(points(spool)) <= number and time.monotonic() < moment:
             time.sleep(0.01)
@@ -121,19 +134,19 @@ async def nothing() -> None:
 def test_without_a_thread_nothing_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "call_soon", lambda _: False)
     kept = Kept(spool)
-    kept.keep(step(spool, 7))
+    keep(kept, 7)
     assert [it[0] for it in points(spool)] == [7]
 
 
 def test_so_many_are_kept_at_most_and_each_is_written_once(spool: Spool, asked: list[Any]) -> None:
     kept = Kept(spool)
     for number in range(STEPS_MAX):
-        kept.keep(step(spool, number))
+        keep(kept, number)
     assert len(points(spool)) == STEPS_MAX
 
     def several(first: int) -> None:
         for number in range(first, first + 2_000):
-            kept.keep(step(spool, number))
+            keep(kept, number)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(several, range(10_000, 90_000, 20_000)))
@@ -146,29 +159,9 @@ def test_what_comes_when_the_log_has_ended_goes_to_the_next_one(
     spool: Spool, asked: list[Any], late: list[tuple[str, int]]
 ) -> None:
     kept = Kept(spool)
-    kept.keep(step(spool, 1))
+    keep(kept, 1)
     kept.close()
     assert [it[0] for it in points(spool)] == [1]
     spool.seal()
-    kept.keep(step(spool, 2))
+    keep(kept, 2)
     assert late == [("loss", 2)]
-
-
-def test_what_cannot_be_written_is_told_once_and_holds_up_no_other(
-    spool: Spool, asked: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    class Broken:
-        def tolist(self) -> list[float]:
-            raise RuntimeError("the device is gone")
-
-    class Whole:
-        def tolist(self) -> list[float]:
-            return [1.5]
-
-    kept = Kept(spool)
-    for value in (Broken(), Whole(), Broken()):
-        kept.keep(step(spool, 4, value))
-    with caplog.at_level(logging.WARNING, logger="stepwell"):
-        kept.write()
-    assert caplog.text.count("the device is gone") == 1
-    assert points(spool) == [(4, 4, 1.5)]

@@ -32,13 +32,13 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             if logs and chosen.log_every_epoch and epoch % chosen.every_n_iter == 0:
-                call.attempt(call.log_step, logs, epoch)
+                call.log_step(logs, epoch)
             if checkpoints is not None and checkpoints.wanted.checkpoint_save_freq == PER_EPOCH:
                 call.attempt(_offer, checkpoints, self.model, epoch, logs)
 
         def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
             if logs:
-                call.attempt(call.log_step, {f"validation_{key}": value for key, value in logs.items()}, 0)
+                call.log_step({f"validation_{key}": value for key, value in logs.items()}, 0)
 
     every = chosen.log_every_n_steps
 
@@ -55,7 +55,7 @@ def callbacks_for(call: LoggedCall, prefix: str, checkpoints: Checkpoints | None
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             step = self._before + batch + 1
             if every and logs and step % every == 0:
-                call.attempt(call.log_step, logs, step)
+                call.log_step(logs, step)
             if checkpoints is not None and _is_due(checkpoints, step):
                 call.attempt(_offer, checkpoints, self.model, self._epoch, logs, step)
 

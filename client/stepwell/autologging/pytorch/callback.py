@@ -169,7 +169,7 @@ class _Teller:
     def _log(self, metrics: Mapping[str, Any], step: int) -> None:
         waiting = stacked(metrics)
         if waiting is None:
-            self._call.log_step(metrics, step)
+            self._call.log_step(self._call.numbers(metrics), step)  # Lightning may write over tensors
         else:
             self._call.log_waiting_step(tuple(metrics), waiting, step)
 
