@@ -54,7 +54,7 @@ def pages(facts: ServerFacts, framed_by: Sequence[str] = ()) -> list[BaseRoute]:
 
     async def welcome(request: Request) -> Response:
         if INDEX in files and "text/html" in request.headers.get("accept", ""):
-            return files[INDEX].answer(request)
+            return await files[INDEX].answer(request)
         url = str(request.base_url).rstrip("/")
         text = WELCOME.format(url=url, server_path=SERVER_PATH, **asdict(facts))
         return PlainTextResponse(text)
