@@ -35,7 +35,9 @@ class Uploads:
         lift_body_limit(request.scope, None)
         found = hashlib.sha256()
         try:
-            async for piece in Incoming(request).pieces(BLOCK_BYTES):
+            body = Incoming(request)
+            body.prefer(BLOCK_BYTES)
+            async for piece in body.pieces():
                 found.update(piece)
                 self.sizes.append(len(piece))
         except ClientDisconnect:
@@ -45,7 +47,7 @@ class Uploads:
 
     async def refuse(self, request: Request) -> Response:
         lift_body_limit(request.scope, None)
-        await anext(Incoming(request).pieces(BLOCK_BYTES))
+        await anext(Incoming(request).pieces())
         raise RefusedError(403, "not this")
 
 

@@ -165,13 +165,14 @@ class UploadService:
         self,
         run_id: UUID,
         path: str,
-        pieces_of: Callable[[int], AsyncGenerator[Piece]],
+        pieces: AsyncIterator[Piece],
         size_bytes: int | None,
+        prefer_bytes: Callable[[int], None],
     ) -> FileSpec:
         """Take one file that nobody announced, and make it visible. What fails leaves nothing.
 
-        `pieces_of` gives its bytes in pieces of about so many; `size_bytes` is how much probably comes, if somebody
-        said so.
+        `size_bytes` is how much probably comes, if somebody said so; `prefer_bytes` is told, before the first one is
+        asked for, how large pieces had best be.
         """
         check_path(path)
         check_size(path, size_bytes or 0)
@@ -186,9 +187,9 @@ class UploadService:
             await self._store.arrival(run_id, arrival.upload_id)
 
         try:
-            pieces = pieces_of(content.piece_bytes)
+            prefer_bytes(content.piece_bytes)
             counted = self._counted(pieces, content, arrival)
-            async with aclosing(pieces), aclosing(counted), aclosing(noted(counted, note)) as arriving:
+            async with aclosing(counted), aclosing(noted(counted, note)) as arriving:
                 received = await content.receive(arrival.place.key, arriving, size_bytes)
             upload = arrival.arrived(*received)
             await doubt_lost(self._store, self._contents, root, [upload.file])

@@ -20,6 +20,7 @@ class Incoming:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._more = True
+        self._block_bytes = MIB
 
     @property
     def announced_bytes(self) -> int | None:
@@ -27,13 +28,17 @@ class Incoming:
         found = self._request.headers.get("content-length", "")
         return int(found) if found.isdigit() else None
 
-    async def pieces(self, block_bytes: int) -> AsyncGenerator[Piece]:
-        """Yield it in pieces, each of which is valid until the next but one is asked for; of a large one in blocks.
+    def prefer(self, block_bytes: int) -> None:
+        """Have the pieces of a large one as large as this; call it before the first one is asked for."""
+        self._block_bytes = block_bytes
+
+    async def pieces(self) -> AsyncGenerator[Piece]:
+        """Yield it in pieces, each of which is valid until the next but one is asked for.
 
         Raises:
             ClientDisconnect: the client hung up before its end.
         """
-        receive_in_blocks(self._request.scope, block_bytes)
+        receive_in_blocks(self._request.scope, self._block_bytes)
         waiting: list[bytes] = []
         size = 0
         while self._more:

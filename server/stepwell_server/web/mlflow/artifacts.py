@@ -1,5 +1,7 @@
 """MLflow's routes to artifacts: the proxy that its clients use, and what browsers fetch. Bytes only pass through."""
 
+from contextlib import aclosing
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -97,7 +99,8 @@ class Artifacts:
     async def _take(self, request: Request, place: RunPlace) -> Response:
         body = Incoming(request)
         try:
-            await self._uploads.take(place.run_id, place.path, body.pieces, body.announced_bytes)
+            async with aclosing(body.pieces()) as pieces:
+                await self._uploads.take(place.run_id, place.path, pieces, body.announced_bytes, body.prefer)
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
         except InvalidStateError as error:
