@@ -90,6 +90,8 @@ async def test_a_view_is_kept_and_opened_by_its_address(page: Page, experiment: 
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name=f"{name} *").click()
     await page.get_by_role("button", name="Keep the changes in").click()
+    # The list in the window has a button of this name, too.
+    await expect(page.get_by_label("Keep what is shown as")).to_be_hidden()
     await page.get_by_role("button", name=name, exact=True).click()
     await page.get_by_label("Keep what is shown as").fill(name)
     await page.get_by_role("button", name="Keep", exact=True).click()
