@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub, RunServiceStub
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.model.artifacts import SMALL_BYTES_MAX
+from stepwell_server.store.content.buckets.s3 import S3Bucket
 from tests.harness.calls import invalid, invalid_state, not_found
 from tests.harness.content.files import files_below
 from tests.harness.content.s3 import BUCKET, S3Server, s3_server
@@ -589,6 +591,28 @@ async def test_bytes_that_cannot_be_removed_now_are_removed_later(
         monkeypatch.undo()
         await stub.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id))
         assert (len(place.files()), await rows(server, "artifact_garbage")) == (0, 0)
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+async def test_who_removes_at_once_asks_the_bucket_once_for_each_file(
+    artifacts: ArtifactServiceStub, channel: grpc.aio.Channel, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, delete = Counter[str](), S3Bucket.delete
+
+    async def counted(bucket: S3Bucket, key: str) -> None:
+        asked[key] += 1
+        await asyncio.sleep(0.05)  # long enough for the others to look what there is to remove
+        await delete(bucket, key)
+
+    monkeypatch.setattr(S3Bucket, "delete", counted)
+    run_ids = [await create_run(channel) for _ in range(4)]
+    for number in range(20):
+        await log(artifacts, run_ids[number % 4], f"{number}", b"%d" % number)
+    await asyncio.gather(
+        *(artifacts.DeleteArtifacts(pb.DeleteArtifactsRequest(run_id=run_id)) for run_id in run_ids)
+    )
+    assert place.files() == []
+    assert list(asked.values()) == [1] * 20
 
 
 async def broken(*_: object) -> None:

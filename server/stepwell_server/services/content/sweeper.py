@@ -39,6 +39,8 @@ class ArtifactSweeper(Rounds):
         self._contents = contents
         self._upload_idle_ms = round(upload_idle_s * 1_000)
         self._room = asyncio.Semaphore(REMOVALS_AT_ONCE)
+        # Who removes at once takes turns, or all would remove the same, which is the oldest.
+        self._turn = asyncio.Lock()
 
     async def round(self) -> None:
         """Give idle uploads up, and remove all garbage that can be removed."""
@@ -53,8 +55,9 @@ class ArtifactSweeper(Rounds):
         """
         after, failures = 0, Counter[str]()
         for step in itertools.count(1):
-            found = await self._store.garbage(STEP_COUNT_MAX, after)
-            await self._store.forget_garbage(await self._remove_all(found, failures))
+            async with self._turn:
+                found = await self._store.garbage(STEP_COUNT_MAX, after)
+                await self._store.forget_garbage(await self._remove_all(found, failures))
             if len(found) < STEP_COUNT_MAX or (count_max is not None and step * STEP_COUNT_MAX >= count_max):
                 return
             after = found[-1].garbage_id
