@@ -104,7 +104,6 @@ DIFFERENCES: list[Difference] = [
         [
             "experiments create: create name *",
             "experiments get: experiments/get-by-name*",
-            'experiments update: experiments/update new_name=" "',
             "runs create: runs/create run_name=*",
             "runs get: get ?run_id=%00",
             'runs update: runs/update run_name=" "',
@@ -196,7 +195,7 @@ DIFFERENCES: list[Difference] = [
         "the code that creating has for the same",
         400,
         "RESOURCE_ALREADY_EXISTS",
-        ["experiments update: experiments/update new_name=*", "experiments update: rename to a taken name"],
+        ["experiments update: rename to a taken name"],
     ),
     Difference(
         "repeats",

@@ -16,28 +16,31 @@ REFUSED_REASON_CHARS_MAX = 1_000
 
 _SQL = load("refusals")
 
-_Kind = tuple[UUID, UUID, str, str]
+# Of one writer: a key and an error's code.
+_Kind = tuple[str, str]
 
 
 async def note_refusals(connection: Connection, refused: Iterable[tuple[Batch, Sequence[Rejection]]]) -> None:
     """Add what was refused of batches, whose writers exist and are locked."""
-    counts: dict[_Kind, int] = {}
-    reasons: dict[_Kind, str] = {}
+    noted: dict[tuple[UUID, UUID], dict[_Kind, tuple[int, str]]] = {}
     kinds_of_run: Counter[UUID] = Counter()
     for batch, rejections in refused:
+        kinds = noted.setdefault((batch.run_id, batch.writer_id), {})
+        known = len(kinds)
+        kinds_max = known + REFUSALS_MAX - kinds_of_run[batch.run_id]
         for rejection in rejections:
-            key = _storable(rejection.key, REFUSED_KEY_CHARS_MAX)
-            kind = batch.run_id, batch.writer_id, key, rejection.error_code
-            if kind not in counts and kinds_of_run[batch.run_id] >= REFUSALS_MAX:
-                kind = batch.run_id, batch.writer_id, "", ""
-            kinds_of_run[batch.run_id] += kind not in counts
-            counts[kind] = counts.get(kind, 0) + rejection.count
-            reasons[kind] = rejection.reason
-    run_ids, writer_ids, keys, codes = zip(*counts, strict=True)
-    texts = [_storable(reasons[kind], REFUSED_REASON_CHARS_MAX) for kind in counts]
-    await connection.execute(
-        _SQL["note"], run_ids, writer_ids, keys, codes, list(counts.values()), texts, REFUSALS_MAX
-    )
+            kind = _storable(rejection.key, REFUSED_KEY_CHARS_MAX), rejection.error_code
+            if kind not in kinds and len(kinds) >= kinds_max:
+                kind = "", ""
+            count, _ = kinds.get(kind, (0, ""))
+            kinds[kind] = count + rejection.count, rejection.reason
+        kinds_of_run[batch.run_id] += len(kinds) - known
+    rows = [
+        (*writer, *kind, count, _storable(reason, REFUSED_REASON_CHARS_MAX))
+        for writer, kinds in noted.items()
+        for kind, (count, reason) in kinds.items()
+    ]
+    await connection.execute(_SQL["note"], *zip(*rows, strict=True), REFUSALS_MAX)
 
 
 def _storable(text: str, chars_max: int) -> str:
