@@ -1,7 +1,7 @@
-"""Coroutines that belong together: all of them, or what the first one raised; many, some at once; one for many."""
+"""Coroutines that belong together: all, or what the first one raised; many, some at once; in turn; one for many."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -46,6 +46,25 @@ async def watched(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def one_ahead(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncGenerator[T]:
+    """Yield what coroutines return, which run in turn; while the caller works on a result, the next is under way."""
+    following = iter(coroutines)
+    first = next(following, None)
+    if first is None:
+        return
+    under_way = asyncio.create_task(first)
+    try:
+        for coroutine in following:
+            found = await under_way
+            under_way = asyncio.create_task(coroutine)
+            await asyncio.sleep(0)  # it begins before this thread is busy
+            yield found
+        yield await under_way
+    finally:
+        under_way.cancel()
+        await asyncio.gather(under_way, return_exceptions=True)
 
 
 class OneForAll(Generic[T]):

@@ -1,4 +1,4 @@
-"""What is looked up once for all who ask before it begins; many coroutines of which some are at work at once."""
+"""What is looked up once for all who ask before it begins; many coroutines of which some are at work, or the next."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell_server.process.joined import OneForAll, watched
+from stepwell_server.process.joined import OneForAll, one_ahead, watched
 
 
 async def test_one_look_up_is_for_all_who_wait_and_later_ones_get_the_next() -> None:
@@ -81,3 +81,39 @@ async def test_some_are_at_work_at_once_and_the_first_that_fails_ends_the_others
         await anext(steps)
     await steps.aclose()
     assert at_work == set()
+
+
+async def test_the_next_begins_before_a_result_is_worked_on_and_only_then() -> None:
+    seen: list[str] = []
+
+    async def work(number: int) -> int:
+        seen.append(f"begin {number}")
+        await asyncio.sleep(0)
+        seen.append(f"end {number}")
+        return number
+
+    async for number in one_ahead(work(number) for number in range(3)):
+        seen.append(f"work on {number}")
+        await asyncio.sleep(0.01)
+    in_turn = [entry for entry in seen if not entry.startswith("work")]
+    assert in_turn == [f"{what} {number}" for number in range(3) for what in ("begin", "end")]
+    assert [seen.index(f"begin {number + 1}") < seen.index(f"work on {number}") for number in (0, 1)] == [
+        True
+    ] * 2
+    assert [number async for number in one_ahead(work(number) for number in range(0))] == []
+
+
+async def test_who_leaves_ends_what_is_under_way() -> None:
+    ended: list[int] = []
+
+    async def work(number: int) -> int:
+        try:
+            await asyncio.sleep(0 if number == 0 else 60)
+        finally:
+            ended.append(number)
+        return number
+
+    works = one_ahead(work(number) for number in range(3))
+    assert await anext(works) == 0
+    await works.aclose()
+    assert ended == [0, 1]

@@ -1,6 +1,5 @@
 """Samples of series from the database: summaries first, and arrays only of the chunks that a border cuts."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from stepwell_server.model.buckets import bucket_borders, buckets_of
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import NO_SAMPLE, SampledSeries, Sampling, Selection, SeriesName
+from stepwell_server.process.joined import one_ahead
 from stepwell_server.store.chunks.blocks import BLOCK_POINTS, block_forms
 from stepwell_server.store.chunks.points import chunk_points, chunk_steps, chunk_values, cut_points
 from stepwell_server.store.postgres.pool import Connection
@@ -104,23 +104,16 @@ class _Sampler:
         wanted: NDArray[np.bool_],
         borders: Sequence[Int64s],
     ) -> AsyncIterator[Fragments]:
-        """Cut the wanted ones of the chunks without opening them. While one batch is summed up, the next is read."""
-        reading: tuple[BlockCut, asyncio.Task[Sequence[Any]]] | None = None
-        try:
-            for part in self._batches_by_form(whole, wanted):
-                cuts = find_cuts(self._chunks, whole[part], first[part], last[part], borders)
-                batch = BlockCut(self._chunks, whole[part], first[part], cuts)
-                before = None if reading is None else (reading[0], await reading[1])
-                reading = batch, asyncio.create_task(batch.read(self._connection, self._names))
-                await asyncio.sleep(0)  # the request goes out before this thread is busy
-                if before is not None:
-                    yield before[0].fragments(before[1])
-            if reading is not None:
-                yield reading[0].fragments(await reading[1])
-        finally:
-            if reading is not None:
-                reading[1].cancel()
-                await asyncio.gather(reading[1], return_exceptions=True)
+        """Cut the wanted ones of the chunks without opening them."""
+
+        async def read(part: Int64s) -> tuple[BlockCut, Sequence[Any]]:
+            cuts = find_cuts(self._chunks, whole[part], first[part], last[part], borders)
+            batch = BlockCut(self._chunks, whole[part], first[part], cuts)
+            return batch, await batch.read(self._connection, self._names)
+
+        reads = (read(part) for part in self._batches_by_form(whole, wanted))
+        async for batch, rows in one_ahead(reads):
+            yield batch.fragments(rows)
 
     def _batches_by_form(self, whole: Int64s, wanted: NDArray[np.bool_]) -> Iterator[Int64s]:
         """Yield the numbers of the wanted chunks, in batches whose blocks have one form."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepwell_server.errors import InvalidArgumentError
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import Extent, Selection, SeriesName
+from stepwell_server.process.joined import one_ahead
 from stepwell_server.store.chunks.points import array_records, record_type
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
@@ -18,8 +19,9 @@ _SQL = load("sampling")
 
 # Chunks that one group of series may have, 200 bytes each; that is some thousand million points once compacted.
 SUMMARIES_MAX = 1_000_000
-# Chunks that are opened together: a million points, 16 MB on the way.
-OPENED_CHUNKS = 256
+# Chunks that are opened together: 131,072 points, 2 MB on the way, as much of the next batch. For more, malloc takes
+# memory from the system and gives it back in each call, with some ten thousand page faults.
+OPENED_CHUNKS = 32
 
 _RECORD = record_type(
     {
@@ -153,7 +155,7 @@ def too_many_chunks() -> InvalidArgumentError:
     )
 
 
-async def open_chunks(
+def open_chunks(
     connection: Connection,
     summaries: ChunkSummaries,
     places: Int64s,
@@ -164,8 +166,11 @@ async def open_chunks(
 
     Where `with_times` (one element for each chunk) is not set, the arrays of times stay closed.
     """
-    for start in range(0, len(places), OPENED_CHUNKS):
-        part = places[start : start + OPENED_CHUNKS]
+
+    async def opened(part: Int64s) -> list[tuple[int, Any]]:
         keys = summaries.keys(part, names)
         rows = await connection.fetch(_SQL["open_chunks"], *keys, with_times[part].tolist())
-        yield [(int(part[row["number"] - 1]), row) for row in rows]
+        return [(int(part[row["number"] - 1]), row) for row in rows]
+
+    starts = range(0, len(places), OPENED_CHUNKS)
+    return one_ahead(opened(places[start : start + OPENED_CHUNKS]) for start in starts)
