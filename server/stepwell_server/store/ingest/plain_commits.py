@@ -1,11 +1,12 @@
-"""The commit of nothing but points of streams, where each way to the database and back is dear: behind a pooler.
+"""The commit of nothing but points of streams, where ways to the database and back cost more than what is sent.
 
     few points:  one call of commit_points, which is a transaction of its own
-    many points: BEGIN; the same call without chunks; COPY chunks; COMMIT
+    many points: BEGIN; the same call without chunks; COPY chunks; COMMIT; only behind a pooler
 
 Where not all is as it mostly is (a repeat, a rewind, a deleted run), nothing is stored, and `points.py` goes its way.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ _SQL = load("ingest")
 
 # With more, PostgreSQL reads a COPY of their chunks in less time than three ways to it and back take.
 CALL_POINTS_MAX = 1_000
+# With more, without a pooler, PostgreSQL reads a COPY of their chunks in less time than the arguments of a call.
+DIRECT_POINTS_MAX = 32
 # The columns of chunks that come by COPY.
 _NO_CHUNKS: Sequence[Any] = (*([],) * 17, "{}", "{}", "{}", [])
 
@@ -30,9 +33,10 @@ assert CALL_POINTS_MAX < BLOCKED_POINTS_MIN  # so no chunk has blocks, and no se
 
 def is_plain(pool: Pool, batches: Sequence[Batch]) -> bool:
     """Tell whether a group may be committed here."""
+    points = sum(len(batch.points) for batch in batches)
     return (
         pool.may_send_alone
-        and any(len(batch.points) for batch in batches)
+        and 0 < points <= (math.inf if pool.is_pooled else DIRECT_POINTS_MAX)
         and not any(batch.call or batch.entries or batch.lost or batch.refused for batch in batches)
     )
 

@@ -114,6 +114,10 @@ class LentConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
 
     __slots__ = ()
 
+    # See `PooledConnection`: here any statement may be sent alone.
+    fetchrow_alone = asyncpg.Connection.fetchrow
+    fetchval_alone = asyncpg.Connection.fetchval
+
     def get_reset_query(self) -> str:
         """Return no statement; a transaction that is still open is undone all the same."""
         return ""
@@ -147,8 +151,9 @@ class Pool:
     ) -> None:
         """`refusals` is around all that is done with a connection; the others are as in `Database`."""
         self.is_distributed = is_distributed
-        # Statements that set what they need may be sent alone; of several machines, none sets it for the others.
-        self.may_send_alone = is_pooled and not is_distributed
+        self.is_pooled = is_pooled
+        # What a statement alone sets, for itself, it sets for no other of several machines.
+        self.may_send_alone = not is_distributed
         self._connections = connections
         self._refusals = refusals
         # Searches, of whatever kind, hold this while they use a connection.

@@ -85,7 +85,7 @@ WITH merged AS (
 )
 SELECT run_id FROM run WHERE run_id = ANY ($11::uuid[]) AND unsettled_time_ms IS NULL;
 
--- commit_points: a whole commit of points, or its part beside COPY, in one call; see migration 0046
+-- commit_points: a whole commit of points, or its part beside COPY, in one call, pooler or not; see migration 0046
 SELECT commit_points(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
