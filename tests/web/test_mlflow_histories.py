@@ -182,6 +182,14 @@ async def test_thinned_histories(rest: Rest, pool: Pool, kept: int, monkeypatch:
         assert (await rest.get("metrics/get-history-bulk-interval", **query))["metrics"] == expected
 
 
+async def test_a_chart_of_steps_that_are_further_apart_than_64_bits_can_count(rest: Rest, pool: Pool) -> None:
+    run_id = await rest.new_run()
+    points = [(2**62 * number, number, float(number)) for number in range(-2, 2)]
+    await StoredLog(pool, UUID(hex=run_id)).commit({"loss": points})
+    found = await rest.get("metrics/get-history-bulk-interval", run_ids=[run_id], metric_key="loss")
+    assert found["metrics"] == [{**point, "run_id": run_id} for point in shown(points)]
+
+
 def standing_for(points: list[Point], tiles: int) -> list[Point]:
     """The first point of each of NTILE's parts, by SQL's definition of NTILE, and of the last part its last point."""
     if len(points) <= tiles:

@@ -1,5 +1,6 @@
 """Thinned series are looked for again when something changed, and only then."""
 
+from importlib.resources import files
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from stepwell_server.model.series import EVERYTHING, Selection, SeriesName
 from stepwell_server.store.ingest.rewinds import PostgresRewindStore
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series.histories import PostgresSeriesStore
+from stepwell_server.store.sql import distributed, parse
 from tests.harness.store.stored_logs import StoredLog, new_run
 
 Known = dict[SeriesName, bytes]
@@ -53,3 +55,35 @@ async def test_runs_that_have_nothing_have_no_mark(pool: Pool) -> None:
     for it, count in ((nothing, 0), (other, 0), (loss, 1)):
         assert it.points is not None
         assert len(it.points) == count
+
+
+async def test_databases_of_one_machine_and_of_several_say_the_same(pool: Pool) -> None:
+    """The function, and the statement that stands for it where no function may read spread tables."""
+    text = parse((files("stepwell_server.store.sql") / "sampling.sql").read_text(), "sampling")["thinned"]
+    spread = distributed(text)
+    spread = spread.replace("chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND", "")
+    spread = spread.replace("AND chunk.run_id = ANY ($1::uuid[])", "OFFSET 0")
+    async with pool.connection() as connection:
+        function = await connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'thinned_points'")
+    assert function.partition("WITH")[2].rpartition(";")[0].split() == spread.partition("WITH")[2].split()
+
+
+async def test_the_plan_is_for_all_values_and_kept(pool: Pool) -> None:
+    """What would be planned anew would take another way once the first one costs more."""
+    log = StoredLog(pool, await new_run(pool))
+    await log.commit({"loss": [(1, 1, 0.5)]})
+    ways = []
+    async with pool.transaction() as connection:
+        for dear in ("seqscan", "indexscan"):
+            await connection.execute(
+                f"SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on; SET LOCAL enable_{dear} = off;"
+                " SET LOCAL enable_bitmapscan = off"
+            )
+            call = "SELECT chunks FROM thinned_points($1, $2, -1000, 1000, 10, 10)"
+            assert await connection.fetchval(call, [log.run_id], ["loss"]) == 1
+            ways.append(
+                await connection.fetchval(
+                    "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'metric_chunk'"
+                )
+            )
+    assert ways == [0, 0]

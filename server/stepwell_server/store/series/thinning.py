@@ -1,7 +1,7 @@
 """Thinned series: some points of each, found by counting, so that most of a chunk stays where it is.
 
 Where the chunks of a series come one behind the other, the summaries tell which point is the n-th: the database looks
-only into the chunks that have a wanted one, and nothing but the points comes back, as narrow as they are stored.
+only into the chunks that have a wanted one, and nothing but the points comes back.
 
 What a series has changes only when a writer of its run moves, or a rewind hides something; the *mark* of the run says
 whether that happened. It comes with the points, by the same statement: every trip to the database is felt in a chart.
@@ -9,22 +9,17 @@ whether that happened. It comes with the points, by the same statement: every tr
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stepwell_server.model.columns import Float64s, Int64s
 from stepwell_server.model.series import (
     NO_HISTORY,
     History,
     Selection,
     SeriesName,
     ThinnedSeries,
-    thinned_places,
 )
-from stepwell_server.store.chunks.points import array_records, record_type
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.series.snapshots import Snapshots
 from stepwell_server.store.series.summaries import SUMMARIES_MAX, too_many_chunks
@@ -34,20 +29,6 @@ from stepwell_server.store.sql import load
 # takes some 0.2 ms, and asking a second process half as long.
 SERIES_TOGETHER_MIN = 2
 THINNING_GROUPS = 2
-
-# What points of one chunk were picked: how many, what leads from their places in the series to those in the chunk, and
-# how the chunk is stored (`step_stride` is -1 where its steps are uneven).
-_PART = record_type(
-    {
-        "picks": ">i8",
-        "shift": ">i8",
-        "step_min": ">i8",
-        "step_stride": ">i8",
-        "time_first_ms": ">i8",
-        "has_offsets": "?",
-        "is_narrow": "?",
-    }
-)
 
 _SQL = load("sampling")
 
@@ -112,10 +93,13 @@ async def _thin(
         )
     if row["chunks"] > SUMMARIES_MAX:
         raise too_many_chunks()
-    marks = dict(zip(row["run_ids"] or (), row["marks"] or (), strict=True))
+    marks = dict(zip(row["marked_run_ids"] or (), row["marks"] or (), strict=True))
     sizes = dict(zip(row["numbers"] or (), row["sizes"] or (), strict=True))
-    places = [thinned_places(size, wanted) for size in sizes.values() if size > 0]
-    points = _points(row, np.concatenate(places)) if places else NO_HISTORY
+    points = History(
+        np.frombuffer(row["steps"] or b"", ">i8").astype(np.int64),
+        np.frombuffer(row["times_ms"] or b"", ">i8").astype(np.int64),
+        np.frombuffer(row["values"] or b"", ">f8").astype(np.float64),
+    )
     found, passed = {}, 0
     for number, name in enumerate(names):
         size = sizes.get(number, 0)
@@ -125,34 +109,3 @@ async def _thin(
         )
         passed += count
     return found
-
-
-def _points(row: Mapping[str, Any], places: Int64s) -> History:
-    """The points that were picked, which have these places in their series."""
-    parts = array_records(row["parts"], _PART)
-    of_part = np.repeat(np.arange(len(parts)), parts["picks"])
-
-    def each(name: str) -> NDArray[Any]:
-        """For each point what its part has."""
-        column: NDArray[Any] = parts[name][of_part]
-        return column
-
-    strides = each("step_stride").astype(np.int64)
-    steps: Int64s = each("step_min") + strides * (places + each("shift"))
-    _put(steps, strides < 0, row["steps"], ">i8")
-    has_offsets = each("has_offsets")
-    times: Int64s = each("time_first_ms").astype(np.int64)
-    if row["time_offsets_ms"]:
-        times[has_offsets] += np.frombuffer(row["time_offsets_ms"], ">i4")
-    _put(times, ~has_offsets, row["times_ms"], ">i8")
-    is_narrow = each("is_narrow")
-    values: Float64s = np.empty(len(places))
-    _put(values, is_narrow, row["values_float32"], ">f4")
-    _put(values, ~is_narrow, row["values_float64"], ">f8")
-    return History(steps, times, values)
-
-
-def _put(column: NDArray[Any], where: NDArray[np.bool_], elements: bytes | None, kind: str) -> None:
-    """Take the elements for the places of a column that are stored in this form."""
-    if elements:
-        column[where] = np.frombuffer(elements, kind)

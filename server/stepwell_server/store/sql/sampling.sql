@@ -98,9 +98,10 @@ GROUP BY run_id;
 
 -- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places, and
 -- the marks of the runs at that moment, as in run_marks. How many points each series has there (no row: none; -1: chunks
--- overlap, or are cut where only their arrays tell how, and there are no points of it); of each chunk, in order of series, how
--- many points were picked, by how much their places in it differ from those in the series, and what is the same for all of
--- it, as an array of rows in wire form; and what is not, as elements of each form, in order. $6 chunks at most.
+-- overlap, or are cut where only their arrays tell how, and there are no points of it); and the points in order of series,
+-- each column as elements of 8 bytes. $6 chunks at most. See migration 0047
+/* single */ SELECT * FROM thinned_points($1, $2, $3, $4, $5, $6)
+/* distributed:
 WITH mark AS (
     SELECT run_id, sha256(string_agg(
                uuid_send(writer_id) || int8send(position) || coalesce(int8send(hidden_from_step), ''::bytea), ''::bytea
@@ -117,12 +118,13 @@ WITH mark AS (
     JOIN metric ON metric.name = given.key
     JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.metric_id = metric.metric_id
     JOIN writer ON writer.run_id = chunk.run_id AND writer.writer_id = chunk.writer_id
-    WHERE /* distributed: chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND */
+    WHERE chunk.run_id = ANY ($1::uuid[]) AND writer.run_id = ANY ($1::uuid[]) AND
       (writer.hidden_from_step IS NULL OR chunk.step_min < writer.hidden_from_step)
       AND chunk.step_max >= $3::bigint AND chunk.step_min <= $4
     LIMIT $6
 ), cut AS (
-    -- Of each chunk the points [start, until), counted from 0; NULL where that is not known.
+    -- Of each chunk the points [start, until), counted from 0; NULL where that is not known. Steps of a wide one cannot be
+    -- counted up in 64 bits.
     SELECT *,
            CASE WHEN step_min >= $3 THEN 0
                 WHEN step_stride > 0 THEN div($3::numeric - step_min + step_stride - 1, step_stride)::integer
@@ -130,12 +132,13 @@ WITH mark AS (
            CASE WHEN step_max <= step_to THEN count
                 WHEN step_stride > 0 THEN div(step_to::numeric - step_min, step_stride)::integer + 1
            END AS until,
-           coalesce(step_min <= lag(step_max) OVER (PARTITION BY number ORDER BY step_min), false) AS is_late
+           coalesce(step_min <= lag(step_max) OVER (PARTITION BY number ORDER BY step_min), false) AS is_late,
+           greatest(step_max, 0) - 9223372036854775807 > step_min AS is_wide
     FROM chunk
 ), counted AS MATERIALIZED (
     SELECT *, sum(greatest(until - start, 0)) OVER series AS size,
            sum(greatest(until - start, 0)) OVER passed - greatest(until - start, 0) AS before,
-           bool_or(is_late OR start IS NULL OR until IS NULL) OVER series AS is_unclear
+           bool_or(is_late OR is_wide OR start IS NULL OR until IS NULL) OVER series AS is_unclear
     FROM cut
     WINDOW series AS (PARTITION BY number),
            passed AS (PARTITION BY number ORDER BY step_min ROWS UNBOUNDED PRECEDING)
@@ -155,8 +158,7 @@ WITH mark AS (
     ) AS parts
     WHERE until > start AND NOT is_unclear
 ), picked AS (
-    SELECT chosen.number, chosen.before, chosen.start - chosen.before AS shift, last - first + 1 AS picks,
-           opened.step_min, coalesce(opened.step_stride, -1) AS step_stride, opened.time_first_ms, part.*
+    SELECT chosen.number, chosen.before, points.*
     FROM chosen
     CROSS JOIN LATERAL (
         -- Appending nothing brings an array into memory once, and not once for each point.
@@ -170,41 +172,35 @@ WITH mark AS (
         FROM metric_chunk AS chunk
         WHERE chunk.run_id = chosen.run_id AND chunk.metric_id = chosen.metric_id AND chunk.writer_id = chosen.writer_id
           AND chunk.first_position = chosen.first_position AND chunk.part = chosen.part
-          /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
-        /* single */ OFFSET 0 /* distributed: */
+          AND chunk.run_id = ANY ($1::uuid[])
     ) AS opened
     CROSS JOIN LATERAL (
-        -- The places come in order, and what is there is put together so; NULL has no bytes.
-        SELECT string_agg(int8send(opened.steps[place]), ''::bytea) AS steps,
-               string_agg(coalesce(int4send(opened.time_offsets_ms[place]), int8send(opened.times_ms[place])), ''::bytea)
-                   AS times,
-               string_agg(coalesce(float4send(opened.narrow[place]), float8send(opened.wide[place])), ''::bytea) AS values
+        -- The places come in order, and what is there is put together so.
+        SELECT string_agg(int8send(coalesce(opened.step_min + opened.step_stride * (place - 1), opened.steps[place])), '')
+                   AS steps,
+               string_agg(int8send(coalesce(opened.time_first_ms + opened.time_offsets_ms[place], opened.times_ms[place])), '')
+                   AS times_ms,
+               string_agg(float8send(coalesce(opened.narrow[place], opened.wide[place])), '') AS values
         FROM (
             SELECT (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
                     - before + start + 1)::integer AS place
             FROM generate_series(first, last) AS number
             OFFSET 0
         ) AS places
-    ) AS part
+    ) AS points
     WHERE last >= first
 )
-SELECT sizes.*, marks.*, points.*, (SELECT count(*) FROM counted) AS chunks
+SELECT series.*, marks.*, points.*, (SELECT count(*) FROM counted) AS chunks
 FROM (
     SELECT array_agg(number ORDER BY number) AS numbers, array_agg(size ORDER BY number) AS sizes
     FROM (SELECT DISTINCT number::integer - 1 AS number, CASE WHEN is_unclear THEN -1 ELSE size END AS size FROM counted)
-        AS series
-) AS sizes, (
-    SELECT array_agg(run_id) AS run_ids, array_agg(mark) AS marks FROM mark
+        AS sizes
+) AS series, (
+    SELECT array_agg(run_id) AS marked_run_ids, array_agg(mark) AS marks FROM mark
 ) AS marks, (
-    SELECT array_send(array_agg(
-               (picks, shift, step_min, step_stride, time_first_ms, has_offsets, is_narrow) ORDER BY number, before
-           )) AS parts,
-           string_agg(steps, ''::bytea ORDER BY number, before) AS steps,
-           string_agg(times, ''::bytea ORDER BY number, before) FILTER (WHERE has_offsets) AS time_offsets_ms,
-           string_agg(times, ''::bytea ORDER BY number, before) FILTER (WHERE NOT has_offsets) AS times_ms,
-           string_agg(values, ''::bytea ORDER BY number, before) FILTER (WHERE is_narrow) AS values_float32,
-           string_agg(values, ''::bytea ORDER BY number, before) FILTER (WHERE NOT is_narrow) AS values_float64
-    FROM (
-        SELECT *, octet_length(times) = 4 * picks AS has_offsets, octet_length(values) = 4 * picks AS is_narrow FROM picked
-    ) AS picked
-) AS points;
+    SELECT string_agg(picked.steps, '' ORDER BY number, before) AS steps,
+           string_agg(picked.times_ms, '' ORDER BY number, before) AS times_ms,
+           string_agg(picked.values, '' ORDER BY number, before) AS values
+    FROM picked
+) AS points
+*/;
