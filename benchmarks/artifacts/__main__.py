@@ -3,7 +3,8 @@
     python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]    beside MLflow through its server
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
     python -m benchmarks.artifacts azure  [--size-mb 1000] [--rounds 3]    beside a bare obstore program
-    python -m benchmarks.artifacts gcs    [--size-mb 1000] [--rounds 3]    beside the same, and plain HTTP up
+    python -m benchmarks.artifacts gcs    [--size-mb 1000] [--rounds 3]    beside the same, and plain HTTP up;
+                                          [--with-googles]                 and Google's own library, which takes minutes
     python -m benchmarks.artifacts sftp   [--size-mb 1000] [--rounds 3]    beside a bare asyncssh program
     python -m benchmarks.artifacts openssh [--size-mb 1000] [--rounds 3]   the same with OpenSSH's server
     python -m benchmarks.artifacts small  [--files 10000] [--store folder] beside MLflow, or what is bare
@@ -31,7 +32,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.artifacts.bare_stores import LIBRARIES, bare, bare_small
+from benchmarks.artifacts.bare_stores import LIBRARIES, bare, bare_small, googles
 from benchmarks.artifacts.moving import (
     MB,
     in_process,
@@ -77,6 +78,7 @@ def one_round(
     mlflow_uri: str | None,
     *,
     is_compared: bool,
+    with_googles: bool,
 ) -> dict[str, Any]:
     """Measure one file of new content, and if it is to be compared a bare library or MLflow on the same file."""
     source, target = folder / "source.bin", folder / "fetched"
@@ -87,17 +89,20 @@ def one_round(
     result["download_mb_per_s"] = round(size / MB / result["download_s"])
     (target / source.name).unlink()
     if store is not None and is_compared:
-        library = LIBRARIES[kind]
         given = (kind, store.root, dict(store.environment(None)), str(source), str(folder / "bare.bin"))
         compared = in_process(bare, *given)
-        for way in ("upload", "download"):
+        for way, library in zip(("upload", "download"), LIBRARIES[kind], strict=True):
             result[f"{way}_of_{library}"] = round(compared[f"{way}_s"] / result[f"{way}_s"], 2)
             result[f"{library}_{way}_mb_per_s"] = round(size / MB / compared[f"{way}_s"])
         (folder / "bare.bin").unlink()
+        if with_googles:
+            seconds = googles(store.root, dict(store.environment(None)), str(source))
+            result["upload_of_googles"] = round(seconds / result["upload_s"], 2)
+            result["googles_upload_mb_per_s"] = round(size / MB / seconds)
     if mlflow_uri is not None:
-        seconds = mlflow(mlflow_uri, source, folder / "of-mlflow")
-        result["mlflow_upload_mb_per_s"] = round(size / MB / seconds["upload_s"])
-        result["mlflow_download_mb_per_s"] = round(size / MB / seconds["download_s"])
+        took = mlflow(mlflow_uri, source, folder / "of-mlflow")
+        result["mlflow_upload_mb_per_s"] = round(size / MB / took["upload_s"])
+        result["mlflow_download_mb_per_s"] = round(size / MB / took["download_s"])
     return result
 
 
@@ -109,10 +114,12 @@ def large(arguments: argparse.Namespace, kind: str) -> dict[str, Any]:
         compared = arguments.workload == "folder" and not arguments.without_mlflow
         uri = stack.enter_context(mlflow_server(folder)) if compared else None
         size = arguments.size_mb * MB
-        is_compared = arguments.workload != "memory"
+        beside = {
+            "is_compared": arguments.workload != "memory",
+            "with_googles": arguments.workload == "gcs" and arguments.with_googles,
+        }
         rounds = [
-            one_round(folder, size, server, kind, store, uri, is_compared=is_compared)
-            for _ in range(arguments.rounds)
+            one_round(folder, size, server, kind, store, uri, **beside) for _ in range(arguments.rounds)
         ]
     medians = {key: round(median(result[key] for result in rounds), 3) for key in rounds[0]}
     return {"medians": medians, "rounds": rounds}
@@ -158,6 +165,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--store", choices=list(ALL_SERVERS), default="folder", help="of small and memory")
     parser.add_argument("--without-mlflow", action="store_true")
+    parser.add_argument("--with-googles", action="store_true", help="gcs: beside Google's own library, too")
     arguments = parser.parse_args()
     is_memory = arguments.workload == "memory"
     arguments.size_mb = arguments.size_mb or (5_000 if is_memory else 1_000)

@@ -1,19 +1,24 @@
 """Bare programs beside which artifacts are measured: the library of each place alone, nothing checked or flushed.
 
 With buckets, parts at once up and ranges at once down, of the size and number that Stepwell's client has. Up to Google
-it is plain HTTP, because its stand-in does not know the interface that obstore uploads by.
+it is plain HTTP, because its stand-in does not know the interface that obstore uploads by; `googles` is the library
+that Google publishes, which sends pieces to one resumable session, in an environment of its own.
 """
 
 # ruff: noqa: ASYNC230, ASYNC240 - they read files as simply as they can
 
 import asyncio
+import json
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from benchmarks.compare.peers import environment_at
 
 PART_BYTES = 16 * 2**20
 PARTS_AT_ONCE = 4
@@ -23,12 +28,13 @@ _NO_LIMIT = timedelta(days=1)
 # Store one file, and fetch it.
 Put = Callable[[str, bytes], Awaitable[None]]
 Get = Callable[[str], Awaitable[Any]]
+# What carries a file up, and down.
 LIBRARIES = {
-    "s3": "aiobotocore",
-    "azure": "obstore",
-    "gcs": "obstore",
-    "sftp": "asyncssh",
-    "openssh": "asyncssh",
+    "s3": ("aiobotocore", "aiobotocore"),
+    "azure": ("obstore", "obstore"),
+    "gcs": ("http", "obstore"),
+    "sftp": ("asyncssh", "asyncssh"),
+    "openssh": ("asyncssh", "asyncssh"),
 }
 
 
@@ -39,6 +45,15 @@ def bare(kind: str, root: str, environment: dict[str, str], source: str, target:
         return asyncio.run(_sftp(root, source, target))
     work = {"s3": _s3, "azure": _azure, "gcs": _google}[kind]
     return asyncio.run(work(root.partition("://")[2], source, target))
+
+
+def googles(root: str, environment: dict[str, str], source: str) -> float:
+    """Send a file by Google's own library; returns the seconds."""
+    program = Path(__file__).with_name("google_library.py")
+    command = [environment_at("google") / "bin/python", program, root.partition("://")[2], source]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment})
+    seconds: float = json.loads(answer.stdout)
+    return seconds
 
 
 def bare_small(

@@ -5,6 +5,8 @@
     <key>.parts/<id>/00001 ...  its parts, each an object; clients send them by addresses that reach nothing else
 
 The server composes parts inside of Google to a name for which there is no address, and only if nothing has that name.
+A resumable session of Google's would spare that, but takes one byte after the other, and its address holds for a week
+and for all of the object; those of parts end within minutes, and a token that is revoked gets no more of them.
 
 Credentials come by Google's usual means: GOOGLE_APPLICATION_CREDENTIALS, `gcloud auth application-default login`, or
 the service account of the machine. STORAGE_EMULATOR_HOST names another server that speaks Google's protocol.
