@@ -5,16 +5,19 @@ over 64 pictures of 32 x 32 (15 to 40 ms).
 
 Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too. What a
 step costs is told by the steps alone, from the first one to the last; what a fit costs before and after them is told
-beside it.
+beside it. On a machine that others use, too, a difference of 1 % is not to be seen, so it also tells what our own code
+takes of the processor in the thread that trains, at each step, in one more fit (its clock makes that a little more).
 
 Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
 """
 
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
+from time import thread_time
 from typing import Any
 
 from benchmarks.measuring.pairs import Taken, added, in_turns, so_far
@@ -157,6 +160,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "keras": {"log_every_n_steps": 1, "log_every_epoch": False},
 }
 FLAVORS = {"lightning": "pytorch", "keras": "keras"}
+# Where our code is asked at each step: module, class and method.
+ASKED = {
+    "lightning": ("stepwell.autologging.pytorch.callback", "_Teller", "_log_step"),
+    "keras": ("stepwell.autologging.calls", "LoggedCall", "log_step"),
+}
 
 
 def measured(library: str, tracker: str, rounds: int) -> dict[str, object]:
@@ -183,6 +191,9 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
     switch(False)
     fit()
     found = _added(fit, noted, STEPS[network], rounds, switch, getattr(module, "flush", lambda: None))
+    if tracker == "stepwell":
+        switch(True)
+        found["own_code"] = _own(library, fit, noted, STEPS[network])
     if library == "lightning" and tracker == "stepwell":
         with_its_logger = False
 
@@ -194,6 +205,32 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
             lambda: fit(with_its_logger), noted, STEPS[network], rounds, switch_its_logger, lambda: None
         )
     return found
+
+
+def _own(library: str, fit: Callable[[], object], noted: Steps, steps: int) -> dict[str, float]:
+    module, owner, name = ASKED[library]
+    asked = getattr(import_module(module), owner)
+    plain, found = getattr(asked, name), []
+
+    def timed(*given: Any) -> None:
+        before = thread_time()
+        plain(*given)
+        found.append(thread_time() - before)
+
+    setattr(asked, name, timed)
+    try:
+        noted.begin()
+        fit()
+    finally:
+        setattr(asked, name, plain)
+    a_step_us = 1e3 * noted.taken().thread / (steps - 1)
+    own_us = 1e6 * statistics.mean(found)
+    return {
+        "of_a_step_us": round(a_step_us),
+        "own_us": round(own_us, 1),
+        "own_median_us": round(1e6 * statistics.median(found), 1),
+        "own_percent": round(100 * own_us / a_step_us, 2),
+    }
 
 
 def _added(

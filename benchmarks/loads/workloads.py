@@ -48,6 +48,13 @@ def thousand_slow_runs(uri: str, scale: float) -> Result:
     return _run(at_a_rate(_target(uri), 1_000, Shape(10, 1), 1.0, FLUSH_S, 40 * scale))
 
 
+def one_slow_run(uri: str, scale: float) -> Result:
+    """One run that logs 10 metrics once, waits for their commit, and goes on: what a commit of few points costs."""
+    return _run(
+        as_fast_as_it_goes(_target(uri), 1, Shape(10, 1), max(50, int(1_000 * scale)), under_way_max=1)
+    )
+
+
 def five_thousand_metrics(uri: str, scale: float) -> Result:
     """One run with 5,000 metrics that logs all of them every 10 s; here every 2 s, to see more of them."""
     return _run(at_a_rate(_target(uri), 1, Shape(5_000, 1), 2.0, FLUSH_S, max(10, 40 * scale)))
@@ -86,6 +93,7 @@ WORKLOADS: dict[str, Workload] = {
         sixteen_jobs,
         sixty_four_ranks,
         thousand_slow_runs,
+        one_slow_run,
         five_thousand_metrics,
         array_bulk_load,
         array_bulk_load_float64,
