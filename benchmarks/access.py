@@ -30,7 +30,7 @@ import stepwell
 from benchmarks.measuring.surroundings import surroundings
 from stepwell import StepwellClient
 from stepwell.commands.access.server import ask, level_of
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell_api.v1 import access_pb2 as pb
 from tests.harness.servers.processes import ServerProcess
 
@@ -169,7 +169,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for subject in subjects:
                 subject.measure(options.points)
-        writer.rest_all()
+        logs.rest_all()
     print(json.dumps({**surroundings(), "results": _results(subjects)}, indent=1))
 
 

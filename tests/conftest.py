@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 
 from stepwell import active_run, end_run, settings
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell_server.app import RunningServer, running_server
 from stepwell_server.config import Config
 from stepwell_server.process.deadline import Deadline
@@ -66,8 +66,8 @@ def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     yield
     while active_run():
         end_run()
-    writer.rest_all()
-    writer._sealed.clear()
+    logs.rest_all()
+    logs._sealed.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell import settings, values
 from stepwell.client_artifacts import ArtifactMethods
 from stepwell.client_observations import ObservationMethods
-from stepwell.delivery import experiment_tags, offline, record, writer
+from stepwell.delivery import experiment_tags, logs, offline, record, writer
 from stepwell.delivery.experiment_tags import TagChange
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import (
@@ -355,7 +355,7 @@ class StepwellClient(ArtifactMethods, ObservationMethods, LoggedModelMethods, Re
 
     def flush(self, timeout: float | None = None) -> Receipt:
         """Wait until all that this process logged is committed, at most `timeout` seconds."""
-        return writer.flush_and_tell(timeout)
+        return logs.flush_and_tell(timeout)
 
     def _writer(self, run_id: str) -> writer.RunWriter:
         return writer.writer_for(self.tracking_uri, values.to_run_id(run_id))
@@ -384,5 +384,5 @@ class StepwellClient(ArtifactMethods, ObservationMethods, LoggedModelMethods, Re
     def _delivered(self, run_id: str) -> str:
         """Return the run's id after delivering what was logged to it, so that reading sees it."""
         run_id = values.to_run_id(run_id)
-        writer.flush_run(self.tracking_uri, run_id)
+        logs.flush_run(self.tracking_uri, run_id)
         return run_id

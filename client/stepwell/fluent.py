@@ -7,7 +7,7 @@ from typing import Any
 
 from stepwell import settings, values
 from stepwell.client import StepwellClient
-from stepwell.delivery import record, writer
+from stepwell.delivery import logs, record, writer
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.delivery.record import Measured
 from stepwell.delivery.writer import RunWriter
@@ -333,7 +333,7 @@ def flush(timeout: float | None = None) -> Receipt:
     Returns:
         What became of it, for all runs that are open or still have something on its way.
     """
-    return writer.flush_and_tell(timeout)
+    return logs.flush_and_tell(timeout)
 
 
 @short

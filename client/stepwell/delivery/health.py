@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from stepwell import settings
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class Health:
 
 def health() -> Health:
     """Return how the delivery of this process is doing; takes no call to the server."""
-    logs = writer.open_logs()
-    receipts = [log.receipt() for log in logs]
+    undelivered = logs.open_logs()
+    receipts = [log.receipt() for log in undelivered]
     now_ms = time.time_ns() // 1_000_000
-    oldest_ms = [time_ms for log in logs if (time_ms := log.oldest_waiting_ms()) is not None]
+    oldest_ms = [time_ms for log in undelivered if (time_ms := log.oldest_waiting_ms()) is not None]
     return Health(
-        runs=len(logs),
+        runs=len(undelivered),
         waiting=sum(receipt.waiting for receipt in receipts),
-        waiting_bytes=sum(log.spool.bytes_on_disk for log in logs),
+        waiting_bytes=sum(log.spool.bytes_on_disk for log in undelivered),
         lag_s=max(0.0, (now_ms - min(oldest_ms)) / 1_000) if oldest_ms else 0.0,
-        retries=sum(log.delivery.retries for log in logs),
-        rejected=writer.rejected(),
+        retries=sum(log.delivery.retries for log in undelivered),
+        rejected=logs.rejected(),
         dropped=sum(receipt.dropped for receipt in receipts),
         damaged=sum(receipt.damaged for receipt in receipts),
-        reachable=not settings.is_offline() and all(log.delivery.is_reachable for log in logs),
+        reachable=not settings.is_offline() and all(log.delivery.is_reachable for log in undelivered),
         offline=settings.is_offline(),
     )

@@ -8,12 +8,11 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from logging import getLogger
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stepwell import beside, settings
-from stepwell.delivery.progress import deadline, remaining_s
+from stepwell import settings
+from stepwell.delivery import logs
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import Alert, DatasetInput, Histogram, LifecycleStage, Metric
 from stepwell.errors import StepwellException, invalid
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
 
 # Params that a writer remembers in order to refuse a change at the call; beyond, the server refuses it.
 PARAMS_KNOWN_MAX = 10_000
-# How long after a fork the parent waits before it delivers again, unless somebody waits for it: workers of data loaders
-# are forked one after another.
-RESUME_AFTER_FORK_S = 0.25
-# How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
-ENDS_POLL_S = 0.005
 # How often log calls to a deleted run ask whether somebody has restored it.
 ASK_AGAIN_S = 1.0
 
@@ -101,7 +95,7 @@ class RunWriter:
                 spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
                 self._log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
                 self.spool, self.kept = self._log.spool, self._log.kept
-                _with_log.add(self)
+                logs.begun(self)
                 self._log.ship(is_hasty=is_hasty)
                 catch_up.begin(self.uri)
             return self._log
@@ -266,10 +260,10 @@ class RunWriter:
         """End the log; it is delivered on its own. Logging again begins another one."""
         with self._lock:
             log, self._log, self.spool, self.kept = self._log, None, NO_SPOOL, None
-        _with_log.discard(self)
+            if log is not None:
+                logs.ended(self, log)
         if log is not None:
             log.seal()
-            _sealed.append(log)
 
     @property
     def current_log(self) -> "WriterLog | None":
@@ -311,14 +305,8 @@ def _confirm(
 
 
 _lock = threading.Lock()
-# All writers that anybody holds, so that a run has one; those that have a log; and logs that ended, until delivered.
+# All writers that anybody holds, so that a run has one.
 _writers: "weakref.WeakValueDictionary[tuple[str, str], RunWriter]" = weakref.WeakValueDictionary()
-_with_log: set[RunWriter] = set()
-_sealed: "list[WriterLog]" = []
-_resumption: threading.Timer | None = None
-# What was refused of logs that are done.
-_past_rejected = 0
-_log = getLogger("stepwell")
 
 
 def writer_for(
@@ -333,56 +321,11 @@ def writer_for(
         return writer
 
 
-def open_logs() -> "list[WriterLog]":
-    """Return all logs of this process that are not wholly delivered."""
-    global _past_rejected
-    finished = [log for log in _sealed if not log.is_delivering]
-    _past_rejected += sum(log.receipt().rejected for log in finished)
-    _sealed[:] = [log for log in _sealed if log not in finished]
-    return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
-
-
 def note_deleted(uri: str, run_id: str, *, deleted: bool) -> None:
     """Take note of what this process did with a run: it was deleted, or restored."""
     writer = _writers.get((uri, run_id))
     if writer is not None:
         writer.run_is_deleted(deleted=deleted)
-
-
-def flush_run(uri: str, run_id: str) -> None:
-    """Wait until what this process logged to a run, or left for later, is committed, so that reading sees it.
-
-    What this process does not deliver itself (a fork, offline mode, what the server will not take) is only told.
-
-    Raises:
-        StepwellException: TEMPORARILY_UNAVAILABLE when the server is away, or has not committed all of it within
-            STEPWELL_FLUSH_TIMEOUT_S.
-    """
-    beside.wait(run_id, settings.flush_timeout_s())
-    logs = [log for log in open_logs() if (log.uri, log.run_id) == (uri, run_id)]
-    if any(log.is_shipping and not log.delivery.is_reachable for log in logs):
-        _require_server(uri)
-    moment = deadline(settings.flush_timeout_s())
-    waiting = [(log, receipt.waiting) for log in logs if (receipt := log.flush(remaining_s(moment))).waiting]
-    if not waiting:
-        return
-    count = sum(number for _, number in waiting)
-    message = f"{count} entries that this process logged to run {run_id} are not stored yet"
-    if any(log.is_shipping for log, _ in waiting):
-        _require_server(uri)
-        raise StepwellException(
-            f"{message}, after {settings.flush_timeout_s():g} s (STEPWELL_FLUSH_TIMEOUT_S). They are on their way: "
-            "read again later.",
-            "TEMPORARILY_UNAVAILABLE",
-        )
-    _log.warning("%s; what is read may be less. They wait in %s.", message, waiting[0][0].folder)
-
-
-def _require_server(uri: str) -> None:
-    """Raise what is wrong with the server, if it is away."""
-    from stepwell.wire.connection import connect
-
-    connect(uri).check(settings.reach_timeout_s())
 
 
 def _is_deleted(uri: str, run_id: str) -> bool:
@@ -403,95 +346,11 @@ def retire(uri: str, run_id: str) -> None:
         writer.rest()
 
 
-def flush_all(timeout_s: float) -> Receipt:
-    """Wait until everything this process logged is committed or refused; returns the sum over its logs."""
-    moment = deadline(timeout_s)
-    logs = open_logs()
-    for log in logs:
-        log.hurry()
-    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
-
-
-def flush_and_tell(timeout_s: float | None) -> Receipt:
-    """The same for who asked for it, and may not look at the receipt: says what waits, but in offline mode.
-
-    None means STEPWELL_FLUSH_TIMEOUT_S.
-    """
-    limit_s = settings.flush_timeout_s() if timeout_s is None else timeout_s
-    begun = time.monotonic()
-    beside.wait(timeout_s=limit_s)
-    receipt = flush_all(limit_s)
-    if receipt.waiting and not settings.is_offline():
-        _log.warning(
-            "%d entries that this process logged are not stored yet (%s); what is read now may be less.",
-            receipt.waiting,
-            why_waiting(time.monotonic() - begun),
-        )
-    return receipt
-
-
-def why_waiting(waited_s: float) -> str:
-    """Say, within a sentence, why something still waits after so many seconds."""
-    is_away = any(log.is_shipping and not log.delivery.is_reachable for log in open_logs())
-    return f"{'no server answers; ' if is_away else ''}waited {waited_s:.1f} s"
-
-
-def rejected() -> int:
-    """Return how many entries of this process the server has refused."""
-    return sum(log.receipt().rejected for log in open_logs()) + _past_rejected
-
-
-def rest_all() -> None:
-    """End all logs, in order; they are delivered on their own."""
-    for writer in list(_with_log):
-        writer.rest()
-
-
-def await_ends(timeout_s: float) -> None:
-    """Give logs of which everything is delivered the time to tell the server so and to delete their files."""
-    moment = deadline(timeout_s)
-    while remaining_s(moment) and any(log.is_about_to_finish for log in open_logs()):
-        time.sleep(ENDS_POLL_S)
-
-
-def remove_delivered() -> None:
-    """Delete, when nothing runs in the background any more, what the server has but was not told the end of."""
-    for log in open_logs():
-        if log.is_about_to_finish:
-            log.finished()
-
-
-def cancel_resumption() -> None:
-    """Leave the delivery stopped after a fork, because another fork or the end of the process follows."""
-    global _resumption
-    if _resumption is not None:
-        _resumption.cancel()
-        _resumption = None
-
-
-def _resume_in_parent() -> None:
-    """Ship again some time after the last fork: gRPC that is just connecting is the worst moment for the next one."""
-    global _resumption
-    cancel_resumption()
-    if open_logs():
-        _resumption = threading.Timer(RESUME_AFTER_FORK_S, _resume_all)
-        _resumption.daemon = True
-        _resumption.start()
-
-
-def _resume_all() -> None:
-    for log in open_logs():
-        log.resume()
-
-
 def _start_over_in_child() -> None:
-    global _lock, _resumption
+    global _lock
     _lock = threading.Lock()
-    _resumption = None
-    _with_log.clear()
-    _sealed.clear()
     for writer in list(_writers.values()):
         writer.start_over()
 
 
-os.register_at_fork(after_in_parent=_resume_in_parent, after_in_child=_start_over_in_child)
+os.register_at_fork(after_in_child=_start_over_in_child)

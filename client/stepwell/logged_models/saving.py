@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
-from stepwell.delivery import offline, writer
+from stepwell.delivery import logs, offline
 from stepwell.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from stepwell.errors import StepwellException, invalid
 from stepwell.files import paths
@@ -95,7 +95,7 @@ def send_model(
         if failure.error_code != "RESOURCE_DOES_NOT_EXIST" or not spec.source_run_id:
             raise
         # The run may be on its way: what this process logged to it goes first.
-        writer.flush_run(uri, spec.source_run_id)
+        logs.flush_run(uri, spec.source_run_id)
         calls.create(spec)
     try:
         if spec.source_run_id:
@@ -119,7 +119,7 @@ def _link(uri: str, spec: "models_pb2.LoggedModelSpec", step: int) -> None:
     except StepwellException as failure:
         if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        writer.flush_run(uri, spec.source_run_id)
+        logs.flush_run(uri, spec.source_run_id)
         calls.link(spec.source_run_id, [output])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell import settings, values
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.errors import invalid, short
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def delivered(uri: str, run_ids: str | Iterable[str]) -> list[str]:
     """Return run ids after delivering what this process logged to them, so that reading sees it."""
     runs = [values.to_run_id(run_id) for run_id in _listed("run_ids", run_ids)]
     for run_id in runs:
-        writer.flush_run(uri, run_id)
+        logs.flush_run(uri, run_id)
     return runs
 
 

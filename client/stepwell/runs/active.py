@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stepwell import beside, settings, values
-from stepwell.delivery import offline, writer
+from stepwell.delivery import logs, offline
 from stepwell.delivery.receipts import Receipt
 from stepwell.delivery.record import now_ms, set_tags
 from stepwell.delivery.writer import RunWriter, retire, writer_for
@@ -222,7 +222,7 @@ def forget_open_runs() -> None:
 
 def told_what_waits() -> bool:
     """Tell whether of every log that is not delivered it was said already where it waits."""
-    return all(log.folder in _told_waiting for log in writer.open_logs())
+    return all(log.folder in _told_waiting for log in logs.open_logs())
 
 
 def choose_experiment(experiment_id: str, name: str | None = None) -> None:

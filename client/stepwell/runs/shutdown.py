@@ -7,7 +7,7 @@ import time
 from logging import getLogger
 
 from stepwell import beside, settings
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.runs import active
 
 # What the end of the process waits at most for the server to hear that its logs are complete.
@@ -25,31 +25,31 @@ def at_exit() -> None:
         return
     if background.is_fork():
         # The parent delivers.
-        for log in writer.open_logs():
+        for log in logs.open_logs():
             log.seal()
         return
     timeout_s = settings.exit_timeout_s()
     # Also those of runs that were logged to by id: who leaves in order is not taken for dead.
-    writer.rest_all()
+    logs.rest_all()
     begun = time.monotonic()
-    receipt = writer.flush_all(timeout_s)
-    writer.await_ends(FAREWELL_S)
+    receipt = logs.flush_all(timeout_s)
+    logs.await_ends(FAREWELL_S)
     if receipt.waiting and not active.told_what_waits():
-        places = {(log.folder.parent, log.uri) for log in writer.open_logs()}
+        places = {(log.folder.parent, log.uri) for log in logs.open_logs()}
         commands = sorted(f"stepwell sync {folder} --to {uri}" for folder, uri in places)
         _log.warning(
             "%d entries could not be delivered (%s; at most %g s by STEPWELL_EXIT_TIMEOUT_S). They are safe in the "
             "spool; the next process that starts here delivers them, or '%s'.",
             receipt.waiting,
-            writer.why_waiting(time.monotonic() - begun),
+            logs.why_waiting(time.monotonic() - begun),
             timeout_s,
             "; ".join(commands),
         )
     if not receipt.waiting and (catch_up := sys.modules.get("stepwell.delivery.catch_up")):
         catch_up.finish(timeout_s)
-    writer.cancel_resumption()
+    logs.cancel_resumption()
     background.stop()
-    writer.remove_delivered()
+    logs.remove_delivered()
 
 
 def _in_forked_child() -> None:

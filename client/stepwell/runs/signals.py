@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from stepwell import beside
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.delivery.progress import deadline, remaining_s
 
 # A scheduler that sends SIGTERM sends SIGKILL soon after, often within 10 to 30 s; what is left waits in the spool.
@@ -32,7 +32,7 @@ def handle_termination(end_open_runs: Callable[[str], None]) -> None:
         moment = deadline(TERM_TIMEOUT_S)
         beside.wait(timeout_s=TERM_TIMEOUT_S / 2)
         end_open_runs("KILLED")
-        writer.flush_all(remaining_s(moment))
+        logs.flush_all(remaining_s(moment))
         os.kill(os.getpid(), signal.SIGTERM)
 
     if (

@@ -16,7 +16,7 @@ import pytest
 
 import stepwell
 from stepwell import StepwellClient, settings
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
@@ -249,8 +249,8 @@ SAYS_SO: dict[str, Call] = {
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
     # What earlier tests logged to servers that have stopped since is nothing that these tests wait for.
-    monkeypatch.setattr(writer, "_sealed", [])
-    monkeypatch.setattr(writer, "_with_log", set())
+    monkeypatch.setattr(logs, "_sealed", [])
+    monkeypatch.setattr(logs, "_with_log", set())
     return tmp_path / "spool"
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.errors import StepwellException
 
 if TYPE_CHECKING:
@@ -30,5 +30,5 @@ def send(uri: str, run_id: str, files: "Sequence[LocalFile]", problems: "Problem
         if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         # The run may be on its way: what this process logged to it goes first.
-        writer.flush_run(uri, run_id)
+        logs.flush_run(uri, run_id)
         Uploader(uri, run_id).upload(files, problems=problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell import jitter
-from stepwell.delivery import writer
+from stepwell.delivery import logs
 from stepwell.errors import StepwellException
 from stepwell.files.outgoing.sending import temporary_file
 from stepwell.files.tabular import formats as table_formats
@@ -88,7 +88,7 @@ def _add_once(uri: str, run_id: str, rows: Path, path: str, call_id: str) -> boo
             if failure.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             # The run may be on its way: what this process logged to it goes first.
-            writer.flush_run(uri, run_id)
+            logs.flush_run(uri, run_id)
             uploader.upload([LocalFile(path, joined)])
         return uploader.added
 
