@@ -64,7 +64,7 @@ test-flavors: .venv/installed  ## test models of every library, and with MLflow'
 
 test-nfs: .venv/installed  ## test folders that servers share on a real NFS 4.2; needs root and Debian's packages
 	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_shared_folders.py
-	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_stores.py tests/wire/test_artifacts.py -k folder
+	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_stores.py tests/wire/artifacts -k folder
 
 check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, SQL, stubs, contract
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,7 +1,5 @@
 """Nobody can put other bytes in the place of what is announced, verified or visible; what was lost is stored again."""
 
-# ruff: noqa: F811 - fixtures of test_artifacts
-
 import asyncio
 import base64
 import hashlib
@@ -27,21 +25,16 @@ from stepwell_server.store.content.buckets.s3_variants import checksums_of
 from stepwell_server.store.content.buckets.store import BucketContentStore
 from tests.harness.calls import invalid, not_found
 from tests.harness.content.s3 import BUCKET
-from tests.wire.test_artifacts import (  # noqa: F401 - fixtures
+from tests.harness.content.uploads import (
     MIB,
     Place,
-    artifacts,
     begin,
     complete,
     create_run,
     log,
     messages,
-    place,
     put,
     read,
-    run_id,
-    s3,
-    server,
     sign,
     spec_of,
 )
