@@ -16,7 +16,7 @@ from benchmarks.loads.streams import Shape, as_fast_as_it_goes, at_a_rate
 Result = dict[str, Any]
 Workload = Callable[[str, float], Result]
 
-# The pieces in which the client sends what a steady loop logs: its linger of 50 ms.
+# The pieces in which steady loops send what they log: a fourth of what the client lingers, and so the harder case.
 FLUSH_S = 0.05
 # What one message holds at most, near its 8 MiB: the best case for arrays.
 BULK_POINTS = 131_072
