@@ -6,6 +6,7 @@ The process that runs pytest starts an embedded PostgreSQL, or uses the one in S
 
 import asyncio
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -29,6 +30,8 @@ SPREAD_VARIABLE = (
 )
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers
 STOP_S = 10.0
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 8 * 2**30  # what the tests' databases have at once, several times over
 CLONE_ATTEMPTS = 20
 CLONE_PAUSE_S = 0.1
 
@@ -54,7 +57,7 @@ def _test_store(runner: asyncio.Runner) -> Iterator[str]:
     if external:
         yield external
         return
-    with tempfile.TemporaryDirectory(prefix="stepwell-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stepwell-tests-", dir=_memory()) as folder:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
         # Tests of a crash of the machine's power don't exist, so fsync would only cost time.
         postgres = EmbeddedPostgres(
@@ -65,6 +68,13 @@ def _test_store(runner: asyncio.Runner) -> Iterator[str]:
             yield postgres.url
         finally:
             runner.run(postgres.__aexit__(None, None, None))
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory, if there is one with room: a database of 500 files is there in a tenth of the time."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
+        return MEMORY
+    return None
 
 
 async def _make_template(store: str, name: str) -> str:
@@ -153,9 +163,11 @@ async def _database_like(original: str) -> AsyncIterator[str]:
 
 
 async def _clone(connection: asyncpg.Connection, original: str, name: str) -> None:
+    # Its files are copied, as PostgreSQL 14 does anyway: through the log it takes several times as long.
+    way = " STRATEGY FILE_COPY" if connection.get_server_version() >= (15,) else ""
     for attempt in range(1, CLONE_ATTEMPTS + 1):
         try:
-            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"{way}')
             return
         except asyncpg.ObjectInUseError:  # somebody is connected to the original
             if attempt == CLONE_ATTEMPTS:
