@@ -13,6 +13,8 @@ VOLATILE = {
     "nextval",
     "pg_advisory_lock",
     "pg_advisory_unlock",
+    "pg_advisory_lock_shared",
+    "pg_advisory_unlock_shared",
     "pg_advisory_xact_lock",
     "pg_database_size",
     "pg_notify",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pglast import ast
 from pglast.enums import AlterTableType, ConstrType
 
-from stepwell_server.store.postgres.migrations import Migration, pieces
+from stepwell_server.store.postgres.migrations import Migration, is_for_one_machine, pieces
 from stepwell_server.store.postgres.placing import is_spread
 from tests.sql_rules.schema import Schema
 from tests.sql_rules.tree import below, parsed
@@ -32,9 +32,12 @@ def wrong_migrations(migrations: Sequence[Migration]) -> Iterator[str]:
 
 def _wrong(migration: Migration, schema: Schema) -> Iterator[str]:
     waiting: list[str] = []
+    is_passed_on = not is_for_one_machine(migration.text)
     for text, place in pieces(migration.text):
         for statement in parsed(text):
             yield from _statement(statement, waiting, schema)
+            if is_passed_on and any(_is_refused(it) for it in below(statement)):
+                yield "SET STATISTICS is refused by Citus; right: a migration with the line `-- one machine alone`"
             if isinstance(statement, ast.CreateStmt) and statement.relation.relpersistence != "t":
                 waiting.append(statement.relation.relname)
         if place is not None and place not in waiting:
@@ -42,6 +45,10 @@ def _wrong(migration: Migration, schema: Schema) -> Iterator[str]:
         waiting = [table for table in waiting if table != place]
     for table in waiting:
         yield f"{table} gets no place; right: a line `-- place: {table}` behind it, before it gets foreign keys"
+
+
+def _is_refused(node: ast.Node) -> bool:
+    return isinstance(node, ast.AlterTableCmd) and node.subtype == AlterTableType.AT_SetStatistics
 
 
 def _statement(statement: ast.Node, waiting: Sequence[str], schema: Schema) -> Iterator[str]:

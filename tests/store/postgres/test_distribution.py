@@ -319,6 +319,12 @@ async def test_a_migration_that_citus_refuses_is_undone(spread_url: str, text: s
     await require_whole(await migrate(spread_url))
 
 
+async def test_a_spread_database_goes_without_what_is_for_one_machine(spread_url: str) -> None:
+    await migrate(spread_url, next_migration("-- Refused by Citus.\n-- one machine alone\nSELECT 1 / 0;"))
+    with pytest.raises(StartupError, match="knows versions up to"):
+        await migrate(spread_url)  # it counts as applied
+
+
 async def test_workers_take_servers_and_no_migrations(spread_url: str, tmp_path: Path) -> None:
     connection = await asyncpg.connect(spread_url)
     try:

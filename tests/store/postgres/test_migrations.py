@@ -26,6 +26,20 @@ async def test_the_program_knows_its_migrations(database_url: str) -> None:
     await migrate(database_url)
 
 
+async def test_points_are_not_counted_for_statistics(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        counted = await connection.fetch(
+            """SELECT attname FROM pg_attribute
+            WHERE attrelid = 'metric_chunk'::regclass AND attnum > 0 AND NOT attisdropped
+              AND (atttypid::regtype::text LIKE '%[]' OR atttypid = 'bytea'::regtype)
+              AND coalesce(attstattarget, -1) <> 0"""
+        )
+    finally:
+        await connection.close()
+    assert counted == []
+
+
 async def test_only_what_is_missing_is_applied(empty_database_url: str) -> None:
     await migrate(empty_database_url, STEPS[:1])
     await migrate(empty_database_url, STEPS)

@@ -7,14 +7,23 @@ from uuid import UUID, uuid4
 import pytest
 
 from stepwell_server.model.series import Changes
-from stepwell_server.store.ingest.commit_news import CHANNELS, TOLD_RUNS_MAX, CommitNews, channel_of
+from stepwell_server.store.ingest.commit_news import (
+    ADVISORY_LOCK_KEY,
+    CHANNELS,
+    TOLD_RUNS_MAX,
+    CommitNews,
+    channel_of,
+)
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.series import watching
 from stepwell_server.store.series.watching import PostgresWatchStore
+from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep.compactor import compact, compact_now
 from stepwell_server.store.upkeep.ranges import RANGES
 from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.store.stored_logs import Everything, Point, StoredLog, new_run
+
+TELL = load("watching")["tell"]
 
 
 class Watcher:
@@ -197,3 +206,25 @@ async def test_without_a_place_to_listen_watchers_hear_of_this_process_alone(poo
                     await told.wait()
             assert own.is_set()
             assert not foreign.is_set()
+
+
+async def test_nobody_is_told_where_nobody_listens(pool: Pool) -> None:
+    run_id = uuid4()
+    channel, told = channel_of(run_id), asyncio.Queue[str]()
+
+    async def tell(text: str) -> bool:
+        async with pool.connection() as connection:
+            return bool(await connection.fetchval(TELL, [channel], [text], ADVISORY_LOCK_KEY))
+
+    async with pool.connection() as witness, CommitNews(pool, pool) as there, asyncio.timeout(20):
+        await witness.add_listener(
+            channel, lambda *heard: told.put_nowait(heard[3])
+        )  # says not that it listens
+        assert not await tell("before")
+        with there.watching([run_id]) as nudged:
+            await nudged.wait()  # it listens now
+            assert await tell("meanwhile")
+            assert await told.get() == "meanwhile"
+        while await tell("until it listens no more"):  # noqa: ASYNC110 - it sets no event of ours
+            await asyncio.sleep(0.01)
+        await witness.reset()

@@ -21,6 +21,11 @@ from stepwell_server.store.sql import load
 CHANNEL, CHANNELS = "stepwell_committed", 1_024
 # Other processes are told at most so often; NOTIFY locks the queue of all databases while it commits.
 TELL_INTERVAL_S = 0.05
+# While none listens, each asks no more often than this whether one does: servers that all told would cost as many
+# transactions as commits. So in its first second a watcher may learn of others' commits by looking itself.
+UNHEARD_INTERVAL_S = 1.0
+# Whoever listens shares it.
+ADVISORY_LOCK_KEY = int.from_bytes(b"sw heard")
 # Runs of one notification: 200 x 33 bytes; PostgreSQL takes 8,000. Beyond that everybody on the channel looks.
 TOLD_RUNS_MAX = 200
 EVERYBODY = "*"
@@ -93,10 +98,13 @@ class CommitNews:
             runs, self._untold = self._untold, set()
             told = _by_channel(runs)
             payloads = [f"{self._sender}:{it}" for it in told.values()]
+            is_heard = False
             with suppress(UnavailableError):  # watchers look by themselves
                 async with self._telling.connection() as connection:
-                    await connection.execute(_SQL["tell"], list(told), payloads)
-            await asyncio.sleep(TELL_INTERVAL_S)
+                    is_heard = await connection.fetchval_alone(
+                        _SQL["tell"], list(told), payloads, ADVISORY_LOCK_KEY
+                    )
+            await asyncio.sleep(TELL_INTERVAL_S if is_heard else UNHEARD_INTERVAL_S)
 
     async def _listen(self, pool: Pool) -> None:
         """Hold a connection as long as somebody watches."""
@@ -121,6 +129,7 @@ class CommitNews:
 
         connection.add_termination_listener(lost)
         try:
+            await connection.execute(_SQL["begin_to_listen"], ADVISORY_LOCK_KEY)
             while self._events and not connection.is_closed():
                 self._changed.clear()
                 wanted = {channel_of(run_id) for run_id in self._events}
@@ -138,6 +147,7 @@ class CommitNews:
                 connection.remove_termination_listener(lost)
                 for channel in heard:
                     await connection.remove_listener(channel, self._hear)
+                await connection.execute(_SQL["listen_no_more"], ADVISORY_LOCK_KEY)
 
     def _hear(self, _connection: Any, _process_id: int, channel: str, payload: str) -> None:
         sender, _, told = payload.partition(":")

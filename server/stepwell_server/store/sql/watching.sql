@@ -57,5 +57,19 @@ FROM (
 GROUP BY piece
 ORDER BY piece;
 
--- tell: tells every server that something was committed; nothing is stored, so nothing waits for the disk
-SELECT set_config('synchronous_commit', 'off', true), pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS told (channel, payload);
+-- tell: tells every server that something was committed, unless none listens: those that do share the lock $3. Returns
+-- whether any does. Nothing is stored, so nothing waits for the disk.
+WITH listening AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true), NOT pg_try_advisory_xact_lock($3) AS is_heard
+)
+SELECT is_heard,
+       CASE WHEN is_heard THEN (
+           SELECT count(pg_notify(channel, payload)) FROM unnest($1::text[], $2::text[]) AS told (channel, payload)
+       ) END AS told
+FROM listening;
+
+-- begin_to_listen: shares the lock of those that listen, as long as the connection lasts
+SELECT pg_advisory_lock_shared($1);
+
+-- listen_no_more: gives it back
+SELECT pg_advisory_unlock_shared($1);
