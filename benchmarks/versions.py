@@ -8,9 +8,11 @@ the other version imports and this one does not may be on PYTHONPATH.
 
 Ingest is some of `loads/workloads.py`, in processor microseconds for 1,000 points; reading and search are the calls of
 `reading.py`, of series of up to `--longest` points, and of `search.py`, among `--runs` runs, in milliseconds a call:
-processor time, and the median by the client's clock. Prints JSON, with the ratios of this version to the other one: of
-the medians, and of server and PostgreSQL together in each round; so a machine that is busy with other things counts for
-both.
+processor time, and the median by the client's clock. Series are read as they were logged, and again when each version
+has compacted them; meanwhile neither compaction nor PostgreSQL's own upkeep has anything to do.
+
+Prints JSON, with the ratios of this version to the other one: of the medians, and of server and PostgreSQL together in
+each round; so a machine that is busy with other things counts for both.
 """
 
 import argparse
@@ -19,6 +21,8 @@ import json
 import math
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import numpy as np
 
 import stepwell
@@ -35,7 +40,7 @@ from benchmarks.loads import seeded_runs
 from benchmarks.loads.workloads import WORKLOADS
 from benchmarks.measuring.surroundings import Costs, surroundings
 from stepwell_server.store.postgres.embedded import running_url
-from tests.harness.servers.processes import ServerProcess
+from tests.harness.servers.processes import ServerProcess, neutral_environment
 
 HERE = Path(__file__).parents[1]
 VERSIONS = ("other", "this")
@@ -44,6 +49,7 @@ INGEST = ["sixteen_jobs", "thousand_slow_runs", "batches_of_1000_four_clients"]
 TURN_S = 0.5
 CALLS_MIN = 5
 MANY_RUNS = 100
+COMMAND = "from stepwell.cli import main; main()"  # also where a version is no module that runs
 RUN_SIZES = {"params": 30, "metrics": 50, "tags": 10}
 
 Figures = dict[str, float]
@@ -57,9 +63,9 @@ class Version:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-versions-"))
         Path(folder).chmod(0o755)
         paths = [*(str(tree / part) for part in ("protos", "client", "server")), os.getenv("PYTHONPATH", "")]
-        environment = {"PYTHONPATH": os.pathsep.join(paths)}
+        self._environment = {"PYTHONPATH": os.pathsep.join(paths)}
         self._server = stack.enter_context(
-            ServerProcess("--data", folder, "--no-http", environment=environment)
+            ServerProcess("--data", folder, "--no-http", environment=self._environment)
         )
         self._folder = Path(folder)
         self.uri = self._server.tracking_uri
@@ -68,11 +74,28 @@ class Version:
         """Begin to count what server and PostgreSQL use."""
         return Costs(self._server.process.pid)
 
-    def seed_runs(self, runs: int) -> None:
-        """Fill the database, which is empty, with finished runs."""
+    @property
+    def _store(self) -> str:
         store = running_url(self._folder)
         assert store is not None
-        asyncio.run(seeded_runs.seed(store, runs=runs, **RUN_SIZES))
+        return store
+
+    def seed_runs(self, runs: int) -> None:
+        """Fill the database, which is empty, with finished runs."""
+        asyncio.run(seeded_runs.seed(self._store, runs=runs, **RUN_SIZES))
+
+    def compaction(self, command: str) -> None:
+        """Pause compaction, or run it now."""
+        subprocess.run(
+            [sys.executable, "-c", COMMAND, "compaction", command, "--store", self._store],
+            env={**neutral_environment(), **self._environment},
+            check=True,
+            capture_output=True,
+        )
+
+    def tidy(self) -> None:
+        """Do all that autovacuum would do later."""
+        asyncio.run(_execute(self._store, "VACUUM ANALYZE"))
 
     def seed_series(self, longest: int) -> dict[str, list[str]]:
         """Log what `reading.seed` puts in, through the server; returns the runs."""
@@ -91,6 +114,14 @@ class Version:
             stepwell.log_series("loss", values, timestamps=times)
             assert stepwell.flush(timeout=600).complete
         return run.info.run_id
+
+
+async def _execute(store: str, statement: str) -> None:
+    connection = await asyncpg.connect(store)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def main() -> None:
@@ -130,6 +161,8 @@ def _ingest(versions: Mapping[str, Version], arguments: argparse.Namespace) -> d
 
 
 def _reading(versions: Mapping[str, Version], arguments: argparse.Namespace) -> dict[str, Any]:
+    for version in versions.values():
+        version.compaction("pause")
     ids = {name: version.seed_series(arguments.longest) for name, version in versions.items()}
     reads = {
         name: reading.calls(version.uri, ids[name], arguments.longest) for name, version in versions.items()
@@ -137,7 +170,14 @@ def _reading(versions: Mapping[str, Version], arguments: argparse.Namespace) -> 
     numbered = {
         name: {each: lambda _, call=call: call() for each, call in its.items()} for name, its in reads.items()
     }
-    return _calls_in_turns(versions, arguments.rounds, numbered)
+    found = {}
+    for state in ("as_logged", "compacted"):
+        for version in versions.values():
+            if state == "compacted":
+                version.compaction("run")
+            version.tidy()
+        found[state] = _calls_in_turns(versions, arguments.rounds, numbered)
+    return found
 
 
 def _search(versions: Mapping[str, Version], arguments: argparse.Namespace) -> dict[str, Any]:

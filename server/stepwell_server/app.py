@@ -33,6 +33,7 @@ from stepwell_server.process.watchdog import watched_loop
 from stepwell_server.running import RunningServer, grpc_uri, http_url, open_store
 from stepwell_server.services.together import Services
 from stepwell_server.store.ingest.commit_news import CommitNews
+from stepwell_server.store.ingest.rehearsal import rehearse_commit
 from stepwell_server.store.postgres.distribution import require_whole
 from stepwell_server.store.postgres.listening import listening_pool
 from stepwell_server.store.postgres.migrations import migrate
@@ -88,7 +89,7 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         pool = await stack.enter_async_context(open_pool(database, deadline, statement_timeout_s=limit_s))
         # Commits have connections of their own, so that nothing that is read can hold them up.
         ingest_pool = await stack.enter_async_context(
-            open_pool(database, deadline, size=INGEST_CONNECTIONS_MAX)
+            open_pool(database, deadline, size=INGEST_CONNECTIONS_MAX, rehearse=rehearse_commit)
         )
         upkeep_pool = await stack.enter_async_context(open_upkeep_pool(database, deadline))
         ear = await stack.enter_async_context(listening_pool(database, pool, config.listen_store, deadline))

@@ -26,7 +26,7 @@ CALL_POINTS_MAX = 1_000
 # With more, without a pooler, PostgreSQL reads a COPY of their chunks in less time than the arguments of a call.
 DIRECT_POINTS_MAX = 32
 # The columns of chunks that come by COPY.
-_NO_CHUNKS: Sequence[Any] = (*([],) * 17, "{}", "{}", "{}", [])
+NO_CHUNKS: Sequence[Any] = (*([],) * 17, "{}", "{}", "{}", [])
 
 assert CALL_POINTS_MAX < BLOCKED_POINTS_MIN  # so no chunk has blocks, and no series several chunks
 
@@ -62,7 +62,7 @@ async def commit_plain(pool: Pool, chains: Sequence[Chain], prepared: PreparedPo
 
 async def _commit_large(connection: Connection, chains: Sequence[Chain], prepared: PreparedPoints) -> bool:
     joined: bool = await connection.fetchval(
-        _SQL["commit_points"], *_writers(chains), *prepared.latest, *_NO_CHUNKS
+        _SQL["commit_points"], *_writers(chains), *prepared.latest, *NO_CHUNKS
     )
     if joined:
         await connection.copy_to_table(

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: a bounded pool, and the one place that knows how PostgreSQL goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -29,6 +29,7 @@ from stepwell_server.store.postgres.hosts import Hosts
 from stepwell_server.store.postgres.pooler import Database, PooledConnection, set_local
 
 Connection: TypeAlias = Any  # asyncpg.Connection, which has no types
+Rehearsal: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 ACQUIRE_TIMEOUT_S = 30.0  # waiting longer for a free connection means that the database cannot keep up
 
@@ -197,10 +198,13 @@ async def open_pool(
     size: int = POOL_CONNECTIONS_MAX,
     statement_timeout_s: float | None = None,
     command_timeout_s: float = COMMAND_TIMEOUT_S,
+    rehearse: Rehearsal | None = None,
 ) -> AsyncIterator[Pool]:
     """Connect to a database; on leaving, wait for borrowed connections until the deadline, then cut them.
 
     A URL alone means one without a pooler.
+
+    Of one machine without a pooler, `rehearse` uses each connection first: what it plans there stays planned.
 
     With `statement_timeout_s`, a statement that takes longer raises TooMuchError, and one with values that the database
     refuses InvalidArgumentError. Without, for commits, such values raise what asyncpg says of them. A
@@ -218,7 +222,7 @@ async def open_pool(
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=command_timeout_s,
-            **_kind(reached, SESSION_SETTINGS | _time_limit(statement_timeout_s)),
+            **_kind(reached, SESSION_SETTINGS | _time_limit(statement_timeout_s), rehearse),
         )
     try:
         yield Pool(
@@ -242,11 +246,12 @@ def open_upkeep_pool(database: Database | str, deadline: Deadline) -> AbstractAs
     )
 
 
-def _kind(database: Database, settings: dict[str, str]) -> dict[str, Any]:
+def _kind(database: Database, settings: dict[str, str], rehearse: Rehearsal | None) -> dict[str, Any]:
     """Return what asyncpg has to know of how connections keep settings: poolers refuse some at the start."""
     if not database.is_pooled:
         kind = SpreadConnection if database.is_distributed else LentConnection
-        return {"connection_class": kind, "server_settings": APPLICATION | settings}
+        init = None if database.is_distributed else rehearse
+        return {"connection_class": kind, "server_settings": APPLICATION | settings, "init": init}
     if database.is_distributed:
         settings = settings | SEQUENTIAL
 
