@@ -2,6 +2,7 @@
 
     python -m benchmarks.artifacts folder [--size-mb 1000] [--rounds 3]    beside MLflow through its server
     python -m benchmarks.artifacts s3     [--size-mb 1000] [--rounds 3]    beside a bare aiobotocore program
+    python -m benchmarks.artifacts s3-no-md5 [--size-mb 1000] [--rounds 3] the same, see below
     python -m benchmarks.artifacts azure  [--size-mb 1000] [--rounds 3]    beside a bare obstore program
     python -m benchmarks.artifacts gcs    [--size-mb 1000] [--rounds 3]    beside the same, and plain HTTP up;
                                           [--with-googles]                 and Google's own library, which takes minutes
@@ -16,6 +17,9 @@ A real server (embedded PostgreSQL, fsync on) and a client in a process of its o
 upload is of new content, and its clock runs until the artifact is visible: hashed, sent, checked, flushed to the disk
 (folder, SFTP) or taken by the bucket, and committed. Downloads are checked against the SHA-256.
 Peak memory is VmHWM of the whole process, interpreter and libraries included. Prints JSON.
+
+rclone reads all of an object for its MD5 before it answers the first question about it, where S3 has a tag at once.
+Stepwell asks, to verify; the bare program does so when it fetches. With `s3-no-md5` rclone leaves that out, for both.
 
 MLflow's `log_artifact` goes through `mlflow server --serve-artifacts` to a folder on the same disk, with the same files
 in the same run; it neither flushes nor checks what it took. `--without-mlflow` leaves it out.

@@ -62,8 +62,12 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path, port: int | None = None) -> Iterator[S3Server]:
-    """Run a server with one empty bucket while the context lasts."""
+def s3_server(folder: Path, port: int | None = None, *, with_md5: bool = True) -> Iterator[S3Server]:
+    """Run a server with one empty bucket while the context lasts.
+
+    `with_md5`: the first question about an object is answered when all of it was read for its MD5, as rclone does by
+    itself. S3 has a tag at once.
+    """
     (folder / BUCKET).mkdir(parents=True, exist_ok=True)
     chosen = port or free_port()
     process = subprocess.Popen(
@@ -74,6 +78,7 @@ def s3_server(folder: Path, port: int | None = None) -> Iterator[S3Server]:
             *("--addr", f"127.0.0.1:{chosen}"),
             *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"),
             *("--config", os.devnull),
+            *(() if with_md5 else ("--etag-hash=",)),
             str(folder),
         ],
         stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -50,8 +51,8 @@ def _folder(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def _s3(folder: Path) -> Iterator[Store]:
-    with s3_server(folder) as server:
+def _s3(folder: Path, *, with_md5: bool = True) -> Iterator[Store]:
+    with s3_server(folder, with_md5=with_md5) as server:
         yield Store(
             f"s3://{BUCKET}",
             server.port,
@@ -101,8 +102,12 @@ STORES: Mapping[str, Callable[[Path], AbstractContextManager[Store]]] = {
     "gcs": _google,
     "sftp": _sftp,
 }
-# The same, and OpenSSH's server beside asyncssh's.
-ALL_SERVERS = {**STORES, "openssh": _openssh} if openssh.is_to_be_had() else STORES
+# The same, S3 as benchmarks have it, too, and OpenSSH's server beside asyncssh's.
+ALL_SERVERS = {
+    **STORES,
+    "s3-no-md5": partial(_s3, with_md5=False),
+    **({"openssh": _openssh} if openssh.is_to_be_had() else {}),
+}
 # The same with OpenSSH's server, where it is to be had, in the place of asyncssh's.
 WITH_OPENSSH = {**STORES, "sftp": _openssh} if openssh.is_to_be_had() else STORES
 # Those that clients reach by addresses.
