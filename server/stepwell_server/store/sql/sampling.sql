@@ -99,7 +99,7 @@ GROUP BY run_id;
 -- thinned: of each series at most $5 points that stand for all between the steps $3 and $4, see model.thinned_places, and
 -- the marks of the runs at that moment, as in run_marks. How many points each series has there (no row: none; -1: chunks
 -- overlap, or are cut where only their arrays tell how, and there are no points of it); and the points in order of series,
--- each column as elements of 8 bytes. $6 chunks at most. See migration 0047
+-- each column as elements of 8 bytes. $6 chunks at most. See migrations 0047 and 0049
 /* single */ SELECT * FROM thinned_points($1, $2, $3, $4, $5, $6)
 /* distributed:
 WITH mark AS (
@@ -184,7 +184,7 @@ WITH mark AS (
         FROM (
             SELECT (CASE WHEN number = wanted - 1 THEN size - 1 ELSE number * each + least(number, larger) END
                     - before + start + 1)::integer AS place
-            FROM generate_series(first, last) AS number
+            FROM (SELECT generate_series(first, last) AS number) AS parts
             OFFSET 0
         ) AS places
     ) AS points
