@@ -69,6 +69,7 @@ def _on_a_server(arguments: list[str]) -> dict[str, Any]:
         place = {
             "STEPWELL_TRACKING_URI": server.tracking_uri,
             "STEPWELL_SPOOL_DIR": str(Path(folder, "spool")),
+            "BENCHMARK_SERVER": str(server.process.pid),
         }
         return _run(sys.executable, arguments, place, Path(folder))
 

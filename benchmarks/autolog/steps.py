@@ -3,24 +3,31 @@
 Of two networks: one whose step is so small (2 to 3 ms) that any cost shows, and one as people train, of convolutions
 over 64 pictures of 32 x 32 (15 to 40 ms).
 
-Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too. What a
-step costs is told by the steps alone, from the first one to the last; what a fit costs before and after them is told
-beside it. On a machine that others use, too, a difference of 1 % is not to be seen, so it also tells what our own code
-takes of the processor in the thread that trains, at each step, in one more fit (its clock makes that a little more).
+Added to a training that logs nowhere: of Lightning also what its own CSVLogger adds to the same, each step too, and
+`nothing` what pairs of trainings differ by that are the same. What a step costs is told by the steps alone, from the
+first one behind the run's first BEGUN_S to the last; what a fit costs before and after them is told beside it. A
+difference of 1 % by the clock is hardly to be seen, so it also tells the processor time that there is no doubt about:
+what our own code takes in the thread that trains, at each step, in one more fit (its clock makes that a little more),
+and `beside`, of the tracker's threads, its server and the database, which take the processor from the training where
+they share its cores.
 
 Part of `benchmarks.autolog`; `measured` runs in a process that has the library, and the tracker's.
 """
 
 import json
+import os
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from time import thread_time
 from typing import Any
 
 from benchmarks.measuring.pairs import Taken, added, in_turns, so_far
+from benchmarks.measuring.surroundings import cpu_seconds, family
 
 # Of the small network and of that of pictures.
 STEPS = {"small": 1_000, "pictures": 100}
@@ -30,29 +37,64 @@ INPUTS = 64
 PICTURES_OF_A_BATCH = 64
 SIDE = 32
 KINDS = 10
+# A run begins (a stream, rows in the database) 0.2 s behind its first step, once for all of them.
+BEGUN_S = 1.0
+# The process of the tracker's server; none for one that logs to a file.
+SERVER = os.environ.get("BENCHMARK_SERVER")
+
+
+class Beside:
+    """Processor time of the tracker's threads, of its server and the database; made before it has any threads."""
+
+    def __init__(self) -> None:
+        self._trains = _threads()
+
+    def so_far_ms(self) -> float:
+        """Return what they took until now, in milliseconds."""
+        threads_ns = 0
+        for each in _threads() - self._trains:
+            with suppress(OSError):  # it has ended
+                threads_ns += int(Path(f"/proc/self/task/{each}/schedstat").read_text().split()[0])
+        return threads_ns / 1e6 + (1e3 * cpu_seconds(family(int(SERVER))) if SERVER else 0.0)
+
+
+def _threads() -> set[str]:
+    return set(os.listdir("/proc/self/task"))  # noqa: PTH208 - names are enough
 
 
 class Steps:
-    """What the steps of a fit take: all but one, from the same place in the first one to that in the last."""
+    """What a step of a fit takes: from the same place in the first one behind BEGUN_S to that in the last."""
 
-    def __init__(self) -> None:
-        self._first: Taken | None = None
-        self._last: Taken | None = None
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self.beside: Beside | None = None
+        self.begin()
 
     def begin(self) -> None:
         """Forget the fit before."""
-        self._first = None
+        self._number = 0
+        self._first: tuple[int, float, Taken] | None = None
 
     def step(self) -> None:
         """Note that a step is at this place."""
-        self._last = so_far()
-        self._first = self._first or self._last
+        self._number += 1
+        now = so_far()
+        if self._number == 1:
+            self._begun_ms = now.clock
+        if self._first is None and now.clock > self._begun_ms + 1e3 * BEGUN_S:
+            self._first = self._number, self._beside_ms(), so_far()
+        if self._number == self._steps:
+            self._last = now, self._beside_ms()
 
-    def taken(self) -> Taken:
-        """Return what they took."""
+    def taken(self) -> tuple[Taken, float]:
+        """Return what each took, and what was taken beside it, in milliseconds of processor."""
         assert self._first
-        assert self._last
-        return self._last.without(self._first)
+        (first, beside_since, since), (until, beside) = self._first, self._last
+        steps = self._steps - first
+        return until.without(since).of_each(steps), (beside - beside_since) / steps
+
+    def _beside_ms(self) -> float:
+        return self.beside.so_far_ms() if self.beside else 0.0
 
 
 def lightning(network: str, noted: Steps) -> Callable[..., None]:
@@ -177,11 +219,13 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
 
     What is left for later is waited for between the fits.
     """
+    noted = Steps(STEPS[network])
+    fit = {"lightning": lightning, "keras": keras}[library](network, noted)
+    fit()
+    noted.beside = Beside()
     module = import_module(tracker)
     flavor = import_module(f"{tracker}.{FLAVORS[library]}")
     module.set_experiment("autolog steps")
-    noted = Steps()
-    fit = {"lightning": lightning, "keras": keras}[library](network, noted)
 
     def switch(is_on: bool) -> None:
         flavor.autolog(
@@ -190,10 +234,12 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
 
     switch(False)
     fit()
-    found = _added(fit, noted, STEPS[network], rounds, switch, getattr(module, "flush", lambda: None))
+    found = _added(fit, noted, rounds, switch, getattr(module, "flush", lambda: None))
     if tracker == "stepwell":
         switch(True)
-        found["own_code"] = _own(library, fit, noted, STEPS[network])
+        found["own_code"] = _own(library, fit, noted)
+        switch(False)
+        found["nothing"] = _added(fit, noted, rounds, lambda _: None, lambda: None)
     if library == "lightning" and tracker == "stepwell":
         with_its_logger = False
 
@@ -202,12 +248,12 @@ def _measured(library: str, network: str, tracker: str, rounds: int) -> dict[str
             with_its_logger = wanted
 
         found["its_own_logger"] = _added(
-            lambda: fit(with_its_logger), noted, STEPS[network], rounds, switch_its_logger, lambda: None
+            lambda: fit(with_its_logger), noted, rounds, switch_its_logger, lambda: None
         )
     return found
 
 
-def _own(library: str, fit: Callable[[], object], noted: Steps, steps: int) -> dict[str, float]:
+def _own(library: str, fit: Callable[[], object], noted: Steps) -> dict[str, float]:
     module, owner, name = ASKED[library]
     asked = getattr(import_module(module), owner)
     plain, found = getattr(asked, name), []
@@ -223,7 +269,7 @@ def _own(library: str, fit: Callable[[], object], noted: Steps, steps: int) -> d
         fit()
     finally:
         setattr(asked, name, plain)
-    a_step_us = 1e3 * noted.taken().thread / (steps - 1)
+    a_step_us = 1e3 * noted.taken()[0].thread
     own_us = 1e6 * statistics.mean(found)
     return {
         "of_a_step_us": round(a_step_us),
@@ -236,12 +282,12 @@ def _own(library: str, fit: Callable[[], object], noted: Steps, steps: int) -> d
 def _added(
     fit: Callable[[], object],
     noted: Steps,
-    steps: int,
     rounds: int,
     switch: Callable[[bool], object],
     settle: Callable[[], object],
 ) -> dict[str, object]:
     of_steps: dict[bool, list[Taken]] = {False: [], True: []}
+    beside: dict[bool, list[float]] = {False: [], True: []}
     turned_on = False
 
     def turn(is_on: bool) -> None:
@@ -252,11 +298,22 @@ def _added(
     def fit_noted() -> None:
         noted.begin()
         fit()
-        of_steps[turned_on].append(noted.taken())
+        a_step, beside_it = noted.taken()
+        of_steps[turned_on].append(a_step)
+        beside[turned_on].append(beside_it)
 
     whole = added(in_turns(fit_noted, rounds, turn, settle))
     pairs = list(zip(of_steps[False], of_steps[True], strict=True))
-    return {"a_step": added(pairs, steps - 1), "a_fit": whole}
+    adds_beside = [with_ - without for without, with_ in zip(beside[False], beside[True], strict=True)]
+    shares = [100 * more / without.clock for more, (without, _) in zip(adds_beside, pairs, strict=True)]
+    return {
+        "a_step": added(pairs)
+        | {
+            "adds_beside_ms": round(statistics.median(adds_beside), 3),
+            "adds_beside_percent": round(statistics.median(shares), 2),
+        },
+        "a_fit": whole,
+    }
 
 
 if __name__ == "__main__":

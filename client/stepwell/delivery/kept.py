@@ -6,12 +6,10 @@ safe from a `kill -9`; whoever asks for what was logged (a flush, the end of a r
 Steps that are not quick are written at once.
 """
 
-import asyncio
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from time import time_ns
+from time import sleep, time_ns
 from typing import Any
 
 from stepwell.spool.log import Spool
@@ -19,7 +17,7 @@ from stepwell.wire import background
 
 # Steps that come quicker than so are kept: to write a longer one takes less than 0.3 % of it.
 QUICK_STEP_NS = 10_000_000
-# How long a step is kept at most, in a process whose background thread runs.
+# How long a step is kept at most.
 KEPT_S = 0.3
 # Steps that are kept, and points of one that is: at most 32,768 points, 2 MiB; the step that comes then waits until
 # they are written, and a larger one is not kept.
@@ -34,14 +32,19 @@ Write = Callable[[Spool, Measured, int, int], int | None]
 
 
 class Kept:
-    """Steps of one log. Any thread may append."""
+    """Steps of one log. Any thread may append.
+
+    While they come a thread of their own writes them, each KEPT_S. That of the delivery may not: in a full spool one
+    that writes may wait for it. And whoever is woken takes the processor, and the interpreter, from the training: so
+    nobody asks this one to write, and it tells nobody when it has.
+    """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._steps: deque[tuple[Write, Measured, int, int]] = deque()
         # Writing; also within itself, by a SIGTERM.
         self._lock = threading.RLock()
-        # Whether the background thread will write them soon.
+        # Whether the thread will write what is kept.
         self._is_awaited = False
         self._is_closed = False
         # When the last step came.
@@ -70,7 +73,6 @@ class Kept:
     def write(self) -> None:
         """Write what is kept; afterwards it is as safe as what any log call logs."""
         with self._lock:
-            self._is_awaited = False  # first: the next one that comes asks for the thread again
             while self._steps:
                 self._write(*self._steps.popleft())
 
@@ -82,25 +84,34 @@ class Kept:
 
     def close(self) -> None:
         """Write what is kept, and keep nothing from now on: the log is about to end."""
-        self._is_closed = True
+        self._is_closed, self._is_awaited = True, False
         self.write()
 
     def _have_written(self) -> None:
-        """Have the thread write what is kept; do it here where there is none (in a fork), or no room."""
-        is_left_here = self._is_closed or self._is_awaited
-        self._is_awaited = True  # before the thread can have written
-        if is_left_here or not background.call_soon(self._write_soon):
+        """Have the thread write what is kept; do it here where there is no room, or no thread."""
+        if self._is_closed or self._is_awaited or not self._begin():
             self.write()
+
+    def _begin(self) -> bool:
+        """Let the thread begin; tells whether it did: at the end of a process none does."""
+        if background.is_fork():  # such a process ends without waiting for anything
+            return False
+        self._is_awaited = True  # before it can have ended
+        try:
+            threading.Thread(target=self._serve, name="stepwell-steps", daemon=True).start()
+        except RuntimeError:
+            self._is_awaited = False
+        return self._is_awaited
+
+    def _serve(self) -> None:
+        while True:
+            sleep(KEPT_S)
+            if not self._steps:
+                break
+            self.write()
+        self._is_awaited = False  # a step that comes now has another thread begin
+        self.write()  # one that came before
 
     def _write(self, write: Write, measured: Measured, step: int, at_ns: int) -> None:
         self._written_points += write(self._spool, measured, step, at_ns) or 0
         self._written_steps += 1
-
-    def _write_soon(self) -> None:
-        asyncio.get_running_loop().call_later(KEPT_S, self._write_aside)
-
-    def _write_aside(self) -> None:
-        # Not in the thread that delivers: in a full spool one that writes may wait for it. At the end of the process
-        # no thread begins any more; the end has it written.
-        with contextlib.suppress(RuntimeError):
-            asyncio.get_running_loop().run_in_executor(None, self.write)

@@ -1,9 +1,12 @@
 """Steps that are kept for a moment: every one is written once, by whoever comes first, with its own time."""
 
-import time
+import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from stepwell.spool.log import Spool, SpoolLimits
 from stepwell.spool.reader import SpoolReader
 from stepwell.spool.records import NS_PER_MS
 from stepwell.wire import background
+from tests.harness.network.faults import until
 
 WAIT_S = 30.0
 
@@ -30,10 +34,14 @@ def spool(tmp_path: Path, late: list[tuple[str, int]]) -> Spool:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-    """What the thread is asked to do, which never does it."""
-    found: list[Callable[[], object]] = []
-    monkeypatch.setattr(background, "call_soon", lambda it: found.append(it) or True)
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Threads that were to begin, and never do."""
+    found: list[object] = []
+
+    def thread(**given: object) -> SimpleNamespace:
+        return SimpleNamespace(start=lambda: found.append(given))
+
+    monkeypatch.setattr(keeping, "threading", SimpleNamespace(RLock=threading.RLock, Thread=thread))
     return found
 
 
@@ -56,15 +64,15 @@ def keep(kept: Kept, number: int) -> None:
     kept.keep(write, {"loss": 0.5}, number, number * NS_PER_MS)
 
 
-def test_what_is_kept_is_written_by_whoever_asks(spool: Spool, asked: list[Any]) -> None:
+def test_what_is_kept_is_written_by_whoever_asks(spool: Spool, begun: list[object]) -> None:
     kept = Kept(spool)
     for number in range(3):
         keep(kept, number)
-    assert (points(spool), len(asked)) == ([], 1)
+    assert (points(spool), len(begun)) == ([], 1)
     kept.write()
     assert [it[0] for it in points(spool)] == [0, 1, 2]
     keep(kept, 3)
-    assert len(asked) == 2
+    assert len(begun) == 1  # it goes on
     kept.write()
     assert points(spool)[3] == (3, 3, 0.5)  # when it was measured
 
@@ -76,7 +84,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_a_step_that_is_not_quick_or_large_is_written_at_once(
-    spool: Spool, asked: list[Any], at: Callable[[int], None]
+    spool: Spool, begun: list[object], at: Callable[[int], None]
 ) -> None:
     kept, apart = Kept(spool), keeping.QUICK_STEP_NS
     measured = {"loss": 0.5}
@@ -93,7 +101,7 @@ def test_a_step_that_is_not_quick_or_large_is_written_at_once(
 
 
 def test_steps_come_alone_until_something_else_is_logged(
-    spool: Spool, asked: list[Any], at: Callable[[int], None]
+    spool: Spool, begun: list[object], at: Callable[[int], None]
 ) -> None:
     kept, apart = Kept(spool), keeping.QUICK_STEP_NS
 
@@ -115,30 +123,67 @@ def test_steps_come_alone_until_something_else_is_logged(
     assert asked_after(9 * apart, 10 * apart)
 
 
-def test_the_thread_writes_it_by_itself(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "KEPT_S", 0.0)
-    background.spawn(nothing()).result(WAIT_S)
+def test_a_thread_writes_it_while_steps_come_and_another_one_when_they_come_again(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: SimpleQueue[float] = SimpleQueue()
+    monkeypatch.setattr(keeping, "sleep", lambda pause_s: pauses.get(timeout=WAIT_S) or pause_s)
+    kept, by = Kept(spool), []
+
+    def write_noted(*given: Any) -> int:
+        by.append(threading.current_thread())
+        return write(*given)
+
+    for number in range(4):
+        kept.keep(write_noted, {"loss": 0.5}, number, number * NS_PER_MS)
+        pauses.put(keeping.KEPT_S)
+        until(lambda number=number: len(points(spool)) > number)
+        if number == 1:
+            pauses.put(keeping.KEPT_S)  # and nothing has come
+            by[0].join(WAIT_S)
+    assert [it[0] for it in points(spool)] == [0, 1, 2, 3]
+    assert by[0] is by[1] is not by[2] is by[3]
+    pauses.put(keeping.KEPT_S)
+    by[3].join(WAIT_S)
+
+
+def test_a_step_that_comes_while_the_thread_ends_is_written(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Steps(deque[Any]):
+        def __bool__(self) -> bool:
+            """Tell that there are none, and have one."""
+            if not len(self) and not points(spool):
+                keep(kept, 7)
+                return False
+            return len(self) > 0
+
+    monkeypatch.setattr(keeping, "sleep", lambda _: None)
     kept = Kept(spool)
-    for number in range(2):  # again, when all was written
-        keep(kept, number)
-        moment = time.monotonic() + WAIT_S
-        while len(points(spool)) <= number and time.monotonic() < moment:
-            time.sleep(0.01)
-    assert [it[0] for it in points(spool)] == [0, 1]
+    kept._is_awaited, kept._steps = True, Steps()
+    kept._serve()
+    assert [it[0] for it in points(spool)] == [7]
 
 
-async def nothing() -> None:
-    """Have the thread begin."""
-
-
-def test_without_a_thread_nothing_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "call_soon", lambda _: False)
+def test_in_a_fork_nothing_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "is_fork", lambda: True)
     kept = Kept(spool)
     keep(kept, 7)
     assert [it[0] for it in points(spool)] == [7]
 
 
-def test_so_many_are_kept_at_most_and_each_is_written_once(spool: Spool, asked: list[Any]) -> None:
+def test_at_the_end_of_the_process_nothing_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    kept = Kept(spool)
+    for number in range(2):
+        keep(kept, number)
+        assert len(points(spool)) == number + 1
+
+
+def test_so_many_are_kept_at_most_and_each_is_written_once(spool: Spool, begun: list[object]) -> None:
     kept = Kept(spool)
     for number in range(STEPS_MAX):
         keep(kept, number)
@@ -156,7 +201,7 @@ def test_so_many_are_kept_at_most_and_each_is_written_once(spool: Spool, asked: 
 
 
 def test_what_comes_when_the_log_has_ended_goes_to_the_next_one(
-    spool: Spool, asked: list[Any], late: list[tuple[str, int]]
+    spool: Spool, begun: list[object], late: list[tuple[str, int]]
 ) -> None:
     kept = Kept(spool)
     keep(kept, 1)
