@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 # While the server is away, what a power cut can lose is what was logged in the last 5 to 10 s.
 WRITE_THROUGH_S = 5.0
-# How long points gather while nothing comes but steps of a training: a chart that grows each second looks live. To
-# deliver them takes the processor about as long for a second's as for a step's.
-STEPS_LINGER_S = 1.0
+# How long points gather while nothing comes but steps of a training: a chart that grows every other second looks live.
+# To deliver them takes client, server and database some 10 ms of processor, for many steps as for one.
+STEPS_LINGER_S = 2.0
 # How often the files are looked after.
 LOOK_AFTER_S = 1.0
 # How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
