@@ -11,13 +11,14 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -34,6 +35,7 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 AZURITE = Path(__file__).parents[2] / "content" / "azurite"
 _BLOB = re.compile(r"<Name>([^<]*)</Name>.*?<Content-Length>(\d+)<")
+_BLOCK = re.compile(r"<Size>(\d+)<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +109,30 @@ def _azure_environment(port: int) -> dict[str, str]:
 def _azure_objects(port: int) -> dict[str, int]:
     query = {"comp": "list", "include": "uncommittedblobs", "restype": "container"}
     answer = _azure_request("GET", port, query).decode()
-    return {name: int(size) for name, size in _BLOB.findall(answer)}
+    return {name: int(size) + _waiting_bytes(port, name) for name, size in _BLOB.findall(answer)}
 
 
-def _azure_request(method: str, port: int, query: Mapping[str, str]) -> bytes:
-    """Ask for the container, with the account's key: nothing that is made for clients may make one."""
+def _waiting_bytes(port: int, name: str) -> int:
+    """Return what the blocks of a blob have that wait to be put together: azurite counts them as nothing."""
+    query = {"blocklisttype": "uncommitted", "comp": "blocklist"}
+    try:
+        answer = _azure_request("GET", port, query, f"/{quote(name)}").decode()
+    except urllib.error.HTTPError as error:
+        if error.code != 404:  # gone meanwhile
+            raise
+        return 0
+    return sum(int(size) for size in _BLOCK.findall(answer))
+
+
+def _azure_request(method: str, port: int, query: Mapping[str, str], blob: str = "") -> bytes:
+    """Ask for the container or a blob, with the account's key: nothing that is made for clients may make one."""
     headers = {"x-ms-date": email.utils.formatdate(usegmt=True), "x-ms-version": "2023-11-03"}
     said = "".join(f"{name}:{value}\n" for name, value in headers.items())
     asked = "".join(f"\n{name}:{value}" for name, value in sorted(query.items()))
     no_other_headers = "\n" * 12
-    text = f"{method}{no_other_headers}{said}/{ACCOUNT}/{ACCOUNT}/{CONTAINER}{asked}"
+    text = f"{method}{no_other_headers}{said}/{ACCOUNT}/{ACCOUNT}/{CONTAINER}{blob}{asked}"
     headers["Authorization"] = f"SharedKey {ACCOUNT}:{_signed(text)}"
-    url = f"http://127.0.0.1:{port}/{ACCOUNT}/{CONTAINER}?{urlencode(query)}"
+    url = f"http://127.0.0.1:{port}/{ACCOUNT}/{CONTAINER}{blob}?{urlencode(query)}"
     with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
         return answer.read()
 

@@ -163,7 +163,8 @@ async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -
             await no.wait()
             async with pool.connection() as connection:  # a connection that breaks is replaced
                 await connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query ILIKE 'LISTEN%'"
                 )
             foreign.clear()
             await foreign.wait()
