@@ -1,7 +1,6 @@
 """What all tests share; see tests/harness."""
 
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -38,12 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if not is_worker and not config.option.collectonly:
         _run_resources.enter_context(template_database())
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many workers run the tests: they wait for a third of their time, which others may use."""
-    cores = os.cpu_count() or 1
-    return cores + -(-cores // 2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
