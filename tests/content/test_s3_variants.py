@@ -152,11 +152,14 @@ async def test_a_bucket_with_a_certificate_of_its_own(
         )
         async with running_server(config) as running:
 
-            def there_and_back() -> bytes:
+            def there_and_back(data: bytes) -> bytes:
                 client = StepwellClient(running.grpc_uri)
                 run_id = client.create_run("0").info.run_id
-                client.log_text(run_id, "over TLS", "a.txt")
-                return Path(client.download_artifacts(run_id, "a.txt", str(tmp_path / "out"))).read_bytes()
+                (tmp_path / "a.bin").write_bytes(data)
+                client.log_artifact(run_id, str(tmp_path / "a.bin"))
+                return Path(client.download_artifacts(run_id, "a.bin", str(tmp_path / "out"))).read_bytes()
 
-            assert await asyncio.to_thread(there_and_back) == b"over TLS"
-    assert hashlib.sha256(b"over TLS").hexdigest() in " ".join(bucket.objects())
+            # The second goes straight, and the server reads it again.
+            for data in (b"over TLS", os.urandom(3 * MIB)):
+                assert await asyncio.to_thread(there_and_back, data) == data
+                assert hashlib.sha256(data).hexdigest() in " ".join(bucket.objects())

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.store.content.buckets import rereading
 from stepwell_server.store.ports.artifacts import ContentStore
 from tests.content.conftest import MIB, file_of, of_all, pieces_of, whole
 from tests.harness.content.stores import Store
@@ -124,6 +125,22 @@ async def test_what_is_missing_or_damaged_is_told(content: ContentStore) -> None
     assert "have the SHA-256" in await content.verify("ab/x", replace(file, sha256=bytes(32)))
     async with aclosing(content.read("ab/x", 0)) as pieces:  # type: ignore[type-var]
         assert all([len(piece) <= MIB // 2 async for piece in pieces])
+
+
+async def test_a_large_file_is_read_again_in_its_order(
+    content: ContentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also several at once, of which the others don't notice what is wrong with one."""
+    monkeypatch.setattr(rereading, "RANGE_BYTES", 3 * MIB)
+    data = os.urandom(10 * MIB)
+    sent = {"good": data, "damaged": data[: 7 * MIB] + bytes(MIB) + data[8 * MIB :], "longer": data + b"x"}
+    for key, each in sent.items():
+        await content.write(f"ab/{key}", 0, pieces_of(each), file_of(each))
+    good, damaged, longer = await asyncio.gather(
+        *(content.verify(f"ab/{key}", file_of(data)) for key in sent)
+    )
+    assert (good, "SHA-256" in damaged) == ("", True)
+    assert f"{len(data) + 1} bytes" in longer
 
 
 async def test_many_small_files_at_once(content: ContentStore, store: Store) -> None:

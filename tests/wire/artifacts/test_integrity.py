@@ -18,7 +18,7 @@ from stepwell_api.v1 import artifacts_pb2 as pb
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
 from stepwell_server.errors import InvalidArgumentError
-from stepwell_server.model.artifacts import FileSpec, OpenUpload, Piece
+from stepwell_server.model.artifacts import FileSpec, OpenUpload
 from stepwell_server.store.content.artifacts import PostgresArtifactStore
 from stepwell_server.store.content.buckets.s3 import S3Bucket, S3Client
 from stepwell_server.store.content.buckets.s3_variants import checksums_of
@@ -254,24 +254,40 @@ async def test_what_a_bucket_vouches_for_is_not_read(
         bucket = S3Bucket(str(place.artifacts), client)
         store = BucketContentStore(bucket)
         await store.write_small([("x", data)])
-        real_head, real_read = client.calls.head_object, bucket.read
+        real_head, real_hashed = client.calls.head_object, bucket.hashed
 
         async def head(**arguments: object) -> dict[str, object]:
             answer = await real_head(**arguments)
             return {**answer, "ChecksumSHA256": said} if "ChecksumMode" in arguments and said else answer
 
-        def read_counted(key: str, offset: int) -> AsyncIterator[Piece]:
+        async def hashed(key: str, size_bytes: int) -> tuple[int, bytes]:
             reads.append(key)
-            return real_read(key, offset)
+            return await real_hashed(key, size_bytes)
 
         monkeypatch.setattr(client.calls, "head_object", head)
-        monkeypatch.setattr(bucket, "read", read_counted)
+        monkeypatch.setattr(bucket, "hashed", hashed)
         assert await store.verify("x", file) == ""
         assert len(reads) == (what in ("other", "nothing"))
         if not said:
             assert "SHA-256" in await store.verify("x", replace(file, sha256=bytes(32)))
         assert f"{len(data)} bytes" in await store.verify("x", replace(file, size_bytes=len(data) - 1))
         assert await store.verify("y", file) == "nothing is there"
+
+
+@on_s3
+async def test_what_is_there_and_begins_with_a_file_is_not_the_file(place: Place) -> None:
+    """An upload that is repeated finds what it stored; this one finds more, in the piece behind its own."""
+    data = os.urandom(MIB)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield data
+
+    async with S3Client(60) as client:
+        store = BucketContentStore(S3Bucket(str(place.artifacts), client))
+        await store.write_small([("x", data + b"more")])
+        with pytest.raises(InvalidArgumentError, match="does not have the SHA-256"):
+            await store.write("x", 0, pieces(), FileSpec("x", len(data), hashlib.sha256(data).digest()))
+        assert await store.size_bytes("x") is None
 
 
 @on_s3

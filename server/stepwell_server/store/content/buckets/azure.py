@@ -26,7 +26,8 @@ from obstore.store import AzureStore
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from stepwell_server.model.artifacts import SHA256_BYTES, PartTag
 from stepwell_server.store.content.buckets.bucket import HeldPart, Part
-from stepwell_server.store.content.buckets.cloud import Calls, Objects, connected, content_store
+from stepwell_server.store.content.buckets.calls import Calls
+from stepwell_server.store.content.buckets.cloud import Objects, connected, content_store
 from stepwell_server.store.content.buckets.connections import Answer
 from stepwell_server.store.content.buckets.store import BucketContentStore
 

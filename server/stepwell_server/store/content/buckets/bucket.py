@@ -57,6 +57,13 @@ class Bucket(Protocol):
         """Yield an object from an offset before its end on, in pieces of at most READ_BYTES_MAX; or NotFoundError."""
         ...
 
+    async def hashed(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """Read an object again and return how many bytes it has, and their SHA-256; or NotFoundError.
+
+        Of one that has more or fewer than `size_bytes`, the SHA-256 is not worth anything, and it may have more yet.
+        """
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove an object. Nothing there is no error."""
         ...

@@ -5,9 +5,7 @@ addresses that it signed or with a token.
 """
 
 import asyncio
-import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
@@ -20,23 +18,18 @@ from stepwell_server.model.artifacts import Piece, part_bytes
 from stepwell_server.process.joined import all_of
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Bucket, Found, Part
+from stepwell_server.store.content.buckets.calls import ATTEMPTS_MAX, told
 from stepwell_server.store.content.buckets.connections import (
     CONNECT_TIMEOUT_S,
     CONNECTIONS_MAX,
     READ_TIMEOUT_S,
-    Answer,
-    AskingError,
-    Connections,
-    code_in,
 )
+from stepwell_server.store.content.buckets.rereading import hashed_in_pieces
 from stepwell_server.store.content.buckets.store import BucketContentStore
 
-ATTEMPTS_MAX = 4
 # What asking a cloud for a signature may take before it counts as one that gives none.
 SIGNING_S_MAX = 10
 SIGNERS_AT_ONCE = 16
-BACKOFF_FIRST_S = 0.2
-SHOWN_CHARS_MAX = 300
 
 CLIENT_OPTIONS = {
     "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
@@ -46,13 +39,6 @@ CLIENT_OPTIONS = {
     "pool_max_idle_per_host": str(CONNECTIONS_MAX),
 }
 RETRIES = {"max_retries": ATTEMPTS_MAX - 1, "retry_timeout": timedelta(seconds=READ_TIMEOUT_S)}
-
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_SECRET = re.compile(r"((?:sig|X-Goog-Signature|X-Goog-Credential)=)[^&\s\"')]+", re.IGNORECASE)
-# What obstore tells of an answer, without what is asked behind the path.
-_ANSWERED = re.compile(
-    r"Error performing (?P<what>[A-Z]+ [^\s?]+).*? status code: (?P<status>\d{3})", re.DOTALL
-)
 
 log = get_logger(__name__)
 
@@ -80,47 +66,6 @@ async def content_store(bucket: Bucket, root: str) -> BucketContentStore:
         log.warning("no addresses can be signed; artifacts go through the server", place=root, why=why)
         return BucketContentStore(bucket, signs=False)
     return BucketContentStore(bucket)
-
-
-class Calls:
-    """Requests to a cloud, tried again where that may help. Used as a context."""
-
-    def __init__(self, cloud: str) -> None:
-        self._cloud = cloud
-        self._connections = Connections()
-
-    async def __aenter__(self) -> "Calls":
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._connections.close()
-
-    async def call(
-        self,
-        method: str,
-        address: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
-        data: Part = b"",
-        expected: frozenset[int] = frozenset(),
-    ) -> Answer:
-        """Make a request; `address` gives its address and headers, anew for each attempt.
-
-        Raises:
-            UnavailableError: the answer is neither a good one nor `expected`.
-        """
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            url, headers = await address()
-            try:
-                answer = await self._connections.ask(method, url, headers, data)
-                if answer.status < 300 or answer.status in expected:
-                    return answer
-                problem = f"it answered {answer.status} {answer.code}".rstrip()
-                if answer.status not in _PASSING:
-                    break
-            except AskingError as error:
-                problem = told(error)
-            if attempt < ATTEMPTS_MAX:
-                await asyncio.sleep(BACKOFF_FIRST_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
-        raise UnavailableError(f"{self._cloud} cannot do it now: {problem}")
 
 
 class Objects:
@@ -164,6 +109,10 @@ class Objects:
                 for start in range(0, len(view), READ_BYTES_MAX):
                     yield view[start : start + READ_BYTES_MAX]
 
+    async def hashed(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """See `bucket.Bucket`."""
+        return await hashed_in_pieces(self.read(key, 0), size_bytes)
+
     async def delete(self, key: str) -> None:
         """See `bucket.Bucket`."""
         try:
@@ -205,14 +154,3 @@ class Objects:
             raise UnavailableError(
                 f"{self._cloud} cannot do it now: {told(error)}; check the bucket's name and the server's credentials"
             ) from None
-
-
-def told(error: Exception) -> str:
-    """Return what an error says in one line, without what others could use."""
-    text = str(error)
-    answered = _ANSWERED.search(text)
-    if answered:
-        return f"{answered['what']} was answered with {answered['status']} {code_in(text)}".rstrip()
-    line = _SECRET.sub(r"\1***", text.partition("\n")[0])
-    shown = line if len(line) <= SHOWN_CHARS_MAX else f"{line[:SHOWN_CHARS_MAX]}…"
-    return shown or type(error).__name__

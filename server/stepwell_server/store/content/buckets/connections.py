@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +26,13 @@ READ_TIMEOUT_S = 60
 IDLE_S_MAX = 15.0
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a list of 50,000 blocks has some 10 MB
 READ_BYTES = 64 * 1024
+# Of a body that is taken; stays in the processor's cache.
+TAKEN_BYTES = 256 * 1024
+
+# Takes pieces of a body, in the thread of the request; their memory is used again.
+Take = Callable[[memoryview], None]
+# Makes what hosts are believed by.
+Trust = Callable[[], ssl.SSLContext]
 
 # What a cloud calls an error, in XML or JSON.
 _CODE = re.compile(r"<Code>(.*?)</Code>|\"message\":\s*\"(.*?)\"")
@@ -52,19 +59,24 @@ class Answer:
 class Connections:
     """Keeps connections from one request to the next; at most CONNECTIONS_MAX requests are under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust = ssl.create_default_context) -> None:
+        self._trust = trust
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, "cloud")
         self._idle: dict[tuple[str, str], list[tuple[float, http.client.HTTPConnection]]] = {}
         self._ways: dict[tuple[str, str], _Way] = {}
         self._lock = threading.Lock()
 
-    async def ask(self, method: str, url: str, headers: Mapping[str, str], data: Part) -> Answer:
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], data: Part, take: Take | None = None
+    ) -> Answer:
         """Make a request. Redirections are not followed. Who is cancelled ends it: nothing of it arrives later.
+
+        `take` gets the body, whatever its size, instead of the answer. It begins where a range does that is asked for.
 
         Raises:
             AskingError: the connection failed, or the answer is none.
         """
-        request = _Request(method, urlsplit(url), headers, data)
+        request = _Request(method, urlsplit(url), headers, data, take)
         asked = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
         try:
             return await asyncio.shield(asked)
@@ -88,7 +100,7 @@ class Connections:
         place = (request.address.scheme, request.address.netloc)
         request.go_on()
         with self._lock:
-            way = self._ways.get(place) or self._ways.setdefault(place, _way_to(request.address))
+            way = self._ways.get(place) or self._ways.setdefault(place, _way_to(request.address, self._trust))
         connection = self._take(place) or way.connection()
         try:
             answer, goes_on = request.over(connection, way)
@@ -128,9 +140,11 @@ def _is_readable(connected: socket.socket) -> bool:
 class _Request:
     """A request in a thread, which the loop may end."""
 
-    def __init__(self, method: str, address: SplitResult, headers: Mapping[str, str], data: Part) -> None:
+    def __init__(
+        self, method: str, address: SplitResult, headers: Mapping[str, str], data: Part, take: Take | None
+    ) -> None:
         self.address = address
-        self._method, self._headers, self._data = method, headers, data
+        self._method, self._headers, self._data, self._take = method, headers, data, take
         self._connection: http.client.HTTPConnection | None = None
         self._is_ended = False
 
@@ -169,13 +183,20 @@ class _Request:
             self._send(connection)
             is_sent = True
         with connection.getresponse() as answer:
-            body = bytearray()
-            while piece := answer.read(READ_BYTES):
-                body += piece
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise http.client.HTTPException(f"an answer has more than {ANSWER_BYTES_MAX:,} bytes")
+            body = b""
+            if self._take is not None and answer.status < 300:
+                if not self._begins(answer):
+                    raise http.client.HTTPException("it does not answer with the range that it was asked for")
+                _hand_over(answer, self._take)
+            else:
+                body = _whole(answer)
             headers = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, headers, bytes(body)), is_sent and connection.sock is not None
+            return Answer(answer.status, headers, body), is_sent and connection.sock is not None
+
+    def _begins(self, answer: http.client.HTTPResponse) -> bool:
+        """Tell whether it begins where it should; the status does not say so everywhere."""
+        first = self._headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0]
+        return answer.getheader("Content-Range", "bytes 0-").startswith(f"bytes {first}-")
 
     def _send(self, connection: http.client.HTTPConnection) -> None:
         with memoryview(self._data) as view:
@@ -187,6 +208,23 @@ class _Request:
         """Raise what ends it, if it is to end."""
         if self._is_ended:
             raise AskingError("it was ended")
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    body = bytearray()
+    while piece := answer.read(READ_BYTES):
+        body += piece
+        if len(body) > ANSWER_BYTES_MAX:
+            raise http.client.HTTPException(f"an answer has more than {ANSWER_BYTES_MAX:,} bytes")
+    return bytes(body)
+
+
+def _hand_over(answer: http.client.HTTPResponse, take: Take) -> None:
+    piece = memoryview(bytearray(TAKEN_BYTES))
+    while count := answer.readinto(piece):
+        take(piece[:count])
+    if answer.length:
+        raise http.client.HTTPException(f"the answer ended {answer.length:,} bytes too early")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +260,9 @@ def code_in(text: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _way_to(address: SplitResult) -> _Way:
+def _way_to(address: SplitResult, trust: Trust) -> _Way:
     named = getproxies().get(address.scheme)
-    tls = ssl.create_default_context() if address.scheme == "https" else None
+    tls = trust() if address.scheme == "https" else None
     if not named or proxy_bypass(address.hostname or ""):
         return _Way(address, None, {}, tls)
     proxy = urlsplit(named if "://" in named else f"http://{named}")

@@ -27,7 +27,8 @@ from obstore.store import GCSStore
 from stepwell_server.errors import NotFoundError
 from stepwell_server.model.artifacts import MIB, PartTag
 from stepwell_server.store.content.buckets.bucket import HeldPart, Part
-from stepwell_server.store.content.buckets.cloud import Calls, Objects, connected, content_store
+from stepwell_server.store.content.buckets.calls import Calls
+from stepwell_server.store.content.buckets.cloud import Objects, connected, content_store
 from stepwell_server.store.content.buckets.connections import Answer
 from stepwell_server.store.content.buckets.google_tokens import Tokens
 from stepwell_server.store.content.buckets.store import BucketContentStore

@@ -6,6 +6,7 @@ endpoint and credentials come by AWS's usual means (AWS_ENDPOINT_URL, AWS_ACCESS
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
@@ -13,11 +14,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.httpsession import get_cert_path
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from stepwell_server.model.artifacts import PartTag, Piece, part_bytes
+from stepwell_server.model.artifacts import MIB, PartTag, Piece, part_bytes
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.content.buckets.bucket import READ_BYTES_MAX, Found, HeldPart, Part
+from stepwell_server.store.content.buckets.calls import Calls
+from stepwell_server.store.content.buckets.rereading import hashed_in_pieces, hashed_in_ranges
 from stepwell_server.store.content.buckets.s3_library import AioConfig, get_session
 from stepwell_server.store.content.buckets.s3_models import LeanFileLoader
 from stepwell_server.store.content.buckets.s3_variants import checksums_of, code_of, tried
@@ -30,6 +34,8 @@ READ_TIMEOUT_S = 60
 # Some servers are silent while they put parts together, and what is asked of them again meanwhile ends badly.
 JOIN_TIMEOUT_S = 900
 ATTEMPTS_MAX = 4
+# What is read again by the library: its connections are there.
+PIECES_BYTES_MAX = MIB
 # How long a server that starts waits for a bucket.
 TRY_S = 10.0
 
@@ -77,6 +83,7 @@ class S3Client:
                 # A name for each bucket is what Amazon has; others would need entries of DNS for that.
                 config = config.merge(AioConfig(s3={"addressing_style": "path"}))
             self.calls = await self._stack.enter_async_context(session.create_client("s3", config=config))
+        self.requests = await self._stack.enter_async_context(Calls("S3", lambda: _trust(session)))
         self._session, self._config = session, config.merge(AioConfig(read_timeout=JOIN_TIMEOUT_S))
         return self
 
@@ -150,6 +157,17 @@ class S3Bucket:
             async with answer["Body"] as body:
                 while piece := await body.read(READ_BYTES_MAX):
                     yield piece
+
+    async def hashed(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """See `bucket.Bucket`."""
+        if size_bytes <= PIECES_BYTES_MAX:
+            return await hashed_in_pieces(self.read(key, 0), size_bytes)
+
+        async def address() -> str:
+            (url,) = await self.get_urls([key])
+            return url
+
+        return await hashed_in_ranges(self._client.requests, address, size_bytes)
 
     async def delete(self, key: str) -> None:
         """See `bucket.Bucket`."""
@@ -262,6 +280,13 @@ async def _is_elsewhere(session: Any) -> bool:
     async with session.create_client("s3") as client:
         host = urlsplit(client.meta.endpoint_url).hostname or ""
     return not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _trust(session: Any) -> ssl.SSLContext:
+    """Return what the library believes hosts by, too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(get_cert_path(session.get_config_variable("ca_bundle") or True))
+    return context
 
 
 @contextmanager

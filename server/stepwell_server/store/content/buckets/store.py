@@ -7,7 +7,6 @@ together, what was signed before reaches nothing any more.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from stepwell_server.errors import InvalidArgumentError, NotFoundError, Unavaila
 from stepwell_server.model.artifacts import MIB, NO_PARTS, PARTS_MAX, FileSpec, PartTag, Piece, Room
 from stepwell_server.store.content.buckets.bucket import Bucket, HeldPart, Part
 from stepwell_server.store.content.buckets.parts import InParts
-from stepwell_server.store.content.folder import wrong_hash
 
 # Of a file one part is in memory at a time. S3 takes none that are smaller.
 THROUGH_PART_BYTES_MIN = 5 * MIB
@@ -28,8 +26,6 @@ UNKNOWN_PART_BYTES = 8 * MIB
 WRITES_AT_ONCE = 32
 # What is read again without asking the bucket first what it has: that would take as long.
 READ_AT_ONCE_BYTES_MAX = MIB
-# What the loop hashes itself: to hand it to a thread would take longer.
-HASHED_HERE_BYTES_MAX = 64 * 1024
 NOTHING = "nothing is there"
 # How often a bucket that refuses to put parts together is asked what it holds and to put that together, and the pause.
 JOINS_MAX = 3
@@ -127,7 +123,7 @@ class BucketContentStore:
             if found.has_sha256:
                 return ""
         try:
-            count, digest = await self._read_again(key, file.size_bytes)
+            count, digest = await self._bucket.hashed(key, file.size_bytes)
         except NotFoundError:
             return NOTHING
         if count != file.size_bytes:
@@ -275,24 +271,13 @@ class BucketContentStore:
 
     async def _check_stored(self, key: str, file: FileSpec) -> None:
         """Read what is stored, and remove it if it is not what was announced: then InvalidArgumentError."""
-        _, digest = await self._read_again(key, file.size_bytes)
-        if digest != file.sha256:
+        count, digest = await self._bucket.hashed(key, file.size_bytes)
+        if (count, digest) != (file.size_bytes, file.sha256):
             await self.remove(key, None)
-            raise InvalidArgumentError(wrong_hash(file, digest.hex()))
-
-    async def _read_again(self, key: str, size_bytes: int) -> tuple[int, bytes]:
-        """Return how many bytes an object has, and their SHA-256; what is longer is not read to its end."""
-        count, digest = 0, hashlib.sha256()
-        async with aclosing(self._bucket.read(key, 0)) as pieces:  # type: ignore[type-var]
-            async for piece in pieces:
-                count += len(piece)
-                if count > size_bytes:
-                    break
-                if len(piece) <= HASHED_HERE_BYTES_MAX:
-                    digest.update(piece)
-                else:
-                    await asyncio.to_thread(digest.update, piece)
-        return count, digest.digest()
+            raise InvalidArgumentError(
+                f"what is stored of {file.path!r}, {count} bytes, does not have the SHA-256 {file.sha256.hex()}: "
+                "the file changed while it was sent; log it again"
+            )
 
 
 @dataclass(frozen=True, slots=True)
