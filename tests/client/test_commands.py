@@ -172,6 +172,26 @@ def test_every_command_takes_a_server_and_h(script: Script, tracking_uri: str) -
     assert "Default" in [one["name"] for one in json.loads(listed.stdout)], listed.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "file", "reason"),
+    [
+        (["runs", "export", "--run-id", "RUN", "--filename", "/dev/full"], "", "No space left on device"),
+        (
+            ["artifacts", "download", "--run-id", "RUN", "-d", "/proc/x"],
+            "/proc/x: ",
+            "No such file or directory",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    script: Script, new_run: Callable[..., str], words: list[str], file: str, reason: str
+) -> None:
+    run_id = new_run("a", 0.5)
+    main = "from stepwell.cli import main; main()"
+    answer = script(main, *(run_id if word == "RUN" else word for word in words))
+    assert (answer.returncode, answer.stderr) == (1, f"Error: {file}{reason}\n")
+
+
 def test_what_only_mlflow_has_is_named(script: Script) -> None:
     answer = script("from stepwell.cli import main; main()", "db", "upgrade")
     assert answer.returncode == 1

@@ -1,6 +1,7 @@
 """Groups of commands that all take -h and --tracking-uri, and show what went wrong in one line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,8 +16,27 @@ ABOUT_CHARS_MAX = 300
 TRACKING_URI_HELP = "The server.  [default: STEPWELL_TRACKING_URI or MLFLOW_TRACKING_URI]"
 
 
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Let a StepwellException, or a file that cannot be read or written, become one line and exit code 1."""
+    try:
+        yield
+    except StepwellException as failure:
+        raise click.ClickException(failure.message) from failure
+    except BrokenPipeError:
+        raise  # nobody reads on, so there is nobody to tell; click ends the command
+    except OSError as failure:
+        where = f"{failure.filename}: " if failure.filename else ""
+        raise click.ClickException(f"{where}{failure.strerror or failure}") from failure
+
+
 class Listed(click.Group):
-    """A group whose help says of each command what it does, whole."""
+    """A group whose help says of each command what it does, whole, and whose commands fail in one line."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        with in_one_line():
+            return super().invoke(context)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
@@ -39,13 +59,6 @@ class Commands(Listed):
         if not any("--tracking-uri" in option.opts for option in command.params):
             command.params.append(tracking_uri_option())
         super().add_command(command, name)
-
-    def invoke(self, context: click.Context) -> Any:
-        """Run a command."""
-        try:
-            return super().invoke(context)
-        except StepwellException as failure:
-            raise click.ClickException(failure.message) from failure
 
 
 class LazyCommands(Listed):

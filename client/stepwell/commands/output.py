@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from stepwell.commands.groups import in_one_line
 from stepwell.entities import Run
-from stepwell.errors import StepwellException
 
 PIPE_COLUMNS = 1_000
 SHORT_ID_CHARS_MIN = 12  # among a million runs, the chance that two begin so is one in 500
@@ -20,18 +20,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command's StepwellException, or a file that cannot be read or written, become one line and exit code 1."""
+    """Let a command fail in one line, also where no group of commands calls it."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
-        try:
+        with in_one_line():
             return command(*arguments, **options)
-        except StepwellException as failure:
-            raise click.ClickException(failure.message) from failure
-        except BrokenPipeError:
-            raise  # nobody reads on, so there is nobody to tell; click ends the command
-        except OSError as failure:
-            raise click.ClickException(str(failure)) from failure
 
     return run
 

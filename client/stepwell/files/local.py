@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from stepwell_api.v1 import artifacts_pb2
 
 # Files up to here are held in memory on their way.
 SMALL_FILE_BYTES_MAX = 1 << 20
+# Of what does not tell its size (files of /proc and /sys), so much is read to find out.
+UNTOLD_BYTES_MAX = 64 << 20
 # How many problems a message tells; more are counted.
 PROBLEMS_SHOWN_MAX = 10
 
@@ -63,7 +66,7 @@ class Problems:
         """Yield the files that can be read; the others are noted."""
         for file in files:
             try:
-                os.close(_open(file.source))
+                os.close(open_whole(file.source))
             except OSError as error:
                 self.add(unreadable(file.source, error), file.source)
             except StepwellException as failure:
@@ -153,7 +156,7 @@ def opened(files: Sequence[LocalFile], problems: Problems) -> Iterator[list[Sour
     try:
         for file in files:
             try:
-                descriptors.append(_open(file.source))
+                descriptors.append(open_whole(file.source))
                 sources.append(Source(file, descriptors[-1]))
             except OSError as error:
                 problems.add(unreadable(file.source, error), file.source)
@@ -168,13 +171,43 @@ def unreadable(path: Path, error: OSError) -> StepwellException:
     return invalid(f"{path} cannot be read: {error.strerror or error}.")
 
 
-def _open(path: Path) -> int:
+def open_whole(path: Path) -> int:
+    """Return a descriptor of a file that has as many bytes as `fstat` says; more may come behind them.
+
+    Files of /proc and /sys say 0, or 4,096, whatever they have: of them it is a copy.
+
+    Raises:
+        OSError: it cannot be read, or be copied.
+        StepwellException: it is no file, or has too much to be copied.
+    """
     # Not blocking: opening a named pipe waits for somebody who writes.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise invalid(f"{path} is not a file; only files and folders can be artifacts.")
+        whole = os.dup(descriptor) if _tells_its_size(descriptor) else _copied(path, descriptor)
+    finally:
         os.close(descriptor)
-        raise invalid(f"{path} is not a file; only files and folders can be artifacts.")
-    return descriptor
+    return whole
+
+
+def _tells_its_size(descriptor: int) -> bool:
+    found = os.fstat(descriptor)
+    if found.st_blocks:
+        return True
+    if found.st_size:
+        return bool(os.pread(descriptor, 1, found.st_size - 1))
+    return not os.pread(descriptor, 1, 0)
+
+
+def _copied(path: Path, descriptor: int) -> int:
+    with tempfile.TemporaryFile(buffering=0) as copy:
+        while piece := os.read(descriptor, SMALL_FILE_BYTES_MAX):
+            copy.write(piece)
+            if copy.tell() > UNTOLD_BYTES_MAX:
+                raise invalid(f"{path} does not tell its size, and has more than {UNTOLD_BYTES_MAX} bytes.")
+        copy.seek(0)
+        return os.dup(copy.fileno())
 
 
 def _state(descriptor: int) -> tuple[int, int]:

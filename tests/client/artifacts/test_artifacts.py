@@ -18,7 +18,7 @@ from PIL import Image
 import stepwell as mlflow
 from stepwell import MlflowClient, settings
 from stepwell.entities import FileInfo
-from stepwell.files import options, progress, uploads
+from stepwell.files import local, options, progress, uploads
 from stepwell.files.calls import ArtifactCalls
 from stepwell.files.outgoing import outbox
 from stepwell.wire.connection import Connection
@@ -309,6 +309,28 @@ def test_a_file_that_grows_is_logged_as_it_was_when_the_call_began(
     (info,) = MlflowClient().list_artifacts(run.info.run_id)
     assert info.file_size == size
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/train.log") == "x" * size
+
+
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_files_of_the_kernel_do_not_tell_their_size_and_are_whole(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    version, mtu = Path("/proc/version"), Path("/sys/class/net/lo/mtu")
+    with mlflow.start_run() as run:
+        monkeypatch.setenv("STEPWELL_MODE", mode)
+        mlflow.log_artifact(version)
+        mlflow.log_artifacts("/sys/class/net/lo/statistics", "lo")
+        mlflow.log_artifact(mtu)
+        monkeypatch.setenv("STEPWELL_MODE", "online")
+    for source in (version, mtu):
+        assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/{source.name}") == source.read_text()
+    assert int(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/lo/rx_packets")) > 0
+
+
+def test_what_does_not_tell_its_size_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "UNTOLD_BYTES_MAX", 10)
+    with mlflow.start_run(), refused("INVALID_PARAMETER_VALUE", "does not tell its size"):
+        mlflow.log_artifact("/proc/version")
 
 
 @pytest.mark.parametrize("size", [20_000, 2 * MIB])

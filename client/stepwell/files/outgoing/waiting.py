@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_type_hints
 
+from stepwell.files.local import open_whole
 from stepwell.spool import checked_json, safe_files
 from stepwell.spool.safe_files import FILE_MODE, FOLDER_MODE
 
@@ -158,7 +159,10 @@ def _copy(source: Path, data: Path) -> tuple[int, int]:
     """Copy what a file has now, not what is added meanwhile; returns its size and checksum."""
     size = crc32 = 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with source.open("rb", buffering=0) as file, os.fdopen(os.open(data, flags, FILE_MODE), "wb") as copy:
+    with (
+        os.fdopen(open_whole(source), "rb", buffering=0) as file,
+        os.fdopen(os.open(data, flags, FILE_MODE), "wb") as copy,
+    ):
         end = os.fstat(file.fileno()).st_size
         while piece := file.read(min(COPY_PIECE_BYTES, end - size)):
             copy.write(piece)
