@@ -357,6 +357,12 @@ def exit_timeout_s() -> float:
     return _seconds("STEPWELL_EXIT_TIMEOUT_S", EXIT_TIMEOUT_S_DEFAULT)
 
 
+def require_timeouts() -> None:
+    """Refuse, when a log begins, what its end would stumble over."""
+    flush_timeout_s()
+    exit_timeout_s()
+
+
 def set_system_metrics(name: str, value: object) -> None:
     """Set one of those of system metrics above, here and for processes started from here; None is the default."""
     os.environ.pop(f"MLFLOW_{name}", None)

@@ -60,6 +60,7 @@ class WriterLog:
         self.run_id = spec.run_id
         self._run_is_deleted = run_is_deleted
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
+        settings.require_timeouts()
         self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
         )

@@ -206,12 +206,13 @@ def set_aside(run: ActiveRun) -> None:
 def end_open_runs(status: str) -> None:
     """Log the end of all open runs, inner ones first, without waiting."""
     while _open:
-        _, run = _open.popitem()
+        key, run = next(reversed(_open.items()))
         run.ended = True
         _stop_monitor(run)
         _stop_console(run)
         if run.owned:
             _log_end(run, RunStatus.from_string(status))
+        _open.pop(key, None)  # not before: a SIGTERM that comes meanwhile ends what it finds here
         run.writer.rest()
 
 

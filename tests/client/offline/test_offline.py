@@ -451,6 +451,8 @@ def test_settings_that_cannot_be(script, place: Path) -> None:
         ("SPOOL_BYTES_MAX", "12"),
         ("RANK", "first"),
         ("MODE", "on"),
+        ("FLUSH_TIMEOUT_S", "soon"),
+        ("EXIT_TIMEOUT_S", "late"),
     ):
         answer = script("import stepwell; stepwell.log_metric('x', 1)", **{f"STEPWELL_{name}": value})
         assert answer.returncode == 1
@@ -540,6 +542,17 @@ def test_sigterm_ends_the_run_and_delivers(script, tracking_uri: str) -> None:
     assert answer.returncode == -signal.SIGTERM
     run = MlflowClient().get_run(answer.stdout.strip())
     assert (run.info.status, run.data.metrics) == ("KILLED", {"x": 1.0})
+
+
+def test_sigterm_while_the_process_ends_its_runs_leaves_none_open(script, tracking_uri: str) -> None:
+    # As of pools, which send it to workers that are on their way out.
+    answer = script(
+        "import stepwell, os, signal\nfrom stepwell.runs import active\nsignals = [signal.SIGTERM]\n"
+        "active._stop_monitor = lambda run: signals and os.kill(os.getpid(), signals.pop())\n"
+        "print(stepwell.start_run().info.run_id, flush=True)"
+    )
+    assert answer.returncode == -signal.SIGTERM
+    assert MlflowClient().get_run(answer.stdout.strip()).info.status == "KILLED"
 
 
 def test_the_programs_own_sigterm_handler_is_respected(script, tracking_uri: str) -> None:
