@@ -290,6 +290,8 @@ class StepwellClient(ArtifactMethods, ObservationMethods, LoggedModelMethods, Re
             lambda known_id: self._calls.update_run(known_id, RunStatus.to_string(number), end_time_ms),
             lambda run_writer: run_writer.log_status(number, end_time_ms),
         )
+        # Its stream and its files go with it: who ends thousands of runs has as many otherwise.
+        self._writer(run_id).rest()
 
     def log_metric(
         self,

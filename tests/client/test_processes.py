@@ -60,6 +60,27 @@ def test_a_run_that_was_logged_to_by_id_is_left_in_order(script, tracking_uri: s
     assert list(folders.spools(tmp_path / "spool")) == []
 
 
+def test_hundreds_of_runs_do_with_the_files_that_a_process_may_have_open(script) -> None:
+    text = """
+    import gc, resource, stepwell
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    gc.disable()  # with many objects, as after an import of torch, it comes as seldom
+    client = stepwell.MlflowClient()
+    experiment_id = client.create_experiment("hundreds")
+    for number in range(100):
+        with stepwell.start_run(experiment_id=experiment_id):
+            stepwell.log_metric("loss", number)
+        run_id = client.create_run(experiment_id).info.run_id
+        client.log_metric(run_id, "loss", number)
+        client.set_terminated(run_id)
+    print(len(client.search_runs([experiment_id], "metrics.loss >= 0")))
+    """
+    done = script(textwrap.dedent(text))
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout.strip(), done.stderr) == ("200", "")
+
+
 def test_the_import_is_light() -> None:
     text = """
 import sys, stepwell, stepwell.cli

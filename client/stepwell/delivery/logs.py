@@ -1,5 +1,6 @@
 """The logs of this process that are not wholly delivered, of all runs: waiting for them, ending them, forks."""
 
+import contextlib
 import os
 import threading
 import time
@@ -38,16 +39,23 @@ def begun(writer: "RunWriter") -> None:
 def ended(writer: "RunWriter", log: "WriterLog") -> None:
     """Take note that a writer will not log to this log any more; it may not be delivered yet."""
     _with_log.discard(writer)
+    _forget_finished()
     _sealed.append(log)
 
 
 def open_logs() -> "list[WriterLog]":
     """Return all logs of this process that are not wholly delivered."""
-    global _past_rejected
-    finished = [log for log in _sealed if not log.is_delivering]
-    _past_rejected += sum(log.receipt().rejected for log in finished)
-    _sealed[:] = [log for log in _sealed if log not in finished]
+    _forget_finished()
     return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
+
+
+def _forget_finished() -> None:
+    """Keep of logs that are done what was refused of them, and no more: a process may have thousands of runs."""
+    global _past_rejected
+    for log in [log for log in _sealed if not log.is_delivering]:
+        with contextlib.suppress(ValueError):  # another thread was faster
+            _sealed.remove(log)
+            _past_rejected += log.receipt().rejected
 
 
 def flush_run(uri: str, run_id: str) -> None:

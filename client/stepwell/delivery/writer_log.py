@@ -253,6 +253,7 @@ class WriterLog:
     def finished(self) -> None:
         """Everything is delivered and nothing will come: delete the files."""
         self.spool.close()
+        self.reader.let_go()
         folders.remove(self.folder)
 
     def run_is_deleted(self) -> None:

@@ -292,11 +292,14 @@ class Spool:
             return self._segment.first_position + taken
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files: now, and not when somebody collects garbage."""
         with self._lock:
             self._sealed = True
             self._names.close()
             self._log_file.close()
+            self._prepared.clear()
+            self._segment.let_go()
+            self._use(self._segment)
 
     def _use(self, segment: Segment) -> None:
         self._segment = segment

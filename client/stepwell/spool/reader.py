@@ -92,6 +92,11 @@ class SpoolReader:
             end = file.first_position
         return end
 
+    def let_go(self) -> None:
+        """Close what is open; reading opens it again."""
+        self._mapped = None
+        self._segments.let_go()
+
     def find_missing(self, position: int) -> None:
         """Add to `damage` what ought to be there from a position on and is not; for the spool of a dead process."""
         for file in self._segments.listed():

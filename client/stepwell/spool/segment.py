@@ -51,7 +51,7 @@ class Segment:
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
         try:
             allocate(descriptor, size)
-            self.buffer = mmap.mmap(descriptor, size)
+            self.buffer: mmap.mmap | bytearray = mmap.mmap(descriptor, size)
             unfinished.rename(self.path)
         except OSError:
             unfinished.unlink(missing_ok=True)
@@ -75,6 +75,11 @@ class Segment:
         while len(found := finished_indexes(marks[self._seen : self._seen + UNFINISHED_RECORDS_MAX])):
             self._seen += int(found[-1]) + 1
         return self.first_position + self._seen
+
+    def let_go(self) -> None:
+        """Give the file back, and a descriptor with it; who appends goes elsewhere. What was finished stays known."""
+        self.finished_position()
+        self.buffer = bytearray()
 
     def close_to_appends(self) -> int:
         """Take all slots that are left, so that who appends now goes elsewhere; returns how many were taken.

@@ -42,6 +42,10 @@ class Segments:
             )
         return self._mapped
 
+    def let_go(self) -> None:
+        """Close the one that is open."""
+        self._mapped = None
+
     def is_followed(self, file: SegmentFile) -> bool:
         """Tell whether a later segment holds anything: a prepared one is empty."""
         files = self.listed()
