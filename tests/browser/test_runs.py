@@ -62,6 +62,30 @@ async def test_runs_are_listed_sorted_and_filtered(page: Page, experiment: str) 
     await expect(page.get_by_role("rowheader")).to_have_text(["second"])
 
 
+async def test_lines_that_are_drawn_share_no_colour_without_need(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"colours {uuid.uuid4().hex}")
+    names = [f"run {number:02}" for number in range(30)]
+    runs = [client.create_run(experiment_id, run_name=name, start_time=n) for n, name in enumerate(names, 1)]
+    client.log_metric(runs[-1].info.run_id, "loss", 1.0)
+    client.flush()
+    await page.goto(f"/#/experiments/{experiment_id}")
+    drawn = names[:-21:-1]
+    colors = [await mark(page, name) for name in drawn]
+    assert len(set(colors[:10])) == len(set(colors[10:])) == 10
+    # Two that had the same among twenty differ when they are compared.
+    alike = [drawn[0], drawn[colors.index(colors[0], 1)]]
+    for name in alike:
+        await page.get_by_role("checkbox", name=f"Select {name}").check()
+    await page.get_by_role("link", name="Compare").click()
+    heads = page.get_by_role("columnheader").filter(has=page.get_by_role("link"))
+    await expect(heads).to_have_count(2)
+    shown = await heads.locator("i").evaluate_all("marks => marks.map(mark => mark.style.background)")
+    assert len(set(shown)) == 2
+
+
 async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}")
     await page.get_by_label("Filter runs").fill("metrics.acc = = 3")

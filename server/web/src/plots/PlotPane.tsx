@@ -17,7 +17,7 @@ export interface PlotSource {
   runs: Run[] | null;
   search: Pick<RunSearch, "experimentIds" | "filter" | "deleted" | "orderBy">;
   hidden: ReadonlySet<string>;
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
   /** What runs may have: the choice for axes. */
   columns: Column[];
 }

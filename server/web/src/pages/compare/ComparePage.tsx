@@ -39,11 +39,11 @@ export function ComparePage() {
 function Compared({ runs, missing }: { runs: Run[]; missing: number }) {
   const view = route.useSearch();
   const navigate = route.useNavigate();
-  const colors = useRunColors(runs);
   const rows = useMemo(() => compared(runs), [runs]);
   const metrics = useMemo(() => rows.filter((row) => row.kind === "metrics").map((row) => row.key), [rows]);
   const tables = useMemo(() => tablesOf(runs), [runs]);
   const drawn = useMemo(() => ({ runs: runs.slice(0, RUNS_PER_CHART_MAX) }), [runs]);
+  const colors = useRunColors(runs, drawn.runs);
   const change = (part: Partial<RunsView>) => void navigate({ search: (now) => ({ ...now, ...part }), replace: true });
   const shown = { runs, colors, view, change };
   const tabs = [

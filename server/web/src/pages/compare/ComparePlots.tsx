@@ -18,7 +18,7 @@ import styles from "./ComparePage.module.css";
 interface Props {
   runs: Run[];
   rows: Row[];
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
 }

@@ -20,7 +20,7 @@ const ROWS_SHOWN = 1_000;
 interface Props {
   runs: Run[];
   rows: Row[];
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
   /** The place of the run beside which the others show how they differ. */
   baseline: number;
   onBaseline: (runId: string) => void;

@@ -12,7 +12,7 @@ interface Props {
   runs: Run[];
   /** Of the tables that some of the runs have. */
   paths: string[];
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
 }
 
 /** A logged table of each run, beside each other. */

@@ -10,7 +10,15 @@ import { CompareTable } from "./CompareTable";
 const route = getRouteApi("/compare");
 
 /** Params, metrics, tags and data sets side by side, those that differ or all, with what searches and chooses them. */
-export function CompareValues({ runs, rows, colors }: { runs: Run[]; rows: Row[]; colors: Map<string, string> }) {
+export function CompareValues({
+  runs,
+  rows,
+  colors,
+}: {
+  runs: Run[];
+  rows: Row[];
+  colors: ReadonlyMap<string, string>;
+}) {
   const view = route.useSearch();
   const navigate = route.useNavigate();
   const [text, setText] = useState("");

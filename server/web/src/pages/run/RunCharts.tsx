@@ -3,7 +3,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { Charts } from "../../charts/Charts";
-import { colorNumber, colorOf } from "../../charts/colors";
+import { colorOf } from "../../charts/colors";
 import { nodesOf, nodesTogether } from "../../charts/nodes";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import type { Writer } from "../../gen/stepwell_api/v1/writers_pb";
@@ -15,6 +15,7 @@ import { METRICS_PER_CHART_MAX, processId } from "../../queries/samples";
 import { writersQuery } from "../../queries/writers";
 import { useTheme } from "../../theme/theme";
 import type { ChartsView } from "../../url/chartsView";
+import { useRunColors } from "../runs/runs";
 import styles from "./RunCharts.module.css";
 
 interface Props {
@@ -34,6 +35,8 @@ export function RunCharts({ run, metrics, live, view, change }: Props) {
   const dark = useTheme() === "dark";
   const id = run.info?.runId ?? "";
   const name = run.info?.name ?? "";
+  const itself = useMemo(() => [run], [run]);
+  const color = useRunColors(itself, itself).get(id) ?? "";
   const startMs = Number(run.info?.startTimeMs ?? 0n);
   const { processes, nodes } = route.useSearch();
   const found = useQuery(writersQuery(id, live));
@@ -41,14 +44,14 @@ export function RunCharts({ run, metrics, live, view, change }: Props) {
   const apart = processes === "apart" && writers.length > 1 ? writers.slice(0, PROCESSES_MAX) : [];
   const apartKey = apart.map(({ writerId }) => writerId).join();
   const runs = useMemo(() => {
-    const whole = [id, { name, color: colorOf(colorNumber(id), dark), startMs }] as const;
+    const whole = [id, { name, color, startMs }] as const;
     const looks = apart.map((writer, place) => {
       const look = { name: nameOf(writer, apart), color: colorOf(place, dark), startMs };
       return [processId(id, writer.writerId), look] as const;
     });
     const all = new Map(looks.length ? looks : [whole]);
     return { ids: [...all.keys()], looks: all, live };
-  }, [id, name, startMs, dark, live, apartKey]);
+  }, [id, name, color, startMs, dark, live, apartKey]);
   const machines = nodesOf(metrics.filter((key) => key.startsWith(SYSTEM_PREFIX)));
   const together = machines.length > 1 && nodes !== "apart";
   const specs = useMemo(

@@ -11,7 +11,7 @@ import { usePlotSource } from "./usePlotSource";
 interface Props {
   /** What the filter finds, as far as it is known; or all there are to show. */
   runs: Run[];
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
   drawn: Pick<Drawn, "runs" | "groups">;
   metrics: string[];
   view: RunsView;

@@ -18,7 +18,6 @@ import { Header } from "./Header";
 import { rememberView } from "./lastViews";
 import { Nothing } from "./Nothing";
 import { RowMenu, type MenuPlace } from "./RowMenu";
-import { useRunColors } from "./runs";
 import styles from "./RunsPage.module.css";
 import { Selection } from "./Selection";
 import { Split } from "./Split";
@@ -60,8 +59,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const asked = useAsked(experimentIds, view, keys, layout.columnIds);
   const count = useQuery(countQuery(experimentIds, asked.filter, deleted));
   const found = useRows(asked, view, !known.isPending);
-  const colors = useRunColors(found.runs);
-  const drawn = useDrawn(found, asked, view, colors);
+  const drawn = useDrawn(found, asked, view);
   const hasCharts = view.view !== "table";
   // While the runs are asked for, and not when they are there.
   useEffect(() => void (hasCharts && loadCharts()), [hasCharts]);
@@ -128,7 +126,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
               <Suspense fallback={<div className={styles.charts} />}>
                 <ChartsPane
                   runs={found.runs}
-                  colors={colors}
+                  colors={drawn.colors}
                   drawn={drawn}
                   metrics={keys.metrics}
                   view={view}

@@ -6,6 +6,7 @@ import { drawnRuns } from "../../table/drawn";
 import { runIdOf } from "../../table/rows";
 import type { RunsView } from "../../url/runsView";
 import type { Asked } from "./asked";
+import { useRunColors } from "./runs";
 import { useGroupLines } from "./useGroupLines";
 import type { Rows } from "./useRows";
 
@@ -20,11 +21,15 @@ export interface Drawn {
 }
 
 /** The first runs that are not hidden, and those that somebody wants to see; of groups, their lines. */
-export function useDrawn(found: Rows, asked: Asked, view: RunsView, colors: Map<string, string>): Drawn {
+export function useDrawn(found: Rows, asked: Asked, view: RunsView): Drawn {
   const lines = useGroupLines(found.rows, asked, view);
-  return useMemo(() => {
-    if (lines) return { ...lines, colors: new Map([...colors, ...lines.colors]) };
-    const runs = drawnRuns(found.runs, view);
-    return { runs, ids: new Set(runs.map(runIdOf)), colors };
-  }, [lines, found.runs, view.hidden, view.shown, colors]);
+  const runs = useMemo(() => drawnRuns(found.runs, view), [found.runs, view.hidden, view.shown]);
+  const colors = useRunColors(found.runs, runs);
+  return useMemo(
+    () =>
+      lines
+        ? { ...lines, colors: new Map([...colors, ...lines.colors]) }
+        : { runs, ids: new Set(runs.map(runIdOf)), colors },
+    [lines, runs, colors],
+  );
 }

@@ -9,7 +9,7 @@ import type { RunsView } from "../../url/runsView";
 
 interface Given {
   runs: Run[];
-  colors: Map<string, string>;
+  colors: ReadonlyMap<string, string>;
   hidden: ReadonlySet<string>;
   view: RunsView;
   fixed?: boolean;
