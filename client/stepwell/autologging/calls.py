@@ -22,6 +22,7 @@ from stepwell.models import logged
 from stepwell.models.flavor import Flavor
 from stepwell.runs import active
 from stepwell.runs.active import ActiveRun
+from stepwell.spool import room
 from stepwell.spool.log import SealedError, Spool
 from stepwell.values import check_key
 
@@ -83,9 +84,10 @@ class LoggedCall:
         return self.writer.run_id
 
     def attempt(self, work: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Do something, and return what it returns; None when it fails, which is told once."""
+        """Do something, and return what it returns; None when it fails, as in a full spool, which is told once."""
         try:
-            return work(*arguments, **keywords)
+            with room.waited_for(0):
+                return work(*arguments, **keywords)
         except Exception as failure:  # noqa: BLE001 - whatever it is, training goes on
             self.has_failed = True
             if not self.options.silent:
@@ -291,7 +293,8 @@ def begin(library: str, chosen: Options) -> LoggedCall | None:
     if chosen.exclusive and active.active_run() is not None:
         return None
     try:
-        return LoggedCall(library, chosen)
+        with room.waited_for(0):
+            return LoggedCall(library, chosen)
     except Exception as failure:  # noqa: BLE001 - as above
         if not chosen.silent:
             tell(library, failure)

@@ -28,6 +28,7 @@ from stepwell.errors import StepwellException, invalid, short
 from stepwell.runs import console, known_experiments, new, signals, system_metrics
 from stepwell.runs.console import ConsoleCapture
 from stepwell.runs.system_metrics import SystemMonitor
+from stepwell.spool import room
 
 if TYPE_CHECKING:
     from stepwell.delivery.writer_log import WriterLog
@@ -434,8 +435,10 @@ def _who_delivers(log: "WriterLog") -> str:
 
 
 def _log_end(run: ActiveRun, status: int, end_time_ms: int | None = None) -> None:
+    ended_ms = (end_time_ms or now_ms()) if RunStatus.is_terminated(status) else None
     try:
-        run.writer.log_status(status, (end_time_ms or now_ms()) if RunStatus.is_terminated(status) else None)
+        with room.waited_for():
+            run.writer.log_status(status, ended_ms)
     except StepwellException as failure:
         _log.warning("The end of run %s could not be logged: %s", run.info.run_id, failure.message)
 

@@ -11,10 +11,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from logging import getLogger
 from time import time_ns
 from typing import Any
 
 from stepwell import settings
+from stepwell.spool import room
 
 OUTPUT, ERROR = 1, 2
 # How long lines wait at most before they are appended to the log.
@@ -27,6 +29,7 @@ ENTRY_BYTES_MAX = 65_536
 LINE_CHARS_MAX = 8_192
 
 Log = Callable[[int, int, str, int], None]
+_log = getLogger("stepwell")
 _captures: "weakref.WeakSet[ConsoleCapture]" = weakref.WeakSet()
 
 
@@ -115,10 +118,12 @@ class ConsoleCapture:
     def _flush(self, *, is_end: bool) -> None:
         with self._flushing:
             try:
-                self._log_pending(is_end)
-            except Exception:  # noqa: BLE001 - the run's log is sealed, or its disk is full: printing goes on
+                with room.waited_for():
+                    self._log_pending(is_end)
+            except Exception as failure:  # noqa: BLE001 - the spool is full, or whatever: printing goes on
                 self._is_active = False
                 self._pending.clear()
+                _log.warning("What this process prints is not logged any more: %s", failure)
 
     def _log_pending(self, is_end: bool) -> None:
         while self._pending:

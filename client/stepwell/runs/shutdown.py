@@ -9,6 +9,7 @@ from logging import getLogger
 from stepwell import beside, settings
 from stepwell.delivery import logs
 from stepwell.runs import active
+from stepwell.spool import room
 
 # What the end of the process waits at most for the server to hear that its logs are complete.
 FAREWELL_S = 1.0
@@ -19,6 +20,7 @@ _log = getLogger("stepwell")
 def at_exit() -> None:
     """End the open runs (FAILED after an uncaught exception), deliver, and tell what could not be delivered."""
     beside.finish()
+    room.give_up_in()
     active.end_open_runs("FAILED" if active.crashed() else "FINISHED")
     background = sys.modules.get("stepwell.wire.background")
     if background is None:

@@ -15,6 +15,7 @@ from types import FrameType
 from stepwell import beside
 from stepwell.delivery import logs
 from stepwell.delivery.progress import deadline, remaining_s
+from stepwell.spool import room
 
 # A scheduler that sends SIGTERM sends SIGKILL soon after, often within 10 to 30 s; what is left waits in the spool.
 TERM_TIMEOUT_S = 5.0
@@ -30,6 +31,7 @@ def handle_termination(end_open_runs: Callable[[str], None]) -> None:
         # A second SIGTERM ends the process at once.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         moment = deadline(TERM_TIMEOUT_S)
+        room.give_up_in(TERM_TIMEOUT_S / 2)
         beside.wait(timeout_s=TERM_TIMEOUT_S / 2)
         end_open_runs("KILLED")
         logs.flush_all(remaining_s(moment))

@@ -15,6 +15,7 @@ import errno
 import os
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stepwell.errors import StepwellException, invalid
-from stepwell.spool import arrays, committed
+from stepwell.spool import arrays, committed, room
 from stepwell.spool.arrays import ARRAY_POINTS_MAX, ArrayPoints
 from stepwell.spool.frames import FRAMES_AT_ONCE_MAX, FrameFile, Kind
 from stepwell.spool.full_segments import FullSegments
@@ -120,11 +121,15 @@ class Spool:
         self._full_logs: deque[tuple[int, int, int]] = deque()
         self._array_points = 0
         self._bytes = 0
+        # Since when nothing could be written (time.monotonic()), if that is so.
+        self._full_since_s: float | None = None
         self._told_full = False
         self._sealed = False
-        # Made ahead of time, in order; and whether some thread is making the next one, of which there must be one only.
+        # Made ahead of time, in order; and whether the background thread is making the next one.
         self._prepared: deque[Segment] = deque()
         self._making = False
+        # Whether a log call is making a segment, with the lock held.
+        self._is_making_here = False
         self._noted_committed = 0
         # Full segments below are written through to the disk; and which one was in use then.
         self._written_through = 0
@@ -395,28 +400,26 @@ class Spool:
     def _extend(self, full: Segment) -> None:
         """Go on to the next segment, unless another thread has done so meanwhile."""
         with self._lock:
-            while self._segment is full and self._making and not self._prepared:
-                self._room.wait(ROOM_POLL_S)
-            if self._segment is not full:
-                return
-            if self._sealed:
-                raise SealedError
-            segment = self._prepared.popleft() if self._prepared else self._make_segment(full)
+            segment = None
+            while segment is None:
+                if self._segment is not full:
+                    return
+                if self._sealed:
+                    raise SealedError
+                if self._prepared:
+                    segment = self._prepared.popleft()
+                elif self._making:
+                    self._room.wait(ROOM_POLL_S)
+                else:
+                    segment = self._make_segment(full)
             self._full_segments.append(full.end_position - full.first_position)
             self._use(segment)
         self._on_extend()
 
-    def _make_segment(self, full: Segment) -> Segment:
-        """Make the segment after this one in a log call; others wait for it."""
+    def _make_segment(self, full: Segment) -> Segment | None:
+        """Make the segment after this one in a log call; None when there was no room, and now there may be."""
         records = self._next_records(full)
-        self._making = True
-        try:
-            return self._with_room(
-                lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES
-            )
-        finally:
-            self._making = False
-            self._room.notify_all()
+        return self._if_room(lambda: self._new_segment(full.end_position, records), records * RECORD_BYTES)
 
     def _next_records(self, segment: Segment) -> int:
         """How many records the next segment has: a quarter of the limit at most, so that some fit into it."""
@@ -424,7 +427,17 @@ class Spool:
         return min(next_records(segment.end_position - segment.first_position), within_limit)
 
     def _new_segment(self, first_position: int, records: int) -> Segment:
-        segment = Segment(self.folder, first_position, records)
+        if self._is_making_here:
+            raise StepwellException(
+                "This log call comes from within another one of its thread (a signal handler?) that is just making "
+                "room for both. Log from the handler a little later.",
+                "INVALID_STATE",
+            )
+        self._is_making_here = True  # whoever sees it has the lock, and so is of this thread
+        try:
+            segment = Segment(self.folder, first_position, records)
+        finally:
+            self._is_making_here = False
         self._bytes += len(segment.buffer)
         return segment
 
@@ -437,31 +450,43 @@ class Spool:
         return self._bytes + size <= self._limits.bytes_max
 
     def _with_room(self, write: Callable[[], T], size: int = 0) -> T:
-        """Write when there is room for it, in the limit and on the disk; at the limit do what the limit says."""
-        while True:
-            if self._fits(size):
-                try:
-                    return write()
-                except OSError as error:
-                    if error.errno not in _NO_ROOM:
-                        raise StepwellException(
-                            f"The spool {self.folder} cannot be written: {error}. What was logged before is in it.",
-                            "INTERNAL_ERROR",
-                        ) from error
-                    self._make_room(f"the disk of {self.folder} is full")
-            else:
-                self._make_room(
-                    f"the spool {self.folder} has reached its limit of {self._limits.bytes_max} bytes"
-                )
+        """Write when there is room for it, in the limit and on the disk."""
+        while (written := self._if_room(write, size)) is None:
+            pass
+        return written
 
-    def _make_room(self, reason: str) -> None:
-        """At the limit: wait, drop the oldest segment, or raise."""
-        if self._limits.when_full == "raise" or self._sealed:
+    def _if_room(self, write: Callable[[], T], size: int) -> T | None:
+        """Write if there is room for it; if not, do what the limit says, and return None when there may be."""
+        if not self._fits(size):
+            self._make_room(
+                f"the spool {self.folder} has reached its limit of {self._limits.bytes_max} bytes",
+                "raise STEPWELL_SPOOL_BYTES_MAX",
+            )
+            return None
+        try:
+            written = write()
+            self._full_since_s = None
+            return written
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise StepwellException(
+                    f"The spool {self.folder} cannot be written: {error}. What was logged before is in it.",
+                    "INTERNAL_ERROR",
+                ) from error
+        self._make_room(f"the disk of {self.folder} is full", "free some of it")
+        return None
+
+    def _make_room(self, reason: str, advice: str) -> None:
+        """At the limit: wait a moment, drop the oldest segment, or raise."""
+        if self._full_since_s is None:
+            self._full_since_s = time.monotonic()
+        dropping = self._limits.when_full == "drop_oldest" and bool(self._full_segments)
+        may_wait = self._limits.when_full != "raise" and room.is_waited_for(self._full_since_s)
+        if self._sealed or not (dropping or may_wait):
             raise StepwellException(
-                f"Nothing more can be logged: {reason}. Deliver it with 'stepwell sync', or raise the limit.",
+                f"Nothing more can be logged: {reason}. Deliver what waits with 'stepwell sync', or {advice}.",
                 "RESOURCE_EXHAUSTED",
             )
-        dropping = self._limits.when_full == "drop_oldest" and bool(self._full_segments)
         if not self._told_full:
             self._told_full = True
             _log.warning(

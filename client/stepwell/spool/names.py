@@ -32,9 +32,9 @@ class NamesFile:
     def __init__(self, folder: Path) -> None:
         self._file = FrameFile(folder / NAMES_FILE)
 
-    def append(self, number: int, name: str) -> None:
-        """Append a name; OSError when there is no room."""
-        self._file.append(Kind.NUMBERED_NAME, [_NUMBER.pack(number) + name.encode()])
+    def append(self, number: int, name: str) -> list[int]:
+        """Append a name and return its offset; OSError when there is no room."""
+        return self._file.append(Kind.NUMBERED_NAME, [_NUMBER.pack(number) + name.encode()])
 
     def close(self) -> None:
         """Let go of the file."""

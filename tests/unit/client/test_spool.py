@@ -1,5 +1,6 @@
 """The spool: what is appended comes out once, in order, in slices; limits do what they say; damage is counted."""
 
+import math
 import os
 import struct
 import threading
@@ -7,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +17,13 @@ from stepwell import StepwellException
 from stepwell.delivery.batches import BATCH_NEW_NAMES_MAX, KeyTable, read_batch
 from stepwell.spool import log as spool_log
 from stepwell.spool import reader as spool_reading
-from stepwell.spool import segment
+from stepwell.spool import room, segment
 from stepwell.spool.arrays import ArrayPoints
 from stepwell.spool.log import SealedError, Spool, SpoolLimits
 from stepwell.spool.names import NAMES_FILE
 from stepwell.spool.reader import SpoolReader
 from stepwell.spool.records import NS_PER_MS, RECORD_BYTES
-from stepwell.spool.segment import FIRST_SEGMENT_RECORDS
+from stepwell.spool.segment import FIRST_SEGMENT_RECORDS, Segment
 from stepwell.spool.segment_files import segment_name
 from stepwell.wire.messages import tag_entry
 from stepwell_api.v1 import ingest_pb2
@@ -331,6 +333,23 @@ def test_segments_are_made_by_one_thread_at_a_time(new_spool: MakeSpool) -> None
     assert found == list(range(LONG))
 
 
+def test_a_signal_handler_that_logs_while_its_thread_makes_room_is_told(
+    log: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def interrupted(*arguments: Any) -> Segment:
+        with pytest.raises(StepwellException) as refusal:
+            fill(log, 1)
+        told.append(refusal.value.message)
+        return Segment(*arguments)
+
+    monkeypatch.setattr(spool_log, "Segment", interrupted)
+    fill(log, FIRST_SEGMENT_RECORDS + 1)
+    assert "from within another one" in told[0]
+    assert all_steps(reader(log)) == [*range(FIRST_SEGMENT_RECORDS + 1)]
+
+
 def test_names_that_are_logged_together_are_found_with_one_look(
     log: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,6 +441,30 @@ class TestFull:
         log.remove_below(len(first))
         thread.join(10)
         assert all_steps(live, len(first)) == list(range(len(first), 6_000))
+
+    def test_who_says_so_waits_less(self, new_spool: MakeSpool) -> None:
+        log = new_spool(self.LIMIT, "block")
+        with room.waited_for(0.3), pytest.raises(StepwellException, match="reached its limit"):
+            fill(log, 6_000)
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(fill, log, 6_000)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            log.remove_below(len(all_steps(reader(log))))
+            waiting.result(10)
+
+    def test_where_the_process_is_to_end_calls_that_wait_raise(
+        self, new_spool: MakeSpool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(room, "_ends_s", math.inf)
+        log = new_spool(self.LIMIT, "block")
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(fill, log, 6_000)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            room.give_up_in(0.1)
+            with pytest.raises(StepwellException, match="reached its limit"):
+                waiting.result(10)
 
     def test_a_full_disk_is_the_same(self, new_spool: MakeSpool, monkeypatch: pytest.MonkeyPatch) -> None:
         log = new_spool()
