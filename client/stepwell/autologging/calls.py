@@ -312,7 +312,7 @@ def tell(library: str, failure: Exception) -> None:
     _log.warning(
         "Encountered unexpected error during %s autologging: %s. The training is not affected.",
         library,
-        _said(failure),
+        _said(failure).removesuffix("."),
     )
 
 

@@ -51,7 +51,12 @@ class WriterLog:
         after_seal: AfterSeal,
         run_is_deleted: Callable[[], object],
     ) -> None:
-        """Begin a log. `run_is_deleted` is called in the background when the server says so."""
+        """Begin a log. `run_is_deleted` is called in the background when the server says so.
+
+        Raises:
+            StepwellException: INVALID_PARAMETER_VALUE when STEPWELL_SPOOL_DIR cannot be used, RESOURCE_EXHAUSTED when
+                there is no room for a spool; nothing of it stays.
+        """
         from stepwell.wire import messages
 
         writer_id = uuid.uuid4().hex
@@ -59,14 +64,13 @@ class WriterLog:
         self.uri = uri
         self.run_id = spec.run_id
         self._run_is_deleted = run_is_deleted
-        limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
         settings.require_timeouts()
         self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
         )
         self._renewals = 0
-        self.folder = folders.create(self._writer)
-        self.spool = Spool(self.folder, limits, after_seal, self._prepare_soon)
+        self.spool = self._begin_spool(after_seal)
+        self.folder = self.spool.folder
         self.kept = Kept(self.spool)
         self.reader = SpoolReader(self.folder, alive=True)
         self.delivery = Delivery()
@@ -76,6 +80,22 @@ class WriterLog:
         self._written_through_s = time.monotonic()
         self._shipper: Shipper | None = None
         self._shipping_epoch = -1
+
+    def _begin_spool(self, after_seal: AfterSeal) -> Spool:
+        limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
+        try:
+            folder = folders.create(self._writer)
+            try:
+                return Spool(folder, limits, after_seal, self._prepare_soon)
+            except OSError:
+                folders.remove(folder)
+                raise
+        except OSError as error:
+            raise StepwellException(
+                f"Run {self.run_id} cannot be logged to: its spool cannot be made ({error}). Make room, or name "
+                "another folder with STEPWELL_SPOOL_DIR.",
+                "RESOURCE_EXHAUSTED",
+            ) from error
 
     def append_entries(self, payloads: deque[bytes]) -> None:
         """Append params, tags or statuses, encoded; see `Spool.append_entries`."""

@@ -32,16 +32,21 @@ def create(writer: WriterFile) -> Path:
 
     Raises:
         StepwellException: INVALID_PARAMETER_VALUE when STEPWELL_SPOOL_DIR cannot be used.
+        OSError: there is no room; nothing of it stays.
     """
     try:
         unfinished = _unfinished(places.to_write_again())
     except OSError:  # it was removed, or is not to be written any more
         unfinished = _unfinished(places.to_write())
     folder = unfinished.with_name(writer.writer_id)
-    write_writer(unfinished, writer)
-    descriptor = _lock(unfinished)
-    assert descriptor is not None
-    unfinished.rename(folder)
+    try:
+        write_writer(unfinished, writer)
+        descriptor = _lock(unfinished)
+        assert descriptor is not None
+        unfinished.rename(folder)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     _held[folder] = descriptor
     return folder
 

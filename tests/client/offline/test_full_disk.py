@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.patience import until
-from tests.harness.content.disks import small_disk
+from tests.harness.content.disks import BALLAST, fill, small_disk
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 
@@ -126,3 +126,11 @@ def test_autologging_does_not_wait(
     assert "(2, 2)" in said()
     assert "Log calls wait" not in said()
     assert "The training is not affected" in said()
+
+
+def test_a_run_that_cannot_begin_says_what_to_do(disk: Path, start: Start, said: Callable[[], str]) -> None:
+    fill(disk)
+    assert start("import stepwell\nstepwell.start_run()").wait(timeout=60) == 1
+    assert "its spool cannot be made" in said()
+    assert "another folder with STEPWELL_SPOOL_DIR" in said()
+    assert [path.name for path in disk.iterdir()] == [BALLAST]
