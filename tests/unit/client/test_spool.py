@@ -447,7 +447,7 @@ class TestFull:
         with room.waited_for(0.3), pytest.raises(StepwellException, match="reached its limit"):
             fill(log, 6_000)
         with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(fill, log, 6_000)
+            waiting = threads.submit(fill, log, 1)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
             log.remove_below(len(all_steps(reader(log))))
