@@ -1,7 +1,8 @@
-"""A small disk of its own, for tests of what happens when it is full."""
+"""Small disks, for tests of what happens when they are full, and one in memory, for what is not to wait for a disk."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,18 @@ from pathlib import Path
 
 import pytest
 
+MEMORY = Path("/dev/shm")
+# What the tests' databases have at once, and what the largest benchmark puts there, several times over.
+MEMORY_BYTES_MIN = 8 * 2**30
 BALLAST = "ballast"
 BLOCK_BYTES = 64 * 1024
+
+
+def folder_in_memory() -> Path | None:
+    """Return a folder in memory, if there is one with room: a database of 500 files is there in a tenth of the time."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
+        return MEMORY
+    return None
 
 
 @contextmanager

@@ -6,7 +6,6 @@ The process that runs pytest starts an embedded PostgreSQL, or uses the one in S
 
 import asyncio
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,6 +19,7 @@ import asyncpg
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
+from tests.harness.content.disks import folder_in_memory
 from tests.harness.store.citus import see_citus, spread
 
 # Servers of several workers, and of tests that run at once.
@@ -30,8 +30,6 @@ SPREAD_VARIABLE = (
 )
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers
 STOP_S = 10.0
-MEMORY = Path("/dev/shm")
-MEMORY_BYTES_MIN = 8 * 2**30  # what the tests' databases have at once, several times over
 CLONE_ATTEMPTS = 20
 CLONE_PAUSE_S = 0.1
 
@@ -57,7 +55,7 @@ def _test_store(runner: asyncio.Runner) -> Iterator[str]:
     if external:
         yield external
         return
-    with tempfile.TemporaryDirectory(prefix="stepwell-tests-", dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="stepwell-tests-", dir=folder_in_memory()) as folder:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
         # Tests of a crash of the machine's power don't exist, so fsync would only cost time.
         postgres = EmbeddedPostgres(
@@ -68,13 +66,6 @@ def _test_store(runner: asyncio.Runner) -> Iterator[str]:
             yield postgres.url
         finally:
             runner.run(postgres.__aexit__(None, None, None))
-
-
-def _memory() -> Path | None:
-    """Return a folder in memory, if there is one with room: a database of 500 files is there in a tenth of the time."""
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
-        return MEMORY
-    return None
 
 
 async def _make_template(store: str, name: str) -> str:
