@@ -9,7 +9,8 @@ those of servers do, and what is logged meanwhile comes in larger batches, as cl
 A series is merged once in some WAVE_S, so the debt of writers that began together is a wave. Here they began evenly
 over such a time, and what is left of the wave is averaged away: the debt is judged by windows of one wave each, after
 three of them. It grows, where the line through the windows' means rises by more than GROWS of what comes; commits were
-slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so.
+slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so. Where commits are
+slowed, a level has to be found first: so there is a verdict of all windows, and one without the first third of them.
 """
 
 import asyncio
@@ -97,6 +98,26 @@ def _mean_debt(window: Sequence[Sample]) -> float:
     return sum(each.debt for each in window) / len(window)
 
 
+def judged(windows: Sequence[Sequence[Sample]]) -> dict[str, Any]:
+    """Tell whether the debt grows over these windows, by what comes meanwhile; empty for fewer than two."""
+    growth = growth_per_second(windows)
+    if growth is None:
+        return {}
+    first, last = windows[0][0], windows[-1][-1]
+    rate = (last.came - first.came) / (last.second - first.second)
+    grows = growth > GROWS * rate
+    return {
+        "from_s": round(first.second),
+        "to_s": round(last.second),
+        "debt_means": [round(_mean_debt(each)) for each in windows],
+        "debt_rises_per_second": round(growth),
+        "chunks_per_second": round(rate),
+        "debt_growth_share": round(growth / rate, 4),
+        "debt_grows": grows,
+        "verdict": f"the debt {'grows' if grows else 'does not grow'}: {growth / rate:+.1%} of what comes",
+    }
+
+
 async def owe(counts: list[int], writers: int, seconds: float) -> dict[str, Any]:
     """Measure each number of servers."""
     found: dict[str, Any] = {
@@ -166,7 +187,6 @@ async def _observe(
     acknowledged = sum(len(flock.identities) * flock.step * len(SHAPE) for flock in flocks)
     assert stored["points"] == stored["positions"] == acknowledged, (dict(stored), acknowledged)
     rate, windows = came / took_s, windows_of(samples)
-    growth = growth_per_second(windows)
     return {
         "seconds": round(took_s),
         "points_logged_per_second": round(wanted * len(SHAPE)),
@@ -176,8 +196,8 @@ async def _observe(
         "merged_per_second": round(merged / took_s),
         "small_chunks_before_and_after": [before, after],
         "windows": [window_report(each) for each in windows],
-        "debt_growth_share": None if growth is None else round(growth / rate, 4),
-        "debt_grows": None if growth is None else growth > GROWS * rate,
+        "all_windows": judged(windows),
+        "settled_windows": judged(windows[len(windows) // 3 :]),
         "commits_were_slowed": max(each.behind_s for each in samples) >= BEHIND_MIN_S,
         "debt": [each.debt for each in samples],
         "compaction_behind_s": [round(each.behind_s) for each in samples],

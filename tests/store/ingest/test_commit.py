@@ -523,3 +523,15 @@ def test_runs_take_turns_and_keep_their_order() -> None:
     assert [batch.first_position for batch in first + second] == [0, 0, 1, 2, 3, 4]
     assert (queue.batches, queue.size, queue.points, queue.series) == (0, 0, 0, 0)
     assert queue.take(30) == []
+
+
+async def test_chunks_of_a_commit_lie_in_order_of_the_runs_by_which_compaction_goes(pool: Pool) -> None:
+    store = PointStore(pool, MetricIds(pool))
+    logs = [await opened(pool, await new_run(pool)) for _ in range(40)]
+    batches = [log.batch({"loss": [(0, 0, 0.5)], "lr": [(0, 0, 1.0)]}) for log in logs]
+    outcomes = await store.commit(await store.prepare(batches))
+    assert [each.position for each in outcomes if isinstance(each, Committed)] == [
+        log.position for log in logs
+    ]
+    stored = await rows(pool, "SELECT run_id FROM metric_chunk ORDER BY ctid")
+    assert stored == sorted(stored)

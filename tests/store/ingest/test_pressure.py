@@ -45,7 +45,7 @@ async def log(pool: Pool, writer: GroupCommitWriter) -> Log:
 def test_commits_are_slowed_by_how_far_compaction_is_behind(caplog: pytest.LogCaptureFixture) -> None:
     pressure, paces = Pressure(), []
     with caplog.at_level(logging.INFO, "stepwell_server.store.ingest.pressure"):
-        for behind_s in (0.0, BEHIND_MIN_S - 1, BEHIND_MIN_S, 90.0, 300.0, 600.0, 1e9, BEHIND_MIN_S - 1):
+        for behind_s in (0.0, BEHIND_MIN_S - 1, BEHIND_MIN_S, 60.0, 200.0, 400.0, 1e9, BEHIND_MIN_S - 1):
             pressure.note(behind_s)
             paces.append(pressure.pace_s)
             assert COMMIT_PACE.collect()[0].samples[0].value == pressure.pace_s

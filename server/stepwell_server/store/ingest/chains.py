@@ -35,11 +35,15 @@ class Chain:
 
 
 def chain(batches: Sequence[Batch]) -> list[Chain]:
-    """Put the batches of each writer together; one that does not join its predecessor is left out."""
+    """Put the batches of each writer together, by runs; one that does not join its predecessor is left out.
+
+    The chains are in order of the runs, and so are chunks in a page of the table. Compaction goes by that order: it
+    merges all that is in a page at one time, and fetches the page once, not once for each of the writers in it.
+    """
     chains: dict[tuple[UUID, UUID], Chain] = {}
     for number, batch in enumerate(batches):
         of_writer = chains.setdefault((batch.run_id, batch.writer_id), Chain())
         if not of_writer.batches or of_writer.end_position == batch.first_position:
             of_writer.batches.append(batch)
             of_writer.numbers.append(number)
-    return list(chains.values())
+    return sorted(chains.values(), key=lambda of_writer: of_writer.key[0].int)

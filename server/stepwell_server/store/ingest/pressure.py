@@ -13,10 +13,12 @@ from stepwell_server.process.telemetry import COMMIT_PACE, COMPACTION_BEHIND
 # series that meet in one transaction become one chunk instead of several, and a chunk costs more than its points.
 PACE_S = 0.2
 # Compaction is behind by the time since the last round of the range that waits longest: seconds where it keeps up. From
-# a minute on, small pieces wait a second for each minute. A round takes as long as what came during the last one, so
-# what is in proportion to it settles; what rises faster would swing.
-BEHIND_MIN_S = 60.0
-BEHIND_S_OF_PACE_S = 60.0
+# 40 s on, small pieces wait a second for each 40 s. A round takes as long as what came during the last one, so what is
+# in proportion to it settles, as many chunks a round however slow the machine; what rises faster would swing. Of a
+# metric that is logged each second 40 come, and two rounds have the 64 that are worth a merge, with some to spare; with
+# 30 s these are just missed, and rounds that merge nothing and rounds that merge everything take turns.
+BEHIND_MIN_S = 40.0
+BEHIND_S_OF_PACE_S = 40.0
 # With 10 s, 300,000 series that go on are 30,000 chunks a second, as many as two cores merge.
 PACE_MAX_S = 10.0
 
