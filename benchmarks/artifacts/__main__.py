@@ -27,6 +27,7 @@ in the same run; it neither flushes nor checks what it took. `--without-mlflow` 
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -87,6 +88,8 @@ def one_round(
     """Measure one file of new content, and if it is to be compared a bare library or MLflow on the same file."""
     source, target = folder / "source.bin", folder / "fetched"
     write_file(source, size)
+    # What was written before, both may wait for: it is on the disk before a clock runs.
+    os.sync()
     result = in_process(transfer, server.tracking_uri, str(source), str(target))
     result["server_peak_mb"] = peak_mb(server.process.pid)
     result["upload_mb_per_s"] = round(size / MB / result["upload_s"])
@@ -94,6 +97,7 @@ def one_round(
     (target / source.name).unlink()
     if store is not None and is_compared:
         given = (kind, store.root, dict(store.environment(None)), str(source), str(folder / "bare.bin"))
+        os.sync()
         compared = in_process(bare, *given)
         for way, library in zip(("upload", "download"), LIBRARIES[kind], strict=True):
             result[f"{way}_of_{library}"] = round(compared[f"{way}_s"] / result[f"{way}_s"], 2)

@@ -175,9 +175,9 @@ async def _remove_artifacts(artifacts: PostgresArtifactStore, run_id: UUID) -> i
     """Let go of the files of a run and of its uploads, in steps; returns the number of files."""
     while await artifacts.abandon_run(run_id, STEP_ROWS_MAX) == STEP_ROWS_MAX:
         pass
-    files = hidden = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
+    files, hidden = 0, STEP_ROWS_MAX
     while hidden == STEP_ROWS_MAX:
-        hidden = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
+        hidden, _ = await artifacts.hide(run_id, "", STEP_ROWS_MAX)
         files += hidden
     return files
 

@@ -93,7 +93,6 @@ RULES: Mapping[str, Mapping[str, Guarded]] = {
         "delete": Guarded(
             rules.of("run_id", WRITE, "owner"), noted=audit_words.subject("artifacts.deleted", "run_id")
         ),
-        "delete_run": Guarded(rules.admin),
     },
     "uploads": {
         "begin": Guarded(rules.beginning_uploads),

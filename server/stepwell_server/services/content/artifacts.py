@@ -104,18 +104,9 @@ class ArtifactService:
     async def delete(self, run_id: UUID, path: str) -> tuple[int, bool]:
         """Remove up to 1,000 of what is at or below a path, bytes included; tells how many, and whether to go on."""
         check_folder(path)
-        count = await self._store.hide(run_id, path, DELETE_STEP_FILES_MAX)
-        await self._sweeper.remove_garbage(DELETE_STEP_FILES_MAX)
+        count, garbage = await self._store.hide(run_id, path, DELETE_STEP_FILES_MAX)
+        await self._sweeper.remove(garbage)
         return count, count == DELETE_STEP_FILES_MAX
-
-    async def delete_run(self, run_id: UUID) -> bool:
-        """Do one bounded step of removing all that a run has, also what is on its way; tells whether to go on.
-
-        For the collection of deleted runs: repeat until it returns False, then the run's row can go.
-        """
-        abandoned = await self._store.abandon_run(run_id, DELETE_STEP_FILES_MAX)
-        _, more = await self.delete(run_id, "")
-        return more or abandoned == DELETE_STEP_FILES_MAX
 
 
 def make_path_token(first: Listed) -> str:

@@ -1,7 +1,6 @@
 """Removes what nobody refers to: bytes of deleted and replaced artifacts, and uploads that nobody goes on with."""
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -39,8 +38,8 @@ class ArtifactSweeper(Rounds):
         self._contents = contents
         self._upload_idle_ms = round(upload_idle_s * 1_000)
         self._room = asyncio.Semaphore(REMOVALS_AT_ONCE)
-        # Who removes at once takes turns, or all would remove the same, which is the oldest.
-        self._turn = asyncio.Lock()
+        # What others remove just now; a sweep leaves it to them.
+        self._in_hand = set[int]()
 
     async def round(self) -> None:
         """Give idle uploads up, and remove all garbage that can be removed."""
@@ -48,19 +47,28 @@ class ArtifactSweeper(Rounds):
             pass
         await self.remove_garbage()
 
-    async def remove_garbage(self, count_max: int | None = None) -> None:
-        """Remove bytes that nothing refers to, all of them or so many.
-
-        What cannot be removed now stays noted for the next sweep.
-        """
+    async def remove_garbage(self) -> None:
+        """Remove all bytes that nothing refers to. What cannot be removed now stays noted for the next sweep."""
         after, failures = 0, Counter[str]()
-        for step in itertools.count(1):
-            async with self._turn:
-                found = await self._store.garbage(STEP_COUNT_MAX, after)
-                await self._store.forget_garbage(await self._remove_all(found, failures))
-            if len(found) < STEP_COUNT_MAX or (count_max is not None and step * STEP_COUNT_MAX >= count_max):
+        while True:
+            found = await self._store.garbage(STEP_COUNT_MAX, after)
+            await self._remove_step([it for it in found if it.garbage_id not in self._in_hand], failures)
+            if len(found) < STEP_COUNT_MAX:
                 return
             after = found[-1].garbage_id
+
+    async def remove(self, garbage: Sequence[Garbage]) -> None:
+        """Remove these bytes at once. What cannot be removed now stays noted for the next sweep."""
+        ids, failures = {it.garbage_id for it in garbage}, Counter[str]()
+        self._in_hand |= ids
+        try:
+            for start in range(0, len(garbage), STEP_COUNT_MAX):
+                await self._remove_step(garbage[start : start + STEP_COUNT_MAX], failures)
+        finally:
+            self._in_hand -= ids
+
+    async def _remove_step(self, found: Sequence[Garbage], failures: Counter[str]) -> None:
+        await self._store.forget_garbage(await self._remove_all(found, failures))
 
     async def _remove_all(self, found: Sequence[Garbage], failures: Counter[str]) -> Sequence[int]:
         """Remove bytes and return the ids of those that are gone; `failures` counts the others by root."""

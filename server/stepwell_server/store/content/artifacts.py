@@ -36,6 +36,7 @@ from stepwell_server.store.content.references import (
     counted,
     discard,
     drop_references,
+    garbage_in,
     lock,
     uuid_of,
 )
@@ -274,25 +275,23 @@ class PostgresArtifactStore:
             rows = await connection.fetch(_QUERIES["list_folder"], *bounds, len(first), own_only)
         return [_listed(row) for row in rows]
 
-    async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
+    async def hide(self, run_id: UUID, path: str, count_max: int) -> tuple[int, Sequence[Garbage]]:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.transaction() as connection:
             await lock(connection, run_id)
             await require_unneeded(connection, run_id, f"artifact {path or '/'!r}", path)
             rows = await connection.fetch(_QUERIES["hide"], run_id, path, *below(path), count_max)
             hidden = counted(rows)
-            await drop_references(connection, hidden)
+            garbage = await drop_references(connection, hidden)
             if hidden:
                 await show_in_run(connection, run_id)
-        return sum(hidden.values())
+        return sum(hidden.values()), garbage
 
     async def garbage(self, count_max: int, after: int) -> Sequence[Garbage]:
         """See `artifact_ports.ArtifactStore`."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_QUERIES["garbage"], count_max, after)
-        return [
-            Garbage(row["garbage_id"], Place(row["root"], row["key"]), row["multipart_id"]) for row in rows
-        ]
+        return garbage_in(rows)
 
     async def count_garbage(self) -> int:
         """Return in how many places there are bytes to be removed."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from stepwell_server.model.artifacts import SMALL_BYTES_MAX, OpenUpload, Place
+from stepwell_server.model.artifacts import SMALL_BYTES_MAX, Garbage, OpenUpload, Place
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection
 
@@ -59,14 +59,19 @@ async def discard(connection: Connection, places: Sequence[tuple[Place, str | No
         )
 
 
-async def drop_references(connection: Connection, numbers: Mapping[UUID, int]) -> None:
-    """Count so many artifacts less for contents; what no artifact shows any more becomes garbage."""
+async def drop_references(connection: Connection, numbers: Mapping[UUID, int]) -> Sequence[Garbage]:
+    """Count so many artifacts less for contents; what no artifact shows any more becomes garbage, and returns."""
     if not numbers:
-        return
+        return []
     ids = list(numbers)
     await connection.execute(_QUERIES["lock_contents"], ids)
     await connection.execute(_QUERIES["drop_references"], ids, list(numbers.values()))
-    await connection.execute(_QUERIES["discard_contents"], ids, SMALL_BYTES_MAX)
+    return garbage_in(await connection.fetch(_QUERIES["discard_contents"], ids, SMALL_BYTES_MAX))
+
+
+def garbage_in(rows: Any) -> Sequence[Garbage]:
+    """Return what rows say is to be removed."""
+    return [Garbage(row["garbage_id"], Place(row["root"], row["key"]), row["multipart_id"]) for row in rows]
 
 
 def counted(rows: Any) -> dict[UUID, int]:

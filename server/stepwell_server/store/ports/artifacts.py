@@ -142,10 +142,6 @@ class ArtifactStore(Protocol):
         """Give up to `count_max` uploads up for which nothing happened in `idle_ms`; returns how many."""
         ...
 
-    async def abandon_run(self, run_id: UUID, count_max: int) -> int:
-        """Give up to `count_max` uploads of a run up; returns how many."""
-        ...
-
     async def get(self, run_id: UUID, path: str) -> StoredFile:
         """Return a visible artifact. Raises NotFoundError."""
         ...
@@ -169,8 +165,10 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    async def hide(self, run_id: UUID, path: str, count_max: int) -> int:
-        """Remove up to `count_max` artifacts: a file, a folder, or everything (""); returns how many.
+    async def hide(self, run_id: UUID, path: str, count_max: int) -> tuple[int, Sequence[Garbage]]:
+        """Remove up to `count_max` artifacts: a file, a folder, or everything ("").
+
+        Returns how many, and the places whose bytes nothing shows any more.
 
         Raises InvalidStateError when versions of registered models need some of them.
         """

@@ -124,15 +124,16 @@ SET reference_count = content.reference_count - dropped.number
 FROM unnest($1::uuid[], $2::bigint[]) AS dropped (content_id, number)
 WHERE content.content_id = dropped.content_id;
 
--- discard_contents: of the contents $1, those that no artifact shows become garbage; of up to $2 bytes, nothing has parts.
+-- discard_contents: those of the contents $1 that no artifact shows become garbage, which returns; up to $2 bytes have no parts.
 WITH unused AS (
     DELETE FROM artifact_content
     WHERE content_id = ANY ($1::uuid[]) AND reference_count = 0
     RETURNING root, key, size_bytes
 )
-INSERT INTO artifact_garbage (root, key, multipart_id)
+INSERT INTO artifact_garbage AS garbage (root, key, multipart_id)
 SELECT root, key, CASE WHEN size_bytes <= $2 THEN '' END
-FROM unused;
+FROM unused
+RETURNING garbage.garbage_id, garbage.root, garbage.key, garbage.multipart_id;
 
 -- discard_keys: bytes that nothing shows become garbage, and what the bucket holds of them in parts.
 INSERT INTO artifact_garbage (root, key, multipart_id)
