@@ -65,6 +65,38 @@ async def test_charts_of_chosen_metrics_are_made_changed_and_removed(page: Page,
     await expect(chart).to_have_count(0)
 
 
+async def test_what_is_done_with_one_chart_stands_in_the_address(page: Page, address: str) -> None:
+    await page.goto(address)
+    chart = page.get_by_role("region", name="Chart of tokens")
+    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    box = await chart.locator(".u-over").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
+    await page.mouse.up()
+    zoomed = chart.get_by_role("button", name="Show all")
+    await expect(zoomed).to_be_visible()
+    other = page.get_by_role("region", name="Chart of val/loss")
+    await other.get_by_role("button", name="Actions").click()
+    await page.get_by_role("menuitem", name="Bars of the latest values").click()
+    await page.get_by_role("button", name="train 1").click()
+    # Another tab of the page, and back; and somebody else who opens the address.
+    await page.get_by_role("tab", name="Artifacts").click()
+    await page.get_by_role("tab", name="Charts").click()
+    for _ in range(2):
+        await expect(zoomed).to_be_visible()
+        await other.get_by_role("button", name="Actions").click()
+        await expect(page.get_by_role("menuitem", name="Lines")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="train 1")).to_have_attribute("aria-expanded", "false")
+        await page.reload()
+    # Steps are no times.
+    await page.get_by_label("Horizontal axis").select_option("time")
+    await expect(chart.get_by_role("img", name="1 lines over time")).to_be_visible()
+    await expect(zoomed).to_have_count(0)
+
+
 async def test_x_is_another_metric(page: Page, address: str) -> None:
     await page.goto(address)
     await page.get_by_label("Horizontal axis").select_option("another metric …")

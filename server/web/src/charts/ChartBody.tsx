@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef } from "react";
 
 import { distance } from "../live/LiveLines";
 import { useLiveLines } from "../live/useLiveLines";
@@ -16,6 +16,7 @@ import { coverOf, groupLines, type Cover } from "./groups";
 import { toLines } from "./lines";
 import type { Range } from "./ranges";
 import type { Columns } from "./series";
+import type { Shape } from "./shapes";
 import { metricOf } from "./ticks";
 import { useWidth } from "./useWidth";
 
@@ -34,9 +35,6 @@ export interface ChartRuns {
   groups?: Groups & { looks: Map<string, RunLook> };
 }
 
-/** Lines over x, or a bar for the latest value of each; bars where there is one point a line, unless it is chosen. */
-export type Shape = "lines" | "bars";
-
 interface Props {
   metrics: string[];
   runs: ChartRuns;
@@ -45,6 +43,9 @@ interface Props {
   syncKey: string;
   height: number;
   shape: Shape | null;
+  /** The part of x that is shown; null for all. */
+  bounds: Bounds | null;
+  onBounds: (bounds: Bounds | null) => void;
   /** Told what it is where nothing is chosen. */
   onShape: (shape: Shape) => void;
   /** Told how many runs the lines of groups are made of. */
@@ -52,10 +53,10 @@ interface Props {
 }
 
 /** The lines of a chart, asked for as wide as they are drawn, and again for the part that is zoomed into. */
-export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape, onShape, onCover }: Props) {
+export function ChartBody(props: Props) {
+  const { metrics, runs, starts, look, syncKey, height, shape, bounds, onBounds, onShape, onCover } = props;
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  const [bounds, setBounds] = useState<Bounds | null>(null);
   const buckets = Math.max(BUCKETS_MIN, Math.round(width / PIXELS_PER_BUCKET / BUCKETS_STEP) * BUCKETS_STEP);
   const isReady = width > 0 && metrics.length > 0;
   const asked = { metrics, axis: look.axis, bounds, buckets, live: runs.live, withHidden: look.withHidden };
@@ -83,13 +84,13 @@ export function ChartBody({ metrics, runs, starts, look, syncKey, height, shape,
           height={height}
           syncKey={syncKey}
           zoom={bounds && [distance(bounds.from, columns.base), distance(bounds.to, columns.base)]}
-          onZoom={(range) => setBounds(range && exact(range, columns.base, metricOf(look.axis) !== null))}
+          onZoom={(range) => onBounds(range && exact(range, columns.base, metricOf(look.axis) !== null))}
         />
       ) : isReady ? (
         <p className={`${styles.nothing} ${styles.loading}`}>Loading …</p>
       ) : null}
       {bounds && (
-        <Button className={styles.reset} onClick={() => setBounds(null)}>
+        <Button className={styles.reset} onClick={() => onBounds(null)}>
           Show all
         </Button>
       )}

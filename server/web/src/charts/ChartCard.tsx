@@ -6,12 +6,15 @@ import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
 import { complain } from "../parts/toast";
 import type { ChartLook } from "./Chart";
-import { ChartBody, type ChartRuns, type Shape } from "./ChartBody";
+import type { OneLook } from "../url/chartsView";
+import { ChartBody, type ChartRuns } from "./ChartBody";
 import styles from "./ChartCard.module.css";
 import { saveCsv, savePng, saveSvg } from "./download";
 import type { Cover } from "./groups";
 import type { ChartSpec } from "./specs";
+import type { Shape } from "./shapes";
 import { useVisible } from "./useVisible";
+import { boundsOf, zoomOf } from "./zoom";
 
 // Plots are for some; they come with the first of them.
 const PlotPane = lazy(() => import("../plots/PlotPane").then(({ PlotPane }) => ({ default: PlotPane })));
@@ -35,18 +38,20 @@ interface Props {
   syncKey: string;
   height: number;
   acts: ChartActs;
+  /** How it is drawn where it is not as all are. It stands in the address: a chart out of view is not there. */
+  one: OneLook;
+  onOne: (part: OneLook) => void;
 }
 
 /** A chart of some runs: asks for its lines when it is in view. It can be moved by its header, or by its menu. */
-export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
+export function ChartCard({ spec, runs, look, syncKey, height, acts, one, onOne }: Props) {
   const place = useRef<HTMLElement>(null);
   const visible = useVisible(place);
   const [full, setFull] = useState(false);
-  const [logY, setLogY] = useState<boolean | null>(null);
-  const [shape, setShape] = useState<Shape | null>(null);
   const [drawn, setDrawn] = useState<Shape>("lines");
   const [cover, setCover] = useState<Cover | null>(null);
-  const own = useMemo(() => ({ ...look, logY: logY ?? look.logY }), [look, logY]);
+  const own = useMemo(() => ({ ...look, logY: one.logY ?? look.logY }), [look, one.logY]);
+  const bounds = useMemo(() => boundsOf(one.zoom, look.axis), [one.zoom?.join(), look.axis]);
   const starts = useMemo(() => new Map([...runs.looks].map(([id, { startMs }]) => [id, startMs])), [runs.looks]);
   const body = (height: number, key: string) =>
     spec.plot && runs.plots ? (
@@ -67,7 +72,9 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
         look={own}
         syncKey={key}
         height={height}
-        shape={shape}
+        shape={one.shape ?? null}
+        bounds={bounds}
+        onBounds={(bounds) => onOne({ zoom: bounds ? zoomOf(look.axis, bounds) : undefined })}
         onShape={setDrawn}
         onCover={setCover}
       />
@@ -99,10 +106,10 @@ export function ChartCard({ spec, runs, look, syncKey, height, acts }: Props) {
           trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for the chart of ${spec.title}`} />}
           items={[
             { label: "Full screen", act: () => setFull(true) },
-            ...(spec.plot ? [] : [turn(drawn, setShape)]),
+            ...(spec.plot ? [] : [turn(drawn, (shape) => onOne({ shape }))]),
             ...(spec.plot || drawn === "bars"
               ? []
-              : [{ label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => setLogY(!own.logY) }]),
+              : [{ label: own.logY ? "Linear y axis" : "Logarithmic y axis", act: () => onOne({ logY: !own.logY }) }]),
             ...moves(spec.id, acts),
             ...(acts.onEdit ? [{ label: "Edit", act: acts.onEdit }] : []),
             { label: "Download PNG", act: () => place.current && void savePng(place.current, spec.title) },

@@ -1,7 +1,8 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useRef } from "react";
 
 import { ChevronIcon } from "../parts/icons";
+import { withOne, type ChartsView } from "../url/chartsView";
 import type { ChartLook } from "./Chart";
 import type { ChartRuns } from "./ChartBody";
 import { ChartCard } from "./ChartCard";
@@ -20,17 +21,21 @@ const SIZES: Record<ChartSize, { width: number; height: number }> = {
 const GAP = 12;
 const CARD_HEADER_HEIGHT = 36;
 const SECTION_HEIGHT = 36;
+const NOTHING: never[] = [];
+const USUAL = {};
+/** A chart that is moved is a pair in the address, which stays short. */
+const MOVED_MAX = 100;
 
 interface Props {
   own: ChartSpec[];
   charts: ChartSpec[];
-  moved: [string, string][];
+  view: Pick<ChartsView, "moved" | "each" | "closed">;
+  change: (part: Partial<ChartsView>) => void;
   size: ChartSize;
   runs: ChartRuns;
   look: ChartLook;
   /** Cursors of all charts with the same key move together. */
   syncKey: string;
-  onMove: (id: string, before: string) => void;
   onEdit: (own: number) => void;
   onRemove: (own: number) => void;
   /** What a person's own charts are called. */
@@ -41,19 +46,21 @@ interface Props {
 export function ChartGrid({
   own,
   charts,
-  moved,
+  view,
+  change,
   size,
   runs,
   look,
   syncKey,
-  onMove,
   onEdit,
   onRemove,
   ownTitle = "My charts",
 }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const moved = view.moved ?? NOTHING;
+  const closed = useMemo(() => new Set(view.closed), [view.closed]);
+  const looks = useMemo(() => new Map(view.each), [view.each]);
   const chart = SIZES[size];
   const perRow = Math.max(1, Math.floor((width + GAP) / (chart.width + GAP)));
   const rows = useMemo(
@@ -68,10 +75,13 @@ export function ChartGrid({
     getItemKey: (number) => rows[number]?.id ?? number,
     overscan: 1,
   });
-  const toggle = (prefix: string) =>
-    setClosed((now) =>
-      now.has(prefix) ? new Set([...now].filter((one) => one !== prefix)) : new Set([...now, prefix]),
-    );
+  const toggle = (prefix: string) => {
+    const rest = [...closed].filter((one) => one !== prefix);
+    const next = closed.has(prefix) ? rest : [...rest, prefix];
+    change({ closed: next.length ? next : undefined });
+  };
+  const onMove = (id: string, before: string) =>
+    change({ moved: [...moved, [id, before] as [string, string]].slice(-MOVED_MAX) });
   const actsOf = (spec: ChartSpec, neighbours: string[]) => {
     const number = spec.own;
     const edits = number === undefined ? {} : { onEdit: () => onEdit(number), onRemove: () => onRemove(number) };
@@ -112,6 +122,8 @@ export function ChartGrid({
                   syncKey={syncKey}
                   height={chart.height}
                   acts={actsOf(spec, row.neighbours)}
+                  one={looks.get(spec.id) ?? USUAL}
+                  onOne={(part) => change({ each: withOne(view.each, spec.id, part) })}
                 />
               ))}
             </div>

@@ -25,8 +25,6 @@ interface Props {
 }
 
 const NOTHING: never[] = [];
-/** A chart that is moved is a pair in the address, which stays short. */
-const MOVED_MAX = 100;
 
 /** Charts of metrics of runs with what controls them. All that is chosen stands in the view. */
 export function Charts({ metrics, runs, view, change, syncKey, specs, isGrouped = false }: Props) {
@@ -34,7 +32,6 @@ export function Charts({ metrics, runs, view, change, syncKey, specs, isGrouped 
   const found = matching(metrics, view.metrics ?? "");
   const shown = found ?? metrics;
   const own = view.own ?? NOTHING;
-  const moved = view.moved ?? NOTHING;
   const charts = useMemo(
     () => specs?.(shown) ?? specsOf(shown, view.together ?? false),
     [shown.join("\n"), view.together, specs],
@@ -65,12 +62,12 @@ export function Charts({ metrics, runs, view, change, syncKey, specs, isGrouped 
           <ChartGrid
             own={ownCharts}
             charts={charts}
-            moved={moved}
+            view={view}
+            change={change}
             size={view.size ?? "small"}
             runs={runs}
             look={look}
             syncKey={syncKey}
-            onMove={(id, before) => change({ moved: [...moved, [id, before] as [string, string]].slice(-MOVED_MAX) })}
             onEdit={setEdited}
             onRemove={(number) => keep(own.filter((_, place) => place !== number))}
           />

@@ -1,10 +1,22 @@
 import type { ChartLook } from "../charts/Chart";
+import { SHAPES, type Shape } from "../charts/shapes";
 import type { ChartSize } from "../charts/ChartGrid";
 import type { Spread } from "../charts/groups";
 import type { OwnChart } from "../charts/specs";
 import type { Axis } from "../charts/ticks";
+import type { Zoom } from "../charts/zoom";
 import { PLOT_KINDS } from "../plots/kinds";
 import { flag, oneOf, text, texts } from "./search";
+
+/** How one chart is drawn where it is not as all of them are. */
+export interface OneLook {
+  logY?: boolean;
+  shape?: Shape;
+  zoom?: Zoom;
+}
+
+/** An address holds as many of them, the last ones. */
+const EACH_MAX = 30;
 
 /** How charts are shown, as it stands in the address; what is left out is the usual. */
 export interface ChartsView {
@@ -29,6 +41,10 @@ export interface ChartsView {
   plots?: OwnChart[];
   /** Pairs of charts: the first stands before the second. */
   moved?: [string, string][];
+  /** Charts that are not drawn as all are, by their ids. */
+  each?: [string, OneLook][];
+  /** Sections that are closed, by what their metrics begin with. */
+  closed?: string[];
 }
 
 export function readChartsView(given: Record<string, unknown>): ChartsView {
@@ -49,7 +65,17 @@ export function readChartsView(given: Record<string, unknown>): ChartsView {
     own: ownCharts(given.own),
     plots: ownCharts(given.plots),
     moved: pairs(given.moved),
+    each: eachOf(given.each),
+    closed: texts(given.closed),
   };
+}
+
+/** The looks of single charts with that of one changed. */
+export function withOne(each: ChartsView["each"], id: string, part: OneLook): ChartsView["each"] {
+  const look = defined({ ...each?.find(([known]) => known === id)?.[1], ...part });
+  const rest = (each ?? []).filter(([known]) => known !== id);
+  const next: [string, OneLook][] = Object.keys(look).length ? [...rest, [id, look]] : rest;
+  return next.length ? next.slice(-EACH_MAX) : undefined;
 }
 
 /** How charts are drawn in a view. */
@@ -87,12 +113,26 @@ function ownCharts(given: unknown): OwnChart[] | undefined {
   return charts.length ? charts : undefined;
 }
 
+function eachOf(given: unknown): ChartsView["each"] {
+  if (!Array.isArray(given)) return undefined;
+  const found = given.flatMap((one): [string, OneLook][] => {
+    const [id, look] = Array.isArray(one) ? (one as unknown[]) : [];
+    if (typeof id !== "string" || typeof look !== "object" || look === null) return [];
+    const { logY, shape, zoom } = look as Record<string, unknown>;
+    const [axis, from, to] = texts(zoom) ?? [];
+    const part = axis !== undefined && from !== undefined && to !== undefined ? ([axis, from, to] as Zoom) : undefined;
+    const known = { logY: typeof logY === "boolean" ? logY : undefined, shape: oneOf(shape, SHAPES), zoom: part };
+    return [[id, defined(known)]];
+  });
+  return found.length ? found.slice(-EACH_MAX) : undefined;
+}
+
 function pairs(given: unknown): [string, string][] | undefined {
   if (!Array.isArray(given)) return undefined;
   const found = given.map(texts).filter((one): one is [string, string] => one?.length === 2);
   return found.length ? found : undefined;
 }
 
-function defined(chart: OwnChart): OwnChart {
-  return Object.fromEntries(Object.entries(chart).filter(([, value]) => value !== undefined));
+function defined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }

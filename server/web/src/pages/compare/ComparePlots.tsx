@@ -46,13 +46,13 @@ export function ComparePlots({ runs, rows, colors, view, change }: Props) {
       <ChartGrid
         own={ownSpecs(own, NO_CHARTS, 0)}
         charts={NO_CHARTS}
-        moved={view.moved ?? NO_CHARTS}
+        view={view}
+        change={change}
         size={view.size ?? "large"}
         runs={shown}
         look={chartLook(view)}
         syncKey="plots"
         ownTitle="Plots"
-        onMove={(id, before) => change({ moved: [...(view.moved ?? []), [id, before]] })}
         onEdit={setEdited}
         onRemove={(number) => keep(own.filter((_, place) => place !== number))}
       />

@@ -69,7 +69,18 @@ function Shown({ run }: { run: Run }) {
       <Tabs
         tabs={tabs}
         chosen={tab}
-        onChoose={(id) => void navigate({ search: { tab: id === "overview" ? undefined : id } })}
+        onChoose={(id) =>
+          // Charts stay as they were made; which metrics are looked for, and a file or a step, belongs to its tab.
+          void navigate({
+            search: (now) => ({
+              ...now,
+              tab: id === "overview" ? undefined : id,
+              path: undefined,
+              step: undefined,
+              metrics: undefined,
+            }),
+          })
+        }
       />
       {tab === "charts" ? (
         <RunCharts run={run} metrics={own} live={isRunning(run)} view={view} change={change} />
@@ -88,7 +99,7 @@ function Shown({ run }: { run: Run }) {
           runId={run.info?.runId ?? ""}
           live={isRunning(run)}
           path={path}
-          onPath={(chosen) => void navigate({ search: { tab: "artifacts", path: chosen } })}
+          onPath={(chosen) => void navigate({ search: (now) => ({ ...now, tab: "artifacts", path: chosen }) })}
         />
       ) : (
         <Overview run={run} />
