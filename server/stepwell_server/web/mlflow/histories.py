@@ -4,13 +4,14 @@ They are stored in the order of (step, timestamp, value), which is the same wher
 always. Where it is not, a history of up to SORTED_POINTS_MAX points is sorted; a longer one comes in order of steps.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import replace
 
 import numpy as np
 
-from stepwell_server.errors import InvalidArgumentError, NotFoundError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError, NotFoundError
 from stepwell_server.model.columns import Int64s
 from stepwell_server.model.series import (
     EVERYTHING,
@@ -22,8 +23,10 @@ from stepwell_server.model.series import (
     ThinnedSeries,
     thinned_places,
 )
+from stepwell_server.process.limits import return_free_memory
 from stepwell_server.services.paging.histories import make_cursor, read_cursor
 from stepwell_server.services.series import SeriesService
+from stepwell_server.web.mlflow.kept import SERIES_POINTS_MAX, Kept, NarrowHistory, WholeSeries
 
 # 24 MB when they are sorted: enough for histories of nearly all runs that log by hand.
 SORTED_POINTS_MAX = 262_144
@@ -38,6 +41,7 @@ class Histories:
 
     def __init__(self, series: SeriesService) -> None:
         self._series = series
+        self._whole = Kept()
 
     async def whole(self, name: SeriesName) -> AsyncGenerator[History, None]:
         """Yield a history in pieces."""
@@ -92,17 +96,47 @@ class Histories:
         known: Mapping[SeriesName, bytes],
         room: Callable[[], AbstractAsyncContextManager[None]],
     ) -> Mapping[SeriesName, ThinnedSeries]:
-        """Return some points of each series, see `model.thinned_places`; none where the mark that is known is good.
+        """Return some points of each series between steps, see `model.thinned_places`; none where the mark is known.
 
-        Those that have to be read for it are read within `room()`.
+        Those that have to be read for it, or are read to be kept, are so within `room()`.
         """
-        found = dict(await self._series.thinned(names, selection, wanted, known))
-        unread = [name for name, it in found.items() if it.points is None and it.mark != known.get(name)]
+        unknown = [name for name in names if name not in known]
+        whole = {name: it for name in unknown if (it := self._whole.get(name)) is not None}
+        marks = {**known, **{name: it.mark for name, it in whole.items()}}
+        found = dict(await self._series.thinned(names, selection, wanted, marks))
+        changed = {name: it.mark for name, it in found.items() if it.mark and it.mark != marks.get(name)}
+        worth = {name: mark for name, mark in changed.items() if self._whole.is_worth_it(name, mark)}
+        if worth:
+            whole |= await self._read_whole(worth, room)
+        points = {
+            name: it.points.thinned(selection, wanted)
+            for name, it in whole.items()
+            if name in found and found[name].mark == it.mark
+        }
+        unread = [name for name in changed if found[name].points is None and name not in points]
         if unread:
             async with room():
-                read = await self._read_and_thinned(unread, selection, wanted)
-            found.update((name, replace(found[name], points=points)) for name, points in read.items())
+                points |= await self._read_and_thinned(unread, selection, wanted)
+        found.update((name, replace(found[name], points=it)) for name, it in points.items())
         return found
+
+    async def _read_whole(
+        self, marks: Mapping[SeriesName, bytes], room: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> Mapping[SeriesName, WholeSeries]:
+        """Read series to keep them, one after the other; not those that are too long, and none where memory is short.
+
+        A commit meanwhile changes the mark for good, so what was read is never taken for what the mark stood for.
+        """
+        read: dict[SeriesName, WholeSeries] = {}
+        with suppress(ExhaustedError):
+            async with room():
+                for name, mark in marks.items():
+                    points, is_all = await self._first(name, EVERYTHING, "", SERIES_POINTS_MAX)
+                    if is_all and len(points):
+                        read[name] = WholeSeries(mark, NarrowHistory.of(points))
+                        self._whole.keep(name, read[name])
+                await asyncio.to_thread(return_free_memory)  # what was read had wider columns
+        return read
 
     async def _read_and_thinned(
         self, names: Sequence[SeriesName], selection: Selection, wanted: int
