@@ -91,7 +91,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
           {live.fresh} new {live.fresh === 1 ? "run" : "runs"}: show
         </button>
       )}
-      <Selection asked={asked} selection={selection} view={view} change={change} />
+      <Selection asked={asked} selection={selection} runs={found.runs} view={view} change={change} />
       {found.rows.length === 0 ? (
         <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} change={change} />
       ) : (

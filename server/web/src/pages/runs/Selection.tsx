@@ -3,10 +3,12 @@ import { useState } from "react";
 
 import { runsCsvAddress } from "../../api/runsCsv";
 import { AskText } from "../../parts/AskText";
+import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
 import { useRunChanges } from "../../queries/runs";
+import { runIdOf } from "../../table/rows";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
 import { useMay } from "../access/may";
 import { csvColumns, type Asked } from "./asked";
@@ -18,6 +20,8 @@ import type { Selection as Selected } from "./useSelection";
 interface Props {
   asked: Asked;
   selection: Selected;
+  /** Those of the table. */
+  runs: Run[];
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
 }
@@ -25,7 +29,7 @@ interface Props {
 type Asking = "tag" | "rename" | "delete";
 
 /** What can be done with the runs that are selected. */
-export function Selection({ asked, selection, view, change }: Props) {
+export function Selection({ asked, selection, runs, view, change }: Props) {
   const { runIds, count, isEverything, chosen, clear } = selection;
   const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
@@ -92,7 +96,7 @@ export function Selection({ asked, selection, view, change }: Props) {
           title="Rename run"
           label="Name"
           verb="Rename"
-          value=""
+          value={runs.find((run) => runIdOf(run) === runIds[0])?.info?.name ?? ""}
           answer={(name) => rename.mutateAsync({ runId: runIds[0] ?? "", name })}
           onClose={() => setAsking(null)}
         />
