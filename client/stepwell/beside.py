@@ -9,6 +9,7 @@ While the process trains they are put off, for a while: the thread would take th
 to 5 ms each time.
 """
 
+import math
 import os
 import threading
 import time
@@ -30,6 +31,9 @@ LINGER_S = 10.0
 # How long a piece is put off while something trains, unless somebody waits for it. In a row of short trainings all of
 # them are done before what they left is.
 PUT_OFF_S = 1.0
+# How often the thread looks meanwhile whether something still trains, and for how long nothing is to: between two fits
+# of a row it would begin just when the next one does. Nobody wakes it: that takes the interpreter from who trains.
+BREATH_S = 0.1
 
 _log = getLogger("stepwell")
 
@@ -57,6 +61,7 @@ class Beside:
         self._thread: threading.Thread | None = None
         # Trainings that go on, and calls that wait: for pieces, or for room.
         self._trainings = 0
+        self._trained_s = -math.inf  # when the last one ended
         self._waiting = 0
         self.has_ended = False
 
@@ -90,8 +95,7 @@ class Beside:
         finally:
             with self._changed:
                 self._trainings = max(self._trainings - 1, 0)  # a fork within has begun with none
-                if self._pieces and not self._trainings:
-                    self._changed.notify_all()
+                self._trained_s = time.monotonic()
 
     def trains_alone(self) -> bool:
         """Tell whether at most one thread trains."""
@@ -120,7 +124,8 @@ class Beside:
                 return False
             self._given += 1
             self._pieces.append(Piece(self._given, run_id, work, size_bytes, context))
-            self._changed.notify_all()
+            if len(self._pieces) == 1:
+                self._changed.notify_all()
             try:
                 self._start()
             except RuntimeError:  # the interpreter ends, and takes no more threads
@@ -142,8 +147,12 @@ class Beside:
     def _await_turn(self) -> None:
         """Wait until the first piece is not put off any more."""
         due_s = self._pieces[0].left_s + PUT_OFF_S
-        while self._trainings and not self._waiting and (remaining_s := due_s - time.monotonic()) > 0:
-            self._changed.wait(remaining_s)
+        while self._is_training() and not self._waiting and (remaining_s := due_s - time.monotonic()) > 0:
+            self._changed.wait(min(remaining_s, BREATH_S))
+
+    def _is_training(self) -> bool:
+        """Tell whether something trains, or did a moment ago."""
+        return self._trainings > 0 or time.monotonic() - self._trained_s < BREATH_S
 
     def _has_room(self, size_bytes: int) -> bool:
         held = sum(piece.size_bytes for piece in self._pieces)

@@ -1,5 +1,6 @@
 """What a fit leaves for later: the call waits for nobody, and what is logged is what was there when it ended."""
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from sklearn.svm import SVC
 import stepwell
 from stepwell import StepwellClient, beside
 from stepwell.autologging.sklearn.twins import twin_of
+from stepwell.delivery import writer_log
+from stepwell.wire import background
 from stepwell.wire.calls import Calls
 from tests.autologging.logged import run_of, runs_of
+from tests.harness.network.faults import until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -80,6 +84,38 @@ def test_a_run_that_was_not_waited_for_can_be_read_at_once(experiment: str, crea
     assert len(created) == 1
     for run in runs_of(experiment):
         assert stepwell.artifacts.load_text(f"runs:/{run.info.run_id}/within.txt") == "within"
+
+
+def test_the_delivery_of_a_short_fit_begins_when_somebody_waits(
+    experiment: str, created: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_log, "BEGINS_LATER_S", 3_600.0)
+    monkeypatch.setattr(background, "_later", deque())
+    stepwell.sklearn.autolog(log_models=False)
+    with beside.training():  # what hurries at the end of a fit is put off
+        models = [Curious().fit(ROWS, TARGETS) for _ in range(2)]
+        logs = [model.run_.writer.log() for model in models]
+        client = StepwellClient()
+        client.log_param(client.create_run(experiment).info.run_id, "hasty", 1, synchronous=True)
+        assert [log.delivery.position for log in logs] == [0, 0]
+        assert all(log.spool.end_position() for log in logs)
+    assert stepwell.flush().waiting == 0
+    found = [stepwell.get_run(model.run_.info.run_id).info.status for model in models]
+    assert found == ["FINISHED", "FINISHED"]
+
+
+class Patient(Ridge):
+    """Is fitted until its server knows of its run, for which nobody here asks."""
+
+    def _validate_params(self) -> None:
+        run = stepwell.active_run()
+        assert run is not None
+        until(lambda: Calls(run.writer.uri).get_run(run.info.run_id).data.params)
+
+
+def test_the_run_of_a_long_fit_is_there_before_its_end(experiment: str) -> None:
+    stepwell.sklearn.autolog(log_models=False)
+    Patient().fit(ROWS, TARGETS)
 
 
 def test_an_experiment_that_was_deleted_meanwhile(experiment: str, caplog: pytest.LogCaptureFixture) -> None:

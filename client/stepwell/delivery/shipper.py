@@ -88,14 +88,9 @@ class Shipper:
         self._is_urgent = True
         self._due.set()
 
-    async def run(self, *, is_hasty: bool = True) -> None:
-        """Deliver until the log is complete, or until the server says that it will never take it.
-
-        Without haste it begins like a batch: when points have gathered, or somebody waits for them.
-        """
+    async def run(self) -> None:
+        """Deliver until the log is complete, or until the server says that it will never take it."""
         try:
-            if not is_hasty:
-                await self._linger()
             while not (self._delivery.opened and self._shipment.is_complete(self._delivery.position)):
                 await self._attempt()
             self._shipment.finished()

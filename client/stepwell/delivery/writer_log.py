@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ WRITE_THROUGH_S = 5.0
 # How long points gather while nothing comes but steps of a training: a chart that grows every other second looks live.
 # To deliver them takes client, server and database some 10 ms of processor, for many steps as for one.
 STEPS_LINGER_S = 2.0
+# When the delivery begins of what may be over in a moment: while many short trainings follow each other, the cores are
+# theirs. The page shows a longer one that much later.
+BEGINS_LATER_S = 1.0
 # How often the files are looked after.
 LOOK_AFTER_S = 1.0
 # How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
@@ -79,6 +83,8 @@ class WriterLog:
         self._sealed_s = 0.0
         self._written_through_s = time.monotonic()
         self._shipper: Shipper | None = None
+        # The one that delivers already.
+        self._begun: Shipper | None = None
         self._shipping_epoch = -1
 
     def _begin_spool(self, after_seal: AfterSeal) -> Spool:
@@ -106,7 +112,7 @@ class WriterLog:
         self.spool.append_array(points)
 
     def ship(self, *, is_hasty: bool = True) -> None:
-        """Begin to deliver in the background, or without haste a little later; offline, to look after the files."""
+        """Begin to deliver in the background, or without haste in BEGINS_LATER_S; offline, to look after the files."""
         self._shipping_epoch = background.epoch()
         if background.is_fork():
             return
@@ -121,7 +127,11 @@ class WriterLog:
         self._shipper = Shipper(self, connection)
         if (since := offline.unreachable_since(self.uri)) is not None:
             self.delivery.unreachable(since)
-        background.spawn(self._deliver(self._shipper, is_hasty=is_hasty))
+        deliver = partial(self._deliver, self._shipper)
+        if is_hasty:
+            background.spawn(deliver())
+        else:
+            background.spawn_later(deliver, BEGINS_LATER_S)
 
     def resume(self) -> None:
         """Go on in the background, if its thread has ended for a fork."""
@@ -135,8 +145,14 @@ class WriterLog:
         end_position = self.spool.end_position()
         if self._shipper is not None and self.delivery.position < end_position:
             self.resume()
-            self._shipper.hurry()
+            self._hurry(self._shipper)
         return end_position
+
+    def _hurry(self, shipper: "Shipper") -> None:
+        """Deliver at once, also where it was to begin later."""
+        if self._begun is not shipper:
+            background.spawn(self._deliver(shipper))
+        shipper.hurry()
 
     def flush(self, timeout_s: float) -> Receipt:
         """Wait until everything logged so far is decided, but not while there is nobody who could decide."""
@@ -171,7 +187,7 @@ class WriterLog:
         self._sealed = True
         folders.mark_ended(self.folder)
         if self._shipper is not None and self.delivery.failure is None:
-            self._shipper.hurry()
+            self._hurry(self._shipper)
         else:
             # Nobody here delivers it: let others do it.
             self.spool.close()
@@ -251,8 +267,10 @@ class WriterLog:
     async def breathe(self) -> None:
         """Nothing: see `_look_after`, which also goes on while the server is away."""
 
-    async def _deliver(self, shipper: "Shipper", *, is_hasty: bool) -> None:
-        await asyncio.gather(self._look_after(), shipper.run(is_hasty=is_hasty))
+    async def _deliver(self, shipper: "Shipper") -> None:
+        if self._begun is not shipper:  # else it was hurried
+            self._begun = shipper
+            await asyncio.gather(self._look_after(), shipper.run())
 
     async def _look_after(self) -> None:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""

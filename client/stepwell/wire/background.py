@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from logging import getLogger
@@ -27,6 +28,8 @@ T = TypeVar("T")
 STOP_TIMEOUT_S = 2.0
 # A Ctrl-C that comes just before the wait for an answer begins is heard when a slice of it ends.
 WAIT_SLICE_S = 1.0
+# How often the loop looks whether something is due that was to begin later.
+LOOK_S = 0.25
 # The thread of gRPC that calls back into loops; it stays if somebody else in the process uses grpc.aio as well.
 GRPC_POLLER = "_poll_wrapper"
 QUIET_ATTEMPTS = 100
@@ -40,6 +43,11 @@ _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _on_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
+# What begins later, by when it is due, and whether the loop looks for it. At most one for each log of the process.
+_later: deque[tuple[float, Callable[[], Coroutine[Any, Any, None]]]] = deque()
+_is_looking = False
+# Tasks of what began so: the loop itself forgets them.
+_begun: set["asyncio.Task[None]"] = set()
 _epoch = 0
 _is_fork = False
 
@@ -71,6 +79,31 @@ def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         coroutine.close()
         raise
     return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+
+def spawn_later(make: Callable[[], Coroutine[Any, Any, None]], delay_s: float) -> None:
+    """Start a coroutine in the loop in so many seconds, the same for all, or up to LOOK_S later; not after a fork.
+
+    Of many in a row the first alone wakes the loop, which takes the interpreter from who calls.
+    """
+    global _is_looking
+    _later.append((time.monotonic() + delay_s, make))
+    if not _is_looking:
+        _is_looking = True
+        spawn(_begin_what_is_due())
+
+
+async def _begin_what_is_due() -> None:
+    global _is_looking
+    while _is_looking:
+        await asyncio.sleep(LOOK_S)
+        while _later and _later[0][0] <= time.monotonic():
+            task = asyncio.create_task(_later.popleft()[1]())
+            _begun.add(task)
+            task.add_done_callback(_begun.discard)
+        if not _later:
+            _is_looking = False  # what comes now has another one look
+            _is_looking = bool(_later)  # or came before
 
 
 def _result(future: Future[T]) -> T:
@@ -109,10 +142,12 @@ def on_stop(clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def stop() -> None:
     """End the loop and its thread: cancels what still runs, then cleans up, in reverse order."""
-    global _loop, _thread, _epoch
+    global _loop, _thread, _epoch, _is_looking
     with _lock:
         loop, thread = _loop, _thread
         _loop = _thread = None
+    _later.clear()
+    _is_looking = False
     if loop is None or thread is None:
         return
     _epoch += 1

@@ -151,6 +151,25 @@ def test_a_long_training_puts_pieces_off_for_a_while(monkeypatch: pytest.MonkeyP
         assert done.wait(30)
 
 
+def test_pieces_begin_by_themselves_when_nothing_trains_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "PUT_OFF_S", 600.0)
+    ours, done = Beside(), threading.Event()
+    with ours.training():
+        ours.leave("run", done.set)
+    assert done.wait(30)
+
+
+def test_between_two_trainings_of_a_row_no_piece_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "PUT_OFF_S", 600.0)
+    monkeypatch.setattr(beside, "BREATH_S", 600.0)
+    ours, done = Beside(), threading.Event()
+    with ours.training():
+        ours.leave("run", done.set)
+    assert not done.wait(0.2)
+    assert ours.wait() == 0
+    assert done.is_set()
+
+
 def test_a_full_queue_is_not_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "PUT_OFF_S", 600.0)
     monkeypatch.setattr(beside, "PIECES_MAX", 1)
