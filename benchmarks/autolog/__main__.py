@@ -1,12 +1,15 @@
 """What autologging adds: to a fit of scikit-learn, alone and many in a row, and to a search; to steps of trainings.
 
-    python -m benchmarks.autolog [--rounds 10] [--lightning] [--keras] [--mlflow PYTHON]
+    python -m benchmarks.autolog [--rounds 10] [--with-model | --without-model] [--lightning] [--keras]
+                                 [--mlflow PYTHON] [--mlflow-rounds 2]
 
 Prints JSON: milliseconds that a call takes longer than without autologging, as medians of pairs of calls that are made
 in turns, with their quartiles (`pairs.py`). `processor` is that of the thread that trains, which a busy machine changes
 least, `of_process` that of all threads until the call returns. `alone`: what a fit leaves for later is awaited before
-the next; `in_a_row`: of ten fits none waits. PYTHON has mlflow 3 and scikit-learn, and logs to a local SQLite file,
-which is the quickest that it has; it takes its turn in a process of its own.
+the next; `in_a_row`: of ten fits none waits. `later_processor` is what threads of the process take for each of them
+afterwards, until all is delivered. PYTHON has mlflow 3 and scikit-learn, and logs to a local SQLite file, which is the
+quickest that it has; it takes its turn in a process of its own, with fewer rounds: with the model each of its fits
+takes seconds, and there are ten in a row, and one before each turn. --with-model or --without-model is half of it all.
 
 With --lightning or --keras instead: what it adds to each step of trainings that log them all, of 1,000 small steps and
 of 100 as people train (`steps.py`); `rounds` trainings with and as many without. Both Pythons have the library, and
@@ -34,6 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3, and scikit-learn or the library")
+    parser.add_argument("--mlflow-rounds", type=int, default=2)
+    models = parser.add_mutually_exclusive_group()
+    models.add_argument(
+        "--with-model", action="store_const", dest="models", const=[True], default=[True, False]
+    )
+    models.add_argument("--without-model", action="store_const", dest="models", const=[False])
     parser.add_argument("--lightning", action="append_const", dest="libraries", const="lightning")
     parser.add_argument("--keras", action="append_const", dest="libraries", const="keras")
     chosen = parser.parse_args()
@@ -42,7 +51,7 @@ def main() -> None:
         command = [*STEPS, library]
         result[f"stepwell_{library}"] = _on_a_server([*command, "stepwell", str(chosen.rounds)])
         if chosen.mlflow:
-            arguments = [*command, "mlflow", str(chosen.rounds)]
+            arguments = [*command, "mlflow", str(chosen.mlflow_rounds)]
             result[f"mlflow_{library}"] = _in_a_file(chosen.mlflow, arguments)
     if not chosen.libraries:
         result |= _fits(chosen)
@@ -51,12 +60,13 @@ def main() -> None:
 
 def _fits(chosen: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    for models in (True, False):
+    for models in chosen.models:
         what = "with_model" if models else "without_model"
-        how = (str(chosen.rounds), str(models))
-        result[f"stepwell_{what}"] = _on_a_server([*FITS, "stepwell", *how])
+        ours = [*FITS, "stepwell", str(chosen.rounds), str(models)]
+        result[f"stepwell_{what}"] = _on_a_server(ours)
         if chosen.mlflow:
-            result[f"mlflow_{what}"] = _in_a_file(chosen.mlflow, [*FITS, "mlflow", *how])
+            theirs = [*FITS, "mlflow", str(chosen.mlflow_rounds), str(models)]
+            result[f"mlflow_{what}"] = _in_a_file(chosen.mlflow, theirs)
     return result
 
 

@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from statistics import median
 from typing import Any
 
 from sklearn.datasets import load_iris
@@ -50,17 +51,28 @@ def measured(tracker: str, rounds: int, *, log_models: bool) -> dict[str, Any]:
     count = counted_waits() if tracker == "stepwell" else lambda: None
     aside = taken_aside() if tracker == "stepwell" else []
 
+    turned_on = False
+
     def compared(call: Callable[[], object], pairs: int, per: int = 1) -> dict[str, object]:
         of_call: list[Taken] = []
+        later: list[float] = []
 
         def noted() -> None:
             before = len(aside)  # there are those of `switch`
             call()
             of_call.extend(aside[before:])
 
-        return {**added(in_turns(noted, pairs, switch, settle), per), "aside": medians(of_call)}
+        def settled() -> None:
+            of_rest = taken(settle)
+            if turned_on:
+                later.append(of_rest.process / per)
+
+        found = added(in_turns(noted, pairs, switch, settled), per)
+        return {**found, "later_processor_ms": round(median(later), 1), "aside": medians(of_call)}
 
     def switch(is_on: bool) -> None:
+        nonlocal turned_on
+        turned_on = is_on
         flavor.autolog(disable=not is_on, log_models=log_models, silent=True)
         fit()  # the interpreter remembers less of classes that have changed
         settle()
@@ -78,7 +90,7 @@ def measured(tracker: str, rounds: int, *, log_models: bool) -> dict[str, Any]:
     return {
         "first_adds_ms": round(first, 1),
         "alone": {**alone, "waited_for_a_server": waits},
-        "in_a_row": compared(row, max(rounds // FITS_OF_A_ROW, 2), IN_A_ROW),
+        "in_a_row": compared(row, min(rounds, max(rounds // FITS_OF_A_ROW, 2)), IN_A_ROW),
         "search": compared(search, rounds),
         "search_in_processes": _in_processes(search, lambda call: compared(call, rounds)),
     }
