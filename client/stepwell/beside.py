@@ -24,8 +24,9 @@ from logging import getLogger
 from stepwell import settings
 
 # Of copies that wait, together, and of pieces; then a call waits until there is room. A larger one waits to be alone.
+# Most pieces hold a run open, with up to eight descriptors of its spool: 512 of the 1,024 that processes may have.
 BYTES_MAX = 256 * 2**20
-PIECES_MAX = 1_000
+PIECES_MAX = 64
 # How long the thread stays when there is nothing left: to begin one takes a while on a machine that is busy.
 LINGER_S = 10.0
 # How long a piece is put off while something trains, unless somebody waits for it. In a row of short trainings all of

@@ -1,6 +1,7 @@
 """What a fit leaves for later: the call waits for nobody, and what is logged is what was there when it ended."""
 
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from stepwell.delivery import writer_log
 from stepwell.wire import background
 from stepwell.wire.calls import Calls
 from tests.autologging.logged import run_of, runs_of
+from tests.autologging.test_worker_processes import run_script
 from tests.harness.network.faults import until
+from tests.harness.servers.processes import ServerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -116,6 +119,30 @@ class Patient(Ridge):
 def test_the_run_of_a_long_fit_is_there_before_its_end(experiment: str) -> None:
     stepwell.sklearn.autolog(log_models=False)
     Patient().fit(ROWS, TARGETS)
+
+
+MANY = """
+import resource
+import numpy as np
+import stepwell
+from sklearn.linear_model import Ridge
+from stepwell import beside
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (640, 640))
+beside.PUT_OFF_S = 600
+stepwell.sklearn.autolog(log_models=False)
+with beside.training():
+    for _ in range(150):
+        Ridge().fit(np.eye(3), np.arange(3.0))
+"""
+
+
+def test_many_fits_in_a_row_do_not_hold_all_files_open(
+    tmp_path: Path, shared_server: ServerProcess, experiment: str
+) -> None:
+    run_script(tmp_path, shared_server, experiment, MANY)
+    statuses = [run.info.status for run in StepwellClient().search_runs([experiment])]
+    assert statuses == ["FINISHED"] * 150
 
 
 def test_an_experiment_that_was_deleted_meanwhile(experiment: str, caplog: pytest.LogCaptureFixture) -> None:
