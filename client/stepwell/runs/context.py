@@ -68,7 +68,7 @@ def _main_attribute(name: str) -> str | None:
 def _folder() -> Path:
     """Return where the script is; where we are, if there is none."""
     script = Path(sys.argv[0]) if sys.argv[0] else None
-    return script.parent if script is not None and script.is_file() else Path.cwd()
+    return script.parent if script is not None and script.is_file() else Path()
 
 
 def _git_tags(folder: Path) -> dict[str, str]:

@@ -42,7 +42,7 @@ def to_write_again() -> Path:
         OSError: it is not this user's own any more, or not there.
     """
     chosen = settings.spool_dir()
-    root = settings.SPOOL_DIR_DEFAULT.absolute() if chosen is None else chosen.resolve()
+    root = _default() if chosen is None else chosen.resolve()
     if root not in _tried:
         return to_write()
     safe_files.check_folder(root)
@@ -52,7 +52,7 @@ def to_write_again() -> Path:
 def to_read() -> list[Path]:
     """Return the folders where what earlier processes left may be: those that are there, and this user's own."""
     chosen = settings.spool_dir()
-    usual = [settings.SPOOL_DIR_DEFAULT.absolute(), _temporary()]
+    usual = [_default(), _temporary()]
     return [root for root in ([chosen.resolve()] if chosen is not None else usual) if _is_safe(root)]
 
 
@@ -74,7 +74,7 @@ def _say_unsafe(reason: str) -> None:
 
 def _default_or_temporary() -> Path:
     try:
-        return _made(settings.SPOOL_DIR_DEFAULT.absolute())
+        return _made(_default())
     except OSError as error:
         try:
             instead = _made(_temporary())
@@ -92,6 +92,14 @@ def _of_this_process(_process_id: int) -> Path:
 @cache
 def _say_instead(reason: str, instead: Path) -> None:
     _log.warning("%s: so the spool is in %s. STEPWELL_SPOOL_DIR names another place.", reason, instead)
+
+
+def _default() -> Path:
+    try:
+        return settings.SPOOL_DIR_DEFAULT.absolute()
+    except FileNotFoundError:
+        # The working folder is gone, where nothing can be made or found.
+        return settings.SPOOL_DIR_DEFAULT
 
 
 def _temporary() -> Path:

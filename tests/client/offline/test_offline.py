@@ -465,6 +465,19 @@ def test_a_place_that_cannot_be_written(script) -> None:
     assert "STEPWELL_SPOOL_DIR is '/proc/nowhere'" in answer.stderr
 
 
+def test_a_working_folder_that_is_gone(script, tracking_uri: str, tmp_path: Path) -> None:
+    answer = script(
+        "import stepwell, os, tempfile\nhere = tempfile.mkdtemp()\nos.chdir(here)\nos.rmdir(here)\n"
+        "with stepwell.start_run() as run:\n  stepwell.log_metric('x', 1)\n  stepwell.log_text('a', 'a.txt')\n"
+        "print(run.info.run_id, end='')",
+        STEPWELL_SPOOL_DIR="",
+        TMPDIR=str(tmp_path),
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert f"the spool is in {tmp_path}" in answer.stderr
+    assert MlflowClient().get_run(answer.stdout).data.metrics == {"x": 1.0}
+
+
 class TestReceipts:
     """What end_run and health say."""
 
