@@ -1,5 +1,6 @@
 import asyncio
 import sys
+import uuid
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -70,6 +71,35 @@ async def test_a_failed_migration_is_undone(empty_database_url: str) -> None:
         await migrate(empty_database_url, [STEPS[0], broken])
     assert await applied(empty_database_url) == [(1, "one")]
     await migrate(empty_database_url, STEPS)
+
+
+async def test_a_database_of_another_program_is_left_as_it_is(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await connection.execute("CREATE TABLE alembic_version (); CREATE TABLE runs ()")
+        with pytest.raises(StartupError, match="another program's: it has runs, which"):
+            await migrate(empty_database_url)
+        tables = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        )
+        assert [row["tablename"] for row in tables] == ["alembic_version", "runs"]
+    finally:
+        await connection.close()
+
+
+async def test_a_user_who_may_make_no_tables_is_told(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    role = f"nobody_{uuid.uuid4().hex}"
+    try:
+        await connection.execute(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role}")
+        between = "&" if "?" in empty_database_url else "?"
+        with pytest.raises(
+            StartupError, match="may not make and change Stepwell's tables: permission denied"
+        ):
+            await migrate(f"{empty_database_url}{between}role={role}")
+    finally:
+        await connection.execute(f"DROP ROLE IF EXISTS {role}")
+        await connection.close()
 
 
 async def test_an_old_postgresql_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ _PLACE = re.compile(r"^-- place: (?P<table>\w+)$", re.MULTILINE)
 # What Citus does not pass on to other machines, and nobody misses there.
 _ALONE = re.compile(r"^-- one machine alone$", re.MULTILINE)
 _CREATED = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
+_VIEWS = re.compile(r"^CREATE (?:OR REPLACE )?VIEW (\w+)", re.MULTILINE)
 _QUERIES = sql.load("migrations")
 _TABLES = sql.load("distribution")["tables"]
 
@@ -95,10 +96,20 @@ async def migrate(
 
     Raises:
         StartupError: PostgreSQL is too old or does not store text as UTF-8, the database is newer than the
-            program, an applied migration differs from the program's, or one cannot be applied; or this is a machine
-            of several where it cannot.
+            program, an applied migration differs from the program's, or one cannot be applied; the database is
+            another program's, or its user may not do it; or this is a machine of several where it cannot.
     """
     steps = known_migrations() if migrations is None else migrations
+    try:
+        return await _migrate(url, steps, pooler)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(
+            f"the user in --store may not make and change Stepwell's tables: {describe(error)}; the owner of the"
+            " database may"
+        ) from error
+
+
+async def _migrate(url: str, steps: Sequence[Migration], pooler: PoolerOption) -> Database:
     # No limit for a command: filling a new column of a large table takes what it takes.
     async with first_connection(url) as connection:
         await _check_server(connection)
@@ -156,10 +167,22 @@ async def _missing(connection: Connection, steps: Sequence[Migration]) -> list[M
             log.info("waiting for another server that migrates the database")
             await connection.execute(_QUERIES["lock"], ADVISORY_LOCK_KEY)
         if not await connection.fetchval(_QUERIES["has_table"]):
+            await _require_names(connection, steps)
             await connection.execute(_QUERIES["create_table"])
         applied = {row["version"]: row["checksum"] for row in await connection.fetch(_QUERIES["applied"])}
     _check_applied(applied, steps)
     return [migration for migration in steps if migration.version not in applied]
+
+
+async def _require_names(connection: Connection, steps: Sequence[Migration]) -> None:
+    """Refuse a database of another program before anything is made in it."""
+    names = {name for step in steps for made in (_CREATED, _VIEWS) for name in made.findall(step.text)}
+    taken = await connection.fetchval(_QUERIES["taken"], sorted(names))
+    if taken:
+        raise StartupError(
+            f"the database is another program's: it has {taken}, which are names of Stepwell's tables and views; make"
+            " one for Stepwell alone (CREATE DATABASE stepwell) and name it in --store"
+        )
 
 
 async def _apply(

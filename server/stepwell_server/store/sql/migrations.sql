@@ -9,6 +9,9 @@ SELECT pg_try_advisory_xact_lock($1);
 -- has_table: whether there is the list of applied migrations.
 SELECT to_regclass('schema_migration') IS NOT NULL;
 
+-- taken: which of the names $1 tables or views have already.
+SELECT string_agg(name, ', ' ORDER BY name) FROM unnest($1::text[]) AS given (name) WHERE to_regclass(name) IS NOT NULL;
+
 -- create_table: the list of applied migrations.
 CREATE TABLE IF NOT EXISTS schema_migration (
     version    integer     PRIMARY KEY,
