@@ -291,6 +291,21 @@ async def test_who_is_behind_rests_less(pool: Pool, monkeypatch: pytest.MonkeyPa
     assert rests == [REST_RATIO_BEHIND, REST_RATIO]
 
 
+async def test_who_takes_a_range_knows_what_the_last_one_saw_settle(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=64, size=2)
+    await Compactor(pool, pause_s=1).round()
+    await fill(writer, log, batches=3, size=2)
+    assert len(await rows(pool, SIZES)) == 67
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE compaction_range SET round_ended_time_ms = round_ended_time_ms - 31000"
+        )
+    await Compactor(pool, pause_s=1).round()
+    assert await rows(pool, SIZES) == [(128, True), *[(2, False)] * 3]
+
+
 async def test_who_stops_leaves_its_ranges(pool: Pool) -> None:
     for tenths_ms in range(20):
         async with Compactor(pool, pause_s=0, settle_s=0):

@@ -21,10 +21,16 @@ SET held_until_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::big
 WHERE range = $1 AND holder = $2 AND held_until_time_ms > 0
 RETURNING range;
 
--- end_round: notes that a round of a range ended, and how many fresh chunks it left; others may take it
+-- remembered: what the last rounds of these ranges remembered of their writers, and how long ago they ended
+SELECT range, settling, (extract(epoch FROM statement_timestamp()) * 1000)::bigint - round_ended_time_ms AS rested_ms
+FROM compaction_range
+WHERE range = ANY ($1::smallint[]) AND settling IS NOT NULL;
+
+-- end_round: notes that a round of a range ended, how many fresh chunks it left, and what it remembers; others may take it
 UPDATE compaction_range
 SET round_ended_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint,
     fresh_chunks = $3,
+    settling = $4,
     held_until_time_ms = 0
 WHERE range = $1 AND holder = $2
 RETURNING range;

@@ -118,6 +118,8 @@ class Compactor(Rounds):
             async with self._pool.connection() as connection:
                 ranges = Ranges(connection, self._holder)
                 while await self._take_due(ranges):
+                    for number, notes, age_s in await ranges.remembered():
+                        self._settling[number].resume(notes, age_s)
                     rest_ratio = REST_RATIO if ranges.rested_s < BEHIND_S else REST_RATIO_BEHIND
                     done.add(
                         await compact(connection, ranges, rest_ratio=rest_ratio, settling=self._settling)
@@ -203,10 +205,8 @@ async def compact(
                     sweep.end = min(sweep.end, last_run(begun))
                 began = time.monotonic()
     left = {number: left[number] for number in ranges.held}
-    if settling is not None:
-        for number in left:
-            settling[number].end_round()
-    await ranges.end_round(left)
+    notes = {} if settling is None else {number: settling[number].end_round() for number in left}
+    await ranges.end_round(left, notes)
     if done.merged_chunks:
         log.debug("compacted", chunks=done.merged_chunks, points=done.merged_points, left=done.left_chunks)
     return done

@@ -1,8 +1,9 @@
 """Which chunks have been there for a while, and which writers may have enough of them for a merge.
 
 Who watches a run reads what is new from its small chunks. A merge mixes old and new points, so chunks are left alone
-until every watcher that is awake has read them. No clock is stored: the leader remembers where writers stood. It also
-remembers what it saw when it looked at a writer's chunks, so that it does not read those again that cannot be due.
+until every watcher that is awake has read them. No clock is stored with chunks: who compacts remembers where writers
+stood. It also remembers what it saw when it looked at a writer's chunks, so that it does not read those again that
+cannot be due. Who compacts the range next gets all of that as notes.
 """
 
 import time
@@ -10,8 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import numpy as np
+
 # A watcher that reconnects within this time goes on without a repeat.
 SETTLE_S = 30.0
+# Notes of a range have so many marks, 0.45 MB; of the writers beyond it the next process knows nothing.
+NOTED_MARKS_MAX = 8_192
+
+_NOTE = np.dtype(
+    [("run", "V16"), ("writer", "V16"), ("age_s", "f8"), ("position", "i8"), ("fullest", "i4"), ("due", "i4")]
+)
 
 Writer = tuple[UUID, UUID]
 
@@ -69,10 +78,25 @@ class Settling:
             for mark in seen.marks:
                 mark.fullest = 0
 
-    def end_round(self) -> None:
-        """Forget the writers that this round did not meet."""
+    def end_round(self) -> bytes:
+        """Forget the writers that this round did not meet; returns notes about the others."""
         self._writers = {writer: seen for writer, seen in self._writers.items() if writer in self._met}
         self._met = set()
+        now = self._clock()
+        notes = [
+            (run.bytes, writer.bytes, now - mark.time_s, mark.position, mark.fullest, seen.due_chunks)
+            for (run, writer), seen in self._writers.items()
+            for mark in seen.marks
+        ]
+        return np.array(notes[:NOTED_MARKS_MAX], _NOTE).tobytes()
+
+    def resume(self, notes: bytes, age_s: float) -> None:
+        """Remember what another process did at the end of its round, so many seconds ago, and nothing else."""
+        self._writers = {}
+        ended_s = self._clock() - age_s
+        for run, writer, old_s, position, fullest, due in np.frombuffer(notes, _NOTE).tolist():
+            seen = self._writers.setdefault((UUID(bytes=run), UUID(bytes=writer)), _Seen(due_chunks=due))
+            seen.marks.append(_Mark(ended_s - old_s, position, fullest))
 
     def _settled(self, writer: Writer) -> _Mark | None:
         marks = self._writers[writer].marks
