@@ -1,7 +1,7 @@
 """What autologging adds: to a fit of scikit-learn, alone and many in a row, and to a search; to steps of trainings.
 
     python -m benchmarks.autolog [--rounds 10] [--with-model | --without-model] [--lightning] [--keras]
-                                 [--mlflow PYTHON] [--mlflow-rounds 2]
+                                 [--mlflow PYTHON] [--mlflow-rounds 1]
 
 Prints JSON: milliseconds that a call takes longer than without autologging, as medians of pairs of calls that are made
 in turns, with their quartiles (`pairs.py`). `processor` is that of the thread that trains, which a busy machine changes
@@ -9,7 +9,8 @@ least, `of_process` that of all threads until the call returns. `alone`: what a 
 the next; `in_a_row`: of ten fits none waits. `later_processor` is what threads of the process take for each of them
 afterwards, until all is delivered. PYTHON has mlflow 3 and scikit-learn, and logs to a local SQLite file, which is the
 quickest that it has; it takes its turn in a process of its own, with fewer rounds: with the model each of its fits
-takes seconds, and there are ten in a row, and one before each turn. --with-model or --without-model is half of it all.
+takes seconds, and there are ten in a row, and one before each turn, so that one round is 100 s where 6 of ours are 90.
+--with-model or --without-model is half of it all.
 
 With --lightning or --keras instead: what it adds to each step of trainings that log them all, of 1,000 small steps and
 of 100 as people train (`steps.py`); `rounds` trainings with and as many without. Both Pythons have the library, and
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--mlflow", metavar="PYTHON", help="with mlflow 3, and scikit-learn or the library")
-    parser.add_argument("--mlflow-rounds", type=int, default=2)
+    parser.add_argument("--mlflow-rounds", type=int, default=1)
     models = parser.add_mutually_exclusive_group()
     models.add_argument(
         "--with-model", action="store_const", dest="models", const=[True], default=[True, False]
