@@ -132,6 +132,18 @@ async def test_a_stage_change_asks_what_becomes_of_what_is_there(page: Page, log
     assert logged.client.get_model_version(name, "1").current_stage == "Archived"
 
 
+async def test_on_a_phone_what_can_be_done_with_a_version_is_in_view(page: Page, logged: Logged) -> None:
+    name = logged.registered()
+    logged.client.set_registered_model_alias(name, "challenger-with-a-rather-long-name", "2")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"/#/models/{quote(name, safe='')}")
+    actions = page.get_by_role("button", name="Actions for version 2")
+    await expect(actions).to_be_in_viewport(ratio=1)
+    # Clicks reach it: what lies below it does not lie over it.
+    await actions.click()
+    await expect(page.get_by_role("menuitem", name="Set an alias")).to_be_visible()
+
+
 async def test_a_move_that_comes_too_late_is_refused_in_the_window(page: Page, logged: Logged) -> None:
     name = logged.registered()
     await page.goto(f"/#/models/{quote(name, safe='')}")
