@@ -76,6 +76,8 @@ class RunWriter:
         self.kept: Kept | None = None
         self._lock = threading.RLock()
         self._log: WriterLog | None = None
+        # What became of logs whose files somebody has removed.
+        self._lost = Receipt()
 
     def describe(self, spec: "runs_pb2.RunSpec | None", rank: int | None) -> None:
         """Say more about the run, before the next log begins: how to create it, and which rank this process has."""
@@ -87,6 +89,11 @@ class RunWriter:
         with self._lock:
             if self._is_deleted:
                 self._require_active()
+            if self._log is not None and self._log.spool.is_gone:
+                lost, self._log = self._log, None
+                logs.ended(self, lost)
+                lost.lost()
+                self._lost += lost.receipt()
             if self._log is None:
                 from stepwell.delivery import catch_up
                 from stepwell.delivery.writer_log import WriterLog
@@ -232,12 +239,17 @@ class RunWriter:
         """Log a new status of the run."""
         from stepwell.wire import messages
 
+        if self._log is not None:
+            self._log.look()  # the end of a run must not go where nobody can read it
         self._append_entries([messages.status_entry(status, end_time_ms)])
 
     def flush(self, timeout_s: float | None = None) -> Receipt:
         """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
         log = self._log
-        return log.flush(settings.flush_timeout_s() if timeout_s is None else timeout_s) if log else Receipt()
+        receipt = (
+            log.flush(settings.flush_timeout_s() if timeout_s is None else timeout_s) if log else Receipt()
+        )
+        return receipt + self._lost
 
     def hurry(self) -> None:
         """Have everything logged so far delivered at once."""

@@ -157,6 +157,9 @@ class WriterLog:
     def flush(self, timeout_s: float) -> Receipt:
         """Wait until everything logged so far is decided, but not while there is nobody who could decide."""
         end_position = self.hurry()
+        self.look()
+        if self.spool.is_gone:
+            self.lost()
         if self._shipper is not None:
             self.delivery.wait(end_position, timeout_s)
         return self.receipt(end_position)
@@ -167,7 +170,11 @@ class WriterLog:
             self.kept.write()
         spool = self.spool
         end = spool.end_position() if end_position is None else end_position
-        return self.delivery.receipt(end, spool.extra_points, spool.dropped, self.reader.damage.count)
+        receipt = self.delivery.receipt(end, spool.extra_points, spool.dropped, self.reader.damage.count)
+        if spool.is_gone:
+            # What the reader has met since as damage is among what waits.
+            receipt = replace(receipt, waiting=0, damaged=max(receipt.damaged, receipt.waiting))
+        return receipt
 
     @property
     def is_shipping(self) -> bool:
@@ -185,13 +192,39 @@ class WriterLog:
         self._sealed_end = self.spool.seal()
         self._sealed_s = time.monotonic()
         self._sealed = True
-        folders.mark_ended(self.folder)
+        try:
+            folders.mark_ended(self.folder)
+        except FileNotFoundError:
+            self.spool.give_up()
+            self.lost()
+            return
         if self._shipper is not None and self.delivery.failure is None:
             self._hurry(self._shipper)
         else:
             # Nobody here delivers it: let others do it.
             self.spool.close()
             folders.release(self.folder)
+
+    def look(self) -> None:
+        """Notice it where somebody has removed the files."""
+        if not self._sealed and not self.folder.exists():
+            self.spool.give_up()
+
+    def lost(self) -> None:
+        """Take note that somebody has removed the files: what was not delivered is not to be had any more."""
+        if self.delivery.failure is not None:  # that is told
+            return
+        failure = StepwellException(
+            f"Somebody has removed the spool {self.folder} while run {self.run_id} was logged: "
+            f"{self.receipt().damaged} entries that were not delivered are lost.",
+            "DATA_LOSS",
+        )
+        _log.warning("%s", failure.message)
+        self.delivery.failed(failure)
+        if self._shipper is not None:
+            self._hurry(self._shipper)
+        else:
+            self.finished()
 
     @property
     def is_delivering(self) -> bool:
@@ -246,6 +279,8 @@ class WriterLog:
 
     def is_complete(self, position: int) -> bool:
         """Tell whether nothing can come at or after a position."""
+        if self.spool.is_gone:
+            return True
         if not self._sealed or position < self.spool.end_position():
             return False
         # A thread may have been about to finish a record when the log was sealed.
@@ -284,6 +319,7 @@ class WriterLog:
                     await asyncio.to_thread(self.spool.write_through)
                 self._written_through_s = time.monotonic()
             await asyncio.sleep(LOOK_AFTER_S)
+        self.look()
 
     def _prepare_soon(self) -> None:
         background.call_soon(self.spool.prepare)

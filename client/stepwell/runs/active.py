@@ -6,6 +6,7 @@ the code that made it; a thread begins with none, as in MLflow.
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from logging import getLogger
 from pathlib import Path
@@ -151,12 +152,10 @@ def start_run(
     if resume_from_step is not None:
         _rewind(uri, run, values.to_step(run.info.run_id, resume_from_step, "Run"))
     writer = writer_for(uri, spec.run_id, spec, rank)
+    _begin_log(writer, owned=owned)
     if old_run_id is not None:
         set_tags(writer, own_tags)
         run.data.tags.update(own_tags)
-    # Also if nothing is ever logged: without a server only the spool knows of the run, and with one the open stream
-    # is the sign of life by which the server notices when this process dies.
-    writer.log()
     active = _activate(ActiveRun(run, writer, enclosing, owned=owned))
     return _observed(active, log_system_metrics, captures=captures)
 
@@ -174,7 +173,7 @@ def start_soon(tags: dict[str, Any]) -> ActiveRun:
     spec = _spec(uri, new.new_run_id(), None, None, None, values.to_run_tags(tags))
     run = known_experiments.run_of(uri, spec) or _create(uri, spec, None)
     writer = writer_for(uri, spec.run_id, spec)
-    writer.log(is_hasty=False)
+    _begin_log(writer, owned=True, is_hasty=False)
     return _observed(_activate(ActiveRun(run, writer, None, owned=True)), None, captures=captures)
 
 
@@ -381,6 +380,24 @@ def _activate(run: ActiveRun) -> ActiveRun:
     current.set(run)
     _last_run_id.set(run.info.run_id)
     return run
+
+
+def _begin_log(writer: RunWriter, *, owned: bool, is_hasty: bool = True) -> None:
+    """Begin the log of a run that has started; where there can be none, the run ends as FAILED.
+
+    It begins also if nothing is ever logged: without a server only the spool knows of the run, and with one the open
+    stream is the sign of life by which the server notices when this process dies.
+    """
+    try:
+        writer.log(is_hasty=is_hasty)
+    except StepwellException:
+        if owned:
+            from stepwell.wire.calls import Calls
+
+            with suppress(StepwellException):  # the server is away, or has not heard of the run
+                if not offline.is_away(writer.uri):
+                    Calls(writer.uri).update_run(writer.run_id, "FAILED", now_ms())
+        raise
 
 
 def _observed(run: ActiveRun, log_system_metrics: bool | None, *, captures: bool) -> ActiveRun:

@@ -60,7 +60,7 @@ PREPARED_SEGMENTS = 8
 ROOM_POLL_S = 0.25
 
 T = TypeVar("T")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _log = getLogger("stepwell")
 
@@ -104,6 +104,8 @@ class Spool:
         """Begin an empty log. `on_extend` is called by log calls that come to a new segment: `prepare` is due."""
         self.folder = folder
         self.dropped = 0
+        # Whether somebody has removed the files: then it takes nothing more.
+        self.is_gone = False
         self._limits = limits
         self._after_seal = after_seal
         self._on_extend = on_extend
@@ -296,6 +298,11 @@ class Spool:
             self._room.notify_all()
             return self._segment.first_position + taken
 
+    def give_up(self) -> None:
+        """Take nothing more, because somebody has removed the files."""
+        self.is_gone = True
+        self.seal()
+
     def close(self) -> None:
         """Let go of the files: now, and not when somebody collects garbage."""
         with self._lock:
@@ -468,6 +475,9 @@ class Spool:
             self._full_since_s = None
             return written
         except OSError as error:
+            if not self.folder.exists():
+                self.give_up()
+                raise SealedError from error
             if error.errno not in _NO_ROOM:
                 raise StepwellException(
                     f"The spool {self.folder} cannot be written: {error}. What was logged before is in it.",

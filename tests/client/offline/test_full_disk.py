@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import stepwell
+from stepwell import StepwellException
 from tests.faults.patience import until
 from tests.harness.content.disks import BALLAST, fill, small_disk
 
@@ -126,6 +128,25 @@ def test_autologging_does_not_wait(
     assert "(2, 2)" in said()
     assert "Log calls wait" not in said()
     assert "The training is not affected" in said()
+
+
+def test_a_run_that_cannot_begin_does_not_run_on_the_server(
+    disk: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(disk))
+    experiment = stepwell.create_experiment("full")
+    fill(disk)
+    with pytest.raises(StepwellException, match="its spool cannot be made"):
+        stepwell.start_run(experiment_id=experiment)
+    assert stepwell.active_run() is None
+    (run,) = stepwell.search_runs([experiment], output_format="list")
+    assert run.info.status == "FAILED"
+
+
+def test_files_that_may_not_be_so_large_are_told(start: Start, said: Callable[[], str]) -> None:
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+    assert start(limit + TRAINING).wait(timeout=60) == 1
+    assert "cannot be written: [Errno 27] File too large" in said()
 
 
 def test_a_run_that_cannot_begin_says_what_to_do(disk: Path, start: Start, said: Callable[[], str]) -> None:
