@@ -86,6 +86,31 @@ async def test_lines_that_are_drawn_share_no_colour_without_need(
     assert len(set(shown)) == 2
 
 
+async def test_who_comes_back_from_a_run_finds_the_table_where_it_was(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    name = f"many {uuid.uuid4().hex}"
+    experiment = client.create_experiment(name)
+    for number in range(120):
+        client.set_terminated(client.create_run(experiment, run_name=f"run {number}").info.run_id)
+    await page.goto(f"/#/experiments/{experiment}?show=table")
+    table = page.get_by_role("treegrid", name="Runs")
+    await expect(page.get_by_role("rowheader", name="run 119")).to_be_visible()
+    await table.evaluate("table => table.scrollTop = 1700")
+    row = page.get_by_role("rowheader", name="run 60")
+    await expect(row).to_be_in_viewport()
+    await row.get_by_role("link").click()
+    await expect(page.get_by_role("heading", name="run 60")).to_be_visible()
+    await page.go_back()
+    await expect(row).to_be_in_viewport()
+    assert await table.evaluate("table => table.scrollTop") == 1700
+    # Another way there begins at its beginning.
+    await page.get_by_role("link", name="Stepwell, all experiments").click()
+    await page.get_by_role("link", name=name).click()
+    await expect(page.get_by_role("rowheader", name="run 119")).to_be_in_viewport()
+
+
 async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}")
     await page.get_by_label("Filter runs").fill("metrics.acc = = 3")

@@ -8,6 +8,7 @@ import { Header, type Order } from "./Header";
 import { ROW_HEIGHT, type Placed, type TableActions } from "./layout";
 import { MoreLine } from "./MoreLine";
 import { RunLine } from "./RunLine";
+import { useKeptOffset } from "./offset";
 import { runIdOf, type TableRow } from "./rows";
 import styles from "./RunsTable.module.css";
 import { walk } from "./walking";
@@ -52,10 +53,12 @@ export function RunsTable(props: Props) {
     setDrawing(isLast ? null : next);
     if (isLast) props.onWidths(next);
   };
+  const { initial, onScroll } = useKeptOffset();
   const lines = useVirtualizer({
     count: rows.length,
     getScrollElement: () => place.current,
     estimateSize: () => ROW_HEIGHT,
+    initialOffset: initial,
     overscan: 12,
   });
   const across = useVirtualizer({
@@ -89,6 +92,7 @@ export function RunsTable(props: Props) {
       role="treegrid"
       aria-label="Runs"
       onKeyDown={walk}
+      onScroll={onScroll}
       aria-rowcount={hasMore ? -1 : rows.length + 1}
       aria-colcount={columns.length + 2}
       tabIndex={-1}
