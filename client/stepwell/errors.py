@@ -79,8 +79,8 @@ class StepwellException(Exception):  # noqa: N818 - the name follows MlflowExcep
         return type(self), (self.message, self.error_code)
 
 
-# grpc.aio says so, with the status INTERNAL, when a connection was cut, or a stream ended, before it heard why.
-_CUT_DETAILS = "Internal error from Core"
+# gRPC says so, with the status INTERNAL or UNKNOWN, when a connection was cut, or a stream ended, before it heard why.
+_CUT_DETAILS = ("Internal error from Core", "Stream removed")
 
 
 class _Status(Protocol):
@@ -108,7 +108,7 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
     """Translate a failed call to `target` (host:port); the server's own error code goes first."""
     status = failure.code().name
     code = _sent_code(failure) or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
-    if failure.details() == _CUT_DETAILS:
+    if _was_cut(failure):
         code = "TEMPORARILY_UNAVAILABLE"
     details = details_of(failure)
     if code in ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR", "NOT_IMPLEMENTED"):
@@ -120,9 +120,13 @@ def from_rpc(failure: RpcFailure, target: str) -> StepwellException:
 
 def details_of(failure: RpcFailure) -> str:
     """Return what the server said, or what is known where it said nothing."""
-    if failure.details() == _CUT_DETAILS:
+    if _was_cut(failure):
         return "The connection was cut"
     return failure.details() or f"The call failed with the status {failure.code().name}."
+
+
+def _was_cut(failure: RpcFailure) -> bool:
+    return (failure.details() or "").startswith(_CUT_DETAILS)
 
 
 def retry_after_s(failure: RpcFailure) -> float | None:

@@ -101,9 +101,16 @@ def test_latest_points_are_made_when_somebody_looks_and_survive_copies() -> None
     assert pickle.loads(pickle.dumps(points)) == copy.deepcopy(points) == expected
 
 
-def test_a_connection_that_was_cut_is_no_error_of_the_server() -> None:
+@pytest.mark.parametrize(
+    ("status", "details"),
+    [
+        (grpc.StatusCode.INTERNAL, "Internal error from Core"),
+        (grpc.StatusCode.UNKNOWN, "Stream removed (Socket closed)"),
+    ],
+)
+def test_a_connection_that_was_cut_is_no_error_of_the_server(status: grpc.StatusCode, details: str) -> None:
     nothing = grpc.aio.Metadata()
-    cut = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details="Internal error from Core")
+    cut = grpc.aio.AioRpcError(status, nothing, nothing, details=details)
     assert errors.from_rpc(cut, "tracker:1").error_code == "TEMPORARILY_UNAVAILABLE"
 
 

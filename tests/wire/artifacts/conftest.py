@@ -10,6 +10,7 @@ import pytest
 
 from stepwell_api.v1.artifacts_pb2_grpc import ArtifactServiceStub
 from stepwell_server.app import RunningServer
+from stepwell_server.services.content import sweeper
 from tests.harness.content.s3 import BUCKET, S3Server, s3_server
 from tests.harness.content.uploads import Place, create_run, serving
 
@@ -29,6 +30,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     prefix = uuid4().hex
     return Place(s3.folder / BUCKET / prefix, f"s3://{BUCKET}/{prefix}", s3)
+
+
+@pytest.fixture
+def sweeps_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server remove what is left over within a moment, where it does so within a minute."""
+    monkeypatch.setattr(sweeper, "SWEEP_INTERVAL_S", 0.1)
 
 
 @pytest.fixture
