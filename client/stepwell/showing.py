@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from urllib.parse import quote
 
 from stepwell import settings
@@ -25,6 +24,8 @@ class Shown:
     height: int = HEIGHT_PX_DEFAULT
 
     def _repr_html_(self) -> str:
+        from html import escape  # whoever imports stepwell need not wait for it
+
         return (
             f'<iframe src="{escape(self.url)}" width="100%" height="{self.height}" sandbox="{_SANDBOX}"'
             ' style="border: 1px solid #c4ccd6; border-radius: 6px" title="Stepwell"></iframe>'
