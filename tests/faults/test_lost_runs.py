@@ -48,7 +48,7 @@ def test_a_run_whose_process_dies_before_it_opens_its_stream_is_noticed_too(
     script = (
         "import os, signal, stepwell\n"
         "from stepwell.delivery.writer import RunWriter\n"
-        "RunWriter.log = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "RunWriter.log = lambda self, **how: os.kill(os.getpid(), signal.SIGKILL)\n"
         "stepwell.start_run()\n"
     )
     environment = {**os.environ, "STEPWELL_TRACKING_URI": server.tracking_uri}

@@ -82,18 +82,26 @@ async def connected(address: str, authorization: str | None = None) -> AsyncIter
 
 @asynccontextmanager
 async def good_neighbour(address: str, authorization: str | None = None) -> AsyncIterator[Neighbour]:
-    """Let a neighbour log while the context lasts; at the end all that it logged is there, once, and nothing else."""
+    """Let a neighbour log while the context lasts; at the end all that it logged is there, once, and nothing else.
+
+    Its run and first points are there when the context begins.
+    """
     async with connected(address, authorization) as channel:
         neighbour = Neighbour(channel)
         logging = asyncio.create_task(neighbour.log_for_ever())
-        try:
-            yield neighbour
-            if logging.done():
-                await logging
+
+        async def logs_on() -> None:
             before = neighbour.acknowledged
             async with asyncio.timeout(30):
                 while neighbour.acknowledged == before and not logging.done():  # noqa: ASYNC110
                     await asyncio.sleep(PAUSE_S)
+            if logging.done():
+                await logging
+
+        try:
+            await logs_on()
+            yield neighbour
+            await logs_on()
         finally:
             logging.cancel()
             await asyncio.gather(logging, return_exceptions=True)
