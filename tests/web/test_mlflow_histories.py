@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from stepwell_server.app import RunningServer
-from stepwell_server.model.series import thinned_places
+from stepwell_server.model.series import History, thinned_places
+from stepwell_server.store.chunks.points import selected_points
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.web.mlflow import histories
 from tests.harness.network.rest import Rest
@@ -104,6 +105,34 @@ async def test_a_history_too_long_to_sort_comes_in_order_of_steps(
     assert (await rest.get("metrics/get-history", run_id=run_id, metric_key="loss"))["metrics"] == expected
     for size in (1, 7, 19, 20):
         assert await pages(rest, run_id, size) == expected
+
+
+async def test_a_page_reads_of_the_history_what_it_shows(
+    rest: Rest, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [(step, step, float(step)) for step in range(400)]
+    run_id = await rest.new_run()
+    log = StoredLog(pool, UUID(hex=run_id))
+    for start in range(0, 400, 10):
+        await log.commit({"loss": points[start : start + 10]})
+    read = 0
+
+    def counted(*arguments: Any) -> History:
+        nonlocal read
+        found = selected_points(*arguments)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr("stepwell_server.store.series.histories.selected_points", counted)
+    monkeypatch.setattr(histories, "SORTED_POINTS_MAX", 100)
+    query = {"run_id": run_id, "metric_key": "loss", "max_results": 20}
+    # Whether a history has to be sorted is not known before as many points are read as would be.
+    for shown_before, read_max in ((0, 120), (20, 60), (40, 60), (60, 60)):
+        read = 0
+        answer = await rest.get("metrics/get-history", **query)
+        assert answer["metrics"] == shown(points[shown_before : shown_before + 20])
+        assert 20 < read <= read_max
+        query["page_token"] = answer["next_page_token"]
 
 
 async def test_points_that_come_between_pages_repeat_nothing(rest: Rest, pool: Pool) -> None:

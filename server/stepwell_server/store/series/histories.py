@@ -278,7 +278,7 @@ class _Page:
             *_bounds(self._selection, 0)[1:],
             prefetch=max(2, min(FETCHED_CHUNKS, self._points_max // CHUNK_POINTS)),
         )
-        sweep, current, left_to_database = Sweep(), -1, False
+        sweep, current, left_to_database = Sweep(self._points_max), -1, False
         async for row in rows:
             if row["number"] != current:
                 if (rest := sweep.rest()) is not None:
@@ -289,7 +289,7 @@ class _Page:
             if sweep.wants_look and (final := sweep.final_below(row["step_min"])) is not None:
                 yield current, final, False
             if sweep.is_full:
-                sweep, left_to_database = Sweep(), True
+                sweep, left_to_database = Sweep(self._points_max), True
                 async for points in self._sorted(
                     connection, current, max(step_from[current], row["step_min"])
                 ):

@@ -28,13 +28,14 @@ def sort_history(pieces: list[History]) -> History:
 
 
 class Sweep:
-    """Merges sorted chunks that come in order of their first step."""
+    """Merges sorted chunks that come in order of their first step, for who wants about so many points."""
 
-    def __init__(self) -> None:
+    def __init__(self, points_wanted: int) -> None:
         self._waiting: list[History] = []
         self.waiting_points = 0
         # Sorting what waits is worth it when it has doubled since the last look; so the work stays n log n.
-        self._look_at_points = LOOK_POINTS_MIN
+        self._look_points_min = min(LOOK_POINTS_MIN, points_wanted)
+        self._look_at_points = self._look_points_min
 
     @property
     def wants_look(self) -> bool:
@@ -60,7 +61,7 @@ class Sweep:
         final, rest = merged.part(0, at), merged.part(at)
         self._waiting = [rest] if len(rest) else []
         self.waiting_points = len(rest)
-        self._look_at_points = max(LOOK_POINTS_MIN, 2 * len(rest))
+        self._look_at_points = max(self._look_points_min, 2 * len(rest))
         return final if len(final) else None
 
     def rest(self) -> History | None:

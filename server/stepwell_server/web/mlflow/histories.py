@@ -187,23 +187,27 @@ class Histories:
     async def _first(
         self, name: SeriesName, selection: Selection, cursor: str, points_max: int
     ) -> tuple[History, bool]:
-        """Return at least so many points if there are as many, and whether these are all."""
+        """Return all points and True if they are so many at most, else some more than these and False."""
         kept: list[History] = []
         size = 0
-        async with aclosing(self._pieces([name], selection, cursor)) as pieces:
+        async with aclosing(self._pieces([name], selection, cursor, points_max + 1)) as pieces:
             async for _, points in pieces:
-                if size > points_max:
-                    return join(kept), False
                 kept.append(points)
                 size += len(points)
+                if size > points_max:
+                    return join(kept), False
         return join(kept) if kept else NO_HISTORY, True
 
     async def _pieces(
-        self, names: Sequence[SeriesName], selection: Selection, cursor: str
+        self,
+        names: Sequence[SeriesName],
+        selection: Selection,
+        cursor: str,
+        page_points: int | None = None,
     ) -> AsyncGenerator[tuple[int, History], None]:
-        """Yield the points of series that exist."""
+        """Yield the points of series that exist, read about so many at once."""
         try:
-            async with aclosing(self._series.history(names, selection, cursor)) as pieces:
+            async with aclosing(self._series.history(names, selection, cursor, page_points)) as pieces:
                 async for piece in pieces:
                     yield piece.number, piece.points
         except NotFoundError:
