@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def test_binaries_that_the_account_cannot_reach_are_copied(
     ourselves = Account(os.geteuid(), os.getegid())
     copy = embedded_host.usable_binaries(tmp_path, ourselves)
     assert tmp_path in copy.parents
-    assert os.access(copy / "bin" / "postgres", os.X_OK)
+    for program in (copy / "bin").iterdir():
+        assert subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0, program
 
 
 def test_binaries_that_can_be_used_are_not_copied(tmp_path: Path) -> None:

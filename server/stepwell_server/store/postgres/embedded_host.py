@@ -184,7 +184,12 @@ def usable_binaries(data: Path, account: Account | None) -> Path:
     if readable and may_enter(installed / "bin", account):
         return installed
     copy = private_folder(data, POSTGRESQL, account)
-    shutil.copytree(installed, copy, dirs_exist_ok=True)
+    package = installed.parent
+    # With the libraries that its wheel keeps beside the package: its programs look for them there.
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(installed, copy / package.name / installed.name, dirs_exist_ok=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name, dirs_exist_ok=True)
     for path in copy.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    return copy
+    return copy / package.name / installed.name
