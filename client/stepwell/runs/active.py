@@ -26,7 +26,7 @@ from stepwell.entities import (
     RunStatus,
 )
 from stepwell.errors import StepwellException, invalid, short
-from stepwell.runs import console, known_experiments, new, signals, system_metrics
+from stepwell.runs import console, joining, known_experiments, new, signals, system_metrics
 from stepwell.runs.console import ConsoleCapture
 from stepwell.runs.system_metrics import SystemMonitor
 from stepwell.spool import room
@@ -105,8 +105,8 @@ def start_run(
 
     Args:
         run_id: the run to go on with: it is RUNNING again. The default is STEPWELL_RUN_ID, for the first run of the
-            process that names none and is neither inside another nor a child of just that run. If it runs already
-            (other ranks of a job log to it) this process joins: leaving it does not end it, only end_run() does.
+            process that names none and is neither inside another nor a child of just that run. If others work on it
+            (ranks of a job, another thread) this process joins: leaving it does not end it, only end_run() does.
             With STEPWELL_RUN_ID or a rank, the first process to come creates it.
         experiment_id: where a new run goes; the default is that of set_experiment, then STEPWELL_EXPERIMENT_NAME and
             STEPWELL_EXPERIMENT_ID, then "0".
@@ -292,33 +292,12 @@ def _resume(
     uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, rank: int | None, *, may_create: bool
 ) -> tuple[Run, bool]:
     """Return the run to go on with, and whether it is this process that ends it."""
-    answer = offline.unless_offline(uri, lambda: _resume_online(uri, spec, experiment_id, rank, may_create))
+    is_open = _is_open(spec.run_id)
+    answer = offline.unless_offline(
+        uri,
+        lambda: joining.resume(uri, spec, experiment_id, rank, may_create=may_create, is_open=is_open),
+    )
     return answer or (_run_of_spec(spec), not rank)
-
-
-def _resume_online(
-    uri: str, spec: "runs_pb2.RunSpec", experiment_id: str | None, rank: int | None, may_create: bool
-) -> tuple[Run, bool]:
-    from stepwell.wire import messages
-    from stepwell.wire.calls import Calls
-
-    calls = Calls(uri)
-    if may_create:
-        run, created = calls.create_run(spec, messages.awaited_writer(rank))
-    else:
-        run, created = calls.get_run(spec.run_id), False
-    if run.info.lifecycle_stage == LifecycleStage.DELETED:
-        raise StepwellException(
-            f"Run {spec.run_id} is deleted; restore it before going on with it.", "INVALID_STATE"
-        )
-    if experiment_id is not None and str(experiment_id) != run.info.experiment_id:
-        raise invalid(
-            f"Run {spec.run_id} belongs to experiment {run.info.experiment_id}, not to {experiment_id}."
-        )
-    if created or run.info.status == "RUNNING":
-        return run, created
-    run.info = calls.update_run(spec.run_id, status="RUNNING")
-    return run, True
 
 
 def _rewind(uri: str, run: Run, step: int) -> None:
@@ -362,11 +341,15 @@ def _spec(
     return new.spec(run_id, experiment_id, run_name, {**parent, **tags})
 
 
+def _is_open(run_id: str) -> bool:
+    return any(run.info.run_id == run_id for run in list(_open.values()))
+
+
 def _checked_parent(uri: str, parent_run_id: str) -> str:
     from stepwell.wire.calls import Calls
 
     parent_run_id = values.to_run_id(parent_run_id)
-    if any(run.info.run_id == parent_run_id for run in list(_open.values())):
+    if _is_open(parent_run_id):
         return parent_run_id
     parent = offline.unless_offline(uri, lambda: Calls(uri).get_run(parent_run_id))
     if parent is not None and parent.info.lifecycle_stage == LifecycleStage.DELETED:

@@ -1,11 +1,15 @@
 """The calls that are not ingest, on one server: entities in, entities out. Errors: see `Connection.call`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stepwell.entities import DatasetInput, Experiment, PagedList, Refusal, Run, RunInfo
 from stepwell.wire import messages
 from stepwell.wire.connection import connect
 from stepwell_api.v1 import runs_pb2, search_pb2
+
+if TYPE_CHECKING:
+    from stepwell_api.v1 import writers_pb2
 
 
 class Calls:
@@ -54,6 +58,14 @@ class Calls:
         request = runs_pb2.CreateRunRequest(spec=spec, awaited=awaited)
         answer = self._connection.call(lambda server: server.runs.CreateRun(request))
         return self._whole(answer.run), answer.created
+
+    def writers(self, run_id: str) -> tuple["Sequence[writers_pb2.Writer]", runs_pb2.AwaitedWriter | None]:
+        """Return the processes that log, or logged, to a run, 1,000 at most, and who is about to open a stream."""
+        from stepwell_api.v1 import writers_pb2  # few processes ask
+
+        request = writers_pb2.ListWritersRequest(run_id=run_id)
+        answer = self._connection.call(lambda server: server.writers.ListWriters(request))
+        return answer.writers, answer.awaited if answer.HasField("awaited") else None
 
     def get_run(self, run_id: str) -> Run:
         """Return a run with what it logged."""

@@ -23,36 +23,37 @@ _sym_db = _symbol_database.Default()
 
 
 from stepwell_api.v1 import ingest_pb2 as stepwell__api_dot_v1_dot_ingest__pb2
+from stepwell_api.v1 import runs_pb2 as stepwell__api_dot_v1_dot_runs__pb2
 from stepwell_api.v1 import series_pb2 as stepwell__api_dot_v1_dot_series__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstepwell_api/v1/writers.proto\x12\x0fstepwell_api.v1\x1a\x1cstepwell_api/v1/ingest.proto\x1a\x1cstepwell_api/v1/series.proto\"$\n\x12ListWritersRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xab\x02\n\x06Writer\x12\x11\n\twriter_id\x18\x01 \x01(\t\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x16\n\x0eopened_time_ms\x18\x05 \x01(\x03\x12\x19\n\x11\x63ommitted_time_ms\x18\x06 \x01(\x03\x12\x10\n\x08position\x18\x07 \x01(\x03\x12\x10\n\x08is_alive\x18\x08 \x01(\x08\x12\x19\n\x0cseen_time_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x1d\n\x10hidden_from_step\x18\n \x01(\x12H\x02\x88\x01\x01\x12\x19\n\x11hidden_points_max\x18\x0b \x01(\x03\x42\x07\n\x05_rankB\x0f\n\r_seen_time_msB\x13\n\x11_hidden_from_step\"N\n\x13ListWritersResponse\x12(\n\x07writers\x18\x01 \x03(\x0b\x32\x17.stepwell_api.v1.Writer\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"%\n\x13ListRefusalsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xb3\x01\n\x07Refusal\x12\x11\n\twriter_id\x18\x01 \x01(\t\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\r\n\x05\x63ount\x18\x07 \x01(\x03\x12\x15\n\rfirst_time_ms\x18\x08 \x01(\x03\x12\x14\n\x0clast_time_ms\x18\t \x01(\x03\x42\x07\n\x05_rank\"Q\n\x14ListRefusalsResponse\x12*\n\x08refusals\x18\x01 \x03(\x0b\x32\x18.stepwell_api.v1.Refusal\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\x92\x01\n\x12ReadConsoleRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsolePlace\x12.\n\x05\x61\x66ter\x18\x03 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition\x12\r\n\x05limit\x18\x04 \x01(\x05\"I\n\x0c\x43onsolePlace\x12\x14\n\x0ctimestamp_ms\x18\x01 \x01(\x03\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\x86\x01\n\x0c\x43onsolePiece\x12,\n\x05place\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsolePlace\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12,\n\x05lines\x18\x03 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsoleLinesB\x07\n\x05_rank\"V\n\x13ReadConsoleResponse\x12-\n\x06pieces\x18\x01 \x03(\x0b\x32\x1d.stepwell_api.v1.ConsolePiece\x12\x10\n\x08has_more\x18\x02 \x01(\x08\x32\xa0\x02\n\rWriterService\x12X\n\x0bListWriters\x12#.stepwell_api.v1.ListWritersRequest\x1a$.stepwell_api.v1.ListWritersResponse\x12[\n\x0cListRefusals\x12$.stepwell_api.v1.ListRefusalsRequest\x1a%.stepwell_api.v1.ListRefusalsResponse\x12X\n\x0bReadConsole\x12#.stepwell_api.v1.ReadConsoleRequest\x1a$.stepwell_api.v1.ReadConsoleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstepwell_api/v1/writers.proto\x12\x0fstepwell_api.v1\x1a\x1cstepwell_api/v1/ingest.proto\x1a\x1astepwell_api/v1/runs.proto\x1a\x1cstepwell_api/v1/series.proto\"$\n\x12ListWritersRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xbe\x02\n\x06Writer\x12\x11\n\twriter_id\x18\x01 \x01(\t\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x16\n\x0eopened_time_ms\x18\x05 \x01(\x03\x12\x19\n\x11\x63ommitted_time_ms\x18\x06 \x01(\x03\x12\x10\n\x08position\x18\x07 \x01(\x03\x12\x10\n\x08is_alive\x18\x08 \x01(\x08\x12\x19\n\x0cseen_time_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x1d\n\x10hidden_from_step\x18\n \x01(\x12H\x02\x88\x01\x01\x12\x19\n\x11hidden_points_max\x18\x0b \x01(\x03\x12\x11\n\tis_silent\x18\x0c \x01(\x08\x42\x07\n\x05_rankB\x0f\n\r_seen_time_msB\x13\n\x11_hidden_from_step\"\x7f\n\x13ListWritersResponse\x12(\n\x07writers\x18\x01 \x03(\x0b\x32\x17.stepwell_api.v1.Writer\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12/\n\x07\x61waited\x18\x03 \x01(\x0b\x32\x1e.stepwell_api.v1.AwaitedWriter\"%\n\x13ListRefusalsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xb3\x01\n\x07Refusal\x12\x11\n\twriter_id\x18\x01 \x01(\t\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\r\n\x05\x63ount\x18\x07 \x01(\x03\x12\x15\n\rfirst_time_ms\x18\x08 \x01(\x03\x12\x14\n\x0clast_time_ms\x18\t \x01(\x03\x42\x07\n\x05_rank\"Q\n\x14ListRefusalsResponse\x12*\n\x08refusals\x18\x01 \x03(\x0b\x32\x18.stepwell_api.v1.Refusal\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\x92\x01\n\x12ReadConsoleRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12-\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsolePlace\x12.\n\x05\x61\x66ter\x18\x03 \x03(\x0b\x32\x1f.stepwell_api.v1.WriterPosition\x12\r\n\x05limit\x18\x04 \x01(\x05\"I\n\x0c\x43onsolePlace\x12\x14\n\x0ctimestamp_ms\x18\x01 \x01(\x03\x12\x11\n\twriter_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\x86\x01\n\x0c\x43onsolePiece\x12,\n\x05place\x18\x01 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsolePlace\x12\x11\n\x04rank\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12,\n\x05lines\x18\x03 \x01(\x0b\x32\x1d.stepwell_api.v1.ConsoleLinesB\x07\n\x05_rank\"V\n\x13ReadConsoleResponse\x12-\n\x06pieces\x18\x01 \x03(\x0b\x32\x1d.stepwell_api.v1.ConsolePiece\x12\x10\n\x08has_more\x18\x02 \x01(\x08\x32\xa0\x02\n\rWriterService\x12X\n\x0bListWriters\x12#.stepwell_api.v1.ListWritersRequest\x1a$.stepwell_api.v1.ListWritersResponse\x12[\n\x0cListRefusals\x12$.stepwell_api.v1.ListRefusalsRequest\x1a%.stepwell_api.v1.ListRefusalsResponse\x12X\n\x0bReadConsole\x12#.stepwell_api.v1.ReadConsoleRequest\x1a$.stepwell_api.v1.ReadConsoleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stepwell_api.v1.writers_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTWRITERSREQUEST']._serialized_start=110
-  _globals['_LISTWRITERSREQUEST']._serialized_end=146
-  _globals['_WRITER']._serialized_start=149
-  _globals['_WRITER']._serialized_end=448
-  _globals['_LISTWRITERSRESPONSE']._serialized_start=450
-  _globals['_LISTWRITERSRESPONSE']._serialized_end=528
-  _globals['_LISTREFUSALSREQUEST']._serialized_start=530
-  _globals['_LISTREFUSALSREQUEST']._serialized_end=567
-  _globals['_REFUSAL']._serialized_start=570
-  _globals['_REFUSAL']._serialized_end=749
-  _globals['_LISTREFUSALSRESPONSE']._serialized_start=751
-  _globals['_LISTREFUSALSRESPONSE']._serialized_end=832
-  _globals['_READCONSOLEREQUEST']._serialized_start=835
-  _globals['_READCONSOLEREQUEST']._serialized_end=981
-  _globals['_CONSOLEPLACE']._serialized_start=983
-  _globals['_CONSOLEPLACE']._serialized_end=1056
-  _globals['_CONSOLEPIECE']._serialized_start=1059
-  _globals['_CONSOLEPIECE']._serialized_end=1193
-  _globals['_READCONSOLERESPONSE']._serialized_start=1195
-  _globals['_READCONSOLERESPONSE']._serialized_end=1281
-  _globals['_WRITERSERVICE']._serialized_start=1284
-  _globals['_WRITERSERVICE']._serialized_end=1572
+  _globals['_LISTWRITERSREQUEST']._serialized_start=138
+  _globals['_LISTWRITERSREQUEST']._serialized_end=174
+  _globals['_WRITER']._serialized_start=177
+  _globals['_WRITER']._serialized_end=495
+  _globals['_LISTWRITERSRESPONSE']._serialized_start=497
+  _globals['_LISTWRITERSRESPONSE']._serialized_end=624
+  _globals['_LISTREFUSALSREQUEST']._serialized_start=626
+  _globals['_LISTREFUSALSREQUEST']._serialized_end=663
+  _globals['_REFUSAL']._serialized_start=666
+  _globals['_REFUSAL']._serialized_end=845
+  _globals['_LISTREFUSALSRESPONSE']._serialized_start=847
+  _globals['_LISTREFUSALSRESPONSE']._serialized_end=928
+  _globals['_READCONSOLEREQUEST']._serialized_start=931
+  _globals['_READCONSOLEREQUEST']._serialized_end=1077
+  _globals['_CONSOLEPLACE']._serialized_start=1079
+  _globals['_CONSOLEPLACE']._serialized_end=1152
+  _globals['_CONSOLEPIECE']._serialized_start=1155
+  _globals['_CONSOLEPIECE']._serialized_end=1289
+  _globals['_READCONSOLERESPONSE']._serialized_start=1291
+  _globals['_READCONSOLERESPONSE']._serialized_end=1377
+  _globals['_WRITERSERVICE']._serialized_start=1380
+  _globals['_WRITERSERVICE']._serialized_end=1668
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.message
 import stepwell_api.v1.ingest_pb2
+import stepwell_api.v1.runs_pb2
 import stepwell_api.v1.series_pb2
 import sys
 import typing
@@ -55,6 +56,7 @@ class Writer(google.protobuf.message.Message):
     SEEN_TIME_MS_FIELD_NUMBER: builtins.int
     HIDDEN_FROM_STEP_FIELD_NUMBER: builtins.int
     HIDDEN_POINTS_MAX_FIELD_NUMBER: builtins.int
+    IS_SILENT_FIELD_NUMBER: builtins.int
     writer_id: builtins.str
     """UUID as 32 hexadecimal digits."""
     rank: builtins.int
@@ -77,6 +79,8 @@ class Writer(google.protobuf.message.Message):
     """A resume from a checkpoint hides its points from this step on."""
     hidden_points_max: builtins.int
     """How many of its points are hidden, at most: chunks that are hidden in part count whole."""
+    is_silent: builtins.bool
+    """It is alive, but its own process gave no sign of life for some 20 s: it was killed, or its network is away."""
     def __init__(
         self,
         *,
@@ -91,9 +95,10 @@ class Writer(google.protobuf.message.Message):
         seen_time_ms: builtins.int | None = ...,
         hidden_from_step: builtins.int | None = ...,
         hidden_points_max: builtins.int = ...,
+        is_silent: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_hidden_from_step", b"_hidden_from_step", "_rank", b"_rank", "_seen_time_ms", b"_seen_time_ms", "hidden_from_step", b"hidden_from_step", "rank", b"rank", "seen_time_ms", b"seen_time_ms"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_hidden_from_step", b"_hidden_from_step", "_rank", b"_rank", "_seen_time_ms", b"_seen_time_ms", "committed_time_ms", b"committed_time_ms", "hidden_from_step", b"hidden_from_step", "hidden_points_max", b"hidden_points_max", "host", b"host", "is_alive", b"is_alive", "opened_time_ms", b"opened_time_ms", "position", b"position", "process_id", b"process_id", "rank", b"rank", "seen_time_ms", b"seen_time_ms", "writer_id", b"writer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_hidden_from_step", b"_hidden_from_step", "_rank", b"_rank", "_seen_time_ms", b"_seen_time_ms", "committed_time_ms", b"committed_time_ms", "hidden_from_step", b"hidden_from_step", "hidden_points_max", b"hidden_points_max", "host", b"host", "is_alive", b"is_alive", "is_silent", b"is_silent", "opened_time_ms", b"opened_time_ms", "position", b"position", "process_id", b"process_id", "rank", b"rank", "seen_time_ms", b"seen_time_ms", "writer_id", b"writer_id"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_hidden_from_step", b"_hidden_from_step"]) -> typing.Literal["hidden_from_step"] | None: ...
     @typing.overload
@@ -111,19 +116,26 @@ class ListWritersResponse(google.protobuf.message.Message):
 
     WRITERS_FIELD_NUMBER: builtins.int
     COUNT_FIELD_NUMBER: builtins.int
+    AWAITED_FIELD_NUMBER: builtins.int
     count: builtins.int
     """How many there are."""
     @property
     def writers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Writer]:
         """The first 1,000."""
 
+    @property
+    def awaited(self) -> stepwell_api.v1.runs_pb2.AwaitedWriter:
+        """Who said some 20 s ago at most that it would open a stream, and has not yet; not set when there is nobody."""
+
     def __init__(
         self,
         *,
         writers: collections.abc.Iterable[Global___Writer] | None = ...,
         count: builtins.int = ...,
+        awaited: stepwell_api.v1.runs_pb2.AwaitedWriter | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["count", b"count", "writers", b"writers"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["awaited", b"awaited"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["awaited", b"awaited", "count", b"count", "writers", b"writers"]) -> None: ...
 
 Global___ListWritersResponse: typing_extensions.TypeAlias = ListWritersResponse
 

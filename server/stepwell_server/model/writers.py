@@ -1,9 +1,10 @@
 """Who writes to a run, and what these processes printed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from stepwell_server.model.ingest import ConsoleEntry
+from stepwell_server.model.ingest import AwaitedWriter, ConsoleEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,19 @@ class WriterState:
     committed_time_ms: int
     position: int
     is_alive: bool
+    is_silent: bool
     seen_time_ms: int | None
     hidden_from_step: int | None
     hidden_points_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class WritersOfRun:
+    """The first writers of a run, by rank and time, how many there are, and who will open a stream any moment."""
+
+    first: Sequence[WriterState]
+    count: int
+    awaited: AwaitedWriter | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from uuid import UUID
 
 from stepwell_server.errors import InvalidArgumentError, NotFoundError
 from stepwell_server.model.series import INT64_MAX
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WritersOfRun
+from stepwell_server.services.leases import RENEW_INTERVAL_S
 from stepwell_server.store.ports.series import SeriesStore
 from stepwell_server.store.ports.writers import WriterStateStore
 
+# After so long without a sign of life a writer is silent: two renewals of its lease did not come.
+SILENT_S = 2 * RENEW_INTERVAL_S
 # Writers of one answer, at most; of larger jobs the first ones, by rank.
 WRITERS_TOLD_MAX = 1_000
 # Kinds of refusals of one answer, at most; the last ones.
@@ -27,10 +30,10 @@ class WriterService:
         self._store = store
         self._series = series
 
-    async def writers(self, run_id: UUID) -> tuple[Sequence[WriterState], int]:
+    async def writers(self, run_id: UUID) -> WritersOfRun:
         """Return the first writers of a run, by rank and time, and how many there are."""
         await self._check(run_id)
-        return await self._store.writers(run_id, WRITERS_TOLD_MAX)
+        return await self._store.writers(run_id, WRITERS_TOLD_MAX, int(SILENT_S * 1000))
 
     async def refusals(self, run_id: UUID) -> tuple[Sequence[Refusal], int]:
         """Return what was refused of a run, the last first, and how many points and entries in all."""

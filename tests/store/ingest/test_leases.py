@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from stepwell_server.errors import UnavailableError
-from stepwell_server.model.ingest import LostRun, StatusEntry, WriterIdentity
+from stepwell_server.model.ingest import AwaitedWriter, LostRun, StatusEntry, WriterIdentity
 from stepwell_server.model.runs import LOST_TAG, RunSpec, RunStatus
 from stepwell_server.services.leases import LeaseService
 from stepwell_server.store.ingest.entries.writing import write_entries
@@ -16,6 +16,7 @@ from stepwell_server.store.ingest.leases import ADVISORY_LOCK_KEY, PostgresLease
 from stepwell_server.store.ingest.writers import PostgresWriterStore
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.tracking.runs import PostgresRunStore
+from stepwell_server.store.tracking.writer_states import PostgresWriterStateStore
 from tests.store.ingest.test_commit import Log
 
 AN_HOUR_MS = 3_600_000
@@ -85,6 +86,38 @@ async def test_one_writer_that_lives_is_enough(pool: Pool, leases: PostgresLease
     # It leaves in order, but the other one had vanished: nobody is left who could end the run.
     await leases.release(*living)
     assert [lost.run_id for lost in await leases.fail_lost_runs(explain)] == [run_id]
+
+
+async def test_a_writer_that_gave_no_sign_of_life_for_a_while_is_silent(
+    pool: Pool, leases: PostgresLeaseStore
+) -> None:
+    async def stand(run_id: UUID, silent_ms: int) -> tuple[bool, bool]:
+        (writer,) = (await states.writers(run_id, 10, silent_ms)).first
+        return writer.is_alive, writer.is_silent
+
+    states = PostgresWriterStateStore(pool)
+    run_id = await new_run(pool)
+    writer = await new_writer(pool, run_id)
+    await leases.hold({writer: True}, AN_HOUR_MS)
+    assert await stand(run_id, AN_HOUR_MS) == (True, False)
+    assert await stand(run_id, -1) == (True, True)
+    await leases.hold({writer: False}, AN_HOUR_MS)  # another process delivers what it left
+    assert await stand(run_id, AN_HOUR_MS) == (True, False)
+    await leases.release(*writer)
+    assert await stand(run_id, -1) == (False, False)
+
+
+async def test_who_said_a_moment_ago_that_it_will_come_is_awaited(
+    pool: Pool, leases: PostgresLeaseStore
+) -> None:
+    states = PostgresWriterStateStore(pool)
+    run_id, awaited = await new_run(pool), AwaitedWriter("node7", 123, None)
+    assert (await states.writers(run_id, 10, AN_HOUR_MS)).awaited is None
+    await leases.await_writer(run_id, awaited, AN_HOUR_MS)
+    assert (await states.writers(run_id, 10, AN_HOUR_MS)).awaited == awaited
+    assert (await states.writers(run_id, 10, -1)).awaited is None
+    await leases.hold({await new_writer(pool, run_id): True}, AN_HOUR_MS)
+    assert (await states.writers(run_id, 10, AN_HOUR_MS)).awaited is None
 
 
 async def test_who_left_in_order_and_who_never_wrote_is_not_lost(

@@ -63,7 +63,9 @@ def test_binaries_that_the_account_cannot_reach_are_copied(
     copy = embedded_host.usable_binaries(tmp_path, ourselves)
     assert tmp_path in copy.parents
     for program in (copy / "bin").iterdir():
-        assert subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0, program
+        assert subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0, (
+            program
+        )
 
 
 def test_binaries_that_can_be_used_are_not_copied(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WritersOfRun
 
 
 class WriterStateStore(Protocol):
     """Reading writers and consoles. Raises `UnavailableError` when the database cannot be reached."""
 
-    async def writers(self, run_id: UUID, limit: int) -> tuple[Sequence[WriterState], int]:
-        """Return the first writers of a run, by rank and time, and how many there are."""
+    async def writers(self, run_id: UUID, limit: int, silent_ms: int) -> WritersOfRun:
+        """Return the writers of a run; after `silent_ms` without a sign of life they count as silent."""
         ...
 
     async def refusals(self, run_id: UUID, limit: int) -> tuple[Sequence[Refusal], int]:

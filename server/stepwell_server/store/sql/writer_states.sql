@@ -1,7 +1,11 @@
--- writers: the first writers of a run, by rank and time; who has a lease that lasts is alive
+-- writers: the first writers of a run, by rank and time; who has a lease that lasts is alive, and silent when its own
+-- process gave no sign of life for $3 milliseconds
 SELECT writer.writer_id, writer.rank, writer.host, writer.process_id, writer.opened_time_ms,
        writer.committed_time_ms, writer.position,
        coalesce(lease.until_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) AS is_alive,
+       coalesce(lease.until_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint, false)
+           AND coalesce(lease.seen_time_ms, 0) < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $3::bigint
+           AS is_silent,
        lease.seen_time_ms, writer.hidden_from_step,
        CASE WHEN writer.hidden_from_step IS NULL THEN 0 ELSE (
            SELECT coalesce(sum(chunk.count), 0)::bigint
@@ -17,6 +21,11 @@ LIMIT $2;
 
 -- count: how many writers a run has
 SELECT count(*) FROM writer WHERE run_id = $1;
+
+-- awaited: who said at most $2 milliseconds ago that it would open a stream, and has not yet
+SELECT host, process_id, rank
+FROM awaited_writer
+WHERE run_id = $1 AND said_time_ms >= (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $2::bigint;
 
 -- add_console: pieces of consoles; one that is there stays
 INSERT INTO console_piece (run_id, writer_id, position, stream, time_ms, lines_left_out, text)

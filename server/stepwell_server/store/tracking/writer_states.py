@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from stepwell_server.model.ingest import ConsoleEntry, ConsoleStream
-from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
+from stepwell_server.model.ingest import AwaitedWriter, ConsoleEntry, ConsoleStream
+from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WritersOfRun, WriterState
 from stepwell_server.store.postgres.pool import Pool
 from stepwell_server.store.sql import load
 
@@ -19,12 +19,14 @@ class PostgresWriterStateStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def writers(self, run_id: UUID, limit: int) -> tuple[Sequence[WriterState], int]:
+    async def writers(self, run_id: UUID, limit: int, silent_ms: int) -> WritersOfRun:
         """See `ports.WriterStateStore`."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_SQL["writers"], run_id, limit)
+            rows = await connection.fetch(_SQL["writers"], run_id, limit, silent_ms)
             count = len(rows) if len(rows) < limit else await connection.fetchval(_SQL["count"], run_id)
-        return [WriterState(**row) for row in rows], count
+            awaited = await connection.fetchrow(_SQL["awaited"], run_id, silent_ms)
+        first = [WriterState(**row) for row in rows]
+        return WritersOfRun(first, count, AwaitedWriter(**awaited) if awaited else None)
 
     async def refusals(self, run_id: UUID, limit: int) -> tuple[Sequence[Refusal], int]:
         """See `ports.WriterStateStore`."""

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from stepwell_api.v1 import ingest_pb2, writers_pb2_grpc
+from stepwell_api.v1 import ingest_pb2, runs_pb2, writers_pb2_grpc
 from stepwell_api.v1 import writers_pb2 as pb
+from stepwell_server.model.ingest import AwaitedWriter
 from stepwell_server.model.writers import ConsolePiece, ConsolePlace, Refusal, WriterState
 from stepwell_server.services.series import check_count
 from stepwell_server.services.writers import WRITERS_TOLD_MAX, WriterService
@@ -20,8 +21,12 @@ class WriterServicer(writers_pb2_grpc.WriterServiceServicer):
         self, request: pb.ListWritersRequest, context: Any
     ) -> pb.ListWritersResponse:
         """Return the writers of a run."""
-        writers, count = await self._service.writers(parse_uuid(request.run_id, "run_id"))
-        return pb.ListWritersResponse(writers=[writer_to_proto(writer) for writer in writers], count=count)
+        writers = await self._service.writers(parse_uuid(request.run_id, "run_id"))
+        return pb.ListWritersResponse(
+            writers=[writer_to_proto(writer) for writer in writers.first],
+            count=writers.count,
+            awaited=awaited_to_proto(writers.awaited) if writers.awaited else None,
+        )
 
     async def ListRefusals(  # noqa: N802
         self, request: pb.ListRefusalsRequest, context: Any
@@ -62,10 +67,16 @@ def writer_to_proto(writer: WriterState) -> pb.Writer:
         committed_time_ms=writer.committed_time_ms,
         position=writer.position,
         is_alive=writer.is_alive,
+        is_silent=writer.is_silent,
         seen_time_ms=writer.seen_time_ms,
         hidden_from_step=writer.hidden_from_step,
         hidden_points_max=writer.hidden_points_max,
     )
+
+
+def awaited_to_proto(awaited: AwaitedWriter) -> runs_pb2.AwaitedWriter:
+    """Return who will open a stream as a message."""
+    return runs_pb2.AwaitedWriter(host=awaited.host, process_id=awaited.process_id, rank=awaited.rank)
 
 
 def refusal_to_proto(refusal: Refusal) -> pb.Refusal:
