@@ -268,11 +268,50 @@ __all__ = [
 _COLUMNS = ("LatestMetrics", "MetricSeries", "SampledSeries")
 
 
-# What scripts for MLflow also use, and is not here.
+# What scripts for MLflow also use, and is not here: evaluation, models of more libraries, traces and prompts.
 _MLFLOWS = frozenset(
-    {
+    [
         "evaluate",
-    }
+        "catboost",
+        "diffusers",
+        "h2o",
+        "onnx",
+        "paddle",
+        "pmdarima",
+        "prophet",
+        "pyspark",
+        "sentence_transformers",
+        "shap",
+        "spacy",
+        "spark",
+        "statsmodels",
+        "transformers",
+        "anthropic",
+        "autogen",
+        "bedrock",
+        "crewai",
+        "dspy",
+        "gemini",
+        "genai",
+        "groq",
+        "langchain",
+        "litellm",
+        "llama_index",
+        "mistral",
+        "openai",
+        "smolagents",
+        "add_trace",
+        "get_trace",
+        "load_prompt",
+        "log_trace",
+        "register_prompt",
+        "search_prompts",
+        "search_traces",
+        "start_span",
+        "trace",
+        "tracing",
+        "update_current_trace",
+    ]
 )
 
 # Modules for models, imported with the first use: most runs log none.
@@ -310,7 +349,7 @@ def __getattr__(name: str) -> Any:
         return projects.run if name == "run" else projects
     if name in _MLFLOWS:
         raise AttributeError(
-            f"Stepwell has no {name} yet. With `import mlflow` and Stepwell's plugin for it, MLflow's own works: see "
+            f"Stepwell has no {name}. With `import mlflow` and Stepwell's plugin for it, MLflow's own works: see "
             "docs/from-mlflow.md."
         )
     raise AttributeError(f"module 'stepwell' has no attribute {name!r}")

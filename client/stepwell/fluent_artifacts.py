@@ -2,6 +2,7 @@
 
 from typing import Any, BinaryIO
 
+from stepwell import experiments, settings
 from stepwell.client import StepwellClient
 from stepwell.delivery.receipts import PendingWrite
 from stepwell.errors import short
@@ -74,9 +75,16 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
 def load_table(
     artifact_file: str, run_ids: list[str] | None = None, extra_columns: list[str] | None = None
 ) -> Any:
-    """Return the tables of runs of the active run's experiment as one DataFrame; see StepwellClient.load_table."""
-    run = active.active_run() or active.start_run()
-    return _client().load_table(run.info.experiment_id, artifact_file, run_ids, extra_columns)
+    """Return the tables of runs as one DataFrame; see StepwellClient.load_table.
+
+    Without `run_ids`, those of the active run's experiment, or of the one that new runs go to. It starts no run.
+    """
+    run = active.active_run()
+    if run_ids is not None:
+        experiment_id = settings.DEFAULT_EXPERIMENT_ID  # it does not matter
+    else:
+        experiment_id = run.info.experiment_id if run else experiments.current_experiment_id()
+    return _client().load_table(experiment_id, artifact_file, run_ids, extra_columns)
 
 
 @short

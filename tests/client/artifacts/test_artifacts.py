@@ -184,6 +184,8 @@ def test_tables(suffix: str) -> None:
     assert table["text"].tolist()[2:] == ["c", "d"]
     assert set(table["run_id"]) == {run.info.run_id}
     assert set(table["p"]) == {"5"}
+    assert mlflow.load_table(path)["n"].tolist() == [1, 2, 3, 4]  # of the experiment that new runs go to
+    assert mlflow.active_run() is None
     tag = mlflow.get_run(run.info.run_id).data.tags["mlflow.loggedArtifacts"]
     assert json.loads(tag) == [{"path": path, "type": "table"}]
     with refused("RESOURCE_DOES_NOT_EXIST", "has a table"):
