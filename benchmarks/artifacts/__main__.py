@@ -104,9 +104,11 @@ def one_round(
             result[f"{library}_{way}_mb_per_s"] = round(size / MB / compared[f"{way}_s"])
         (folder / "bare.bin").unlink()
         if with_googles:
-            seconds = googles(store.root, dict(store.environment(None)), str(source))
-            result["upload_of_googles"] = round(seconds / result["upload_s"], 2)
-            result["googles_upload_mb_per_s"] = round(size / MB / seconds)
+            taken = googles(store.root, dict(store.environment(None)), str(source), str(folder / "googles.bin"))
+            for way in ("upload", "download"):
+                result[f"{way}_of_googles"] = round(taken[f"{way}_s"] / result[f"{way}_s"], 2)
+                result[f"googles_{way}_mb_per_s"] = round(size / MB / taken[f"{way}_s"])
+            (folder / "googles.bin").unlink()
     if mlflow_uri is not None:
         took = mlflow(mlflow_uri, source, folder / "of-mlflow")
         result["mlflow_upload_mb_per_s"] = round(size / MB / took["upload_s"])

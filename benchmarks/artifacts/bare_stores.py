@@ -48,12 +48,12 @@ def bare(kind: str, root: str, environment: dict[str, str], source: str, target:
     return asyncio.run(work(root.partition("://")[2], source, target))
 
 
-def googles(root: str, environment: dict[str, str], source: str) -> float:
-    """Send a file by Google's own library; returns the seconds."""
+def googles(root: str, environment: dict[str, str], source: str, target: str) -> dict[str, float]:
+    """Send a file by Google's own library and fetch it again; returns the seconds of both."""
     program = Path(__file__).with_name("google_library.py")
-    command = [environment_at("google") / "bin/python", program, root.partition("://")[2], source]
+    command = [environment_at("google") / "bin/python", program, root.partition("://")[2], source, target]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment})
-    seconds: float = json.loads(answer.stdout)
+    seconds: dict[str, float] = json.loads(answer.stdout)
     return seconds
 
 

@@ -1,6 +1,6 @@
-"""Google's own library as its users call it: sends a file and prints the seconds. Then the object goes, to save room.
+"""Google's own library as its users call it: sends a file, fetches it, prints the seconds of both. Then the object goes.
 
-    .venv-compare/google/bin/python benchmarks/artifacts/google_library.py BUCKET SOURCE
+    .venv-compare/google/bin/python benchmarks/artifacts/google_library.py BUCKET SOURCE TARGET
 
 Runs in an environment of its own, on the stand-in that STORAGE_EMULATOR_HOST names.
 """
@@ -16,13 +16,15 @@ from google.cloud import storage
 PATIENCE_S = 600
 
 
-def main(bucket: str, source: str) -> None:
-    """Send it."""
+def main(bucket: str, source: str, target: str) -> None:
+    """Send it, and fetch it."""
     client = storage.Client(project="tests", credentials=AnonymousCredentials())
     blob = client.bucket(bucket).blob(f"library-{time.time_ns()}")
     started = time.perf_counter()
     blob.upload_from_filename(source, timeout=PATIENCE_S)
-    print(json.dumps(time.perf_counter() - started))
+    sent = time.perf_counter()
+    blob.download_to_filename(target, timeout=PATIENCE_S)
+    print(json.dumps({"upload_s": sent - started, "download_s": time.perf_counter() - sent}))
     blob.delete()
 
 

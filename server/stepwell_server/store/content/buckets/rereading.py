@@ -44,7 +44,7 @@ async def hashed_in_ranges(
     def take(piece: memoryview) -> None:
         nonlocal count
         if count + len(piece) > end:
-            raise HTTPException("more comes than was asked for")
+            raise HTTPException("more comes than the range that was asked for")
         digest.update(piece)
         count += len(piece)
 
