@@ -34,6 +34,7 @@ from stepwell_server.running import RunningServer, grpc_uri, http_url, open_stor
 from stepwell_server.services.together import Services
 from stepwell_server.store.ingest.commit_news import CommitNews
 from stepwell_server.store.ingest.rehearsal import rehearse_commit
+from stepwell_server.store.postgres.capacity import tell_what_is_short
 from stepwell_server.store.postgres.distribution import require_whole
 from stepwell_server.store.postgres.listening import listening_pool
 from stepwell_server.store.postgres.migrations import migrate
@@ -85,6 +86,8 @@ async def running_server(config: Config) -> AsyncIterator[RunningServer]:
         store = await open_store(config, deadline, stack)
         database = await migrate(store, pooler=config.pooler if config.store else "none")
         await require_whole(database)
+        if not config.shares_port:  # else the parent of the workers looks
+            await tell_what_is_short(database, 1)
         limit_s = config.statement_timeout_s
         pool = await stack.enter_async_context(open_pool(database, deadline, statement_timeout_s=limit_s))
         # Commits have connections of their own, so that nothing that is read can hold them up.

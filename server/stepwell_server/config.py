@@ -310,8 +310,12 @@ def host_and_port(host: str, port: int) -> str:
 
 def embedded_connections(workers: int) -> int:
     """Return how many connections the embedded PostgreSQL takes: every worker's pools, and some for people."""
-    of_worker = POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + UPKEEP_CONNECTIONS_MAX
-    return max(EMBEDDED_CONNECTIONS_MIN, workers * of_worker + 20)
+    return max(EMBEDDED_CONNECTIONS_MIN, workers * worker_connections() + 20)
+
+
+def worker_connections() -> int:
+    """Return how many connections the pools of a worker hold at most."""
+    return POOL_CONNECTIONS_MAX + INGEST_CONNECTIONS_MAX + UPKEEP_CONNECTIONS_MAX
 
 
 def is_loopback(host: str) -> bool:

@@ -28,6 +28,7 @@ from stepwell_server.process.logger import get_logger
 from stepwell_server.process.ports import require_bindable, reserved_port
 from stepwell_server.process.tls.identity import Identity
 from stepwell_server.running import RunningServer, grpc_uri, http_url, open_store
+from stepwell_server.store.postgres.capacity import tell_what_is_short
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.web.metrics import MULTIPROCESS_FOLDER, forget_process, metrics_page, page_of_processes
 
@@ -62,7 +63,8 @@ async def running_workers(config: Config) -> AsyncIterator[RunningServer]:
             page = metrics_page(config.metrics_host, config.metrics_port, page_of_processes(folder))
             metrics_port = stack.enter_context(page)
         store = await open_store(config, deadline, stack)
-        await migrate(store, pooler=config.pooler if config.store else "none")
+        database = await migrate(store, pooler=config.pooler if config.store else "none")
+        await tell_what_is_short(database, config.workers)
         of_worker = replace(
             config, port=port, http_port=http_port, store=store, shares_port=True, metrics_port=None
         )

@@ -102,6 +102,11 @@ async def migrate(
     steps = known_migrations() if migrations is None else migrations
     try:
         return await _migrate(url, steps, pooler)
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise StartupError(
+            "the database lacks tables, and takes no writes: --store has to name the primary, and"
+            " default_transaction_read_only has to be off"
+        ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartupError(
             f"the user in --store may not make and change Stepwell's tables: {describe(error)}; the owner of the"

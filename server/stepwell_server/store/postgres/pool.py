@@ -21,6 +21,7 @@ from stepwell_server.config import (
     UPKEEP_CONNECTIONS_MAX,
     UPKEEP_TIMEOUT_S,
     without_password,
+    worker_connections,
 )
 from stepwell_server.errors import InvalidArgumentError, StartupError, TooMuchError, UnavailableError
 from stepwell_server.process.deadline import Deadline
@@ -62,8 +63,13 @@ _TRANSIENT = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby that takes over soon
     asyncpg.TargetServerAttributeNotMatched,  # of several, none has taken over yet
+)
+
+NO_CONNECTIONS = "PostgreSQL has no connection left for the server"
+MORE_CONNECTIONS = (
+    f"each worker uses up to {worker_connections()}: raise max_connections, or the CONNECTION LIMIT of the user or the"
+    " database"
 )
 
 log = get_logger(__name__)
@@ -78,6 +84,13 @@ def translated() -> Iterator[None]:
         raise TooMuchError(
             "the database needed too long for this; ask for less at once (the limit of calls is --statement-timeout)"
         ) from error
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise UnavailableError(
+            f"the database takes no writes: {describe(error)}; it is a standby, and --store has to name the primary,"
+            " or default_transaction_read_only is on"
+        ) from error
+    except asyncpg.TooManyConnectionsError as error:
+        raise UnavailableError(f"{NO_CONNECTIONS}: {describe(error)}; {MORE_CONNECTIONS}") from error
     except _TRANSIENT as error:
         raise UnavailableError(f"the database cannot do it now: {describe(error)}") from error
     except asyncpg.InterfaceError as error:
@@ -297,6 +310,10 @@ def explained(url: str, option: str = "--store") -> Iterator[None]:
             f"the address {without_password(url)} in {option} cannot be read; write special characters of user and "
             "password (/ ? # @ : [ ] %) encoded, as in %2F for /"
         ) from None
+    except asyncpg.TooManyConnectionsError as error:
+        raise StartupError(
+            f"{NO_CONNECTIONS} at {without_password(url)}: {describe(error)}; {MORE_CONNECTIONS}"
+        ) from error
     except asyncpg.TargetServerAttributeNotMatched:
         raise StartupError(
             f"none of the PostgreSQLs at {without_password(url)} takes writes: {option} has to name the primary; "
