@@ -11,6 +11,11 @@ from stepwell.errors import invalid
 
 # Doubled braces stand for themselves, as in str.format; those behind a dollar are the shell's.
 _PLACE = re.compile(r"\{\{|\}\}|(?<!\$)\{([A-Za-z_][\w.-]*)\}")
+# The same, and braces that are no places.
+_BRACES = re.compile(rf"{_PLACE.pattern}|[{{}}]")
+# What is left of a place that lacks its other brace.
+_BEGUN = re.compile(r"(?<!\$)\{[A-Za-z_][\w.-]*")
+_ENDED = re.compile(r"[A-Za-z_][\w.-]*\}$")
 Fetch = Callable[[str], str]
 
 
@@ -100,8 +105,14 @@ class EntryPoint:
         """Return the command for a shell: each value one word of it, whatever it holds; extra ones as `--name value`.
 
         Raises:
-            StepwellException: INVALID_PARAMETER_VALUE when the command names a parameter that there is not.
+            StepwellException: INVALID_PARAMETER_VALUE when the command names a parameter that there is not, or has a
+                place that lacks a brace.
         """
+        if (half := _half_place(self.command)) is not None:
+            raise invalid(
+                f"The command of the entry point {self.name!r} has {half!r}, where a brace is missing; write "
+                "{name} for a parameter, {{ and }} for braces."
+            )
 
         def fill(place: re.Match[str]) -> str:
             if place[0] in ("{{", "}}"):
@@ -120,6 +131,19 @@ class EntryPoint:
         return " ".join(
             [command, *(f"{shlex.quote('--' + name)} {shlex.quote(values[name])}" for name in extra)]
         )
+
+
+def _half_place(command: str) -> str | None:
+    """Return what looks like a place and lacks one of its braces; others without their pair are for the shell."""
+    opened: list[int] = []
+    for brace in _BRACES.finditer(command):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened:
+            opened.pop()
+        elif brace[0] == "}" and (ended := _ENDED.search(command[: brace.end()])):
+            return ended[0]
+    return next((begun[0] for at in opened if (begun := _BEGUN.match(command, at))), None)
 
 
 def script_entry_point(name: str) -> EntryPoint:

@@ -43,6 +43,37 @@ def test_nothing_in_a_value_is_run(value: str) -> None:
     assert words(point.command_line({"a": value})) == [value, "home", "{x}"]
 
 
+@pytest.mark.parametrize(
+    ("command", "half"),
+    [
+        ("python train.py {alpha", "{alpha"),
+        ("python train.py --alpha {alpha --beta {beta}", "{alpha"),
+        ("python train.py --alpha alpha} --beta {beta}", "alpha}"),
+        ("python train.py {{x}} {beta} '{alpha'", "{alpha"),
+    ],
+)
+def test_a_place_that_lacks_a_brace_is_named(command: str, half: str) -> None:
+    names = ("alpha", "beta")
+    point = EntryPoint("train", {name: Parameter(name) for name in names}, command)
+    with refused("INVALID_PARAMETER_VALUE", re.escape(f"'train' has '{half}', where a brace is missing")):
+        point.command_line(dict.fromkeys(names, "1"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "awk '{print $1}' file",
+        "cp file.{txt,csv} ${HOME:-/tmp}/",
+        "for x in 1 2; do { echo $x; } done",
+        'python train.py --config \'{"a": {"b": 1} }\'',
+        "grep '{' file",
+        "echo ${HOME",
+    ],
+)
+def test_braces_of_the_shell_stay(command: str) -> None:
+    assert EntryPoint("main", {}, command).command_line({}) == command
+
+
 def test_the_name_of_a_script_and_of_a_parameter_are_words_too(tmp_path: Path) -> None:
     script = tmp_path / "a $(x) {b}.py"
     script.write_text("import json, sys; print(json.dumps(sys.argv[1:]))")
