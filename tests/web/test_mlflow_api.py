@@ -182,6 +182,18 @@ async def test_messages_are_coerced_as_protobuf_does_it(rest: Rest) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "fields", "status", "code"),
     [
+        (
+            "POST",
+            "runs/log-metric",
+            {"run_id": "0" * 32, "key": "a", "value": "1_0", "timestamp": 1},
+            *INVALID,
+        ),
+        (
+            "POST",
+            "runs/log-metric",
+            {"run_id": "0" * 32, "key": "a", "value": "\uff11", "timestamp": 1},
+            *INVALID,
+        ),
         ("POST", "experiments/create", {}, *INVALID),
         ("POST", "experiments/create", {"name": ""}, *INVALID),
         ("POST", "experiments/create", {"name": 5}, *INVALID),

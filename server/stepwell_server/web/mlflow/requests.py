@@ -100,7 +100,7 @@ class Message:
         if value is None:
             raise self.missing(name)
         try:
-            if isinstance(value, int | float | str):
+            if isinstance(value, int | float) or (isinstance(value, str) and _is_plain(value)):
                 return float(value)
         except (ValueError, OverflowError):
             pass
@@ -262,6 +262,11 @@ def _whole(value: Any) -> int | None:
         # R writes 100000 as 1e+05.
         return _whole(float(value)) if _SCIENTIFIC.fullmatch(value) else None
     return None
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a text is no number by Python's ways of writing them alone: 1_000, digits of other scripts."""
+    return text.isascii() and "_" not in text
 
 
 def _camel(name: str) -> str:
