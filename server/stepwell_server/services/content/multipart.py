@@ -1,12 +1,10 @@
 """Files that clients send straight to a bucket, in parts, without having said what they are: MLflow's way."""
 
-import hashlib
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
-from stepwell_server.errors import ExhaustedError, InvalidArgumentError
+from stepwell_server.errors import ExhaustedError, InvalidArgumentError, UnavailableError
 from stepwell_server.model.artifacts import (
     MIB,
     PARTS_MAX,
@@ -75,15 +73,18 @@ class MultipartService:
         if content.direct is None or arrival.multipart_id is None:
             raise InvalidArgumentError(f"upload {upload_id.hex} does not go to a bucket in parts")
         await content.direct.complete_parts(arrival.place.key, arrival.multipart_id, parts)
-        await self._require_room(content, arrival)
-        upload = arrival.arrived(*await _read_once(content, arrival.place.key))
+        size = await content.size_bytes(arrival.place.key) or 0
+        await self._require_room(content, arrival, size)
+        found, sha256 = await content.direct.hashed(arrival.place.key, size)
+        if found != size:
+            raise UnavailableError(f"the bucket says that {path!r} has {size} bytes, and sends {found}")
+        upload = arrival.arrived(size, sha256)
         await doubt_lost(self._store, self._contents, arrival.place.root, [upload.file])
         await self._store.complete(run_id, [upload])
         return upload.file
 
-    async def _require_room(self, content: ContentStore, arrival: Arrival) -> None:
-        """Give the upload up when it has more than it announced, and quotas have no room for that."""
-        size = await content.size_bytes(arrival.place.key) or 0
+    async def _require_room(self, content: ContentStore, arrival: Arrival, size: int) -> None:
+        """Give the upload up when its bytes are more than it announced, and quotas have no room for that."""
         try:
             await self._quotas.require_more(self._store, content, arrival, size - arrival.announced_bytes)
         except ExhaustedError:
@@ -96,12 +97,3 @@ class MultipartService:
         content = await self._contents.open(arrival.place.root)
         await self._store.abandon(run_id, [upload_id])
         await content.remove(arrival.place.key, arrival.multipart_id)
-
-
-async def _read_once(content: ContentStore, key: str) -> tuple[int, bytes]:
-    digest, size = hashlib.sha256(), 0
-    async with aclosing(content.read(key, 0)) as pieces:  # type: ignore[type-var]  # it is a generator
-        async for piece in pieces:
-            digest.update(piece)
-            size += len(piece)
-    return size, digest.digest()

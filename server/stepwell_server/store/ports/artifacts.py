@@ -325,6 +325,14 @@ class DirectContentStore(Protocol):
         """
         ...
 
+    async def hashed(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """Read what is stored and return its size and SHA-256, which means nothing unless the size is `size_bytes`.
+
+        Raises:
+            NotFoundError: nothing is stored.
+        """
+        ...
+
     async def abandon_parts(self, key: str, multipart_id: str) -> None:
         """Remove parts that were not put together. Nothing there is no error."""
         ...

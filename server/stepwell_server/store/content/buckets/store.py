@@ -131,6 +131,10 @@ class BucketContentStore:
             return f"{count} bytes {more}are there instead of {file.size_bytes}"
         return "" if digest == file.sha256 else f"the bytes there have the SHA-256 {digest.hex()}"
 
+    async def hashed(self, key: str, size_bytes: int) -> tuple[int, bytes]:
+        """See `ports.artifacts.DirectContentStore`."""
+        return await self._bucket.hashed(key, size_bytes)
+
     async def size_bytes(self, key: str) -> int | None:
         """See `ports.artifacts.ContentStore`."""
         found = await self._bucket.find(key)
