@@ -5,9 +5,10 @@
     python -m benchmarks.scale debt [--servers 1 3] [--writers 4000] [--seconds 180]
     python -m benchmarks.scale pooler [--rounds 5]
     python -m benchmarks.scale calibrate
+    python -m benchmarks.scale waves [--fresh-chunks 32] [--behind 20 40 400] [--paces 0.2 1 10]
     python -m benchmarks.scale simulation [--writers 100000] [--servers 64] [--nodes 32]
 
-Prints JSON. The first needs the machine for itself; the second is arithmetic, and seeded.
+Prints JSON. The first ones need the machine for themselves; the last two are arithmetic, and seeded.
 """
 
 import argparse
@@ -21,7 +22,10 @@ from benchmarks.scale.draining import drain
 from benchmarks.scale.pooler import compare
 from benchmarks.scale.servers import measure
 from benchmarks.scale.simulation import Size, simulate
+from benchmarks.scale.waves import play_all
 from stepwell_server.process.logs import set_up_logs
+from stepwell_server.store.ingest.pressure import BEHIND_S, PACES_S
+from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
 
 def main() -> None:
@@ -42,6 +46,11 @@ def main() -> None:
     pooled = kinds.add_parser("pooler")
     pooled.add_argument("--rounds", type=int, default=5)
     kinds.add_parser("calibrate")
+    waving = kinds.add_parser("waves")
+    waving.add_argument("--fresh-chunks", type=int, default=FRESH_CHUNKS_MAX, help="that are worth a merge")
+    waving.add_argument("--behind", type=float, nargs="+", default=BEHIND_S, help="seconds, with --paces")
+    waving.add_argument("--paces", type=float, nargs="+", default=PACES_S, help="seconds, with --behind")
+    waving.add_argument("--seed", type=int, default=1)
     simulated = kinds.add_parser("simulation")
     simulated.add_argument("--writers", type=int, default=100_000)
     simulated.add_argument("--servers", type=int, default=64)
@@ -51,6 +60,10 @@ def main() -> None:
     simulated.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     set_up_logs("text", "warning")
+    if arguments.kind == "waves":
+        played = play_all(arguments.fresh_chunks, arguments.behind, arguments.paces, arguments.seed)
+        print(json.dumps(played, indent=2))
+        return
     if arguments.kind != "simulation":
         around = surroundings()
         if arguments.kind == "servers":

@@ -7,13 +7,17 @@ commit that matter to compaction. The servers only merge. Where compaction is be
 those of servers do, and what is logged meanwhile comes in larger batches, as clients send it.
 
 A series is merged once in some WAVE_S, so the debt of writers that began together is a wave. Here they began evenly
-over such a time, and what is left of the wave is averaged away: the debt is judged by windows of one wave each, after
-three of them. It grows, where the line through the windows' means rises by more than GROWS of what comes; commits were
-slowed, where compaction was BEHIND_MIN_S behind. Costs by window tell whether it would go on so. Where commits are
-slowed, a level has to be found first: so there is a verdict of all windows, and one without the first third of them.
+over such a time, and what is left of the wave is averaged away in windows of WINDOW_S. Where commits are slowed, a
+level has to be found first: the first window begins after WARM_S.
+
+Whether the debt grows is told by the line through the windows' means, and by how surely that is known: its slope lies
+in an interval that is as wide as the means stray from the line (Student's t, SURE of all cases). The debt does not
+grow where all of it is below GROWS of what comes, and grows where all is above; in between nothing is shown, and a
+longer run may tell. Costs by window tell whether it would go on so.
 """
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +33,7 @@ from benchmarks.scale.flocks import INTERVAL_S, SHAPE, Commits, Flock, logging
 from benchmarks.scale.servers import Servers, open_folder, servers
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.store.ingest.metrics import MetricIds
-from stepwell_server.store.ingest.pressure import BEHIND_MIN_S
+from stepwell_server.store.ingest.pressure import PACE_S
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import Pool, open_pool
@@ -38,12 +42,15 @@ from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
 # Writers that log in step.
 GROUP = 133
-# From a merge of a series to its next one: 64 chunks, in whole rounds of some 10 to 20 s.
-WAVE_S = 80.0
-# Until every series was merged thrice; chunks are left alone for half a minute before the first.
-WARM_S = 3 * WAVE_S + 30.0
+# From a merge of a series to its next one: 32 chunks, in whole rounds of some 10 to 20 s.
+WAVE_S = 40.0
+# As long as a round where commits are slowed, which is a wave then.
+WINDOW_S = 60.0
+# Until the rounds have found their length, in three or four of them.
+WARM_S = 240.0
 SAMPLE_S = 5.0
 GROWS = 0.01
+SURE = 0.95
 SMALL = "SELECT count(*) FROM metric_chunk WHERE NOT compacted AND count < 3000"
 # Points that are stored, and how far their writers are: as many, since they log nothing but points.
 STORED = (
@@ -66,8 +73,8 @@ class Sample:
 
 
 def windows_of(samples: Sequence[Sample]) -> list[Sequence[Sample]]:
-    """Cut samples into windows of a wave each; what is left over at the end counts in none."""
-    size = round(WAVE_S / SAMPLE_S)
+    """Cut samples into windows; what is left over at the end counts in none."""
+    size = round(WINDOW_S / SAMPLE_S)
     return [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
 
 
@@ -86,12 +93,22 @@ def window_report(window: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def growth_per_second(windows: Sequence[Sequence[Sample]]) -> float | None:
-    """Return how much the debt rises in a second from window to window; None of fewer than two."""
-    if len(windows) < 2:
+def growth_per_second(windows: Sequence[Sequence[Sample]]) -> tuple[float, float] | None:
+    """Return how much the debt rises in a second, and how far that may be off; None of fewer than three windows."""
+    freedom = len(windows) - 2
+    if freedom < 1:
         return None
-    means = [_mean_debt(each) for each in windows]
-    return float(np.polyfit([each[0].second for each in windows], means, 1)[0])
+    seconds = np.array([each[0].second for each in windows])
+    means = np.array([_mean_debt(each) for each in windows])
+    slope, level = np.polyfit(seconds, means, 1)
+    strays = means - (slope * seconds + level)
+    error = math.sqrt((strays**2).sum() / freedom / ((seconds - seconds.mean()) ** 2).sum())
+    return float(slope), student_quantile(freedom, (1 + SURE) / 2) * error
+
+
+def student_quantile(freedom: int, share: float) -> float:
+    """Return below what this share of Student's t lies; of a million drawn ones, so to a hundredth."""
+    return float(np.quantile(np.random.default_rng(1).standard_t(freedom, 1_000_000), share))
 
 
 def _mean_debt(window: Sequence[Sample]) -> float:
@@ -99,22 +116,25 @@ def _mean_debt(window: Sequence[Sample]) -> float:
 
 
 def judged(windows: Sequence[Sequence[Sample]]) -> dict[str, Any]:
-    """Tell whether the debt grows over these windows, by what comes meanwhile; empty for fewer than two."""
-    growth = growth_per_second(windows)
-    if growth is None:
+    """Tell whether the debt grows over these windows, by what comes meanwhile; empty for fewer than three."""
+    found = growth_per_second(windows)
+    if found is None:
         return {}
     first, last = windows[0][0], windows[-1][-1]
     rate = (last.came - first.came) / (last.second - first.second)
-    grows = growth > GROWS * rate
+    growth, off = (each / rate for each in found)
+    if growth + off <= GROWS:
+        verdict = "the debt does not grow"
+    elif growth - off > GROWS:
+        verdict = "the debt grows"
+    else:
+        verdict = "not shown whether the debt grows"
     return {
-        "from_s": round(first.second),
-        "to_s": round(last.second),
         "debt_means": [round(_mean_debt(each)) for each in windows],
-        "debt_rises_per_second": round(growth),
         "chunks_per_second": round(rate),
-        "debt_growth_share": round(growth / rate, 4),
-        "debt_grows": grows,
-        "verdict": f"the debt {'grows' if grows else 'does not grow'}: {growth / rate:+.1%} of what comes",
+        "debt_growth_share": round(growth, 4),
+        "debt_growth_share_from_to": [round(growth - off, 4), round(growth + off, 4)],
+        "verdict": f"{verdict}: {growth:+.1%} of what comes, between {growth - off:+.1%} and {growth + off:+.1%}",
     }
 
 
@@ -196,9 +216,8 @@ async def _observe(
         "merged_per_second": round(merged / took_s),
         "small_chunks_before_and_after": [before, after],
         "windows": [window_report(each) for each in windows],
-        "all_windows": judged(windows),
-        "settled_windows": judged(windows[len(windows) // 3 :]),
-        "commits_were_slowed": max(each.behind_s for each in samples) >= BEHIND_MIN_S,
+        **judged(windows),
+        "commits_were_slowed": max(each.pace_s for each in samples) > PACE_S,
         "debt": [each.debt for each in samples],
         "compaction_behind_s": [round(each.behind_s) for each in samples],
         "commit_pace_s": [round(each.pace_s, 1) for each in samples],

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
@@ -12,9 +13,10 @@ from stepwell_server.store.ingest import lane as lane_module
 from stepwell_server.store.ingest import pressure as pressure_module
 from stepwell_server.store.ingest.metrics import MetricIds
 from stepwell_server.store.ingest.points import PointStore
-from stepwell_server.store.ingest.pressure import BEHIND_MIN_S, PACE_MAX_S, PACE_S, Pressure
+from stepwell_server.store.ingest.pressure import BEHIND_TOLD_S, PACE_MAX_S, PACE_S, Pressure
 from stepwell_server.store.ingest.writer import GroupCommitWriter
 from stepwell_server.store.postgres.pool import Pool
+from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 from tests.harness.store.logs import Log, commit, history, new_run, opened, rows
 
 FAR_BEHIND_S = 1e9
@@ -24,7 +26,7 @@ CHUNKS = "SELECT count FROM metric_chunk ORDER BY first_position"
 @pytest.fixture
 def pressure(monkeypatch: pytest.MonkeyPatch) -> Pressure:
     """Return one that holds what it may hold for ever, once it is on."""
-    monkeypatch.setattr(pressure_module, "PACE_MAX_S", 3_600.0)
+    monkeypatch.setattr(pressure_module, "PACES_S", (PACE_S, 1.0, 3_600.0))
     return Pressure()
 
 
@@ -45,15 +47,29 @@ async def log(pool: Pool, writer: GroupCommitWriter) -> Log:
 def test_commits_are_slowed_by_how_far_compaction_is_behind(caplog: pytest.LogCaptureFixture) -> None:
     pressure, paces = Pressure(), []
     with caplog.at_level(logging.INFO, "stepwell_server.store.ingest.pressure"):
-        for behind_s in (0.0, BEHIND_MIN_S - 1, BEHIND_MIN_S, 60.0, 200.0, 400.0, 1e9, BEHIND_MIN_S - 1):
+        for behind_s in (0.0, 20.0, 25.0, 30.0, 40.0, 60.0, 200.0, 400.0, 1e9, 30.0, 60.0, 20.0, 30.0, 20.0):
             pressure.note(behind_s)
             paces.append(pressure.pace_s)
             assert COMMIT_PACE.collect()[0].samples[0].value == pressure.pace_s
-    assert paces == [PACE_S, PACE_S, 1.0, 1.5, 5.0, PACE_MAX_S, PACE_MAX_S, PACE_S]
+    assert paces[:3] == [PACE_S, PACE_S, pytest.approx(0.4)]
+    assert paces[3:9] == [pytest.approx(0.6), 1.0, 1.5, 5.0, PACE_MAX_S, PACE_MAX_S]
+    # It is told once how far that went, and once that it is over: not what comes and goes in between.
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 2
     assert "compaction is behind" in said[0]
     assert "keeps up again" in said[1]
+
+
+def test_the_pace_rises_without_a_jump_and_is_in_proportion_where_rounds_are_long() -> None:
+    pressure = Pressure()
+    paces = []
+    for tenths in range(5_000):
+        pressure.note(tenths / 10)
+        paces.append(pressure.pace_s)
+    assert max(after - before for before, after in pairwise(paces)) < 0.005
+    # Whatever a round of that length merges, it has as many chunks of a metric that is logged each second.
+    assert {round(behind_s / paces[10 * behind_s]) for behind_s in range(int(BEHIND_TOLD_S), 400)} == {40}
+    assert FRESH_CHUNKS_MAX < 40
 
 
 async def test_pieces_that_are_held_become_one_chunk_when_they_are_released(

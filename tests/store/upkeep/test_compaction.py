@@ -31,7 +31,7 @@ from stepwell_server.store.upkeep.compactor import (
     compact_now,
     set_paused,
 )
-from stepwell_server.store.upkeep.plan import OPEN_CHUNKS_MAX, Merge
+from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX, OPEN_CHUNKS_MAX, Merge
 from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
 from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.servers.processes import stepwell_command
@@ -407,11 +407,11 @@ async def test_what_cannot_be_due_is_counted_and_not_read(
 
     monkeypatch.setattr(compactor_module, "read_fresh", read_fresh)
     assert await rounds(10) == (1, 0, 10)  # nobody knew what they hold
-    assert await rounds(53) == (0, 0, 63)
-    assert await rounds(1) == (1, 64, 0)
-    assert await rounds(63) == (0, 0, 63)
-    assert await rounds(1) == (1, 64, 0)
-    assert await rows(pool, SIZES) == [(256, True)]
+    assert await rounds(FRESH_CHUNKS_MAX - 11) == (0, 0, FRESH_CHUNKS_MAX - 1)
+    assert await rounds(1) == (1, FRESH_CHUNKS_MAX, 0)
+    assert await rounds(FRESH_CHUNKS_MAX - 1) == (0, 0, FRESH_CHUNKS_MAX - 1)
+    assert await rounds(1) == (1, FRESH_CHUNKS_MAX, 0)
+    assert await rows(pool, SIZES) == [(4 * FRESH_CHUNKS_MAX, True)]
 
 
 async def test_people_can_see_pause_and_run_it(

@@ -80,7 +80,7 @@ def test_how_many_chunks_make_a_series_due(counts: list[int], merged: bool, chun
 
 
 def test_each_series_is_judged_alone() -> None:
-    chunks = [fresh([10] * 40, number=1), fresh([10] * 70, number=2)]
+    chunks = [fresh([10] * (FRESH_CHUNKS_MAX - 1), number=1), fresh([10] * 70, number=2)]
     assert [merge.series for merge in wanted_merges(chunks)] == [series(2)]
     assert [merge.series for merge in wanted_merges(chunks, at_once=True)] == [series(1), series(2)]
 

@@ -2,8 +2,8 @@
 
 A series' *fresh* chunks are the small ones that commits made. They are merged when they are many, when their points
 fill a chunk, or when their writer has been quiet; together with the *open* chunks before them, which merges made and
-could not fill. An open chunk that is much larger than what comes to it waits for more: with 64 points at a time, a
-point is written seven times until its chunk is full, and not thirty.
+could not fill. An open chunk that is much larger than what comes to it waits for more: with 32 points at a time, a
+point is written eight times until its chunk is full, and not sixty.
 """
 
 import math
@@ -16,8 +16,9 @@ from uuid import UUID
 
 from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
 
-# Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk.
-FRESH_CHUNKS_MAX = 64
+# Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk. Fewer than come
+# in a round where commits are slowed (`ingest/pressure.py`), so that each round merges what came in the last one.
+FRESH_CHUNKS_MAX = 32
 # A series with so many fresh chunks is merged although watchers may not have read all of them: they start anew.
 UNSETTLED_CHUNKS_MAX = 1_024
 # A writer that has committed nothing for a minute is not expected to fill its chunks soon.
