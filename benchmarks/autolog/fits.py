@@ -107,14 +107,16 @@ def taken_aside() -> list[Taken]:
 
     original, found = calls.carried_out, []
 
-    def timing(library: str, plain: Callable[[], Any], *given: Any) -> Any:
+    def timing(library: str, plain: Callable[[], Any], *given: Any, **named: Any) -> Any:
         if guard.is_inside():
-            return original(library, plain, *given)
+            return original(library, plain, *given, **named)
         within: list[Taken] = []
         result: list[Any] = []
-        whole = taken(
-            lambda: original(library, lambda: within.append(taken(lambda: result.append(plain()))), *given)
-        )
+
+        def timed() -> None:
+            within.append(taken(lambda: result.append(plain())))
+
+        whole = taken(lambda: original(library, timed, *given, **named))
         found.extend(whole.without(each) for each in within)
         return result[0]
 

@@ -123,7 +123,8 @@ def check_key(kind: str, key: object) -> str:
         raise invalid(
             f"{kind} name {key!r}: use letters, digits, underscores, dashes, periods, spaces, colons and slashes."
         )
-    if key != posixpath.normpath(key) or key == "." or key.startswith(("/", "..")):
+    is_path = "/" in key  # others need no look at their parts
+    if (is_path and key != posixpath.normpath(key)) or key == "." or key.startswith(("/", "..")):
         raise invalid(
             f"{kind} name {key!r}: slashes stand between parts, as in 'train/loss', and no part is empty, '.' or '..'."
         )

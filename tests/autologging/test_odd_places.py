@@ -5,6 +5,7 @@ import random
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
@@ -15,10 +16,11 @@ from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.metaestimators import available_if
 
 import stepwell
 from stepwell import StepwellException, beside
-from stepwell.autologging import options
+from stepwell.autologging import guard, options
 from stepwell.autologging.patches import Patches
 from stepwell.runs import system_metrics
 from tests.autologging.logged import run_of, runs_of
@@ -98,9 +100,10 @@ def draws() -> tuple[Any, ...]:
     return (*model.predict(ROWS), *np.random.rand(3), random.random())
 
 
-def test_training_draws_the_numbers_that_it_would_have_drawn(experiment: str) -> None:
+@pytest.mark.parametrize("log_models", [True, False])
+def test_training_draws_the_numbers_that_it_would_have_drawn(experiment: str, log_models: bool) -> None:
     expected = draws()
-    stepwell.sklearn.autolog()
+    stepwell.sklearn.autolog(log_models=log_models)
     assert draws() == expected
     assert run_of(experiment).data.metrics["training_accuracy_score"] >= 0
 
@@ -258,3 +261,35 @@ def test_patches_of_a_module_that_defines_nothing() -> None:
     assert module.train() == 2
     patches.revert()
     assert module.train is original
+
+
+def test_what_a_logged_call_calls_in_turn_goes_to_the_original() -> None:
+    class Model:
+        def fit(self) -> str:
+            return "fitted"
+
+        @available_if(lambda self: hasattr(self, "can_predict"))
+        def predict(self) -> str:
+            return "predicted"
+
+    module = types.ModuleType("module_of_a_test")
+    exec("def measure(): return 'measured'", vars(module))
+    patches = Patches(outermost=True)
+    went_around: list[Any] = []
+
+    def around(original: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        went_around.append(original)
+        return original(instance, *args, **kwargs)
+
+    for name in ("fit", "predict"):
+        patches.around_method(Model, name, around)
+    patches.around_function(module, "measure", around)
+    model = Model()
+    assert not hasattr(model, "predict")
+    model.can_predict = True  # type: ignore[attr-defined]
+    for is_nested, expected in ((False, 3), (True, 0)):
+        went_around.clear()
+        with guard.inside() if is_nested else nullcontext():
+            assert (model.fit(), model.predict(), module.measure()) == ("fitted", "predicted", "measured")
+        assert len(went_around) == expected
+    patches.revert()

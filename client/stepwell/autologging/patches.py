@@ -7,6 +7,8 @@ from threading import RLock
 from types import FunctionType, ModuleType
 from typing import Any
 
+from stepwell.autologging.guard import is_inside
+
 _ABSENT = object()
 
 # original, the object that the method is called on, its arguments -> what the caller gets
@@ -14,9 +16,14 @@ Around = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], An
 
 
 class Patches:
-    """What one library's autologging has replaced; `revert` undoes all of it."""
+    """What one library's autologging has replaced; `revert` undoes all of it.
 
-    def __init__(self) -> None:
+    With `outermost`, only outermost calls go through `around`: what they call in turn, as a search does for each of its
+    candidates, goes to the originals straight away.
+    """
+
+    def __init__(self, *, outermost: bool = False) -> None:
+        self._outermost = outermost
         self._lock = RLock()
         # Owner, name, what was there before, and what is there since.
         self._undo: list[tuple[Any, str, Any, Any]] = []
@@ -35,9 +42,9 @@ class Patches:
         """Let calls of a method that a class defines go through `around`, also where it is there only sometimes."""
         original = vars(owner)[name]
         if isinstance(original, FunctionType):
-            self.replace(owner, name, _wrapped(original, around))
+            self.replace(owner, name, _wrapped(original, around, self._outermost))
         elif hasattr(original, "__get__") and not isinstance(original, (staticmethod, classmethod, property)):
-            self.replace(owner, name, _Conditional(original, around))
+            self.replace(owner, name, _Conditional(original, around, self._outermost))
 
     def around_function(self, module: Any, name: str, around: Around) -> None:
         """Let calls of a function go through `around`: wherever it is found by its name.
@@ -45,10 +52,12 @@ class Patches:
         That is in the module, in the one that defines it (so that pickles find it), and where modules of the user's
         imported it before. `around` gets the original for the object that it is called on.
         """
-        original = getattr(module, name)
+        original, outermost = getattr(module, name), self._outermost
 
         @wraps(original)
         def function(*args: Any, **kwargs: Any) -> Any:
+            if outermost and is_inside():
+                return original(*args, **kwargs)
             return around(lambda _, *given, **named: original(*given, **named), original, args, kwargs)
 
         for place in (module, sys.modules.get(original.__module__, module)):
@@ -92,9 +101,11 @@ def _is_the_users(names: dict[str, Any]) -> bool:
     )
 
 
-def _wrapped(original: Callable[..., Any], around: Around) -> Callable[..., Any]:
+def _wrapped(original: Callable[..., Any], around: Around, outermost: bool) -> Callable[..., Any]:
     @wraps(original)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if outermost and is_inside():
+            return original(self, *args, **kwargs)
         return around(original, self, args, kwargs)
 
     return method
@@ -103,14 +114,15 @@ def _wrapped(original: Callable[..., Any], around: Around) -> Callable[..., Any]
 class _Conditional:
     """Stands for a descriptor that gives a method, or AttributeError where the object has none."""
 
-    def __init__(self, original: Any, around: Around) -> None:
+    def __init__(self, original: Any, around: Around, outermost: bool) -> None:
         self._original = original
         self._around = around
+        self._outermost = outermost
         self.__doc__ = getattr(original, "__doc__", None)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         found = self._original.__get__(instance, owner)
-        if instance is None:
+        if instance is None or (self._outermost and is_inside()):
             return found
 
         @wraps(found)

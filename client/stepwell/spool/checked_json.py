@@ -14,8 +14,8 @@ from stepwell.spool.safe_files import FILE_MODE
 def write(path: Path, fields: dict[str, Any], *, flush: bool) -> None:
     """Write a new file, for this user alone; `flush` waits until it is on the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({**fields, "checksum": _checksum(fields)}, file, indent=1)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(json.dumps({**fields, "checksum": _checksum(fields)}).encode())
         file.flush()
         if flush:
             os.fsync(file.fileno())

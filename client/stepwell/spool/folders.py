@@ -11,7 +11,6 @@
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +34,9 @@ def create(writer: WriterFile) -> Path:
         OSError: there is no room; nothing of it stays.
     """
     try:
-        unfinished = _unfinished(places.to_write_again())
+        unfinished = _unfinished(places.to_write_again(), writer.writer_id)
     except OSError:  # it was removed, or is not to be written any more
-        unfinished = _unfinished(places.to_write())
+        unfinished = _unfinished(places.to_write(), writer.writer_id)
     folder = unfinished.with_name(writer.writer_id)
     try:
         write_writer(unfinished, writer)
@@ -51,8 +50,10 @@ def create(writer: WriterFile) -> Path:
     return folder
 
 
-def _unfinished(root: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+def _unfinished(root: Path, writer_id: str) -> Path:
+    folder = root / f".new-{writer_id}"
+    folder.mkdir(safe_files.FOLDER_MODE)
+    return folder
 
 
 def adopt(folder: Path) -> bool:

@@ -37,12 +37,12 @@ class DamagedFrameError(Exception):
 
 
 class FrameFile:
-    """An append-only file of frames, as its one writer sees it."""
+    """An append-only file of frames, as its one writer sees it. It is there from the first frame on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        self._descriptor: int | None = None
 
     def append(self, kind: Kind, payloads: Sequence[bytes]) -> list[int]:
         """Append frames with one write and return their offsets; the bytes belong to the kernel when it returns.
@@ -50,6 +50,9 @@ class FrameFile:
         Raises:
             OSError: there is no room; nothing of the frames stays. Or there are more than FRAMES_AT_ONCE_MAX.
         """
+        if self._descriptor is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(self.path, flags, FILE_MODE)
         offsets, parts, end = [], [], self.size
         for payload in payloads:
             offsets.append(end)
@@ -67,7 +70,8 @@ class FrameFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 class FrameReader:

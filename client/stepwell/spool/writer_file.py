@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -65,7 +65,7 @@ def describe_writer(
 
 def write_writer(folder: Path, writer: WriterFile, name: str = WRITER_FILE) -> None:
     """Write it into the folder of a new spool."""
-    checked_json.write(folder / name, asdict(writer), flush=False)
+    checked_json.write(folder / name, {field: getattr(writer, field) for field in _TYPES}, flush=False)
 
 
 def rewrite_writer(folder: Path, writer: WriterFile) -> None:

@@ -290,6 +290,18 @@ def test_the_next_segment_is_there_before_it_is_needed(tmp_path: Path) -> None:
     assert all_steps(reader(log)) == list(range(FIRST_SEGMENT_RECORDS + 1))
 
 
+def test_files_of_frames_are_there_from_the_first_frame_on(log: Spool) -> None:
+    def names() -> set[str]:
+        return {path.name for path in log.folder.iterdir()}
+
+    first = segment_name(0, FIRST_SEGMENT_RECORDS)
+    assert names() == {first}
+    log.append_entry(b"entry")
+    assert names() == {first, spool_log.log_file_name(0)}
+    fill(log, 1)
+    assert names() == {first, spool_log.log_file_name(0), NAMES_FILE}
+
+
 def test_what_is_written_through_to_the_disk(log: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     monkeypatch.setattr(spool_log, "_write_through", lambda path: written.append(path.name))

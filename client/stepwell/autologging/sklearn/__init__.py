@@ -24,7 +24,7 @@ VALIDATION = (
     "validation_curve",
 )
 
-_patches = Patches()
+_patches = Patches(outermost=True)
 
 
 @dataclass(frozen=True)

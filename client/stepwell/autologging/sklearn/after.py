@@ -58,7 +58,7 @@ class Fit:
 
 _fits = Remembered()
 _predictions = Remembered()
-_patches = Patches()
+_patches = Patches(outermost=True)
 # Libraries whose estimators are followed; the functions of scikit-learn are theirs together.
 _followers: set[str] = set()
 
@@ -129,7 +129,7 @@ def around_metric(
     call: Callable[..., Any], original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Measure, and log it if it is about a prediction that is known."""
-    if not _followers or guard.is_inside():
+    if not _followers:
         return call(None, *args, **kwargs)
     with guard.inside():
         result = call(None, *args, **kwargs)

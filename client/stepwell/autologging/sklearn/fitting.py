@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
-from stepwell.autologging import calls
+from stepwell.autologging import calls, chance
 from stepwell.autologging.calls import LoggedCall
 from stepwell.autologging.sklearn import (
     after,
@@ -39,6 +39,7 @@ def around_fit(
         plain,
         lambda call: _log_before(call, estimator),
         lambda call, _: _log_after(call, estimator, original, args, kwargs),
+        may_draw=False,
     )
 
 
@@ -64,7 +65,7 @@ def _log_after(
 ) -> None:
     """Take what is needed of a fitted estimator and its data, before anybody changes them; log it later.
 
-    Small ones are copied, and asked later what they predict.
+    Small ones are copied, and asked later what they predict. Only who asks others may draw random numbers.
     """
     from sklearn import get_config
 
@@ -83,7 +84,8 @@ def _log_after(
         given = twin, own.rows, copies, get_config(), model_id
         call.later(_ask_and_log, call, *given, size_bytes=own.size_bytes)
     elif labels is not None:
-        taken = call.attempt(Predictions.of, estimator, rows, labels, weights)
+        with chance.untouched():
+            taken = call.attempt(Predictions.of, estimator, rows, labels, weights)
         size_bytes = 0 if taken is None else taken.size_bytes
         call.later(_log_predictions, call, taken, model_id, size_bytes=size_bytes)
     shown = call.attempt(pictures.as_it_is, estimator) if twin is None else twin
@@ -139,6 +141,7 @@ def _signature(method: Any) -> inspect.Signature:
     return inspect.signature(method)
 
 
+@chance.untouched()
 def log_model(call: LoggedCall, estimator: Any, rows: Any, name: str = calls.MODEL_NAME) -> str | None:
     """Log an estimator, with the signature of the first rows."""
     chosen = getattr(call.options, "serialization_format", flavor.CLOUDPICKLE)
