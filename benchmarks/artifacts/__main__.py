@@ -104,7 +104,9 @@ def one_round(
             result[f"{library}_{way}_mb_per_s"] = round(size / MB / compared[f"{way}_s"])
         (folder / "bare.bin").unlink()
         if with_googles:
-            taken = googles(store.root, dict(store.environment(None)), str(source), str(folder / "googles.bin"))
+            taken = googles(
+                store.root, dict(store.environment(None)), str(source), str(folder / "googles.bin")
+            )
             for way in ("upload", "download"):
                 result[f"{way}_of_googles"] = round(taken[f"{way}_s"] / result[f"{way}_s"], 2)
                 result[f"googles_{way}_mb_per_s"] = round(size / MB / taken[f"{way}_s"])

@@ -1,4 +1,4 @@
-"""Google's own library as its users call it: sends a file, fetches it, prints the seconds of both. Then the object goes.
+"""Google's own library as its users call it: sends a file, fetches it and prints the seconds. Then the object goes.
 
     .venv-compare/google/bin/python benchmarks/artifacts/google_library.py BUCKET SOURCE TARGET
 
