@@ -10,7 +10,7 @@ import { toLines } from "./lines";
 import { rangeOfX, rangeOfY, type Range } from "./ranges";
 import { nearest, type Columns } from "./series";
 import { offerSvg, svg, ticksOf, type Picture } from "./svg";
-import { axisName, metricOf, xLabel, yLabel, type Axis } from "./ticks";
+import { axisName, metricOf, valueLabels, xLabel, type Axis } from "./ticks";
 import { Tooltip, type Hover } from "./Tooltip";
 
 /** How a chart is drawn; the same for all charts of a page. */
@@ -48,6 +48,7 @@ interface Props {
   onZoom: (range: Range | null) => void;
 }
 
+const DIGIT_PX = 6.2;
 const CURSOR_DISTANCE_MAX_PX = 40;
 const STEP_DISTANCES = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((first) => first * 10 ** power)).flat();
 
@@ -153,10 +154,14 @@ function options({ width, height, syncKey, look, now, setHover }: Setup): uPlot.
       },
       {
         ...axis,
-        size: 46,
+        // An axis of usual labels is as wide as those of the charts around it.
+        size: (_, labels) => Math.max(46, 10 + DIGIT_PX * Math.max(0, ...(labels ?? []).map(({ length }) => length))),
         gap: 4,
         space: 28,
-        values: (_, ticks) => ticks.map((at) => (at === null ? "" : yLabel(at))),
+        values: (_, ticks) => {
+          const labels = valueLabels(ticks.filter((at) => at !== null));
+          return ticks.map((at) => (at === null ? "" : (labels.shift() ?? "")));
+        },
       },
     ],
     series: [{}, { show: false }],
@@ -248,7 +253,15 @@ function hovered(plot: uPlot, lines: Line[]): Hover | null {
   // A cursor that another chart leads has no height here.
   const isOwn = plot.cursor.event !== undefined && plot.over.matches(":hover");
   // Charts that follow draw the cursor alone: two dozen of them would have no time for more.
-  return isOwn ? { left, top, x, y: plot.posToVal(top, "y"), runId: runAt(plot, lines, x, top) } : null;
+  return isOwn
+    ? {
+        left: left + plot.bbox.left / devicePixelRatio,
+        top,
+        x,
+        y: plot.posToVal(top, "y"),
+        runId: runAt(plot, lines, x, top),
+      }
+    : null;
 }
 
 function runAt(plot: uPlot, lines: Line[], x: number, top: number): string | null {

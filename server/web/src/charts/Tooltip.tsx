@@ -8,6 +8,7 @@ import { xExact, type Axis } from "./ticks";
 import styles from "./Tooltip.module.css";
 
 export interface Hover {
+  /** From the chart's edge, not from that of what is plotted. */
   left: number;
   top: number;
   x: number;
@@ -25,7 +26,6 @@ interface Props {
 
 const ROWS_MAX = 8;
 const OFFSET_PX = 14;
-const AXIS_PX = 46;
 const EDGE_PX = 8;
 
 /** What the lines are at the cursor, the nearest first; small, and never under the pointer. */
@@ -39,10 +39,8 @@ export function Tooltip({ hover, columns, lines, axis, width }: Props) {
   if (rows.length === 0) return null;
   const shown = rows.slice(0, ROWS_MAX);
   const first = rows[0] as (typeof rows)[0];
-  const onRight = hover.left + AXIS_PX > width / 2;
-  const side = onRight
-    ? { right: width - hover.left - AXIS_PX + OFFSET_PX }
-    : { left: hover.left + AXIS_PX + OFFSET_PX };
+  const onRight = hover.left > width / 2;
+  const side = onRight ? { right: width - hover.left + OFFSET_PX } : { left: hover.left + OFFSET_PX };
   return (
     <div ref={place} className={styles.tooltip} style={{ top: 8, ...side }} role="presentation">
       <div className={styles.x}>{xExact(axis, columns.base, middle(first.line.series, first.bucket))}</div>

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { stepLabel, xExact, xLabel, yLabel } from "./ticks";
+import { stepLabel, xExact, valueLabels, xLabel } from "./ticks";
 
 it.each([
   [0n, "0"],
@@ -18,7 +18,26 @@ it.each([
   [-2.5e8, "-250M"],
   [1e18, "1e18"],
   [1e-7, "1e-7"],
-])("shows the value %d as %s", (value, label) => expect(yLabel(value)).toBe(label));
+])("shows the value %d as %s", (value, label) => expect(valueLabels([value])).toEqual([label]));
+
+it.each([
+  [
+    [0.9999, 0.99992, 0.99994],
+    ["0.9999", "0.99992", "0.99994"],
+  ],
+  [
+    [123_456_700, 123_456_800],
+    ["123,456,700", "123,456,800"],
+  ],
+  [
+    [1_000.01, 1_000.02],
+    ["1,000.01", "1,000.02"],
+  ],
+  [
+    [1, 1],
+    ["1", "1"],
+  ],
+])("tells the values %j apart", (values, labels) => expect(valueLabels(values)).toEqual(labels));
 
 it("keeps steps exact beyond what doubles hold", () => {
   expect(xExact("step", 2n ** 62n, 1)).toBe("step 4,611,686,018,427,387,905");

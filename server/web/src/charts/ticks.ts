@@ -4,6 +4,10 @@ import { duration } from "../format/times";
 /** What x is; "metric:" is followed by a metric's name. */
 export type Axis = "step" | "time" | "relative" | `metric:${string}`;
 
+/** Doubles have no more digits. */
+const DIGITS_MAX = 17;
+const LETTER_DIGITS_MAX = 4;
+
 const UNITS: [number, string][] = [
   [1e18, "E"],
   [1e15, "P"],
@@ -50,12 +54,22 @@ export function stepLabel(step: bigint): string {
   return String(step);
 }
 
-/** A value in few characters: 0.25, 45k, 250M; with an exponent where no letter is usual. */
-export function yLabel(value: number): string {
+/** Values in few characters: 0.25, 45k, 250M; with as many digits as tell them apart. */
+export function valueLabels(values: number[]): string[] {
+  let labels: string[] = [];
+  for (let digits = 3; digits <= DIGITS_MAX; digits++) {
+    labels = values.map((value) => valueLabel(value, digits));
+    if (new Set(labels).size === labels.length) break;
+  }
+  return labels;
+}
+
+/** With an exponent where no letter is usual, and neither where the number itself is easier to read. */
+function valueLabel(value: number, digits: number): string {
   const size = Math.abs(value);
-  if (!(size >= 1e4 && size < 1e15)) return shortNumber(value, 3);
+  if (!(size >= 1e4 && size < 1e15) || digits > LETTER_DIGITS_MAX) return shortNumber(value, digits);
   const [unit, letter] = UNITS.find(([least]) => size >= least) as [number, string];
-  return `${Number((value / unit).toPrecision(4))}${letter}`;
+  return `${Number((value / unit).toPrecision(digits + 1))}${letter}`;
 }
 
 function timeLabel(timeMs: number): string {

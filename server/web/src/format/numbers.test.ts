@@ -10,13 +10,24 @@ describe("shortNumber", () => {
     [1234, "1,234"],
     [1234.5678, "1,235"],
     [123456.7, "123,457"],
-    [12345678.9, "1.235e7"],
+    [12345678.9, "12,345,679"],
+    [10_000_000, "10,000,000"],
+    [-123_500_000_001, "-123,500,000,001"],
+    [Number.MAX_SAFE_INTEGER, "9,007,199,254,740,991"],
+    [2 ** 53, "9.007e15"],
     [0.00001234, "1.234e-5"],
     [3e300, "3e300"],
     [Number.NaN, "NaN"],
     [Number.POSITIVE_INFINITY, "∞"],
     [Number.NEGATIVE_INFINITY, "-∞"],
   ])("shows %d as %s", (value, text) => expect(shortNumber(value)).toBe(text));
+
+  it.each([
+    [123_456_789_012, 13.5, "123,456,789,012"],
+    [123_456_789_012, 13, "1.235e11"],
+    [1_234_567, 4, "1,234,567"],
+    [12_345_678.9, 8, "1.235e7"],
+  ])("shows %d where %d digits have room as %s", (value, room, text) => expect(shortNumber(value, 4, room)).toBe(text));
 });
 
 it("keeps all digits where they are wanted", () => {

@@ -1,12 +1,18 @@
-/** A number with the digits that matter: at most `digits` significant ones, exponents where they are shorter. */
-export function shortNumber(value: number, digits = 4): string {
+/**
+ * A number with the digits that matter: all of those before the point where there is room for so many, separators being
+ * half as wide; behind it as many as make `digits` significant ones; exponents for what is larger or smaller.
+ */
+export function shortNumber(value: number, digits = 4, room = Number.POSITIVE_INFINITY): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e7) return value.toLocaleString("en-US");
+  const whole = size >= 10 ** digits ? Math.round(value) : value;
+  if (Number.isSafeInteger(whole)) {
+    const text = whole.toLocaleString("en-US");
+    if (size < 1e7 || text.length - (text.split(",").length - 1) / 2 <= room) return text;
+  }
   if (size >= 1e7 || size < 1e-4) return tidyExponent(value.toExponential(digits - 1));
-  if (size >= 10 ** digits) return Math.round(value).toLocaleString("en-US");
   const rounded = Number(value.toPrecision(digits));
   return size >= 1000 ? rounded.toLocaleString("en-US") : String(rounded);
 }

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 
+import { valueLabels } from "../charts/ticks";
 import { shortNumber, wholeNumber } from "../format/numbers";
 import type { Histogram } from "../gen/stepwell_api/v1/ingest_pb";
 import { useTheme } from "../theme/theme";
@@ -31,11 +32,12 @@ export function HeatMap({ name, histograms }: { name: string; histograms: Histog
       }
     canvas.dataset.drawn = String(histograms.length);
   }, [heat, histograms, theme]);
+  const [low, high] = valueLabels([heat.low, heat.high]);
   return (
     <div className={styles.map}>
       <div className={styles.values}>
-        <span>{shortNumber(heat.high, 3)}</span>
-        <span>{shortNumber(heat.low, 3)}</span>
+        <span>{high}</span>
+        <span>{low}</span>
       </div>
       <canvas
         ref={place}

@@ -1,8 +1,8 @@
-import { shortNumber, wholeNumber } from "../format/numbers";
+import { wholeNumber } from "../format/numbers";
 import { Frame, pixels } from "./Frame";
 import styles from "./Plot.module.css";
 import type { Drawing } from "./PlotBody";
-import { numberOf, roundTicks, type Scale } from "./scale";
+import { labelled, numberOf, roundTicks, type Scale } from "./scale";
 import { binsOf, boxOf } from "./statistics";
 
 const BARS_MAX = 50;
@@ -54,9 +54,10 @@ export function Boxes({ data, width, height }: Drawing) {
   }
   const order = new Intl.Collator("en", { numeric: true }).compare;
   const shown = [...groups].sort(([a], [b]) => order(a, b)).slice(0, BOXES_MAX);
+  const note = groups.size > BOXES_MAX ? ` (the first ${BOXES_MAX} of ${wholeNumber(groups.size)})` : "";
   const place = (number: number) => (number + 0.5) / shown.length;
   const x = {
-    name: group?.name ?? "",
+    name: `${group?.name ?? ""}${note}`,
     isLog: false,
     ticks: shown.map(([name], number) => ({ at: place(number), label: name })),
   };
@@ -107,8 +108,8 @@ export function Bars({ data, width, height, onHover, onOpen }: Drawing) {
     Math.max(0, ...shown.map(({ value }) => value)),
   ];
   const at = (value: number) => (high > low ? (value - low) / (high - low) : 0);
-  const ticks = roundTicks(low, high).map((value) => ({ at: at(value), label: shortNumber(value, 3) }));
-  const note = known.length > BARS_MAX ? ` (the first ${BARS_MAX} of ${known.length} runs)` : "";
+  const ticks = labelled(roundTicks(low, high), at);
+  const note = known.length > BARS_MAX ? ` (the first ${BARS_MAX} of ${wholeNumber(known.length)} runs)` : "";
   const x = { name: `${scale.name}${note}`, isLog: false, ticks };
   const names = shown.map(({ row }, number) => ({ at: 1 - (number + 0.5) / shown.length, label: row.name }));
   const every = Math.ceil((shown.length * 14) / height);

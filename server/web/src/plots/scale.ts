@@ -1,4 +1,4 @@
-import { shortNumber } from "../format/numbers";
+import { valueLabels } from "../charts/ticks";
 
 export type Value = string | number | undefined;
 
@@ -13,7 +13,7 @@ export interface Scale {
   ticks: { at: number; label: string }[];
 }
 
-type Label = (value: number) => string;
+type Labels = (values: number[]) => string[];
 
 /** Positive numbers that differ by more than this, half of them in the first tenth, are seen on a logarithmic axis. */
 const LOG_RATIO_MIN = 100;
@@ -23,14 +23,15 @@ const CATEGORIES_LABELLED_MAX = 20;
 const STEPS = [1, 2, 5, 10];
 
 /** The scale of a column: of numbers when all of its values are some, else of texts in natural order. */
-export function scaleOf(name: string, values: Value[], label: Label = (value) => shortNumber(value, 3)): Scale {
+export function scaleOf(name: string, values: Value[], label?: (value: number) => string): Scale {
   const known = values.filter((value) => value !== undefined);
   const numbers = known.map(numberOf);
   if (known.length && numbers.some((value, place) => value === null && typeof known[place] === "string"))
     return categoryScale(name, known);
   const finite = numbers.filter((value) => value !== null && Number.isFinite(value)) as number[];
   const [low, high] = extremes(finite);
-  return isBetterLog(finite, low, high) ? logScale(name, low, high, label) : linearScale(name, low, high, label);
+  const labels: Labels = label ? (shown) => shown.map((value) => label(value)) : valueLabels;
+  return isBetterLog(finite, low, high) ? logScale(name, low, high, labels) : linearScale(name, low, high, labels);
 }
 
 function isBetterLog(finite: number[], low: number, high: number): boolean {
@@ -69,19 +70,29 @@ function extremes(finite: number[]): [number, number] {
   return [low - half, high + half];
 }
 
-function linearScale(name: string, low: number, high: number, label: Label): Scale {
+function linearScale(name: string, low: number, high: number, labels: Labels): Scale {
   // Halves: the distance of two doubles may be more than a double holds.
   const place = (value: number) => (value / 2 - low / 2) / (high / 2 - low / 2);
-  const ticks = roundTicks(low, high).map((value) => ({ at: place(value), label: label(value) }));
+  const ticks = labelled(roundTicks(low, high), place, labels);
   return { name, isLog: false, categories: null, at: (value) => finite(numberOf(value), place), ticks };
 }
 
-function logScale(name: string, low: number, high: number, label: Label): Scale {
+function logScale(name: string, low: number, high: number, labels: Labels): Scale {
   const [from, to] = [Math.log10(low), Math.log10(high)];
   const place = (value: number) => (value > 0 ? (Math.log10(value) - from) / (to - from) : Number.NaN);
   const powers = roundTicks(Math.ceil(from), Math.floor(to), Math.min(TICKS, Math.floor(to) - Math.ceil(from) || 1));
-  const ticks = powers.filter(Number.isInteger).map((power) => ({ at: place(10 ** power), label: label(10 ** power) }));
+  const ticks = labelled(
+    powers.filter(Number.isInteger).map((power) => 10 ** power),
+    place,
+    labels,
+  );
   return { name, isLog: true, categories: null, at: (value) => finite(numberOf(value), place), ticks };
+}
+
+/** Ticks at values with their labels. */
+export function labelled(values: number[], place: (value: number) => number, labels: Labels = valueLabels) {
+  const texts = labels(values);
+  return values.map((value, number) => ({ at: place(value), label: texts[number] ?? "" }));
 }
 
 function categoryScale(name: string, known: (string | number)[]): Scale {

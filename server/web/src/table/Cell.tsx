@@ -16,10 +16,12 @@ interface Props {
   run: Run;
   column: Column;
   baseline: Run | undefined;
+  /** For so many digits. */
+  room: number;
 }
 
 /** What a run has in a column; beside a baseline, how that differs. */
-export function Cell({ run, column, baseline }: Props) {
+export function Cell({ run, column, baseline, room }: Props) {
   if (column.id === "status" && run.info) {
     return <Status status={run.info.status} lost={run.tags.find((tag) => tag.key === LOST_TAG)?.value} />;
   }
@@ -31,10 +33,16 @@ export function Cell({ run, column, baseline }: Props) {
   const compared = baseline && column.kind !== "attribute" && runIdOf(baseline) !== runIdOf(run);
   const base = compared ? cell(baseline, column) : undefined;
   if (typeof value === "number") {
+    const difference = typeof base === "number" ? value - base : Number.NaN;
+    const told = Number.isNaN(difference) ? "" : signed(difference, (size) => shortNumber(size, 2, room / 2));
     return (
       <span title={fullNumber(value)}>
-        {typeof base === "number" && <Difference value={value} base={base} />}
-        {shortNumber(value)}
+        {told && (
+          <small className={styles.difference} title={`${signed(difference, fullNumber)} beside the baseline`}>
+            {told}{" "}
+          </small>
+        )}
+        {shortNumber(value, 4, room - told.length)}
       </span>
     );
   }
@@ -50,14 +58,7 @@ function ExperimentName({ id }: { id: string }) {
   return <span title={name}>{name}</span>;
 }
 
-function Difference({ value, base }: { value: number; base: number }) {
-  const difference = value - base;
-  if (Number.isNaN(difference)) return null;
-  const sign = difference > 0 ? "+" : difference < 0 ? "−" : "±";
-  const text = sign + shortNumber(Math.abs(difference), 2);
-  return (
-    <small className={styles.difference} title={`${sign}${fullNumber(Math.abs(difference))} beside the baseline`}>
-      {text}{" "}
-    </small>
-  );
+/** A difference with its sign. */
+function signed(difference: number, text: (size: number) => string): string {
+  return (difference > 0 ? "+" : difference < 0 ? "−" : "±") + text(Math.abs(difference));
 }

@@ -2,7 +2,7 @@ import { memo } from "react";
 
 import { fullNumber, shortNumber, wholeNumber } from "../format/numbers";
 import type { Spread } from "../gen/stepwell_api/v1/search_pb";
-import { ariaColumn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { ariaColumn, digitsIn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
 import { Mark } from "./Mark";
 import { Opener } from "./Opener";
 import { groupValues, type GroupRow } from "./rows";
@@ -65,14 +65,14 @@ export const GroupLine = memo(function GroupLine(props: Props) {
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
           style={{ left, width }}
         >
-          {column.kind === "metrics" && <Mean spread={row.spreads.get(column.id)} />}
+          {column.kind === "metrics" && <Mean spread={row.spreads.get(column.id)} room={digitsIn(width)} />}
         </div>
       ))}
     </div>
   );
 });
 
-function Mean({ spread }: { spread: Spread | undefined }) {
+function Mean({ spread, room }: { spread: Spread | undefined; room: number }) {
   if (!spread || spread.count === 0n) return <span className={styles.nothing}>–</span>;
   const full = [
     `mean ${fullNumber(spread.mean)}`,
@@ -80,10 +80,11 @@ function Mean({ spread }: { spread: Spread | undefined }) {
     `from ${fullNumber(spread.min)} to ${fullNumber(spread.max)}`,
     `over ${wholeNumber(spread.count)} runs`,
   ];
+  const deviation = spread.count > 1n ? ` ± ${shortNumber(spread.deviation, 2, room / 2)}` : "";
   return (
     <span title={full.join("\n")}>
-      {shortNumber(spread.mean)}
-      {spread.count > 1n && <small> ± {shortNumber(spread.deviation, 2)}</small>}
+      {shortNumber(spread.mean, 4, room - deviation.length)}
+      {deviation && <small>{deviation}</small>}
     </span>
   );
 }

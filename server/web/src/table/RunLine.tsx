@@ -3,7 +3,7 @@ import { memo } from "react";
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 import { DotsIcon, PinIcon } from "../parts/icons";
 import { Cell } from "./Cell";
-import { ariaColumn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
+import { ariaColumn, digitsIn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
 import { Mark } from "./Mark";
 import { Opener } from "./Opener";
 import { runIdOf, type RunRow } from "./rows";
@@ -47,7 +47,7 @@ export const RunLine = memo(function RunLine(props: Props) {
           className={`${styles.cell} ${column.kind === "metrics" ? styles.number : ""}`}
           style={{ left, width }}
         >
-          <Cell run={run} column={column} baseline={baseline} />
+          <Cell run={run} column={column} baseline={baseline} room={digitsIn(width)} />
         </div>
       ))}
     </div>

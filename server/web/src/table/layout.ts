@@ -11,6 +11,11 @@ export interface Placed {
   width: number;
 }
 
+const [DIGIT_PX, SIDES_PX] = [7.9, 20];
+
+/** How many digits a cell of this width has room for. */
+export const digitsIn = (width: number): number => (width - SIDES_PX) / DIGIT_PX;
+
 /** What rows ask of the page; the same object as long as it asks the same. */
 export interface TableActions {
   toggle: (id: string, isShown: boolean) => void;
