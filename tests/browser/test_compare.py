@@ -1,14 +1,49 @@
 """Chosen runs side by side."""
 
 import json
+import re
 import uuid
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 import stepwell
 from stepwell import StepwellClient
 from stepwell.entities import Dataset, DatasetInput
 from tests.harness.servers.processes import ServerProcess
+
+
+async def test_what_does_not_fit_into_the_legend_and_the_bars_is_told(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"many {uuid.uuid4().hex}")
+    run_ids = [client.create_run(experiment_id, run_name=f"run number {it}").info.run_id for it in range(50)]
+    for number, run_id in enumerate(run_ids):
+        client.log_batch(run_id, metrics=[stepwell.Metric("accuracy", number, 0, 0)])
+        client.set_terminated(run_id)
+    client.flush()
+    await page.goto(f"/#/compare?tab=charts&runs={json.dumps(run_ids)}")
+    names = page.get_by_role("list", name="Runs")
+    more = page.get_by_role("button", name=re.compile(r"^\d+ more$"))
+    bottom = (await edges(names))[1]
+    places = [await edges(one) for one in await names.get_by_role("listitem").all()]
+    hidden = [top for top, end in places if end > bottom]
+    assert all(top >= bottom for top in hidden)  # none is cut through
+    await expect(more).to_have_text(f"{len(hidden)} more")
+    await more.click()
+    bottom = (await edges(names))[1]
+    assert (await edges(names.get_by_role("listitem").last))[1] <= bottom
+    chart = page.get_by_role("region", name="Chart of accuracy")
+    await expect(chart.get_by_text(re.compile(r"^\d+ of 50 bars in view$"))).to_be_visible()
+    await page.get_by_role("button", name="Fewer").click()
+    await expect(more).to_be_visible()
+
+
+async def edges(it: Locator) -> tuple[float, float]:
+    """Where something begins and ends, from above."""
+    box = await it.bounding_box()
+    assert box is not None
+    return box["y"], box["y"] + box["height"]
 
 
 async def test_selected_runs_are_compared(page: Page, shared_server: ServerProcess) -> None:

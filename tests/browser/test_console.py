@@ -43,6 +43,22 @@ async def test_a_run_without_a_console_says_how(page: Page, shared_server: Serve
     await expect(page.get_by_text("start_run(log_console=True)")).to_be_visible()
 
 
+async def test_when_processes_committed_last_is_in_view_on_a_small_screen(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"processes {uuid.uuid4().hex}")
+    with stepwell.start_run(rank=12) as run:
+        stepwell.log_metric("loss", 1.0)
+    for width in (390, 1024, 1440):
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+        table = page.get_by_role("region", name="Processes").get_by_role("table")
+        await expect(table.get_by_role("rowheader")).to_contain_text("rank 12")
+        await expect(table.get_by_role("columnheader", name="Last commit")).to_be_visible()
+        assert await table.evaluate("it => it.scrollWidth <= it.parentElement.clientWidth"), width
+
+
 async def test_processes_and_what_a_resume_hides(page: Page, shared_server: ServerProcess) -> None:
     stepwell.set_tracking_uri(shared_server.tracking_uri)
     stepwell.set_experiment(f"processes {uuid.uuid4().hex}")

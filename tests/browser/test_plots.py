@@ -50,6 +50,21 @@ async def test_every_kind_is_made_and_stays_in_the_address(page: Page, runs: tup
     assert await page.title() != "taken"
 
 
+async def test_a_plot_of_some_of_the_runs_says_so(page: Page, shared_server: ServerProcess) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"plots {uuid.uuid4().hex}")
+    run_ids = [client.create_run(experiment_id).info.run_id for _ in range(1_001)]
+    client.log_batch(run_ids[-1], metrics=[stepwell.Metric("loss", 1.0, 0, 0)])
+    client.flush()
+    await page.goto(f"/#/experiments/{experiment_id}?view=charts")
+    await make(page, "Histogram")
+    await expect(page.get_by_text("The first 1,000 runs that the filter finds")).to_be_visible()
+    await page.get_by_label("Filter runs").fill("metrics.loss = 1")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("img", name="Histogram of 1 runs")).to_be_visible()
+    await expect(page.get_by_text("that the filter finds")).to_have_count(0)
+
+
 async def test_axes_are_chosen_and_points_open_their_runs(page: Page, runs: tuple[str, list[str]]) -> None:
     await page.goto(f"/#/experiments/{runs[0]}?view=charts")
     await page.get_by_role("button", name="New chart").click()

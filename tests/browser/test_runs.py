@@ -119,6 +119,18 @@ async def test_a_bad_filter_is_explained_where_it_is_wrong(page: Page, experimen
     await expect(page.get_by_text("No run fulfils the filter")).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_what_is_wrong_with_a_filter_lies_over_nothing(page: Page, experiment: str, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 844})
+    await page.goto(f"/#/experiments/{experiment}?q=metrics.acc+%3D+%3D+3")
+    problem = await page.get_by_role("alert").bounding_box()
+    assert problem is not None
+    for name in ("Group", "Columns", "Views", "Both"):
+        button = await page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert button is not None
+        assert button["y"] + button["height"] <= problem["y"]
+
+
 async def test_columns_are_chosen_and_stay(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}?view=table")
     await page.get_by_role("button", name="Columns").click()

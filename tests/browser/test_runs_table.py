@@ -131,6 +131,40 @@ async def test_nested_runs_open_to_any_depth(page: Page, experiment: str) -> Non
     await expect(page.get_by_role("rowheader")).to_have_text(["deeper"])
 
 
+async def test_charts_draw_the_runs_that_are_listed(page: Page, experiment: str) -> None:
+    await page.goto(f"/#/experiments/{experiment}")
+    chart = page.get_by_role("region", name="Chart of loss")
+    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(page.get_by_text("1 run in a closed row is not drawn.")).to_be_visible()
+    await page.get_by_role("button", name="Open sweep").click()
+    await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
+    await page.get_by_role("button", name="Charts", exact=True).click()
+    await page.get_by_role("button", name="Open it").click()
+    await expect(chart.get_by_role("img", name="3 lines over step")).to_be_visible()
+    await expect(page.get_by_text("not drawn")).to_have_count(0)
+    await page.get_by_role("button", name="Both", exact=True).click()
+    await page.get_by_role("button", name="Close sweep").click()
+    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+
+
+async def test_whole_numbers_have_all_their_digits_where_there_is_room(
+    page: Page, client: StepwellClient
+) -> None:
+    experiment_id = client.create_experiment(f"tokens {uuid.uuid4().hex}")
+    run_id = client.create_run(experiment_id, run_name="long").info.run_id
+    client.log_batch(run_id, metrics=[stepwell.Metric("tokens", 123_456_789_012, 0, 0)])
+    client.flush()
+    await page.goto(f"/#/experiments/{experiment_id}")
+    tokens = row(page, "long").get_by_title("123456789012")
+    await expect(tokens).to_have_text("123,456,789,012")
+    assert await tokens.evaluate("it => it.offsetWidth <= it.parentElement.clientWidth - 20")
+    figure = page.get_by_role("region", name="Chart of tokens").get_by_role("img")
+    await expect(figure).to_have_accessible_name("long 123,456,789,012")
+    await page.goto(f'/#/experiments/{experiment_id}?widths={{"metrics.tokens":100}}')
+    await page.reload()
+    await expect(tokens).to_have_text("1.235e11")
+
+
 async def test_runs_are_grouped_with_mean_and_spread(page: Page, experiment: str) -> None:
     await open_table(page, experiment)
     await page.get_by_role("button", name="Group").click()

@@ -2,12 +2,17 @@ import { fullNumber, shortNumber } from "../format/numbers";
 import styles from "./Bars.module.css";
 import { lineId } from "./buckets";
 import type { Line } from "./draw";
+import { cut, fitted } from "./names";
 import type { Series } from "./series";
 
 const ROW_PX = 24;
+/** What tells that there are more bars than fit. */
+const NOTE_PX = 20;
 const BAR_PX = 12;
 const GAP_PX = 8;
+/** What values have room for at least; longer ones make the bars shorter. */
 const VALUE_PX = 64;
+const DIGIT_PX = 7;
 const NAME_PART = 0.34;
 const CHARACTER_PX = 7.6;
 
@@ -25,53 +30,68 @@ export function Bars({ lines, width, height }: Props) {
   if (rows.length === 1 && rows[0]) return <Figure {...rows[0]} width={width} height={height} />;
   const finite = rows.map(({ value }) => value).filter(Number.isFinite);
   const [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
+  const values = rows.map(({ value }) => shortNumber(value));
+  const valueWidth = Math.max(VALUE_PX, DIGIT_PX * Math.max(...values.map(({ length }) => length)));
   const nameWidth = Math.round(width * NAME_PART);
-  const [left, right] = [nameWidth + GAP_PX, width - VALUE_PX - GAP_PX];
+  const names = fitted(
+    rows.map(({ line }) => line.name),
+    Math.floor(nameWidth / CHARACTER_PX),
+  );
+  const [left, right] = [nameWidth + GAP_PX, width - valueWidth - GAP_PX];
   const toX = (value: number) => left + (high > low ? (value - low) / (high - low) : 0) * (right - left);
   const tall = Math.max(rows.length * ROW_PX, 1);
+  const isCut = tall > height;
+  const fitting = isCut ? Math.floor((height - NOTE_PX) / ROW_PX) : rows.length;
   return (
-    <div className={styles.scroll} style={{ height }} tabIndex={tall > height ? 0 : -1}>
-      <svg
-        role="img"
-        aria-label={`${rows.length} ${rows.length === 1 ? "bar" : "bars"}: ${rows.map(({ line, value }) => `${line.name} ${shortNumber(value)}`).join(", ")}`}
-        viewBox={`0 0 ${width} ${tall}`}
-        width={width}
-        height={tall}
-        className={styles.bars}
-      >
-        {rows.map(({ line, value }, place) => {
-          const middle = place * ROW_PX + ROW_PX / 2;
-          const isFinite = Number.isFinite(value);
-          return (
-            <g key={lineId(line.series)}>
-              <title>{`${line.name}: ${fullNumber(value)}`}</title>
-              <rect className={styles.ground} x={0} width={width} y={place * ROW_PX} height={ROW_PX} />
-              <text x={nameWidth} y={middle + 4} textAnchor="end" className={styles.name}>
-                {cut(line.name, Math.floor(nameWidth / CHARACTER_PX))}
-              </text>
-              {isFinite && (
-                <rect
-                  x={Math.min(toX(0), toX(value))}
-                  width={Math.max(Math.abs(toX(value) - toX(0)), 1.5)}
-                  y={middle - BAR_PX / 2}
-                  height={BAR_PX}
-                  rx={2}
-                  fill={line.color}
-                />
-              )}
-              <text
-                x={isFinite ? Math.max(toX(value), toX(0)) + 6 : left}
-                y={middle + 4}
-                className={isFinite ? styles.value : styles.odd}
-              >
-                {shortNumber(value)}
-              </text>
-            </g>
-          );
-        })}
-        <line className={styles.zero} x1={toX(0)} x2={toX(0)} y1={0} y2={tall} />
-      </svg>
-    </div>
+    <>
+      <div className={styles.scroll} style={{ height: isCut ? fitting * ROW_PX : height }} tabIndex={isCut ? 0 : -1}>
+        <svg
+          role="img"
+          aria-label={`${rows.length} ${rows.length === 1 ? "bar" : "bars"}: ${rows.map(({ line, value }) => `${line.name} ${shortNumber(value)}`).join(", ")}`}
+          viewBox={`0 0 ${width} ${tall}`}
+          width={width}
+          height={tall}
+          className={styles.bars}
+        >
+          {rows.map(({ line, value }, place) => {
+            const middle = place * ROW_PX + ROW_PX / 2;
+            const isFinite = Number.isFinite(value);
+            return (
+              <g key={lineId(line.series)}>
+                <title>{`${line.name}: ${fullNumber(value)}`}</title>
+                <rect className={styles.ground} x={0} width={width} y={place * ROW_PX} height={ROW_PX} />
+                <text x={nameWidth} y={middle + 4} textAnchor="end" className={styles.name}>
+                  {names[place]}
+                </text>
+                {isFinite && (
+                  <rect
+                    x={Math.min(toX(0), toX(value))}
+                    width={Math.max(Math.abs(toX(value) - toX(0)), 1.5)}
+                    y={middle - BAR_PX / 2}
+                    height={BAR_PX}
+                    rx={2}
+                    fill={line.color}
+                  />
+                )}
+                <text
+                  x={isFinite ? Math.max(toX(value), toX(0)) + 6 : left}
+                  y={middle + 4}
+                  className={isFinite ? styles.value : styles.odd}
+                >
+                  {values[place]}
+                </text>
+              </g>
+            );
+          })}
+          <line className={styles.zero} x1={toX(0)} x2={toX(0)} y1={0} y2={tall} />
+        </svg>
+      </div>
+      {isCut && (
+        <p className={styles.note} style={{ height: height - fitting * ROW_PX }}>
+          {fitting} of {rows.length} bars in view
+        </p>
+      )}
+    </>
   );
 }
 
@@ -109,11 +129,4 @@ function latest({ series }: Line): number {
 
 function rank(value: number): number {
   return Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
-}
-
-/** A name that fits; its end tells runs apart more often than its middle. */
-function cut(text: string, most: number): string {
-  if (text.length <= most) return text;
-  const end = Math.floor((most - 1) / 2);
-  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
 }

@@ -77,55 +77,54 @@ export function FilterBar({ filter, onFilter, error, keys, scope, place }: Props
     event.preventDefault();
   };
   return (
-    <div className={styles.bar} role="search">
-      <input
-        ref={field}
-        type="text"
-        data-search
-        role="combobox"
-        aria-label="Filter runs"
-        aria-invalid={error != null}
-        aria-expanded={open && offered.length > 0}
-        aria-controls={`${id}-list`}
-        aria-autocomplete="list"
-        aria-activedescendant={open && active >= 0 ? `${id}-${active}` : undefined}
-        autoComplete="off"
-        autoCapitalize="off"
-        spellCheck={false}
-        placeholder="metrics.loss < 0.1 AND params.optimizer = 'adamw'"
-        value={draft}
-        onChange={(event) => write(event.target.value, event.target.selectionStart ?? 0, true)}
-        onSelect={(event) => setCaret(event.currentTarget.selectionStart ?? 0)}
-        onFocus={() => setOpen(draft === "")}
-        onClick={() => setOpen(true)}
-        onBlur={() => setOpen(false)}
-        onKeyDown={press}
-      />
-      {draft && (
-        <Button
-          kind="quiet"
-          className={styles.clear}
-          icon={<CloseIcon size={14} />}
-          aria-label="Clear the filter"
-          onClick={() => (write("", 0, false), search(""))}
+    <>
+      <div className={styles.bar} role="search">
+        <input
+          ref={field}
+          type="text"
+          data-search
+          role="combobox"
+          aria-label="Filter runs"
+          aria-invalid={error != null}
+          aria-expanded={open && offered.length > 0}
+          aria-controls={`${id}-list`}
+          aria-autocomplete="list"
+          aria-activedescendant={open && active >= 0 ? `${id}-${active}` : undefined}
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          placeholder="metrics.loss < 0.1 AND params.optimizer = 'adamw'"
+          value={draft}
+          onChange={(event) => write(event.target.value, event.target.selectionStart ?? 0, true)}
+          onSelect={(event) => setCaret(event.currentTarget.selectionStart ?? 0)}
+          onFocus={() => setOpen(draft === "")}
+          onClick={() => setOpen(true)}
+          onBlur={() => setOpen(false)}
+          onKeyDown={press}
         />
+        {draft && (
+          <Button
+            kind="quiet"
+            className={styles.clear}
+            icon={<CloseIcon size={14} />}
+            aria-label="Clear the filter"
+            onClick={() => (write("", 0, false), search(""))}
+          />
+        )}
+        {draft.trim() !== filter && (
+          <Button className={styles.apply} title="Enter does the same" onClick={() => search(draft)}>
+            Search
+          </Button>
+        )}
+        <FilterHelp onTake={(example) => (write(example, example.length, false), field.current?.focus())} />
+        {open && offered.length > 0 && <SuggestionList id={id} offered={offered} active={active} onTake={take} />}
+      </div>
+      {error != null && (
+        <pre className={styles.problem} role="alert" tabIndex={0}>
+          <Explained error={error} />
+        </pre>
       )}
-      {draft.trim() !== filter && (
-        <Button className={styles.apply} title="Enter does the same" onClick={() => search(draft)}>
-          Search
-        </Button>
-      )}
-      <FilterHelp onTake={(example) => (write(example, example.length, false), field.current?.focus())} />
-      {open && offered.length > 0 ? (
-        <SuggestionList id={id} offered={offered} active={active} onTake={take} />
-      ) : (
-        error != null && (
-          <pre className={styles.problem} role="alert" tabIndex={0}>
-            <Explained error={error} />
-          </pre>
-        )
-      )}
-    </div>
+    </>
   );
 }
 

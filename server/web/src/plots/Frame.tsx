@@ -1,11 +1,14 @@
 import type { ReactNode } from "react";
 
+import { fitted, withoutOverlap } from "../charts/names";
 import styles from "./Plot.module.css";
 import type { Scale } from "./scale";
 
 /** The room around what is plotted, in pixels. */
 export const MARGIN = { left: 62, right: 14, top: 12, bottom: 42 };
 const LABEL_CHARACTERS_MAX = 14;
+const Y_CHARACTERS_MAX = 7;
+const CHARACTER_PX = 6.4;
 
 interface Props {
   x: Pick<Scale, "name" | "isLog" | "ticks">;
@@ -30,6 +33,14 @@ export function pixels(width: number, height: number) {
 export function Frame({ x, y, width, height, children }: Props) {
   const { toX, toY } = pixels(width, height);
   const foot = height - MARGIN.bottom;
+  const [xLabels, yLabels] = [
+    fitted(x.ticks.map(textOf), LABEL_CHARACTERS_MAX),
+    fitted(y.ticks.map(textOf), Y_CHARACTERS_MAX),
+  ];
+  const readable = withoutOverlap(
+    x.ticks.map(({ at }) => toX(at)),
+    xLabels.map(({ length }) => (length + 1) * CHARACTER_PX),
+  );
   return (
     <>
       <g className={styles.grid}>
@@ -42,14 +53,19 @@ export function Frame({ x, y, width, height, children }: Props) {
       </g>
       {children}
       <g className={styles.labels}>
-        {x.ticks.map(({ at, label }) => (
-          <text key={at} x={toX(at)} y={foot + 15} textAnchor="middle">
-            {cut(label)}
-          </text>
-        ))}
-        {y.ticks.map(({ at, label }) => (
+        {x.ticks.map(
+          ({ at, label }, place) =>
+            readable.has(place) && (
+              <text key={at} x={toX(at)} y={foot + 15} textAnchor="middle">
+                <title>{label}</title>
+                {xLabels[place]}
+              </text>
+            ),
+        )}
+        {y.ticks.map(({ at, label }, place) => (
           <text key={at} x={MARGIN.left - 6} y={toY(at) + 4} textAnchor="end">
-            {cut(label, 7)}
+            <title>{label}</title>
+            {yLabels[place]}
           </text>
         ))}
         <text x={(MARGIN.left + width - MARGIN.right) / 2} y={height - 8} textAnchor="middle" className={styles.axis}>
@@ -67,11 +83,13 @@ export function Frame({ x, y, width, height, children }: Props) {
   );
 }
 
+const textOf = ({ label }: { label: string }): string => label;
+
 export function axisLabel({ name, isLog }: Pick<Scale, "name" | "isLog">): string {
   return isLog ? `${name} (log)` : name;
 }
 
-/** A text that fits to an axis; its end tells more than its middle. */
-export function cut(text: string, most = LABEL_CHARACTERS_MAX): string {
+/** The beginning of a text that does not fit. */
+export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

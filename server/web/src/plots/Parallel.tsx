@@ -1,11 +1,14 @@
 import { useState, type PointerEvent } from "react";
 
+import { fitted } from "../charts/names";
 import { axisLabel, cut, MARGIN } from "./Frame";
 import styles from "./Plot.module.css";
 import type { Drawing } from "./PlotBody";
 import { shade } from "./statistics";
 
 const SIDE = 56;
+/** What fits beside the first axis. */
+const LABEL_CHARACTERS_MAX = 8;
 const BRUSH_WIDTH = 16;
 const FOOT = 24;
 /** Strokes of an axis that are shorter than this part of it take its range away. */
@@ -51,9 +54,19 @@ export function Parallel({ data, width, height, onHover, onOpen, hovered }: Draw
       {scales.map((scale, place) => (
         <g key={place} className={styles.labels}>
           <line x1={toX(place)} x2={toX(place)} y1={toY(1)} y2={toY(0)} className={styles.upright} />
-          {scale.ticks.map(({ at, label }) => (
-            <text key={at} x={toX(place) - 4} y={toY(at) + 4} textAnchor="end" className={styles.outlined}>
-              {cut(label, 10)}
+          {fitted(
+            scale.ticks.map(({ label }) => label),
+            LABEL_CHARACTERS_MAX,
+          ).map((label, number) => (
+            <text
+              key={number}
+              x={toX(place) - 4}
+              y={toY(scale.ticks[number]?.at ?? 0) + 4}
+              textAnchor="end"
+              className={styles.outlined}
+            >
+              <title>{scale.ticks[number]?.label}</title>
+              {label}
             </text>
           ))}
           <text x={toX(place)} y={MARGIN.top + 6} textAnchor="middle" className={styles.axis}>

@@ -3,6 +3,7 @@ import { useMemo, useRef } from "react";
 
 import { useWidth } from "../charts/useWidth";
 import { colorNumber, colorOf } from "../charts/colors";
+import { wholeNumber } from "../format/numbers";
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
 import { Failure } from "../parts/Notice";
 import { listedQuery, type RunSearch } from "../queries/runs";
@@ -10,6 +11,7 @@ import { column, type Column } from "../table/columns";
 import { useTheme } from "../theme/theme";
 import type { PlotKind } from "./kinds";
 import { PlotBody } from "./PlotBody";
+import styles from "./Plot.module.css";
 import { plotData } from "./rows";
 
 /** The runs that plots show: those that are given, or the first ones that a search finds. */
@@ -32,6 +34,8 @@ interface Props {
 
 /** The runs that a plot shows of a search, at most: the first ones in order. */
 const PLOT_RUNS_MAX = 1_000;
+/** What tells that there are more. */
+const NOTE_PX = 20;
 const NOBODY: Run[] = [];
 
 /** A plot over runs, which are asked for with its columns alone. */
@@ -55,12 +59,19 @@ export function PlotPane({ kind, columnIds, title, source, height }: Props) {
     const shown = runs.filter(({ info }) => info && !source.hidden.has(info.runId));
     return plotData(shown, columns, (runId) => source.colors.get(runId) ?? colorOf(colorNumber(runId), dark));
   }, [runs, columns, source.hidden, source.colors, dark]);
+  const isCut = source.runs === null && Boolean(found.data?.nextPageToken);
+  const bodyHeight = isCut ? height - NOTE_PX : height;
   return (
     <div ref={place} style={{ minHeight: height }}>
       {found.isLoadingError ? (
         <Failure error={found.error} retry={() => void found.refetch()} />
       ) : (
-        width > 0 && <PlotBody kind={kind} title={title} data={data} width={width} height={height} />
+        width > 0 && <PlotBody kind={kind} title={title} data={data} width={width} height={bodyHeight} />
+      )}
+      {isCut && (
+        <p className={styles.note} style={{ height: NOTE_PX }}>
+          The first {wholeNumber(PLOT_RUNS_MAX)} runs that the filter finds
+        </p>
       )}
     </div>
   );

@@ -15,7 +15,6 @@ export function Writers({ run }: { run: Run }) {
   const found = useQuery(writersQuery(run.info?.runId ?? "", live));
   const { writers = [], count = 0n } = found.data ?? {};
   if (writers.length === 0) return null;
-  const isRanked = writers.some(({ rank }) => rank !== undefined);
   return (
     <section className={styles.box} aria-label="Processes">
       <header>
@@ -23,26 +22,27 @@ export function Writers({ run }: { run: Run }) {
           Processes <small>{wholeNumber(count)}</small>
         </h2>
       </header>
-      <div className={styles.scroll} tabIndex={0}>
-        <table className={`${styles.values} ${styles.processes}`}>
+      <div className={`${styles.scroll} ${styles.processes}`} tabIndex={0}>
+        <table className={styles.values}>
           <thead>
             <tr>
-              {[...(isRanked ? ["Rank"] : []), "Process", "State", "Entries", "Last commit"].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
+              <th scope="col">Process</th>
+              <th scope="col">State</th>
+              <th scope="col" className={styles.entries}>
+                Entries
+              </th>
+              <th scope="col">Last commit</th>
             </tr>
           </thead>
           <tbody>
             {writers.map((writer) => (
               <tr key={writer.writerId}>
-                {isRanked && <td>{writer.rank ?? "–"}</td>}
                 <th scope="row" title={`began ${iso(Number(writer.openedTimeMs))}, writer ${writer.writerId}`}>
+                  {writer.rank !== undefined && <small>rank {writer.rank} </small>}
                   {writer.host}:{String(writer.processId)}
                 </th>
                 <td>{stateOf(writer, live)}</td>
-                <td title="entries of its log that are committed; an array of points is one">
+                <td className={styles.entries} title="entries of its log that are committed; an array of points is one">
                   {wholeNumber(writer.position)}
                 </td>
                 <td>{writer.committedTimeMs ? <Time ms={writer.committedTimeMs} /> : "never"}</td>

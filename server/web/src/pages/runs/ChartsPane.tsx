@@ -2,7 +2,9 @@ import { useMemo } from "react";
 
 import { Charts } from "../../charts/Charts";
 import { RunStatus, type Run } from "../../gen/stepwell_api/v1/runs_pb";
+import type { RunRow } from "../../table/rows";
 import type { RunsView } from "../../url/runsView";
+import { ClosedRows } from "./ClosedRows";
 import { Legend } from "./Legend";
 import styles from "./RunsPage.module.css";
 import type { Drawn } from "./useDrawn";
@@ -16,12 +18,14 @@ interface Props {
   metrics: string[];
   view: RunsView;
   change: (part: Partial<RunsView>) => void;
+  /** Runs whose rows are closed: what was started in them is not drawn. */
+  closed?: RunRow[];
   /** These runs are all there are to show, and not the first of a search. */
   fixed?: boolean;
 }
 
 /** Charts of all metrics, of the runs or groups that are drawn. */
-export function ChartsPane({ runs, colors, drawn, metrics, view, change, fixed }: Props) {
+export function ChartsPane({ runs, colors, drawn, metrics, view, change, closed, fixed }: Props) {
   const hidden = useMemo(() => new Set(view.hidden), [view.hidden]);
   const plots = usePlotSource({ runs, colors, hidden, view, fixed });
   const shown = useMemo(() => {
@@ -39,7 +43,10 @@ export function ChartsPane({ runs, colors, drawn, metrics, view, change, fixed }
   }, [drawn, colors, plots, drawn.groups && runs]);
   return (
     <div className={styles.charts}>
-      {(fixed || view.view === "charts") && <Legend looks={drawn.groups?.looks ?? shown.looks} />}
+      {(fixed || view.view === "charts") && (
+        <Legend looks={drawn.groups?.looks ?? shown.looks} undrawn={fixed ? runs.length - drawn.runs.length : 0} />
+      )}
+      {closed && closed.length > 0 && <ClosedRows closed={closed} view={view} change={change} />}
       <Charts
         metrics={metrics}
         runs={shown}

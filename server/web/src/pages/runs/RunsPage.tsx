@@ -128,6 +128,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
                   runs={found.runs}
                   colors={drawn.colors}
                   drawn={drawn}
+                  closed={found.closed}
                   metrics={keys.metrics}
                   view={view}
                   change={change}

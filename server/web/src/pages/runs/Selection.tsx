@@ -35,6 +35,7 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
   const [asking, setAsking] = useState<Asking | null>(null);
   const may = useMay();
   if (count === 0 || (count === undefined && !isEverything)) return null;
+  const single = runIds.length === 1 ? runs.find((run) => runIdOf(run) === runIds[0]) : undefined;
   const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
   const bringBack = () =>
     restore.mutate(chosen, {
@@ -77,7 +78,7 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
         CSV
       </a>
       {may.write && !view.deleted && <Button onClick={() => setAsking("tag")}>Tag</Button>}
-      {may.write && !view.deleted && runIds.length === 1 && <Button onClick={() => setAsking("rename")}>Rename</Button>}
+      {may.write && !view.deleted && single && <Button onClick={() => setAsking("rename")}>Rename</Button>}
       {runIds.length > 0 && <Button onClick={pin}>Pin</Button>}
       {runIds.length > 0 && <Button onClick={hide}>Hide in charts</Button>}
       {!may.write ? null : view.deleted ? (
@@ -91,13 +92,13 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
         Clear
       </Button>
       {asking === "tag" && <NewTag title={`Tag ${those}`} answer={tagAll} onClose={() => setAsking(null)} />}
-      {asking === "rename" && (
+      {asking === "rename" && single && (
         <AskText
           title="Rename run"
           label="Name"
           verb="Rename"
-          value={runs.find((run) => runIdOf(run) === runIds[0])?.info?.name ?? ""}
-          answer={(name) => rename.mutateAsync({ runId: runIds[0] ?? "", name })}
+          value={single.info?.name ?? ""}
+          answer={(name) => rename.mutateAsync({ runId: runIdOf(single), name })}
           onClose={() => setAsking(null)}
         />
       )}

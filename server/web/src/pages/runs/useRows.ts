@@ -8,7 +8,7 @@ import { groupsQuery } from "../../queries/groups";
 import { listedQuery, namedRunsQuery, runsQuery, type RunSearch, type RunsFound } from "../../queries/runs";
 import { PARENT_TAG } from "../../queries/run";
 import type { Order } from "../../table/Header";
-import { flatRows, groupRows, hitRows, runIdOf, treeRows, type TableRow } from "../../table/rows";
+import { flatRows, groupRows, hitRows, runIdOf, treeRows, type RunRow, type TableRow } from "../../table/rows";
 import type { RunsView } from "../../url/runsView";
 import type { Asked } from "./asked";
 
@@ -19,8 +19,10 @@ const FIRST = 100;
 
 export interface Rows {
   rows: TableRow[];
-  /** The runs of the rows, each once, in their order; where rows are closed, the first ones that the filter finds. */
+  /** The runs of the rows, each once, in their order; of groups, the first ones that the filter finds before these. */
   runs: Run[];
+  /** The runs whose rows are closed. */
+  closed: RunRow[];
   baseline: Run | undefined;
   isPending: boolean;
   /** The keys of the pages are known, and the first was asked for. */
@@ -35,14 +37,15 @@ export interface Rows {
 /** The rows of the table: what is asked for, page by page, and what lies in the runs and groups that are open. */
 export function useRows(asked: Asked, view: RunsView, enabled: boolean): Rows {
   const { search, shape, by, columns, order } = asked;
-  const isClosed = shape === "groups" || shape === "roots";
-  const paged = useInfiniteQuery({ ...runsQuery(search), enabled: enabled && shape !== "groups" });
-  const first = useQuery({ ...listedQuery({ ...search, as: "flat" }, FIRST), enabled: enabled && isClosed });
+  const isGrouped = shape === "groups";
+  const canOpen = isGrouped || shape === "roots";
+  const paged = useInfiniteQuery({ ...runsQuery(search), enabled: enabled && !isGrouped });
+  const first = useQuery({ ...listedQuery({ ...search, as: "flat" }, FIRST), enabled: enabled && isGrouped });
   const metrics = useMemo(() => columns.filter((it) => it.kind === "metrics").map((it) => it.id), [columns]);
   const grouped = useQuery(groupsQuery(asked.scope, asked.filter, by, metrics));
   const named = useQuery(namedRunsQuery(useNamed(view), search));
   const [listed, setListed] = useState<ReadonlyMap<string, number>>(new Map());
-  const open = useMemo(() => (isClosed ? (view.open ?? []) : []), [isClosed, view.open]);
+  const open = useMemo(() => (canOpen ? (view.open ?? []) : []), [canOpen, view.open]);
   const inside = useQueries({
     queries: open.map((key) => listedQuery(searchInside(search, shape, by, key), listed.get(key) ?? LISTED_AT_FIRST)),
     combine: (answers) => new Map(open.flatMap((key, at) => (answers[at]?.data ? [[key, answers[at].data]] : []))),
@@ -52,15 +55,19 @@ export function useRows(asked: Asked, view: RunsView, enabled: boolean): Rows {
   const isOpen = useMemo(() => new Set(open), [open]);
   const rows = useMemo(() => {
     const pinned = pinnedRows(named.data ?? []);
-    if (shape === "groups") return [...pinned, ...groupRows(inOrder(groups, metrics, order), metrics, isOpen, inside)];
+    if (isGrouped) return [...pinned, ...groupRows(inOrder(groups, metrics, order), metrics, isOpen, inside)];
     return [...pinned, ...without(pinned, arranged(pages ?? [], shape, isOpen, inside))];
   }, [shape, pages, groups, named.data, isOpen, inside, metrics, order]);
   const runs = useMemo(() => {
     const shown = runsOf(rows);
-    if (!isClosed) return shown;
+    if (!isGrouped) return shown;
     const ids = new Set(first.data?.runs.map(runIdOf));
     return [...(first.data?.runs ?? []), ...shown.filter((run) => !ids.has(runIdOf(run)))];
-  }, [isClosed, first.data, rows]);
+  }, [isGrouped, first.data, rows]);
+  const closed = useMemo(
+    () => rows.filter((row) => row.kind === "run").filter(({ isOpen }) => isOpen === false),
+    [rows],
+  );
   const { fetchNextPage, isFetchingNextPage, refetch } = paged;
   const more = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
@@ -69,16 +76,17 @@ export function useRows(asked: Asked, view: RunsView, enabled: boolean): Rows {
     (key: string) => setListed((now) => new Map(now).set(key, (now.get(key) ?? LISTED_AT_FIRST) * 5)),
     [],
   );
-  const about = shape === "groups" ? grouped : paged;
+  const about = isGrouped ? grouped : paged;
   return {
     rows,
     runs,
+    closed,
     baseline: named.data?.find((run) => runIdOf(run) === view.baseline),
     isPending: about.isPending,
     isListed: enabled && !about.isPending,
     error: about.isError ? about.error : null,
     refetch: () => void refetch(),
-    hasMore: shape !== "groups" && paged.hasNextPage,
+    hasMore: !isGrouped && paged.hasNextPage,
     more,
     moreOf,
   };
