@@ -41,6 +41,22 @@ async def test_train_and_validation_in_one_chart(page: Page, address: str) -> No
     await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
 
 
+async def test_what_the_cursor_is_at_is_told_within_what_can_be_seen(page: Page, address: str) -> None:
+    await page.goto(address)
+    chart = page.get_by_role("region", name="Chart of tokens")
+    plot = await chart.locator(".u-over").bounding_box()
+    main = await page.locator("main").bounding_box()
+    assert plot is not None
+    assert main is not None
+    await page.mouse.move(plot["x"] + plot["width"] * 0.55, plot["y"] + plot["height"] / 2)
+    told = chart.locator("[role=presentation]")
+    await expect(told).to_contain_text("step ")
+    box = await told.bounding_box()
+    assert box is not None
+    assert main["x"] <= box["x"]
+    assert box["x"] + box["width"] <= main["x"] + main["width"]
+
+
 async def test_charts_of_chosen_metrics_are_made_changed_and_removed(page: Page, address: str) -> None:
     await page.goto(address)
     await page.get_by_role("button", name="New chart").click()

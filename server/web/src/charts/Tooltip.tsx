@@ -30,7 +30,7 @@ const EDGE_PX = 8;
 
 /** What the lines are at the cursor, the nearest first; small, and never under the pointer. */
 export function Tooltip({ hover, columns, lines, axis, width }: Props) {
-  const place = useKeptInWindow();
+  const place = useKeptInView();
   const rows = lines
     .map((line) => ({ line, bucket: nearest(line.series, hover.x) }))
     .filter(({ line, bucket }) => bucket >= 0 && covers(line, hover.x))
@@ -60,20 +60,28 @@ export function Tooltip({ hover, columns, lines, axis, width }: Props) {
   );
 }
 
-/** Puts an element on the other side of the pointer where it would lie outside of the window. */
-function useKeptInWindow() {
+/** Puts an element on the other side of the pointer where what is around the charts would cut it. */
+function useKeptInView() {
   const place = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const element = place.current;
     if (!element) return;
     element.style.translate = "";
     const { left, right, width } = element.getBoundingClientRect();
-    const most = document.documentElement.clientWidth - EDGE_PX - width;
-    const flipped = right > most + width ? left - width - 2 * OFFSET_PX : left < EDGE_PX ? right + 2 * OFFSET_PX : left;
-    const by = Math.max(Math.min(flipped, most), EDGE_PX) - left;
+    const view = cuttingAround(element).getBoundingClientRect();
+    const [least, most] = [view.left + EDGE_PX, view.right - EDGE_PX - width];
+    const flipped = right > most + width ? left - width - 2 * OFFSET_PX : left < least ? right + 2 * OFFSET_PX : left;
+    const by = Math.max(Math.min(flipped, most), least) - left;
     if (by) element.style.translate = `${by}px`;
   });
   return place;
+}
+
+/** The nearest element around that shows nothing outside of itself. */
+function cuttingAround(element: Element): Element {
+  const around = element.parentElement;
+  if (!around) return document.documentElement;
+  return getComputedStyle(around).overflowX === "visible" ? cuttingAround(around) : around;
 }
 
 function covers({ series }: Line, x: number): boolean {

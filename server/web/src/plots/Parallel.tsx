@@ -6,7 +6,7 @@ import styles from "./Plot.module.css";
 import type { Drawing } from "./PlotBody";
 import { shade } from "./statistics";
 
-const SIDE = 56;
+const SIDE = 60;
 /** What fits beside the first axis. */
 const LABEL_CHARACTERS_MAX = 8;
 const BRUSH_WIDTH = 16;
