@@ -1,12 +1,14 @@
 """What a server says at its start of a PostgreSQL that lets it do too little."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
 
-from stepwell_server.config import worker_connections
+from stepwell_server.app import running_server
+from stepwell_server.config import Config, worker_connections
 from stepwell_server.errors import StartupError, UnavailableError
 from stepwell_server.process.deadline import Deadline
 from stepwell_server.process.logger import FIELDS
@@ -80,13 +82,14 @@ async def test_a_server_without_any_connection_says_how_many_it_wants(
 
 
 async def test_a_database_that_takes_no_writes_is_named(
-    pool: Pool, database_url: str, caplog: pytest.LogCaptureFixture
+    pool: Pool, database_url: str, tmp_path: Path
 ) -> None:
     async with pool.connection() as connection:
         name = await connection.fetchval("SELECT current_database()")
         await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    await tell_what_is_short(Database(database_url), 1)
-    assert "takes no writes, so nothing can be logged: default_transaction_read_only is on" in caplog.text
+    config = Config(port=0, store=database_url, data=tmp_path / "data", shutdown_grace_s=5.0)
+    with pytest.raises(StartupError, match=r"takes no writes: default_transaction_read_only is on"):
+        await running_server(config).__aenter__()
     async with open_pool(database_url, Deadline(5)) as read_only:
         with pytest.raises(
             UnavailableError, match=r"takes no writes.*standby.*default_transaction_read_only"

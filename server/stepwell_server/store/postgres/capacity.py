@@ -3,6 +3,7 @@
 from typing import Any
 
 from stepwell_server.config import worker_connections
+from stepwell_server.errors import StartupError
 from stepwell_server.process.logger import get_logger
 from stepwell_server.store.postgres.pool import first_connection
 from stepwell_server.store.postgres.pooler import Database
@@ -14,18 +15,20 @@ log = get_logger(__name__)
 
 
 async def tell_what_is_short(database: Database, workers: int) -> None:
-    """Warn of fewer connections than `workers` use when they are busy, and of a database that takes no writes.
+    """Warn of fewer connections than `workers` use when they are busy: a server does without, and others may go.
 
-    Others may go, and a standby may take over, so neither keeps a server from starting. What a pooler lends is not
-    known here.
+    What a pooler lends is not known here.
+
+    Raises:
+        StartupError: the database takes no writes.
     """
     async with first_connection(database.url) as connection:
         found = await connection.fetchrow(_SQL["limits"])
     if found["is_read_only"]:
-        log.warning(
-            "PostgreSQL takes no writes, so nothing can be logged: --store has to name the primary"
+        raise StartupError(
+            "this PostgreSQL is a standby and takes no writes: --store has to name the primary"
             if found["is_standby"]
-            else "the database takes no writes, so nothing can be logged: default_transaction_read_only is on"
+            else "the database takes no writes: default_transaction_read_only is on for it, its user or its server"
         )
     needed = workers * worker_connections()
     available, remedy = min(_left(found, needed))
