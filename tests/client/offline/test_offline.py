@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,12 +157,22 @@ def test_sync_also_looks_where_spools_go_when_the_usual_place_cannot_be_written(
 
 def test_what_is_wrong_with_the_address_is_said_once(script, place: Path, tracking_uri: str) -> None:
     port = tracking_uri.rpartition(":")[2]
-    for uri, reason in (
-        (NOBODY, "nothing listens there"),
-        ("grpc://nobody.invalid", "the name 'nobody.invalid' is not known"),
-        (f"grpcs://127.0.0.1:{port}", "what listens there does not speak TLS"),
-    ):
-        answer = script(TRAINING, STEPWELL_TRACKING_URI=uri, STEPWELL_FLUSH_TIMEOUT_S="1")
+    wrong = {
+        NOBODY: "nothing listens there",
+        "grpc://nobody.invalid": "the name 'nobody.invalid' is not known",
+        f"grpcs://127.0.0.1:{port}": "what listens there does not speak TLS",
+    }
+    with ThreadPoolExecutor(len(wrong)) as pool:
+        answers = pool.map(
+            lambda uri: script(
+                TRAINING,
+                STEPWELL_TRACKING_URI=uri,
+                STEPWELL_FLUSH_TIMEOUT_S="1",
+                STEPWELL_SPOOL_DIR=str(place / uri.partition("://")[2]),
+            ),
+            wrong,
+        )
+    for answer, reason in zip(answers, wrong.values(), strict=True):
         assert answer.returncode == 0, answer.stderr
         assert answer.stderr.count(reason) == 1
         assert len(answer.stderr.splitlines()) == 2, answer.stderr  # this, and where it waits

@@ -75,6 +75,7 @@ def test_a_read_after_the_server_came_back_sees_all_that_was_logged(
         mlflow.end_run()
     comes_up()
     assert READS[read](run.info.run_id) == 3_000
+    mlflow.end_run()  # while the server is there
 
 
 def test_a_read_that_cannot_have_all_says_how_much_waits(
