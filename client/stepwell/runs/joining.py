@@ -72,9 +72,9 @@ def _is_here_or_dead(other: "writers_pb2.Writer | runs_pb2.AwaitedWriter") -> bo
     if os.name != "posix":
         return False
     try:
-        os.kill(other.process_id, 0)
+        os.kill(other.process_id, 0)  # a question, not a signal
     except ProcessLookupError:
         return True
     except (PermissionError, OverflowError):
-        return False
+        pass  # somebody else's, or a number that somebody made up
     return False
