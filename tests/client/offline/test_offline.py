@@ -18,16 +18,19 @@ import pytest
 
 import stepwell as mlflow
 from stepwell import MlflowClient, StepwellException
-from stepwell.commands.spool_watch import LOOK_S
-from stepwell.commands.sync import AWAY_S
 from stepwell.delivery.progress import LINGER_S
 from stepwell.spool import folders
 from stepwell.spool.records import RECORD_BYTES
-from tests.harness.content.s3 import free_port
 from tests.harness.network.proxy import Proxy
 from tests.harness.servers.processes import ServerProcess
 
 NOBODY = "grpc://127.0.0.1:1"
+# Where nobody is, nobody comes up: who looks, and who waits for the end, does so briefly.
+BRIEFLY = {"STEPWELL_REACH_TIMEOUT_S": "0.2", "STEPWELL_FLUSH_TIMEOUT_S": "1", "STEPWELL_EXIT_TIMEOUT_S": "1"}
+
+# How often a watching sync looks for spools, and how long it looks for a server until it says that there is none.
+LOOK_S = 0.2
+AWAY_S = 0.5
 
 TRAINING = """
 import sys
@@ -65,6 +68,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def sync(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from stepwell.cli import main; main()", "sync", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def sync_with_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same where no server is; it does not look for it for as long as usually."""
+    text = "from stepwell.commands import sync; sync.AWAY_S = 0.5; from stepwell.cli import main; main()"
+    command = [sys.executable, "-c", text, "sync", "--to", NOBODY, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -120,11 +130,11 @@ def test_offline_mode_and_sync(script, place: Path, tracking_uri: str) -> None:
 
 
 def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> None:
-    answer = script(TRAINING, STEPWELL_TRACKING_URI=NOBODY)
+    answer = script(TRAINING, STEPWELL_TRACKING_URI=NOBODY, **BRIEFLY)
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("No Stepwell server answers") == 1
     assert "stepwell sync" in answer.stderr
-    waiting = sync("--to", NOBODY, "--json")
+    waiting = sync_with_nobody("--json")
     assert waiting.returncode == 1
     assert json.loads(waiting.stdout)["waiting"] > 0
     assert sync("--to", tracking_uri).returncode == 0
@@ -133,7 +143,7 @@ def test_a_server_that_is_not_there(script, place: Path, tracking_uri: str) -> N
 
 def test_sync_says_once_why_a_server_is_away(script, place: Path, tracking_uri: str) -> None:
     script("import stepwell; stepwell.set_experiment_tag('a', 'b')\n" + TRAINING, STEPWELL_MODE="offline")
-    refused = sync("--to", NOBODY)
+    refused = sync_with_nobody()
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
     assert refused.stderr.startswith("No Stepwell server answers")
@@ -191,7 +201,7 @@ def test_a_sync_waits_once_for_a_server_that_is_away(script, place: Path, tracki
         STEPWELL_TRACKING_URI=NOBODY,
     )
     assert answer.returncode == 0, answer.stderr
-    refused = sync("--to", NOBODY, "--json")  # ends within a minute; each upload by itself would try for ten
+    refused = sync_with_nobody("--json")  # ends within a minute; each upload by itself would try for ten
     receipts = [json.loads(line) for line in refused.stdout.splitlines()]
     assert (refused.returncode, len(receipts), receipts[-1]["waiting"]) == (1, 4, 6)
     assert sync("--to", tracking_uri).returncode == 0
@@ -250,6 +260,8 @@ def watching(*options: str, ends_with: int = 0) -> Iterator[list[dict[str, Any]]
     """`stepwell sync --watch`, while the context lasts; afterwards its receipts are in the list."""
     # A shell that starts tests in the background lets them ignore SIGINT; who types Ctrl-C does not.
     text = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    text += "from stepwell.commands import spool_watch, sync\n"
+    text += f"spool_watch.LOOK_S, sync.AWAY_S = {LOOK_S}, {AWAY_S}\n"
     text += "from stepwell.cli import main; main()"
     command = [sys.executable, "-c", text, "sync", "--watch", "--json", *options]
     receipts: list[dict[str, Any]] = []
@@ -295,17 +307,18 @@ def test_watch_finds_new_spools_while_it_follows_a_living_job(place: Path, track
 
 
 def test_watch_tries_on_while_the_server_is_away_and_says_once_what_it_cannot_read(
-    place: Path, database_url: str, start_server: Callable[..., ServerProcess]
+    place: Path, shared_server: ServerProcess
 ) -> None:
     offline_job(TRAINING).communicate()
     change_format(*spools(place))
     output, _ = offline_job(TRAINING).communicate()
-    port = free_port()
-    with watching("--to", f"grpc://127.0.0.1:{port}", ends_with=1) as receipts:
-        time.sleep(AWAY_S + 1)  # a sync that does not watch gives up then
-        start_server("--store", database_url, "--data", str(place.parent / "data"), "--grpc-port", str(port))
-        until(lambda: len(spools(place)) == 1)
-        time.sleep(1.5 * LOOK_S)
+    with Proxy(shared_server.port) as proxy:
+        proxy.refuse()
+        with watching("--to", proxy.tracking_uri, ends_with=1) as receipts:
+            time.sleep(2 + AWAY_S)  # a sync that does not watch gives up then
+            proxy.heal()
+            until(lambda: len(spools(place)) == 1)
+            time.sleep(5 * LOOK_S)
     assert sorted((receipt["run_id"], receipt["waiting"]) for receipt in receipts) == [
         ("", 1),
         (output.strip(), 0),
@@ -319,7 +332,7 @@ def test_watch_says_once_what_the_server_refuses(place: Path, tracking_uri: str)
     offline_job(TRAINING).communicate()
     with watching(ends_with=1) as receipts:
         until(lambda: spools(place) == [refused])
-        time.sleep(1.5 * LOOK_S)
+        time.sleep(5 * LOOK_S)
     assert [receipt["waiting"] for receipt in receipts if receipt["run_id"] == no_run] == [1]
 
 
@@ -339,7 +352,7 @@ def test_watch_ends_with_1_while_artifacts_wait(place: Path, tracking_uri: str) 
     shutil.rmtree(folder)  # an artifact waits for its run
     with watching(ends_with=1) as receipts:
         until(lambda: any(place.glob("artifacts/*/lock")))
-        time.sleep(LOOK_S)
+        time.sleep(5 * LOOK_S)
     assert [(receipt["run_name"], receipt["waiting"]) for receipt in receipts] == [("artifacts", 1)]
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -106,6 +107,18 @@ def run_left_offline(place: Path, script: Callable[..., Any], text: str = RUN) -
     assert answer.returncode == 0, answer.stderr
     (spool,) = set(folders.spools(place)) - before
     return answer.stdout.strip(), spool
+
+
+def runs_left_offline(
+    place: Path, script: Callable[..., Any], count: int, text: str = RUN
+) -> list[tuple[str, Path]]:
+    """Ids of runs of one process that wait, each with its spool."""
+    before = set(folders.spools(place))
+    answer = script(f"for _ in range({count}):{textwrap.indent(text, '    ')}", STEPWELL_MODE="offline")
+    assert answer.returncode == 0, answer.stderr
+    left = set(folders.spools(place)) - before
+    assert len(left) == count
+    return [(read_writer(spool).run_id, spool) for spool in left]
 
 
 def artifact_left(place: Path, uri: str, path: str = "stolen.txt") -> Path:
@@ -243,21 +256,25 @@ def as_writable_by_others(path: Path) -> None:
     path.chmod(0o666)
 
 
+FILES = ["writer.json", "points2-0000000000000000-400", "log-00000000", "names"]
+
+
 @pytest.mark.parametrize("how", [as_link, as_pipe, as_folder, as_writable_by_others])
-@pytest.mark.parametrize("what", ["writer.json", "points2-0000000000000000-400", "log-00000000", "names"])
 def test_only_plain_files_of_this_user_are_read(
-    place: Path, script: Callable[..., Any], tracking_uri: str, what: str, how: Callable[[Path], None]
+    place: Path, script: Callable[..., Any], tracking_uri: str, how: Callable[[Path], None]
 ) -> None:
     text = RUN.replace("    print", "    stepwell.log_param('lr', 1)\n    print")
-    _, spool = run_left_offline(place, script, text)
-    how(spool / what)
-    innocent, _ = run_left_offline(place, script)
-    synced = sync()
+    (innocent, _), *others = runs_left_offline(place, script, 1 + len(FILES), text)
+    spoiled = {spool: what for (_, spool), what in zip(others, FILES, strict=True)}
+    for spool, what in spoiled.items():
+        how(spool / what)
+    synced = sync("--json")
     assert synced.returncode == 1
-    assert what in synced.stdout
     assert "Traceback" not in synced.stderr
+    receipts = {Path(receipt["spool"]): receipt for receipt in map(json.loads, synced.stdout.splitlines())}
+    assert all(what in str(receipts[spool]["problems"]) for spool, what in spoiled.items()), receipts
     assert stored_steps(innocent) == list(range(10))
-    assert list(folders.spools(place)) == [spool], "it is left as it is"
+    assert set(folders.spools(place)) == spoiled.keys(), "they are left as they are"
 
 
 def deep_json(spool: Path) -> None:
@@ -312,12 +329,10 @@ HOSTILE = [
 
 
 def test_each_spool_is_a_world_of_its_own(place: Path, script: Callable[..., Any], tracking_uri: str) -> None:
-    hostile = {}
-    for spoil in HOSTILE:
-        _, spool = run_left_offline(place, script)
+    (innocent, _), *others = runs_left_offline(place, script, 1 + len(HOSTILE))
+    hostile = {spool: spoil for (_, spool), spoil in zip(others, HOSTILE, strict=True)}
+    for spool, spoil in hostile.items():
         spoil(spool)
-        hostile[spool] = spoil
-    innocent, _ = run_left_offline(place, script)
     synced = sync("--json")
     assert "Traceback" not in synced.stderr
     receipts = {Path(receipt["spool"]): receipt for receipt in map(json.loads, synced.stdout.splitlines())}
@@ -334,9 +349,9 @@ def test_each_spool_is_a_world_of_its_own(place: Path, script: Callable[..., Any
 def test_the_next_process_delivers_what_is_beside_them(
     place: Path, script: Callable[..., Any], tracking_uri: str
 ) -> None:
-    for spoil in HOSTILE:
-        spoil(run_left_offline(place, script)[1])
-    innocent, spool = run_left_offline(place, script)
+    (innocent, spool), *others = runs_left_offline(place, script, 1 + len(HOSTILE))
+    for (_, other), spoil in zip(others, HOSTILE, strict=True):
+        spoil(other)
     answer = script(
         RUN + "import pathlib, time\n"
         f"while pathlib.Path({str(spool)!r}, 'writer.json').exists(): time.sleep(0.05)\n"

@@ -4,21 +4,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import stepwell as mlflow
-from stepwell.delivery import progress, shipper
+from stepwell.delivery import offline, progress, shipper
 from stepwell.wire.calls import Calls
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
 from tests.harness.content.s3 import free_port
+from tests.harness.network.proxy import Proxy
 from tests.harness.servers.processes import ServerProcess
-
-StartServer = Callable[..., ServerProcess]
 
 
 @pytest.fixture(autouse=True)
@@ -30,22 +29,14 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def absent(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A port where nobody listens yet; the process logs to it."""
-    port = free_port()
-    monkeypatch.setenv("STEPWELL_TRACKING_URI", f"grpc://127.0.0.1:{port}")
-    monkeypatch.setattr(shipper, "BACKOFF_MAX_S", 3_600.0)  # who does not hurry comes far too late
-    monkeypatch.setattr(shipper, "BACKOFF_FIRST_S", 3_600.0)
-    return port
-
-
-@pytest.fixture
-def comes_up(
-    absent: int, database_url: str, start_server: StartServer, tmp_path: Path
-) -> Callable[[], ServerProcess]:
-    return lambda: start_server(
-        "--store", database_url, "--data", str(tmp_path / "data"), "--grpc-port", str(absent)
-    )
+def absent(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A server that nobody reaches until it is healed; the process logs to it."""
+    with Proxy(shared_server.port) as proxy:
+        proxy.refuse()
+        monkeypatch.setenv("STEPWELL_TRACKING_URI", proxy.tracking_uri)
+        monkeypatch.setattr(shipper, "BACKOFF_MAX_S", 3_600.0)  # who does not hurry comes far too late
+        monkeypatch.setattr(shipper, "BACKOFF_FIRST_S", 3_600.0)
+        yield proxy
 
 
 def stored_points(run_id: str) -> int:
@@ -64,16 +55,17 @@ READS = {
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("read", READS)
 def test_a_read_after_the_server_came_back_sees_all_that_was_logged(
-    read: str, ended: bool, comes_up: Callable[[], ServerProcess], monkeypatch: pytest.MonkeyPatch
+    read: str, ended: bool, absent: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "UNREACHABLE_PATIENCE_S", 0.0)
+    monkeypatch.setattr(offline, "REACH_TIMEOUT_S", 0.2)  # nobody is there
     run = mlflow.start_run()
     for step in range(3_000):
         mlflow.log_metric("loss", step, step=step)
     mlflow.log_param("p", 1)
     if ended:
         mlflow.end_run()
-    comes_up()
+    absent.heal()
     assert READS[read](run.info.run_id) == 3_000
     mlflow.end_run()  # while the server is there
 

@@ -25,7 +25,7 @@ import sys, time
 import stepwell
 x, pause = float(sys.argv[1]), float(sys.argv[2])
 with stepwell.start_run():
-    for step in range(200 if pause and x > 0.5 else 8):
+    for step in range(400 if pause and x > 0.5 else 8):
         stepwell.log_metric("loss", (x - 0.25) ** 2 + 1 / (step + 1), step=step)
         time.sleep(pause)
     if x == 0.75:
@@ -128,7 +128,7 @@ def test_a_sweep_that_is_killed_goes_on(project: Path, script: Script, tmp_path:
 
 def test_hopeless_trials_are_stopped(project: Path) -> None:
     file = space(project, "{x: [0.0, 0.1, 0.2, 0.25, 0.3, 1.0]}")
-    outcome = sweep(str(project), space=file, trials=6, sampler="grid", prune=True, parameters={"pause": 0.3})
+    outcome = sweep(str(project), space=file, trials=6, sampler="grid", prune=True, parameters={"pause": 0.1})
     assert (outcome.finished, outcome.pruned) == (5, 1)
     (pruned,) = [run for run in trials_of(outcome.run_id) if PRUNED_TAG in run.data.tags]
     assert (pruned.info.status, json.loads(pruned.data.tags[TRIAL_TAG])) == ("KILLED", {"x": 1.0})

@@ -24,6 +24,9 @@ if how == "server goes":
     MlflowClient().get_run(run.info.run_id)
     print(run.info.run_id, flush=True)
     assert sys.stdin.readline() == "gone\n"
+    # It does not come back while this runs.
+    for timeout in ("REACH", "FLUSH", "EXIT"):
+        os.environ[f"STEPWELL_{timeout}_TIMEOUT_S"] = "1"
     log(POINTS)
     mlflow.set_tag("late", "yes")
     mlflow.log_text("late", "late.txt")
