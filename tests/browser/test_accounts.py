@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import WIDE, is_fault
-from tests.harness.browser import browser
 from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.servers.provider import Provider, openid_provider
 from tests.harness.servers.shared import server_of_many
@@ -64,13 +64,7 @@ def rest(server: ServerProcess) -> Iterator[httpx2.Client]:
         yield client
 
 
-@pytest.fixture
-async def opened() -> AsyncIterator[Browser]:
-    async with browser() as running:
-        yield running
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(opened: Browser, server: ServerProcess) -> AsyncIterator[Page]:
     """A tab of a browser that is not signed in; faults of the page fail the test."""
     complaints: list[str] = []
@@ -79,6 +73,7 @@ async def page(opened: Browser, server: ServerProcess) -> AsyncIterator[Page]:
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("console", lambda message: is_fault(message) and complaints.append(message.text))
     yield tab
+    await context.close()
     assert [text for text in complaints if not text.startswith(KEPT_FROM_OTHERS)] == []
 
 
