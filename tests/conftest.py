@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -60,14 +61,14 @@ def spool_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def fresh_client(monkeypatch: pytest.MonkeyPatch, spool_dir: Path) -> Iterator[None]:
     """What a test sets in the client, and what it leaves undelivered, is not the next one's business."""
     for name in ("EXPERIMENT_ID", "RUN_ID", "EXPERIMENT_NAME"):
         # Set and deleted, so that the end of the test also undoes what the client sets.
         for prefix in ("STEPWELL", "MLFLOW"):
             monkeypatch.setenv(f"{prefix}_{name}", "")
             monkeypatch.delenv(f"{prefix}_{name}")
-    monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+    monkeypatch.setenv("STEPWELL_SPOOL_DIR", tempfile.mkdtemp(dir=spool_dir))
     # Who has imported from MLflow's server shows its credentials to no other one.
     monkeypatch.setattr(settings, "_imports_from_mlflow", False)
     yield
