@@ -42,7 +42,7 @@ from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
 # Writers that log in step.
 GROUP = 133
-# From a merge of a series to its next one: 32 chunks, in whole rounds of some 10 to 20 s.
+# From a merge of a series to its next one: 24 chunks, in whole rounds of some 10 to 20 s.
 WAVE_S = 40.0
 # As long as a round where commits are slowed, which is a wave then.
 WINDOW_S = 60.0

@@ -1,9 +1,10 @@
 """How the debt of compaction swings, worked out by a seeded simulation: rounds, what is due in them, and the pace.
 
 Writers log in step, ten metrics each, so all series get a chunk at the same time: one for what they log, or one for
-what gathered where commits are slowed. Each range remembers when it was done, as `Settling` does, and what its series
-have left; servers take the range that waits longest, and share the cores that commits leave them. Costs are those that
-`debt` measured. What a merge does to PostgreSQL's memory, and how vacuum comes and goes, is not played.
+what gathered where commits are slowed. Each range remembers when it was done, and what its series have left; servers
+take the range that waits longest, and share the cores that commits leave them. Costs are those that `debt` measured;
+now and then the machine is slower for a while, as where vacuum or a checkpoint runs. What a merge does to PostgreSQL's
+memory is not played.
 """
 
 from collections.abc import Sequence
@@ -14,17 +15,20 @@ import numpy as np
 
 from stepwell_server.store.ingest.pressure import PACE_S
 from stepwell_server.store.upkeep.compactor import BEHIND_S, REST_RATIO, REST_RATIO_BEHIND, ROUND_PAUSE_S
+from stepwell_server.store.upkeep.looking import SETTLE_S
 from stepwell_server.store.upkeep.ranges import OVERDUE_PAUSES, RANGES
-from stepwell_server.store.upkeep.settling import SETTLE_S
 
 METRICS = 10
 CORES = 2.0
 LOGGING_CORES = 0.5  # who logs, on the same machine
 COMES_CORE_S = 12e-6  # of a chunk
-MERGED_CORE_S = 34e-6  # of a chunk that is merged
+MERGED_CORE_S = 28e-6  # of a chunk that is merged
 MERGE_CORE_S = 60e-6
 LOOK_CORE_S = 0.02  # of a range where nothing is due
 STEP_CORE_S = 0.15
+# What takes longer for some seconds, by how much.
+SLOWNESS = (0.9, 1.0, 1.0, 1.3)
+SLOW_S = (20.0, 60.0)
 TICK_S = 0.1
 LOOK_S = 1.0
 PLAYED_S = 1_200.0
@@ -87,7 +91,9 @@ class _Play:
     merged: Any = field(init=False)  # chunks of a series of each writer, by range
     ended_s: Any = field(init=False)
     holder: Any = field(init=False)
-    marks: list[list[tuple[float, float]]] = field(init=False)
+    before: list[float] = field(init=False)  # chunks that each series had, tick by tick
+    slowness: float = 1.0
+    slow_until_s: float = 0.0
     seen: list[tuple[float, float, float]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +103,7 @@ class _Play:
         self.merged = self.random.uniform(began, 0.0, (RANGES, waves.writers // RANGES))
         self.ended_s = -self.random.uniform(0.0, 20.0, RANGES)
         self.holder = np.full(RANGES, -1)
-        self.marks = [[] for _ in range(RANGES)]
+        self.before = []
         self.seen = []
 
     def run(self) -> dict[str, Any]:
@@ -111,6 +117,7 @@ class _Play:
                 debt = float((self.chunks - self.merged).sum()) * METRICS
                 self.seen.append((debt, behind_s, self._chunks_per_second()))
             self._work()
+            self.before.append(self.chunks)
             self.chunks += TICK_S / max(waves.interval_s, self.pace_s)
         debts, behind, came = np.array(self.seen[round(WARM_S / LOOK_S) :]).T
         return {
@@ -124,9 +131,12 @@ class _Play:
 
     def _work(self) -> None:
         """Let servers begin ranges, go on with steps, rest, and end ranges."""
+        if self.now >= self.slow_until_s:
+            self.slowness = self.random.choice(SLOWNESS)
+            self.slow_until_s = self.now + self.random.uniform(*SLOW_S)
         busy = [it for it in self.servers if it.range is not None and it.rests_until_s <= self.now]
         cores = max(0.2, CORES - LOGGING_CORES - COMES_CORE_S * self._chunks_per_second())
-        share = min(1.0, cores / max(1, len(busy)))
+        share = min(1.0, cores / self.slowness / max(1, len(busy)))
         for number, server in enumerate(self.servers):
             if server.rests_until_s > self.now:
                 continue
@@ -154,18 +164,15 @@ class _Play:
         self.holder[chosen] = number
         server.range, server.step_began_s, server.step_s = chosen, self.now, STEP_CORE_S
         server.rest_ratio = REST_RATIO if rested_s[chosen] < BEHIND_S else REST_RATIO_BEHIND
-        server.settled = np.maximum(0.0, np.floor(self._settled(chosen) - self.merged[chosen]))
+        server.settled = np.maximum(0.0, np.floor(self._settled() - self.merged[chosen]))
         server.due = server.settled >= self.waves.fresh_chunks_max
         chunks, series = server.settled[server.due].sum() * METRICS, server.due.sum() * METRICS
         server.left_s = LOOK_CORE_S + chunks * MERGED_CORE_S + series * MERGE_CORE_S
 
-    def _settled(self, number: int) -> float:
-        """Return how many chunks a series had when the last round looked that is so long ago; note how many it has."""
-        marks = self.marks[number]
-        marks.append((self.now, self.chunks))
-        old = sum(time_s <= self.now - SETTLE_S for time_s, _ in marks)
-        del marks[: max(0, old - 1)]
-        return marks[0][1] if old else -np.inf
+    def _settled(self) -> float:
+        """Return how many chunks a series had SETTLE_S ago."""
+        tick = round((self.now - SETTLE_S) / TICK_S)
+        return self.before[tick] if tick >= 0 else -np.inf
 
     def _end(self, server: _Server) -> None:
         self.merged[server.range] += np.where(server.due, server.settled, 0.0)

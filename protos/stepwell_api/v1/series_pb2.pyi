@@ -872,7 +872,7 @@ class SeriesNews(google.protobuf.message.Message):
     """Name of the metric."""
     restarted: builtins.bool
     """This is all there is of the series: it takes the place of what was told before. So after a pause of more than
-    30 seconds, when points have been moved together meanwhile.
+    10 seconds, when points have been moved together meanwhile.
     """
     @property
     def points(self) -> Global___SeriesPoints:

@@ -58,8 +58,9 @@ async def stored(pool: Pool, run_id: UUID) -> list[Any]:
     """All that there is of a run, but for ids and clocks; NaN as a word, because it equals nothing."""
     async with pool.connection() as connection:
         chunks = await connection.fetch(
-            "SELECT to_jsonb(metric_chunk) - 'run_id' - 'writer_id' AS row FROM metric_chunk WHERE run_id = $1"
-            " ORDER BY metric_id, first_position, 1",
+            "SELECT to_jsonb(metric_chunk) - 'run_id' - 'writer_id' - 'committed_time_ms' AS row,"
+            " abs(committed_time_ms - extract(epoch FROM now()) * 1000) < 60000 AS is_timed"
+            " FROM metric_chunk WHERE run_id = $1 ORDER BY metric_id, first_position, 1",
             run_id,
         )
         latest = await connection.fetch(
@@ -71,6 +72,7 @@ async def stored(pool: Pool, run_id: UUID) -> list[Any]:
             " ORDER BY position",
             run_id,
         )
+    assert all(row["is_timed"] for row in chunks)
     return [*(row["row"] for row in (*chunks, *latest)), *map(tuple, writers)]
 
 

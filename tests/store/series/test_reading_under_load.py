@@ -18,8 +18,7 @@ from stepwell_server.store.series import histories as series_module
 from stepwell_server.store.series.histories import PostgresSeriesStore
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.upkeep.compactor import compact, compact_now
-from stepwell_server.store.upkeep.ranges import RANGES
-from stepwell_server.store.upkeep.settling import Settling
+from stepwell_server.store.upkeep.looking import SETTLE_S
 from tests.harness.store.stored_logs import Everything, Point, StoredLog, new_run
 
 WRITERS = 3
@@ -54,8 +53,8 @@ class CountedLog:
 class Load:
     """Writers of one run, and a compactor that merges whatever there is, as long as the context lasts."""
 
-    def __init__(self, pool: Pool, run_id: UUID, settling: list[Settling] | None = None) -> None:
-        self.pool, self.run_id, self.settling = pool, run_id, settling
+    def __init__(self, pool: Pool, run_id: UUID, settle_s: float = 0.0) -> None:
+        self.pool, self.run_id, self.settle_s = pool, run_id, settle_s
         self.logs = [CountedLog(pool, run_id, number) for number in range(WRITERS)]
         self.rounds = 0
 
@@ -67,10 +66,10 @@ class Load:
         """Merge, all that is small or, when there are watchers to spare, what has settled."""
         async with self.pool.connection() as connection:
             while self.under_way:
-                if self.settling is None:
-                    await compact_now(connection)
+                if self.settle_s:
+                    await compact(connection, Everything(connection), rest_ratio=0, settle_s=self.settle_s)
                 else:
-                    await compact(connection, Everything(connection), rest_ratio=0, settling=self.settling)
+                    await compact_now(connection)
                 self.rounds += 1
 
     async def read_meanwhile(self, *readers: Callable[[], Awaitable[None]]) -> None:
@@ -150,10 +149,10 @@ async def test_samples_are_of_what_one_moment_has(pool: Pool) -> None:
     await load.read_meanwhile(read, read)
 
 
-@pytest.mark.parametrize("settling", [[Settling() for _ in range(RANGES)], None])
-async def test_watchers_are_told_everything_once(pool: Pool, settling: list[Settling] | None) -> None:
-    """With settling nothing is merged under an awake watcher; without, it starts anew and still ends exact."""
-    load = Load(pool, await new_run(pool), settling)
+@pytest.mark.parametrize("settle_s", [SETTLE_S, 0.0])
+async def test_watchers_are_told_everything_once(pool: Pool, settle_s: float) -> None:
+    """What has settled is not merged under an awake watcher; of what has not, it starts anew and still ends exact."""
+    load = Load(pool, await new_run(pool), settle_s)
     watcher = PostgresWatchStore(pool)
     known: dict[tuple[UUID, UUID], int] = {}
     points: list[Point] = []
@@ -177,5 +176,5 @@ async def test_watchers_are_told_everything_once(pool: Pool, settling: list[Sett
         assert before <= set(points) <= load.begun()
 
     await load.read_meanwhile(look)
-    assert (restarts == 0) == (settling is not None)
+    assert (restarts == 0) == (settle_s > 0)
     assert sorted(points) == sorted(load.returned())

@@ -19,9 +19,7 @@ from stepwell_server.store.series import watching
 from stepwell_server.store.series.watching import PostgresWatchStore
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep.compactor import compact, compact_now
-from stepwell_server.store.upkeep.ranges import RANGES
-from stepwell_server.store.upkeep.settling import Settling
-from tests.harness.store.stored_logs import Everything, Point, StoredLog, new_run
+from tests.harness.store.stored_logs import Everything, Point, StoredLog, let_time_pass, new_run
 
 TELL = load("watching")["tell"]
 
@@ -78,18 +76,16 @@ async def test_each_look_gives_what_came_since_the_last_one(pool: Pool) -> None:
 async def test_merges_leave_alone_what_watchers_have_not_read(pool: Pool) -> None:
     run_id = await new_run(pool)
     log, watcher = StoredLog(pool, run_id), Watcher(pool, run_id)
-    now = [0.0]
-    settling = [Settling(30.0, lambda: now[0]) for _ in range(RANGES)]
     step = 0
     async with pool.connection() as connection:
         for _ in range(4):
             for _ in range(70):
                 await log.commit({"loss": [(step, step, 0.5)]})
                 step += 1
-            await compact(connection, Everything(connection), rest_ratio=0, settling=settling)
+            await compact(connection, Everything(connection), rest_ratio=0, settle_s=30)
             await watcher.look()
-            now[0] += 31.0
-            await compact(connection, Everything(connection), rest_ratio=0, settling=settling)
+            await let_time_pass(pool, 31)
+            await compact(connection, Everything(connection), rest_ratio=0, settle_s=30)
         chunks = await connection.fetchval("SELECT count(*) FROM metric_chunk")
     assert watcher.restarts == 0
     assert watcher.points["loss"] == [(index, index, 0.5) for index in range(step)]

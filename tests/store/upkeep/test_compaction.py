@@ -31,11 +31,11 @@ from stepwell_server.store.upkeep.compactor import (
     compact_now,
     set_paused,
 )
+from stepwell_server.store.upkeep.looking import SETTLE_S, Outlook
 from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX, OPEN_CHUNKS_MAX, Merge
 from stepwell_server.store.upkeep.ranges import RANGES, Ranges, last_run
-from stepwell_server.store.upkeep.settling import Settling
 from tests.harness.servers.processes import stepwell_command
-from tests.harness.store.stored_logs import Everything
+from tests.harness.store.stored_logs import Everything, let_time_pass
 from tests.store.ingest.test_commit import Log, commit, history, new_run, opened, rows
 
 EVERYTHING = "SELECT * FROM metric_points ORDER BY run_id, key, writer_id, step, timestamp_ms, value"
@@ -291,19 +291,25 @@ async def test_who_is_behind_rests_less(pool: Pool, monkeypatch: pytest.MonkeyPa
     assert rests == [REST_RATIO_BEHIND, REST_RATIO]
 
 
-async def test_who_takes_a_range_knows_what_the_last_one_saw_settle(
+async def test_what_is_merged_has_been_there_for_a_while(
     pool: Pool, writer: GroupCommitWriter, log: Log
 ) -> None:
-    await fill(writer, log, batches=64, size=2)
-    await Compactor(pool, pause_s=1).round()
+    await fill(writer, log, batches=FRESH_CHUNKS_MAX, size=2)
+    await let_time_pass(pool, SETTLE_S)
     await fill(writer, log, batches=3, size=2)
-    assert len(await rows(pool, SIZES)) == 67
-    async with pool.connection() as connection:
-        await connection.execute(
-            "UPDATE compaction_range SET round_ended_time_ms = round_ended_time_ms - 31000"
-        )
     await Compactor(pool, pause_s=1).round()
-    assert await rows(pool, SIZES) == [(128, True), *[(2, False)] * 3]
+    assert await rows(pool, SIZES) == [(2 * FRESH_CHUNKS_MAX, True), *[(2, False)] * 3]
+
+
+async def test_what_is_left_is_told(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
+    await fill(writer, log, batches=FRESH_CHUNKS_MAX, size=2, keys=("loss", "accuracy"))
+    await let_time_pass(pool, SETTLE_S)
+    await fill(writer, log, batches=3, size=2)
+    other = await opened(pool, log.run_id)
+    await fill(writer, other, batches=2, size=2)
+    await Compactor(pool, pause_s=1).round()
+    async with pool.connection() as connection:
+        assert (await compactor_module.compaction_state(connection)).fresh_chunks == 5
 
 
 async def test_who_stops_leaves_its_ranges(pool: Pool) -> None:
@@ -356,7 +362,7 @@ async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommit
     zero, run, who = UUID(int=0), [log.run_id], [log.writer_id]
     statements: dict[str, tuple[Any, ...]] = {
         "fresh_writers": (zero, zero, last_run(0), 2_048),
-        "fresh_chunks": (run, who, zero, zero, 0, 64),
+        "fresh_chunks": (run, who, zero, zero, 0, 64, 0),
         "before": (run, who, [1], [9], [0], OPEN_CHUNKS_MAX),
         "between": (run, who, [1], [0], [0], [9], [0]),
         "take_chunks": (run, who, [1], [0], [0], [3], [0], [9], [0]),
@@ -387,22 +393,22 @@ async def test_chunks_are_found_by_their_indexes(pool: Pool, writer: GroupCommit
 async def test_what_cannot_be_due_is_counted_and_not_read(
     pool: Pool, writer: GroupCommitWriter, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, reads = 0.0, []
-    settling = [Settling(30.0, lambda: now) for _ in range(RANGES)]
+    reads: list[object] = []
+    outlooks = [Outlook() for _ in range(RANGES)]
 
     async def read_fresh(*arguments: Any) -> Any:
         reads.append(arguments)
         return await looking.read_fresh(*arguments)
 
     async def rounds(batches: int) -> tuple[int, int, int]:
-        """Commit, do a round at once and another one when that has settled; returns what the second one did."""
-        nonlocal now
+        """Commit, and do a round when that has settled; returns what it did."""
+        reads.clear()
         await fill(writer, log, batches=batches, size=2)
+        await let_time_pass(pool, SETTLE_S)
         async with pool.connection() as connection:
-            for _ in range(2):
-                reads.clear()
-                done = await compact(connection, Everything(connection), rest_ratio=0, settling=settling)
-                now += 31.0
+            done = await compact(
+                connection, Everything(connection), rest_ratio=0, settle_s=SETTLE_S, outlooks=outlooks
+            )
         return len(reads), done.merged_chunks, done.left_chunks
 
     monkeypatch.setattr(compactor_module, "read_fresh", read_fresh)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS_MAX
+from stepwell_server.store.upkeep.looking import DUE_CHUNKS_MAX, FreshWriter, Outlook
 from stepwell_server.store.upkeep.plan import (
     FRESH_CHUNKS_MAX,
     MERGE_POINTS_MAX,
     OPEN_CHUNKS_MAX,
     QUIET_MS,
-    UNSETTLED_CHUNKS_MAX,
     Before,
     ChunkKey,
     FreshSeries,
@@ -32,7 +32,7 @@ def series(number: int) -> SeriesKey:
     return SeriesKey(UUID(int=1), UUID(int=2), number)
 
 
-def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0, settled: int | None = None) -> FreshSeries:
+def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0) -> FreshSeries:
     chunks = len(counts)
     return FreshSeries(
         series(number),
@@ -40,7 +40,6 @@ def fresh(counts: list[int], number: int = 1, quiet_ms: int = 0, settled: int | 
         [0] * chunks,
         counts,
         quiet_ms,
-        chunks if settled is None else settled,
         sum(counts),
     )
 
@@ -85,10 +84,35 @@ def test_each_series_is_judged_alone() -> None:
     assert [merge.series for merge in wanted_merges(chunks, at_once=True)] == [series(1), series(2)]
 
 
-def test_chunks_that_watchers_may_not_have_read_are_left_unless_they_are_very_many() -> None:
-    few, many = fresh([10] * 100, settled=70), fresh([10] * UNSETTLED_CHUNKS_MAX, settled=0)
-    assert [merge.keys for merge in wanted_merges([few, many])] == [keys_of(few)[:70], keys_of(many)]
-    assert not list(wanted_merges([fresh([10] * 100, settled=FRESH_CHUNKS_MAX - 1)]))
+def test_a_writer_is_looked_at_when_it_may_have_enough_that_has_settled() -> None:
+    outlook = Outlook()
+
+    def is_worth_a_look(fullest: int, quiet_ms: int = 0) -> bool:
+        writer = FreshWriter(series(1).writer, 2 * fullest, fullest, quiet_ms)
+        found = outlook.is_worth_a_look(writer)
+        outlook.end_round()
+        return found
+
+    def note(fullest: int, settled: int, *, merged: bool) -> None:
+        writer = FreshWriter(series(1).writer, 2 * fullest, fullest, 0)
+        outlook.is_worth_a_look(writer)
+        outlook.note(writer, [fresh([1] * settled), fresh([1])] if settled else [], merged=merged)
+        outlook.end_round()
+
+    assert is_worth_a_look(1)  # nobody knows
+    note(15, 0, merged=False)
+    assert is_worth_a_look(15)
+    note(15, 5, merged=False)
+    assert not is_worth_a_look(FRESH_CHUNKS_MAX + 9)
+    assert is_worth_a_look(FRESH_CHUNKS_MAX + 9, QUIET_MS)
+    assert is_worth_a_look(FRESH_CHUNKS_MAX + 10)
+    note(FRESH_CHUNKS_MAX + 4, FRESH_CHUNKS_MAX, merged=True)
+    assert not is_worth_a_look(FRESH_CHUNKS_MAX + 3)
+    assert is_worth_a_look(FRESH_CHUNKS_MAX + 4)
+    note(10_000, 10, merged=False)
+    assert is_worth_a_look(DUE_CHUNKS_MAX)
+    outlook.end_round()  # in which it was not met
+    assert is_worth_a_look(1)
 
 
 @given(st.lists(st.lists(st.integers(1, SMALL_POINTS_MAX - 1), min_size=1, max_size=400), max_size=3))

@@ -19,7 +19,7 @@ PACE_MAX_S = 10.0
 # Compaction is behind by the time since the last round of the range that waits longest: up to 20 s where it keeps up.
 # From 40 s on, small pieces wait a second for each 40 s. A round takes as long as what came during the last one, so
 # what is in proportion to it settles, as many chunks a round however slow the machine; what rises faster would swing.
-# Of a metric that is logged each second a round has 40, with some to spare for the 32 that are worth a merge: where
+# Of a metric that is logged each second a round has 40, with some to spare for the 24 that are worth a merge: where
 # these are missed, rounds that merge nothing and rounds that merge everything take turns. Between 20 and 40 s it rises
 # without a jump, or what is logged more often would come at full speed and at a fifth of it in turns.
 BEHIND_S = (20.0, 40.0, 400.0)

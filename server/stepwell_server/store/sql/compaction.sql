@@ -21,16 +21,10 @@ SET held_until_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::big
 WHERE range = $1 AND holder = $2 AND held_until_time_ms > 0
 RETURNING range;
 
--- remembered: what the last rounds of these ranges remembered of their writers, and how long ago they ended
-SELECT range, settling, (extract(epoch FROM statement_timestamp()) * 1000)::bigint - round_ended_time_ms AS rested_ms
-FROM compaction_range
-WHERE range = ANY ($1::smallint[]) AND settling IS NOT NULL;
-
--- end_round: notes that a round of a range ended, how many fresh chunks it left, and what it remembers; others may take it
+-- end_round: notes that a round of a range ended, and how many fresh chunks it left; others may take it
 UPDATE compaction_range
 SET round_ended_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint,
     fresh_chunks = $3,
-    settling = $4,
     held_until_time_ms = 0
 WHERE range = $1 AND holder = $2
 RETURNING range;
@@ -46,7 +40,7 @@ UPDATE compaction SET paused = $1;
 
 -- fresh_writers: how many small chunks that are not merged yet each writer has, and the one of its series that has most;
 -- a page of chunks, from a writer to a run, in order of the index, which knows all of it
-SELECT fresh.run_id, fresh.writer_id, fresh.chunks, fresh.fullest, writer.position,
+SELECT fresh.run_id, fresh.writer_id, fresh.chunks, fresh.fullest,
        (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, sum(chunks)::bigint AS chunks, max(chunks) AS fullest
@@ -66,7 +60,8 @@ FROM (
 JOIN writer ON writer.run_id = fresh.run_id AND writer.writer_id = fresh.writer_id
 ORDER BY fresh.run_id, fresh.writer_id;
 
--- fresh_chunks: the small chunks of these writers that are not merged yet, from a series on, by series
+-- fresh_chunks: the small chunks of these writers that are not merged yet, from a series on, by series; those that have been
+-- there for so many milliseconds
 SELECT series.*, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id,
@@ -81,6 +76,7 @@ FROM (
         JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.writer_id = given.writer_id
         WHERE NOT chunk.compacted AND chunk.count < 3000
           AND (chunk.run_id, chunk.writer_id, chunk.metric_id) >= ($3, $4, $5)
+          AND chunk.committed_time_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint - $7
           /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
         ORDER BY chunk.run_id, chunk.writer_id, chunk.metric_id
         LIMIT $6

@@ -25,17 +25,18 @@ from stepwell_server.process.telemetry import (
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep.looking import (
+    SETTLE_S,
     FreshWriter,
+    Outlook,
     count_fresh,
-    is_worth_a_look,
     read_fresh,
-    remember,
 )
 from stepwell_server.store.upkeep.merging import ChunksChangedError, merge, of_neighbours_with_open
 from stepwell_server.store.upkeep.plan import (
     FreshSeries,
     Merge,
     SeriesKey,
+    Writer,
     grouped,
     transactions,
     wanted_merges,
@@ -49,7 +50,6 @@ from stepwell_server.store.upkeep.ranges import (
     number_of,
     spans,
 )
-from stepwell_server.store.upkeep.settling import SETTLE_S, Settling, Writer
 
 # Chunks that one step looks at: by series some 300 KB, and 6 MB where all are due. A step takes ten round trips to the
 # database, however few that are.
@@ -109,7 +109,8 @@ class Compactor(Rounds):
         self._began_s = time.monotonic()
         self._pool = pool
         self._holder = uuid.uuid4()
-        self._settling = [Settling(settle_s) for _ in range(RANGES)]
+        self._settle_s = settle_s
+        self._outlooks = [Outlook() for _ in range(RANGES)]
 
     async def round(self) -> None:
         """Compact the ranges that are due, one after the other."""
@@ -118,11 +119,15 @@ class Compactor(Rounds):
             async with self._pool.connection() as connection:
                 ranges = Ranges(connection, self._holder)
                 while await self._take_due(ranges):
-                    for number, notes, age_s in await ranges.remembered():
-                        self._settling[number].resume(notes, age_s)
                     rest_ratio = REST_RATIO if ranges.rested_s < BEHIND_S else REST_RATIO_BEHIND
                     done.add(
-                        await compact(connection, ranges, rest_ratio=rest_ratio, settling=self._settling)
+                        await compact(
+                            connection,
+                            ranges,
+                            rest_ratio=rest_ratio,
+                            settle_s=self._settle_s,
+                            outlooks=self._outlooks,
+                        )
                     )
         finally:  # on another connection: what cut this short may have cut a transaction of that one
             async with self._pool.connection() as connection:
@@ -176,20 +181,23 @@ async def compact(
     *,
     at_once: bool = False,
     rest_ratio: float = REST_RATIO,
-    settling: Sequence[Settling] | None = None,
+    settle_s: float = 0.0,
+    outlooks: Sequence[Outlook] | None = None,
 ) -> Round:
     """Go once over the fresh chunks of the ranges that are held, and merge what is due.
 
     It ends early, after a step, when compaction is paused, or when another process took one of the ranges.
 
     With `at_once` everything small is merged, also of writers that are still at work, and the switch is passed over.
-    With `settling`, that of each range, chunks that watchers may not have read yet are left for a later round.
+    Chunks that are younger than `settle_s` are left for a later round. `outlooks`, that of each range, go from one
+    round to the next.
     """
+    outlooks = outlooks or [Outlook() for _ in range(RANGES)]
     done, left = Round(), dict.fromkeys(ranges.held, 0)
     for first, last in spans(ranges.held):
         if first not in ranges.held:
             break
-        sweep = _Sweep(connection, done, left, at_once, settling, last_run(last))
+        sweep = _Sweep(connection, done, left, at_once, settle_s, outlooks, last_run(last))
         began = time.monotonic()
         async with aclosing(sweep.steps(first_run(first))) as steps:
             async for run_id in steps:
@@ -198,15 +206,17 @@ async def compact(
                 if is_paused or not await ranges.keep():
                     await ranges.leave()
                     return done
-                if not at_once and done.merged_chunks + done.left_chunks > TOGETHER_CHUNKS_MAX:
+                if not at_once and done.merged_chunks + sum(left.values()) > TOGETHER_CHUNKS_MAX:
                     # More than the last rounds had left: others may help with the ranges that are not begun.
                     begun = number_of(run_id)
                     await ranges.let_go([number for number in ranges.held if number > begun])
                     sweep.end = min(sweep.end, last_run(begun))
                 began = time.monotonic()
     left = {number: left[number] for number in ranges.held}
-    notes = {} if settling is None else {number: settling[number].end_round() for number in left}
-    await ranges.end_round(left, notes)
+    for number in left:
+        outlooks[number].end_round()
+    await ranges.end_round(left)
+    done.left_chunks = sum(left.values())
     if done.merged_chunks:
         log.debug("compacted", chunks=done.merged_chunks, points=done.merged_points, left=done.left_chunks)
     return done
@@ -220,7 +230,8 @@ class _Sweep:
     done: Round
     left: dict[int, int]
     at_once: bool
-    settling: Sequence[Settling] | None
+    settle_s: float
+    outlooks: Sequence[Outlook]
     end: UUID
 
     async def steps(self, first: UUID) -> AsyncGenerator[UUID]:
@@ -228,12 +239,9 @@ class _Sweep:
         start: Writer | None = (first, UUID(int=0))
         while start is not None and start[0] <= self.end:
             counted, start = await count_fresh(self.connection, start, self.end)
-            worth = []
             for each in counted:
-                if is_worth_a_look(each, self.settling):
-                    worth.append(each)
-                else:
-                    self._leave(each.key[0], each.chunks)
+                self._count(each.key[0], each.chunks)
+            worth = [each for each in counted if self._outlook(each).is_worth_a_look(each)]
             for group in grouped(worth, lambda each: each.chunks, PAGE_CHUNKS):
                 if group[0].key[0] <= self.end:
                     async with aclosing(self._merge_of(group)) as pages:
@@ -245,22 +253,25 @@ class _Sweep:
         """Merge what is due of these writers, page by page; yields the last series of each page."""
         start: SeriesKey | None = SeriesKey(*writers[0].key, 0)
         while start is not None:
-            fresh = await read_fresh(self.connection, writers, start, PAGE_CHUNKS, self.settling)
+            fresh = await read_fresh(self.connection, writers, start, PAGE_CHUNKS, self.settle_s)
             start = None
             if sum(map(len, fresh)) == PAGE_CHUNKS:
                 # The page may have cut the last series, which is left for the next page. One that fills a page alone
-                # is merged at once, settled or not, so the next page can start with it again.
+                # is merged at once, so the next page can start with it again.
                 start = fresh[-1].series
                 fresh = fresh[:-1] or fresh
             merged = await self._merge(fresh)
-            remember(self.settling, fresh, merged)
+            for each in writers:
+                settled = [one for one in fresh if one.series.writer == each.key]
+                self._outlook(each).note(each, settled, merged=each.key in merged)
             if fresh:
                 yield fresh[-1].series
 
+    def _outlook(self, writer: FreshWriter) -> Outlook:
+        return self.outlooks[number_of(writer.key[0])]
+
     async def _merge(self, fresh: Sequence[FreshSeries]) -> set[Writer]:
         """Merge what is due; returns the writers of which anything was."""
-        for each in fresh:
-            self._leave(each.series.run_id, len(each))
         merged: set[Writer] = set()
         wanted = list(wanted_merges(fresh, at_once=self.at_once))
         if not wanted:
@@ -268,13 +279,14 @@ class _Sweep:
         for merges in transactions(await of_neighbours_with_open(self.connection, wanted)):
             if await _merge(self.connection, merges, self.done):
                 for one in merges:
-                    self._leave(one.series.run_id, -len(one.keys))
-                    merged.add((one.series.run_id, one.series.writer_id))
+                    self._count(one.series.run_id, -len(one.keys))
+                    merged.add(one.series.writer)
         return merged
 
-    def _leave(self, run_id: UUID, chunks: int) -> None:
-        self.left[number_of(run_id)] += chunks
-        self.done.left_chunks += chunks
+    def _count(self, run_id: UUID, chunks: int) -> None:
+        number = number_of(run_id)
+        # Of a writer that fills a page alone more may be merged than was counted.
+        self.left[number] = max(0, self.left[number] + chunks)
 
 
 async def _merge(connection: Connection, merges: Sequence[Merge], done: Round) -> int:

@@ -2,32 +2,32 @@
 
 The index of fresh chunks tells how many there are; what they hold is in their rows, each in another page than its
 neighbours. So counting costs PostgreSQL 0.05 us a chunk, and reading 1 us, or several times that where the table is
-larger than its memory. A chunk of a writer at work waits for a minute and more until it is due: meanwhile it is
-counted, and read once or twice.
+larger than its memory. A chunk of a writer at work waits until its series has some more: meanwhile it is counted, and
+read once or twice.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from stepwell_server.model.series import INT64_MAX
 from stepwell_server.store.postgres.pool import Connection
 from stepwell_server.store.sql import load
 from stepwell_server.store.upkeep.plan import (
+    FRESH_CHUNKS_MAX,
     QUIET_MS,
-    UNSETTLED_CHUNKS_MAX,
     FreshSeries,
     SeriesKey,
+    Writer,
     chunks_until_due,
 )
-from stepwell_server.store.upkeep.ranges import number_of
-from stepwell_server.store.upkeep.settling import Settling, Writer
 
+# Who watches a run reads what is new from its small chunks, and a merge mixes old and new points. So chunks are left
+# alone for this time: a watcher that reconnects within it goes on without a repeat.
+SETTLE_S = 10.0
 # Chunks that are counted at once: 8 ms.
 COUNTED_CHUNKS_MAX = 65_536
+# A writer of which so many chunks come while they settle has enough in each round.
+DUE_CHUNKS_MAX = 2 * FRESH_CHUNKS_MAX
 
 _SQL = load("compaction")
 _ID_BITS = 128
@@ -40,7 +40,6 @@ class FreshWriter:
     key: Writer
     chunks: int
     fullest: int
-    position: int
     quiet_ms: int
 
 
@@ -50,9 +49,7 @@ async def count_fresh(
     """Count a page of fresh chunks, from a writer to a run; returns also where the next page starts, or None."""
     rows = await connection.fetch(_SQL["fresh_writers"], *start, end, COUNTED_CHUNKS_MAX)
     found = [
-        FreshWriter(
-            (row["run_id"], row["writer_id"]), row["chunks"], row["fullest"], row["position"], row["quiet_ms"]
-        )
+        FreshWriter((row["run_id"], row["writer_id"]), row["chunks"], row["fullest"], row["quiet_ms"])
         for row in rows
     ]
     if sum(each.chunks for each in found) < COUNTED_CHUNKS_MAX:
@@ -68,52 +65,54 @@ def _after(writer: Writer) -> Writer | None:
     return UUID(int=number >> _ID_BITS), UUID(int=number & (1 << _ID_BITS) - 1)
 
 
-def is_worth_a_look(writer: FreshWriter, settling: Sequence[Settling] | None) -> bool:
-    """Tell whether anything of a writer may be due; `settling`, that of each range, takes note of it."""
-    if settling is None:
-        return True
-    seen = settling[number_of(writer.key[0])]
-    seen.note(writer.key, writer.position, writer.fullest)
-    return (
-        writer.fullest >= UNSETTLED_CHUNKS_MAX
-        or seen.may_be_due(writer.key)
-        or (writer.quiet_ms >= QUIET_MS and seen.settled_position(writer.key) > 0)
-    )
-
-
 async def read_fresh(
     connection: Connection,
     writers: Sequence[FreshWriter],
     start: SeriesKey,
     chunks_max: int,
-    settling: Sequence[Settling] | None,
+    settle_s: float,
 ) -> list[FreshSeries]:
-    """Read what there is of the fresh chunks of these writers, from a series on; at most so many, so it may be cut."""
+    """Read what has settled of the fresh chunks of these writers, from a series on; so many at most, it may be cut."""
     run_ids, writer_ids = zip(*(each.key for each in writers), strict=True)
-    rows = await connection.fetch(_SQL["fresh_chunks"], run_ids, writer_ids, *start, chunks_max)
-    return list(_series(rows, settling))
+    rows = await connection.fetch(
+        _SQL["fresh_chunks"], run_ids, writer_ids, *start, chunks_max, round(settle_s * 1_000)
+    )
+    return [
+        FreshSeries(
+            SeriesKey(row["run_id"], row["writer_id"], row["metric_id"]),
+            row["first_positions"],
+            row["parts"],
+            row["counts"],
+            row["quiet_ms"],
+            row["step_max"] - row["step_min"] + 1,
+        )
+        for row in rows
+    ]
 
 
-def _series(rows: Sequence[Any], settling: Sequence[Settling] | None) -> Iterator[FreshSeries]:
-    """Yield the chunks of rows by series, which come writer by writer."""
-    for writer, of_writer in groupby(rows, lambda row: (row["run_id"], row["writer_id"])):
-        settled = INT64_MAX
-        if settling is not None:
-            settled = settling[number_of(writer[0])].settled_position(writer)
-        for row in of_writer:
-            series, positions = SeriesKey(*writer, row["metric_id"]), row["first_positions"]
-            is_settled = bisect_left(positions, settled)
-            steps = row["step_max"] - row["step_min"] + 1
-            yield FreshSeries(
-                series, positions, row["parts"], row["counts"], row["quiet_ms"], is_settled, steps
-            )
+@dataclass(slots=True)
+class Outlook:
+    """What is known of the writers of a range that have fresh chunks: when they are worth the next look.
 
+    Nothing of a writer at work is due before its fullest series has so many chunks. Of one that nobody looked at
+    nothing is known; whoever takes over a range looks at all of it once.
+    """
 
-def remember(settling: Sequence[Settling] | None, fresh: Sequence[FreshSeries], merged: set[Writer]) -> None:
-    """Note when what was read is worth another look; `merged` are the writers of which something was merged."""
-    if settling is None:
-        return
-    for writer, of_writer in groupby(fresh, lambda each: (each.series.run_id, each.series.writer_id)):
-        is_merged = writer in merged
-        due_chunks = min(chunks_until_due(each, merged=is_merged) for each in of_writer)
-        settling[number_of(writer[0])].expect(writer, due_chunks, merged=is_merged)
+    _due_chunks: dict[Writer, int] = field(default_factory=dict)
+    _met: dict[Writer, int] = field(default_factory=dict)
+
+    def is_worth_a_look(self, writer: FreshWriter) -> bool:
+        """Tell whether anything of a writer may be due, whose round this is."""
+        due_chunks = self._met[writer.key] = self._due_chunks.get(writer.key, 1)
+        return writer.fullest >= due_chunks or writer.quiet_ms >= QUIET_MS
+
+    def note(self, writer: FreshWriter, settled: Collection[FreshSeries], *, merged: bool) -> None:
+        """Remember what a look came to: as many chunks as have not settled will not have settled then."""
+        if settled:
+            unsettled = max(0, writer.fullest - max(map(len, settled)))
+            due_chunks = min(chunks_until_due(each, merged=merged) for each in settled) + unsettled
+            self._met[writer.key] = min(due_chunks, DUE_CHUNKS_MAX)
+
+    def end_round(self) -> None:
+        """Forget the writers that this round did not meet."""
+        self._due_chunks, self._met = self._met, {}

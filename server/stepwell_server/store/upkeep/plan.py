@@ -2,8 +2,8 @@
 
 A series' *fresh* chunks are the small ones that commits made. They are merged when they are many, when their points
 fill a chunk, or when their writer has been quiet; together with the *open* chunks before them, which merges made and
-could not fill. An open chunk that is much larger than what comes to it waits for more: with 32 points at a time, a
-point is written eight times until its chunk is full, and not sixty.
+could not fill. An open chunk that is much larger than what comes to it waits for more: with 24 points at a time, a
+point is written eight times until its chunk is full, and not eighty.
 """
 
 import math
@@ -18,9 +18,7 @@ from stepwell_server.store.chunks.building import CHUNK_POINTS_MAX, SMALL_POINTS
 
 # Fresh chunks of a series whose writer is still at work wait until they are so many, or fill a chunk. Fewer than come
 # in a round where commits are slowed (`ingest/pressure.py`), so that each round merges what came in the last one.
-FRESH_CHUNKS_MAX = 32
-# A series with so many fresh chunks is merged although watchers may not have read all of them: they start anew.
-UNSETTLED_CHUNKS_MAX = 1_024
+FRESH_CHUNKS_MAX = 24
 # A writer that has committed nothing for a minute is not expected to fill its chunks soon.
 QUIET_MS = 60_000
 # One transaction takes in at most 31,896 points (3 MB as rows, columns and rows again), but always a pair of chunks, or
@@ -32,6 +30,7 @@ OPEN_RATIO = 4
 OPEN_CHUNKS_MAX = math.ceil(math.log(CHUNK_POINTS_MAX, OPEN_RATIO))
 
 Item = TypeVar("Item")
+Writer = tuple[UUID, UUID]
 
 
 class SeriesKey(NamedTuple):
@@ -40,6 +39,11 @@ class SeriesKey(NamedTuple):
     run_id: UUID
     writer_id: UUID
     metric_id: int
+
+    @property
+    def writer(self) -> Writer:
+        """Who wrote them."""
+        return self.run_id, self.writer_id
 
 
 class ChunkKey(NamedTuple):
@@ -54,8 +58,7 @@ class ChunkKey(NamedTuple):
 class FreshSeries:
     """The small chunks of one series that no merge has seen, in order of their keys; of each a number of the columns.
 
-    Its writer's last commit was `quiet_ms` ago; the first `settled` chunks have been there for a while, see `settling`.
-    From the least to the greatest there are `steps`.
+    Its writer's last commit was `quiet_ms` ago. From the least to the greatest there are `steps`.
     """
 
     series: SeriesKey
@@ -63,7 +66,6 @@ class FreshSeries:
     parts: Sequence[int]
     counts: Sequence[int]
     quiet_ms: int
-    settled: int
     steps: int
 
     def __len__(self) -> int:
@@ -118,17 +120,16 @@ class Merge:
 def wanted_merges(fresh: Iterable[FreshSeries], *, at_once: bool = False) -> Iterator[Merge]:
     """Yield the merges that are due among fresh chunks; `at_once` waits for nothing."""
     for each in fresh:
-        size = len(each) if at_once or len(each) >= UNSETTLED_CHUNKS_MAX else each.settled
-        if size and (at_once or is_due(each, size)):
-            may_lie_over = size > 1 and each.steps >= SMALL_POINTS_MAX
-            for keys, counts in _bounded(each, size):
+        if at_once or is_due(each):
+            may_lie_over = len(each) > 1 and each.steps >= SMALL_POINTS_MAX
+            for keys, counts in _bounded(each):
                 yield Merge(keys, counts, at_once or each.quiet_ms >= QUIET_MS, may_lie_over)
 
 
-def is_due(fresh: FreshSeries, size: int) -> bool:
-    """Tell whether the first so many fresh chunks of a series are worth a merge now."""
+def is_due(fresh: FreshSeries) -> bool:
+    """Tell whether the fresh chunks of a series are worth a merge now."""
     return (
-        size >= FRESH_CHUNKS_MAX or fresh.quiet_ms >= QUIET_MS or sum(fresh.counts[:size]) >= CHUNK_POINTS_MAX
+        len(fresh) >= FRESH_CHUNKS_MAX or fresh.quiet_ms >= QUIET_MS or sum(fresh.counts) >= CHUNK_POINTS_MAX
     )
 
 
@@ -142,13 +143,12 @@ def chunks_until_due(fresh: FreshSeries, *, merged: bool) -> int:
     return min(FRESH_CHUNKS_MAX, chunks + more)
 
 
-def _bounded(fresh: FreshSeries, size: int) -> Iterator[tuple[list[ChunkKey], list[int]]]:
+def _bounded(fresh: FreshSeries) -> Iterator[tuple[list[ChunkKey], list[int]]]:
     """Cut what one transaction could not hold."""
     keys: list[ChunkKey] = []
     counts: list[int] = []
     points = 0
-    for number in range(size):
-        count = fresh.counts[number]
+    for number, count in enumerate(fresh.counts):
         if keys and points + count > MERGE_POINTS_MAX:
             yield keys, counts
             keys, counts, points = [], [], 0

@@ -1,8 +1,7 @@
 """Who compacts what: ranges of run ids, each held by one process for a while.
 
 A process goes on with the ranges that it had before; another's it takes when they are overdue, because that one ended
-or cannot keep up. So busy processes shed ranges, and nobody counts them. Who takes one is told what the last round
-remembered: where all are busy, all ranges are overdue, and go from one to the other all the time.
+or cannot keep up. So busy processes shed ranges, and nobody counts them.
 Nothing that is right depends on it: of two that merge the same chunks, one is undone.
 """
 
@@ -72,7 +71,6 @@ class Ranges:
         # What `take_due` saw of all ranges: small chunks that were left, the longest time since a round (0 if paused).
         self.fresh_chunks = 0
         self.behind_s = 0.0
-        self._from_others: list[int] = []
         self._connection = connection
         self._holder = holder or uuid.uuid4()
         self._kept_s = 0.0
@@ -86,13 +84,6 @@ class Ranges:
         self.rested_s = max((rows[number]["rested_ms"] for number in numbers), default=0) / 1_000
         await self._take(rows, numbers)
         return bool(self.held)
-
-    async def remembered(self) -> list[tuple[int, bytes, float]]:
-        """Return what others remembered of ranges that were taken from them: number, their notes, how old these are."""
-        if not self._from_others:
-            return []
-        rows = await self._connection.fetch(_SQL["remembered"], self._from_others)
-        return [(row["range"], row["settling"], row["rested_ms"] / 1_000) for row in rows]
 
     async def wait_for(self, numbers: Collection[int]) -> None:
         """Hold those of these ranges that nobody else does, as soon as there is one."""
@@ -108,16 +99,9 @@ class Ranges:
         kept = await self._for_each("keep_range", {number: (round(HELD_S * 1_000),) for number in self.held})
         return kept == set(self.held)
 
-    async def end_round(
-        self, left_chunks: Mapping[int, int], notes: Mapping[int, bytes] | None = None
-    ) -> None:
-        """Note that rounds of these ranges are done, with so many small chunks left, and let others have them.
-
-        `notes` are for who does the next rounds, see `remembered`.
-        """
-        notes = notes or {}
-        ended = {number: (left, notes.get(number)) for number, left in left_chunks.items()}
-        await self._for_each("end_round", ended)
+    async def end_round(self, left_chunks: Mapping[int, int]) -> None:
+        """Note that rounds of these ranges are done, with so many small chunks left, and let others have them."""
+        await self._for_each("end_round", {number: (left,) for number, left in left_chunks.items()})
         self.held = [number for number in self.held if number not in left_chunks]
 
     async def let_go(self, numbers: Collection[int]) -> None:
@@ -133,7 +117,6 @@ class Ranges:
     async def _take(self, rows: Sequence[Any], numbers: Collection[int]) -> None:
         seen = {number: (round(HELD_S * 1_000), rows[number]["held_until_time_ms"]) for number in numbers}
         self.held = sorted(await self._for_each("take_range", seen))
-        self._from_others = [number for number in self.held if rows[number]["holder"] != self._holder]
 
     async def _for_each(self, query: str, arguments: Mapping[int, Sequence[Any]]) -> set[int]:
         """Do it for each range, in one transaction; returns those for which it was so."""

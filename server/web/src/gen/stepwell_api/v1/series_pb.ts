@@ -898,7 +898,7 @@ export type SeriesNews = Message<"stepwell_api.v1.SeriesNews"> & {
 
   /**
    * This is all there is of the series: it takes the place of what was told before. So after a pause of more than
-   * 30 seconds, when points have been moved together meanwhile.
+   * 10 seconds, when points have been moved together meanwhile.
    *
    * @generated from field: bool restarted = 3;
    */
