@@ -360,7 +360,7 @@ def server(
 
 
 async def serve(config: Config) -> None:
-    """Run a server until SIGTERM or SIGINT; these also interrupt the start."""
+    """Run a server until SIGTERM, SIGINT or SIGHUP; these also interrupt the start."""
     stop_on_signals()
     try:
         async with _running(config) as running:

@@ -92,7 +92,9 @@ import os, signal
 import stepwell
 
 def is_handled():
-    return signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    handled = {signal.getsignal(number) is not signal.SIG_DFL for number in (signal.SIGTERM, signal.SIGHUP)}
+    assert len(handled) == 1
+    return handled.pop()
 
 with stepwell.start_run():
     if os.fork() == 0:

@@ -36,7 +36,7 @@ def test_it_says_how_to_use_it(server_process: ServerProcess) -> None:
     assert "postgresql://" in server_process.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_stops_when_asked(server_process: ServerProcess, number: int) -> None:
     create_experiment(server_process, "kept")
     server_process.signal(number)

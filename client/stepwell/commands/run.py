@@ -80,7 +80,7 @@ def run(
     settings.return_to_mode()
     if docker_args:
         raise click.UsageError("-A gives arguments to Docker, in which Stepwell runs nothing.")
-    signal.signal(signal.SIGTERM, interrupted)
+    take_as_interrupts()
     with HeldInterrupts() as held:
         try:
             with ExitStack() as resources:
@@ -140,6 +140,13 @@ def parameters_of(given: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def interrupted(_number: int, _frame: FrameType | None) -> None:
-    """Take a signal as Ctrl-C."""
+def take_as_interrupts() -> None:
+    """Take SIGTERM as Ctrl-C, and SIGHUP, the end of the terminal, where it is not ignored (nohup)."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupted)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

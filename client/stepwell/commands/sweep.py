@@ -1,6 +1,5 @@
 """`stepwell sweep`: runs an entry point of a project with many parameters."""
 
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ import click
 from stepwell import settings
 from stepwell.commands.groups import HELP_NAMES, tracking_uri_option
 from stepwell.commands.output import as_json, print_json
-from stepwell.commands.run import Refusal, interrupted, parameters_of
+from stepwell.commands.run import Refusal, parameters_of, take_as_interrupts
 from stepwell.errors import StepwellException
 from stepwell.projects.environments import MANAGERS
 from stepwell.projects.sweeping import SAMPLERS
@@ -83,7 +82,7 @@ def sweep(
     from stepwell.projects.sweeping import plan_sweep
 
     settings.return_to_mode()
-    signal.signal(signal.SIGTERM, interrupted)
+    take_as_interrupts()
     try:
         with ExitStack() as resources:
             wanted = Wanted(uri, entry_point, version, None, storage_dir=storage_dir, env_manager=env_manager)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 Handler = Callable[[int, FrameType | None], object]
 
 
 class HeldInterrupts:
-    """Holds back SIGINT and SIGTERM from `hold` to `release`, or to the end of the context.
+    """Holds back SIGINT, SIGTERM and SIGHUP from `hold` to `release`, or to the end of the context.
 
     Where handlers are not Python's, and in threads other than the main one, which hears no signals, nothing is held.
     """

@@ -571,12 +571,13 @@ with stepwell.start_run():
         assert mlflow.get_run(run_id).info.status == "FINISHED"
 
 
-def test_sigterm_ends_the_run_and_delivers(script, tracking_uri: str) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_run_and_delivers(script, tracking_uri: str, name: str) -> None:
     answer = script(
         "import stepwell, os, signal, time\nprint(stepwell.start_run().info.run_id, flush=True)\n"
-        "stepwell.log_metric('x', 1)\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(10)"
+        f"stepwell.log_metric('x', 1)\nos.kill(os.getpid(), signal.{name})\ntime.sleep(10)"
     )
-    assert answer.returncode == -signal.SIGTERM
+    assert answer.returncode == -getattr(signal, name)
     run = MlflowClient().get_run(answer.stdout.strip())
     assert (run.info.status, run.data.metrics) == ("KILLED", {"x": 1.0})
 
@@ -590,6 +591,27 @@ def test_sigterm_while_the_process_ends_its_runs_leaves_none_open(script, tracki
     )
     assert answer.returncode == -signal.SIGTERM
     assert MlflowClient().get_run(answer.stdout.strip()).info.status == "KILLED"
+
+
+def test_a_terminal_and_its_shell_both_hang_up(script, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell, os, signal, time\nfrom stepwell.runs import active\n"
+        "active._stop_monitor = lambda run: [os.kill(os.getpid(), signal.SIGHUP), time.sleep(0.1)]\n"
+        "print(stepwell.start_run().info.run_id, flush=True)\nos.kill(os.getpid(), signal.SIGHUP)\ntime.sleep(10)"
+    )
+    assert answer.returncode == -signal.SIGHUP
+    assert MlflowClient().get_run(answer.stdout.strip()).info.status == "KILLED"
+
+
+def test_who_ignores_the_end_of_the_terminal_goes_on(script, tracking_uri: str) -> None:
+    answer = script(
+        "import stepwell, os, signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "print(stepwell.start_run().info.run_id, flush=True)\nos.kill(os.getpid(), signal.SIGHUP)\n"
+        "stepwell.log_metric('x', 1)"
+    )
+    assert answer.returncode == 0
+    run = MlflowClient().get_run(answer.stdout.strip())
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"x": 1.0})
 
 
 def test_the_programs_own_sigterm_handler_is_respected(script, tracking_uri: str) -> None:

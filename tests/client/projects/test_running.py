@@ -257,7 +257,7 @@ def test_cancel(project: Path, tmp_path: Path) -> None:
     until(lambda: not Path(f"/proc/{file.read_text().strip()}").exists())
 
 
-@pytest.mark.parametrize("name", ["INT", "TERM"])
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
 def test_a_signal_that_comes_while_the_command_starts_stops_it(project: Path, name: str) -> None:
     experiment = f"at once {name}"
     (project / "MLproject").write_text(
@@ -268,7 +268,7 @@ def test_a_signal_that_comes_while_the_command_starts_stops_it(project: Path, na
     assert the_run(experiment).info.status == "KILLED"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_reach_all_that_the_command_started(project: Path, tmp_path: Path, number: int) -> None:
     file, experiment = tmp_path / "number", f"signal {int(number)}"
     named = ["--experiment-name", experiment]
