@@ -22,7 +22,8 @@ _log = getLogger("stepwell")
 LOOK_AGAIN_S = 1.0
 
 _begun: set[str] = set()
-_has_forked = False
+# Whether something may have been left here since the beginning.
+_may_be_left = False
 _looked_s = 0.0
 _task: "asyncio.Task[None] | None" = None
 
@@ -41,7 +42,7 @@ def begin(uri: str) -> None:
 def look_again(uri: str) -> None:
     """Deliver what forked children have left meanwhile; called in the background loop, now and then."""
     global _looked_s, _task
-    if not _has_forked or time.monotonic() - _looked_s < LOOK_AGAIN_S or (_task and not _task.done()):
+    if not _may_be_left or time.monotonic() - _looked_s < LOOK_AGAIN_S or (_task and not _task.done()):
         return
     _looked_s = time.monotonic()
     left = _left()
@@ -49,8 +50,8 @@ def look_again(uri: str) -> None:
 
 
 def finish(timeout_s: float) -> None:
-    """Deliver, at the end of the process, what its forked children have left."""
-    for uri in _begun if _has_forked else ():
+    """Deliver, at the end of the process, what it and its forked children have left."""
+    for uri in _begun if _may_be_left else ():
         deliver = functools.partial(_deliver_within, timeout_s, uri, _left())
         with contextlib.suppress(TimeoutError, StepwellException):
             background.run(deliver)
@@ -94,9 +95,24 @@ async def _deliver_one(uri: str, folder: Path) -> None:
             _log.info("Delivered what an earlier process left of run %s.", writer.run_id)
 
 
-def _note_fork() -> None:
-    global _has_forked
-    _has_forked = True
+def deliver_left_here(uri: str) -> None:
+    """Deliver what this process has just left, and leaves meanwhile; called in the background loop."""
+    global _task
+    _note_left()
+    if _task is None or _task.done():
+        _task = asyncio.create_task(_deliver_all(uri))
 
 
-os.register_at_fork(after_in_parent=_note_fork, after_in_child=_begun.clear)
+async def _deliver_all(uri: str) -> None:
+    tried: set[Path] = set()
+    while left := [folder for folder in _left() if folder not in tried]:
+        tried.update(left)
+        await _deliver(uri, left)
+
+
+def _note_left() -> None:
+    global _may_be_left
+    _may_be_left = True
+
+
+os.register_at_fork(after_in_parent=_note_left, after_in_child=_begun.clear)

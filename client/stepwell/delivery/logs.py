@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import resource
 import threading
 import time
+from itertools import islice
 from logging import getLogger
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell import beside, settings
@@ -21,10 +24,18 @@ if TYPE_CHECKING:
 RESUME_AFTER_FORK_S = 0.25
 # How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
 ENDS_POLL_S = 0.005
+# Logs that entries go to, and as many that have ended and wait, at most: each has one of the 1,000 streams that one
+# connection takes, and 5 and 3 of the files that this process may have open, 1,024 as a rule, of which others have use.
+LOGS_MAX = 450
+FILES_FOR_A_LOG = 12
+# How long a log that begins waits at the limit for one of those that are being delivered.
+ROOM_S = 5.0
 
-# Writers that have a log, and logs that ended, until they are delivered.
-_with_log: "set[RunWriter]" = set()
+# Writers that have a log, in the order in which these began, and logs that ended, until they are delivered.
+_with_log: "dict[RunWriter, None]" = {}
 _sealed: "list[WriterLog]" = []
+# Folders of logs that were left at the limit, with the entries that wait there.
+_left: dict[Path, int] = {}
 _resumption: threading.Timer | None = None
 # What was refused of logs that are done.
 _past_rejected = 0
@@ -33,14 +44,37 @@ _log = getLogger("stepwell")
 
 def begun(writer: "RunWriter") -> None:
     """Take note that a writer has a log."""
-    _with_log.add(writer)
+    _with_log[writer] = None
 
 
 def ended(writer: "RunWriter", log: "WriterLog") -> None:
     """Take note that a writer will not log to this log any more; it may not be delivered yet."""
-    _with_log.discard(writer)
+    _with_log.pop(writer, None)
     _forget_finished()
     _sealed.append(log)
+
+
+def make_room() -> None:
+    """Keep to the limit: the logs that began first end, and their runs go on with others; for deliveries it waits.
+
+    Those that wait for a server that is away are left, and delivered as what a dead process left, by this one if the
+    server comes back in its time.
+    """
+    limit = min(LOGS_MAX, max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // FILES_FOR_A_LOG, 1))
+    for writer in list(islice(_with_log, max(len(_with_log) - limit, 0))):
+        writer.rest()
+    _forget_finished()
+    moment = deadline(ROOM_S)
+    while len(waiting := list(_sealed)) > limit:
+        oldest = waiting[0]
+        if oldest.delivery.is_reachable and remaining_s(moment):
+            time.sleep(ENDS_POLL_S)
+        else:
+            _left[oldest.folder] = oldest.receipt().waiting
+            oldest.leave()
+            with contextlib.suppress(ValueError):  # another thread was faster
+                _sealed.remove(oldest)
+        _forget_finished()
 
 
 def open_logs() -> "list[WriterLog]":
@@ -100,7 +134,13 @@ def flush_all(timeout_s: float) -> Receipt:
     logs = open_logs()
     for log in logs:
         log.hurry()
-    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt(waiting=_waiting_where_left()))
+
+
+def _waiting_where_left() -> int:
+    for folder in [folder for folder in list(_left) if not folder.exists()]:
+        _left.pop(folder, None)
+    return sum(_left.values())
 
 
 def flush_and_tell(timeout_s: float | None) -> Receipt:
@@ -180,6 +220,7 @@ def _start_over_in_child() -> None:
     _resumption = None
     _with_log.clear()
     _sealed.clear()
+    _left.clear()
 
 
 os.register_at_fork(after_in_parent=_resume_in_parent, after_in_child=_start_over_in_child)

@@ -94,18 +94,21 @@ class RunWriter:
                 logs.ended(self, lost)
                 lost.lost()
                 self._lost += lost.receipt()
-            if self._log is None:
+            log, begins = self._log, self._log is None
+            if log is None:
                 from stepwell.delivery import catch_up
                 from stepwell.delivery.writer_log import WriterLog
                 from stepwell_api.v1 import runs_pb2
 
                 spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
-                self._log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
-                self.spool, self.kept = self._log.spool, self._log.kept
+                log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
+                self._log, self.spool, self.kept = log, log.spool, log.kept
                 logs.begun(self)
-                self._log.ship(is_hasty=is_hasty)
+                log.ship(is_hasty=is_hasty)
                 catch_up.begin(self.uri)
-            return self._log
+        if begins:
+            logs.make_room()  # without this lock: others end
+        return log
 
     def run_is_deleted(self, *, deleted: bool = True) -> None:
         """Take note that nothing can be logged to the run, or that it can be again."""

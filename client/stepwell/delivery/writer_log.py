@@ -85,6 +85,7 @@ class WriterLog:
         self._shipper: Shipper | None = None
         # The one that delivers already.
         self._begun: Shipper | None = None
+        self._delivering: asyncio.Future[tuple[None, None]] | None = None
         self._shipping_epoch = -1
 
     def _begin_spool(self, after_seal: AfterSeal) -> Spool:
@@ -202,8 +203,24 @@ class WriterLog:
             self._hurry(self._shipper)
         else:
             # Nobody here delivers it: let others do it.
-            self.spool.close()
-            folders.release(self.folder)
+            self._let_go()
+
+    def leave(self) -> None:
+        """Deliver a sealed log no longer; it is delivered as what a dead process left."""
+        background.call_soon(self._leave)
+
+    def _leave(self) -> None:
+        if self.is_delivering and self.delivery.failure is None:
+            self._shipper = None
+            if self._delivering is not None:
+                self._delivering.cancel()
+            self._let_go()
+            catch_up.deliver_left_here(self.uri)
+
+    def _let_go(self) -> None:
+        self.spool.close()
+        self.reader.let_go()
+        folders.release(self.folder)
 
     def look(self) -> None:
         """Notice it where somebody has removed the files."""
@@ -305,7 +322,9 @@ class WriterLog:
     async def _deliver(self, shipper: "Shipper") -> None:
         if self._begun is not shipper:  # else it was hurried
             self._begun = shipper
-            await asyncio.gather(self._look_after(), shipper.run())
+            delivering = self._delivering = asyncio.gather(self._look_after(), shipper.run())
+            with contextlib.suppress(asyncio.CancelledError):  # it was left to others
+                await delivering
 
     async def _look_after(self) -> None:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""

@@ -72,6 +72,7 @@ class FrameFile:
         """Let go of the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
+            self._descriptor = None
 
 
 class FrameReader:

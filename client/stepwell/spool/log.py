@@ -295,6 +295,7 @@ class Spool:
         with self._lock:
             self._sealed = True
             taken = self._segment.close_to_appends()
+            self._close_files()
             self._room.notify_all()
             return self._segment.first_position + taken
 
@@ -307,11 +308,15 @@ class Spool:
         """Let go of the files: now, and not when somebody collects garbage."""
         with self._lock:
             self._sealed = True
-            self._names.close()
-            self._log_file.close()
-            self._prepared.clear()
+            self._close_files()
             self._segment.let_go()
             self._use(self._segment)
+
+    def _close_files(self) -> None:
+        """Close what only who appends has open."""
+        self._names.close()
+        self._log_file.close()
+        self._prepared.clear()
 
     def _use(self, segment: Segment) -> None:
         self._segment = segment
