@@ -79,6 +79,44 @@ async def test_everything_that_was_logged_is_shown(page: Page, logged: Logged) -
     await expect(page.get_by_role("heading", name="walk")).to_be_visible()
 
 
+async def test_what_a_run_starts_comes_by_itself_and_all_of_it_is_a_click_away(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    experiment_id = client.create_experiment(f"children {uuid.uuid4().hex}")
+    parent = client.create_run(experiment_id, run_name="study").info.run_id
+    client.create_run(experiment_id, run_name="nobody's")
+    await page.goto(f"/#/experiments/{experiment_id}/runs/{parent}")
+    await expect(page.get_by_role("heading", name="study")).to_be_visible()
+    for number in range(21):
+        client.create_run(experiment_id, run_name=f"trial {number}", tags={"mlflow.parentRunId": parent})
+    await expect(page.get_by_text("Children (21)")).to_be_visible()
+    await expect(page.get_by_role("link", name="trial 19")).to_be_visible()
+    await page.get_by_role("link", name="Show all").click()
+    await expect(page.get_by_role("rowheader", name="trial 20")).to_be_visible()
+    await expect(page.get_by_role("rowheader", name="nobody's")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+async def test_metrics_fit_beside_the_details(page: Page, shared_server: ServerProcess, width: int) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    run_id = client.create_run(client.create_experiment(f"wide {uuid.uuid4().hex}")).info.run_id
+    names = ("train/loss_per_epoch", "validation/accuracy_top_5", "learning_rate")
+    values = (-1.234567e-9, 123_456.789)
+    client.log_batch(
+        run_id,
+        metrics=[stepwell.Metric(name, it, n, 99_999 + n) for name in names for n, it in enumerate(values)],
+    )
+    client.set_terminated(run_id)
+    client.flush()
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"/#/experiments/0/runs/{run_id}")
+    table = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name="Greatest"))
+    await expect(table.get_by_role("row", name="learning_rate")).to_contain_text("2")
+    assert await table.evaluate("it => it.parentElement.scrollWidth <= it.parentElement.clientWidth")
+    assert await page.locator("main").evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
 async def test_hostile_texts_execute_nothing(page: Page, logged: Logged) -> None:
     await page.goto(logged.address)
     await expect(page.get_by_text("bold")).to_be_visible()
@@ -98,13 +136,13 @@ async def test_names_notes_and_tags_are_edited(page: Page, logged: Logged) -> No
     await page.get_by_label("Markdown").fill("# What it was about")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", name="What it was about")).to_be_visible()
-    await page.get_by_label("New tag").fill("stage: done")
+    await page.get_by_label("New tag").fill("stage: s3://data/set?version=2&x:y")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Remove the tag stage")).to_be_visible()
     await page.get_by_role("button", name="Remove the tag team").click()
     await expect(page.get_by_role("button", name="Remove the tag team")).to_have_count(0)
     run = logged.client.get_run(logged.run_id)
-    assert (run.info.run_name, run.data.tags["stage"]) == ("a new name", "done")
+    assert (run.info.run_name, run.data.tags["stage"]) == ("a new name", "s3://data/set?version=2&x:y")
     assert run.data.tags["mlflow.note.content"] == "# What it was about"
     assert "team" not in run.data.tags
 

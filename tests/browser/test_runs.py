@@ -9,7 +9,7 @@ import uuid
 from urllib.parse import unquote
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 import stepwell
 from stepwell import StepwellClient
@@ -185,6 +185,53 @@ async def test_an_empty_experiment_says_how_to_begin(page: Page, shared_server: 
     assert f'set_tracking_uri("{shared_server.url}")' in script
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], check=True, timeout=60)
     await expect(page.get_by_role("region", name="Chart of loss")).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["table", "run"])
+async def test_an_id_is_copied_although_the_page_came_without_tls(
+    page: Page, shared_server: ServerProcess, experiment: str, place: str
+) -> None:
+    (run,) = StepwellClient(shared_server.tracking_uri).search_runs([experiment], "run_name = 'first'")
+    # What a browser has at http://another-machine:5000.
+    await page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    await page.goto(f"/#/experiments/{experiment}" + (f"/runs/{run.info.run_id}" if place == "run" else ""))
+    await page.reload()
+    of = "first" if place == "table" else "the run"
+    await page.get_by_role("button", name=f"Actions for {of}").click()
+    await page.get_by_role("menuitem", name="Copy id").click()
+    await expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    await page.goto(f"/#/experiments/{experiment}")
+    field = page.get_by_role("combobox", name="Filter runs")
+    await field.focus()
+    await page.keyboard.press("Control+V")
+    await expect(field).to_have_value(run.info.run_id)
+
+
+@pytest.mark.parametrize("what", ["Tag", "Rename"])
+async def test_who_sends_a_form_twice_over_a_slow_network_sends_it_once(
+    page: Page, experiment: str, what: str
+) -> None:
+    asked = []
+    slow = asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        asked.append(route.request.url)
+        await slow.wait()
+        await route.continue_()
+
+    await page.route(re.compile("ChangeRuns|UpdateRun"), answer_late)
+    await page.goto(f"/#/experiments/{experiment}")
+    await page.get_by_role("checkbox", name="Select second").check()
+    await page.get_by_role("toolbar").get_by_role("button", name=what).click()
+    field = page.get_by_role("dialog").get_by_label("Key" if what == "Tag" else "Name", exact=True)
+    await field.fill("done")
+    await field.press("Enter")
+    await field.press("Enter")
+    send = page.get_by_role("dialog").get_by_role("button", name=what)
+    await expect(send).to_be_disabled()
+    slow.set()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert len(asked) == 1
 
 
 async def test_what_is_not_there(page: Page) -> None:

@@ -147,6 +147,58 @@ async def test_charts_draw_the_runs_that_are_listed(page: Page, experiment: str)
     await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
 
 
+@pytest.fixture
+def sweeps(client: StepwellClient) -> str:
+    """Three studies that log nothing, each with twelve trials that do."""
+    experiment_id = client.create_experiment(f"sweeps {uuid.uuid4().hex}")
+    for number in range(3):
+        study = client.create_run(experiment_id, run_name=f"study {number}").info.run_id
+        for trial in range(12):
+            tags = {"mlflow.parentRunId": study}
+            run_id = client.create_run(
+                experiment_id, tags=tags, run_name=f"trial {number}-{trial}"
+            ).info.run_id
+            client.log_batch(
+                run_id, metrics=[stepwell.Metric("loss", 1 / (step + 1), 0, step) for step in range(5)]
+            )
+    client.flush()
+    return experiment_id
+
+
+async def test_rows_begin_open_where_nothing_but_what_lies_in_them_can_be_drawn(
+    page: Page, sweeps: str
+) -> None:
+    await page.goto(f"/#/experiments/{sweeps}")
+    chart = page.get_by_role("region", name="Chart of loss")
+    # The newest studies have 24 trials, and the first 20 rows are drawn, those of the studies among them.
+    await expect(chart.get_by_role("img", name="18 lines over step")).to_be_visible()
+    await expect(page.get_by_role("button", name="Open study 0")).to_be_visible()
+    await expect(page.get_by_text("12 runs in a closed row are not drawn.")).to_be_visible()
+    for name in ("study 1", "study 2"):
+        await page.get_by_role("button", name=f"Close {name}").click()
+    closed = ["study 2", "study 1", "study 0"]
+    await expect(page.get_by_role("rowheader")).to_have_text(closed)
+    await page.reload()
+    await expect(page.get_by_text("36 runs in closed rows are not drawn.")).to_be_visible()
+    await expect(page.get_by_role("rowheader")).to_have_text(closed)
+
+
+async def test_a_selected_run_is_renamed_although_its_row_is_closed(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    await open_table(page, experiment)
+    await page.get_by_role("button", name="Open sweep").click()
+    await page.get_by_role("checkbox", name="Select deep", exact=True).check()
+    await page.get_by_role("button", name="Close sweep").click()
+    await page.get_by_role("toolbar").get_by_role("button", name="Rename").click()
+    field = page.get_by_role("dialog").get_by_label("Name", exact=True)
+    await expect(field).to_have_value("deep")
+    await field.fill("deepest")
+    await page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    await page.get_by_role("button", name="Open sweep").click()
+    await expect(row(page, "deepest")).to_be_visible()
+
+
 async def test_whole_numbers_have_all_their_digits_where_there_is_room(
     page: Page, client: StepwellClient
 ) -> None:

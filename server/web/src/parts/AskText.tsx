@@ -20,9 +20,14 @@ interface Props {
 export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, onClose }: Props) {
   const [text, setText] = useState(value);
   const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    answer(long ? text : text.trim()).then(onClose, (error: unknown) => setProblem(explain(error)));
+    setBusy(true);
+    answer(long ? text : text.trim()).then(onClose, (error: unknown) => {
+      setBusy(false);
+      setProblem(explain(error));
+    });
   };
   return (
     <Dialog
@@ -33,7 +38,7 @@ export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, o
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="ask-text" disabled={!mayBeEmpty && !text.trim()}>
+          <Button kind="primary" type="submit" form="ask-text" disabled={busy || (!mayBeEmpty && !text.trim())}>
             {verb}
           </Button>
         </>

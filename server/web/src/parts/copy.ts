@@ -17,8 +17,8 @@ function copiedByHand(text: string): boolean {
   field.value = text;
   field.readOnly = true;
   field.style.cssText = "position: fixed; inset: 0 auto auto 0; opacity: 0";
-  // Inside of a dialog, which keeps the focus.
-  (before?.closest("[role=dialog]") ?? document.body).append(field);
+  // Inside of a dialog or a menu, which keep the focus.
+  (before?.closest("[role=dialog], [role=menu]") ?? document.body).append(field);
   field.select();
   const isCopied = document.execCommand("copy");
   field.remove();

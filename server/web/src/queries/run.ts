@@ -4,7 +4,7 @@ import { runService, searchService, seriesService } from "../api/clients";
 import { RunStatus, ViewType, type Run } from "../gen/stepwell_api/v1/runs_pb";
 
 const LIVE_MS = 2_000;
-const CHILDREN_MAX = 1_000;
+export const CHILDREN_MAX = 1_000;
 export const PARENT_TAG = "mlflow.parentRunId";
 /** Metrics of machines and processes begin so. */
 export const SYSTEM_PREFIX = "system/";
@@ -65,15 +65,15 @@ export function summariesQuery(runId: string, live: boolean) {
   });
 }
 
-/** The runs that were started inside a run. */
-export function childrenQuery(experimentId: bigint, runId: string) {
+/** The runs that were started inside a run, the first ones. */
+export function childrenQuery(experimentId: bigint, runId: string, live: boolean) {
   return queryOptions({
     queryKey: ["children", runId],
     queryFn: ({ signal }) =>
       searchService.searchRuns(
         {
           experimentIds: [experimentId],
-          filter: `tags.\`${PARENT_TAG}\` = '${runId}'`,
+          filter: startedIn(runId),
           viewType: ViewType.ACTIVE_ONLY,
           orderBy: ["start_time ASC"],
           pageSize: CHILDREN_MAX,
@@ -84,7 +84,13 @@ export function childrenQuery(experimentId: bigint, runId: string) {
         { signal },
       ),
     select: (answer) => answer.runs,
+    refetchInterval: live ? LIVE_MS : false,
   });
+}
+
+/** The filter that finds the runs that were started inside a run. */
+export function startedIn(runId: string): string {
+  return `tags.\`${PARENT_TAG}\` = '${runId}'`;
 }
 
 /** Rename, tag, delete and restore one run. */

@@ -3,7 +3,7 @@ import { SHOWN_MAX, type RunsView } from "../url/runsView";
 import { runIdOf } from "./rows";
 
 /** Few runs at first, so that a page of thousands is not one ball of wool; the marks in the table show more. */
-const FIRST_MAX = 20;
+export const DRAWN_AT_FIRST = 20;
 
 type Chosen = Pick<RunsView, "hidden" | "shown">;
 
@@ -11,7 +11,7 @@ type Chosen = Pick<RunsView, "hidden" | "shown">;
 export function drawnRuns(runs: Run[], { hidden, shown }: Chosen): Run[] {
   const [not, also] = [new Set(hidden), new Set(shown)];
   const rest = runs.filter((run) => !not.has(runIdOf(run)));
-  return rest.filter((run, place) => place < FIRST_MAX || also.has(runIdOf(run))).slice(0, SHOWN_MAX);
+  return rest.filter((run, place) => place < DRAWN_AT_FIRST || also.has(runIdOf(run))).slice(0, SHOWN_MAX);
 }
 
 /** The view with a run or a group shown in the charts, or hidden there. */

@@ -62,6 +62,12 @@ export function treeRows(pages: RunsFound[], open: ReadonlySet<string>, inside: 
   return pages.flatMap((page) => below(page, []));
 }
 
+/** The first rows that together have so many runs inside, or all of them. */
+export function openAtFirst(closed: RunRow[], runs: number): string[] {
+  let inside = 0;
+  return closed.filter(({ children }) => (inside += children) - children < runs).map(({ run }) => runIdOf(run));
+}
+
 /** Hits below the runs that they were started in, in the order in which the first hit of each was found. */
 export function hitRows(pages: RunsFound[]): RunRow[] {
   const found = new Map<string, Run>();

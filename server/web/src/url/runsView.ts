@@ -21,7 +21,7 @@ export interface RunsView extends ChartsView {
   group?: string[];
   /** Runs that were started in others are shown below these unless it is off. */
   nested?: "off";
-  /** Runs and groups that are open. */
+  /** Runs and groups that are open; left out as long as nobody has opened or closed one. */
   open?: string[];
   pinned?: string[];
   /** The run beside which others show how they differ. */
@@ -61,7 +61,7 @@ export function readRunsView(given: Record<string, unknown>): RunsView {
     ...readChartsView(given),
     group: texts(given.group)?.slice(0, GROUP_FIELDS_MAX),
     nested: oneOf(given.nested, ["off"]),
-    open: texts(given.open)?.slice(0, OPEN_MAX),
+    open: Array.isArray(given.open) ? (texts(given.open) ?? []).slice(0, OPEN_MAX) : undefined,
     pinned: texts(given.pinned)?.filter(isRunId).slice(0, PINNED_MAX),
     baseline: texts([given.baseline])?.find(isRunId),
     selected: texts(given.selected)?.filter(isRunId).slice(0, SELECTED_MAX),

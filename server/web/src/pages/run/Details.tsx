@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
+import { wholeNumber } from "../../format/numbers";
 import { duration } from "../../format/times";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
@@ -9,7 +10,7 @@ import { copy } from "../../parts/copy";
 import { CopyIcon } from "../../parts/icons";
 import { Status } from "../../parts/Status";
 import { Time } from "../../parts/Time";
-import { childrenQuery, PARENT_TAG, runQuery } from "../../queries/run";
+import { CHILDREN_MAX, childrenQuery, isRunning, PARENT_TAG, runQuery, startedIn } from "../../queries/run";
 import styles from "./RunPage.module.css";
 
 const CHILDREN_SHOWN = 20;
@@ -19,7 +20,7 @@ export function Details({ run }: { run: Run }) {
   const info = run.info;
   const tags = new Map(run.tags.map((tag) => [tag.key, tag.value]));
   const parent = tags.get(PARENT_TAG);
-  const children = useQuery(childrenQuery(info?.experimentId ?? 0n, info?.runId ?? ""));
+  const children = useQuery(childrenQuery(info?.experimentId ?? 0n, info?.runId ?? "", isRunning(run)));
   if (!info) return null;
   const source = tags.get("mlflow.source.name");
   const commit = tags.get("mlflow.source.git.commit");
@@ -58,7 +59,7 @@ export function Details({ run }: { run: Run }) {
           </Fact>
         )}
         {found.length > 0 && (
-          <Fact name={`Children (${found.length.toLocaleString("en-US")})`}>
+          <Fact name={`Children (${wholeNumber(found.length)}${found.length < CHILDREN_MAX ? "" : "+"})`}>
             <ul className={styles.children}>
               {found.slice(0, CHILDREN_SHOWN).map((child) => (
                 <li key={child.info?.runId}>
@@ -73,7 +74,17 @@ export function Details({ run }: { run: Run }) {
                   </Link>
                 </li>
               ))}
-              {found.length > CHILDREN_SHOWN && <li>and {found.length - CHILDREN_SHOWN} more</li>}
+              {found.length > CHILDREN_SHOWN && (
+                <li>
+                  <Link
+                    to="/experiments/$experimentId"
+                    params={{ experimentId: String(info.experimentId) }}
+                    search={{ q: startedIn(info.runId) }}
+                  >
+                    Show all
+                  </Link>
+                </li>
+              )}
             </ul>
           </Fact>
         )}

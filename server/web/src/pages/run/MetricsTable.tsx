@@ -50,7 +50,7 @@ export function MetricsTable({ run, summaries }: { run: Run; summaries: MetricSu
       {own === 0 ? (
         <p className={styles.nothing}>None yet.</p>
       ) : (
-        <div className={styles.scroll}>
+        <div className={`${styles.scroll} ${styles.measured}`}>
           <table className={`${styles.values} ${styles.metrics}`}>
             <thead>
               <tr>

@@ -58,7 +58,10 @@ export function RunHeader({ run }: { run: Run }) {
           !may.write
             ? [{ label: "Copy id", act: () => copy(info.runId) }]
             : isDeleted
-              ? [{ label: "Restore", act: bringBack }]
+              ? [
+                  { label: "Restore", act: bringBack },
+                  { label: "Copy id", act: () => copy(info.runId) },
+                ]
               : [
                   { label: "Rename", act: () => setRenaming(true) },
                   ...(isRunning(run) ? ENDS.map(([label, status]) => ({ label, act: () => finish(status) })) : []),

@@ -26,9 +26,10 @@ export function Tags({ tags, tag, untag }: Props) {
   const shown = tags.filter(({ key }) => !OWN.test(key));
   const add = (event: FormEvent) => {
     event.preventDefault();
-    const [key, ...rest] = draft.split(/[:=]/);
-    if (!key?.trim()) return;
-    tag.mutate({ key: key.trim(), value: rest.join(":").trim() }, { onError: complain, onSuccess: () => setDraft("") });
+    // What is behind the first of them is the value, whatever stands in it.
+    const [, key = "", value = ""] = /^([^:=]*)[:=]?(.*)$/.exec(draft) ?? [];
+    if (!key.trim()) return;
+    tag.mutate({ key: key.trim(), value: value.trim() }, { onError: complain, onSuccess: () => setDraft("") });
   };
   return (
     <section className={styles.box}>

@@ -16,9 +16,14 @@ export function NewTag({ title, answer, onClose }: Props) {
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    answer(key.trim(), value).then(onClose, (error: unknown) => setProblem(explain(error)));
+    setBusy(true);
+    answer(key.trim(), value).then(onClose, (error: unknown) => {
+      setBusy(false);
+      setProblem(explain(error));
+    });
   };
   return (
     <Dialog
@@ -28,7 +33,7 @@ export function NewTag({ title, answer, onClose }: Props) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="new-tag" disabled={!key.trim()}>
+          <Button kind="primary" type="submit" form="new-tag" disabled={busy || !key.trim()}>
             Tag
           </Button>
         </>

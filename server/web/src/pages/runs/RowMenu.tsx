@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { AskText } from "../../parts/AskText";
 import menu from "../../parts/Menu.module.css";
+import { copy } from "../../parts/copy";
 import { complain, say } from "../../parts/toast";
 import { idFilter, useRunChanges } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
@@ -83,7 +84,7 @@ function Items({ run, view, change, onRename }: ItemsProps) {
       {item(isPinned ? "Unpin" : "Pin to the top", isPinned ? unpin : pin)}
       {item(isBaseline ? "No baseline" : "Use as baseline", () => change({ baseline: isBaseline ? undefined : id }))}
       {may.write && item("Rename", onRename)}
-      {item("Copy id", () => void navigator.clipboard.writeText(id).then(() => say("The id is copied")))}
+      {item("Copy id", () => copy(id))}
       {may.write && <Colors run={run} />}
     </>
   );

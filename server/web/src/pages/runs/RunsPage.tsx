@@ -23,6 +23,7 @@ import { Selection } from "./Selection";
 import { Split } from "./Split";
 import { useDrawn } from "./useDrawn";
 import { useLayout } from "./useLayout";
+import { useOpenAtFirst } from "./useOpenAtFirst";
 import { useRows } from "./useRows";
 import { useSavedView } from "./useSavedView";
 import { useSelection } from "./useSelection";
@@ -59,6 +60,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   const asked = useAsked(experimentIds, view, keys, layout.columnIds);
   const count = useQuery(countQuery(experimentIds, asked.filter, deleted));
   const found = useRows(asked, view, !known.isPending);
+  useOpenAtFirst(asked, view, found, keys.metrics, change);
   const drawn = useDrawn(found, asked, view);
   const hasCharts = view.view !== "table";
   // While the runs are asked for, and not when they are there.
@@ -155,7 +157,7 @@ function useActions(
       select,
       open: (key, open) =>
         void navigate({
-          search: (now) => ({ ...now, open: listed(now.open, key, open)?.slice(-OPEN_MAX) }),
+          search: (now) => ({ ...now, open: listed(now.open, key, open).slice(-OPEN_MAX) }),
           replace: true,
         }),
       more,
@@ -165,8 +167,7 @@ function useActions(
   );
 }
 
-function listed(list: string[] | undefined, one: string, on: boolean): string[] | undefined {
+function listed(list: string[] | undefined, one: string, on: boolean): string[] {
   const rest = (list ?? []).filter((it) => it !== one);
-  const next = on ? [...rest, one] : rest;
-  return next.length ? next : undefined;
+  return on ? [...rest, one] : rest;
 }

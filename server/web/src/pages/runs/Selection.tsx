@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
@@ -7,7 +8,7 @@ import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { complain, say } from "../../parts/toast";
-import { useRunChanges } from "../../queries/runs";
+import { namedRunsQuery, useRunChanges, type Projection } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
 import { useMay } from "../access/may";
@@ -26,6 +27,8 @@ interface Props {
   change: (part: Partial<RunsView>) => void;
 }
 
+const NAME_ALONE: Projection = { params: [], metrics: [], tags: [], summaries: false };
+
 type Asking = "tag" | "rename" | "delete";
 
 /** What can be done with the runs that are selected. */
@@ -34,8 +37,12 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
   const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
   const may = useMay();
+  const one = runIds.length === 1 ? runIds[0] : undefined;
+  const listed = runs.find((run) => runIdOf(run) === one);
+  // Its row may be closed, or further down than what is known.
+  const named = useQuery(namedRunsQuery(one && !listed ? [one] : [], NAME_ALONE));
+  const single = one ? (listed ?? named.data?.find((run) => runIdOf(run) === one)) : undefined;
   if (count === 0 || (count === undefined && !isEverything)) return null;
-  const single = runIds.length === 1 ? runs.find((run) => runIdOf(run) === runIds[0]) : undefined;
   const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
   const bringBack = () =>
     restore.mutate(chosen, {
