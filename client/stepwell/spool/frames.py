@@ -53,17 +53,20 @@ class FrameFile:
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._descriptor = os.open(self.path, flags, FILE_MODE)
-        offsets, parts, end = [], [], self.size
+        # Where the file ends, and not where it ended after the last call: that one may have been interrupted (Ctrl-C)
+        # when its frames were written, which nobody refers to.
+        start = end = os.lseek(self._descriptor, 0, os.SEEK_END)
+        offsets, parts = [], []
         for payload in payloads:
             offsets.append(end)
             parts += [_HEAD.pack(len(payload), _checksum(kind, payload), kind), payload]
             end += _HEAD.size + len(payload)
         try:
             written = os.writev(self._descriptor, parts)
-            if written < end - self.size:
+            if written < end - start:
                 raise OSError(28, os.strerror(28), str(self.path))
         except OSError:
-            os.ftruncate(self._descriptor, self.size)
+            os.ftruncate(self._descriptor, start)
             raise
         self.size = end
         return offsets

@@ -114,6 +114,7 @@ class Spool:
         self._names = NamesFile(folder)
         # Metric name -> number, for the fast path of the log functions: what is in it is valid.
         self.numbers: dict[str, int] = {}
+        self._last_number = 0
         # The same for names that are logged together, and what that takes in memory.
         self.groups: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._groups_bytes = 0
@@ -163,9 +164,10 @@ class Spool:
             if number is None:
                 if self._sealed:
                     raise SealedError
-                if len(self.numbers) == METRICS_MAX:
+                if self._last_number == METRICS_MAX:
                     raise StepwellException(f"A run has at most {METRICS_MAX} metrics.", "RESOURCE_EXHAUSTED")
-                next_number = len(self.numbers) + 1
+                # Not given again where this call is interrupted (Ctrl-C): the file may have a name for it.
+                next_number = self._last_number = self._last_number + 1
                 self._with_room(lambda: self._names.append(next_number, name))
                 number = self.numbers[name] = next_number
             return number

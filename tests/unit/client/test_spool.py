@@ -1,8 +1,10 @@
 """The spool: what is appended comes out once, in order, in slices; limits do what they say; damage is counted."""
 
+import itertools
 import math
 import os
 import struct
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -582,3 +584,61 @@ def test_columns_are_points_on_the_wire() -> None:
     )  # fmt: skip
     points = ingest_pb2.Points.FromString(columns.SerializeToString())
     assert (points.step, points.timestamp_ms, points.value) == ([-1, 2**62], [5, 6], [0.1, float("inf")])
+
+
+def interrupted(at: int, call: Callable[[], object]) -> bool:
+    """Call, with Ctrl-C before the instruction of the spool with this number; tells whether there are so many."""
+    left = at
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal left
+        if "/stepwell/spool/" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        left -= event == "opcode"
+        if left < 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_an_interrupt_harms_nothing_but_what_it_interrupts(tmp_path: Path) -> None:
+    def log_something(name: str) -> None:
+        log.append_entry(name.encode())
+        log.append_point(log.number_of(name), 1, NS_PER_MS, 2.0)
+
+    for at in itertools.count():
+        (folder := tmp_path / str(at)).mkdir()
+        log = Spool(folder, SpoolLimits(2**30, "raise"), None)
+        log_something("before")
+        is_interrupted = interrupted(at, lambda: log_something("this one"))
+        log_something("after")
+        log_something("later")
+        of = reader(log, alive=False)
+        entries, names = [], []
+        position = 0
+        while (piece := of.read(position, ALL, ALL)) is not None:
+            position = piece.end_position
+            assert not piece.damaged
+            entries += [payload for _, payload in piece.entries]
+            names += [of.name_of(number) for number in piece.numbers.tolist()]
+        for found, certain in (
+            (entries, [b"before", b"after", b"later"]),
+            (names, ["before", "after", "later"]),
+        ):
+            assert [one for one in found if one in certain] == certain
+            assert len(found) <= 4
+        log.close()
+        if not is_interrupted:
+            assert at > 100
+            break
