@@ -20,9 +20,9 @@ from stepwell_server.store.upkeep.ranges import OVERDUE_PAUSES, RANGES
 
 METRICS = 10
 CORES = 2.0
-LOGGING_CORES = 0.5  # who logs, on the same machine
-COMES_CORE_S = 12e-6  # of a chunk
-MERGED_CORE_S = 28e-6  # of a chunk that is merged
+LOGGING_CORES = 0.45  # who logs, on the same machine
+COMES_CORE_S = 8.5e-6  # of a chunk
+MERGED_CORE_S = 18e-6  # of a chunk that is merged
 MERGE_CORE_S = 60e-6
 LOOK_CORE_S = 0.02  # of a range where nothing is due
 STEP_CORE_S = 0.15
