@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import groupby
 from uuid import UUID
 
 from stepwell_server.process.limits import return_free_memory
@@ -261,9 +262,9 @@ class _Sweep:
                 start = fresh[-1].series
                 fresh = fresh[:-1] or fresh
             merged = await self._merge(fresh)
+            settled = {key: list(group) for key, group in groupby(fresh, lambda each: each.series.writer)}
             for each in writers:
-                settled = [one for one in fresh if one.series.writer == each.key]
-                self._outlook(each).note(each, settled, merged=each.key in merged)
+                self._outlook(each).note(each, settled.get(each.key, ()), merged=each.key in merged)
             if fresh:
                 yield fresh[-1].series
 
