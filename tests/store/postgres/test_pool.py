@@ -1,4 +1,7 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -21,6 +24,52 @@ async def test_a_connection_that_was_cut_is_unavailable_and_replaced(pool: Pool)
             await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     async with pool.connection() as connection:
         assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_whose_end_is_announced_is_unavailable_and_replaced(
+    pool: Pool, database_url: str
+) -> None:
+    """Between PostgreSQL's last word and the end of the connection a statement may be sent."""
+    async with lingering(database_url) as (url, has_ended), open_pool(url, Deadline(5), size=1) as idle:
+        async with idle.connection() as connection:
+            process = await connection.fetchval("SELECT pg_backend_pid()")
+        async with pool.connection() as other:
+            await other.execute("SELECT pg_terminate_backend($1, 5000)", process)
+        await has_ended.wait()
+        with pytest.raises(UnavailableError):
+            async with idle.transaction():
+                pass
+        async with idle.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+@asynccontextmanager
+async def lingering(database_url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Pass connections on to a database, but not their ends; yields a URL, and what tells of the first end."""
+    parts = urlsplit(database_url)
+    folder = parse_qs(parts.query).get("host")
+    has_ended = asyncio.Event()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if folder:
+            onward = await asyncio.open_unix_connection(f"{folder[0]}/.s.PGSQL.5432")
+        else:
+            onward = await asyncio.open_connection(parts.hostname, parts.port or 5432)
+        up = asyncio.create_task(copy(reader, onward[1]))
+        await copy(onward[0], writer)
+        has_ended.set()
+        await up
+        onward[1].close()
+        writer.close()
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            sink.write(data)
+
+    user = parts.netloc.rpartition("@")[0]
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"postgresql://{user}@127.0.0.1:{port}{parts.path}", has_ended
 
 
 async def test_a_connection_to_what_takes_no_writes_any_more_is_replaced(pool: Pool) -> None:

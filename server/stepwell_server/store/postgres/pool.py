@@ -64,6 +64,7 @@ _TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TargetServerAttributeNotMatched,  # of several, none has taken over yet
+    asyncpg.InternalClientError,  # PostgreSQL has said that it ends the connection, which is not closed yet
 )
 
 NO_CONNECTIONS = "PostgreSQL has no connection left for the server"
@@ -185,8 +186,9 @@ class Pool:
             connection = await self._free_connection()
             try:
                 yield connection
-            except asyncpg.ReadOnlySQLTransactionError:
-                connection.terminate()  # it leads to what was the primary; the next one looks for another
+            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError):
+                # It leads to what was the primary, and the next one looks for another; or to what has said goodbye.
+                connection.terminate()
                 raise
             finally:
                 await self._connections.release(connection, timeout=ACQUIRE_TIMEOUT_S)
