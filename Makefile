@@ -48,8 +48,9 @@ serve: .venv/serving  ## start a server on the embedded PostgreSQL and print its
 dist: .venv/installed  ## build the wheel, which pip can install anywhere
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
+# Containers often ask for no bytecode: each of the thousands of processes that tests start would compile all anew.
 test: .venv/installed $(PAGE) $(AZURITE)  ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadgroup
 
 # Azure's stand-in, of npm. Tests install it themselves where it is missing, but not as fast as one test may take.
 $(AZURITE): tests/content/azurite/package-lock.json | .venv/installed
