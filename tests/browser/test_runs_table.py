@@ -217,6 +217,24 @@ async def test_whole_numbers_have_all_their_digits_where_there_is_room(
     await expect(tokens).to_have_text("1.235e11")
 
 
+async def test_names_are_cut_through_no_character_and_read_from_where_they_begin(
+    page: Page, client: StepwellClient
+) -> None:
+    experiment_id = client.create_experiment(f"names {uuid.uuid4().hex}")
+    fox, arabic = "a run of the \N{FOX FACE}1234567", "قراءة العربية الطويلة"
+    for name in (fox, arabic):
+        client.create_run(experiment_id, run_name=name)
+    await open_table(page, experiment_id)
+    halves = await page.get_by_role("link", name=fox).locator("span").all_text_contents()
+    assert halves == ["a run of the ", "\N{FOX FACE}1234567"]
+    first, end = [
+        await it.bounding_box() for it in await page.get_by_role("link", name=arabic).locator("span").all()
+    ]
+    assert first is not None
+    assert end is not None
+    assert first["x"] > end["x"]
+
+
 async def test_runs_are_grouped_with_mean_and_spread(page: Page, experiment: str) -> None:
     await open_table(page, experiment)
     await page.get_by_role("button", name="Group").click()

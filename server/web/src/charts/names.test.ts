@@ -1,11 +1,18 @@
 import { expect, it } from "vitest";
 
-import { cut, fitted, withoutOverlap } from "./names";
+import { cut, fitted, splitAt, withoutOverlap } from "./names";
 
 it.each([
   ["short", "short"],
   ["a-name-that-is-long", "a-nam…long"],
 ])("cuts the middle of %s", (name, text) => expect(cut(name, 10)).toBe(text));
+
+it("cuts through no character", () => {
+  expect(splitAt("ab🦊cd", 3)).toEqual(["ab", "🦊cd"]);
+  expect(splitAt("ab🦊cd", 4)).toEqual(["ab🦊", "cd"]);
+  expect(cut("🦊🦊🦊🦊🦊🦊🦊", 9)).toBe("🦊🦊…🦊🦊");
+  expect(fitted(["same 🦊🦊🦊🦊", "same 🐻🐻🐻🐻"], 7)).toEqual(["…🦊🦊…", "…🐻🐻…"]);
+});
 
 it("lets names begin where they differ", () => {
   expect(fitted(["checkpoint-019-of-a-run", "checkpoint-010-of-a-run"], 12)).toEqual(["…019-of-a-r…", "…010-of-a-r…"]);

@@ -1,8 +1,15 @@
+/** The beginning of a text, and the rest of it; no character is cut through. */
+export function splitAt(text: string, place: number): [string, string] {
+  const isInside = /^[\uDC00-\uDFFF]/.test(text.slice(place)) && /[\uD800-\uDBFF]$/.test(text.slice(0, place));
+  const at = isInside ? place - 1 : place;
+  return [text.slice(0, at), text.slice(at)];
+}
+
 /** A name that fits; its end tells runs apart more often than its middle. */
 export function cut(name: string, most: number): string {
   if (name.length <= most) return name;
   const end = Math.floor((most - 1) / 2);
-  return `${name.slice(0, most - 1 - end)}…${name.slice(name.length - end)}`;
+  return `${splitAt(name, most - 1 - end)[0]}…${splitAt(name, name.length - end)[1]}`;
 }
 
 /** Names that fit: where one has to be cut, they begin where they differ. */
@@ -26,7 +33,7 @@ export function withoutOverlap(places: number[], widths: number[]): Set<number> 
 }
 
 function start(name: string, most: number): string {
-  return name.length <= most ? name : `${name.slice(0, most - 1)}…`;
+  return name.length <= most ? name : `${splitAt(name, most - 1)[0]}…`;
 }
 
 /** How many characters all names begin with; a number or a word in which they differ stays whole. */

@@ -1,6 +1,7 @@
 import { memo } from "react";
 
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
+import { splitAt } from "../charts/names";
 import { DotsIcon, PinIcon } from "../parts/icons";
 import { Cell } from "./Cell";
 import { ariaColumn, digitsIn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
@@ -58,6 +59,7 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
   const { run } = row;
   const id = runIdOf(run);
   const name = run.info?.name ?? "";
+  const [first, end] = splitAt(name, Math.max(name.length - END_CHARACTERS, 0));
   const isBaseline = baseline !== undefined && runIdOf(baseline) === id;
   return (
     <div className={styles.start}>
@@ -76,9 +78,9 @@ function Start({ row, color, isShown, isSelected, baseline, actions }: Props) {
       <div className={styles.name} role="rowheader" style={{ paddingLeft: 4 + row.depth * 14 }}>
         <Opener isOpen={row.isOpen} name={name} onOpen={(open) => actions.open(id, open)} />
         {/* A router's link in each row would listen to every change of the address. */}
-        <a href={`#/experiments/${run.info?.experimentId}/runs/${id}`} title={name} aria-label={name}>
-          <span>{name.slice(0, -END_CHARACTERS)}</span>
-          <span>{name.slice(-END_CHARACTERS)}</span>
+        <a href={`#/experiments/${run.info?.experimentId}/runs/${id}`} title={name} aria-label={name} dir="auto">
+          <span>{first}</span>
+          <span>{end}</span>
         </a>
       </div>
       <div className={styles.more} role="gridcell">
