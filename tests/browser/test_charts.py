@@ -81,6 +81,17 @@ async def test_charts_of_chosen_metrics_are_made_changed_and_removed(page: Page,
     await expect(chart).to_have_count(0)
 
 
+async def test_what_is_no_regular_expression_is_told(page: Page, address: str) -> None:
+    await page.goto(address)
+    field = page.get_by_label("Metrics by regular expression")
+    await field.fill("loss(")
+    await expect(page.get_by_role("alert")).to_contain_text("This is not a regular expression")
+    await expect(page.get_by_role("region", name="Chart of tokens")).to_be_visible()
+    await field.fill("loss$")
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    await expect(page.get_by_role("region", name="Chart of tokens")).to_have_count(0)
+
+
 async def test_what_is_done_with_one_chart_stands_in_the_address(page: Page, address: str) -> None:
     await page.goto(address)
     chart = page.get_by_role("region", name="Chart of tokens")

@@ -44,6 +44,16 @@ async def test_a_name_that_is_taken_is_told_in_the_dialog(page: Page) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("already exists")
 
 
+async def test_a_place_of_artifacts_that_is_refused_is_not_laid_at_the_name(page: Page) -> None:
+    await page.get_by_role("button", name="New experiment").click()
+    name = page.get_by_label("Name", exact=True)
+    await name.fill(f"placed {uuid.uuid4().hex}")
+    await page.get_by_label("Artifact location").fill("ftpx://nowhere")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("alert")).to_contain_text("ftpx")
+    await expect(name).to_have_attribute("aria-invalid", "false")
+
+
 async def test_hostile_names_are_only_text(page: Page) -> None:
     name = f"<img src=x onerror=\"document.title='taken'\"> {uuid.uuid4().hex}"
     await page.get_by_role("button", name="New experiment").click()

@@ -32,11 +32,15 @@ export function ChartControls({ view, change, metrics, patternIsBad, isGrouped, 
         className={styles.metrics}
         aria-label="Metrics by regular expression"
         aria-invalid={patternIsBad}
-        title={patternIsBad ? "This is not a regular expression" : undefined}
         placeholder="Metrics (regex)"
         value={view.metrics ?? ""}
         onChange={(event) => change({ metrics: event.target.value || undefined })}
       />
+      {patternIsBad && (
+        <p role="alert" className={styles.problem}>
+          This is not a regular expression: all metrics are shown.
+        </p>
+      )}
       <AxisChoice axis={view.axis ?? "step"} metrics={metrics} change={change} />
       <label>
         Smoothing

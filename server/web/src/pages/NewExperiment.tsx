@@ -4,7 +4,7 @@ import { useState, type FormEvent } from "react";
 import { explain } from "../api/failures";
 import { Button } from "../parts/Button";
 import { Dialog } from "../parts/Dialog";
-import { Field } from "../parts/Field";
+import { Field, Refused } from "../parts/Field";
 import { useExperimentChanges } from "../queries/experiments";
 
 /** Asks for the name of a new experiment, creates it and goes there. */
@@ -34,20 +34,14 @@ export function NewExperiment({ onClose }: { onClose: () => void }) {
       }
     >
       <form id="new-experiment" onSubmit={(event) => void submit(event).catch(() => undefined)}>
-        <Field
-          label="Name"
-          autoFocus
-          maxLength={500}
-          value={name}
-          problem={create.isError ? explain(create.error) : null}
-          onChange={(event) => setName(event.target.value)}
-        />
+        <Field label="Name" autoFocus maxLength={500} value={name} onChange={(event) => setName(event.target.value)} />
         <Field
           label="Artifact location"
           hint="Where files of its runs go, if not to the server's own place: s3://bucket/prefix or file:///folder"
           value={artifactLocation}
           onChange={(event) => setLocation(event.target.value)}
         />
+        <Refused problem={create.isError ? explain(create.error) : null} />
       </form>
     </Dialog>
   );

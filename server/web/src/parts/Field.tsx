@@ -39,7 +39,12 @@ export function Area({ label, hideLabel, problem, hint, className, ...rest }: Ar
   );
 }
 
-function Note({ id, problem, hint }: { id: string; problem?: string | null; hint?: string }) {
+/** Why a form of several fields was refused: any of them may be what is wrong. */
+export function Refused({ problem }: { problem: string | null }) {
+  return <Note problem={problem} />;
+}
+
+function Note({ id, problem, hint }: { id?: string; problem?: string | null; hint?: string }) {
   if (problem)
     return (
       <p id={id} role="alert" className={styles.problem}>

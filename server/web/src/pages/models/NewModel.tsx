@@ -4,7 +4,7 @@ import { useState, type FormEvent } from "react";
 import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
-import { Area, Field } from "../../parts/Field";
+import { Area, Field, Refused } from "../../parts/Field";
 import { listed } from "../../models/stages";
 import { useRegistryChanges } from "../../queries/registry";
 
@@ -42,14 +42,7 @@ export function NewModel({ onClose }: { onClose: () => void }) {
       }
     >
       <form id="new-model" onSubmit={submit}>
-        <Field
-          label="Name"
-          autoFocus
-          maxLength={500}
-          value={name}
-          problem={create.isError ? explain(create.error) : null}
-          onChange={(event) => setName(event.target.value)}
-        />
+        <Field label="Name" autoFocus maxLength={500} value={name} onChange={(event) => setName(event.target.value)} />
         <Area
           label="Description"
           rows={4}
@@ -64,6 +57,7 @@ export function NewModel({ onClose }: { onClose: () => void }) {
           value={stages}
           onChange={(event) => setStages(event.target.value)}
         />
+        <Refused problem={create.isError ? explain(create.error) : null} />
       </form>
     </Dialog>
   );
