@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 RESUME_AFTER_FORK_S = 0.25
 # How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
 ENDS_POLL_S = 0.005
-# Logs that entries go to, and as many that have ended and wait, at most: each has one of the 1,000 streams that one
+# Logs that entries go to, and those that have ended and wait, at most: each has one of the 1,000 streams that one
 # connection takes, and 5 and 3 of the files that this process may have open, 1,024 as a rule, of which others have use.
-LOGS_MAX = 450
+LOGS_MAX = 800
+LOGS_WAITING_MAX = 150
 FILES_FOR_A_LOG = 12
 # How long a log that begins waits at the limit for one of those that are being delivered.
 ROOM_S = 5.0
@@ -65,7 +66,7 @@ def make_room() -> None:
         writer.rest()
     _forget_finished()
     moment = deadline(ROOM_S)
-    while len(waiting := list(_sealed)) > limit:
+    while len(waiting := list(_sealed)) > min(limit, LOGS_WAITING_MAX):
         oldest = waiting[0]
         if oldest.delivery.is_reachable and remaining_s(moment):
             time.sleep(ENDS_POLL_S)
