@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import sys
 import threading
 import time
 from itertools import islice
@@ -25,10 +26,12 @@ RESUME_AFTER_FORK_S = 0.25
 # How often the end of the process looks whether delivered logs have said goodbye: it takes one round trip.
 ENDS_POLL_S = 0.005
 # Logs that entries go to, and those that have ended and wait, at most: each has one of the 1,000 streams that one
-# connection takes, and 5 and 3 of the files that this process may have open, 1,024 as a rule, of which others have use.
+# connection takes. They have 5 and 3 files open each, so all of them together three quarters of what this process may
+# have, 1,024 as a rule; the rest is for others.
 LOGS_MAX = 800
 LOGS_WAITING_MAX = 150
-FILES_FOR_A_LOG = 12
+FILES_FOR_A_LOG = 8
+FILES_FOR_A_WAITING_LOG = 24
 # How long a log that begins waits at the limit for one of those that are being delivered.
 ROOM_S = 5.0
 
@@ -61,12 +64,16 @@ def make_room() -> None:
     Those that wait for a server that is away are left, and delivered as what a dead process left, by this one if the
     server comes back in its time.
     """
-    limit = min(LOGS_MAX, max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // FILES_FOR_A_LOG, 1))
-    for writer in list(islice(_with_log, max(len(_with_log) - limit, 0))):
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        files = sys.maxsize
+    open_max = min(LOGS_MAX, max(files // FILES_FOR_A_LOG, 1))
+    waiting_max = min(LOGS_WAITING_MAX, max(files // FILES_FOR_A_WAITING_LOG, 1))
+    for writer in list(islice(_with_log, max(len(_with_log) - open_max, 0))):
         writer.rest()
     _forget_finished()
     moment = deadline(ROOM_S)
-    while len(waiting := list(_sealed)) > min(limit, LOGS_WAITING_MAX):
+    while len(waiting := list(_sealed)) > waiting_max:
         oldest = waiting[0]
         if oldest.delivery.is_reachable and remaining_s(moment):
             time.sleep(ENDS_POLL_S)
