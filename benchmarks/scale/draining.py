@@ -15,14 +15,17 @@ from stepwell_server.store.ingest.points import PointStore
 from stepwell_server.store.postgres.embedded import EmbeddedPostgres
 from stepwell_server.store.postgres.migrations import migrate
 from stepwell_server.store.postgres.pool import open_pool
+from stepwell_server.store.upkeep.compactor import set_paused
 from stepwell_server.store.upkeep.plan import FRESH_CHUNKS_MAX
 
 # A commit of each is a transaction of its own.
 GROUP = 200
+# So many chunks of a series are two merges' worth.
+COMMITS = 2 * FRESH_CHUNKS_MAX
 BACKLOG, COPY = "backlog", "copy"
-POLL_S = 0.5
-# Chunks are left alone for half a minute, in case that somebody watches.
-BEGIN_MAX_S = 120.0
+POLL_S = 0.2
+# Servers look for something to do every now and then.
+BEGIN_MAX_S = 60.0
 # A tenth may be left: the last ones of a round.
 DRAINED = 0.9
 
@@ -60,15 +63,16 @@ async def new_database(url: str, name: str, template: str = "template1") -> str:
 
 
 async def _fill(store: str, writers: int) -> int:
-    """Commit so often that all series are worth a merge; returns how many chunks there are."""
+    """Commit so often that all series are worth a merge, for later; returns how many chunks there are."""
     await migrate(store)
     async with open_pool(store, Deadline(60)) as pool:
         points = PointStore(pool, MetricIds(pool))
         for start in range(0, writers, GROUP):
             identities = await opened(pool, min(GROUP, writers - start))
-            for step in range(FRESH_CHUNKS_MAX):
+            for step in range(COMMITS):
                 await points.commit(await points.prepare([batch_of(SHAPE, it, step) for it in identities]))
         async with pool.connection() as connection:
+            await set_paused(connection, True)
             chunks: int = await connection.fetchval("SELECT count(*) FROM metric_chunk")
     return chunks
 
@@ -76,8 +80,9 @@ async def _fill(store: str, writers: int) -> int:
 async def _drained(store: str, chunks: int) -> float:
     """Return the seconds from the first merge until nearly all is merged."""
     connection = await asyncpg.connect(store)
-    started, began = time.monotonic(), None
     try:
+        await set_paused(connection, False)
+        started, began = time.monotonic(), None
         while True:
             left = await connection.fetchval("SELECT count(*) FROM metric_chunk")
             now = time.monotonic()
