@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from stepwell import StepwellClient
 from tests.harness.servers.processes import ServerProcess
@@ -73,6 +73,23 @@ async def test_each_kind_has_its_view(page: Page, address: str) -> None:
     await expect(view.get_by_text("odd", exact=True)).to_be_visible()
     await page.reload()
     await expect(view.get_by_text("odd", exact=True)).to_be_visible()
+
+
+async def test_a_folder_that_does_not_come_says_why_and_is_asked_for_again(page: Page, address: str) -> None:
+    async def refuse(route: Route) -> None:
+        refusal = {"code": "internal", "message": "the disk is gone"}
+        is_code = b"code" in (route.request.post_data_buffer or b"")
+        await (route.fulfill(status=500, json=refusal) if is_code else route.continue_())
+
+    await page.route("**/ListArtifacts", refuse)
+    await page.goto(address)
+    files = page.get_by_role("navigation", name="Files")
+    await open_file(page, "code/")
+    await expect(files.get_by_role("alert")).to_have_text("The disk is gone.")
+    await page.unroute("**/ListArtifacts")
+    await files.get_by_role("button", name="Try again").click()
+    await expect(files.get_by_role("button", name="train.py")).to_be_visible()
+    await expect(files.get_by_role("alert")).to_have_count(0)
 
 
 async def test_what_is_in_files_does_not_run(page: Page, address: str) -> None:

@@ -63,6 +63,19 @@ async def test_hostile_names_are_only_text(page: Page) -> None:
     assert await page.title() != "taken"
 
 
+async def test_a_long_name_takes_three_lines_of_the_list_and_is_whole_in_its_title(page: Page) -> None:
+    name = f"long {uuid.uuid4().hex} " + "of many words " * 30 + "end"
+    await page.get_by_role("button", name="New experiment").click()
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name=name)).to_be_visible()
+    await page.goto("/")
+    link = page.get_by_role("link", name=name)
+    await expect(link).to_have_attribute("title", name)
+    lines = "it => it.getBoundingClientRect().height / parseFloat(getComputedStyle(it).lineHeight)"
+    assert round(await link.evaluate(lines)) == 3
+
+
 async def test_keys_and_themes(page: Page) -> None:
     await expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
     await page.keyboard.press("?")

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import re
 import sys
 import uuid
 from dataclasses import dataclass
@@ -173,6 +174,9 @@ async def test_a_living_run_grows_on_the_page(page: Page, logged: Logged) -> Non
     logged.client.log_metric(run_id, "alive", 77.0, step=1)
     logged.client.flush()
     await expect(row).to_contain_text("77")
+    lasted = page.get_by_role("definition").filter(has_text=re.compile(r"^\d+ s$"))
+    before = await lasted.inner_text()
+    await expect(lasted).not_to_have_text(before)
     await page.get_by_role("button", name="Actions for the run").click()
     await page.get_by_role("menuitem", name="Mark as failed").click()
     await expect(page.get_by_text("Failed").first).to_be_visible()

@@ -131,6 +131,18 @@ async def test_what_is_wrong_with_a_filter_lies_over_nothing(page: Page, experim
         assert button["y"] + button["height"] <= problem["y"]
 
 
+async def test_what_the_filter_offers_to_write_is_seen_whole_beside_the_other_tools(
+    page: Page, experiment: str
+) -> None:
+    await page.set_viewport_size({"width": 1024, "height": 800})
+    await page.goto(f"/#/experiments/{experiment}")
+    field = page.get_by_role("combobox", name="Filter runs")
+    await expect(field).to_be_visible()
+    # As a text of its own, the field can tell whether it has room for it.
+    await field.evaluate("it => { it.value = it.placeholder }")
+    assert await field.evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
 async def test_columns_are_chosen_and_stay(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}?view=table")
     await page.get_by_role("button", name="Columns").click()

@@ -1,6 +1,8 @@
+import { create } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 
-import { ago, duration, iso } from "./times";
+import { RunInfoSchema, RunStatus } from "../gen/stepwell_api/v1/runs_pb";
+import { ago, duration, iso, lastedMs } from "./times";
 
 it.each([
   [3_000, "just now"],
@@ -17,6 +19,18 @@ it.each([
   [3_600_000, "1 h"],
   [2 * 86_400_000 + 3 * 3_600_000, "2 d 3 h"],
 ])("shows %d ms as %s", (length, text) => expect(duration(length)).toBe(text));
+
+it.each([
+  [RunStatus.FINISHED, 7_000n, 6_000],
+  [RunStatus.RUNNING, undefined, 4_000],
+  [RunStatus.SCHEDULED, undefined, undefined],
+])("a run of status %d that ended at %s lasted %s ms", (status, endTimeMs, lasted) => {
+  const run = create(RunInfoSchema, { status, startTimeMs: 1_000n, endTimeMs });
+  expect(lastedMs(run, 5_000)).toBe(lasted);
+});
+
+it("a run has not been running for less than nothing by a clock that is behind", () =>
+  expect(lastedMs(create(RunInfoSchema, { status: RunStatus.RUNNING, startTimeMs: 9_000n }), 5_000)).toBe(0));
 
 it("gives ISO times with an offset that lead back to the moment", () => {
   expect(new Date(iso(1_700_000_000_123)).getTime()).toBe(1_700_000_000_123);

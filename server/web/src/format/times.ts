@@ -1,3 +1,5 @@
+import { RunStatus, type RunInfo } from "../gen/stepwell_api/v1/runs_pb";
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -26,6 +28,13 @@ export function iso(timeMs: number): string {
   const sign = offset < 0 ? "-" : "+";
   const pad = (value: number) => String(Math.floor(Math.abs(value))).padStart(2, "0");
   return `${local}${sign}${pad(offset / 60)}:${pad(offset % 60)}`;
+}
+
+/** How long a run took, or has been running so far; undefined of one that neither ended nor runs. */
+export function lastedMs({ status, startTimeMs, endTimeMs }: RunInfo, nowMs = Date.now()): number | undefined {
+  if (endTimeMs !== undefined) return Number(endTimeMs - startTimeMs);
+  // The clock of the reader may be behind.
+  return status === RunStatus.RUNNING ? Math.max(0, nowMs - Number(startTimeMs)) : undefined;
 }
 
 /** A length of time in its two largest units: "2 d 3 h", "4 min 5 s", "0.25 s". */

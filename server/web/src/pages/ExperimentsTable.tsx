@@ -109,7 +109,12 @@ function Row({ experiment, deleted, may, summary, isSelected, onSelect }: RowPro
         />
       </td>
       <td>
-        <Link to="/experiments/$experimentId" params={{ experimentId: String(id) }} className={styles.name}>
+        <Link
+          to="/experiments/$experimentId"
+          params={{ experimentId: String(id) }}
+          className={styles.name}
+          title={experiment.name}
+        >
           {experiment.name}
         </Link>
         {note && <p className={styles.note}>{firstLine(note)}</p>}

@@ -1,8 +1,8 @@
 import { useContext } from "react";
 
 import { fullNumber, shortNumber } from "../format/numbers";
-import { duration } from "../format/times";
 import type { Run } from "../gen/stepwell_api/v1/runs_pb";
+import { Duration } from "../parts/Duration";
 import { Status } from "../parts/Status";
 import { Time } from "../parts/Time";
 import { cell, type Column } from "./columns";
@@ -28,8 +28,8 @@ export function Cell({ run, column, baseline, room }: Props) {
   const value = cell(run, column);
   if (value === undefined) return <span className={styles.nothing}>–</span>;
   if (column.id === "start_time" || column.id === "end_time") return <Time ms={value as number} />;
+  if (column.id === "duration" && run.info) return <Duration info={run.info} />;
   if (column.id === "experiment_id") return <ExperimentName id={value as string} />;
-  if (column.id === "duration") return <>{duration(value as number)}</>;
   const compared = baseline && column.kind !== "attribute" && runIdOf(baseline) !== runIdOf(run);
   const base = compared ? cell(baseline, column) : undefined;
   if (typeof value === "number") {

@@ -1,5 +1,6 @@
 import type { LatestMetric, Run } from "../gen/stepwell_api/v1/runs_pb";
 import { statusWord } from "../format/status";
+import { lastedMs } from "../format/times";
 
 export type KeyKind = "params" | "metrics" | "tags";
 /** What of all points of a metric is shown; nothing stands for the latest. */
@@ -89,7 +90,7 @@ function attribute({ info }: Run, key: string): string | number | undefined {
     case "end_time":
       return info.endTimeMs === undefined ? undefined : Number(info.endTimeMs);
     case "duration":
-      return Number((info.endTimeMs ?? BigInt(Date.now())) - info.startTimeMs);
+      return lastedMs(info);
     case "user_id":
       return info.user;
     case "experiment_id":

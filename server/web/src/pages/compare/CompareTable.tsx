@@ -3,8 +3,8 @@ import { Fragment } from "react";
 
 import type { Row } from "../../compare/rows";
 import { fullNumber, shortNumber } from "../../format/numbers";
-import { duration } from "../../format/times";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
+import { Duration } from "../../parts/Duration";
 import { Status } from "../../parts/Status";
 import { Time } from "../../parts/Time";
 import styles from "./ComparePage.module.css";
@@ -81,9 +81,7 @@ export function CompareTable({ runs, rows, colors, baseline, onBaseline, onRemov
           <tr>
             <th scope="row">Duration</th>
             {runs.map(({ info }) => (
-              <td key={info?.runId}>
-                {info?.endTimeMs === undefined ? "–" : duration(Number(info.endTimeMs - info.startTimeMs))}
-              </td>
+              <td key={info?.runId}>{info && <Duration info={info} />}</td>
             ))}
           </tr>
           {KINDS.map(([kind, title]) => (

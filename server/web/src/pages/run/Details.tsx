@@ -3,10 +3,10 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import { wholeNumber } from "../../format/numbers";
-import { duration } from "../../format/times";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { copy } from "../../parts/copy";
+import { Duration } from "../../parts/Duration";
 import { CopyIcon } from "../../parts/icons";
 import { Status } from "../../parts/Status";
 import { Time } from "../../parts/Time";
@@ -37,9 +37,9 @@ export function Details({ run }: { run: Run }) {
         <Fact name="Started">
           <Time ms={info.startTimeMs} relative={false} />
         </Fact>
-        {info.endTimeMs !== undefined && (
-          <Fact name="Duration">{duration(Number(info.endTimeMs - info.startTimeMs))}</Fact>
-        )}
+        <Fact name="Duration">
+          <Duration info={info} />
+        </Fact>
         {info.user && <Fact name="User">{info.user}</Fact>}
         {source && <Fact name="Source">{source}</Fact>}
         {commit && (

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
+import { explain } from "../../api/failures";
 import { bytes } from "../../format/numbers";
 import { ChevronIcon } from "../../parts/icons";
 import { artifactUrl, folderQuery } from "../../queries/artifacts";
@@ -60,6 +61,8 @@ export function FileTree({ runId, folder, live, chosen, onPath }: Props) {
             >
               {row.kind === "more" ? (
                 <More key={row.loaded} onMore={() => known.get(row.path)?.more()} />
+              ) : row.kind === "failure" ? (
+                <Failed error={row.error} onMore={() => known.get(row.path)?.more()} />
               ) : row.kind === "folder" ? (
                 <Branch row={row} runId={runId} onToggle={() => toggle(row.path)} />
               ) : (
@@ -96,12 +99,19 @@ interface FolderProps {
 
 /** Asks for what is in an open folder, and draws nothing: its lines stand among those of others. */
 function Folder({ runId, path, live, onLoaded }: FolderProps) {
-  const { data, hasNextPage, fetchNextPage } = useInfiniteQuery(folderQuery(runId, path, live));
+  const { data, error, isFetchNextPageError, hasNextPage, refetch, fetchNextPage } = useInfiniteQuery(
+    folderQuery(runId, path, live),
+  );
   useEffect(() => {
-    if (!data) return;
-    const artifacts = data.pages.flatMap((page) => page.artifacts);
-    onLoaded(path, { artifacts, hasMore: hasNextPage, more: () => void fetchNextPage({ cancelRefetch: false }) });
-  }, [data, hasNextPage, path, onLoaded, fetchNextPage]);
+    if (data)
+      onLoaded(path, {
+        artifacts: data.pages.flatMap((page) => page.artifacts),
+        hasMore: hasNextPage,
+        error: isFetchNextPageError ? error : undefined,
+        more: () => void fetchNextPage({ cancelRefetch: false }),
+      });
+    else if (error) onLoaded(path, { artifacts: [], hasMore: true, error, more: () => void refetch() });
+  }, [data, error, isFetchNextPageError, hasNextPage, path, onLoaded, refetch, fetchNextPage]);
   return null;
 }
 
@@ -135,6 +145,21 @@ function More({ onMore }: { onMore: () => void }) {
     <button type="button" className={styles.more} onClick={onMore}>
       Loading …
     </button>
+  );
+}
+
+/** Why files of a folder did not come, where they would stand. */
+function Failed({ error, onMore }: { error: unknown; onMore: () => void }) {
+  const why = explain(error);
+  return (
+    <>
+      <span className={styles.failure} role="alert" title={why}>
+        {why}
+      </span>
+      <button type="button" className={styles.again} onClick={onMore}>
+        Try again
+      </button>
+    </>
   );
 }
 

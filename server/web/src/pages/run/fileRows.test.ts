@@ -28,6 +28,21 @@ test("open folders have their files below them, as far as they are known", () =>
   expect(fileRows("a", new Set(), known).map(({ path }) => path)).toEqual(["a/1.txt", "a/2", "a"]);
 });
 
+test("what did not come of a folder is told where it would stand", () => {
+  const error = new Error("away");
+  const known = new Map([
+    ["", { ...loaded(["a/", "b.txt"], true), error }],
+    ["a", { ...loaded([]), error }],
+  ]);
+  const rows = fileRows("", new Set(["a"]), known);
+  expect(rows.map(({ kind, path, depth }) => `${"  ".repeat(depth)}${kind} ${path}`)).toEqual([
+    "folder a",
+    "  failure a",
+    "file b.txt",
+    "failure ",
+  ]);
+});
+
 test("the folders above a file", () => {
   expect(foldersAbove("a/b/c.txt", "")).toEqual(["a", "a/b"]);
   expect(foldersAbove("a/b/c.txt", "a")).toEqual(["a/b"]);

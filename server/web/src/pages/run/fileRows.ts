@@ -4,15 +4,18 @@ import type { Artifact } from "../../gen/stepwell_api/v1/artifacts_pb";
 export interface Loaded {
   artifacts: Artifact[];
   hasMore: boolean;
+  /** Why the rest of it did not come. */
+  error?: unknown;
 }
 
 /** A line of a tree of files. */
 export type FileRow =
   | { kind: "folder"; path: string; depth: number; isOpen: boolean }
   | { kind: "file"; path: string; depth: number; sizeBytes: bigint }
-  | { kind: "more"; path: string; depth: number; loaded: number };
+  | { kind: "more"; path: string; depth: number; loaded: number }
+  | { kind: "failure"; path: string; depth: number; error: unknown };
 
-/** The lines of a folder and of the open ones below it, in order; further files of a folder are a line at its end. */
+/** The lines of a folder and of the open ones below it, in order; further files of a folder are a line at its end, as is why they did not come. */
 export function fileRows(folder: string, open: ReadonlySet<string>, known: ReadonlyMap<string, Loaded>): FileRow[] {
   const rows: FileRow[] = [];
   const add = (path: string, depth: number) => {
@@ -27,7 +30,8 @@ export function fileRows(folder: string, open: ReadonlySet<string>, known: Reado
       rows.push({ kind: "folder", path: inside, depth, isOpen });
       if (isOpen) add(inside, depth + 1);
     }
-    if (loaded.hasMore) rows.push({ kind: "more", path, depth, loaded: loaded.artifacts.length });
+    if (loaded.error) rows.push({ kind: "failure", path, depth, error: loaded.error });
+    else if (loaded.hasMore) rows.push({ kind: "more", path, depth, loaded: loaded.artifacts.length });
   };
   add(folder, 0);
   return rows;
