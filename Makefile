@@ -74,7 +74,7 @@ test-nfs: .venv/installed  ## test folders that servers share on a real NFS 4.2;
 	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_shared_folders.py
 	$(BIN)/python -m tests.harness.content.nfs -q tests/content/test_stores.py tests/wire/artifacts -k folder
 
-check: check-code check-types check-contract check-page check-packages  ## format, lint, types, imports, SQL, stubs, contract
+check: check-code check-types check-contract check-page check-packages  ## format, lint, types, imports, SQL, stubs, contract, page; known faults of packages
 
 check-code: .venv/installed
 	$(BIN)/ruff format --check $(SOURCES)
@@ -143,9 +143,10 @@ $(PAGE): $(PAGE_SOURCES) | server/web/node_modules/.package-lock.json
 
 page-tools: .venv/installed server/web/node_modules/.package-lock.json
 
+# Looks once more: the installation that came before has made it, which `make -j` does not see.
 server/web/node_modules/.package-lock.json: server/web/package-lock.json | .venv/installed
-	$(NPM) ci --no-progress
-	touch $@
+	@test $@ -nt $< || { echo "Installing the page's tools ..."; $(NPM) ci --no-progress; }
+	@touch $@
 
-clean:           ## remove what the other targets made
-	rm -rf .venv .venv-protos .venv-compare .venv-clients .venv-flavors
+clean:           ## remove what the other targets made, but for data
+	rm -rf .venv .venv-* dist server/web/node_modules $(dir $(PAGE)) $(dir $(AZURITE))

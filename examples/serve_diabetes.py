@@ -1,7 +1,8 @@
 """Compares models on scikit-learn's diabetes data, registers the best, and loads it as `models:/diabetes/Staging`.
 
-Start a server with `make serve`, then, with scikit-learn and pandas beside Stepwell:
+Start a server with `make serve`, then:
 
+    .venv/bin/pip install -e '.[models,serving]' scikit-learn
     .venv/bin/python examples/serve_diabetes.py
     .venv/bin/stepwell models serve -m models:/diabetes/Staging -p 5001 --reload
 """

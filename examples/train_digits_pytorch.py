@@ -1,7 +1,8 @@
 """Trains a small network on scikit-learn's digits, logs every batch, and keeps the model whenever it got better.
 
-Start a server with `make serve`, then, with torch and scikit-learn beside Stepwell:
+Start a server with `make serve`, then:
 
+    .venv/bin/pip install -e '.[models]' scikit-learn torch
     .venv/bin/python examples/train_digits_pytorch.py
 
 At the end the best model is loaded again, and gives the accuracy that was logged with it.

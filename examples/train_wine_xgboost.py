@@ -1,7 +1,8 @@
 """Searches settings of XGBoost on scikit-learn's wines: a nested run each; the best model is kept with its signature.
 
-Start a server with `make serve`, then, with xgboost and scikit-learn beside Stepwell:
+Start a server with `make serve`, then:
 
+    .venv/bin/pip install -e '.[models]' scikit-learn xgboost
     .venv/bin/python examples/train_wine_xgboost.py
 """
 
