@@ -93,3 +93,26 @@ async def test_the_table_has_as_much_room_as_one_gives_it(page: Page, pages: dic
     await expect(split).to_have_attribute("aria-valuenow", "46")
     await page.reload()
     await expect(split).to_have_attribute("aria-valuenow", "46")
+
+
+async def test_who_leaves_a_dialog_is_where_it_was_opened(page: Page, pages: dict[str, str]) -> None:
+    table = next(address for address in pages if "about=" in address).split("?")[0] + "?view=table"
+    for address, button, item in (
+        ("/#/", "New experiment", ""),
+        ("/#/", "Actions for Default", "Rename"),
+        (table, "Actions for run 1", "Rename"),
+    ):
+        await page.goto(address)
+        opener = page.get_by_role("button", name=button)
+        await opener.focus()
+        await page.keyboard.press("Enter")
+        if item:
+            await page.get_by_role("menuitem", name=item).focus()
+            await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog").get_by_role("textbox").first).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await expect(opener).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Escape")
+    await expect(opener).to_be_focused()

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { CloseIcon } from "./icons";
 import { Button } from "./Button";
 import styles from "./Dialog.module.css";
+import { useOpener } from "./useOpener";
 
 interface Props {
   open: boolean;
@@ -27,8 +28,9 @@ function focusFirst(event: Event): void {
   (field ?? content).focus();
 }
 
-/** A window over the page; Escape and a click beside it close it. */
+/** A window over the page; Escape and a click beside it close it, and who opened it has the focus again. */
 export function Dialog({ open, title, description, onClose, children, footer, wide, full }: Props) {
+  const giveBack = useOpener(open);
   return (
     <Radix.Root open={open} onOpenChange={(now) => !now && onClose()}>
       <Radix.Portal>
@@ -37,6 +39,7 @@ export function Dialog({ open, title, description, onClose, children, footer, wi
           className={`${styles.window} ${full ? styles.full : wide ? styles.wide : ""}`}
           {...(description ? {} : { "aria-describedby": undefined })}
           onOpenAutoFocus={focusFirst}
+          onCloseAutoFocus={(event) => (event.preventDefault(), giveBack())}
         >
           <header className={styles.header}>
             <Radix.Title className={styles.title}>{title}</Radix.Title>

@@ -59,6 +59,8 @@ export function LoggedModelsTable({ experimentId, models, order, descending, onO
                   <Link
                     to="/experiments/$experimentId/runs/$runId"
                     params={{ experimentId: String(model.experimentId), runId: model.sourceRunId }}
+                    className={styles.run}
+                    title={names.data?.get(model.sourceRunId)}
                   >
                     {names.data?.get(model.sourceRunId) || model.sourceRunId.slice(0, 8)}
                   </Link>

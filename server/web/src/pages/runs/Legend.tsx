@@ -29,7 +29,7 @@ export function Legend({ looks, undrawn }: Props) {
         {[...looks].map(([id, { name, color }]) => (
           <li key={id} title={name}>
             <i style={{ background: color }} />
-            {name}
+            <span dir="auto">{name}</span>
           </li>
         ))}
       </ul>

@@ -6,6 +6,7 @@ import { AskText } from "../../parts/AskText";
 import menu from "../../parts/Menu.module.css";
 import { copy } from "../../parts/copy";
 import { complain, say } from "../../parts/toast";
+import { useOpener } from "../../parts/useOpener";
 import { idFilter, useRunChanges } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
@@ -30,11 +31,19 @@ interface Props {
 export function RowMenu({ place, onClose, view, change }: Props) {
   const [renaming, setRenaming] = useState<Run | null>(null);
   const { rename } = useRunChanges();
+  const giveBack = useOpener(place !== null);
   return (
     <>
       <DropdownMenu.Root open={place !== null} onOpenChange={(open) => !open && onClose()}>
         <DropdownMenu.Trigger asChild>
-          <span className={styles.anchor} style={{ left: place?.x, top: place?.y }} aria-hidden="true" />
+          {/* What closes gives it the focus, which belongs to the button of the row. */}
+          <span
+            className={styles.anchor}
+            style={{ left: place?.x, top: place?.y }}
+            aria-hidden="true"
+            tabIndex={-1}
+            onFocus={giveBack}
+          />
         </DropdownMenu.Trigger>
         <DropdownMenu.Portal>
           <DropdownMenu.Content className={menu.menu} align="start" sideOffset={2}>
