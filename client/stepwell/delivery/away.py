@@ -29,6 +29,11 @@ def say_slow(target: str, reason: str) -> None:
         _log.warning("The server %s lets this process wait: %s. Nothing is lost meanwhile.", target, reason)
 
 
+def is_away(target: str) -> bool:
+    """Tell whether a server (host:port) is said to be away."""
+    return target in _away
+
+
 def is_command() -> None:
     """Say only what is wrong: this process is a command that somebody typed, and says itself what follows."""
     global _what_follows

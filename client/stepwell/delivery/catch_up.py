@@ -24,6 +24,8 @@ LOOK_AGAIN_S = 1.0
 _begun: set[str] = set()
 # Whether something may have been left here since the beginning.
 _may_be_left = False
+# What cannot be delivered, as somebody was told: this process does not try again. At most one for each log.
+_given_up: set[Path] = set()
 _looked_s = 0.0
 _task: "asyncio.Task[None] | None" = None
 
@@ -66,7 +68,17 @@ async def _deliver_within(timeout_s: float, uri: str, left: list[Path]) -> None:
 
 def _left() -> list[Path]:
     found = (folder for root in places.to_read() for folder in folders.spools(root))
-    return [folder for folder in found if not folders.is_held_here(folder)]
+    return [folder for folder in found if not folders.is_held_here(folder) and folder not in _given_up]
+
+
+def give_up(folder: Path) -> None:
+    """Take note that a spool cannot be delivered."""
+    _given_up.add(folder)
+
+
+def may_come(folder: Path) -> bool:
+    """Tell whether a spool, of this process or left by it, is still to be delivered."""
+    return folder not in _given_up and folder.exists()
 
 
 async def _deliver(uri: str, left: list[Path]) -> None:
@@ -75,6 +87,8 @@ async def _deliver(uri: str, left: list[Path]) -> None:
             await _deliver_one(uri, folder)
         except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
             if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
+                if not folders.is_locked(folder):  # else it is about to be written by who lives
+                    give_up(folder)
                 reason = error.message if isinstance(error, StepwellException) else f"{folder}: {error!r}"
                 _log.warning("What an earlier process left cannot be delivered: %s", reason)
 
@@ -91,7 +105,9 @@ async def _deliver_one(uri: str, folder: Path) -> None:
     log = LeftLog(folder)
     if log.is_dead:
         await deliver_left(log, uri, away_s=math.inf)
-        if log.delivery.failure is None:
+        if log.delivery.failure is not None:
+            give_up(folder)
+        else:
             _log.info("Delivered what an earlier process left of run %s.", writer.run_id)
 
 

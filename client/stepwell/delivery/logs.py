@@ -6,6 +6,7 @@ import resource
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from itertools import islice
 from logging import getLogger
 from pathlib import Path
@@ -34,12 +35,23 @@ FILES_FOR_A_LOG = 8
 FILES_FOR_A_WAITING_LOG = 24
 # How long a log that begins waits at the limit for one of those that are being delivered.
 ROOM_S = 5.0
+# How often who waits for logs that were left looks whether they are delivered.
+LEFT_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A log that was left at the limit: of which server and run, and how many entries wait there."""
+
+    run: tuple[str, str]
+    waiting: int
+
 
 # Writers that have a log, in the order in which these began, and logs that ended, until they are delivered.
 _with_log: "dict[RunWriter, None]" = {}
 _sealed: "list[WriterLog]" = []
-# Folders of logs that were left at the limit, with the entries that wait there.
-_left: dict[Path, int] = {}
+# Logs that were left at the limit, by their folders, until they are delivered.
+_left: dict[Path, _Left] = {}
 _resumption: threading.Timer | None = None
 # What was refused of logs that are done.
 _past_rejected = 0
@@ -78,7 +90,7 @@ def make_room() -> None:
         if oldest.delivery.is_reachable and remaining_s(moment):
             time.sleep(ENDS_POLL_S)
         else:
-            _left[oldest.folder] = oldest.receipt().waiting
+            _left[oldest.folder] = _Left(oldest.run, oldest.receipt().waiting)
             oldest.leave()
             with contextlib.suppress(ValueError):  # another thread was faster
                 _sealed.remove(oldest)
@@ -89,6 +101,12 @@ def open_logs() -> "list[WriterLog]":
     """Return all logs of this process that are not wholly delivered."""
     _forget_finished()
     return [*_sealed, *(log for writer in list(_with_log) if (log := writer.current_log) is not None)]
+
+
+def earlier_of(run: tuple[str, str]) -> list[Path]:
+    """Return the folders of logs of a run (server, id) that have ended and may not be delivered yet."""
+    left = [folder for folder, each in list(_left.items()) if each.run == run]
+    return [*left, *(log.folder for log in list(_sealed) if log.run == run)]
 
 
 def _forget_finished() -> None:
@@ -110,7 +128,7 @@ def flush_run(uri: str, run_id: str) -> None:
             STEPWELL_FLUSH_TIMEOUT_S.
     """
     beside.wait(run_id, settings.flush_timeout_s())
-    logs = [log for log in open_logs() if (log.uri, log.run_id) == (uri, run_id)]
+    logs = [log for log in open_logs() if log.run == (uri, run_id)]
     if any(log.is_shipping and not log.delivery.is_reachable for log in logs):
         _require_server(uri)
     moment = deadline(settings.flush_timeout_s())
@@ -138,17 +156,39 @@ def _require_server(uri: str) -> None:
 
 def flush_all(timeout_s: float) -> Receipt:
     """Wait until everything this process logged is committed or refused; returns the sum over its logs."""
+    return _flush(open_logs(), timeout_s, None)
+
+
+def flush_of(run: tuple[str, str], timeout_s: float) -> Receipt:
+    """The same for what it logged to one run (server, id)."""
+    return _flush([log for log in open_logs() if log.run == run], timeout_s, run)
+
+
+def _flush(logs: "list[WriterLog]", timeout_s: float, run: tuple[str, str] | None) -> Receipt:
     moment = deadline(timeout_s)
-    logs = open_logs()
     for log in logs:
         log.hurry()
-    return sum((log.flush(remaining_s(moment)) for log in logs), Receipt(waiting=_waiting_where_left()))
+    receipt = sum((log.flush(remaining_s(moment)) for log in logs), Receipt())
+    while (left := _left_of(run)) and remaining_s(moment) and any(map(_may_come_soon, left)):
+        time.sleep(LEFT_POLL_S)
+    return receipt + Receipt(waiting=sum(_left[folder].waiting for folder in left if folder in _left))
 
 
-def _waiting_where_left() -> int:
+def _left_of(run: tuple[str, str] | None) -> list[Path]:
     for folder in [folder for folder in list(_left) if not folder.exists()]:
         _left.pop(folder, None)
-    return sum(_left.values())
+    return [folder for folder, each in list(_left.items()) if run in (None, each.run)]
+
+
+def _may_come_soon(folder: Path) -> bool:
+    from stepwell.delivery import away, catch_up
+
+    left = _left.get(folder)
+    return (
+        left is not None
+        and catch_up.may_come(folder)
+        and not away.is_away(settings.parse_uri(left.run[0]).name)
+    )
 
 
 def flush_and_tell(timeout_s: float | None) -> Receipt:

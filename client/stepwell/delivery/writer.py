@@ -101,7 +101,8 @@ class RunWriter:
                 from stepwell_api.v1 import runs_pb2
 
                 spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
-                log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted)
+                behind = logs.earlier_of((self.uri, self.run_id))
+                log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted, behind)
                 self._log, self.spool, self.kept = log, log.spool, log.kept
                 logs.begun(self)
                 log.ship(is_hasty=is_hasty)
@@ -248,11 +249,8 @@ class RunWriter:
 
     def flush(self, timeout_s: float | None = None) -> Receipt:
         """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
-        log = self._log
-        receipt = (
-            log.flush(settings.flush_timeout_s() if timeout_s is None else timeout_s) if log else Receipt()
-        )
-        return receipt + self._lost
+        limit_s = settings.flush_timeout_s() if timeout_s is None else timeout_s
+        return logs.flush_of((self.uri, self.run_id), limit_s) + self._lost
 
     def hurry(self) -> None:
         """Have everything logged so far delivered at once."""

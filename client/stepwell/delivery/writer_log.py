@@ -5,14 +5,15 @@ import contextlib
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from logging import getLogger
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell import settings
-from stepwell.delivery import catch_up, offline
+from stepwell.delivery import away, catch_up, offline
 from stepwell.delivery.kept import Kept
 from stepwell.delivery.progress import LINGER_S, Delivery
 from stepwell.delivery.receipts import Receipt
@@ -40,6 +41,8 @@ BEGINS_LATER_S = 1.0
 LOOK_AFTER_S = 1.0
 # How often a log goes on as another writer, because the server says what cannot be; then it waits for `stepwell sync`.
 RENEWALS_MAX = 3
+# How often a log looks whether its turn has come.
+TURN_S = 0.05
 
 _log = getLogger("stepwell")
 
@@ -54,8 +57,11 @@ class WriterLog:
         rank: int | None,
         after_seal: AfterSeal,
         run_is_deleted: Callable[[], object],
+        behind: Sequence[Path] = (),
     ) -> None:
         """Begin a log. `run_is_deleted` is called in the background when the server says so.
+
+        `behind` are the folders of earlier logs of the run: it is delivered after them.
 
         Raises:
             StepwellException: INVALID_PARAMETER_VALUE when STEPWELL_SPOOL_DIR cannot be used, RESOURCE_EXHAUSTED when
@@ -68,6 +74,7 @@ class WriterLog:
         self.uri = uri
         self.run_id = spec.run_id
         self._run_is_deleted = run_is_deleted
+        self._behind = behind
         settings.require_timeouts()
         self._writer = describe_writer(
             uri, spec.run_id, writer_id, spec.name, self._open_message.SerializeToString()
@@ -87,6 +94,11 @@ class WriterLog:
         self._begun: Shipper | None = None
         self._delivering: asyncio.Future[tuple[None, None]] | None = None
         self._shipping_epoch = -1
+
+    @property
+    def run(self) -> tuple[str, str]:
+        """The server and the run that it is of."""
+        return self.uri, self.run_id
 
     def _begin_spool(self, after_seal: AfterSeal) -> Spool:
         limits = SpoolLimits(settings.spool_bytes_max(), settings.spool_full())
@@ -207,10 +219,10 @@ class WriterLog:
 
     def leave(self) -> None:
         """Deliver a sealed log no longer; it is delivered as what a dead process left."""
-        background.call_soon(self._leave)
+        background.run(self._leave)  # and waits: when this returns its files are closed
 
-    def _leave(self) -> None:
-        if self.is_delivering and self.delivery.failure is None:
+    async def _leave(self) -> None:
+        if self.is_delivering:
             self._shipper = None
             if self._delivering is not None:
                 self._delivering.cancel()
@@ -322,9 +334,19 @@ class WriterLog:
     async def _deliver(self, shipper: "Shipper") -> None:
         if self._begun is not shipper:  # else it was hurried
             self._begun = shipper
-            delivering = self._delivering = asyncio.gather(self._look_after(), shipper.run())
+            delivering = self._delivering = asyncio.gather(self._look_after(), self._deliver_in_turn(shipper))
             with contextlib.suppress(asyncio.CancelledError):  # it was left to others
                 await delivering
+
+    async def _deliver_in_turn(self, shipper: "Shipper") -> None:
+        """Deliver it behind earlier logs of the run: of a tag, or a status, the last one counts."""
+        while any(map(catch_up.may_come, self._behind)):
+            if away.is_away(settings.parse_uri(self.uri).name):
+                self.delivery.unreachable()
+            else:
+                self.delivery.answered()
+            await asyncio.sleep(TURN_S)
+        await shipper.run()
 
     async def _look_after(self) -> None:
         """Keep a segment ready; while nobody commits, write through to the disk now and then."""
@@ -360,4 +382,5 @@ class WriterLog:
             failure.message,
             self.folder,
         )
+        catch_up.give_up(self.folder)
         self.delivery.failed(failure)

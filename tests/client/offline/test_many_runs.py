@@ -5,8 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import stepwell
 from stepwell import StepwellClient
+from stepwell.entities import Run
 from tests.client.conftest import Script
 from tests.harness.content.s3 import free_port
 from tests.harness.servers.processes import ServerProcess
@@ -56,25 +59,57 @@ while stepwell.flush().waiting:
 """
 
 
-def test_many_runs_end_while_the_server_is_away(
+ROUNDS_WHILE_AWAY = """
+client = stepwell.StepwellClient()
+runs = [client.create_run("0").info.run_id for _ in range(int(sys.argv[1]))]
+for step in range(4):
+    for run_id in runs:
+        client.log_metric(run_id, "loss", step, step=step)
+        client.set_tag(run_id, "last", str(step))
+for run_id in runs:
+    client.set_terminated(run_id)
+print("logged", flush=True)
+sys.stdin.readline()
+while stepwell.flush().waiting:
+    pass
+client.delete_tag(runs[1], "last")
+"""
+
+
+@pytest.fixture
+def log_while_away(
     tmp_path: Path, database_url: str, start_server: Callable[..., ServerProcess]
-) -> None:
-    port = free_port()
-    uri = f"grpc://127.0.0.1:{port}"
-    command = [
-        sys.executable,
-        "-c",
-        FEW_FILES + f"stepwell.set_tracking_uri({uri!r})\n" + WHILE_AWAY,
-        str(RUNS),
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as training:
-        try:
-            assert training.stdout.readline() == "logged\n"
-            start_server("--store", database_url, "--data", str(tmp_path / "data"), "--grpc-port", str(port))
-            training.communicate("\n", timeout=60)
-        finally:
-            training.kill()
-    assert training.returncode == 0
-    runs = StepwellClient(uri).search_runs(["0"])
+) -> Callable[[str], list[Run]]:
+    """Runs a script that begins without a server, says when it has logged, and goes on with one; returns its runs."""
+
+    def log(text: str) -> list[Run]:
+        port = free_port()
+        uri = f"grpc://127.0.0.1:{port}"
+        script = FEW_FILES + f"stepwell.set_tracking_uri({uri!r})\n" + text
+        command = [sys.executable, "-c", script, str(RUNS)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as training:
+            try:
+                assert training.stdout.readline() == "logged\n"
+                start_server(
+                    "--store", database_url, "--data", str(tmp_path / "data"), "--grpc-port", str(port)
+                )
+                training.communicate("\n", timeout=90)
+            finally:
+                training.kill()
+        assert training.returncode == 0
+        return list(StepwellClient(uri).search_runs(["0"]))
+
+    return log
+
+
+def test_many_runs_end_while_the_server_is_away(log_while_away: Callable[[str], list[Run]]) -> None:
+    runs = log_while_away(WHILE_AWAY)
     assert sorted(run.data.metrics["loss"] for run in runs) == list(range(RUNS))
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_logs_of_a_run_are_delivered_one_after_another(log_while_away: Callable[[str], list[Run]]) -> None:
+    runs = log_while_away(ROUNDS_WHILE_AWAY)
+    assert [run.data.metrics["loss"] for run in runs] == [3.0] * RUNS
+    assert sorted(run.data.tags.get("last", "") for run in runs) == ["", *["3"] * (RUNS - 1)]
+    assert sorted(run.info.status for run in runs) == ["FINISHED"] * RUNS
