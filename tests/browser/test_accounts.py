@@ -107,6 +107,18 @@ async def test_signing_in_leads_where_the_link_led_and_out_leads_to_nothing(page
     await expect(page.get_by_role("tab", name="Users")).to_have_count(0)
 
 
+async def test_on_a_phone_a_token_can_be_revoked_and_the_page_is_no_wider_than_it(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto("/#/settings?tab=tokens")
+    await sign_in(page)
+    await page.get_by_role("button", name="New token").click()
+    await page.get_by_label("Name", exact=True).fill("nightly job")
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_role("button", name="Done").click()
+    await expect(page.get_by_role("button", name="Revoke nightly job")).to_be_in_viewport(ratio=1)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_single_sign_on_comes_back_to_the_place(page: Page, rest: httpx2.Client) -> None:
     made = rest.post(f"{API}/experiments/create", json={"name": "to be read"}).json()["experiment_id"]
     await page.goto(f"/#/experiments/{made}?view=table")
