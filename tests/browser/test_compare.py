@@ -54,7 +54,11 @@ async def test_selected_runs_are_compared(page: Page, shared_server: ServerProce
         client.log_batch(
             run_id,
             metrics=[stepwell.Metric("loss", 1.0 / (number + 1), 0, step) for step in range(3)],
-            params=[stepwell.Param("lr", str(number)), stepwell.Param("same", "x")],
+            params=[
+                stepwell.Param("augmentation", f"policy {number}"),
+                stepwell.Param("lr", str(number)),
+                stepwell.Param("same", "x"),
+            ],
         )
         client.set_terminated(run_id)
     client.flush()

@@ -9,6 +9,7 @@ import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { usualAxes } from "../../plots/AxisFields";
 import { PLOTS, type PlotKind } from "../../plots/kinds";
+import { numberOf } from "../../plots/scale";
 import { keyId } from "../../table/columns";
 import { chartLook } from "../../url/chartsView";
 import type { RunsView } from "../../url/runsView";
@@ -69,12 +70,22 @@ export function ComparePlots({ runs, rows, colors, view, change }: Props) {
   );
 }
 
-/** The columns in which the runs differ: what is the same in all of them is no axis to begin with. */
+/**
+ * The columns in which the runs differ, those of numbers first: what is the same in all of them is no axis to begin with,
+ * and a long text says little on one.
+ */
 function differingIds(rows: Row[], columnIds: string[]): string[] {
-  const differing = new Set(
-    rows.flatMap(({ kind, key, differs }) => (differs && kind !== "datasets" ? [keyId(kind, key)] : [])),
+  const differing = new Map(
+    rows.flatMap((row) =>
+      row.differs && row.kind !== "datasets" ? [[keyId(row.kind, row.key), isOfNumbers(row)] as const] : [],
+    ),
   );
-  return columnIds.filter((id) => differing.has(id));
+  const found = columnIds.filter((id) => differing.has(id));
+  return [...found.filter((id) => differing.get(id)), ...found.filter((id) => !differing.get(id))];
+}
+
+function isOfNumbers({ values }: Row): boolean {
+  return values.every((value) => value === undefined || numberOf(value) !== null);
 }
 
 /** The usual plots that these columns have enough axes for. */
