@@ -301,6 +301,18 @@ async def test_what_is_merged_has_been_there_for_a_while(
     assert await rows(pool, SIZES) == [(2 * FRESH_CHUNKS_MAX, True), *[(2, False)] * 3]
 
 
+async def test_a_clock_that_is_set_back_keeps_nothing_from_being_merged(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=FRESH_CHUNKS_MAX, size=2)
+    await let_time_pass(pool, SETTLE_S)
+    await fill(writer, log, batches=2, size=2)
+    await rows(pool, "UPDATE metric_chunk SET committed_time_ms = committed_time_ms + 3600000 RETURNING 1")
+    await fill(writer, log, batches=1, size=2)
+    await Compactor(pool, pause_s=1).round()
+    assert await rows(pool, SIZES) == [(2 * FRESH_CHUNKS_MAX + 4, True), (2, False)]
+
+
 async def test_what_is_left_is_told(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:
     await fill(writer, log, batches=FRESH_CHUNKS_MAX, size=2, keys=("loss", "accuracy"))
     await let_time_pass(pool, SETTLE_S)

@@ -61,7 +61,7 @@ JOIN writer ON writer.run_id = fresh.run_id AND writer.writer_id = fresh.writer_
 ORDER BY fresh.run_id, fresh.writer_id;
 
 -- fresh_chunks: the small chunks of these writers that are not merged yet, from a series on, by series; those that have been
--- there for so many milliseconds
+-- there for so many milliseconds, and all where it is 0. What is of more than a minute hence is of before the clock was set back.
 SELECT series.*, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id,
@@ -76,7 +76,8 @@ FROM (
         JOIN metric_chunk AS chunk ON chunk.run_id = given.run_id AND chunk.writer_id = given.writer_id
         WHERE NOT chunk.compacted AND chunk.count < 3000
           AND (chunk.run_id, chunk.writer_id, chunk.metric_id) >= ($3, $4, $5)
-          AND chunk.committed_time_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint - $7
+          AND ($7::bigint = 0 OR chunk.committed_time_ms - (extract(epoch FROM statement_timestamp()) * 1000)::bigint
+                                 NOT BETWEEN 1 - $7 AND 60000)
           /* distributed: AND chunk.run_id = ANY ($1::uuid[]) */
         ORDER BY chunk.run_id, chunk.writer_id, chunk.metric_id
         LIMIT $6
