@@ -5,7 +5,7 @@ import re
 import uuid
 
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from stepwell import Metric, StepwellClient
 from tests.harness.servers.processes import ServerProcess
@@ -106,6 +106,8 @@ async def test_columns_stay_with_the_experiment(page: Page, experiment: str) -> 
     await page.get_by_role("button", name="Columns").click()
     await page.get_by_role("checkbox", name="Duration").uncheck()
     await page.keyboard.press("Escape")
+    # The window gives the focus back a moment after it closed.
+    await expect(page.get_by_role("button", name="Columns")).to_be_focused()
     await page.get_by_role("columnheader", name="loss").get_by_role("button").focus()
     await page.keyboard.press("Alt+ArrowLeft")
     titles = ["", "Run", "Status", "loss", "Started ↓"]
@@ -114,6 +116,22 @@ async def test_columns_stay_with_the_experiment(page: Page, experiment: str) -> 
     await page.goto(f"/#/experiments/{experiment}?view=table")
     await expect(page.get_by_role("columnheader", name="loss")).to_be_visible()
     await expect(page.get_by_role("columnheader", name="Duration")).to_have_count(0)
+
+
+async def test_columns_are_chosen_once_all_are_known(page: Page, experiment: str) -> None:
+    are_asked = asyncio.Event()
+
+    async def answer_later(route: Route) -> None:
+        await are_asked.wait()
+        await route.continue_()
+
+    await page.route("**/*/ListKeys", answer_later)
+    await page.goto(f"/#/experiments/{experiment}?view=table")
+    await expect(page.get_by_role("button", name="Columns")).to_be_disabled()
+    are_asked.set()
+    await page.get_by_role("button", name="Columns").click()
+    await page.get_by_role("checkbox", name="Duration").uncheck()
+    await expect(page.get_by_role("columnheader")).to_have_text(["", "Run", "Status", "Started ↓", "loss"])
 
 
 async def test_several_experiments_at_once(page: Page, client: StepwellClient, experiment: str) -> None:

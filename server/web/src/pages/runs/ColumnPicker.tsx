@@ -12,11 +12,13 @@ const SHOWN_MAX = 200;
 interface Props {
   keys: Keys;
   columns: Column[];
+  /** Whether all keys are known: before, the usual columns are not, and a choice would lose those to come. */
+  areKnown: boolean;
   onColumns: (ids: string[] | undefined) => void;
 }
 
 /** Chooses the columns of the table; with thousands of keys, by searching. */
-export function ColumnPicker({ keys, columns, onColumns }: Props) {
+export function ColumnPicker({ keys, columns, areKnown, onColumns }: Props) {
   const [text, setText] = useState("");
   const chosen = new Set(columns.map((column) => column.id));
   const found = useMemo(() => {
@@ -30,7 +32,7 @@ export function ColumnPicker({ keys, columns, onColumns }: Props) {
   return (
     <Popover.Root>
       <Popover.Trigger asChild>
-        <Button>Columns</Button>
+        <Button disabled={!areKnown}>Columns</Button>
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content className={styles.window} align="end" sideOffset={4}>

@@ -28,6 +28,7 @@ interface Props {
   onColumns: (ids: string[] | undefined) => void;
   error: unknown;
   keys: Keys;
+  areKeysKnown: boolean;
   /** How many runs the filter finds; unknown until the server has counted them. */
   count: bigint | undefined;
 }
@@ -42,7 +43,7 @@ const VIEWS = [
   ["charts", "Charts"],
 ] as const;
 
-export function Header({ experiments, asked, view, change, show, onColumns, error, keys, count }: Props) {
+export function Header({ experiments, asked, view, change, show, onColumns, error, keys, areKeysKnown, count }: Props) {
   const names = experiments.map((one) => one.name).join(", ");
   useTitle(names);
   const may = useMay();
@@ -115,7 +116,7 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
           </label>
         )}
         <GroupPicker keys={keys} by={asked.by} onBy={(group) => change({ group, open: undefined })} />
-        <ColumnPicker keys={keys} columns={asked.columns} onColumns={onColumns} />
+        <ColumnPicker keys={keys} columns={asked.columns} areKnown={areKeysKnown} onColumns={onColumns} />
         <a
           className={styles.csv}
           download

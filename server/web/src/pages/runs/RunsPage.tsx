@@ -86,6 +86,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
         onColumns={layout.setColumns}
         error={found.error}
         keys={keys}
+        areKeysKnown={!known.isPending}
         count={count.data}
       />
       {live.fresh > 0 && (
