@@ -108,7 +108,8 @@ def _data_frame(runs: Sequence[Run]) -> "pandas.DataFrame":
     }
     for name in ("start_time", "end_time"):
         times = pandas.Series([getattr(run.info, name) for run in runs], dtype="Int64")
-        columns[name] = pandas.to_datetime(times, unit="ms", utc=True)
+        # A time beyond the calendar, as somebody's nanoseconds, is none.
+        columns[name] = pandas.to_datetime(times, unit="ms", utc=True, errors="coerce")
     for kind, missing in (("metrics", float("nan")), ("params", None), ("tags", None)):
         logged = [getattr(run.data, kind) for run in runs]
         for key in sorted({key for one in logged for key in one}):

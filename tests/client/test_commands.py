@@ -161,6 +161,23 @@ def test_a_run_is_shown_with_its_data_files_and_children() -> None:
     assert [info["path"] for info in plain["artifacts"]] == ["notes"]
 
 
+def test_a_time_beyond_the_calendar_keeps_nobody_from_other_runs(new_run: Callable[..., str]) -> None:
+    """As nanoseconds are, where milliseconds are meant."""
+    usual, time_ns = new_run("usual", 1.0), 1_700_000_000_000_000_000
+    client = mlflow.StepwellClient()
+    experiment_id = client.get_run(usual).info.experiment_id
+    odd = client.create_run(experiment_id, start_time=time_ns).info.run_id
+    client.log_metric(odd, "loss", 1.0, timestamp=time_ns)
+    client.set_terminated(odd, end_time=2**63 - 1)
+    for words in (["list"], ["show", odd], ["tail", odd], ["diff", odd, usual, "--all"]):
+        assert str(time_ns) in call("runs", *words)
+    [_, row] = csv.DictReader(call("experiments", "export", "-x", experiment_id).splitlines())
+    assert (row["run_id"], row["end_time"]) == (odd, str(2**63 - 1))
+    frame = mlflow.search_runs([experiment_id], order_by=["start_time"])
+    assert list(frame["run_id"]) == [usual, odd]
+    assert frame["start_time"].isna().tolist() == [False, True]
+
+
 def test_every_command_takes_a_server_and_h(script: Script, tracking_uri: str) -> None:
     for group in GROUPS.values():
         for name, command in group.commands.items():

@@ -429,6 +429,16 @@ async def test_a_folder_as_an_archive(store: Store) -> None:
     assert (await store.get(f"{store.own}/none?zip=1")).status == 404
 
 
+async def test_an_archive_of_what_was_logged_by_a_lost_clock(folder_store: Store) -> None:
+    await folder_store.put("a.txt", b"a")
+    connection = await asyncpg.connect(folder_store.server.store)
+    await connection.execute("UPDATE artifact SET logged_time_ms = 5")
+    await connection.close()
+    found = await folder_store.get(f"{folder_store.own}?zip=1")
+    with zipfile.ZipFile(io.BytesIO(found.body)) as archive:
+        assert [(it.filename, it.date_time[0]) for it in archive.infolist()] == [("a.txt", 1980)]
+
+
 async def test_small_files_of_pages(folder_store: Store) -> None:
     store = folder_store
     route = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={store.run_id}"

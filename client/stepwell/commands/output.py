@@ -66,8 +66,13 @@ def shown(value: Any) -> str:
 
 
 def time_of(time_ms: int | None) -> str | None:
-    """Return a time in milliseconds as ISO 8601, in UTC."""
-    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat("T", "seconds")
+    """Return a time in milliseconds as ISO 8601, in UTC; one beyond the calendar as its number."""
+    if time_ms is None:
+        return None
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat("T", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return str(time_ms)
 
 
 def plain_run(run: Run) -> Mapping[str, Any]:

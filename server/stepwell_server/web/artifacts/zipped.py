@@ -9,6 +9,9 @@ from uuid import UUID
 from stepwell_server.model.artifacts import Listed, Piece
 from stepwell_server.services.content.artifacts import ArtifactService
 
+# Archives have no earlier time than 1980-01-01, where a clock may have been that was lost; in milliseconds.
+FIRST_TIME_MS = 315_532_800_000
+
 
 class _Gathered:
     """The file that `zipfile` writes to: what it wrote is taken away after each step."""
@@ -61,7 +64,7 @@ async def zipped(
 
 
 def _entry(file: Listed, folder: str) -> zipfile.ZipInfo:
-    time = datetime.fromtimestamp(file.logged_time_ms / 1_000, UTC)
+    time = datetime.fromtimestamp(max(file.logged_time_ms, FIRST_TIME_MS) / 1_000, UTC)
     name = file.path.removeprefix(f"{folder}/") if folder else file.path
     entry = zipfile.ZipInfo(name, time.timetuple()[:6])
     entry.file_size = file.size_bytes  # above 2 GiB the archive needs longer fields, and says so before

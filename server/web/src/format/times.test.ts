@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 
 import { RunInfoSchema, RunStatus } from "../gen/stepwell_api/v1/runs_pb";
-import { ago, duration, iso, lastedMs } from "./times";
+import { ago, duration, iso, lastedMs, moment } from "./times";
 
 it.each([
   [3_000, "just now"],
@@ -34,4 +34,9 @@ it("a run has not been running for less than nothing by a clock that is behind",
 
 it("gives ISO times with an offset that lead back to the moment", () => {
   expect(new Date(iso(1_700_000_000_123)).getTime()).toBe(1_700_000_000_123);
+});
+
+it.each([8.64e15, 1.7e18, 2 ** 63, -1.7e18])("shows a time beyond the calendar, %d, as its number", (time) => {
+  const shown = `${time.toLocaleString("en-US")} ms`;
+  expect([iso(time), moment(time), ago(time)]).toEqual([shown, shown, shown]);
 });

@@ -4,8 +4,12 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
+/** The last moment that a Date has room for, in milliseconds. Nanoseconds that somebody took for them are beyond. */
+const BEYOND_MS = 8.64e15;
+
 /** How long ago, in one word and unit: "just now", "5 min ago", "3 d ago"; the date after a month. */
 export function ago(timeMs: number, nowMs = Date.now()): string {
+  if (isBeyond(timeMs)) return number(timeMs);
   const passed = nowMs - timeMs;
   if (passed < 10_000) return "just now";
   if (passed < MINUTE_MS) return `${Math.floor(passed / 1000)} s ago`;
@@ -17,17 +21,28 @@ export function ago(timeMs: number, nowMs = Date.now()): string {
 
 /** A moment in the reader's zone. */
 export function moment(timeMs: number): string {
+  if (isBeyond(timeMs)) return number(timeMs);
   return new Date(timeMs).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
 /** A moment as ISO 8601 with the reader's offset, for hovering. */
 export function iso(timeMs: number): string {
+  if (isBeyond(timeMs)) return number(timeMs);
   const date = new Date(timeMs);
   const offset = -date.getTimezoneOffset();
   const local = new Date(timeMs + offset * MINUTE_MS).toISOString().slice(0, 23);
   const sign = offset < 0 ? "-" : "+";
   const pad = (value: number) => String(Math.floor(Math.abs(value))).padStart(2, "0");
   return `${local}${sign}${pad(offset / 60)}:${pad(offset % 60)}`;
+}
+
+/** Whether a time is beyond the calendar, also in the reader's zone; it is shown as its number. */
+function isBeyond(timeMs: number): boolean {
+  return Math.abs(timeMs) > BEYOND_MS - DAY_MS;
+}
+
+function number(timeMs: number): string {
+  return `${timeMs.toLocaleString("en-US")} ms`;
 }
 
 /** How long a run took, or has been running so far; undefined of one that neither ended nor runs. */
