@@ -87,7 +87,7 @@ def test_people_sign_in_and_are_given_rights(tracking_uri: str) -> None:
     assert call_json("groups", "list") == []
     assert call_json("groups", "add", "vision", "ann")["members"] == ["ann"]
     experiment_id = StepwellClient().create_experiment("cats")
-    call("access", "default", "none")
+    assert call_json("access", "default", "none") == {"default": "none"}
     call("access", "grant", "write", "--group", "vision", "--experiment", "cats")
     shown = call_json("access", "show", "--experiment", experiment_id)
     assert [(it["subject"], it["name"], it["level"]) for it in shown["grants"]] == [

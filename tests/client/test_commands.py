@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import stepwell as mlflow
+from stepwell.commands.access.login import whoami
 from stepwell.commands.experiments import experiments
 from stepwell.commands.runs import runs
 from stepwell.runs import new
@@ -192,7 +195,7 @@ def test_every_command_takes_a_server_and_h(script: Script, tracking_uri: str) -
 @pytest.mark.parametrize(
     ("words", "file", "reason"),
     [
-        (["runs", "export", "--run-id", "RUN", "--filename", "/dev/full"], "", "No space left on device"),
+        (["runs", "export", "RUN", "--filename", "/dev/full"], "", "No space left on device"),
         (
             ["artifacts", "download", "--run-id", "RUN", "-d", "/proc/x"],
             "/proc/x: ",
@@ -207,6 +210,27 @@ def test_what_cannot_be_written_is_one_line(
     main = "from stepwell.cli import main; main()"
     answer = script(main, *(run_id if word == "RUN" else word for word in words))
     assert (answer.returncode, answer.stderr) == (1, f"Error: {file}{reason}\n")
+
+
+def test_without_accounts_one_is_nobody_and_may_do_everything() -> None:
+    shown, plain = (CliRunner().invoke(whoami, words) for words in ([], ["--json"]))
+    assert (shown.exit_code, "without accounts" in shown.output) == (0, True)
+    who = json.loads(plain.output)
+    assert (plain.exit_code, who["name"], who["admin"]) == (0, None, True)
+
+
+@pytest.mark.parametrize("words", ["runs list --json", "runs list", "runs export RUN"])
+def test_output_that_finds_no_room_is_one_line(
+    tracking_uri: str, new_run: Callable[..., str], words: str
+) -> None:
+    run_id = new_run("a", 0.5)
+    text = "from stepwell.cli import main; main()"
+    command = [sys.executable, "-c", text, *words.replace("RUN", run_id).split()]
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [*command, "--tracking-uri", tracking_uri], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (answer.returncode, answer.stderr) == (1, "Error: No space left on device\n")
 
 
 def test_what_only_mlflow_has_is_named(script: Script) -> None:

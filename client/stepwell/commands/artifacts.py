@@ -9,11 +9,10 @@ from stepwell import StepwellClient, StepwellException
 from stepwell import artifacts as artifact_calls
 from stepwell.commands import contents, finding
 from stepwell.commands.groups import Commands
-from stepwell.commands.output import as_json, print_json
+from stepwell.commands.output import as_json, confirm, print_json
 from stepwell.entities import FileInfo
 from stepwell.files import paths
 
-_run = click.option("--run-id", "-r", required=True, metavar="ID", help="The run.")
 _path = click.option(
     "--artifact-path",
     "-a",
@@ -33,14 +32,13 @@ artifacts.add_command(contents.move)
 
 
 @artifacts.command("list")
-@_run
+@finding.run_id
 @_path
 @click.option("--recursive", "-R", is_flag=True, help="Also what is in its folders.")
 @as_json
 def list_(run_id: str, artifact_path: str, recursive: bool, as_json: bool) -> None:
     """List a folder: size in bytes and path; folders end with a slash."""
     client, folder = StepwellClient(), paths.check_folder(artifact_path)
-    run_id = finding.whole_run_id(run_id, client)
     found = list(_found(client, run_id, folder, recursive))
     if not found and folder:
         found = _file(client, run_id, folder)
@@ -52,9 +50,9 @@ def list_(run_id: str, artifact_path: str, recursive: bool, as_json: bool) -> No
 
 
 @artifacts.command()
-@click.option("--run-id", "-r", metavar="ID", help="The run.")
+@finding.optional_run_id
 @_path
-@click.option("--artifact-uri", "-u", metavar="URI", help="runs:/ID/PATH, instead of the two options before.")
+@click.option("--artifact-uri", "-u", metavar="URI", help="runs:/ID/PATH, instead of a run and a path.")
 @click.option(
     "--dst-path",
     "-d",
@@ -73,12 +71,9 @@ def download(
 ) -> None:
     """Fetch a file or a folder and print where it is."""
     if (run_id is None) == (artifact_uri is None):
-        raise click.UsageError("Give either --run-id or --artifact-uri.")
+        raise click.UsageError("Give either the id of a run or --artifact-uri.")
     path = artifact_calls.download_artifacts(
-        artifact_uri,
-        finding.whole_run_id(run_id) if run_id else None,
-        artifact_path or None if run_id else None,
-        dst_path,
+        artifact_uri, run_id, artifact_path or None if run_id else None, dst_path
     )
     if as_json:
         print_json({"path": path})
@@ -87,7 +82,7 @@ def download(
 
 
 @artifacts.command()
-@_run
+@click.option("--run-id", "-r", required=True, metavar="RUN_ID", help="The run's id.")
 @click.option("--artifact-path", "-a", metavar="PATH", help="Folder of the run; its root if not given.")
 @click.argument(
     "local_paths", metavar="PATHS...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
@@ -109,7 +104,7 @@ def log(
 
 
 @artifacts.command()
-@_run
+@finding.run_id
 @click.option("--artifact-path", "-a", metavar="PATH", help="A file, or a folder with all that is in it.")
 @click.option("--all", "everything", is_flag=True, help="Everything that the run has, instead of a path.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
@@ -125,10 +120,9 @@ def rm(
     if (artifact_path is None) != everything:
         raise click.UsageError("Give either --artifact-path or --all.")
     client = StepwellClient()
-    run_id = finding.whole_run_id(run_id, client)
     what = "all artifacts" if everything else repr(artifact_path)
     if not yes:
-        click.confirm(f"Remove {what} of run {run_id} for good?", abort=True)
+        confirm(f"Remove {what} of run {run_id} for good?")
     count = client.delete_artifacts(run_id, artifact_path)
     if as_json:
         print_json({"run_id": run_id, "removed": count})

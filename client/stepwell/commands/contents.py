@@ -26,15 +26,9 @@ OWN_PLACE, OWN_PLACE_WORDS = "data:artifacts", "the folder artifacts in the serv
 
 
 @click.command()
+@finding.optional_run_id
 @click.option(
-    "--run-id",
-    "-r",
-    default="",
-    metavar="ID",
-    help="Only what this run shows.",
-)
-@click.option(
-    "--all", "everything", is_flag=True, help="All that there is, in every place; as without --run-id."
+    "--all", "everything", is_flag=True, help="All that there is, in every place; as without a run."
 )
 @click.option(
     "--repair",
@@ -42,18 +36,20 @@ OWN_PLACE, OWN_PLACE_WORDS = "data:artifacts", "the folder artifacts in the serv
     help="Note what is wrong: the next equal bytes that somebody logs take its place, for all artifacts that show it.",
 )
 @as_json
-def verify(run_id: str, everything: bool, repair: bool, as_json: bool) -> None:
-    """Read what the server has stored again, and name what is missing or damaged; ends with 1 when something is."""
+def verify(run_id: str | None, everything: bool, repair: bool, as_json: bool) -> None:
+    """Read what the server has stored again, and name what is missing or damaged; ends with 1 when something is.
+
+    With the id of a run, only what that one shows.
+    """
     from stepwell.files.calls import ArtifactCalls
 
     if run_id and everything:
-        raise click.UsageError("Give either --run-id or --all.")
+        raise click.UsageError("Give either the id of a run or --all.")
     client = StepwellClient()
-    chosen = finding.whole_run_id(run_id, client) if run_id else ""
     count, size = 0, 0
     broken: list[BrokenContent] = []
     with _bar("Verifying", as_json) as bar:
-        for progress in ArtifactCalls(client.tracking_uri).verify(chosen, repair=repair):
+        for progress in ArtifactCalls(client.tracking_uri).verify(run_id or "", repair=repair):
             count, size = progress.checked_count, progress.checked_bytes
             broken += progress.broken
             _advance(bar, size, progress.total_bytes)

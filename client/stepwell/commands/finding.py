@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -35,18 +35,23 @@ experiment_id = click.option("--experiment-id", "-x", help="The experiment's id.
 experiment_name = click.option("--experiment-name", "-n", help="The experiment's name.")
 
 
-def run_id(command: Callable[..., Any]) -> Callable[..., Any]:
+def run_id(command: Callable[..., Any], *, required: bool = True) -> Callable[..., Any]:
     """Give a command the id of one run: as its argument, or as MLflow's option."""
 
     @click.argument("run", metavar="[RUN_ID]", required=False)
-    @click.option("--run-id", "option", metavar="RUN_ID", help="The run's id, as with MLflow.")
+    @click.option("--run-id", "-r", "option", metavar="RUN_ID", help="The run's id, as with MLflow.")
     @wraps(command)
     def with_run_id(run: str | None, option: str | None, **others: Any) -> Any:
-        if (run is None) == (option is None):
+        given = [one for one in (run, option) if one is not None]
+        if len(given) > 1 or (required and not given):
             raise click.UsageError("Give the id of one run.")
-        return command(run_id=whole_run_id(run or option or ""), **others)
+        return command(run_id=whole_run_id(given[0]) if given else None, **others)
 
     return output.reporting(with_run_id)
+
+
+# None where none is given.
+optional_run_id = partial(run_id, required=False)
 
 
 def whole_run_id(given: str, client: StepwellClient | None = None) -> str:

@@ -1,5 +1,7 @@
 """Groups of commands that all take -h and --tracking-uri, and show what went wrong in one line."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -26,8 +28,17 @@ def in_one_line() -> Iterator[None]:
     except BrokenPipeError:
         raise  # nobody reads on, so there is nobody to tell; click ends the command
     except OSError as failure:
+        _drop_output()
         where = f"{failure.filename}: " if failure.filename else ""
         raise click.ClickException(f"{where}{failure.strerror or failure}") from failure
+
+
+def _drop_output() -> None:
+    """Drop what standard output does not take: at its end the process would try again, and tell in its own words."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Listed(click.Group):

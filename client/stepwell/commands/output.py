@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
@@ -28,6 +29,24 @@ def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, **options)
 
     return run
+
+
+def confirm(question: str) -> None:
+    """Go on when somebody says yes.
+
+    Raises:
+        click.Abort: somebody says no.
+        click.UsageError: nobody is there to answer.
+    """
+    try:
+        said_yes = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise  # Ctrl-C
+        click.echo(err=True)
+        raise click.UsageError("Nobody answers here; -y does it without asking.") from None
+    if not said_yes:
+        raise click.Abort
 
 
 def print_json(value: Any) -> None:

@@ -182,16 +182,19 @@ def tail(run_id: str, metric: Sequence[str], interval: float, as_json: bool) -> 
 
 
 @runs.command()
-@click.option("--run-id", "run_ids", multiple=True, required=True, help="The run's id; may be repeated.")
+@click.argument("more_ids", metavar="[RUN_IDS]...", nargs=-1)
+@click.option("--run-id", "-r", "run_ids", multiple=True, help="A run's id, as with MLflow; may be repeated.")
 @click.option(
     "--filename", "-o", type=click.File("w"), default="-", help="Where to; standard output if not given."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same: it is always JSON.")
 @reporting
-def export(run_ids: Sequence[str], filename: TextIO, as_json: bool) -> None:
+def export(more_ids: Sequence[str], run_ids: Sequence[str], filename: TextIO, as_json: bool) -> None:
     """Write runs with their whole histories, a JSON object a line."""
+    if not (more_ids or run_ids):
+        raise click.UsageError("Give the ids of runs.")
     client = StepwellClient()
-    for run_id in (finding.whole_run_id(given, client) for given in run_ids):
+    for run_id in (finding.whole_run_id(given, client) for given in (*more_ids, *run_ids)):
         run = client.get_run(run_id)
         histories = {
             key: [

@@ -7,6 +7,7 @@ returns. Other runs without writers are never touched.
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -41,6 +42,7 @@ class LeaseService:
         self._one_change = asyncio.Lock()
         # The last look failed, or there was none yet: nobody may be judged by a time in which nothing was seen.
         self._was_blind = True
+        self._looked_s = 0.0
 
     async def __aenter__(self) -> Self:
         self._keeper = asyncio.create_task(self._keep(), name="leases")
@@ -77,7 +79,7 @@ class LeaseService:
 
     async def look_round(self) -> None:
         """Renew the leases of all open streams, then fail the runs that are lost."""
-        was_blind, self._was_blind = self._was_blind, True
+        was_blind, self._was_blind = self._was_blind or self._was_away(), True
         if was_blind:
             await self._store.extend_all(self._period_ms)
         async with self._one_change:
@@ -85,7 +87,15 @@ class LeaseService:
         if self._lost_after_s:
             for lost in await self._store.fail_lost_runs(self._explain):
                 log.warning("run lost", run_id=lost.run_id.hex, host=lost.host, process=lost.process_id)
-        self._was_blind = False
+        self._was_blind, self._looked_s = False, time.time()
+
+    def _was_away(self) -> bool:
+        """Tell whether the last look is so long ago, by the clock on the wall, that leases ran out since.
+
+        So it is after a machine has slept, a process was stopped, or the clock was set forward; the other servers, and
+        the writers, may only be about to come back.
+        """
+        return time.time() - self._looked_s > self._lost_after_s - self._interval_s > 0
 
     @property
     def _period_ms(self) -> int:

@@ -33,7 +33,8 @@ def test_the_trip_of_a_file(tmp_path: Path) -> None:
         ["in/f/sub/"],
         ["1", "in/f/sub/b"],
     ]
-    for options in (["-r", run_id, "-a", "in/f"], ["-u", f"runs:/{run_id}/in/f"]):
+    assert run("list", run_id[:8], "-a", "in", "-R").output.splitlines() == listed
+    for options in ([run_id, "-a", "in/f"], ["-r", run_id, "-a", "in/f"], ["-u", f"runs:/{run_id}/in/f"]):
         answer = run("download", *options, "-d", str(tmp_path / "out"))
         assert answer.output == f"{tmp_path / 'out' / 'in' / 'f'}\n"
         assert (tmp_path / "out" / "in" / "f" / "sub" / "b").read_text() == "b"
@@ -77,7 +78,11 @@ def test_what_goes_wrong_is_one_line() -> None:
         (["list", "-r", "x"], "32 hexadecimal digits"),
         (["rm", "-r", run_id, "-a", "nowhere", "-y"], "has no artifact"),
         (["rm", "-r", run_id], "either --artifact-path or --all"),
-        (["download"], "either --run-id or --artifact-uri"),
+        (["rm", run_id, "--all"], "Nobody answers here; -y does it without asking"),
+        (["list"], "Give the id of one run"),
+        (["list", run_id, "-r", run_id], "Give the id of one run"),
+        (["verify", run_id, "--all"], "either the id of a run or --all"),
+        (["download"], "either the id of a run or --artifact-uri"),
     ):
         answer = run(*arguments)
         assert answer.exit_code != 0

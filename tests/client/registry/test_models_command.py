@@ -83,7 +83,8 @@ def test_descriptions_tags_and_removal(name: str) -> None:
     answer("alias", name, "champion", "1")
     answer("alias", name, "champion", "--delete")
     assert "champion" in refused("alias", name, "champion")
-    assert run("delete", name, "1").returncode == 1  # nobody says yes
+    unanswered = run("delete", name, "1")
+    assert (unanswered.returncode, "-y does it without asking" in unanswered.stderr) == (2, True)
     answer("delete", name, "1", "--yes")
     assert "version=1" in refused("stage", name, "1", "Staging")
     answer("delete", name, "-y")

@@ -1,6 +1,7 @@
 """Runs whose writers are all gone without a word are FAILED, and only those; they come back with a writer."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -250,6 +251,20 @@ async def test_nobody_is_judged_by_a_time_in_which_nothing_could_be_seen() -> No
     store.away = False
     await service.look_round()
     assert store.asked[3:] == ["extend", "fail"]
+
+
+@pytest.mark.parametrize(("passed_s", "asked"), [(500, ["fail"]), (3_600, ["extend", "fail"])])
+async def test_nor_by_a_time_in_which_the_machine_slept(
+    monkeypatch: pytest.MonkeyPatch, passed_s: int, asked: list[str]
+) -> None:
+    store, now_s = FlickeringStore(), time.time()
+    service = LeaseService(store, 600)
+    await service.look_round()
+    monkeypatch.setattr("stepwell_server.services.leases.time.time", lambda: now_s + passed_s)
+    await service.look_round()
+    assert store.asked[2:] == asked
+    await service.look_round()
+    assert store.asked[2:] == [*asked, "fail"]
 
 
 async def test_never_means_never() -> None:

@@ -111,11 +111,15 @@ def show(
 
 @access.command()
 @click.argument("level", type=click.Choice(LEVELS))
+@as_json
 @reporting
-def default(level: str) -> None:
+def default(level: str, as_json: bool) -> None:
     """Say what everybody may do where nothing is granted; for admins."""
     ask(lambda it: it.access.SetDefaultLevel(pb.SetDefaultLevelRequest(level=level_of(level))))
-    click.echo(f"Where nothing is granted, everybody has {level}.")
+    if as_json:
+        output.print_json({"default": level})
+    else:
+        click.echo(f"Where nothing is granted, everybody has {level}.")
 
 
 def _subject(user: str | None, group: str | None, everybody: bool) -> pb.AccessSubject:

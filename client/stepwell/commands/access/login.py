@@ -13,6 +13,7 @@ from stepwell.commands.access.server import SCOPES, scope_of, scope_word, server
 from stepwell.commands.access.tokens import EXPIRES_DEFAULT, expiry_ms
 from stepwell.commands.groups import HELP_NAMES, tracking_uri_option
 from stepwell.commands.output import as_json, print_json, reporting
+from stepwell.errors import StepwellException
 from stepwell.wire import credentials
 from stepwell.wire.connection import Connection
 from stepwell_api.v1 import access_pb2 as pb
@@ -68,7 +69,19 @@ def logout() -> None:
 def whoami(as_json: bool) -> None:
     """Say who one is for the server, and where that comes from."""
     found = server()
-    who = found.call(lambda connection: connection.access.WhoAmI(pb.WhoAmIRequest()))
+    try:
+        who = found.call(lambda connection: connection.access.WhoAmI(pb.WhoAmIRequest()))
+    except StepwellException as without_accounts:
+        if without_accounts.error_code != "INVALID_STATE":
+            raise
+        # Who asks is told what holds, which is no failure.
+        if as_json:
+            print_json(
+                {"name": None, "admin": True, "by": None, "from": None, "scope": "admin", "experiments": None}
+            )
+        else:
+            click.echo(f"Nobody: {without_accounts.message}.")
+        return
     if as_json:
         print_json(_plain(who, credentials.source(found.address)))
         return

@@ -86,13 +86,17 @@ def remove(name: str, as_json: bool) -> None:
 
 @users.command()
 @click.argument("name", required=False)
+@as_json
 @reporting
-def password(name: str | None) -> None:
+def password(name: str | None, as_json: bool) -> None:
     """Set a password: one's own, or as an admin that of another account."""
     whose = name or ask(lambda it: it.access.WhoAmI(pb.WhoAmIRequest())).name
     request = pb.SetPasswordRequest(name=whose, password=asked_password(f"New password of {whose}"))
     ask(lambda it: it.accounts.SetPassword(request))
-    click.echo(f"The password of {whose!r} is set; the one before is good no more.")
+    if as_json:
+        output.print_json({"name": whose})
+    else:
+        click.echo(f"The password of {whose!r} is set; the one before is good no more.")
 
 
 @click.group(cls=Commands)

@@ -146,7 +146,7 @@ def delete(name: str, version: int | None, yes: bool, as_json: bool) -> None:
     client = StepwellClient()
     what = f"version {version} of {name}" if version else f"{name} with all of its versions"
     if not yes:
-        click.confirm(f"Delete {what}, for good?", abort=True, err=True)
+        output.confirm(f"Delete {what}, for good?")
     if version is None:
         client.delete_registered_model(name)
     else:
