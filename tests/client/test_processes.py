@@ -146,6 +146,61 @@ def test_forked_children_log_through_writers_of_their_own(script) -> None:
     assert mlflow.get_run(run_id).info.status == "FINISHED"
 
 
+TELL_AT_FORKS = """
+import os, threading, time
+
+def tell():
+    names = [thread.name for thread in threading.enumerate()]
+    print([name for name in names if name == "stepwell" or "poll" in name], flush=True)
+
+def fork():
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+
+os.register_at_fork(after_in_parent=tell)
+import stepwell
+"""
+
+FORK_IN_A_RUN = """
+with stepwell.start_run():
+    for step in range(2):
+        stepwell.log_metric("x", 1, step=step)
+        stepwell.flush()
+        fork()
+"""
+
+FORK_WHILE_RUNS_BEGIN = """
+def work(number):
+    for _ in range(3):
+        with stepwell.start_run(experiment_id=experiment_id):
+            stepwell.log_metric("x", number)
+
+experiment_id = stepwell.MlflowClient().create_experiment("runs begin")
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+while any(thread.is_alive() for thread in threads):
+    fork()
+    time.sleep(0.3)
+"""
+
+
+def test_a_fork_meets_no_thread_of_grpc(script) -> None:
+    answer = script(TELL_AT_FORKS + FORK_IN_A_RUN)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == "[]\n" * 2
+
+
+def test_threads_may_begin_runs_while_another_one_forks(script) -> None:
+    answer = script(TELL_AT_FORKS + FORK_WHILE_RUNS_BEGIN)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert set(answer.stdout.splitlines()) == {"[]"}
+    experiment = mlflow.get_experiment_by_name("runs begin")
+    runs = MlflowClient().search_runs([experiment.experiment_id])
+    assert [(run.info.status, *run.data.metrics) for run in runs] == [("FINISHED", "x")] * 12
+
+
 JOIN = """
 import multiprocessing, stepwell
 

@@ -334,9 +334,14 @@ class WriterLog:
     async def _deliver(self, shipper: "Shipper") -> None:
         if self._begun is not shipper:  # else it was hurried
             self._begun = shipper
-            delivering = self._delivering = asyncio.gather(self._look_after(), self._deliver_in_turn(shipper))
-            with contextlib.suppress(asyncio.CancelledError):  # it was left to others
-                await delivering
+            self._delivering = asyncio.gather(self._look_after(), self._deliver_in_turn(shipper))
+            try:
+                await self._delivering
+            except asyncio.CancelledError:  # it was left to others, or the loop ends
+                pass
+            finally:
+                # Its tasks keep their calls, and these gRPC's thread, for whose end a fork waits.
+                self._delivering = None
 
     async def _deliver_in_turn(self, shipper: "Shipper") -> None:
         """Deliver it behind earlier logs of the run: of a tag, or a status, the last one counts."""

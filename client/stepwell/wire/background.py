@@ -39,7 +39,8 @@ IMPORT_TIMEOUT_S = 5.0
 IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 
 _log = getLogger("stepwell")
-_lock = threading.Lock()
+# Who has it says whether there is a loop; a fork has it until it is over.
+_lock = threading.RLock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _on_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
@@ -69,6 +70,7 @@ def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             # Ctrl-C while waiting: nobody wants the answer any more.
             future.cancel()
             raise
+        del future  # it keeps its task and call, and these gRPC's thread, which the fork waits for
 
 
 def spawn(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -207,6 +209,7 @@ async def _until_grpc_is_quiet() -> None:
 
 
 def _pause_for_fork() -> None:
+    _lock.acquire()  # no other thread begins a loop meanwhile
     stop()
     moment = time.monotonic() + IMPORT_TIMEOUT_S
     while _is_importing() and time.monotonic() < moment:
@@ -228,10 +231,16 @@ def _imports(frame: FrameType | None) -> bool:
     return False
 
 
+def _go_on_in_parent() -> None:
+    _lock.release()
+
+
 def _start_over_in_child() -> None:
     global _lock, _is_fork
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _is_fork = _is_fork or "grpc" in sys.modules
 
 
-os.register_at_fork(before=_pause_for_fork, after_in_child=_start_over_in_child)
+os.register_at_fork(
+    before=_pause_for_fork, after_in_parent=_go_on_in_parent, after_in_child=_start_over_in_child
+)
