@@ -174,6 +174,69 @@ async def test_a_session_that_has_ended_asks_again_and_goes_on(page: Page, rest:
     await expect(page.get_by_role("heading", name="Default")).to_be_visible()
 
 
+async def test_what_is_being_written_outlives_a_session(page: Page, rest: httpx2.Client) -> None:
+    run = rest.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
+    await page.goto(f"/#/experiments/0/runs/{run['run_id']}")
+    await sign_in(page)
+    await page.get_by_role("button", name="Edit the description").click()
+    await page.get_by_label("Markdown").fill("an hour's work")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await sign_in(page)
+    await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_have_count(0)
+    await expect(page.get_by_label("Markdown")).to_have_value("an hour's work")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_text("an hour's work")).to_be_visible()
+
+
+async def test_who_signs_in_where_the_session_of_another_ended_finds_nothing_of_theirs(
+    page: Page, rest: httpx2.Client
+) -> None:
+    run = rest.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
+    await page.goto("/#/settings?tab=users")
+    await sign_in(page)
+    await page.get_by_role("button", name="New user").click()
+    await page.get_by_label("Name", exact=True).fill("charles")
+    await page.get_by_label("Password").fill("difference engine")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("cell", name="charles", exact=True)).to_be_visible()
+    await page.goto(f"/#/experiments/0/runs/{run['run_id']}")
+    await page.get_by_role("button", name="Edit the description").click()
+    await page.get_by_label("Markdown").fill("for nobody else's eyes")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Save").click()
+    await sign_in(page, "charles", "difference engine")
+    await expect(page.get_by_role("button", name="Account of charles")).to_be_visible()
+    await expect(page.get_by_role("heading", name=run["run_name"])).to_be_visible()
+    await expect(page.get_by_label("Markdown")).to_have_count(0)
+
+
+async def test_who_may_only_read_is_offered_no_registering(page: Page, rest: httpx2.Client) -> None:
+    given = {"experiment_id": "0", "name": "to look at"}
+    model = rest.post(f"{API}/logged-models", json=given).json()["model"]["info"]
+    await page.goto("/#/settings?tab=tokens")
+    await sign_in(page)
+    await page.get_by_role("button", name="New token").click()
+    await page.get_by_label("Name", exact=True).fill("reader")
+    await page.get_by_label("It may").select_option(label="read")
+    await page.get_by_role("button", name="Create").click()
+    secret = await page.get_by_role("dialog", name="The token reader").locator("code").first.inner_text()
+    address = f"/#/experiments/0/models/{model['model_id']}"
+    await page.goto(address)
+    await expect(page.get_by_role("button", name="Register")).to_be_visible()
+    await page.context.clear_cookies()
+    await page.goto("about:blank")
+    await page.goto(address)
+    await page.get_by_role("button", name="Use a token").click()
+    await page.get_by_label("Token", exact=True).fill(secret)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("button", name="Actions for the model")).to_be_visible()
+    await expect(page.get_by_role("button", name="Register")).to_have_count(0)
+
+
 async def test_an_experiment_without_runs_says_how_a_script_signs_in(page: Page, rest: httpx2.Client) -> None:
     made = rest.post(f"{API}/experiments/create", json={"name": "nothing yet"}).json()["experiment_id"]
     await page.goto(f"/#/experiments/{made}")

@@ -5,6 +5,9 @@ import uuid
 
 from playwright.async_api import Page, expect
 
+from stepwell import StepwellClient
+from tests.harness.servers.processes import ServerProcess
+
 # Of scripts, compressed, that come before anything can be seen.
 SCRIPT_BYTES_MAX = 260_000
 
@@ -97,3 +100,18 @@ async def test_the_first_page_is_light(page: Page) -> None:
         ".filter((it) => it.name.endsWith('.js')).map((it) => it.encodedBodySize)"
     )
     assert 100_000 < sum(sizes) < SCRIPT_BYTES_MAX
+
+
+async def test_the_page_of_a_deleted_experiment_says_so_and_brings_it_back(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    client = StepwellClient(shared_server.tracking_uri)
+    made = client.create_experiment(f"taken away {uuid.uuid4().hex}")
+    client.delete_experiment(made)
+    await page.goto(f"/#/experiments/{made}")
+    await expect(page.get_by_text("deleted", exact=True)).to_be_visible()
+    # To log to it is no advice.
+    await expect(page.get_by_role("heading", name="No runs", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Restore").click()
+    await expect(page.get_by_text("deleted", exact=True)).to_have_count(0)
+    await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()

@@ -181,7 +181,7 @@ async def test_pages_that_are_wanted_while_the_server_is_away_come_when_it_is_ba
     away = ["**/health", "**/assets/*"]
     for address in away:
         await tab.route(address, lambda route: route.abort())
-    await tab.get_by_role("link", name="Models").click()
+    await tab.get_by_role("link", name="Models", exact=True).click()
     await expect(tab.get_by_text("The server cannot be reached")).to_be_visible()
     await expect(tab.get_by_text("This part of the page has not come yet")).to_be_visible()
     for address in away:

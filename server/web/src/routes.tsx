@@ -58,7 +58,12 @@ interface Tabbed {
   path?: string;
 }
 
-const readTab = (given: Record<string, unknown>): Tabbed => ({ tab: text(given.tab), path: text(given.path) });
+const RUN_TABS = ["charts", "artifacts", "images", "histograms", "console", "system"] as const;
+
+const readTab = (given: Record<string, unknown>): Tabbed => ({
+  tab: oneOf(given.tab, ["files"]),
+  path: text(given.path),
+});
 
 const root = createRootRoute({ component: Shell, notFoundComponent: () => <Missing /> });
 
@@ -82,7 +87,7 @@ const run = createRoute({
   component: lazyRouteComponent(() => import("./pages/run/RunPage"), "RunPage"),
   validateSearch: (given): Opened => ({
     ...readChartsView(given),
-    tab: text(given.tab),
+    tab: oneOf(given.tab, RUN_TABS),
     path: text(given.path),
     step: text(given.step),
     processes: oneOf(given.processes, ["apart"]),

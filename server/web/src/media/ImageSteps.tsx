@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { wholeNumber } from "../format/numbers";
 import { Dialog } from "../parts/Dialog";
-import { Empty, Failure } from "../parts/Notice";
+import { Empty, Failure, Loading } from "../parts/Notice";
 import { artifactUrl } from "../queries/artifacts";
 import { imagesQuery } from "../queries/images";
 import { imageAt, stepsOf, type ImageSeries, type StepImage } from "./images";
@@ -46,7 +46,9 @@ export function ImageSteps({ runs }: { runs: ImageRun[] }) {
   const failed = answers.find(({ isLoadingError }) => isLoadingError);
   if (failed) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
   if (step === undefined)
-    return answers.some(({ isPending }) => isPending) ? null : (
+    return answers.some(({ isPending }) => isPending) ? (
+      <Loading what="pictures" />
+    ) : (
       <Empty title="No pictures by step">
         log_image(image, key="samples", step=3), log_audio and log_video bring them here.
       </Empty>

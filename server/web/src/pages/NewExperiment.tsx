@@ -1,10 +1,10 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../api/failures";
 import { Button } from "../parts/Button";
 import { Dialog } from "../parts/Dialog";
 import { Field, Refused } from "../parts/Field";
+import { useSending } from "../parts/useSending";
 import { useExperimentChanges } from "../queries/experiments";
 
 /** Asks for the name of a new experiment, creates it and goes there. */
@@ -12,12 +12,15 @@ export function NewExperiment({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [artifactLocation, setLocation] = useState("");
   const { create } = useExperimentChanges();
+  const { isBusy, problem, send } = useSending();
   const navigate = useNavigate();
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    const { experiment } = await create.mutateAsync({ name: name.trim(), artifactLocation: artifactLocation.trim() });
-    onClose();
-    void navigate({ to: "/experiments/$experimentId", params: { experimentId: String(experiment?.experimentId) } });
+    const given = { name: name.trim(), artifactLocation: artifactLocation.trim() };
+    send(create.mutateAsync(given), ({ experiment }) => {
+      onClose();
+      void navigate({ to: "/experiments/$experimentId", params: { experimentId: String(experiment?.experimentId) } });
+    });
   };
   return (
     <Dialog
@@ -27,13 +30,13 @@ export function NewExperiment({ onClose }: { onClose: () => void }) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="new-experiment" disabled={!name.trim() || create.isPending}>
+          <Button kind="primary" type="submit" form="new-experiment" isBusy={isBusy} disabled={!name.trim()}>
             Create
           </Button>
         </>
       }
     >
-      <form id="new-experiment" onSubmit={(event) => void submit(event).catch(() => undefined)}>
+      <form id="new-experiment" onSubmit={submit}>
         <Field label="Name" autoFocus maxLength={500} value={name} onChange={(event) => setName(event.target.value)} />
         <Field
           label="Artifact location"
@@ -41,7 +44,7 @@ export function NewExperiment({ onClose }: { onClose: () => void }) {
           value={artifactLocation}
           onChange={(event) => setLocation(event.target.value)}
         />
-        <Refused problem={create.isError ? explain(create.error) : null} />
+        <Refused problem={problem} />
       </form>
     </Dialog>
   );

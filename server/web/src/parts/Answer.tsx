@@ -2,12 +2,14 @@ import type { ReactNode } from "react";
 
 import { Button } from "./Button";
 import styles from "./Notice.module.css";
-import { Failure, Loading } from "./Notice";
+import { Awaited, Failure, Loading } from "./Notice";
 
 interface Asked<Data> {
   data: Data | undefined;
   error: unknown;
   refetch: () => unknown;
+  /** The data is the answer of the question before, until this one has its own. */
+  isPlaceholderData?: boolean;
   /** Of what comes a page at a time. */
   hasNextPage?: boolean;
   isFetchingNextPage?: boolean;
@@ -27,10 +29,11 @@ interface Props<Data> {
 export function Answer<Data>({ found, what, empty, children }: Props<Data>) {
   if (found.data === undefined)
     return found.error ? <Failure error={found.error} retry={() => void found.refetch()} /> : <Loading what={what} />;
-  if (empty && Array.isArray(found.data) && found.data.length === 0) return empty;
+  if (empty && Array.isArray(found.data) && found.data.length === 0)
+    return found.isPlaceholderData ? <Loading what={what} /> : empty;
   return (
     <>
-      {children(found.data)}
+      <Awaited isAwaited={found.isPlaceholderData ?? false}>{children(found.data)}</Awaited>
       {found.hasNextPage && (
         <Button
           className={styles.more}

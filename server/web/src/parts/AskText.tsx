@@ -1,9 +1,9 @@
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../api/failures";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { Area, Field } from "./Field";
+import { useSending } from "./useSending";
 
 interface Props {
   title: string;
@@ -19,15 +19,10 @@ interface Props {
 /** Asks for a text, and closes when it was taken; a refusal is shown at the field. */
 export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, onClose }: Props) {
   const [text, setText] = useState(value);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { isBusy, problem, send } = useSending();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    answer(long ? text : text.trim()).then(onClose, (error: unknown) => {
-      setBusy(false);
-      setProblem(explain(error));
-    });
+    send(answer(long ? text : text.trim()), onClose);
   };
   return (
     <Dialog
@@ -38,7 +33,7 @@ export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, o
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="ask-text" disabled={busy || (!mayBeEmpty && !text.trim())}>
+          <Button kind="primary" type="submit" form="ask-text" isBusy={isBusy} disabled={!mayBeEmpty && !text.trim()}>
             {verb}
           </Button>
         </>

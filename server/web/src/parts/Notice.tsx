@@ -40,9 +40,19 @@ export function Explained({ error }: { error: unknown }) {
   );
 }
 
-export function Loading({ what }: { what: string }) {
+/** What was shown before, paler while what was asked for since is on its way. */
+export function Awaited({ isAwaited, children }: { isAwaited: boolean; children: ReactNode }) {
   return (
-    <div className={styles.loading} role="status">
+    <div className={`${styles.whole} ${isAwaited ? styles.awaited : ""}`} aria-busy={isAwaited}>
+      {children}
+    </div>
+  );
+}
+
+/** Says that something is on its way; `isLate` for what comes at once as a rule, and is not announced then. */
+export function Loading({ what, isLate = false }: { what: string; isLate?: boolean }) {
+  return (
+    <div className={`${styles.loading} ${isLate ? styles.late : ""}`} role="status">
       Loading {what} …
     </div>
   );

@@ -31,7 +31,8 @@ export function experimentsQuery(filter: string, deleted: boolean) {
     getNextPageParam: (page) => page.nextPageToken || undefined,
     select: ({ pages }) => pages.flatMap(({ experiments }) => experiments),
     refetchInterval: FRESH_MS,
-    placeholderData: (before) => before,
+    // What is deleted can be restored and no more: until these are known, the others must not stand for them.
+    placeholderData: (before, query) => (query?.queryKey[2] === deleted ? before : undefined),
   });
 }
 
@@ -56,6 +57,7 @@ export function useExperiments(experimentIds: bigint[]) {
         found,
         names: new Map(found.map((one) => [String(one.experimentId), one.name])),
         error: answers.find((answer) => answer.isLoadingError)?.error ?? null,
+        retry: () => answers.forEach((answer) => void (answer.isLoadingError && answer.refetch())),
       };
     },
   });

@@ -25,6 +25,6 @@ export function groupsQuery({ experimentIds, deleted }: Scope, filter: string, b
       ),
     enabled: by.length > 0,
     refetchInterval: FRESH_MS,
-    placeholderData: (before) => before,
+    placeholderData: (before, query) => (query?.queryKey[2] === deleted ? before : undefined),
   });
 }

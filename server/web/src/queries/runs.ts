@@ -54,7 +54,8 @@ export function runsQuery(search: RunSearch) {
     // What changes comes by `useLiveRuns`: to ask for all pages again would ask for what has not changed.
     refetchOnWindowFocus: false,
     staleTime: PAGES_FRESH_MS,
-    placeholderData: (before) => before,
+    // What is deleted can be restored and no more: until these are known, the others must not stand for them.
+    placeholderData: (before, query) => (query?.queryKey[3] === search.deleted ? before : undefined),
   });
 }
 

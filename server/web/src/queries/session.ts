@@ -1,4 +1,4 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient, type Query } from "@tanstack/react-query";
 
 import { askJson } from "../api/json";
 
@@ -27,17 +27,26 @@ export interface Session {
   /** Whether the server knows accounts at all; without them everybody may do everything. */
   accounts: boolean;
   person: Person | null;
+  /** The session of that person has ended while the page was in use. */
+  isOver: boolean;
   ways: Ways;
   /** Why the provider's answer signed nobody in; told once. */
   problem: string;
 }
 
-const OPEN: Session = { accounts: false, person: null, ways: { password: false, provider: null }, problem: "" };
+const OPEN: Session = {
+  accounts: false,
+  person: null,
+  isOver: false,
+  ways: { password: false, provider: null },
+  problem: "",
+};
 
 /** Who is signed in, and how one can sign in. */
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
-  queryFn: async ({ signal }) => readSession(await askJson(PATH, "GET", undefined, signal)),
+  queryFn: async ({ signal, client }) =>
+    following(await askSession(signal), client.getQueryData<Session>(["session"]) ?? OPEN),
   staleTime: FRESH_MS,
   retry: false,
   // Where nobody answers, what is behind the gate asks for it, too: that must not close the gate again.
@@ -52,13 +61,23 @@ export function usePerson(): Person | null {
 /** Sign in and out. What was read for one person is not there for the next. */
 export function useSignIn() {
   const client = useQueryClient();
-  const onSuccess = async () => {
-    client.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
-    await client.invalidateQueries({ queryKey: ["session"] });
+  const enter = async () => {
+    const session = await askSession();
+    const others = { predicate: (query: Query) => query.queryKey[0] !== "session" };
+    // An older answer says that nobody is there.
+    await client.cancelQueries({ queryKey: ["session"] });
+    const before = client.getQueryData<Session>(["session"])?.person;
+    const isSame = before?.name === session.person?.name;
+    if (!isSame) client.removeQueries(others);
+    client.setQueryData(["session"], session);
+    if (isSame) void client.invalidateQueries(others);
   };
   return {
-    signIn: useMutation({ mutationFn: (given: Credentials) => askJson(PATH, "POST", given), onSuccess }),
-    signOut: useMutation({ mutationFn: (where: "here" | "everywhere") => askJson(leave(where), "DELETE"), onSuccess }),
+    signIn: useMutation({ mutationFn: (given: Credentials) => askJson(PATH, "POST", given), onSuccess: enter }),
+    signOut: useMutation({
+      mutationFn: (where: "here" | "everywhere") => askJson(leave(where), "DELETE"),
+      onSuccess: () => window.location.reload(),
+    }),
   };
 }
 
@@ -71,6 +90,15 @@ export function providerAddress(hash: string): string {
 
 function leave(where: "here" | "everywhere"): string {
   return where === "here" ? PATH : `${PATH}?everywhere=1`;
+}
+
+async function askSession(signal?: AbortSignal): Promise<Session> {
+  return readSession(await askJson(PATH, "GET", undefined, signal));
+}
+
+/** What is so now; a page that was of somebody stays theirs when their session ends. */
+function following(now: Session, before: Session): Session {
+  return now.accounts && !now.person && before.person ? { ...now, person: before.person, isOver: true } : now;
 }
 
 function readSession(said: unknown): Session {

@@ -27,7 +27,7 @@ export function AddSubject({ thing }: { thing: Thing }) {
     void to(first)
       .catch((error: unknown) => (first === "user" && isMissing(error) ? to("group") : Promise.reject(error)))
       .then(
-        () => setName(""),
+        () => setName((now) => (now === name ? "" : now)),
         () => undefined,
       );
   };
@@ -54,7 +54,7 @@ export function AddSubject({ thing }: { thing: Thing }) {
         value={level}
         onChange={setLevel}
       />
-      <Button kind="primary" type="submit" disabled={!name.trim() || grant.isPending}>
+      <Button kind="primary" type="submit" isBusy={grant.isPending} disabled={!name.trim()}>
         Share
       </Button>
     </form>

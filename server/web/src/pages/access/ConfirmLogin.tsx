@@ -55,7 +55,7 @@ export function ConfirmLogin() {
                 problem={confirm.isError ? explain(confirm.error) : null}
                 onChange={(event) => setName(event.target.value)}
               />
-              <Button kind="primary" type="submit" disabled={!name.trim() || confirm.isPending}>
+              <Button kind="primary" type="submit" isBusy={confirm.isPending} disabled={!name.trim()}>
                 Let it in
               </Button>
             </form>

@@ -1,18 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, type ReactNode } from "react";
 
+import { Loading } from "../../parts/Notice";
 import { sessionQuery } from "../../queries/session";
 
 const SignIn = lazy(() => import("./SignIn").then(({ SignIn }) => ({ default: SignIn })));
+const SignInAgain = lazy(() => import("./SignInAgain").then(({ SignInAgain }) => ({ default: SignInAgain })));
 
 /**
  * Lets in whom the server knows, or everybody where it knows nobody. The address stays what it is meanwhile, so that
- * whoever signs in is where the link led.
+ * whoever signs in is where the link led; where a session ends in use, the page waits below with what was written in it.
  */
 export function Gate({ children }: { children: ReactNode }) {
   const { data, isPending } = useQuery(sessionQuery);
-  // A moment; without it, pages would ask for what they may not have.
-  if (isPending) return null;
+  // A moment, as a rule; without it, pages would ask for what they may not have.
+  if (isPending) return <Loading what="the page" isLate />;
   if (!data?.accounts) return children;
   if (!data.person)
     return (
@@ -21,8 +23,15 @@ export function Gate({ children }: { children: ReactNode }) {
       </Suspense>
     );
   return (
-    <div key={data.person.name} style={{ display: "contents" }}>
-      {children}
-    </div>
+    <>
+      <div key={data.person.name} style={{ display: "contents" }}>
+        {children}
+      </div>
+      {data.isOver && (
+        <Suspense>
+          <SignInAgain ways={data.ways} problem={data.problem} />
+        </Suspense>
+      )}
+    </>
   );
 }

@@ -72,7 +72,7 @@ function ByPassword() {
         problem={signIn.isError ? explain(signIn.error) : null}
         onChange={(event) => setPassword(event.target.value)}
       />
-      <Button kind="primary" type="submit" disabled={signIn.isPending}>
+      <Button kind="primary" type="submit" isBusy={signIn.isPending}>
         Sign in
       </Button>
     </form>
@@ -99,7 +99,7 @@ function ByToken() {
         problem={signIn.isError ? explain(signIn.error) : null}
         onChange={(event) => setToken(event.target.value)}
       />
-      <Button kind="primary" type="submit" disabled={signIn.isPending}>
+      <Button kind="primary" type="submit" isBusy={signIn.isPending}>
         Sign in
       </Button>
     </form>

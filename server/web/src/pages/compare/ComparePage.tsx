@@ -28,10 +28,10 @@ const NO_RUNS: Run[] = [];
 export function ComparePage() {
   const view = route.useSearch();
   const wanted = useMemo(() => (view.runs ?? []).slice(0, SELECTED_MAX), [view.runs]);
-  const { data: runs = NO_RUNS, isPending, isLoadingError, error } = useQuery(wholeRunsQuery(wanted));
+  const { data: runs = NO_RUNS, isPending, isLoadingError, error, refetch } = useQuery(wholeRunsQuery(wanted));
   if (wanted.length === 0) return <Empty title="No runs to compare">Select some in a table of runs.</Empty>;
   if (isPending) return <Loading what="the runs" />;
-  if (isLoadingError) return <Failure error={error} />;
+  if (isLoadingError) return <Failure error={error} retry={() => void refetch()} />;
   if (runs.length === 0) return <Empty title="None of these runs exists" />;
   return <Compared runs={runs} missing={(view.runs ?? []).length - runs.length} />;
 }

@@ -1,10 +1,10 @@
 import { useId, useState, type FormEvent, type ReactNode } from "react";
 
-import { explain } from "../../api/failures";
 import { authorName, NAME_CHARS_MAX, rememberAuthor } from "../../models/author";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
+import { useSending } from "../../parts/useSending";
 import { usePerson } from "../../queries/session";
 import styles from "./Models.module.css";
 
@@ -28,16 +28,11 @@ export function Ask({ title, verb, danger, isReady = true, hasComment, act, onCl
   const person = usePerson(); // whom the server knows, it writes into the history by itself
   const [who, setWho] = useState(authorName);
   const [comment, setComment] = useState("");
-  const [problem, setProblem] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { isBusy, problem, send } = useSending();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!person) rememberAuthor(who);
-    setBusy(true);
-    act(comment).then(onClose, (error: unknown) => {
-      setBusy(false);
-      setProblem(explain(error));
-    });
+    send(act(comment), onClose);
   };
   return (
     <Dialog
@@ -47,7 +42,7 @@ export function Ask({ title, verb, danger, isReady = true, hasComment, act, onCl
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind={danger ? "danger" : "primary"} type="submit" form={id} disabled={!isReady || busy}>
+          <Button kind={danger ? "danger" : "primary"} type="submit" form={id} isBusy={isBusy} disabled={!isReady}>
             {verb}
           </Button>
         </>

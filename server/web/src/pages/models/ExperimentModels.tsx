@@ -24,7 +24,7 @@ const route = getRouteApi("/experiments/$experimentId/models");
 /** The models of an experiment: what was measured of each, and which run made it. */
 export function ExperimentModels() {
   const id = whole(route.useParams().experimentId);
-  return id === undefined ? <Missing /> : <Models experimentId={id} />;
+  return id === undefined ? <Missing /> : <Models key={String(id)} experimentId={id} />;
 }
 
 function Models({ experimentId }: { experimentId: bigint }) {
@@ -34,7 +34,7 @@ function Models({ experimentId }: { experimentId: bigint }) {
   useTitle(experiment.data && `Models of ${experiment.data.name}`);
   const wanted = useDeferredValue(q);
   const found = useInfiniteQuery(modelsQuery(experimentId, wanted, order ? { field: order, descending } : null));
-  if (experiment.isLoadingError) return <Unshown error={experiment.error} />;
+  if (experiment.isLoadingError) return <Unshown error={experiment.error} retry={() => void experiment.refetch()} />;
   return (
     <div className={page.page}>
       <header className={page.crumbs}>

@@ -21,7 +21,7 @@ import { Copied, Fact, RunLink } from "../run/Details";
 import { ParamsTable } from "../run/ParamsTable";
 import run from "../run/RunPage.module.css";
 import { Tags } from "../run/Tags";
-import { OfExperiments, useMay } from "../access/may";
+import { OfExperiments, useMay, useMayCreate } from "../access/may";
 import { About } from "./About";
 import { Measured } from "./Measured";
 import styles from "./Models.module.css";
@@ -39,7 +39,7 @@ export function LoggedModelPage() {
   if (!model.data) return <Unshown error={model.error} retry={() => void model.refetch()} />;
   return (
     <OfExperiments ids={[model.data.experimentId]}>
-      <Shown model={model.data} />
+      <Shown key={modelId} model={model.data} />
     </OfExperiments>
   );
 }
@@ -94,6 +94,7 @@ function Header({ model }: { model: LoggedModel }) {
   const { remove, restore } = useModelEdits(model.modelId);
   const [registering, setRegistering] = useState(false);
   const may = useMay();
+  const mayCreate = useMayCreate();
   const params = { experimentId: String(model.experimentId) };
   // By promise: the page is gone by then.
   const bringBack = () => void restore.mutateAsync(undefined).then(() => say(`${model.name} is back`), complain);
@@ -120,9 +121,11 @@ function Header({ model }: { model: LoggedModel }) {
       </h1>
       <ModelStatus status={model.status} why={model.statusMessage} />
       <span className={run.space} />
-      <Button kind="primary" disabled={model.status !== LoggedModelStatus.READY} onClick={() => setRegistering(true)}>
-        Register
-      </Button>
+      {mayCreate && (
+        <Button kind="primary" disabled={model.status !== LoggedModelStatus.READY} onClick={() => setRegistering(true)}>
+          Register
+        </Button>
+      )}
       <Menu
         trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label="Actions for the model" />}
         items={[

@@ -1,10 +1,10 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Area, Field, Refused } from "../../parts/Field";
+import { useSending } from "../../parts/useSending";
 import { listed } from "../../models/stages";
 import { useRegistryChanges } from "../../queries/registry";
 
@@ -14,18 +14,15 @@ export function NewModel({ onClose }: { onClose: () => void }) {
   const [description, setDescription] = useState("");
   const [stages, setStages] = useState("");
   const { create } = useRegistryChanges("");
+  const { isBusy, problem, send } = useSending();
   const navigate = useNavigate();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    create.mutate(
-      { name: name.trim(), description, customStages: listed(stages) },
-      {
-        onSuccess: ({ registeredModel }) => {
-          onClose();
-          void navigate({ to: "/models/$name", params: { name: registeredModel?.name ?? "" } });
-        },
-      },
-    );
+    const given = { name: name.trim(), description, customStages: listed(stages) };
+    send(create.mutateAsync(given), ({ registeredModel }) => {
+      onClose();
+      void navigate({ to: "/models/$name", params: { name: registeredModel?.name ?? "" } });
+    });
   };
   return (
     <Dialog
@@ -35,7 +32,7 @@ export function NewModel({ onClose }: { onClose: () => void }) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="new-model" disabled={!name.trim() || create.isPending}>
+          <Button kind="primary" type="submit" form="new-model" isBusy={isBusy} disabled={!name.trim()}>
             Create
           </Button>
         </>
@@ -57,7 +54,7 @@ export function NewModel({ onClose }: { onClose: () => void }) {
           value={stages}
           onChange={(event) => setStages(event.target.value)}
         />
-        <Refused problem={create.isError ? explain(create.error) : null} />
+        <Refused problem={problem} />
       </form>
     </Dialog>
   );

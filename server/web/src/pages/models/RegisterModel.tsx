@@ -4,6 +4,8 @@ import { useDeferredValue, useId, useState } from "react";
 
 import { isMissing } from "../../api/failures";
 import { Field } from "../../parts/Field";
+import { say } from "../../parts/toast";
+import { useIsThere } from "../../parts/useSending";
 import { registeredModelQuery, registeredModelsQuery, useRegistryChanges } from "../../queries/registry";
 import { nameLike } from "../../url/filters";
 import { Ask } from "./Ask";
@@ -25,11 +27,13 @@ export function RegisterModel({ source, modelId, suggestion, onClose }: Props) {
   const looked = useDeferredValue(name);
   const found = useInfiniteQuery(registeredModelsQuery(nameLike(looked)));
   const same = useQuery({ ...registeredModelQuery(looked), enabled: looked !== "", refetchInterval: false });
+  const isThere = useIsThere();
   const names = found.data?.map((one) => one.name) ?? [];
   const act = async () => {
     const { modelVersion } = await register.mutateAsync({ name, source, modelId });
     const version = String(modelVersion?.version ?? "");
-    await navigate({ to: "/models/$name/versions/$version", params: { name, version } });
+    if (isThere()) await navigate({ to: "/models/$name/versions/$version", params: { name, version } });
+    else say(`It is version ${version} of ${name}`);
   };
   return (
     <Ask title="Register the model" verb="Register" isReady={name !== ""} act={act} onClose={onClose}>

@@ -9,6 +9,7 @@ import { DotsIcon } from "../../parts/icons";
 import { Menu } from "../../parts/Menu";
 import { Loading } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
+import { useIsThere } from "../../parts/useSending";
 import { useTitle } from "../../parts/useTitle";
 import { listed } from "../../models/stages";
 import { registeredModelQuery, useRegistryChanges } from "../../queries/registry";
@@ -34,7 +35,7 @@ export function RegisteredModelPage() {
   if (!model.data) return <Unshown error={model.error} retry={() => void model.refetch()} />;
   return (
     <OfModel name={name}>
-      <Shown model={model.data} />
+      <Shown key={name} model={model.data} />
     </OfModel>
   );
 }
@@ -79,6 +80,7 @@ function Header({ model }: { model: RegisteredModel }) {
   const { rename, stages } = useRegistryChanges(model.name);
   const [asking, setAsking] = useState<"name" | "stages" | "share" | "delete" | null>(null);
   const may = useMay();
+  const isThere = useIsThere();
   useTitle(model.name);
   return (
     <header className={`${run.header} ${run.alone}`}>
@@ -105,7 +107,7 @@ function Header({ model }: { model: RegisteredModel }) {
           value={model.name}
           answer={async (name) => {
             await rename.mutateAsync(name);
-            await navigate({ params: { name }, replace: true });
+            if (isThere()) await navigate({ params: { name }, replace: true });
           }}
           onClose={() => setAsking(null)}
         />
@@ -123,7 +125,11 @@ function Header({ model }: { model: RegisteredModel }) {
       )}
       {asking === "share" && <ShareModel name={model.name} onClose={() => setAsking(null)} />}
       {asking === "delete" && (
-        <DeleteModel name={model.name} onClose={() => setAsking(null)} then={() => void navigate({ to: "/models" })} />
+        <DeleteModel
+          name={model.name}
+          onClose={() => setAsking(null)}
+          then={() => isThere() && void navigate({ to: "/models" })}
+        />
       )}
     </header>
   );

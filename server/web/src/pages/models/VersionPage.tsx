@@ -11,6 +11,7 @@ import { Menu } from "../../parts/Menu";
 import { Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { Time } from "../../parts/Time";
+import { useIsThere } from "../../parts/useSending";
 import { useTitle } from "../../parts/useTitle";
 import { modelQuery } from "../../queries/models";
 import { registeredModelQuery, useRegistryChanges, versionQuery } from "../../queries/registry";
@@ -42,7 +43,7 @@ export function VersionPage() {
   if (!found.data) return <Unshown error={found.error} retry={() => void found.refetch()} />;
   return (
     <OfModel name={name}>
-      <Shown version={found.data} />
+      <Shown key={`${name}/${version}`} version={found.data} />
     </OfModel>
   );
 }
@@ -60,7 +61,7 @@ function Shown({ version }: { version: ModelVersion }) {
       <Header version={version} />
       <Tabs
         tabs={[{ id: "overview", label: "Overview" }, ...(place ? [{ id: "files", label: "Files" }] : [])]}
-        chosen={tab}
+        chosen={place ? tab : "overview"}
         onChoose={(id) => void navigate({ search: { tab: id === "overview" ? undefined : id } })}
       />
       {tab === "files" && place ? (
@@ -138,6 +139,7 @@ function Header({ version }: { version: ModelVersion }) {
   const [asking, setAsking] = useState<"stage" | "alias" | "delete" | null>(null);
   const may = useMay();
   const close = () => setAsking(null);
+  const isThere = useIsThere();
   return (
     <header className={run.header}>
       <Link to="/models">Models</Link>
@@ -160,8 +162,9 @@ function Header({ version }: { version: ModelVersion }) {
         <Menu
           trigger={<Button kind="quiet" icon={<DotsIcon />} aria-label={`Actions for version ${number}`} />}
           items={[
-            { label: "Move to a stage", act: () => setAsking("stage") },
-            { label: "Set an alias", act: () => setAsking("alias") },
+            // What is in the stages, and what the aliases stand for, is a matter of the model.
+            { label: "Move to a stage", act: () => setAsking("stage"), disabled: !model.data },
+            { label: "Set an alias", act: () => setAsking("alias"), disabled: !model.data },
             { label: "Delete", act: () => setAsking("delete"), danger: true },
           ]}
         />
@@ -173,7 +176,7 @@ function Header({ version }: { version: ModelVersion }) {
           name={name}
           version={number}
           onClose={close}
-          then={() => void navigate({ to: "/models/$name", params: { name } })}
+          then={() => isThere() && void navigate({ to: "/models/$name", params: { name } })}
         />
       )}
     </header>

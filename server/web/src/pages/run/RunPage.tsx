@@ -39,7 +39,7 @@ export function RunPage() {
   if (!run.data?.info) return <Unshown error={run.error} retry={() => void run.refetch()} />;
   return (
     <OfExperiments ids={[run.data.info.experimentId]}>
-      <Shown run={run.data} />
+      <Shown key={runId} run={run.data} />
     </OfExperiments>
   );
 }
@@ -54,14 +54,19 @@ function Shown({ run }: { run: Run }) {
   const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
   const images = useQuery(imagesQuery(run.info?.runId ?? "", isRunning(run)));
   const histograms = useQuery(histogramNamesQuery(run.info?.runId ?? "", isRunning(run)));
+  // The tab that the address names is there also while it is not known what is in it.
   const tabs = [
     { id: "overview", label: "Overview" },
     { id: "charts", label: "Charts", count: own.length },
     { id: "artifacts", label: "Artifacts" },
-    ...(images.data?.length ? [{ id: "images", label: mediaLabel(images.data), count: images.data.length }] : []),
-    ...(histograms.data?.length ? [{ id: "histograms", label: "Histograms", count: histograms.data.length }] : []),
+    ...(images.data?.length || tab === "images"
+      ? [{ id: "images", label: mediaLabel(images.data ?? []), count: images.data?.length }]
+      : []),
+    ...(histograms.data?.length || tab === "histograms"
+      ? [{ id: "histograms", label: "Histograms", count: histograms.data?.length }]
+      : []),
     { id: "console", label: "Console" },
-    ...(system.length ? [{ id: "system", label: "System", count: system.length }] : []),
+    ...(system.length || tab === "system" ? [{ id: "system", label: "System", count: system.length }] : []),
   ];
   return (
     <div className={styles.page}>

@@ -11,7 +11,7 @@ import styles from "./RunPage.module.css";
 /** Tags that the system writes are shown among the details, or nowhere. */
 const OWN = /^(mlflow|stepwell)\./;
 
-type Edit<T> = Pick<UseMutationResult<unknown, Error, T>, "mutate">;
+type Edit<T> = Pick<UseMutationResult<unknown, Error, T>, "mutate" | "isPending" | "variables">;
 
 interface Props {
   tags: Tag[];
@@ -29,7 +29,11 @@ export function Tags({ tags, tag, untag }: Props) {
     // What is behind the first of them is the value, whatever stands in it.
     const [, key = "", value = ""] = /^([^:=]*)[:=]?(.*)$/.exec(draft) ?? [];
     if (!key.trim()) return;
-    tag.mutate({ key: key.trim(), value: value.trim() }, { onError: complain, onSuccess: () => setDraft("") });
+    tag.mutate(
+      { key: key.trim(), value: value.trim() },
+      // The next one may be half written by then.
+      { onError: complain, onSuccess: () => setDraft((now) => (now === draft ? "" : now)) },
+    );
   };
   return (
     <section className={styles.box}>
@@ -48,13 +52,14 @@ export function Tags({ tags, tag, untag }: Props) {
                 kind="quiet"
                 icon={<CloseIcon size={12} />}
                 aria-label={`Remove the tag ${key}`}
+                isBusy={untag.isPending && untag.variables === key}
                 onClick={() => untag.mutate(key, { onError: complain })}
               />
             )}
           </span>
         ))}
         {may.write && (
-          <form onSubmit={add}>
+          <form onSubmit={add} aria-busy={tag.isPending}>
             <input
               aria-label="New tag"
               placeholder="key: value"

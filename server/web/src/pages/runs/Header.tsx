@@ -1,13 +1,15 @@
 import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 
-import type { Experiment } from "../../gen/stepwell_api/v1/runs_pb";
+import { LifecycleStage, type Experiment } from "../../gen/stepwell_api/v1/runs_pb";
 import { runsCsvAddress } from "../../api/runsCsv";
 import { Button } from "../../parts/Button";
 import { wholeNumber } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
+import { complain, say } from "../../parts/toast";
 import { useTitle } from "../../parts/useTitle";
 import type { RunsView } from "../../url/runsView";
+import { useExperimentChanges } from "../../queries/experiments";
 import type { Keys } from "../../queries/keys";
 import { PARENT_TAG } from "../../queries/run";
 import { useMay } from "../access/may";
@@ -45,6 +47,7 @@ const VIEWS = [
 
 export function Header({ experiments, asked, view, change, show, onColumns, error, keys, areKeysKnown, count }: Props) {
   const names = experiments.map((one) => one.name).join(", ");
+  const only = experiments.length === 1 ? experiments[0] : undefined;
   useTitle(names);
   const may = useMay();
   const [sharing, setSharing] = useState(false);
@@ -54,12 +57,13 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         <Link to="/">Experiments</Link>
         <span aria-hidden="true">/</span>
         <h1 title={names}>{names || " "}</h1>
+        {only?.lifecycleStage === LifecycleStage.DELETED && <Deleted experiment={only} />}
         {count !== undefined && (
           <small>
             {wholeNumber(count)} {count === 1n ? "run" : "runs"}
           </small>
         )}
-        {experiments.length === 1 && experiments[0] && (
+        {only && (
           <Button
             kind="quiet"
             aria-pressed={view.about ?? false}
@@ -68,26 +72,26 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
             About
           </Button>
         )}
-        {experiments.length === 1 && experiments[0] && (
+        {only && (
           <Link
             to="/experiments/$experimentId/models"
-            params={{ experimentId: String(experiments[0].experimentId) }}
+            params={{ experimentId: String(only.experimentId) }}
             className={styles.models}
           >
             Models
           </Link>
         )}
-        {may.share && experiments.length === 1 && (
+        {may.share && only && (
           <Button kind="quiet" onClick={() => setSharing(true)}>
             Share
           </Button>
         )}
-        {sharing && experiments[0] && <ShareExperiment experiment={experiments[0]} onClose={() => setSharing(false)} />}
+        {sharing && only && <ShareExperiment experiment={only} onClose={() => setSharing(false)} />}
         <Suspense>
           <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
         </Suspense>
       </div>
-      {view.about && experiments.length === 1 && experiments[0] && <About experiment={experiments[0]} />}
+      {view.about && only && <About experiment={only} />}
       <div className={styles.tools}>
         <FilterBar
           filter={view.q ?? ""}
@@ -125,7 +129,7 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         >
           CSV
         </a>
-        <Views experimentIds={asked.scope.experimentIds} view={view} show={show} />
+        <Views experimentIds={asked.scope.experimentIds} view={view} show={show} change={change} />
         <div className={styles.views} role="group" aria-label="Show">
           {VIEWS.map(([name, text]) => (
             <button
@@ -140,5 +144,24 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         </div>
       </div>
     </header>
+  );
+}
+
+/** That an experiment is deleted, and how it comes back. */
+function Deleted({ experiment: { experimentId, name } }: { experiment: Experiment }) {
+  const { restore } = useExperimentChanges();
+  const may = useMay();
+  return (
+    <>
+      <span className={styles.deleted}>deleted</span>
+      {may.manage && (
+        <Button
+          isBusy={restore.isPending}
+          onClick={() => void restore.mutateAsync(experimentId).then(() => say(`${name} is back`), complain)}
+        >
+          Restore
+        </Button>
+      )}
+    </>
   );
 }

@@ -1,9 +1,9 @@
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
+import { useSending } from "../../parts/useSending";
 
 interface Props {
   title: string;
@@ -15,15 +15,10 @@ interface Props {
 export function NewTag({ title, answer, onClose }: Props) {
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
-  const [problem, setProblem] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { isBusy, problem, send } = useSending();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    answer(key.trim(), value).then(onClose, (error: unknown) => {
-      setBusy(false);
-      setProblem(explain(error));
-    });
+    send(answer(key.trim(), value), onClose);
   };
   return (
     <Dialog
@@ -33,7 +28,7 @@ export function NewTag({ title, answer, onClose }: Props) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="new-tag" disabled={busy || !key.trim()}>
+          <Button kind="primary" type="submit" form="new-tag" isBusy={isBusy} disabled={!key.trim()}>
             Tag
           </Button>
         </>

@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type CSSProp
 import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { useLiveRuns } from "../../queries/live";
+import { Awaited } from "../../parts/Notice";
 import type { TableActions } from "../../table/layout";
 import { ExperimentNames } from "../../table/ExperimentNames";
 import { toggled } from "../../table/drawn";
@@ -74,7 +75,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
   useSavedView(experimentIds, view, show);
   useEffect(() => rememberView(experimentIds, view), [experimentIds, view]);
 
-  if (experiments.error) return <Unshown error={experiments.error} />;
+  if (experiments.error) return <Unshown error={experiments.error} retry={experiments.retry} />;
   return (
     <div className={styles.page}>
       <Header
@@ -86,7 +87,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
         onColumns={layout.setColumns}
         error={found.error}
         keys={keys}
-        areKeysKnown={!known.isPending}
+        areKeysKnown={known.data !== undefined}
         count={count.data}
       />
       {live.fresh > 0 && (
@@ -96,49 +97,51 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
       )}
       <Selection asked={asked} selection={selection} runs={found.runs} view={view} change={change} />
       {found.rows.length === 0 ? (
-        <Nothing found={found} view={view} name={experiments.found[0]?.name ?? ""} change={change} />
+        <Nothing found={found} view={view} experiment={experiments.found[0]} change={change} />
       ) : (
         <ExperimentNames value={experiments.names}>
-          <div
-            className={`${styles.panes} ${view.view ? styles.alone : ""}`}
-            style={{ "--split": `${view.split ?? SPLIT_USUAL}%` } as CSSProperties}
-          >
-            {view.view !== "charts" && (
-              <RunsTable
-                rows={found.rows}
-                columns={asked.columns}
-                by={asked.by}
-                order={asked.order}
-                onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
-                onColumns={layout.setColumns}
-                widths={layout.widths}
-                onWidths={layout.setWidths}
-                colors={drawn.colors}
-                drawn={drawn.ids}
-                isSelected={selection.has}
-                isAllSelected={selection.isEverything}
-                onSelectAll={selection.selectAll}
-                baseline={found.baseline}
-                actions={actions}
-                hasMore={found.hasMore}
-                onMore={found.more}
-              />
-            )}
-            {!view.view && <Split percent={view.split ?? SPLIT_USUAL} onPercent={(split) => change({ split })} />}
-            {hasCharts && (
-              <Suspense fallback={<div className={styles.charts} />}>
-                <ChartsPane
-                  runs={found.runs}
+          <Awaited isAwaited={found.isAwaited}>
+            <div
+              className={`${styles.panes} ${view.view ? styles.alone : ""}`}
+              style={{ "--split": `${view.split ?? SPLIT_USUAL}%` } as CSSProperties}
+            >
+              {view.view !== "charts" && (
+                <RunsTable
+                  rows={found.rows}
+                  columns={asked.columns}
+                  by={asked.by}
+                  order={asked.order}
+                  onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
+                  onColumns={layout.setColumns}
+                  widths={layout.widths}
+                  onWidths={layout.setWidths}
                   colors={drawn.colors}
-                  drawn={drawn}
-                  closed={found.closed}
-                  metrics={keys.metrics}
-                  view={view}
-                  change={change}
+                  drawn={drawn.ids}
+                  isSelected={selection.has}
+                  isAllSelected={selection.isEverything}
+                  onSelectAll={selection.selectAll}
+                  baseline={found.baseline}
+                  actions={actions}
+                  hasMore={found.hasMore}
+                  onMore={found.more}
                 />
-              </Suspense>
-            )}
-          </div>
+              )}
+              {!view.view && <Split percent={view.split ?? SPLIT_USUAL} onPercent={(split) => change({ split })} />}
+              {hasCharts && (
+                <Suspense fallback={<div className={styles.charts} />}>
+                  <ChartsPane
+                    runs={found.runs}
+                    colors={drawn.colors}
+                    drawn={drawn}
+                    closed={found.closed}
+                    metrics={keys.metrics}
+                    view={view}
+                    change={change}
+                  />
+                </Suspense>
+              )}
+            </div>
+          </Awaited>
         </ExperimentNames>
       )}
       <RowMenu place={menu} onClose={() => setMenu(null)} view={view} change={change} />

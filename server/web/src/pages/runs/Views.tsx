@@ -4,6 +4,7 @@ import { useState, type FormEvent } from "react";
 
 import { explain } from "../../api/failures";
 import type { View } from "../../gen/stepwell_api/v1/search_pb";
+import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { CloseIcon } from "../../parts/icons";
@@ -18,11 +19,13 @@ interface Props {
   experimentIds: bigint[];
   view: RunsView;
   show: (view: RunsView) => void;
+  change: (part: Partial<RunsView>) => void;
 }
 
 /** Views with names, for everybody: what is shown now can be kept, and what was kept be shown. */
-export function Views({ experimentIds, view, show }: Props) {
-  const { data: views = [] } = useQuery(viewsQuery(experimentIds));
+export function Views({ experimentIds, view, show, change }: Props) {
+  const found = useQuery(viewsQuery(experimentIds));
+  const views = found.data ?? [];
   const { save, remove } = useViewChanges();
   const may = useMay();
   const [name, setName] = useState("");
@@ -35,10 +38,11 @@ export function Views({ experimentIds, view, show }: Props) {
       { experimentIds, name: as, address, replace },
       {
         onSuccess: (answer) => {
-          setName("");
+          setName((now) => (now.trim() === as ? "" : now));
           setOpen(false);
           say(`The view ${as} is kept`);
-          show({ ...view, saved: String(answer.view?.viewId) });
+          // And no more: filters and charts may be others by now.
+          change({ saved: String(answer.view?.viewId) });
         },
       },
     );
@@ -47,7 +51,7 @@ export function Views({ experimentIds, view, show }: Props) {
       onError: complain,
       onSuccess: () =>
         say(`The view ${one.name} is deleted`, () =>
-          save.mutate({ experimentIds, name: one.name, address: one.address, replace: false }),
+          save.mutate({ experimentIds, name: one.name, address: one.address, replace: false }, { onError: complain }),
         ),
     });
   const submit = (event: FormEvent) => {
@@ -63,32 +67,38 @@ export function Views({ experimentIds, view, show }: Props) {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content className={styles.window} align="end" sideOffset={4} collisionPadding={8}>
-          <ul>
-            {views.map((one) => (
-              <li key={String(one.viewId)}>
-                <button
-                  type="button"
-                  className={styles.name}
-                  aria-current={one === shown}
-                  title={one.name}
-                  onClick={() => (setOpen(false), show({ ...viewAt(one.address), saved: String(one.viewId) }))}
-                >
-                  {one.name}
-                </button>
-                {may.write && (
-                  <Button
-                    kind="quiet"
-                    icon={<CloseIcon size={12} />}
-                    aria-label={`Delete the view ${one.name}`}
-                    onClick={() => drop(one)}
-                  />
-                )}
-              </li>
-            ))}
-            {views.length === 0 && <p>Nobody has kept a view of these runs yet.</p>}
-          </ul>
+          <Answer found={found} what="views" empty={<p>Nobody has kept a view of these runs yet.</p>}>
+            {(views) => (
+              <ul>
+                {views.map((one) => (
+                  <li key={String(one.viewId)}>
+                    <button
+                      type="button"
+                      className={styles.name}
+                      aria-current={one === shown}
+                      title={one.name}
+                      onClick={() => (setOpen(false), show({ ...viewAt(one.address), saved: String(one.viewId) }))}
+                    >
+                      {one.name}
+                    </button>
+                    {may.write && (
+                      <Button
+                        kind="quiet"
+                        icon={<CloseIcon size={12} />}
+                        aria-label={`Delete the view ${one.name}`}
+                        disabled={remove.isPending && remove.variables === one.viewId}
+                        onClick={() => drop(one)}
+                      />
+                    )}
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Answer>
           {may.write && isChanged && shown && (
-            <Button onClick={() => keep(shown.name, true)}>Keep the changes in {shown.name}</Button>
+            <Button isBusy={save.isPending} onClick={() => keep(shown.name, true)}>
+              Keep the changes in {shown.name}
+            </Button>
           )}
           {may.write && (
             <form onSubmit={submit}>
@@ -99,7 +109,7 @@ export function Views({ experimentIds, view, show }: Props) {
                 problem={save.isError ? explain(save.error) : null}
                 onChange={(event) => setName(event.target.value)}
               />
-              <Button kind="primary" type="submit" disabled={!name.trim() || save.isPending}>
+              <Button kind="primary" type="submit" isBusy={save.isPending} disabled={!name.trim()}>
                 Keep
               </Button>
             </form>

@@ -25,6 +25,8 @@ export interface Rows {
   closed: RunRow[];
   baseline: Run | undefined;
   isPending: boolean;
+  /** The rows are those of the question before. */
+  isAwaited: boolean;
   /** The keys of the pages are known, and the first was asked for. */
   isListed: boolean;
   error: unknown;
@@ -83,6 +85,7 @@ export function useRows(asked: Asked, view: RunsView, enabled: boolean): Rows {
     closed,
     baseline: named.data?.find((run) => runIdOf(run) === view.baseline),
     isPending: about.isPending,
+    isAwaited: about.isPlaceholderData,
     isListed: enabled && !about.isPending,
     error: about.isError ? about.error : null,
     refetch: () => void refetch(),

@@ -1,11 +1,11 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { explain } from "../../api/failures";
 import type { Group } from "../../gen/stepwell_api/v1/access_pb";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Picker } from "../../parts/Picker";
+import { useSending } from "../../parts/useSending";
 import { accountsQuery, useGroupChanges } from "../../queries/accounts";
 import styles from "./SettingsTable.module.css";
 
@@ -14,9 +14,10 @@ export function Members({ group, onClose }: { group: Group; onClose: () => void 
   const [members, setMembers] = useState(group.members);
   const accounts = useInfiniteQuery(accountsQuery);
   const { changeMembers } = useGroupChanges();
+  const { isBusy, problem, send } = useSending();
   const added = members.filter((name) => !group.members.includes(name));
   const removed = group.members.filter((name) => !members.includes(name));
-  const save = () => changeMembers.mutate({ name: group.name, added, removed }, { onSuccess: onClose });
+  const save = () => send(changeMembers.mutateAsync({ name: group.name, added, removed }), onClose);
   return (
     <Dialog
       open
@@ -25,11 +26,7 @@ export function Members({ group, onClose }: { group: Group; onClose: () => void 
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button
-            kind="primary"
-            disabled={added.length + removed.length === 0 || changeMembers.isPending}
-            onClick={save}
-          >
+          <Button kind="primary" isBusy={isBusy} disabled={added.length + removed.length === 0} onClick={save}>
             Save
           </Button>
         </>
@@ -42,9 +39,9 @@ export function Members({ group, onClose }: { group: Group; onClose: () => void 
         chosen={members}
         onChoose={setMembers}
       />
-      {changeMembers.isError && (
+      {problem && (
         <p role="alert" className={styles.problem}>
-          {explain(changeMembers.error)}
+          {problem}
         </p>
       )}
     </Dialog>

@@ -1,10 +1,10 @@
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
+import { useSending } from "../../parts/useSending";
 import { DEFAULT_SCOPE, SCOPES, useTokenChanges } from "../../queries/tokens";
 import styles from "./SettingsTable.module.css";
 
@@ -31,20 +31,19 @@ export function NewToken({ account = "", onClose, onMade }: Props) {
   const [days, setDays] = useState<string>("90");
   const [only, setOnly] = useState("");
   const { create } = useTokenChanges();
+  const { isBusy, problem, send } = useSending();
   const isNumbers = NUMBERS.test(only);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const ids = only.split(",").filter((id) => id.trim());
-    create.mutate(
-      {
-        account,
-        name: name.trim(),
-        scope: Number(scope),
-        expiresTimeMs: days ? BigInt(Date.now() + Number(days) * DAY_MS) : 0n,
-        experimentIds: ids.map((id) => BigInt(id.trim())),
-      },
-      { onSuccess: ({ secret }) => onMade(name.trim(), secret) },
-    );
+    const given = {
+      account,
+      name: name.trim(),
+      scope: Number(scope),
+      expiresTimeMs: days ? BigInt(Date.now() + Number(days) * DAY_MS) : 0n,
+      experimentIds: ids.map((id) => BigInt(id.trim())),
+    };
+    send(create.mutateAsync(given), ({ secret }) => onMade(given.name, secret));
   };
   return (
     <Dialog
@@ -54,12 +53,7 @@ export function NewToken({ account = "", onClose, onMade }: Props) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button
-            kind="primary"
-            type="submit"
-            form="new-token"
-            disabled={!name.trim() || !isNumbers || create.isPending}
-          >
+          <Button kind="primary" type="submit" form="new-token" isBusy={isBusy} disabled={!name.trim() || !isNumbers}>
             Create
           </Button>
         </>
@@ -72,7 +66,7 @@ export function NewToken({ account = "", onClose, onMade }: Props) {
           maxLength={100}
           placeholder="the job or machine that will use it"
           value={name}
-          problem={create.isError ? explain(create.error) : null}
+          problem={problem}
           onChange={(event) => setName(event.target.value)}
         />
         <div className={styles.pair}>

@@ -1,10 +1,10 @@
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
+import { useSending } from "../../parts/useSending";
 import { useAccountChanges } from "../../queries/accounts";
 import styles from "./SettingsTable.module.css";
 
@@ -20,6 +20,7 @@ export function NewUser({ onClose }: { onClose: () => void }) {
   const [password, setPassword] = useState("");
   const [isAdmin, setIsAdmin] = useState(false);
   const { add } = useAccountChanges();
+  const { isBusy, problem, send } = useSending();
   const isPerson = kind === "person";
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -29,7 +30,7 @@ export function NewUser({ onClose }: { onClose: () => void }) {
       password: isPerson ? password : "",
       isAdmin,
     };
-    add.mutate(given, { onSuccess: onClose });
+    send(add.mutateAsync(given), onClose);
   };
   return (
     <Dialog
@@ -43,7 +44,8 @@ export function NewUser({ onClose }: { onClose: () => void }) {
             kind="primary"
             type="submit"
             form="new-user"
-            disabled={!name.trim() || (isPerson && !password) || add.isPending}
+            isBusy={isBusy}
+            disabled={!name.trim() || (isPerson && !password)}
           >
             Create
           </Button>
@@ -76,9 +78,9 @@ export function NewUser({ onClose }: { onClose: () => void }) {
             An admin, who may do everything
           </label>
         </fieldset>
-        {add.isError && (
+        {problem && (
           <p role="alert" className={styles.problem}>
-            {explain(add.error)}
+            {problem}
           </p>
         )}
       </form>

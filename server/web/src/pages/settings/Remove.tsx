@@ -1,9 +1,7 @@
-import { useState } from "react";
-
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { say } from "../../parts/toast";
+import { useSending } from "../../parts/useSending";
 import styles from "./SettingsTable.module.css";
 
 interface Props {
@@ -15,11 +13,11 @@ interface Props {
 
 /** Asks before something is removed for good. */
 export function Remove({ what, hint, act, onClose }: Props) {
-  const [problem, setProblem] = useState("");
+  const { isBusy, problem, send } = useSending();
   const remove = () =>
-    void act().then(
-      () => (say(`${what} is removed`), onClose()),
-      (error: unknown) => setProblem(explain(error)),
+    send(
+      act().then(() => say(`${what} is removed`)),
+      onClose,
     );
   return (
     <Dialog
@@ -29,7 +27,7 @@ export function Remove({ what, hint, act, onClose }: Props) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" onClick={remove}>
+          <Button kind="danger" isBusy={isBusy} onClick={remove}>
             Remove
           </Button>
         </>

@@ -1,22 +1,23 @@
 import { useState, type FormEvent } from "react";
 
-import { explain } from "../../api/failures";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
 import { say } from "../../parts/toast";
+import { useSending } from "../../parts/useSending";
 import { useAccountChanges } from "../../queries/accounts";
 
 /** Gives an account a new password; its browsers have to sign in again. */
 export function SetPassword({ name, onClose }: { name: string; onClose: () => void }) {
   const [password, setPassword] = useState("");
   const { setPassword: change } = useAccountChanges();
+  const { isBusy, problem, send } = useSending();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    change.mutate(
-      { name, password },
-      { onSuccess: () => (say(`${name} has a new password, and is signed out everywhere`), onClose()) },
-    );
+    const answer = change
+      .mutateAsync({ name, password })
+      .then(() => say(`${name} has a new password, and is signed out everywhere`));
+    send(answer, onClose);
   };
   return (
     <Dialog
@@ -26,7 +27,7 @@ export function SetPassword({ name, onClose }: { name: string; onClose: () => vo
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form="set-password" disabled={!password || change.isPending}>
+          <Button kind="primary" type="submit" form="set-password" isBusy={isBusy} disabled={!password}>
             Set
           </Button>
         </>
@@ -39,7 +40,7 @@ export function SetPassword({ name, onClose }: { name: string; onClose: () => vo
           autoFocus
           autoComplete="new-password"
           value={password}
-          problem={change.isError ? explain(change.error) : null}
+          problem={problem}
           onChange={(event) => setPassword(event.target.value)}
         />
       </form>
