@@ -261,6 +261,9 @@ async def test_two_uploads_of_one_path_at_once(store: Store) -> None:
         ("bytes=4-", 206, b"456789"),
         ("bytes=-3", 206, b"789"),
         ("bytes=8-99", 206, b"89"),
+        (f"bytes=8-{2**64 - 1}", 206, b"89"),
+        (f"bytes=-{2**63 - 1}", 206, b"0123456789"),
+        (f"bytes=0-{'9' * 50}", 400, None),
         ("bytes=10-", 416, None),
         ("bytes=5-2", 400, None),
         ("lines=0-3", 200, b"0123456789"),
@@ -294,6 +297,21 @@ async def test_conditions(folder_store: Store) -> None:
     assert (await store.get(path, if_match=etag)).status == 412
     assert (await store.get(path, range="bytes=1-", if_range=etag)).body == b"two"
     assert (await store.get(path, if_unmodified_since="Thu, 01 Jan 1970 00:00:00 GMT")).status == 412
+
+
+@pytest.mark.parametrize(
+    "header", [{"if_none_match": "*"}, {"if_match": '"x"'}, {"content_range": "bytes 0-1/10"}]
+)
+async def test_what_would_be_taken_under_conditions_or_in_part_is_not_taken(
+    folder_store: Store, header: dict[str, str]
+) -> None:
+    store = folder_store
+    await store.put("a.txt", b"whole")
+    for method in ("PUT", "DELETE"):
+        body = b"new" if method == "PUT" else b""
+        refused = await store.http.ask(method, f"{store.proxy}/a.txt", body, **header)
+        assert (refused.status, "leave it out" in refused.json["message"]) == (400, True)
+    assert (await store.get(f"{store.own}/a.txt")).body == b"whole"
 
 
 @pytest.mark.parametrize(

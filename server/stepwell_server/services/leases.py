@@ -93,9 +93,10 @@ class LeaseService:
         """Tell whether the last look is so long ago, by the clock on the wall, that leases ran out since.
 
         So it is after a machine has slept, a process was stopped, or the clock was set forward; the other servers, and
-        the writers, may only be about to come back.
+        the writers, may only be about to come back. A last look that is still to come is from before it was set back.
         """
-        return time.time() - self._looked_s > self._lost_after_s - self._interval_s > 0
+        passed_s = time.time() - self._looked_s
+        return self._lost_after_s > 0 and not 0 <= passed_s <= self._lost_after_s - self._interval_s
 
     @property
     def _period_ms(self) -> int:

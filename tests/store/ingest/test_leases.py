@@ -253,8 +253,10 @@ async def test_nobody_is_judged_by_a_time_in_which_nothing_could_be_seen() -> No
     assert store.asked[3:] == ["extend", "fail"]
 
 
-@pytest.mark.parametrize(("passed_s", "asked"), [(500, ["fail"]), (3_600, ["extend", "fail"])])
-async def test_nor_by_a_time_in_which_the_machine_slept(
+@pytest.mark.parametrize(
+    ("passed_s", "asked"), [(500, ["fail"]), (3_600, ["extend", "fail"]), (-3_600, ["extend", "fail"])]
+)
+async def test_nor_by_a_time_in_which_the_machine_slept_or_its_clock_was_set(
     monkeypatch: pytest.MonkeyPatch, passed_s: int, asked: list[str]
 ) -> None:
     store, now_s = FlickeringStore(), time.time()
@@ -265,6 +267,16 @@ async def test_nor_by_a_time_in_which_the_machine_slept(
     assert store.asked[2:] == asked
     await service.look_round()
     assert store.asked[2:] == [*asked, "fail"]
+
+
+async def test_a_lease_from_before_the_clock_was_set_back_runs_out_as_others_do(
+    pool: Pool, leases: PostgresLeaseStore
+) -> None:
+    run_id, other = await new_run(pool), await new_run(pool)
+    await leases.hold({await new_writer(pool, run_id): True}, 24 * AN_HOUR_MS)
+    await leases.await_writer(other, AwaitedWriter("node7", 123, None), 24 * AN_HOUR_MS)
+    await leases.extend_all(-1)
+    assert {lost.run_id for lost in await leases.fail_lost_runs(explain)} == {run_id, other}
 
 
 async def test_never_means_never() -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import grpc.aio
 import pytest
 
@@ -221,6 +222,19 @@ async def test_what_fails_is_tried_again_before_what_comes_next(
         assert [content["name"] for _, content in told] == ["a", "a", "a", "b"]
         assert len({headers["x-stepwell-delivery"] for headers, _ in told}) == 2
         await settled(hooks, delivered=2, given_up=0, failed_attempts=0)
+
+
+async def test_a_clock_that_is_set_back_keeps_nothing_from_being_told(
+    server: RunningServer, hooks: WebhookServiceStub, registry: Registry
+) -> None:
+    async with receiving() as (receiver, url):
+        await create(hooks, url)
+        connection = await asyncpg.connect(server.store)
+        later = "(extract(epoch FROM now() + interval '1 day') * 1000)::bigint"
+        await connection.execute(f"UPDATE webhook SET next_attempt_ms = {later}")
+        await connection.close()
+        await registry.model("a")
+        assert (await receiver.next())[1]["name"] == "a"
 
 
 async def test_what_fails_for_good_is_given_up(

@@ -11,7 +11,14 @@ from uuid import UUID, uuid4
 from stepwell_server.errors import InvalidStateError, NotFoundError
 from stepwell_server.model.alerts import Alert
 from stepwell_server.model.registry import ChangeKind, RegistryChange
-from stepwell_server.model.webhooks import WAITING_MAX, WEBHOOKS_MAX, Delivery, Webhook, WebhookChange
+from stepwell_server.model.webhooks import (
+    PAUSE_MAX_MS,
+    WAITING_MAX,
+    WEBHOOKS_MAX,
+    Delivery,
+    Webhook,
+    WebhookChange,
+)
 from stepwell_server.store import sql
 from stepwell_server.store.postgres.pool import Connection, Pool
 from stepwell_server.store.registry.rows import change_of
@@ -67,8 +74,8 @@ class PostgresWebhookStore:
     async def claim(self, claim_ms: int) -> Delivery | None:
         """See `ports.WebhookStore`."""
         async with self._pool.connection() as connection:
-            await connection.execute(_QUERIES["skip"], WAITING_MAX)
-            row = await connection.fetchrow(_QUERIES["claim"], claim_ms)
+            await connection.execute(_QUERIES["skip"], WAITING_MAX, PAUSE_MAX_MS)
+            row = await connection.fetchrow(_QUERIES["claim"], claim_ms, PAUSE_MAX_MS)
             if row is None:
                 return None
             due = await connection.fetchrow(_QUERIES["due"], row["position"], row["kinds"], row["model_name"])

@@ -26,13 +26,18 @@ SET until_ms = excluded.until_ms, seen_time_ms = coalesce(excluded.seen_time_ms,
 DELETE FROM writer_lease
 WHERE run_id = $1 AND writer_id = $2;
 
--- extend: lets all leases run for at least $1 milliseconds from now.
+-- extend: lets all leases run for at least $1 milliseconds from now, and those that are from before the clock was set back for
+-- no longer: which are more than an hour ahead of that.
 UPDATE writer_lease
-SET until_ms = greatest(until_ms, (extract(epoch FROM now()) * 1000)::bigint + $1::bigint);
+SET until_ms = CASE WHEN until_ms > clock.now_ms + $1::bigint + 3600000 THEN clock.now_ms + $1::bigint
+                    ELSE greatest(until_ms, clock.now_ms + $1::bigint) END
+FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock;
 
 -- extend_awaited: the same for writers that are expected.
 UPDATE awaited_writer
-SET until_ms = greatest(until_ms, (extract(epoch FROM now()) * 1000)::bigint + $1::bigint);
+SET until_ms = CASE WHEN until_ms > clock.now_ms + $1::bigint + 3600000 THEN clock.now_ms + $1::bigint
+                    ELSE greatest(until_ms, clock.now_ms + $1::bigint) END
+FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock;
 
 -- restore: lets runs that were taken for lost (FAILED, with the tag $2) run again; returns them.
 WITH untagged AS (

@@ -42,7 +42,8 @@ DELETE FROM webhook
 WHERE webhook_id = $1
 RETURNING webhook_id;
 
--- skip: moves webhooks past what is none of their kinds, and past all but the last $1 changes, which are given up.
+-- skip: moves webhooks past what is none of their kinds, and past all but the last $1 changes, which are given up; but not
+-- while they wait, for $2 ms at most: what waits for longer does so since before the clock was set back.
 WITH moved AS (
     SELECT waiting.webhook_id,
            coalesce(/* single */ beyond.event_number /* distributed: first.beyond */,
@@ -86,7 +87,7 @@ WITH moved AS (
         GROUP BY webhook_id
     ) AS first ON first.webhook_id = waiting.webhook_id */
     WHERE waiting.is_active AND waiting.position < latest.event_number
-      AND waiting.next_attempt_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+      AND waiting.next_attempt_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint NOT BETWEEN 1 AND $2
 )
 UPDATE webhook
 SET position = moved.position,
@@ -95,13 +96,13 @@ SET position = moved.position,
 FROM moved
 WHERE webhook.webhook_id = moved.webhook_id AND moved.position > webhook.position;
 
--- claim: takes a webhook at which a change is due, for $1 ms: nobody else tries it meanwhile.
+-- claim: takes a webhook at which a change is due, for $1 ms: nobody else tries it meanwhile. It waits as in skip.
 UPDATE webhook
 SET next_attempt_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $1
-WHERE next_attempt_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint AND webhook_id = (
+WHERE next_attempt_ms - (extract(epoch FROM statement_timestamp()) * 1000)::bigint NOT BETWEEN 1 AND $2 AND webhook_id = (
     SELECT webhook_id
     FROM webhook AS due
-    WHERE is_active AND next_attempt_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
+    WHERE is_active AND next_attempt_ms - (extract(epoch FROM statement_timestamp()) * 1000)::bigint NOT BETWEEN 1 AND $2
       AND /* single */ EXISTS (
           SELECT FROM webhook_event
           WHERE event_number > due.position

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from stepwell_server.errors import InvalidArgumentError
 
-_ONE = re.compile(r"(\d{0,18})-(\d{0,18})")
+# Ends are often the greatest number that the client knows.
+_ONE = re.compile(r"(\d{0,40})-(\d{0,40})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from stepwell_server.web.mlflow.requests import JSON_TYPE, Message, read_message
 
 # What MLflow's page uploads at once.
 UPLOAD_ARTIFACT_BYTES_MAX = 10 * MIB
+# Who sends one of these counts on what is not promised.
+CONDITIONS = ("content-range", "if-match", "if-none-match", "if-unmodified-since")
 
 
 class Artifacts:
@@ -63,6 +65,7 @@ class Artifacts:
 
     async def delete(self, request: Request) -> Response:
         """Remove a file, or all below a folder; what is not there is gone already."""
+        refuse_conditions(request)
         place = require_place(address_of(request))
         more = True
         while more:
@@ -99,6 +102,7 @@ class Artifacts:
     async def _take(self, request: Request, place: RunPlace) -> Response:
         body = Incoming(request)
         try:
+            refuse_conditions(request)
             async with aclosing(body.pieces()) as pieces:
                 await self._uploads.take(place.run_id, place.path, pieces, body.announced_bytes, body.prefer)
         except ClientDisconnect:
@@ -110,6 +114,20 @@ class Artifacts:
             await body.hear_out()
             raise
         return Response()
+
+
+def refuse_conditions(request: Request) -> None:
+    """Refuse what is to be done in part, or under conditions: files are taken and removed whole, whatever is there.
+
+    Raises:
+        InvalidArgumentError: the request has such a header.
+    """
+    for name in CONDITIONS:
+        if name in request.headers:
+            raise InvalidArgumentError(
+                f"the header {name} is not heeded here: a file is taken and removed as a whole, whatever is there; "
+                "leave it out"
+            )
 
 
 def looks_for_models(request: Request) -> bool:
