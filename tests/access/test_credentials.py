@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from stepwell_api.v1 import access_pb2
 from stepwell_api.v1.access_pb2_grpc import AccessServiceStub, AccountServiceStub
 from stepwell_server.model.access import Scope, TokenSpec
@@ -34,6 +36,37 @@ async def test_a_token_ends(guarded: GuardedServer) -> None:
             else:
                 async with refused(*UNAUTHENTICATED, "has expired"):
                     await calling
+
+
+async def test_a_token_that_was_good_a_moment_ago_ends_when_it_says(
+    guarded: GuardedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its own, and as what a session of a browser began with."""
+    assert guarded.running.pool is not None
+    await guarded.add("ann")
+    account = await PostgresAccountStore(guarded.running.pool).get("ann")
+    store, expires_ms = PostgresTokenStore(guarded.running.pool), round((time.time() + 3_600) * 1_000)
+    _, secret = await add_token(store, account.account_id, TokenSpec("x", Scope.READ, expires_ms))
+    monkeypatch.setattr(
+        "stepwell_server.services.access.authentication.time.time", lambda: expires_ms / 1_000
+    )
+    rest = Rest(guarded.running.http_url)
+    own = {"x_stepwell_page": "1"}
+    answer = await rest.send("POST", "/api/stepwell/v1/session", {"token": secret}, **own)
+    shown = [
+        {"cookie": answer.headers["set-cookie"].partition(";")[0]},
+        {"authorization": f"Bearer {secret}"},
+    ]
+
+    async def statuses() -> list[int]:
+        asked = {"experiment_id": 0}
+        return [(await rest.send("GET", "experiments/get", asked, **it)).status for it in shown]
+
+    assert await statuses() == [200, 200]
+    async with guarded.running.pool.connection() as connection:
+        await connection.execute("UPDATE access_token SET expires_time_ms = 1")
+    assert await statuses() == [401, 401]
+    rest.place.close()
 
 
 async def test_a_token_makes_none_that_may_more(guarded: GuardedServer) -> None:

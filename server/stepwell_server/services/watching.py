@@ -17,8 +17,9 @@ WATCHED_KEYS_MAX = 1_000
 INTERVAL_S = 0.05
 # Without a nudge a watcher looks by itself.
 POLL_S = 1.0
-# Without news a watcher gets an empty message, so that it can tell silence from a broken connection.
-HEARTBEAT_S = 15.0
+# Without news a watcher gets an empty message, so that it can tell silence from a broken connection; and so often it is
+# looked at whether it may still watch.
+HEARTBEAT_S = 10.0
 
 
 class News(Protocol):

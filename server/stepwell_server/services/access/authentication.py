@@ -3,13 +3,15 @@
     Authorization: Bearer stepwell_…            a token
     Authorization: Basic name:password          an account's password; a token is taken in its place
 
-What was found good is believed for CREDENTIAL_CACHE_S: so long a revoked token may still be used at other processes of
-the server. The cache knows credentials by a keyed hash, and nothing here logs them.
+What was found good is believed for CREDENTIAL_CACHE_S, though not beyond a token's end: so long a revoked token may
+still be used at other processes of the server. The cache knows credentials by a keyed hash, and nothing here logs them.
 """
 
 import base64
 import hashlib
+import math
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -54,7 +56,9 @@ class Authenticator:
         self._audit = audit
         self._sources = sources
         self._key = secrets.token_bytes(32)
-        self._good: Fresh[bytes, Caller] = Fresh(CREDENTIAL_CACHE_S, CREDENTIALS_CACHED_MAX)
+        self._good: Fresh[bytes, Caller] = Fresh(
+            CREDENTIAL_CACHE_S, CREDENTIALS_CACHED_MAX, lambda found: left_s(found.expires_time_ms)
+        )
         self._guesses = Guesses()
 
     async def caller(self, presented: Presented) -> Caller:
@@ -143,6 +147,11 @@ def _read(header: str) -> str | _Password:
 def token_sha256(token: str) -> bytes:
     """Return what is stored of a token: it is random, so nobody guesses it back."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def left_s(expires_time_ms: int | None) -> float:
+    """Return for how many seconds a token is good; infinity where it does not expire."""
+    return math.inf if expires_time_ms is None else expires_time_ms / 1_000 - time.time()
 
 
 def caller_of(shown: Shown, means: str) -> Caller:

@@ -1,6 +1,7 @@
 """What was asked for lately, so that it need not be asked for again in each call."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
@@ -13,12 +14,16 @@ V = TypeVar("V")
 class Fresh(Generic[K, V]):
     """Keeps answers by key for `seconds`, at most `count_max`: the oldest are forgotten. Errors are not kept.
 
-    Who asks while the same is being asked waits for that answer.
+    `left_s` says how many seconds an answer holds at most, if not for ever. Who asks while the same is being asked
+    waits for that answer.
     """
 
-    def __init__(self, seconds: float, count_max: int) -> None:
+    def __init__(
+        self, seconds: float, count_max: int, left_s: Callable[[V], float] = lambda answer: math.inf
+    ) -> None:
         self._seconds = seconds
         self._count_max = count_max
+        self._left_s = left_s
         self._known: dict[K, tuple[V, float]] = {}
         self._asked: dict[K, asyncio.Future[V]] = {}
         # What was asked for before everything was forgotten is told, and not kept.
@@ -54,7 +59,7 @@ class Fresh(Generic[K, V]):
             self._known.pop(key, None)
             while len(self._known) >= self._count_max:
                 del self._known[next(iter(self._known))]
-            self._known[key] = (answer, began + self._seconds)
+            self._known[key] = (answer, began + min(self._seconds, self._left_s(answer)))
         return answer
 
     def forget(self) -> None:

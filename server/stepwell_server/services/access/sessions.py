@@ -11,7 +11,7 @@ from stepwell_server.errors import UnauthenticatedError
 from stepwell_server.model.access import Caller
 from stepwell_server.model.sessions import Session, Way
 from stepwell_server.services.access.audit import Audit
-from stepwell_server.services.access.authentication import caller_of, token_sha256
+from stepwell_server.services.access.authentication import caller_of, left_s, token_sha256
 from stepwell_server.services.access.fresh import Fresh
 from stepwell_server.store.ports.sessions import SessionStore
 
@@ -32,7 +32,11 @@ class Sessions:
         self._audit = audit
         self._idle_s = idle_s
         self.s_max = s_max
-        self._found: Fresh[bytes, Session] = Fresh(min(SESSION_CACHE_S, idle_s), SESSIONS_CACHED_MAX)
+        self._found: Fresh[bytes, Session] = Fresh(
+            min(SESSION_CACHE_S, idle_s),
+            SESSIONS_CACHED_MAX,
+            lambda found: left_s(found.shown.expires_time_ms),
+        )
 
     def forget(self) -> None:
         """Believe nothing that was found before."""
