@@ -229,7 +229,7 @@ async def test_what_a_refused_client_logged_comes_when_it_is_let_in_again(
             stepwell.log_metric("loss", 1.0, step=0)
             stepwell.flush()
             monkeypatch.setenv("STEPWELL_TRACKING_TOKEN", "stepwell_made_up")
-            asyncio.run_coroutine_threadsafe(_revoke(guarded), loop).result(10)
+            asyncio.run_coroutine_threadsafe(_revoke(guarded), loop).result(60)
             for step in range(1, 10_000):
                 stepwell.log_metric("loss", 0.5, step=step)
                 if "does not know who this process is" in caplog.text:

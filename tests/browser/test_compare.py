@@ -25,6 +25,7 @@ async def test_what_does_not_fit_into_the_legend_and_the_bars_is_told(
     await page.goto(f"/#/compare?tab=charts&runs={json.dumps(run_ids)}")
     names = page.get_by_role("list", name="Runs")
     more = page.get_by_role("button", name=re.compile(r"^\d+ more$"))
+    await expect(more).to_be_visible()
     bottom = (await edges(names))[1]
     places = [await edges(one) for one in await names.get_by_role("listitem").all()]
     hidden = [top for top, end in places if end > bottom]

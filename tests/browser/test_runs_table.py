@@ -374,6 +374,7 @@ async def test_what_a_filter_finds_is_a_file_with_the_columns_of_the_table(
     await open_table(page, experiment, "&columns=%5B%22min(metrics.loss)%22%2C%22params.lr%22%5D")
     await page.get_by_label("Filter runs").fill("params.opt IS NOT NULL")
     await page.keyboard.press("Enter")
+    await expect(page.get_by_role("rowheader")).to_have_text(["alone", "sweep", "deep", "deeper"])
     async with page.expect_download() as started:
         await page.get_by_role("link", name="CSV").click()
     text = await asyncio.to_thread(Path.read_text, await (await started.value).path(), "utf-8")

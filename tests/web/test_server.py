@@ -1,7 +1,6 @@
 """The HTTP door of real servers: one process and several, their start and their stop."""
 
 import asyncio
-import json
 import re
 import signal
 import socket
@@ -57,7 +56,7 @@ async def test_requests_are_counted_and_traced(database_url: str, start_server: 
         assert counted in figures
     assert 'stepwell_http_request_seconds_count{route="/version"} 2.0' in figures
     server.terminate()
-    lines = [line for line in map(json.loads, server.log().splitlines()) if line["event"] == "request"]
+    lines = server.events("request")
     assert [line.get("trace_id") for line in lines[:2]] == ["a" * 32, None]
     assert (lines[0]["path"], lines[0]["status"]) == ("/version", 200)
 
@@ -120,8 +119,7 @@ async def test_workers_share_the_port(database_url: str, start_server: StartServ
     for _ in range(4):
         assert counted in (await place.ask("GET", "/metrics")).body.decode()
     assert server.terminate() == 0
-    calls = [line for line in map(json.loads, server.log().splitlines()) if line["event"] == "call"]
-    assert {line["worker"] for line in calls if line["method"] == CREATE} == {1, 2}
+    assert {line["worker"] for line in server.events("call") if line["method"] == CREATE} == {1, 2}
 
 
 @pytest.mark.parametrize("more", [[], ["--workers", "2"]])

@@ -109,8 +109,19 @@ async def test_calls_are_bounded_per_peer(narrow: RunningServer, channel: grpc.a
     async with refused(*EXHAUSTED, "too many calls"):
         await opened(channel)
     streams[0].cancel()
-    await asyncio.sleep(0.1)
-    await opened(channel)
+    async with asyncio.timeout(30):
+        while not await has_opened(channel):  # noqa: ASYNC110 - until the server has heard of the end
+            await asyncio.sleep(0.02)
+
+
+async def has_opened(channel: grpc.aio.Channel) -> bool:
+    try:
+        await opened(channel)
+    except grpc.aio.AioRpcError as error:
+        if not is_exhausted(error):
+            raise
+        return False
+    return True
 
 
 async def test_our_client_comes_again_when_it_is_told_to(
@@ -246,7 +257,7 @@ async def test_who_does_not_read_ends(
             assert len(told) == 12 - 9
             assert all(map(is_exhausted, told))
             # What they hold is given back although they neither read nor go away.
-            await asyncio.sleep(2)
+            await until(narrow, lambda held: held < 2 * MIB)
             downloaded = b"".join([it.data async for it in ArtifactServiceStub(channel).Download(request)])
         assert hashlib.sha256(downloaded).digest() == hashlib.sha256(content).digest()
         await neighbour.get()
@@ -282,7 +293,7 @@ async def test_batches_that_wait_are_bounded(
                 return await stream.code()
 
             sending = [asyncio.create_task(send(stream)) for stream in streams]
-            await asyncio.sleep(3)
+            await asyncio.wait(sending, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         ends = []
         for stream, task in zip(streams, sending, strict=True):
             try:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from uuid import uuid4
 
 import asyncpg
+import grpc
 import grpc.aio
 
 from tests.harness.servers.processes import ServerProcess
@@ -26,11 +27,21 @@ class Writer:
         self.run_id = uuid4().hex
         self.total = batches * points
         self._batches, self._points = batches, points
-        self._stream = Stream(channel)
+        self._channel = channel
 
     async def open(self) -> None:
-        await self._stream.say(open_message(self.run_id))
-        assert (await self._stream.hear()).opened.committed_position == 0
+        """Open a stream; where the database is too busy for a thousand at once, again, as our client does."""
+        message = open_message(self.run_id)
+        while True:
+            self._stream = Stream(self._channel)
+            await self._stream.say(message)
+            try:
+                assert (await self._stream.hear()).opened.committed_position == 0
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+            else:
+                return
 
     async def write(self) -> None:
         for first in range(0, self.total, self._points):

@@ -1,6 +1,5 @@
 """What operators see: the page for Prometheus, and the caller's trace in the log."""
 
-import json
 import re
 import socket
 import urllib.request
@@ -96,8 +95,7 @@ def test_a_trace_is_on_the_lines_of_its_call(database_url: str, start_server: St
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError):
         runs_pb2_grpc.RunServiceStub(channel).GetRun(runs_pb2.GetRunRequest(run_id=uuid4().hex))
     server.terminate()
-    calls = [line for line in map(json.loads, server.log().splitlines()) if line["event"] == "call"]
-    ingest, read = sorted(calls, key=lambda call: call["method"])
+    ingest, read = sorted(server.events("call"), key=lambda call: call["method"])
     assert (ingest["trace_id"], ingest["span_id"], ingest["status"]) == (TRACE, SPAN, "OK")
     assert "trace_id" not in read
     assert read["status"] == "NOT_FOUND"

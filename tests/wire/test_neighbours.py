@@ -134,7 +134,7 @@ async def test_searches_leave_connections_for_others(
         ]
         await wait_until_blocked()
         experiment = runs_pb2.GetExperimentRequest(experiment_id=0)
-        await asyncio.wait_for(ExperimentServiceStub(channel).GetExperiment(experiment), 10)
+        await asyncio.wait_for(ExperimentServiceStub(channel).GetExperiment(experiment), 25)
     answers = await asyncio.gather(*searches)
     assert len(answers) == 2 * POOL_CONNECTIONS_MAX > SEARCHES_AT_ONCE
 

@@ -1,8 +1,6 @@
 """The server as people start and stop it."""
 
-import json
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_server import cli
+from tests.harness.content.s3 import free_port
 from tests.harness.servers.processes import ServerFailedError, ServerProcess
 
 StartServer = Callable[..., ServerProcess]
@@ -41,8 +40,7 @@ def test_it_stops_when_asked(server_process: ServerProcess, number: int) -> None
     create_experiment(server_process, "kept")
     server_process.signal(number)
     assert server_process.wait() == 0
-    log = [json.loads(line) for line in server_process.log().splitlines()]
-    assert [line["event"] for line in log][-2:] == ["server stops", "server stopped"]
+    assert [event["event"] for event in server_process.events()][-2:] == ["server stops", "server stopped"]
 
 
 def test_health_says_not_serving_before_the_end(server_process: ServerProcess) -> None:
@@ -112,8 +110,7 @@ def test_the_password_is_never_shown(start_server: StartServer) -> None:
 
 
 def test_options_come_from_the_environment(database_url: str, start_server: StartServer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    port = str(free_port())
     environment = {"STEPWELL_STORE": database_url, "STEPWELL_LOG_FORMAT": "text"}
     server = start_server("--grpc-port", port, environment=environment)
     assert server.port == int(port)

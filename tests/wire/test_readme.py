@@ -11,6 +11,9 @@ import pytest
 
 from tests.harness.servers.processes import ServerProcess
 
+pytestmark = pytest.mark.timeout(300)  # builds and trainings, on a machine that has much else to do
+
+COMMAND_S = 200.0
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Commands of README that others run: CI itself, or a test of this module.
@@ -40,7 +43,7 @@ def run_python(*arguments: str, tracking_uri: str, folder: Path) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=COMMAND_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -110,5 +113,5 @@ def test_the_server_takes_a_store(database_url: str) -> None:
 def test_what_pip_would_install(requirement: str) -> None:
     """Resolves and builds the package as README says; nothing is installed."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", requirement]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_S, check=False)
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ import threading
         for step in range(10**9):
             {LOGS}
     threading.Thread(target=train, daemon=True).start()
-    threading.Event().wait(WAIT_S)
+    WAIT
 """
 PRINTING = f"""
 {RUNS}    try:
@@ -65,14 +65,16 @@ def start(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     def start(text: str) -> subprocess.Popen[bytes]:
         with (tmp_path / "said").open("wb") as said:
-            program = subprocess.Popen([sys.executable, "-c", text], stdout=said, stderr=said)
+            program = subprocess.Popen(
+                [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=said, stderr=said
+            )
         started.append(program)
         return program
 
     yield start
     for program in started:
         program.kill()
-        program.wait()
+        program.communicate()
 
 
 @pytest.fixture
@@ -80,7 +82,9 @@ def said(tmp_path: Path) -> Callable[[], str]:
     return (tmp_path / "said").read_text
 
 
-@pytest.mark.parametrize("program", [TRAINING, BESIDE.replace("WAIT_S", "")], ids=["training", "beside"])
+@pytest.mark.parametrize(
+    "program", [TRAINING, BESIDE.replace("WAIT", "threading.Event().wait()")], ids=["training", "beside"]
+)
 def test_sigterm_ends_the_process(program: str, start: Start, said: Callable[[], str]) -> None:
     training = start(program)
     until(lambda: "Log calls wait" in said(), "a full disk")
@@ -100,9 +104,10 @@ def test_ctrl_c_ends_the_process(start: Start, said: Callable[[], str]) -> None:
 
 
 def test_the_end_of_the_program_ends_the_process(start: Start, said: Callable[[], str]) -> None:
-    training = start(BESIDE.replace("WAIT_S", "3"))
+    training = start(BESIDE.replace("WAIT", "input()"))
     until(lambda: "Log calls wait" in said(), "a full disk")
-    assert training.wait(timeout=60) == 0
+    training.communicate(b"\n", timeout=60)
+    assert training.returncode == 0
     assert "could not be logged: Nothing more can be logged: the disk of" in said()
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 ANSWER_TIMEOUT_S = 60  # for clients of tests: a machine may be busy with much else
 READY_S = 60.0
@@ -84,13 +84,17 @@ class ServerProcess:
         """URL of its database: that of --store, or of the embedded PostgreSQL (needs the log as JSON)."""
         if "--store" in self._options:
             return self._options[self._options.index("--store") + 1]
-        # gRPC writes lines of its own in between.
-        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
-        return next(line["store"] for line in lines if line["event"] == "server ready")
+        return str(self.events("server ready")[0]["store"])
 
     def log(self) -> str:
         """Return what it wrote to standard error so far."""
         return os.pread(self._log.fileno(), 1_000_000, 0).decode()
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Return what it logged as JSON so far, of these names or all; gRPC writes lines of its own in between."""
+        whole = self.log().rpartition("\n")[0].splitlines()
+        events = [json.loads(line) for line in whole if line.startswith("{")]
+        return [event for event in events if not names or event["event"] in names]
 
     def signal(self, number: int) -> None:
         """Send a signal."""

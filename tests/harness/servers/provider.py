@@ -26,7 +26,8 @@ class Provider:
 
     def set_user(self, subject: str, **claims: object) -> None:
         """Say what the provider knows of somebody."""
-        httpx2.put(f"{self.issuer}/users/{quote(subject)}", json=claims).raise_for_status()
+        address = f"{self.issuer}/users/{quote(subject)}"
+        httpx2.put(address, json=claims, timeout=ANSWER_TIMEOUT_S).raise_for_status()
 
     def sign_in(self, address: str, subject: str) -> str:
         """Let somebody sign in at `address`, where the browser was sent; return where it is sent back to."""

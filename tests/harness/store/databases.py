@@ -30,6 +30,7 @@ SPREAD_VARIABLE = (
 )
 TEMPLATE_VARIABLE = "STEPWELL_TEST_TEMPLATE"  # set by us, for ourselves and the workers
 STOP_S = 10.0
+PATIENCE_S = 60.0  # with what has to happen on a busy machine
 CLONE_ATTEMPTS = 20
 CLONE_PAUSE_S = 0.1
 
@@ -187,6 +188,6 @@ async def wait_until_blocked(url: str) -> None:
     """Wait until somebody in a database waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
     database = urlsplit(url).path.removeprefix("/")
-    async with _connected(url) as looking, asyncio.timeout(STOP_S):
+    async with _connected(url) as looking, asyncio.timeout(PATIENCE_S):
         while not await looking.fetchval(waiting, database):  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -288,7 +288,7 @@ async def test_a_commit_that_waits_for_a_row_holds_none_that_comes_after_it(pool
     async with pool.transaction() as connection:
         await connection.execute(f"{ROWS_OF_A_RUN[table]} FOR NO KEY UPDATE", first)
         committing = asyncio.create_task(commit_both("new"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await rows(pool, WAITING) == [(0,)]:
                 assert not committing.done()
         await connection.execute(f"{ROWS_OF_A_RUN[table]} FOR NO KEY UPDATE NOWAIT", last)
@@ -377,17 +377,20 @@ class TestGroupCommitWriter:
 
     async def test_batches_gather_while_a_commit_runs(self) -> None:
         sizes: list[int] = []
+        begun, go_on = asyncio.Event(), asyncio.Event()
 
         async def count(batches: Sequence[Batch]) -> list[Any]:
             sizes.append(len(batches))
-            await asyncio.sleep(0.02)
+            begun.set()
+            await go_on.wait()
             return [Committed(batch.end_position, 0, 0) for batch in batches]
 
         async with GroupCommitWriter(Database(count)) as writer:
             log = Log(uuid4())
-            settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(1)]
-            await asyncio.sleep(0.005)
+            settled = [await writer.submit(log.batch({"a": [(1, 1, 1.0)]}))]
+            await begun.wait()
             settled += [await writer.submit(log.batch({"a": [(1, 1, 1.0)]})) for _ in range(9)]
+            go_on.set()
             await asyncio.gather(*settled)
         assert sizes == [1, 9]
 
@@ -444,9 +447,12 @@ class TestGroupCommitWriter:
         async with GroupCommitWriter(database) as writer:
             log = Log(uuid4())
             settled = []
-            for _ in range(3):
+            for prepared in (1, 2, 2):
                 settled.append(await writer.submit(log.batch({"a": [(1, 1, 1.0)]})))
-                await asyncio.sleep(0.01)
+                async with asyncio.timeout(20):
+                    while len(database.prepared) < prepared:  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
             assert (database.prepared, committed) == ([1, 1], [])
             go_on.set()
             await asyncio.gather(*settled)
@@ -466,7 +472,7 @@ class TestGroupCommitWriter:
             ]
             await asyncio.sleep(0.01)
             assert sum(task.done() for task in wanted) < 10
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 modest = await writer.submit(Log(uuid4()).batch({"a": [(1, 1, 1.0)]}))
             go_on.set()
             await asyncio.gather(modest, *[await task for task in wanted])

@@ -157,12 +157,12 @@ async def test_nudges_reach_watchers_in_this_process_and_in_others(pool: Pool) -
             here.committed(neighbours(run_id, TOLD_RUNS_MAX + 2)[1:])  # too many to name: everybody looks
             await foreign.wait()
             await no.wait()
+            foreign.clear()
             async with pool.connection() as connection:  # a connection that breaks is replaced
                 await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND query ILIKE 'LISTEN%'"
                 )
-            foreign.clear()
             await foreign.wait()
 
 

@@ -29,6 +29,7 @@ from stepwell.spool.segment import FIRST_SEGMENT_RECORDS, Segment
 from stepwell.spool.segment_files import segment_name
 from stepwell.wire.messages import tag_entry
 from stepwell_api.v1 import ingest_pb2
+from tests.harness.network.faults import until
 
 ALL = 10**9
 LONG = 40_000  # points; they take segments of several sizes
@@ -447,13 +448,13 @@ class TestFull:
         log = new_spool(self.LIMIT, "block")
         thread = threading.Thread(target=fill, args=(log, 6_000), daemon=True)
         thread.start()
+        until(lambda: "Log calls wait" in caplog.text)
         thread.join(0.3)
         assert thread.is_alive()
-        assert "Log calls wait" in caplog.text
         live = reader(log)
         first = all_steps(live)
         log.remove_below(len(first))
-        thread.join(10)
+        thread.join(60)
         assert all_steps(live, len(first)) == list(range(len(first), 6_000))
 
     def test_who_says_so_waits_less(self, new_spool: MakeSpool) -> None:
@@ -465,7 +466,7 @@ class TestFull:
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
             log.remove_below(len(all_steps(reader(log))))
-            waiting.result(10)
+            waiting.result(60)
 
     def test_where_the_process_is_to_end_calls_that_wait_raise(
         self, new_spool: MakeSpool, monkeypatch: pytest.MonkeyPatch
@@ -478,7 +479,7 @@ class TestFull:
                 waiting.result(0.3)
             room.give_up_in(0.1)
             with pytest.raises(StepwellException, match="reached its limit"):
-                waiting.result(10)
+                waiting.result(60)
 
     def test_a_full_disk_is_the_same(self, new_spool: MakeSpool, monkeypatch: pytest.MonkeyPatch) -> None:
         log = new_spool()

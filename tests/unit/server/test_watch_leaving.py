@@ -47,5 +47,5 @@ async def test_who_leaves_in_the_moment_of_news_is_gone() -> None:
     quiet.news.set()
     watcher.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await watcher
