@@ -309,8 +309,25 @@ async def test_a_clock_that_is_set_back_keeps_nothing_from_being_merged(
     await fill(writer, log, batches=2, size=2)
     await rows(pool, "UPDATE metric_chunk SET committed_time_ms = committed_time_ms + 3600000 RETURNING 1")
     await fill(writer, log, batches=1, size=2)
+    # All have had their round, and somebody had begun another one and was killed.
+    tomorrow = "(extract(epoch FROM now() + interval '1 day') * 1000)::bigint"
+    await rows(
+        pool,
+        f"UPDATE compaction_range SET round_ended_time_ms = {tomorrow}, held_until_time_ms = {tomorrow}, "
+        "holder = gen_random_uuid() RETURNING 1",
+    )
     await Compactor(pool, pause_s=1).round()
     assert await rows(pool, SIZES) == [(2 * FRESH_CHUNKS_MAX + 4, True), (2, False)]
+
+
+async def test_of_a_writer_that_was_quiet_before_the_clock_was_set_back_all_is_merged(
+    pool: Pool, writer: GroupCommitWriter, log: Log
+) -> None:
+    await fill(writer, log, batches=3, size=2)
+    await let_time_pass(pool, SETTLE_S)
+    await rows(pool, "UPDATE writer SET committed_time_ms = committed_time_ms + 86400000 RETURNING 1")
+    await Compactor(pool, pause_s=1).round()
+    assert await rows(pool, SIZES) == [(6, True)]
 
 
 async def test_what_is_left_is_told(pool: Pool, writer: GroupCommitWriter, log: Log) -> None:

@@ -1,10 +1,11 @@
 -- paused: the switch
 SELECT paused FROM compaction;
 
--- ranges: who compacts what, and what the last rounds saw
+-- ranges: who compacts what, and what the last rounds saw. A round that ends yet to come, and who holds for more than a minute,
+-- are of before the clock was set back.
 SELECT range, holder, held_until_time_ms, fresh_chunks,
-       (extract(epoch FROM statement_timestamp()) * 1000)::bigint < held_until_time_ms AS is_held,
-       (extract(epoch FROM statement_timestamp()) * 1000)::bigint - round_ended_time_ms AS rested_ms,
+       held_until_time_ms - (extract(epoch FROM statement_timestamp()) * 1000)::bigint BETWEEN 1 AND 60000 AS is_held,
+       abs((extract(epoch FROM statement_timestamp()) * 1000)::bigint - round_ended_time_ms) AS rested_ms,
        (SELECT paused FROM compaction) AS is_paused
 FROM compaction_range
 ORDER BY range;
@@ -41,7 +42,7 @@ UPDATE compaction SET paused = $1;
 -- fresh_writers: how many small chunks that are not merged yet each writer has, and the one of its series that has most;
 -- a page of chunks, from a writer to a run, in order of the index, which knows all of it
 SELECT fresh.run_id, fresh.writer_id, fresh.chunks, fresh.fullest,
-       (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+       abs((extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms) AS quiet_ms
 FROM (
     SELECT run_id, writer_id, sum(chunks)::bigint AS chunks, max(chunks) AS fullest
     FROM (
@@ -62,7 +63,7 @@ ORDER BY fresh.run_id, fresh.writer_id;
 
 -- fresh_chunks: the small chunks of these writers that are not merged yet, from a series on, by series; those that have been
 -- there for so many milliseconds, and all where it is 0. What is of more than a minute hence is of before the clock was set back.
-SELECT series.*, (extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms AS quiet_ms
+SELECT series.*, abs((extract(epoch FROM now()) * 1000)::bigint - writer.committed_time_ms) AS quiet_ms
 FROM (
     SELECT run_id, writer_id, metric_id,
            array_agg(first_position ORDER BY first_position, part) AS first_positions,
