@@ -186,8 +186,8 @@ class Pool:
             connection = await self._free_connection()
             try:
                 yield connection
-            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError):
-                # It leads to what was the primary, and the next one looks for another; or to what has said goodbye.
+            except asyncpg.ReadOnlySQLTransactionError:
+                # It leads to what was the primary, and the next one looks for another.
                 connection.terminate()
                 raise
             finally:
