@@ -1,5 +1,7 @@
 """The command `stepwell`. Its commands come from the entry points of the group `stepwell.commands`."""
 
+import io
+import os
 import sys
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -25,6 +27,7 @@ ELSEWHERE = {
 
 def main() -> None:
     """Run the command line."""
+    _mend_streams()
     # Who types a command wants an answer, also where jobs are told to log without asking the server.
     settings.leave_offline_mode()
     away.is_command()
@@ -46,6 +49,14 @@ def main() -> None:
         params=[tracking_uri_option()],
     )
     click.version_option(__version__, prog_name="stepwell")(group)()
+
+
+def _mend_streams() -> None:
+    """Have standard input, also where it was closed, and write names that the output's encoding lacks, written out."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123 - until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _loaded(command: "EntryPoint") -> "click.Command":

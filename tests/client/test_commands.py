@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import stepwell as mlflow
 from stepwell.commands.access.login import whoami
+from stepwell.commands.artifacts import artifacts
 from stepwell.commands.experiments import experiments
 from stepwell.commands.runs import runs
 from stepwell.runs import new
@@ -162,6 +163,42 @@ def test_a_run_is_shown_with_its_data_files_and_children() -> None:
     assert plain["children"] == [child.info.run_id]
     assert plain["datasets"][0]["dataset"]["name"] == "numbers"
     assert [info["path"] for info in plain["artifacts"]] == ["notes"]
+
+
+def test_what_is_logged_is_text_and_no_order_to_the_terminal() -> None:
+    prompt, name = "[INST] [red]Hi[/red] [/INST]", "a\x1b]0;title\x07\x9b2J"
+    written_out = r"a\x1b]0;title\x07\x9b2J"
+    with mlflow.start_run(run_name=name) as run:
+        mlflow.log_param("prompt", prompt)
+        mlflow.log_text("x", f"{name}.txt")
+    other = mlflow.StepwellClient().create_run(run.info.experiment_id).info.run_id
+    for words in (["show", run.info.run_id], ["diff", run.info.run_id, other, "--all"]):
+        shown = call("runs", *words)
+        assert (prompt in shown, written_out in shown) == (True, True)
+    assert written_out in call("runs", "list")
+    listed = CliRunner().invoke(artifacts, ["list", run.info.run_id]).output
+    assert listed.split() == ["1", f"{written_out}.txt"]
+
+
+def test_names_that_the_output_has_no_letters_for_are_written_out(script: Script) -> None:
+    with mlflow.start_run(run_name="größe 日本"):
+        pass
+    answer = script("from stepwell.cli import main; main()", "runs", "list", PYTHONIOENCODING="ascii")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert r"gr\xf6\xdfe \u65e5\u672c" in answer.stdout
+
+
+@pytest.mark.parametrize("words", ["models delete a", "artifacts rm RUN --all", "login"])
+def test_without_standard_input_nobody_answers(new_run: Callable[..., str], words: str) -> None:
+    text = (
+        "import os; os.close(0); os.execv(sys.executable, [sys.executable, '-m', 'stepwell', *sys.argv[1:]])"
+    )
+    given = words.replace("RUN", new_run("a", 0.5)).split()
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import sys; {text}", *given], capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert "Error: " in answer.stderr.splitlines()[-1]
 
 
 def test_a_time_beyond_the_calendar_keeps_nobody_from_other_runs(new_run: Callable[..., str]) -> None:

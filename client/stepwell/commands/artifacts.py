@@ -9,7 +9,7 @@ from stepwell import StepwellClient, StepwellException
 from stepwell import artifacts as artifact_calls
 from stepwell.commands import contents, finding
 from stepwell.commands.groups import Commands
-from stepwell.commands.output import as_json, confirm, print_json
+from stepwell.commands.output import as_json, confirm, harmless, print_json
 from stepwell.entities import FileInfo
 from stepwell.files import paths
 
@@ -150,4 +150,4 @@ def _file(client: StepwellClient, run_id: str, path: str) -> list[FileInfo]:
 
 def _line(info: FileInfo) -> str:
     size = "" if info.file_size is None else f"{info.file_size:,}"
-    return f"{size:>16}  {info.path}{'/' if info.is_dir else ''}"
+    return f"{size:>16}  {harmless(info.path)}{'/' if info.is_dir else ''}"

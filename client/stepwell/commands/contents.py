@@ -8,7 +8,7 @@ import click
 
 from stepwell import StepwellClient
 from stepwell.commands import finding
-from stepwell.commands.output import as_json, print_json
+from stepwell.commands.output import as_json, harmless, print_json
 from stepwell.errors import StepwellException
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def verify(run_id: str | None, everything: bool, repair: bool, as_json: bool) ->
         )
     else:
         for it in broken:
-            click.echo(_broken_lines(it))
+            click.echo(harmless(_broken_lines(it)))
         if len(progress.places) > 1:
             for place in progress.places:
                 click.echo(f"{place.place}: {place.count:,} contents, {place.bytes:,} bytes")
@@ -153,7 +153,7 @@ def _going_on() -> "Iterator[None]":
 
 def _print_move(progress: "MoveArtifactsResponse", left: "Sequence[UnmovedContent]", dry_run: bool) -> None:
     for it in left:
-        click.echo(f"{it.owner_id}  {it.path}: {it.problem} ({it.place})")
+        click.echo(harmless(f"{it.owner_id}  {it.path}: {it.problem} ({it.place})"))
     size = f"{progress.total_count:,} files, {progress.total_bytes:,} bytes"
     place = OWN_PLACE_WORDS if progress.place == OWN_PLACE else progress.place
     if dry_run:

@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,11 +11,14 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from stepwell.commands.groups import in_one_line
 from stepwell.entities import Run
 
 PIPE_COLUMNS = 1_000
+# All that terminals take for orders, but for the ends of lines and tabs.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SHORT_ID_CHARS_MIN = 12  # among a million runs, the chance that two begin so is one in 500
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -59,10 +63,11 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json_to
     if json_too:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    # Ids and names whole: people copy them. A file or a pipe is as wide as it needs to be.
-    table = Table(*(Column(name, overflow="fold") for name in columns))
+    # Ids and names whole: people copy them. A file or a pipe is as wide as it needs to be. What is logged is text, and
+    # no markup, whatever it looks like.
+    table = Table(*(Column(Text(harmless(name)), overflow="fold") for name in columns))
     for row in rows:
-        table.add_row(*(shown(value) for value in row))
+        table.add_row(*(Text(harmless(shown(value))) for value in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_COLUMNS)
@@ -82,6 +87,11 @@ def shown(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def harmless(text: str) -> str:
+    """Return a text that somebody logged as a terminal shows it: one that would move its cursor is written out."""
+    return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def time_of(time_ms: int | None) -> str | None:

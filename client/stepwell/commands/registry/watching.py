@@ -54,7 +54,8 @@ def watch(
         else:
             when, who, model, version, what, why = change_row(change)
             number = f" version {version}" if version else ""
-            click.echo(f"{when}  {model}{number}: {what}  ({who or 'somebody'}{': ' + why if why else ''})")
+            line = f"{when}  {model}{number}: {what}  ({who or 'somebody'}{': ' + why if why else ''})"
+            click.echo(output.harmless(line))
         if until_first:
             return
 
