@@ -245,6 +245,14 @@ SAYS_SO: dict[str, Call] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def libraries() -> None:
+    """Load what the calls load: on a busy machine that takes longer than they may wait."""
+    import pandas  # noqa: F401
+
+    figure().savefig(io.BytesIO())
+
+
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
