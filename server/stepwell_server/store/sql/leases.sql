@@ -28,16 +28,22 @@ WHERE run_id = $1 AND writer_id = $2;
 
 -- extend: lets all leases run for at least $1 milliseconds from now, and those that are from before the clock was set back for
 -- no longer: which are more than an hour ahead of that.
-UPDATE writer_lease
-SET until_ms = CASE WHEN until_ms > clock.now_ms + $1::bigint + 3600000 THEN clock.now_ms + $1::bigint
-                    ELSE greatest(until_ms, clock.now_ms + $1::bigint) END
-FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock;
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint + $1::bigint AS until_ms
+)
+UPDATE writer_lease AS lease
+SET until_ms = CASE WHEN lease.until_ms > clock.until_ms + 3600000 THEN clock.until_ms
+                    ELSE greatest(lease.until_ms, clock.until_ms) END
+FROM clock;
 
 -- extend_awaited: the same for writers that are expected.
-UPDATE awaited_writer
-SET until_ms = CASE WHEN until_ms > clock.now_ms + $1::bigint + 3600000 THEN clock.now_ms + $1::bigint
-                    ELSE greatest(until_ms, clock.now_ms + $1::bigint) END
-FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) AS clock;
+WITH clock AS (
+    SELECT (extract(epoch FROM now()) * 1000)::bigint + $1::bigint AS until_ms
+)
+UPDATE awaited_writer AS lease
+SET until_ms = CASE WHEN lease.until_ms > clock.until_ms + 3600000 THEN clock.until_ms
+                    ELSE greatest(lease.until_ms, clock.until_ms) END
+FROM clock;
 
 -- restore: lets runs that were taken for lost (FAILED, with the tag $2) run again; returns them.
 WITH untagged AS (
