@@ -138,8 +138,9 @@ page: page-tools $(PAGE)  ## build the page in server/web
 pictures: .venv/installed $(PAGE)  ## take the pictures of docs/pictures anew
 	$(BIN)/python -m tests.browser.pictures
 
+# Looks once more, as below.
 $(PAGE): $(PAGE_SOURCES) | server/web/node_modules/.package-lock.json
-	$(NPM) run build
+	@test -z "$$(find $(PAGE_SOURCES) -newer $@ 2>&1)" || $(NPM) run build
 
 page-tools: .venv/installed server/web/node_modules/.package-lock.json
 

@@ -188,6 +188,19 @@ def test_names_that_the_output_has_no_letters_for_are_written_out(script: Script
     assert r"gr\xf6\xdfe \u65e5\u672c" in answer.stdout
 
 
+def test_programs_get_all_letters_whatever_the_output_has(script: Script, tmp_path: Path) -> None:
+    name = "größe 日本 \U0001f600"
+    with mlflow.start_run(run_name=name) as run:
+        pass
+    main, run_id = "from stepwell.cli import main; main()", run.info.run_id
+    shown = script(main, "runs", "show", run_id, "--json", PYTHONIOENCODING="cp1252")
+    assert json.loads(shown.stdout)["info"]["run_name"] == name, shown.stderr
+    ascii_alone = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    written = script(main, "runs", "export", run_id, "-o", "run.json", **ascii_alone)
+    assert (written.returncode, written.stderr) == (0, "")
+    assert json.loads((tmp_path / "run.json").read_text("utf-8"))["info"]["run_name"] == name
+
+
 @pytest.mark.parametrize("words", ["models delete a", "artifacts rm RUN --all", "login"])
 def test_without_standard_input_nobody_answers(new_run: Callable[..., str], words: str) -> None:
     text = (

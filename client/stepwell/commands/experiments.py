@@ -103,7 +103,11 @@ def restore(experiment_id: str, as_json: bool) -> None:
 @finding.filter_string
 @finding.view
 @click.option(
-    "--filename", "-o", type=click.File("w"), default="-", help="Where to; standard output if not given."
+    "--filename",
+    "-o",
+    type=click.File("w", encoding="utf-8"),
+    default="-",
+    help="Where to; standard output if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object a run instead of CSV.")
 @reporting

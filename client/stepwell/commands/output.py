@@ -55,7 +55,9 @@ def confirm(question: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one value as JSON; NaN and the infinities as Python's json module writes and reads them."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    # Where the output may lack letters, they are written as JSON has it.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf")))
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json_too: bool) -> None:

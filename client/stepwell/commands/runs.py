@@ -185,7 +185,11 @@ def tail(run_id: str, metric: Sequence[str], interval: float, as_json: bool) -> 
 @click.argument("more_ids", metavar="[RUN_IDS]...", nargs=-1)
 @click.option("--run-id", "-r", "run_ids", multiple=True, help="A run's id, as with MLflow; may be repeated.")
 @click.option(
-    "--filename", "-o", type=click.File("w"), default="-", help="Where to; standard output if not given."
+    "--filename",
+    "-o",
+    type=click.File("w", encoding="utf-8"),
+    default="-",
+    help="Where to; standard output if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same: it is always JSON.")
 @reporting

@@ -46,3 +46,8 @@ it("keeps steps exact beyond what doubles hold", () => {
 it("shows time since the start as a length", () => {
   expect(xLabel("relative", 0n, 65_000)).toBe("1 min 5 s");
 });
+
+it("names a time beyond the calendar by its number", () => {
+  const time = 1_700_000_000_000_000_000n;
+  expect([xLabel("time", time, 0), xExact("time", time, 0)]).toEqual(Array(2).fill("1,700,000,000,000,000,000 ms"));
+});

@@ -1,5 +1,5 @@
 import { shortNumber } from "../format/numbers";
-import { duration } from "../format/times";
+import { duration, isBeyond, moment } from "../format/times";
 
 /** What x is; "metric:" is followed by a metric's name. */
 export type Axis = "step" | "time" | "relative" | `metric:${string}`;
@@ -28,7 +28,7 @@ export function xLabel(axis: Axis, base: bigint, distance: number): string {
 /** The exact x of a point, for the tooltip. */
 export function xExact(axis: Axis, base: bigint, distance: number): string {
   if (axis === "relative") return `after ${duration(Number(base) + distance)}`;
-  if (axis === "time") return new Date(Number(base) + distance).toLocaleString();
+  if (axis === "time") return timeExact(Number(base) + distance);
   if (axis !== "step") return `${axisName(axis)} ${shortNumber(distance, 6)}`;
   return `step ${(base + BigInt(Math.round(distance))).toLocaleString("en-US")}`;
 }
@@ -72,7 +72,12 @@ function valueLabel(value: number, digits: number): string {
   return `${Number((value / unit).toPrecision(digits + 1))}${letter}`;
 }
 
+function timeExact(timeMs: number): string {
+  return isBeyond(timeMs) ? moment(timeMs) : new Date(timeMs).toLocaleString();
+}
+
 function timeLabel(timeMs: number): string {
+  if (isBeyond(timeMs)) return moment(timeMs);
   const date = new Date(timeMs);
   const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
   const atMidnight = date.getHours() === 0 && date.getMinutes() === 0;

@@ -37,7 +37,7 @@ export function iso(timeMs: number): string {
 }
 
 /** Whether a time is beyond the calendar, also in the reader's zone; it is shown as its number. */
-function isBeyond(timeMs: number): boolean {
+export function isBeyond(timeMs: number): boolean {
   return Math.abs(timeMs) > BEYOND_MS - DAY_MS;
 }
 
