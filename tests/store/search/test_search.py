@@ -343,6 +343,14 @@ async def test_settling_passes_over_runs_that_are_committed_to(
     assert await settle(pool, 0) == 1
 
 
+async def test_runs_from_before_the_clock_was_set_back_are_settled(
+    pool: Pool, store: PostgresSearchStore
+) -> None:
+    later = "(extract(epoch FROM now() + interval '1 day') * 1000)::bigint"
+    await rows(pool, f"UPDATE run SET unsettled_time_ms = {later} RETURNING 1")
+    assert await settle(pool, 60_000) == len(MODEL)
+
+
 async def test_settling_and_commits_at_once_lose_nothing(pool: Pool) -> None:
     runs = MODEL[:6]
     await store_runs(pool, runs)

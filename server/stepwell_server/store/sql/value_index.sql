@@ -13,10 +13,12 @@ SET unsettled_time_ms = (extract(epoch FROM statement_timestamp()) * 1000)::bigi
 ) AS settled
 WHERE run.run_id = settled.run_id /* distributed: WHERE run_id = $1 AND unsettled_time_ms IS NULL */;
 
--- due: runs that have been unsettled for $1 ms, $2 at most; the longest first
+-- due: runs that have been unsettled for $1 ms, $2 at most; the longest first. Those that will be in more than a minute are so
+-- since before the clock was set back.
 SELECT run_id
 FROM run
-WHERE unsettled_time_ms <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $1::bigint
+WHERE unsettled_time_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint - $1::bigint
+   OR unsettled_time_ms > (extract(epoch FROM statement_timestamp()) * 1000)::bigint + 60000
 ORDER BY unsettled_time_ms
 LIMIT $2;
 
