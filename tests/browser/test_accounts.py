@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.answers import held
 from tests.browser.conftest import WIDE, is_fault
 from tests.harness.servers.processes import ANSWER_TIMEOUT_S, ServerProcess
 from tests.harness.servers.provider import Provider, openid_provider
@@ -161,6 +162,23 @@ async def test_an_experiment_is_shared(
     await expect(other.get_by_role("button", name="Actions for Default")).to_have_count(0)
     await dialog.get_by_role("button", name="Share with ada no more").click()
     await expect(dialog.get_by_label("ada may")).to_have_count(0)
+
+
+async def test_a_level_that_was_chosen_is_shown_while_it_is_on_its_way(
+    page: Page, rest: httpx2.Client
+) -> None:
+    made = rest.post(f"{API}/experiments/create", json={"name": "for everybody"}).json()["experiment_id"]
+    await page.goto(f"/#/experiments/{made}")
+    await sign_in(page)
+    await page.get_by_role("button", name="Share", exact=True).click()
+    everybody = page.get_by_label("Everybody else may")
+    async with held(page, "Grant") as grant:
+        await everybody.select_option("manage")
+        await grant.are_asked.wait()
+        await expect(everybody).to_be_disabled()
+        await expect(everybody).to_have_value("4")
+    await expect(everybody).to_be_enabled()
+    await expect(everybody).to_have_value("4")
 
 
 async def test_a_session_that_has_ended_asks_again_and_goes_on(page: Page, rest: httpx2.Client) -> None:

@@ -109,9 +109,9 @@ async def test_the_page_of_a_deleted_experiment_says_so_and_brings_it_back(
     made = client.create_experiment(f"taken away {uuid.uuid4().hex}")
     client.delete_experiment(made)
     await page.goto(f"/#/experiments/{made}")
-    await expect(page.get_by_text("deleted", exact=True)).to_be_visible()
+    await expect(page.get_by_text("This experiment is deleted.")).to_be_visible()
     # To log to it is no advice.
     await expect(page.get_by_role("heading", name="No runs", exact=True)).to_be_visible()
     await page.get_by_role("button", name="Restore").click()
-    await expect(page.get_by_text("deleted", exact=True)).to_have_count(0)
+    await expect(page.get_by_text("This experiment is deleted.")).to_have_count(0)
     await expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()

@@ -1,23 +1,16 @@
 """What a person does while an answer is on its way, or after a call failed once, is not lost; nobody is led away."""
 
 import asyncio
-import json
+import math
 import re
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from stepwell import Metric, StepwellClient
+from tests.browser.answers import FAILS, REFUSAL, fail, held
 from tests.harness.servers.processes import ServerProcess
-
-REFUSAL = {
-    "status": 500,
-    "content_type": "application/json",
-    "body": json.dumps({"code": "internal", "message": "the disk is full"}),
-}
 
 
 @pytest.fixture
@@ -36,42 +29,6 @@ def add_run(client: StepwellClient, experiment: str, name: str) -> str:
     client.set_terminated(run_id)
     client.flush()
     return run_id
-
-
-class Held:
-    """Calls of one name that wait, as in a slow network."""
-
-    def __init__(self) -> None:
-        self.are_asked = asyncio.Event()
-        self._may_go = asyncio.Event()
-
-    async def answer(self, route: Route) -> None:
-        self.are_asked.set()
-        await self._may_go.wait()
-        await route.continue_()
-
-    async def let_go(self, page: Page, call: str) -> None:
-        """Let them go, and wait until the page has an answer."""
-        async with page.expect_response(f"**/{call}"):
-            self._may_go.set()
-
-    def end(self) -> None:
-        self._may_go.set()
-
-
-@asynccontextmanager
-async def held(page: Page, call: str) -> AsyncIterator[Held]:
-    calls = Held()
-    await page.route(f"**/{call}", calls.answer)
-    try:
-        yield calls
-    finally:
-        calls.end()
-        await page.unroute_all(behavior="wait")
-
-
-async def fail_once(page: Page, call: str) -> None:
-    await page.route(f"**/{call}", lambda route: route.fulfill(**REFUSAL), times=1)
 
 
 async def test_an_answer_to_a_form_that_was_closed_closes_and_opens_nothing(page: Page) -> None:
@@ -221,7 +178,7 @@ async def test_columns_wait_also_for_keys_that_failed_at_first(
     page: Page, client: StepwellClient, experiment: str
 ) -> None:
     add_run(client, experiment, "one")
-    await fail_once(page, "ListKeys")
+    await fail(page, "ListKeys", FAILS)
     await page.goto(f"/#/experiments/{experiment}?view=table")
     await expect(page.get_by_role("rowheader")).to_have_count(1)
     await expect(page.get_by_role("button", name="Columns")).to_be_disabled()
@@ -230,9 +187,7 @@ async def test_columns_wait_also_for_keys_that_failed_at_first(
     await expect(page.get_by_role("columnheader")).to_have_text(["", "Run", "Status", "Started ↓", "loss"])
 
 
-async def test_what_failed_once_can_be_tried_again(
-    page: Page, client: StepwellClient, experiment: str
-) -> None:
+async def test_what_failed_can_be_tried_again(page: Page, client: StepwellClient, experiment: str) -> None:
     run_id = add_run(client, experiment, "one")
     addresses = {
         f"/#/experiments/{experiment}?view=table": "GetExperiment",
@@ -241,12 +196,24 @@ async def test_what_failed_once_can_be_tried_again(
     }
     for address, call in addresses.items():
         await page.goto("about:blank")
-        await fail_once(page, call)
+        await fail(page, call, FAILS)
         await page.goto(address)
         await expect(page.get_by_text("The disk is full.")).to_be_visible()
         await page.get_by_role("button", name="Try again").click()
         await expect(page.get_by_text("The disk is full.")).to_have_count(0)
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+async def test_what_failed_once_is_asked_again(page: Page, client: StepwellClient, experiment: str) -> None:
+    run_id = add_run(client, experiment, "one")
+    for call in ("GetRun", "GetLatestMetrics"):
+        await fail(page, call, 1)
+    await page.goto(f"/#/experiments/{experiment}/runs/{run_id}")
+    await expect(page.get_by_role("heading", name="one")).to_be_visible()
+    # The least, the greatest and the mean of its one point, which nothing else tells.
+    await expect(
+        page.get_by_role("row").filter(has_text="loss").get_by_text("0.5", exact=True)
+    ).to_have_count(4)
 
 
 async def test_a_tab_that_there_is_not_is_the_first(
@@ -258,3 +225,97 @@ async def test_a_tab_that_there_is_not_is_the_first(
     await page.goto(f"/#/experiments/{experiment}/runs/{run_id}?tab=images")
     await expect(page.get_by_role("tab", name="Images")).to_have_attribute("aria-selected", "true")
     await expect(page.get_by_role("heading", name="No pictures by step")).to_be_visible()
+
+
+async def test_what_was_refused_is_told_although_its_menu_is_closed(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    add_run(client, experiment, "one")
+    await page.goto(f"/#/experiments/{experiment}?view=table")
+    await fail(page, "ChangeRuns", 1)
+    await page.get_by_role("button", name="Actions for one").click()
+    await page.get_by_role("menuitem", name="Colour 2").click()
+    await expect(page.get_by_text("The disk is full.")).to_be_visible()
+
+
+async def test_what_was_refused_is_told_although_its_page_was_left(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    run_id = add_run(client, experiment, "one")
+    is_left = asyncio.Event()
+
+    async def refuse_late(route: Route) -> None:
+        await is_left.wait()
+        await route.fulfill(**REFUSAL)
+
+    await page.route("**/DeleteRun", refuse_late)
+    await page.goto(f"/#/experiments/{experiment}/runs/{run_id}")
+    await page.get_by_role("button", name="Actions for the run").click()
+    async with page.expect_request("**/DeleteRun"):
+        await page.get_by_role("menuitem", name="Delete").click()
+    await page.get_by_role("navigation").get_by_role("link", name="Models", exact=True).click()
+    await expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    is_left.set()
+    await expect(page.get_by_text("The disk is full.")).to_be_visible()
+
+
+async def test_what_is_selected_while_others_are_deleted_stays_selected(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    for name in ("one", "two"):
+        add_run(client, experiment, name)
+    await page.goto(f"/#/experiments/{experiment}?view=table")
+    toolbar = page.get_by_role("toolbar", name="Selected runs")
+    async with held(page, "ChangeRuns") as change:
+        await page.get_by_role("checkbox", name="Select one").check()
+        await toolbar.get_by_role("button", name="Delete").click()
+        await change.are_asked.wait()
+        await page.get_by_role("checkbox", name="Select one").uncheck()
+        await page.get_by_role("checkbox", name="Select two").check()
+    await expect(page.get_by_text("1 run deleted")).to_be_visible()
+    await expect(page.get_by_role("rowheader")).to_have_text(["two"])
+    await expect(page.get_by_role("checkbox", name="Select two")).to_be_checked()
+
+
+async def test_a_run_whose_reading_failed_is_read_again(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    add_run(client, experiment, "one")
+    await page.goto(f"/#/experiments/{experiment}?view=table")
+    await expect(page.get_by_role("rowheader")).to_have_text(["one"])
+    reading = await fail(page, "SearchRuns", math.inf)
+    await asyncio.to_thread(add_run, client, experiment, "two")
+    # The look that tells of the change, and the reading after it, which fails.
+    for _ in range(2):
+        async with page.expect_response("**/ListChangedRuns"):
+            pass
+    async with page.expect_response("**/SearchRuns"):
+        pass
+    reading.end()
+    await expect(page.get_by_role("rowheader")).to_have_text(["two", "one"])
+
+
+async def test_what_changes_while_a_search_is_on_its_way_is_read_afterwards(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    run_id = add_run(client, experiment, "before")
+    await page.goto(f"/#/experiments/{experiment}?view=table")
+    await expect(page.get_by_role("rowheader")).to_have_text(["before"])
+    is_answered, may_come = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        is_answered.set()
+        await may_come.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/SearchRuns", answer_late)
+    await page.get_by_role("columnheader", name="loss").get_by_role("button").click()
+    await is_answered.wait()
+    await asyncio.to_thread(client.update_run, run_id, name="after")
+    # The second was asked for after the change; when the third is there, the page has done what it did about it.
+    for _ in range(3):
+        async with page.expect_response("**/ListChangedRuns"):
+            pass
+    may_come.set()
+    await expect(page.get_by_role("rowheader")).to_have_text(["after"])

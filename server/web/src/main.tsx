@@ -3,14 +3,14 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { isAway, isSignedOut } from "./api/failures";
+import { isAway, isBroken, isSignedOut } from "./api/failures";
 import { Gate } from "./pages/access/Gate";
 import { router } from "./routes";
 import { showTheme } from "./theme/theme";
 import "./theme/font.css";
 import "./theme/tokens.css";
 
-const RETRIES_MAX = 3;
+const AWAY_RETRIES_MAX = 3;
 
 // Whatever is refused because nobody is signed in any more: ask who is, and the gate shows what to do.
 const onError = (error: unknown) => {
@@ -22,8 +22,8 @@ const queries: QueryClient = new QueryClient({
   mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
-      // A refusal stays one; only a server that is away is asked again.
-      retry: (failures, error) => isAway(error) && failures < RETRIES_MAX,
+      // A refusal stays one; a server that is away, or that failed, is asked again.
+      retry: (failures, error) => failures < (isAway(error) ? AWAY_RETRIES_MAX : isBroken(error) ? 1 : 0),
       networkMode: "always",
       staleTime: 1_000,
     },

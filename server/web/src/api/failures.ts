@@ -1,6 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 const UNAUTHORIZED = 401;
+const NOT_FOUND = 404;
+const INTERNAL = 500;
 
 /** An answer that refuses, with its HTTP status and the server's words. */
 export class Refusal extends Error {
@@ -27,8 +29,15 @@ export function isAway(error: unknown): boolean {
   return error instanceof TypeError;
 }
 
+/** Whether the server failed in what it did, which it may not do again. */
+export function isBroken(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === Code.Internal || error.code === Code.Unknown;
+  return error instanceof Refusal && error.status >= INTERNAL;
+}
+
 export function isMissing(error: unknown): boolean {
-  return error instanceof ConnectError && error.code === Code.NotFound;
+  if (error instanceof ConnectError) return error.code === Code.NotFound;
+  return error instanceof Refusal && error.status === NOT_FOUND;
 }
 
 /** Whether the server does not know who asks: a session ended, or was never there. */

@@ -9,7 +9,7 @@ import { Button } from "../parts/Button";
 import { DotsIcon } from "../parts/icons";
 import { Menu } from "../parts/Menu";
 import { Time } from "../parts/Time";
-import { complain, say } from "../parts/toast";
+import { say, told } from "../parts/toast";
 import { firstLine } from "../format/markdown";
 import { NOTE_TAG, summariesOfExperimentsQuery, useExperimentChanges } from "../queries/experiments";
 import styles from "./ExperimentsTable.module.css";
@@ -93,10 +93,8 @@ function Row({ experiment, deleted, may, summary, isSelected, onSelect }: RowPro
   const { remove, restore } = useExperimentChanges();
   const [asking, setAsking] = useState<"name" | "share" | null>(null);
   const id = experiment.experimentId;
-  // By promises: the row may be gone before the answer is there, and callbacks of its own with it.
-  const putBack = () => void restore.mutateAsync(id).then(() => say(`${experiment.name} is back`), complain);
-  const takeAway = () =>
-    void remove.mutateAsync(id).then(() => say(`${experiment.name} is deleted`, putBack), complain);
+  const putBack = () => told(restore.mutateAsync(id), () => say(`${experiment.name} is back`));
+  const takeAway = () => told(remove.mutateAsync(id), () => say(`${experiment.name} is deleted`, putBack));
   const note = experiment.tags.find((tag) => tag.key === NOTE_TAG)?.value;
   return (
     <tr>

@@ -26,6 +26,11 @@ export function complain(error: unknown): void {
   show({ id: ++lastId, text: explain(error), bad: true });
 }
 
+/** Do what answers with `done`, or tell why not; also when what asked for it is no longer on the page by then. */
+export function told<Given>(answer: Promise<Given>, done?: (given: Given) => void): void {
+  answer.then(done, complain);
+}
+
 export function Toasts() {
   const shown = useSyncExternalStore(subscribe, () => toasts);
   return (

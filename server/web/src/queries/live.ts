@@ -11,6 +11,8 @@ const LIVE_MS = 2_000;
 const LOOK_MAX_MS = 30_000;
 // Runs at work are read again as long as they are not more than these; the first ones in the table go first.
 const RUNNING_MAX = 200;
+// And so many that changed; the others come with the next look.
+const READ_AT_ONCE = 500;
 const REMEMBERED_MAX = 5_000;
 // So few pages are asked for again as a whole when a run may belong anywhere in them.
 const PAGES_ASKED_AGAIN = 2;
@@ -20,12 +22,17 @@ export function useLiveRuns(search: RunSearch, enabled: boolean): { fresh: numbe
   const client = useQueryClient();
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const changes = useChanges(search.experimentIds, enabled);
+  // Runs that changed and have not been read since.
+  const unread = useRef(new Set<string>());
+  const isReading = useRef(false);
   useEffect(() => setFresh(new Set()), [search]);
   useEffect(() => {
     if (!changes) return;
     const { queryKey } = runsQuery(search);
     const pages = client.getQueryData<Pages>(queryKey);
-    if (!changes.complete) {
+    changes.runIds.forEach((id) => unread.current.add(id));
+    if (!changes.complete || unread.current.size > REMEMBERED_MAX) {
+      unread.current.clear();
       void client.invalidateQueries({ queryKey: ["runs"] });
       return;
     }
@@ -33,27 +40,29 @@ export function useLiveRuns(search: RunSearch, enabled: boolean): { fresh: numbe
       for (const key of [["runs", "listed"], ["runs", "named"], ["groups"], ["count"]])
         void client.invalidateQueries({ queryKey: key });
     }
-    const ids = [...new Set([...changes.runIds, ...running(pages)])];
+    // An answer that is on its way may have been given before: read them when it is there. And one reading at a time:
+    // an older answer must not take the place of a newer one.
+    if (!pages || isReading.current) return;
+    const changed = [...unread.current].slice(0, READ_AT_ONCE);
+    const ids = [...new Set([...changed, ...running(pages)])];
     if (ids.length === 0) return;
-    if (!pages) {
-      // The answer that is on its way may have been given before.
-      void client.invalidateQueries({ queryKey });
-      return;
-    }
-    foundAmong(search, ids, AbortSignal.timeout(LOOK_MAX_MS)).then(
-      (found) => {
-        const [sortedBy = ""] = search.orderBy;
-        const next = patched(client.getQueryData<Pages>(queryKey) ?? pages, found, changes.runIds, sortedBy);
-        client.setQueryData(queryKey, next.pages);
-        // In a tree, others' numbers of children may have changed too.
-        const isUnsure =
-          next.elsewhere.length > 0 || next.isMoved || (search.as !== "flat" && changes.runIds.length > 0);
-        if (!isUnsure) return;
-        if (pages.pages.length <= PAGES_ASKED_AGAIN) void client.invalidateQueries({ queryKey });
-        else setFresh((now) => new Set([...now, ...next.elsewhere]));
-      },
-      () => undefined, // the next look sees it
-    );
+    isReading.current = true;
+    changed.forEach((id) => unread.current.delete(id));
+    foundAmong(search, ids, AbortSignal.timeout(LOOK_MAX_MS))
+      .then(
+        (found) => {
+          const [sortedBy = ""] = search.orderBy;
+          const next = patched(client.getQueryData<Pages>(queryKey) ?? pages, found, changed, sortedBy);
+          client.setQueryData(queryKey, next.pages);
+          // In a tree, others' numbers of children may have changed too.
+          const isUnsure = next.elsewhere.length > 0 || next.isMoved || (search.as !== "flat" && changed.length > 0);
+          if (!isUnsure) return;
+          if (pages.pages.length <= PAGES_ASKED_AGAIN) void client.invalidateQueries({ queryKey });
+          else setFresh((now) => new Set([...now, ...next.elsewhere]));
+        },
+        () => changed.forEach((id) => unread.current.add(id)), // the next look reads them
+      )
+      .finally(() => (isReading.current = false));
   }, [changes, client, search]);
   const show = useCallback(() => {
     setFresh(new Set());
@@ -89,9 +98,9 @@ function useChanges(experimentIds: bigint[], enabled: boolean): Changed | undefi
   return data;
 }
 
-function running(pages: Pages | undefined): string[] {
-  const runs = pages?.pages.flatMap((page) => page.runs) ?? [];
-  return runs
+function running(pages: Pages): string[] {
+  return pages.pages
+    .flatMap((page) => page.runs)
     .filter((run) => run.info?.status === RunStatus.RUNNING)
     .slice(0, RUNNING_MAX)
     .map(runIdOf);

@@ -4,6 +4,7 @@ import { askJson } from "../api/json";
 
 const PATH = "api/stepwell/v1/session/rights";
 const FRESH_MS = 30_000;
+const AGAIN_MS = 5_000;
 
 /** What somebody may do with an experiment or a registered model; each includes those before it. */
 export const NONE = 0;
@@ -27,6 +28,8 @@ export function rightsQuery(experimentIds: string[], models: string[]) {
       return (await askJson(`${PATH}?${new URLSearchParams(named)}`, "GET", undefined, signal)) as Rights;
     },
     staleTime: FRESH_MS,
+    // Nothing shows that it failed: less is offered than one may.
+    refetchInterval: ({ state }) => (state.status === "error" ? AGAIN_MS : false),
     placeholderData: (before) => before,
   });
 }

@@ -5,6 +5,7 @@ import { askJson } from "../api/json";
 const PATH = "api/stepwell/v1/session";
 // A session that ends elsewhere is noticed with the next refusal; this is for what shows it only.
 const FRESH_MS = 60_000;
+const AGAIN_MS = 5_000;
 
 /** Who is signed in. */
 export interface Person {
@@ -48,6 +49,7 @@ export const sessionQuery = queryOptions({
   queryFn: async ({ signal, client }) =>
     following(await askSession(signal), client.getQueryData<Session>(["session"]) ?? OPEN),
   staleTime: FRESH_MS,
+  refetchInterval: ({ state }) => (state.data ? false : AGAIN_MS),
   retry: false,
   // Where nobody answers, what is behind the gate asks for it, too: that must not close the gate again.
   retryOnMount: false,

@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Button } from "../../parts/Button";
 import { PersonIcon } from "../../parts/icons";
 import { Menu, type MenuItem } from "../../parts/Menu";
-import { complain } from "../../parts/toast";
+import { told } from "../../parts/toast";
 import { usePerson, useSignIn, type Person } from "../../queries/session";
 import styles from "./AccountMenu.module.css";
 
@@ -20,7 +20,7 @@ export function AccountMenu() {
   const navigate = useNavigate();
   const { signOut } = useSignIn();
   if (!person) return null;
-  const leave = (where: "here" | "everywhere") => () => signOut.mutate(where, { onError: complain });
+  const leave = (where: "here" | "everywhere") => () => told(signOut.mutateAsync(where));
   const items: MenuItem[] = [
     { label: "My tokens", act: () => void navigate({ to: "/settings", search: { tab: "tokens" } }) },
     // Whom the proxy names is there again with the next request.

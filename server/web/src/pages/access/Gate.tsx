@@ -12,9 +12,9 @@ const SignInAgain = lazy(() => import("./SignInAgain").then(({ SignInAgain }) =>
  * whoever signs in is where the link led; where a session ends in use, the page waits below with what was written in it.
  */
 export function Gate({ children }: { children: ReactNode }) {
-  const { data, isPending } = useQuery(sessionQuery);
-  // A moment, as a rule; without it, pages would ask for what they may not have.
-  if (isPending) return <Loading what="the page" isLate />;
+  const { data, isFetched } = useQuery(sessionQuery);
+  // A moment, as a rule; without it, pages would ask for what they may not have. Where nobody answers, it is open.
+  if (!isFetched) return <Loading what="the page" isLate />;
   if (!data?.accounts) return children;
   if (!data.person)
     return (

@@ -2,7 +2,7 @@ import type { AccessLevel } from "../../gen/stepwell_api/v1/access_pb";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
 import { CloseIcon, PeopleIcon, PersonIcon } from "../../parts/icons";
-import { complain } from "../../parts/toast";
+import { told } from "../../parts/toast";
 import { LEVELS, levelName, useGrantChanges, type Subject, type Thing } from "../../queries/grants";
 import styles from "./Share.module.css";
 
@@ -24,8 +24,10 @@ export function GrantLine({ thing, subject, level, fallback }: Props) {
   const name = isEverybody ? "Everybody else" : subject.value;
   const choose = (chosen: string) =>
     chosen === UNSAID
-      ? revoke.mutate({ thing, subject }, { onError: complain })
-      : grant.mutate({ thing, subject, level: Number(chosen) }, { onError: complain });
+      ? told(revoke.mutateAsync({ thing, subject }))
+      : told(grant.mutateAsync({ thing, subject, level: Number(chosen) }));
+  // What was chosen, and not what it was before, while it is on its way.
+  const shown = grant.isPending ? grant.variables.level : level;
   const unsaid = fallback === undefined ? "" : `as usual: ${levelName(fallback)}`;
   return (
     <li>
@@ -38,7 +40,7 @@ export function GrantLine({ thing, subject, level, fallback }: Props) {
         label={`${name} may`}
         hideLabel
         options={isEverybody ? [[UNSAID, unsaid], ...NAMED_LEVELS] : NAMED_LEVELS}
-        value={level === undefined ? UNSAID : String(level)}
+        value={shown === undefined ? UNSAID : String(shown)}
         disabled={grant.isPending || revoke.isPending}
         onChange={choose}
       />
@@ -49,6 +51,7 @@ export function GrantLine({ thing, subject, level, fallback }: Props) {
           kind="quiet"
           icon={<CloseIcon size={12} />}
           aria-label={`Share with ${name} no more`}
+          isBusy={revoke.isPending}
           onClick={() => choose(UNSAID)}
         />
       )}

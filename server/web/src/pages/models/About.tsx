@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
-import { explain } from "../../api/failures";
+import { explain, isMissing } from "../../api/failures";
 import { within, type Place } from "../../models/place";
 import { Loading } from "../../parts/Notice";
 import { textQuery } from "../../queries/artifacts";
@@ -56,7 +56,9 @@ function Requirements({ place }: { place: Place }) {
       {found.data ? (
         <pre className={run.code}>{found.data.text}</pre>
       ) : (
-        <p className={run.nothing}>{found.isError ? "The model names none." : "Loading …"}</p>
+        <p className={run.nothing}>
+          {!found.isError ? "Loading …" : isMissing(found.error) ? "The model names none." : explain(found.error)}
+        </p>
       )}
     </section>
   );

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { RegisteredModel } from "../../gen/stepwell_api/v1/registry_pb";
 import { Button } from "../../parts/Button";
 import { CloseIcon } from "../../parts/icons";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { useRegistryChanges } from "../../queries/registry";
 import { useMay } from "../access/may";
 import run from "../run/RunPage.module.css";
@@ -14,11 +14,9 @@ export function Aliases({ model }: { model: RegisteredModel }) {
   const { removeAlias, setAlias } = useRegistryChanges(model.name);
   const may = useMay();
   const remove = (alias: string, version: number) =>
-    removeAlias.mutate(alias, {
-      onError: complain,
-      onSuccess: () =>
-        say(`@${alias} is gone`, () => setAlias.mutate({ alias, version, expectVersion: 0 }, { onError: complain })),
-    });
+    told(removeAlias.mutateAsync(alias), () =>
+      say(`@${alias} is gone`, () => told(setAlias.mutateAsync({ alias, version, expectVersion: 0 }))),
+    );
   return (
     <section className={run.box} aria-label="Aliases">
       <header>
@@ -35,6 +33,7 @@ export function Aliases({ model }: { model: RegisteredModel }) {
                   kind="quiet"
                   icon={<CloseIcon size={12} />}
                   aria-label={`Remove the alias ${alias}`}
+                  isBusy={removeAlias.isPending && removeAlias.variables === alias}
                   onClick={() => remove(alias, version)}
                 />
               )}

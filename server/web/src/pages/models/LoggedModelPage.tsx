@@ -11,7 +11,8 @@ import { Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { Time } from "../../parts/Time";
 import { useTitle } from "../../parts/useTitle";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
+import { useIsThere } from "../../parts/useSending";
 import { experimentQuery } from "../../queries/experiments";
 import { modelQuery, useModelEdits } from "../../queries/models";
 import { versionsOfModelQuery } from "../../queries/registry";
@@ -96,15 +97,12 @@ function Header({ model }: { model: LoggedModel }) {
   const may = useMay();
   const mayCreate = useMayCreate();
   const params = { experimentId: String(model.experimentId) };
-  // By promise: the page is gone by then.
-  const bringBack = () => void restore.mutateAsync(undefined).then(() => say(`${model.name} is back`), complain);
+  const isThere = useIsThere();
+  const bringBack = () => told(restore.mutateAsync(undefined), () => say(`${model.name} is back`));
   const takeAway = () =>
-    remove.mutate(undefined, {
-      onError: complain,
-      onSuccess: () => {
-        say(`${model.name} is deleted`, bringBack);
-        void navigate({ to: "/experiments/$experimentId/models", params });
-      },
+    told(remove.mutateAsync(undefined), () => {
+      say(`${model.name} is deleted`, bringBack);
+      if (isThere()) void navigate({ to: "/experiments/$experimentId/models", params });
     });
   return (
     <header className={run.header}>

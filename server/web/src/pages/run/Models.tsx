@@ -2,6 +2,7 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { isMissing } from "../../api/failures";
 import { fullNumber, shortNumber, wholeNumber } from "../../format/numbers";
 import { LoggedModelStatus } from "../../gen/stepwell_api/v1/models_pb";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
@@ -83,7 +84,7 @@ function Listed({ run, linked }: { run: Run; linked: Linked[] }) {
               {model?.status === LoggedModelStatus.READY ? null : model ? (
                 <ModelStatus status={model.status} why={model.statusMessage} />
               ) : (
-                models[place]?.isError && <small>deleted</small>
+                isMissing(models[place]?.error) && <small>deleted</small>
               )}
             </li>
           );

@@ -8,7 +8,7 @@ import { DotsIcon } from "../../parts/icons";
 import { copy } from "../../parts/copy";
 import { Menu } from "../../parts/Menu";
 import { Status } from "../../parts/Status";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { useTitle } from "../../parts/useTitle";
 import { experimentQuery } from "../../queries/experiments";
 import { isRunning, useRunEdits } from "../../queries/run";
@@ -33,11 +33,9 @@ export function RunHeader({ run }: { run: Run }) {
   useTitle(info?.name);
   if (!info) return null;
   const isDeleted = info.lifecycleStage === LifecycleStage.DELETED;
-  const finish = (status: RunStatus) => end.mutate(status, { onError: complain });
-  const bringBack = () =>
-    restore.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is back`) });
-  const takeAway = () =>
-    remove.mutate(undefined, { onError: complain, onSuccess: () => say(`${info.name} is deleted`, bringBack) });
+  const finish = (status: RunStatus) => told(end.mutateAsync(status));
+  const bringBack = () => told(restore.mutateAsync(undefined), () => say(`${info.name} is back`));
+  const takeAway = () => told(remove.mutateAsync(undefined), () => say(`${info.name} is deleted`, bringBack));
   return (
     <header className={styles.header}>
       <Link

@@ -4,14 +4,14 @@ import { useState, type FormEvent } from "react";
 import type { Tag } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { CloseIcon } from "../../parts/icons";
-import { complain } from "../../parts/toast";
+import { told } from "../../parts/toast";
 import { useMay } from "../access/may";
 import styles from "./RunPage.module.css";
 
 /** Tags that the system writes are shown among the details, or nowhere. */
 const OWN = /^(mlflow|stepwell)\./;
 
-type Edit<T> = Pick<UseMutationResult<unknown, Error, T>, "mutate" | "isPending" | "variables">;
+type Edit<T> = Pick<UseMutationResult<unknown, Error, T>, "mutateAsync" | "isPending" | "variables">;
 
 interface Props {
   tags: Tag[];
@@ -29,10 +29,9 @@ export function Tags({ tags, tag, untag }: Props) {
     // What is behind the first of them is the value, whatever stands in it.
     const [, key = "", value = ""] = /^([^:=]*)[:=]?(.*)$/.exec(draft) ?? [];
     if (!key.trim()) return;
-    tag.mutate(
-      { key: key.trim(), value: value.trim() },
-      // The next one may be half written by then.
-      { onError: complain, onSuccess: () => setDraft((now) => (now === draft ? "" : now)) },
+    // The next one may be half written by then.
+    told(tag.mutateAsync({ key: key.trim(), value: value.trim() }), () =>
+      setDraft((now) => (now === draft ? "" : now)),
     );
   };
   return (
@@ -53,7 +52,7 @@ export function Tags({ tags, tag, untag }: Props) {
                 icon={<CloseIcon size={12} />}
                 aria-label={`Remove the tag ${key}`}
                 isBusy={untag.isPending && untag.variables === key}
-                onClick={() => untag.mutate(key, { onError: complain })}
+                onClick={() => told(untag.mutateAsync(key))}
               />
             )}
           </span>

@@ -6,7 +6,7 @@ import { Button } from "../../parts/Button";
 import { CloseIcon, PencilIcon, PlusIcon } from "../../parts/icons";
 import { Markdown } from "../../parts/Markdown";
 import { Time } from "../../parts/Time";
-import { complain } from "../../parts/toast";
+import { told } from "../../parts/toast";
 import { NOTE_TAG, useExperimentChanges } from "../../queries/experiments";
 import { useMay } from "../access/may";
 import styles from "./About.module.css";
@@ -51,7 +51,7 @@ export function About({ experiment }: { experiment: Experiment }) {
                 <button
                   type="button"
                   aria-label={`Remove the tag ${tag.key}`}
-                  onClick={() => deleteTag.mutate({ experimentId, key: tag.key }, { onError: complain })}
+                  onClick={() => told(deleteTag.mutateAsync({ experimentId, key: tag.key }))}
                 >
                   <CloseIcon size={10} />
                 </button>

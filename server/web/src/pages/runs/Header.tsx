@@ -6,7 +6,7 @@ import { runsCsvAddress } from "../../api/runsCsv";
 import { Button } from "../../parts/Button";
 import { wholeNumber } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { useTitle } from "../../parts/useTitle";
 import type { RunsView } from "../../url/runsView";
 import { useExperimentChanges } from "../../queries/experiments";
@@ -57,7 +57,6 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         <Link to="/">Experiments</Link>
         <span aria-hidden="true">/</span>
         <h1 title={names}>{names || " "}</h1>
-        {only?.lifecycleStage === LifecycleStage.DELETED && <Deleted experiment={only} />}
         {count !== undefined && (
           <small>
             {wholeNumber(count)} {count === 1n ? "run" : "runs"}
@@ -91,6 +90,7 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
           <AlertsButton experimentIds={experiments.map(({ experimentId }) => experimentId)} />
         </Suspense>
       </div>
+      {only?.lifecycleStage === LifecycleStage.DELETED && <Deleted experiment={only} />}
       {view.about && only && <About experiment={only} />}
       <div className={styles.tools}>
         <FilterBar
@@ -152,16 +152,16 @@ function Deleted({ experiment: { experimentId, name } }: { experiment: Experimen
   const { restore } = useExperimentChanges();
   const may = useMay();
   return (
-    <>
-      <span className={styles.deleted}>deleted</span>
+    <div className={styles.deleted} role="status">
+      This experiment is deleted.
       {may.manage && (
         <Button
           isBusy={restore.isPending}
-          onClick={() => void restore.mutateAsync(experimentId).then(() => say(`${name} is back`), complain)}
+          onClick={() => told(restore.mutateAsync(experimentId), () => say(`${name} is back`))}
         >
           Restore
         </Button>
       )}
-    </>
+    </div>
   );
 }

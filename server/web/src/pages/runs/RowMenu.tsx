@@ -5,7 +5,7 @@ import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { AskText } from "../../parts/AskText";
 import menu from "../../parts/Menu.module.css";
 import { copy } from "../../parts/copy";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { useOpener } from "../../parts/useOpener";
 import { idFilter, useRunChanges } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
@@ -105,7 +105,7 @@ function Colors({ run }: { run: Run }) {
   const id = runIdOf(run);
   const experimentIds = [run.info?.experimentId ?? 0n];
   const paint = (value: string) =>
-    tag.mutate({ chosen: { experimentIds, filter: idFilter([id]) }, key: COLOR_TAG, value }, { onError: complain });
+    told(tag.mutateAsync({ chosen: { experimentIds, filter: idFilter([id]) }, key: COLOR_TAG, value }));
   const hasColor = run.tags.some((one) => one.key === COLOR_TAG);
   return (
     <div className={styles.colors} role="group" aria-label="Colour">
@@ -121,7 +121,7 @@ function Colors({ run }: { run: Run }) {
       <DropdownMenu.Item
         className={menu.item}
         disabled={!hasColor}
-        onSelect={() => untag.mutate({ runId: id, key: COLOR_TAG }, { onError: complain })}
+        onSelect={() => told(untag.mutateAsync({ runId: id, key: COLOR_TAG }))}
       >
         Its own
       </DropdownMenu.Item>

@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type CSSProp
 import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { useLiveRuns } from "../../queries/live";
+import { Answer } from "../../parts/Answer";
 import { Awaited } from "../../parts/Notice";
 import type { TableActions } from "../../table/layout";
 import { ExperimentNames } from "../../table/ExperimentNames";
@@ -112,7 +113,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
                   by={asked.by}
                   order={asked.order}
                   onOrder={({ id, descending }) => change({ order: id, descending: descending || undefined })}
-                  onColumns={layout.setColumns}
+                  onColumns={(ids) => known.data && layout.setColumns(ids)}
                   widths={layout.widths}
                   onWidths={layout.setWidths}
                   colors={drawn.colors}
@@ -129,15 +130,19 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
               {!view.view && <Split percent={view.split ?? SPLIT_USUAL} onPercent={(split) => change({ split })} />}
               {hasCharts && (
                 <Suspense fallback={<div className={styles.charts} />}>
-                  <ChartsPane
-                    runs={found.runs}
-                    colors={drawn.colors}
-                    drawn={drawn}
-                    closed={found.closed}
-                    metrics={keys.metrics}
-                    view={view}
-                    change={change}
-                  />
+                  <Answer found={known} what="metrics">
+                    {({ metrics }) => (
+                      <ChartsPane
+                        runs={found.runs}
+                        colors={drawn.colors}
+                        drawn={drawn}
+                        closed={found.closed}
+                        metrics={metrics}
+                        view={view}
+                        change={change}
+                      />
+                    )}
+                  </Answer>
                 </Suspense>
               )}
             </div>

@@ -1,13 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 import { runsCsvAddress } from "../../api/runsCsv";
 import { AskText } from "../../parts/AskText";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
 import { Dialog } from "../../parts/Dialog";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
+import { useIsThere } from "../../parts/useSending";
 import { namedRunsQuery, useRunChanges, type Projection } from "../../queries/runs";
 import { runIdOf } from "../../table/rows";
 import { PINNED_MAX, type RunsView } from "../../url/runsView";
@@ -37,6 +38,9 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
   const { remove, restore, rename, tag } = useRunChanges();
   const [asking, setAsking] = useState<Asking | null>(null);
   const may = useMay();
+  const isThere = useIsThere();
+  const latest = useRef(chosen.filter);
+  latest.current = chosen.filter;
   const one = runIds.length === 1 ? runIds[0] : undefined;
   const listed = runs.find((run) => runIdOf(run) === one);
   // Its row may be closed, or further down than what is known.
@@ -44,19 +48,18 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
   const single = one ? (listed ?? named.data?.find((run) => runIdOf(run) === one)) : undefined;
   if (count === 0 || (count === undefined && !isEverything)) return null;
   const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
+  // Others may be selected by then.
+  const clearThese = () => isThere() && latest.current === chosen.filter && clear();
   const bringBack = () =>
-    restore.mutate(chosen, {
-      onError: complain,
-      onSuccess: ({ runs }) => (say(`${runs} ${runs === 1n ? "run" : "runs"} restored`), clear()),
+    told(restore.mutateAsync(chosen), ({ runs }) => {
+      say(`${runs} ${runs === 1n ? "run" : "runs"} restored`);
+      clearThese();
     });
   const takeAway = () =>
-    remove.mutate(chosen, {
-      onError: complain,
+    told(remove.mutateAsync(chosen), ({ runs }) => {
       // Everything that a filter finds cannot be told later from what was deleted before.
-      onSuccess: ({ runs }) => (
-        say(`${runs} ${runs === 1n ? "run" : "runs"} deleted`, isEverything ? undefined : bringBack),
-        clear()
-      ),
+      say(`${runs} ${runs === 1n ? "run" : "runs"} deleted`, isEverything ? undefined : bringBack);
+      clearThese();
     });
   const tagAll = async (key: string, value: string) => {
     const { runs } = await tag.mutateAsync({ chosen, key, value });
@@ -89,9 +92,11 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
       {runIds.length > 0 && <Button onClick={pin}>Pin</Button>}
       {runIds.length > 0 && <Button onClick={hide}>Hide in charts</Button>}
       {!may.write ? null : view.deleted ? (
-        <Button onClick={bringBack}>Restore</Button>
+        <Button isBusy={restore.isPending} onClick={bringBack}>
+          Restore
+        </Button>
       ) : (
-        <Button kind="danger" onClick={isEverything ? () => setAsking("delete") : takeAway}>
+        <Button kind="danger" isBusy={remove.isPending} onClick={isEverything ? () => setAsking("delete") : takeAway}>
           Delete
         </Button>
       )}

@@ -8,7 +8,7 @@ import { Answer } from "../../parts/Answer";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
 import { CloseIcon } from "../../parts/icons";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { useViewChanges, viewsQuery } from "../../queries/views";
 import type { RunsView } from "../../url/runsView";
 import { addressOf, viewAt } from "../../url/savedView";
@@ -47,13 +47,11 @@ export function Views({ experimentIds, view, show, change }: Props) {
       },
     );
   const drop = (one: View) =>
-    remove.mutate(one.viewId, {
-      onError: complain,
-      onSuccess: () =>
-        say(`The view ${one.name} is deleted`, () =>
-          save.mutate({ experimentIds, name: one.name, address: one.address, replace: false }, { onError: complain }),
-        ),
-    });
+    told(remove.mutateAsync(one.viewId), () =>
+      say(`The view ${one.name} is deleted`, () =>
+        told(save.mutateAsync({ experimentIds, name: one.name, address: one.address, replace: false })),
+      ),
+    );
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (name.trim()) keep(name.trim(), false);

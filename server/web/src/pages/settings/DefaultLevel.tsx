@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { Choice } from "../../parts/Choice";
-import { complain } from "../../parts/toast";
+import { told } from "../../parts/toast";
 import { defaultLevelQuery, LEVELS, useGrantChanges } from "../../queries/grants";
 
 /** What everybody may do with whatever is not shared otherwise. */
@@ -13,8 +13,9 @@ export function DefaultLevel() {
     <Choice
       label="What is not shared otherwise, everybody may"
       options={LEVELS.map(([level, text]) => [String(level), text] as const)}
-      value={String(found.data)}
-      onChange={(level) => setDefault.mutate(Number(level), { onError: complain })}
+      value={String(setDefault.isPending ? setDefault.variables : found.data)}
+      disabled={setDefault.isPending}
+      onChange={(level) => told(setDefault.mutateAsync(Number(level)))}
     />
   );
 }

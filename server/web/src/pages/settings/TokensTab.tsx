@@ -7,7 +7,7 @@ import { Button } from "../../parts/Button";
 import { PlusIcon } from "../../parts/icons";
 import { Empty } from "../../parts/Notice";
 import { Time } from "../../parts/Time";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { SCOPES, tokensQuery, useTokenChanges } from "../../queries/tokens";
 import page from "../ExperimentsTable.module.css";
 import { NewToken } from "./NewToken";
@@ -100,10 +100,8 @@ function Row({ token }: { token: Token }) {
           <Button
             kind="danger"
             aria-label={`Revoke ${token.name}`}
-            disabled={revoke.isPending}
-            onClick={() =>
-              revoke.mutate(token.tokenId, { onError: complain, onSuccess: () => say(`${token.name} is revoked`) })
-            }
+            isBusy={revoke.isPending}
+            onClick={() => told(revoke.mutateAsync(token.tokenId), () => say(`${token.name} is revoked`))}
           >
             Revoke
           </Button>

@@ -7,7 +7,7 @@ import { Button } from "../../parts/Button";
 import { DotsIcon, PlusIcon } from "../../parts/icons";
 import { Menu, type MenuItem } from "../../parts/Menu";
 import { Time } from "../../parts/Time";
-import { complain, say } from "../../parts/toast";
+import { say, told } from "../../parts/toast";
 import { accountsQuery, useAccountChanges } from "../../queries/accounts";
 import page from "../ExperimentsTable.module.css";
 import { DefaultLevel } from "./DefaultLevel";
@@ -71,7 +71,7 @@ function Row({ account, isMe }: { account: User; isMe: boolean }) {
   const { name, isAdmin, isActive, isService } = account;
   const close = () => setAsking(null);
   const set = (what: { isAdmin?: boolean; isActive?: boolean }, done: string) => () =>
-    change.mutate({ name, ...what }, { onError: complain, onSuccess: () => say(done) });
+    told(change.mutateAsync({ name, ...what }), () => say(done));
   const items: MenuItem[] = [
     ...(isService
       ? [{ label: "New token", act: () => setAsking("token" as const) }]
