@@ -1,4 +1,4 @@
-"""Delivers what earlier processes left in this place, one spool after another, in the background."""
+"""Delivers what earlier processes left in this place, a few spools at a time, in the background."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import time
+from collections import defaultdict
 from logging import getLogger
 from pathlib import Path
 from socket import gethostname
@@ -14,20 +15,23 @@ from stepwell import settings
 from stepwell.delivery import experiment_tags
 from stepwell.errors import StepwellException
 from stepwell.spool import folders, places
-from stepwell.spool.writer_file import read_writer
+from stepwell.spool.writer_file import WriterFile, read_writer
 from stepwell.wire import background
 
 _log = getLogger("stepwell")
 # How often a process that has forked looks for what its children left.
 LOOK_AGAIN_S = 1.0
+# Spools that are delivered at once: each waits for its commit most of the time. They have up to four files open each.
+AT_ONCE = 4
 
 _begun: set[str] = set()
-# Whether something may have been left here since the beginning.
-_may_be_left = False
+# Whether this process has left something itself.
+_has_left = False
 # What cannot be delivered, as somebody was told: this process does not try again. At most one for each log.
 _given_up: set[Path] = set()
 _looked_s = 0.0
-_task: "asyncio.Task[None] | None" = None
+# Who delivers, by server.
+_tasks: "dict[str, asyncio.Task[None]]" = {}
 
 
 def begin(uri: str) -> None:
@@ -36,34 +40,45 @@ def begin(uri: str) -> None:
         return
     _begun.add(uri)
     experiment_tags.begin()
-    left = _left()
-    if left:
-        background.spawn(_deliver(uri, left))
+    if _left():
+        background.spawn(_begin_delivery(uri))
 
 
 def look_again(uri: str) -> None:
     """Deliver what forked children have left meanwhile; called in the background loop, now and then."""
-    global _looked_s, _task
-    if not _may_be_left or time.monotonic() - _looked_s < LOOK_AGAIN_S or (_task and not _task.done()):
+    global _looked_s
+    if not _may_be_left() or time.monotonic() - _looked_s < LOOK_AGAIN_S or uri in _tasks:
         return
     _looked_s = time.monotonic()
-    left = _left()
-    _task = asyncio.create_task(_deliver(uri, left)) if left else None
+    if _left():
+        _deliver_beside(uri)
 
 
 def finish(timeout_s: float) -> None:
-    """Deliver, at the end of the process, what it and its forked children have left."""
-    for uri in _begun if _may_be_left else ():
-        deliver = functools.partial(_deliver_within, timeout_s, uri, _left())
-        with contextlib.suppress(TimeoutError, StepwellException):
-            background.run(deliver)
+    """Deliver, at the end of the process, what it and its forked children have left, also where it logged nothing."""
+    if settings.is_offline() or not _may_be_left():
+        return
+    from stepwell.wire.connection import connected
+
+    for uri in connected():
+        if uri in _tasks or _left():
+            deliver = functools.partial(_deliver_within, timeout_s, uri)
+            with contextlib.suppress(TimeoutError, StepwellException):
+                background.run(deliver)
 
 
-async def _deliver_within(timeout_s: float, uri: str, left: list[Path]) -> None:
+async def _deliver_within(timeout_s: float, uri: str) -> None:
+    from stepwell.wire.connection import connect
+
     async with asyncio.timeout(timeout_s):
-        if _task is not None:  # under way already
-            await asyncio.wait({_task})
-        await _deliver(uri, left)
+        await connect(uri).reach(settings.reach_timeout_s())
+        if (task := _tasks.get(uri)) is not None:  # under way already
+            await asyncio.wait({task})
+        await _deliver(uri, _left())
+
+
+def _may_be_left() -> bool:
+    return _has_left or background.has_forked()
 
 
 def _left() -> list[Path]:
@@ -82,22 +97,34 @@ def may_come(folder: Path) -> bool:
 
 
 async def _deliver(uri: str, left: list[Path]) -> None:
-    for folder in left:
-        try:
-            await _deliver_one(uri, folder)
-        except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
-            if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
-                if not folders.is_locked(folder):  # else it is about to be written by who lives
-                    give_up(folder)
-                reason = error.message if isinstance(error, StepwellException) else f"{folder}: {error!r}"
-                _log.warning("What an earlier process left cannot be delivered: %s", reason)
+    """Deliver spools, those of one run in the order in which they began."""
+    folders_left = iter(left)
+    turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def deliver_in_turn() -> None:
+        for folder in folders_left:
+            try:
+                writer = read_writer(folder)
+                async with turns[writer.run_id]:
+                    await _deliver_one(uri, folder, writer)
+            except Exception as error:  # noqa: BLE001 - the others are delivered, and this one is named
+                _tell_undelivered(folder, error)
+
+    await asyncio.gather(*(deliver_in_turn() for _ in range(AT_ONCE)))
 
 
-async def _deliver_one(uri: str, folder: Path) -> None:
+def _tell_undelivered(folder: Path, error: Exception) -> None:
+    if folders.is_spool(folder):  # else somebody else has delivered it meanwhile
+        if not folders.is_locked(folder):  # else it is about to be written by who lives
+            give_up(folder)
+        reason = error.message if isinstance(error, StepwellException) else f"{folder}: {error!r}"
+        _log.warning("What an earlier process left cannot be delivered: %s", reason)
+
+
+async def _deliver_one(uri: str, folder: Path, writer: WriterFile) -> None:
     from stepwell.delivery.left_delivery import deliver_left
     from stepwell.delivery.left_log import LeftLog
 
-    writer = read_writer(folder)
     # What was logged for another server stays. Those of other machines may live, whatever the lock says; `stepwell
     # sync` looks closer.
     if not settings.is_same_server(writer.tracking_uri, uri) or writer.host != gethostname():
@@ -113,10 +140,20 @@ async def _deliver_one(uri: str, folder: Path) -> None:
 
 def deliver_left_here(uri: str) -> None:
     """Deliver what this process has just left, and leaves meanwhile; called in the background loop."""
-    global _task
-    _note_left()
-    if _task is None or _task.done():
-        _task = asyncio.create_task(_deliver_all(uri))
+    global _has_left
+    _has_left = True
+    _deliver_beside(uri)
+
+
+async def _begin_delivery(uri: str) -> None:
+    _deliver_beside(uri)
+
+
+def _deliver_beside(uri: str) -> None:
+    if uri not in _tasks:
+        task = _tasks[uri] = asyncio.create_task(_deliver_all(uri))
+        # One that is over would keep its calls, and these gRPC's thread, for whose end a fork waits.
+        task.add_done_callback(lambda _: _tasks.pop(uri))
 
 
 async def _deliver_all(uri: str) -> None:
@@ -126,9 +163,10 @@ async def _deliver_all(uri: str) -> None:
         await _deliver(uri, left)
 
 
-def _note_left() -> None:
-    global _may_be_left
-    _may_be_left = True
+def _start_over_in_child() -> None:
+    global _has_left
+    _has_left = False
+    _begun.clear()
 
 
-os.register_at_fork(after_in_parent=_note_left, after_in_child=_begun.clear)
+os.register_at_fork(after_in_child=_start_over_in_child)

@@ -43,7 +43,7 @@ async def deliver_left(
         if not shipping.done():
             shipping.cancel()
             await asyncio.wait({shipping})
-            log.abandon()
+        log.abandon()  # also where the end of the loop has ended both
 
 
 _STALLED = (

@@ -64,7 +64,7 @@ class LeftLog:
             ) from error
 
     def abandon(self) -> None:
-        """Leave it where it is, undelivered."""
+        """Let go of it; what is not delivered stays where it is."""
         folders.release(self.folder)
 
     def open_message(self) -> "ingest_pb2.OpenWriter":

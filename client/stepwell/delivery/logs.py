@@ -266,6 +266,9 @@ def _resume_all() -> None:
 def _start_over_in_child() -> None:
     global _resumption
     _resumption = None
+    for log in (*_sealed, *(writer.current_log for writer in _with_log)):
+        if log is not None:
+            log.leave_to_parent()
     _with_log.clear()
     _sealed.clear()
     _left.clear()

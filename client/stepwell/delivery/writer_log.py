@@ -234,6 +234,11 @@ class WriterLog:
         self.reader.let_go()
         folders.release(self.folder)
 
+    def leave_to_parent(self) -> None:
+        """Close a forked child's copies of the files, which count in what it may have open."""
+        self.spool.leave_to_parent()
+        self.reader.let_go()
+
     def look(self) -> None:
         """Notice it where somebody has removed the files."""
         if not self._sealed and not self.folder.exists():

@@ -47,7 +47,9 @@ def at_exit() -> None:
             timeout_s,
             "; ".join(commands),
         )
-    if not receipt.waiting and (catch_up := sys.modules.get("stepwell.delivery.catch_up")):
+    if not receipt.waiting and (background.has_forked() or "stepwell.delivery.catch_up" in sys.modules):
+        from stepwell.delivery import catch_up
+
         catch_up.finish(timeout_s)
     logs.cancel_resumption()
     background.stop()

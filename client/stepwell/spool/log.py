@@ -307,12 +307,17 @@ class Spool:
         self.seal()
 
     def close(self) -> None:
-        """Let go of the files: now, and not when somebody collects garbage."""
+        """Let go of the files: now, and not when somebody collects garbage. What was finished stays known."""
         with self._lock:
-            self._sealed = True
-            self._close_files()
-            self._segment.let_go()
-            self._use(self._segment)
+            self._segment.finished_position()
+            self.leave_to_parent()
+
+    def leave_to_parent(self) -> None:
+        """Let go of the files in a forked child, where a thread that is not there may have the lock."""
+        self._sealed = True
+        self._close_files()
+        self._segment.let_go()
+        self._use(self._segment)
 
     def _close_files(self) -> None:
         """Close what only who appends has open."""

@@ -77,8 +77,7 @@ class Segment:
         return self.first_position + self._seen
 
     def let_go(self) -> None:
-        """Give the file back, and a descriptor with it; who appends goes elsewhere. What was finished stays known."""
-        self.finished_position()
+        """Give the file back, and a descriptor with it; who appends goes elsewhere."""
         self.buffer = bytearray()
 
     def close_to_appends(self) -> int:

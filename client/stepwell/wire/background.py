@@ -51,6 +51,7 @@ _is_looking = False
 _begun: set["asyncio.Task[None]"] = set()
 _epoch = 0
 _is_fork = False
+_has_forked = False
 
 
 def run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -120,6 +121,11 @@ def _result(future: Future[T]) -> T:
 def is_fork() -> bool:
     """Tell whether this is a forked child that cannot speak gRPC."""
     return _is_fork
+
+
+def has_forked() -> bool:
+    """Tell whether this process has forked children since it used the loop; they may have left something."""
+    return _has_forked
 
 
 def epoch() -> int:
@@ -232,13 +238,16 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _go_on_in_parent() -> None:
+    global _has_forked
+    _has_forked = True
     _lock.release()
 
 
 def _start_over_in_child() -> None:
-    global _lock, _is_fork
+    global _lock, _is_fork, _has_forked
     _lock = threading.RLock()
     _is_fork = _is_fork or "grpc" in sys.modules
+    _has_forked = False
 
 
 os.register_at_fork(

@@ -393,6 +393,11 @@ def connect(uri: str) -> Connection:
     return _connections.setdefault(uri, Connection(uri))
 
 
+def connected() -> list[str]:
+    """Return the servers that this process has spoken with, or tried to."""
+    return list(_connections)
+
+
 async def _succeeds_within(timeout_s: float, attempt: Awaitable[None]) -> bool:
     try:
         async with asyncio.timeout(timeout_s):

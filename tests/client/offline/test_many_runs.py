@@ -10,6 +10,7 @@ import pytest
 import stepwell
 from stepwell import StepwellClient
 from stepwell.entities import Run
+from stepwell.spool import folders
 from tests.client.conftest import Script
 from tests.harness.content.s3 import free_port
 from tests.harness.servers.processes import ServerProcess
@@ -45,6 +46,98 @@ def test_many_runs_are_open_at_once(script: Script) -> None:
     for run in runs:
         history = stepwell.get_metric_history(run.info.run_id, "loss")
         assert [(point.step, point.value) for point in history] == [(0, 0.0), (1, 0.5), (2, 1.0)]
+
+
+IN_A_FORK = """
+import gc
+gc.disable()  # with many objects, as after an import of torch, it comes as seldom
+client = stepwell.StepwellClient()
+experiment_id = client.create_experiment(sys.argv[1])
+runs = [client.create_run(experiment_id).info.run_id for _ in range(int(sys.argv[2]))]
+for run_id in runs:
+    client.log_metric(run_id, "loss", 0.0, step=0)
+    client.set_tag(run_id, "step", "0")
+child = os.fork()
+for step in (1, 2):
+    for run_id in runs:
+        client.log_metric(run_id, "loss" if child else "loss of the child", step / 2, step=step)
+        client.set_tag(run_id, "step", str(step))
+if child:
+    assert os.waitpid(child, 0) == (child, 0)
+"""
+
+
+def test_a_forked_child_logs_to_as_many_runs(script: Script) -> None:
+    answer = script(FEW_FILES + IN_A_FORK, "in a fork", str(RUNS))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    experiment = stepwell.get_experiment_by_name("in a fork")
+    runs = StepwellClient().search_runs([experiment.experiment_id])
+    assert len(runs) == RUNS
+    for run in runs:
+        for key, steps in (("loss", [0, 1, 2]), ("loss of the child", [1, 2])):
+            history = stepwell.get_metric_history(run.info.run_id, key)
+            assert [(point.step, point.value) for point in history] == [(step, step / 2) for step in steps]
+
+
+FORKS_WHILE_DELIVERING = """
+import threading, time
+from pathlib import Path
+
+def tell():
+    names = [thread.name for thread in threading.enumerate()]
+    print([name for name in names if name == "stepwell" or "poll" in name], flush=True)
+
+def waiting():
+    return len(list(Path(os.environ["STEPWELL_SPOOL_DIR"]).glob("*/writer.json")))
+
+os.register_at_fork(after_in_parent=tell)
+client = stepwell.StepwellClient()
+runs = [client.create_run("0").info.run_id for _ in range(int(sys.argv[1]))]
+with stepwell.start_run():
+    for step in range(4):
+        child = os.fork()
+        if not child:
+            for run_id in runs:
+                client.log_metric(run_id, "loss", step, step=step)
+            os._exit(0)
+        os.waitpid(child, 0)
+        while waiting() > len(runs) / 2:
+            time.sleep(0.01)
+"""
+
+
+def test_a_fork_while_left_logs_are_delivered_leaves_none_of_them(script: Script, tmp_path: Path) -> None:
+    spools = tmp_path / "spools"
+    answer = script(FEW_FILES + FORKS_WHILE_DELIVERING, str(RUNS), STEPWELL_SPOOL_DIR=str(spools))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == "[]\n" * 4
+    assert list(folders.spools(spools)) == []
+    runs = [run for run in StepwellClient().search_runs(["0"]) if "loss" in run.data.metrics]
+    assert len(runs) == RUNS
+    for run in runs:
+        assert [point.step for point in stepwell.get_metric_history(run.info.run_id, "loss")] == [0, 1, 2, 3]
+
+
+FORKS_IN_TURN = """
+client = stepwell.StepwellClient()
+for _ in range(6):
+    run_id = client.create_run("0").info.run_id
+    for number in range(4):
+        child = os.fork()
+        if not child:
+            client.set_tag(run_id, "last", str(number))
+            os._exit(0)
+        os.waitpid(child, 0)
+"""
+
+
+def test_what_children_logged_is_delivered_in_their_order_by_a_parent_that_logs_nothing(
+    script: Script,
+) -> None:
+    answer = script(FEW_FILES + FORKS_IN_TURN)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    runs = StepwellClient().search_runs(["0"])
+    assert [run.data.tags["last"] for run in runs if "last" in run.data.tags] == ["3"] * 6
 
 
 WHILE_AWAY = """
