@@ -201,6 +201,7 @@ async def test_what_is_being_written_outlives_a_session(page: Page, rest: httpx2
     await page.context.clear_cookies()
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_be_visible()
+    await expect(page.get_by_text("Your session has ended.")).to_be_visible()
     await page.keyboard.press("Escape")
     await sign_in(page)
     await expect(page.get_by_role("heading", name="Sign in to Stepwell")).to_have_count(0)
