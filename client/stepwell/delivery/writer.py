@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell import settings
 from stepwell.delivery import logs
+from stepwell.delivery.progress import deadline, remaining_s
 from stepwell.delivery.receipts import PendingWrite, Receipt
 from stepwell.entities import Alert, DatasetInput, Histogram, LifecycleStage, Metric
 from stepwell.errors import StepwellException, invalid
@@ -259,13 +260,15 @@ class RunWriter:
 
     def pending(self, *keys: str) -> PendingWrite:
         """Return a handle to wait for what was logged just now under these keys."""
-        log = self.log()
-        end_position = log.hurry()
-        rejected_before = len(log.delivery.rejections)
+        # Another thread may have ended the log that it went to, and begun another one.
+        of_run = [log for log in logs.open_logs() if log.run == (self.uri, self.run_id)]
+        marks = [(log, log.hurry(), len(log.delivery.rejections)) for log in of_run]
 
         def settle(timeout: float | None) -> None:
             timeout_s = settings.flush_timeout_s() if timeout is None else timeout
-            _confirm(log, keys, end_position, rejected_before, timeout_s)
+            moment = deadline(timeout_s)
+            for log, end_position, rejected_before in marks:
+                _confirm(log, keys, end_position, rejected_before, moment, timeout_s)
 
         return PendingWrite(settle)
 
@@ -303,10 +306,15 @@ class RunWriter:
 
 
 def _confirm(
-    log: "WriterLog", keys: tuple[str, ...], end_position: int, rejected_before: int, timeout_s: float
+    log: "WriterLog",
+    keys: tuple[str, ...],
+    end_position: int,
+    rejected_before: int,
+    moment: float,
+    timeout_s: float,
 ) -> None:
-    """Wait, and raise what became of it when it is not stored."""
-    if not log.delivery.wait(end_position, timeout_s):
+    """Wait until a moment, and raise what became of it when it is not stored."""
+    if not log.delivery.wait(end_position, remaining_s(moment)):
         raise log.delivery.failure or StepwellException(
             f"The server has not committed {', '.join(keys)} (waited for up to {timeout_s:g} s); it stays in the spool "
             f"{log.folder} and on its way.",

@@ -12,6 +12,7 @@ import pytest
 
 import stepwell as mlflow
 from stepwell.delivery import offline, progress, shipper
+from stepwell.delivery.writer import writer_for
 from stepwell.wire.calls import Calls
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
@@ -68,6 +69,14 @@ def test_a_read_after_the_server_came_back_sees_all_that_was_logged(
     absent.heal()
     assert READS[read](run.info.run_id) == 3_000
     mlflow.end_run()  # while the server is there
+
+
+def test_who_waits_for_a_write_waits_for_the_log_that_it_went_to(absent: Proxy) -> None:
+    writer = writer_for(mlflow.get_tracking_uri(), "0" * 32)
+    writer.log_tags({"stage": "begun"})
+    writer.rest()  # as another thread lets it, at the limit of open logs
+    with refused("TEMPORARILY_UNAVAILABLE"):
+        writer.pending("stage").wait(0.1)
 
 
 def test_a_read_that_cannot_have_all_says_how_much_waits(
