@@ -140,7 +140,7 @@ pictures: .venv/installed $(PAGE)  ## take the pictures of docs/pictures anew
 
 # Looks once more, as below.
 $(PAGE): $(PAGE_SOURCES) | server/web/node_modules/.package-lock.json
-	@test -z "$$(find $(PAGE_SOURCES) -newer $@ 2>&1)" || $(NPM) run build
+	@test -z "$$(find $(PAGE_SOURCES) -newer $@ 2>&1)" || { $(NPM) run build && $(BIN)/python server/web/build_hook.py --built; }
 
 page-tools: .venv/installed server/web/node_modules/.package-lock.json
 

@@ -109,6 +109,7 @@ def test_the_server_takes_a_store(database_url: str) -> None:
         process.communicate(timeout=60)
 
 
+@pytest.mark.xdist_group("pip")  # where the page is not built yet, both would build it
 @pytest.mark.parametrize("requirement", [".", ".[server]"])
 def test_what_pip_would_install(requirement: str) -> None:
     """Resolves and builds the package as README says; nothing is installed."""
