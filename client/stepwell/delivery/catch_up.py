@@ -71,7 +71,7 @@ async def _deliver_within(timeout_s: float, uri: str) -> None:
     from stepwell.wire.connection import connect
 
     async with asyncio.timeout(timeout_s):
-        await connect(uri).reach(min(offline.REACH_TIMEOUT_S, settings.reach_timeout_s()))
+        await connect(uri).reach(offline.brief_reach_timeout_s())
         if (task := _tasks.get(uri)) is not None:  # under way already
             await asyncio.wait({task})
         await _deliver(uri, _left())
