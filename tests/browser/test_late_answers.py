@@ -8,7 +8,9 @@ import uuid
 import pytest
 from playwright.async_api import Page, Route, expect
 
+import stepwell
 from stepwell import Metric, StepwellClient
+from stepwell.runs import console
 from tests.browser.answers import FAILS, REFUSAL, fail, held
 from tests.harness.servers.processes import ServerProcess
 
@@ -319,3 +321,35 @@ async def test_what_changes_while_a_search_is_on_its_way_is_read_afterwards(
             pass
     may_come.set()
     await expect(page.get_by_role("rowheader")).to_have_text(["after"])
+
+
+@pytest.mark.parametrize(("call", "tab"), [("ReadConsole", "console"), ("ListWriters", "overview")])
+async def test_what_came_last_of_a_run_is_shown_though_its_end_is_known_before(
+    page: Page, shared_server: ServerProcess, call: str, tab: str
+) -> None:
+    are_read, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        if are_read.is_set():
+            await route.continue_()
+            return
+        answer = await route.fetch()
+        are_read.set()
+        await has_ended.wait()
+        await route.fulfill(response=answer)
+
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"late {uuid.uuid4().hex}")
+    with stepwell.start_run(rank=1) as run:
+        run.writer.log_console(console.OUTPUT, 1, "it begins", 0)
+        stepwell.flush()
+        await page.goto(f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab={tab}")
+        await expect(page.locator("main")).to_contain_text(
+            {"console": "it begins", "overview": "rank 1"}[tab]
+        )
+        await page.route(f"**/{call}", answer_late)
+        await are_read.wait()
+        run.writer.log_console(console.OUTPUT, 2, "it is over", 0)
+    await expect(page.locator("main").get_by_text("Finished", exact=True).first).to_be_visible()
+    has_ended.set()
+    await expect(page.locator("main")).to_contain_text({"console": "it is over", "overview": "left"}[tab])
