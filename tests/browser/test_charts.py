@@ -75,7 +75,7 @@ async def test_charts_of_chosen_metrics_are_made_changed_and_removed(page: Page,
     await dialog.get_by_label("Metrics that a regular expression finds").fill("")
     await dialog.get_by_role("checkbox", name="tokens").check()
     await dialog.get_by_role("button", name="Show the chart").click()
-    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over step")).to_be_visible()
     await chart.get_by_role("button", name="Actions").click()
     await page.get_by_role("menuitem", name="Remove").click()
     await expect(chart).to_have_count(0)
@@ -95,7 +95,7 @@ async def test_what_is_no_regular_expression_is_told(page: Page, address: str) -
 async def test_what_is_done_with_one_chart_stands_in_the_address(page: Page, address: str) -> None:
     await page.goto(address)
     chart = page.get_by_role("region", name="Chart of tokens")
-    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over step")).to_be_visible()
     box = await chart.locator(".u-over").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
@@ -120,7 +120,7 @@ async def test_what_is_done_with_one_chart_stands_in_the_address(page: Page, add
         await page.reload()
     # Steps are no times.
     await page.get_by_label("Horizontal axis").select_option("time")
-    await expect(chart.get_by_role("img", name="1 lines over time")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over time")).to_be_visible()
     await expect(zoomed).to_have_count(0)
 
 
@@ -130,7 +130,7 @@ async def test_x_is_another_metric(page: Page, address: str) -> None:
     await page.get_by_role("dialog").get_by_label("Search").fill("tok")
     await page.get_by_role("radio", name="tokens").click()
     chart = page.get_by_role("region", name="Chart of train/loss")
-    await expect(chart.get_by_role("img", name="1 lines over tokens")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over tokens")).to_be_visible()
     box = await chart.locator(".u-over").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] * 0.52, box["y"] + 60)
@@ -185,7 +185,7 @@ async def test_charts_are_moved_by_menu_and_by_dragging(page: Page, address: str
 async def test_charts_are_saved(page: Page, address: str) -> None:
     await page.goto(f"{address}&metrics=tok")
     chart = page.get_by_role("region", name="Chart of tokens")
-    await expect(chart.get_by_role("img", name="1 lines")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line")).to_be_visible()
     saved = {}
     for kind in ("PNG", "SVG", "CSV"):
         await chart.get_by_role("button", name="Actions").click()
@@ -203,5 +203,5 @@ async def test_charts_are_saved(page: Page, address: str) -> None:
     assert len(rest) == 19
     await chart.get_by_role("button", name="Actions").click()
     await page.get_by_role("menuitem", name="Full screen").click()
-    await expect(page.get_by_role("dialog").get_by_role("img", name="1 lines")).to_be_visible()
+    await expect(page.get_by_role("dialog").get_by_role("img", name="1 line")).to_be_visible()
     assert await page.title() != "taken"

@@ -63,7 +63,7 @@ async def test_a_plot_of_some_of_the_runs_says_so(page: Page, shared_server: Ser
     await expect(page.get_by_text("The first 1,000 runs that the filter finds")).to_be_visible()
     await page.get_by_label("Filter runs").fill("metrics.loss = 1")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("img", name="Histogram of 1 runs")).to_be_visible()
+    await expect(page.get_by_role("img", name="Histogram of 1 run")).to_be_visible()
     await expect(page.get_by_text("that the filter finds")).to_have_count(0)
 
 

@@ -134,7 +134,7 @@ async def test_nested_runs_open_to_any_depth(page: Page, experiment: str) -> Non
 async def test_charts_draw_the_runs_that_are_listed(page: Page, experiment: str) -> None:
     await page.goto(f"/#/experiments/{experiment}")
     chart = page.get_by_role("region", name="Chart of loss")
-    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over step")).to_be_visible()
     await expect(page.get_by_text("1 run in a closed row is not drawn.")).to_be_visible()
     await page.get_by_role("button", name="Open sweep").click()
     await expect(chart.get_by_role("img", name="2 lines over step")).to_be_visible()
@@ -144,7 +144,7 @@ async def test_charts_draw_the_runs_that_are_listed(page: Page, experiment: str)
     await expect(page.get_by_text("not drawn")).to_have_count(0)
     await page.get_by_role("button", name="Both", exact=True).click()
     await page.get_by_role("button", name="Close sweep").click()
-    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over step")).to_be_visible()
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ async def test_groups_have_lines_of_their_own(page: Page, experiment: str) -> No
     await expect(chart.get_by_role("presentation")).to_contain_text("adam3.51.38 … 5.62, 2 runs")
     await expect(chart.get_by_title("adam: mean of 2 runs\nsgd: mean of 1 run")).to_have_text("3 runs")
     await page.get_by_role("button", name="Hide adam in the charts").click()
-    await expect(chart.get_by_role("img", name="1 lines over step")).to_be_visible()
+    await expect(chart.get_by_role("img", name="1 line over step")).to_be_visible()
     await page.get_by_role("button", name="Axes").click()
     await page.get_by_label("One line a group").uncheck()
     await expect(chart.get_by_role("img", name="3 lines over step")).to_be_visible()

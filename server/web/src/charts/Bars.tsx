@@ -1,4 +1,4 @@
-import { fullNumber, shortNumber } from "../format/numbers";
+import { counted, fullNumber, shortNumber } from "../format/numbers";
 import styles from "./Bars.module.css";
 import { lineId } from "./buckets";
 import type { Line } from "./draw";
@@ -47,7 +47,7 @@ export function Bars({ lines, width, height }: Props) {
       <div className={styles.scroll} style={{ height: isCut ? fitting * ROW_PX : height }} tabIndex={isCut ? 0 : -1}>
         <svg
           role="img"
-          aria-label={`${rows.length} ${rows.length === 1 ? "bar" : "bars"}: ${rows.map(({ line, value }) => `${line.name} ${shortNumber(value)}`).join(", ")}`}
+          aria-label={`${counted(rows.length, "bar")}: ${rows.map(({ line, value }) => `${line.name} ${shortNumber(value)}`).join(", ")}`}
           viewBox={`0 0 ${width} ${tall}`}
           width={width}
           height={tall}

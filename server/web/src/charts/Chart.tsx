@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
+import { counted } from "../format/numbers";
 import { useTheme } from "../theme/theme";
 import styles from "./Chart.module.css";
 import { drawLines, type Frame, type Line } from "./draw";
@@ -98,7 +99,7 @@ export function Chart({ columns, look, runs, width, height, syncKey, zoom, onZoo
       className={styles.chart}
       style={{ height }}
       role="img"
-      aria-label={`${columns.series.length} lines over ${axisName(look.axis)}`}
+      aria-label={`${counted(columns.series.length, "line")} over ${axisName(look.axis)}`}
       onDoubleClick={() => onZoom(null)}
     >
       {hover && <Tooltip hover={hover} columns={columns} lines={lines} axis={look.axis} width={width} />}

@@ -1,5 +1,6 @@
 import { useState, type FormEvent } from "react";
 
+import { counted } from "../format/numbers";
 import { Button } from "../parts/Button";
 import { Dialog } from "../parts/Dialog";
 import { Field } from "../parts/Field";
@@ -105,6 +106,6 @@ function KindChoice({ kind, onKind, isOfLines }: KindProps) {
 
 function hint(count: number, isPattern: boolean): string {
   if (count > METRICS_PER_CHART_MAX) return `It finds ${count}; a chart shows the first ${METRICS_PER_CHART_MAX}.`;
-  if (isPattern) return `It finds ${count} ${count === 1 ? "metric" : "metrics"}.`;
+  if (isPattern) return `It finds ${counted(count, "metric")}.`;
   return "Or choose them below.";
 }

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "react";
 
-import { fullNumber, shortNumber } from "../format/numbers";
+import { counted, fullNumber, shortNumber } from "../format/numbers";
 import { lineId } from "./buckets";
 import type { Line } from "./draw";
 import { middle, nearest, type Columns } from "./series";
@@ -99,9 +99,7 @@ function distanceTo(y: number, line: Line, bucket: number): number {
 function spread({ series }: Line, bucket: number): string {
   const odd = series.odd[bucket] as number;
   const runs = series.runs?.[bucket];
-  const oddText = [runs && `${runs} ${runs === 1 ? "run" : "runs"}`, odd && `${odd} not finite`]
-    .filter(Boolean)
-    .join(", ");
+  const oddText = [runs && counted(runs, "run"), odd && `${odd} not finite`].filter(Boolean).join(", ");
   const low = series.low[bucket] as number;
   const high = series.high[bucket] as number;
   if (!(low < high)) return oddText;

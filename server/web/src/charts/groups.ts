@@ -1,4 +1,4 @@
-import { wholeNumber } from "../format/numbers";
+import { counted, wholeNumber } from "../format/numbers";
 import type { SampleGroupsResponse } from "../gen/stepwell_api/v1/series_pb";
 import { toColumns, valueColumns, type Columns, type Sample } from "./series";
 
@@ -43,17 +43,13 @@ export function coverOf(answers: SampleGroupsResponse[], names: string[]): Cover
   const covered = sum(({ runsWithPoints }) => runsWithPoints);
   const all = sum(({ foundRuns }) => foundRuns);
   return {
-    short: isCut ? `newest ${wholeNumber(covered)} of ${counted(all)}` : counted(covered),
+    short: isCut ? `newest ${wholeNumber(covered)} of ${counted(all, "run")}` : counted(covered, "run"),
     full: lines.map((line) => `${names[line.group] ?? ""}: ${told(line)}`).join("\n"),
   };
 }
 
 function told({ foundRuns, readRuns, runsWithPoints }: SampleGroupsResponse): string {
-  if (readRuns < foundRuns) return `mean of ${counted(runsWithPoints)}, the newest of ${wholeNumber(foundRuns)}`;
+  if (readRuns < foundRuns) return `mean of ${counted(runsWithPoints, "run")}, the newest of ${wholeNumber(foundRuns)}`;
   const without = readRuns - runsWithPoints;
-  return `mean of ${counted(runsWithPoints)}${without ? `; ${wholeNumber(without)} more have no points here` : ""}`;
-}
-
-function counted(runs: bigint): string {
-  return `${wholeNumber(runs)} ${runs === 1n ? "run" : "runs"}`;
+  return `mean of ${counted(runsWithPoints, "run")}${without ? `; ${wholeNumber(without)} more have no points here` : ""}`;
 }

@@ -1,3 +1,4 @@
+import { counted } from "../format/numbers";
 import { keyId, type KeyKind } from "../table/columns";
 import type { Keys } from "../queries/keys";
 import type { Place } from "./place";
@@ -86,7 +87,7 @@ function valuesOf(place: Place, values: readonly { value: string; runs: bigint }
   return values.map(({ value, runs }) => ({
     insert: `${quoted(value)} `,
     label: value,
-    detail: `${runs.toLocaleString("en-US")} ${runs === 1n ? "run" : "runs"}`,
+    detail: counted(runs, "run"),
   }));
 }
 

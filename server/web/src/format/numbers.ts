@@ -29,6 +29,11 @@ export function wholeNumber(value: bigint | number): string {
   return value.toLocaleString("en-US");
 }
 
+/** How many there are of something whose word takes an s: "1 run", "1,200 runs". */
+export function counted(count: bigint | number, one: string): string {
+  return `${wholeNumber(count)} ${count == 1 ? one : `${one}s`}`;
+}
+
 /** A size in bytes, in powers of 1,024. */
 export function bytes(count: bigint | number): string {
   let size = Number(count);

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { valueLabels } from "../charts/ticks";
-import { shortNumber, wholeNumber } from "../format/numbers";
+import { counted, shortNumber, wholeNumber } from "../format/numbers";
 import type { Histogram } from "../gen/stepwell_api/v1/ingest_pb";
 import { useTheme } from "../theme/theme";
 import { allEdges, heatOf } from "./heat";
@@ -42,7 +42,7 @@ export function HeatMap({ name, histograms }: { name: string; histograms: Histog
       <canvas
         ref={place}
         role="img"
-        aria-label={`${name} over ${wholeNumber(histograms.length)} steps`}
+        aria-label={`${name} over ${counted(histograms.length, "step")}`}
         tabIndex={0}
         onPointerMove={({ nativeEvent: { offsetX }, currentTarget: { clientWidth } }) =>
           setPointed(Math.min(Math.floor((offsetX / clientWidth) * histograms.length), histograms.length - 1))

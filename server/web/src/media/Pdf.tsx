@@ -3,7 +3,7 @@ import PdfWorker from "pdfjs-dist/build/pdf.worker.min.mjs?worker";
 import { useEffect, useRef, useState } from "react";
 
 import { useVisible } from "../charts/useVisible";
-import { wholeNumber } from "../format/numbers";
+import { counted } from "../format/numbers";
 import { Button } from "../parts/Button";
 import { Failure, Loading } from "../parts/Notice";
 import styles from "./Pdf.module.css";
@@ -38,9 +38,7 @@ export default function Pdf({ url, name }: { url: string; name: string }) {
   return (
     <section className={styles.document} aria-label={name}>
       <header className={styles.tools}>
-        <small>
-          {wholeNumber(document.numPages)} {document.numPages === 1 ? "page" : "pages"}
-        </small>
+        <small>{counted(document.numPages, "page")}</small>
         <Button disabled={zoom === 0} aria-label="Smaller" onClick={() => setZoom(zoom - 1)}>
           −
         </Button>

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { fullNumber, shortNumber, wholeNumber } from "../format/numbers";
+import { counted, fullNumber, shortNumber, wholeNumber } from "../format/numbers";
 import { Button } from "../parts/Button";
 import { artifactUrl } from "../queries/artifacts";
 import { sharpen } from "./sharpen";
@@ -22,7 +22,7 @@ export function TableView({ table, runId }: { table: Table; runId: string }) {
         <p className={styles.tools}>
           <span>
             {isCut && `The first ${wholeNumber(ROWS_SHOWN)} of `}
-            {wholeNumber(table.rows.length)} rows
+            {counted(table.rows.length, "row")}
           </span>
           {hasPictures && (
             <Button aria-pressed={asGrid} onClick={() => setAsGrid(!asGrid)}>

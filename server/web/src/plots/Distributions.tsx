@@ -1,4 +1,4 @@
-import { wholeNumber } from "../format/numbers";
+import { counted, wholeNumber } from "../format/numbers";
 import { Frame, pixels } from "./Frame";
 import styles from "./Plot.module.css";
 import type { Drawing } from "./PlotBody";
@@ -34,7 +34,7 @@ export function Histogram({ data, width, height }: Drawing) {
           y={toY(count / most)}
           height={toY(0) - toY(count / most)}
         >
-          <title>{`${wholeNumber(count)} runs`}</title>
+          <title>{counted(count, "run")}</title>
         </rect>
       ))}
     </Frame>
@@ -69,7 +69,7 @@ export function Boxes({ data, width, height }: Drawing) {
         const middle = toX(place(number));
         return (
           <g key={name} className={styles.box}>
-            <title>{`${name}: ${wholeNumber(box.count)} runs`}</title>
+            <title>{`${name}: ${counted(box.count, "run")}`}</title>
             <line x1={middle} x2={middle} y1={toY(box.low)} y2={toY(box.high)} />
             <rect
               x={middle - half}

@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ComponentType } from "react";
 
-import { shortNumber } from "../format/numbers";
+import { counted, shortNumber } from "../format/numbers";
 import { Bars, Boxes, Histogram } from "./Distributions";
 import { PLOTS, type PlotKind } from "./kinds";
 import { Parallel } from "./Parallel";
@@ -48,7 +48,7 @@ export function PlotBody({ kind, title, data, width, height }: Props) {
     <div className={styles.plot}>
       <svg
         role="img"
-        aria-label={`${PLOTS[kind].label} of ${data.rows.length} runs: ${title}`}
+        aria-label={`${PLOTS[kind].label} of ${counted(data.rows.length, "run")}: ${title}`}
         viewBox={`0 0 ${width} ${height}`}
         width={width}
         height={height}

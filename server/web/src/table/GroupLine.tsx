@@ -1,6 +1,6 @@
 import { memo } from "react";
 
-import { fullNumber, shortNumber, wholeNumber } from "../format/numbers";
+import { counted, fullNumber, shortNumber } from "../format/numbers";
 import type { Spread } from "../gen/stepwell_api/v1/search_pb";
 import { ariaColumn, digitsIn, ROW_HEIGHT, type Placed, type TableActions } from "./layout";
 import { Mark } from "./Mark";
@@ -52,9 +52,7 @@ export const GroupLine = memo(function GroupLine(props: Props) {
           </span>
         </div>
         <div className={styles.more} role="gridcell">
-          <small>
-            {wholeNumber(row.group.runs)} {row.group.runs === 1n ? "run" : "runs"}
-          </small>
+          <small>{counted(row.group.runs, "run")}</small>
         </div>
       </div>
       {placed.map(({ column, number, left, width }) => (
@@ -78,7 +76,7 @@ function Mean({ spread, room }: { spread: Spread | undefined; room: number }) {
     `mean ${fullNumber(spread.mean)}`,
     `standard deviation ${fullNumber(spread.deviation)}`,
     `from ${fullNumber(spread.min)} to ${fullNumber(spread.max)}`,
-    `over ${wholeNumber(spread.count)} runs`,
+    `over ${counted(spread.count, "run")}`,
   ];
   const deviation = spread.count > 1n ? ` ± ${shortNumber(spread.deviation, 2, room / 2)}` : "";
   return (

@@ -4,7 +4,7 @@ import { useMemo, useRef, useState } from "react";
 
 import { colorOf } from "../../charts/colors";
 import { useWidth } from "../../charts/useWidth";
-import { fullNumber, wholeNumber } from "../../format/numbers";
+import { counted, fullNumber, wholeNumber } from "../../format/numbers";
 import type { LoggedModel } from "../../gen/stepwell_api/v1/models_pb";
 import { stepCharts, type Measurement, type StepChart } from "../../models/steps";
 import { Empty } from "../../parts/Notice";
@@ -76,7 +76,7 @@ function Chart({ chart, names, runIds }: ChartProps) {
     <figure ref={place} className={styles.chart} aria-label={`Chart of ${chart.title} by step`}>
       <figcaption title={chart.title}>{chart.title}</figcaption>
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="img" aria-label={`${points.length} models`}>
+        <svg width={width} height={HEIGHT} role="img" aria-label={counted(points.length, "model")}>
           <Frame x={x} y={y} width={width} height={HEIGHT}>
             {chart.lines.map(({ runId, name, points }) => (
               <g key={`${runId} ${name}`} stroke={colour(runId)} fill={colour(runId)}>

@@ -3,6 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { painted } from "../../format/ansi";
+import { counted } from "../../format/numbers";
 import { iso } from "../../format/times";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
@@ -49,7 +50,7 @@ export function Console({ runId, live }: { runId: string; live: boolean }) {
           value={text}
           onChange={(event) => setText(event.target.value)}
         />
-        <small>{lines.length.toLocaleString("en-US")} lines</small>
+        <small>{counted(lines.length, "line")}</small>
         {hasMore && (
           <Button
             disabled={older.isFetching}

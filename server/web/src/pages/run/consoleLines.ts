@@ -1,3 +1,4 @@
+import { counted } from "../../format/numbers";
 import { ConsoleStream } from "../../gen/stepwell_api/v1/ingest_pb";
 import type { ConsolePiece } from "../../gen/stepwell_api/v1/writers_pb";
 import { plain } from "../../format/ansi";
@@ -21,7 +22,7 @@ export function linesOf(pieces: ConsolePiece[], wanted: string): ConsoleLine[] {
     const id = `${place.writerId} ${place.position}`;
     const common = { isError: lines.stream === ConsoleStream.ERROR, timeMs: Number(lines.timestampMs), rank };
     if (lines.leftOut > 0n && !sought) {
-      const text = `${lines.leftOut.toLocaleString("en-US")} lines were too many, and left out`;
+      const text = `${counted(lines.leftOut, "line")} too many, and left out`;
       found.push({ ...common, id: `${id} note`, text, isNote: true });
     }
     if (!lines.text && lines.leftOut > 0n) continue;

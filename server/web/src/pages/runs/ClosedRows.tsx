@@ -1,3 +1,4 @@
+import { counted } from "../../format/numbers";
 import { Button } from "../../parts/Button";
 import type { RunRow } from "../../table/rows";
 import { runIdOf } from "../../table/rows";
@@ -14,7 +15,7 @@ interface Props {
 export function ClosedRows({ closed, view, change }: Props) {
   const count = closed.reduce((sum, { children }) => sum + children, 0);
   const open = view.open ?? [];
-  const those = `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
+  const those = counted(count, "run");
   return (
     <p className={styles.closed}>
       {those} in {closed.length === 1 ? "a closed row" : "closed rows"} {count === 1 ? "is" : "are"} not drawn.

@@ -4,7 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import { LifecycleStage, type Experiment } from "../../gen/stepwell_api/v1/runs_pb";
 import { runsCsvAddress } from "../../api/runsCsv";
 import { Button } from "../../parts/Button";
-import { wholeNumber } from "../../format/numbers";
+import { counted } from "../../format/numbers";
 import { FilterBar } from "../../filter/FilterBar";
 import { say, told } from "../../parts/toast";
 import { useTitle } from "../../parts/useTitle";
@@ -57,11 +57,7 @@ export function Header({ experiments, asked, view, change, show, onColumns, erro
         <Link to="/">Experiments</Link>
         <span aria-hidden="true">/</span>
         <h1 title={names}>{names || " "}</h1>
-        {count !== undefined && (
-          <small>
-            {wholeNumber(count)} {count === 1n ? "run" : "runs"}
-          </small>
-        )}
+        {count !== undefined && <small>{counted(count, "run")}</small>}
         {only && (
           <Button
             kind="quiet"

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type CSSProperties } from "react";
 
+import { counted } from "../../format/numbers";
 import { useExperiments } from "../../queries/experiments";
 import { countQuery, keysQuery, NO_KEYS } from "../../queries/keys";
 import { useLiveRuns } from "../../queries/live";
@@ -93,7 +94,7 @@ function Runs({ experimentIds }: { experimentIds: bigint[] }) {
       />
       {live.fresh > 0 && (
         <button type="button" className={styles.fresh} onClick={live.show}>
-          {live.fresh} new {live.fresh === 1 ? "run" : "runs"}: show
+          {counted(live.fresh, "new run")}: show
         </button>
       )}
       <Selection asked={asked} selection={selection} runs={found.runs} view={view} change={change} />

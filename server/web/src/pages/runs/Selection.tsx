@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 
 import { runsCsvAddress } from "../../api/runsCsv";
+import { counted } from "../../format/numbers";
 import { AskText } from "../../parts/AskText";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Button } from "../../parts/Button";
@@ -47,23 +48,23 @@ export function Selection({ asked, selection, runs, view, change }: Props) {
   const named = useQuery(namedRunsQuery(one && !listed ? [one] : [], NAME_ALONE));
   const single = one ? (listed ?? named.data?.find((run) => runIdOf(run) === one)) : undefined;
   if (count === 0 || (count === undefined && !isEverything)) return null;
-  const those = count === undefined ? "all runs" : `${count.toLocaleString("en-US")} ${count === 1 ? "run" : "runs"}`;
+  const those = count === undefined ? "all runs" : counted(count, "run");
   // Others may be selected by then.
   const clearThese = () => isThere() && latest.current === chosen.filter && clear();
   const bringBack = () =>
     told(restore.mutateAsync(chosen), ({ runs }) => {
-      say(`${runs} ${runs === 1n ? "run" : "runs"} restored`);
+      say(`${counted(runs, "run")} restored`);
       clearThese();
     });
   const takeAway = () =>
     told(remove.mutateAsync(chosen), ({ runs }) => {
       // Everything that a filter finds cannot be told later from what was deleted before.
-      say(`${runs} ${runs === 1n ? "run" : "runs"} deleted`, isEverything ? undefined : bringBack);
+      say(`${counted(runs, "run")} deleted`, isEverything ? undefined : bringBack);
       clearThese();
     });
   const tagAll = async (key: string, value: string) => {
     const { runs } = await tag.mutateAsync({ chosen, key, value });
-    say(`${runs} ${runs === 1n ? "run" : "runs"} tagged`);
+    say(`${counted(runs, "run")} tagged`);
   };
   const pinned = view.pinned ?? [];
   const pin = () => {
