@@ -44,7 +44,7 @@ async def test_below_a_path(database_url: str, start_server: Callable[..., Serve
         await page.get_by_role("button", name="New chart").click()
         await page.get_by_role("dialog").get_by_label("Kind").select_option("Scatter")
         await page.get_by_role("button", name="Show the chart").click()
-        await expect(page.get_by_role("img", name="Scatter of 1 runs")).to_be_visible()
+        await expect(page.get_by_role("img", name="Scatter of 1 run")).to_be_visible()
         async with page.expect_download():
             await page.get_by_role("link", name="CSV").click()
         await page.get_by_role("link", name="living").click()
