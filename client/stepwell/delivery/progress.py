@@ -1,5 +1,6 @@
 """How far one writer's log has come: written by the shipper's thread, waited for by everybody else."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -33,6 +34,8 @@ class Delivery:
         self._rejections: list[Rejection] = []
         self._failure: StepwellException | None = None
         self._unreachable_since: float | None = None
+        # When the attempt began that was the last to find no server; on the monotonic clock.
+        self._looked_in_vain = -math.inf
         self.retries = 0
         # How often the server opened the stream.
         self.openings = 0
@@ -107,11 +110,16 @@ class Delivery:
             self.retries += 1
             self._unreachable_since = None
 
-    def unreachable(self, since: float | None = None) -> None:
-        """Note that an attempt to reach the server failed: now, or at some moment on the monotonic clock."""
+    def unreachable(self, since: float | None = None, *, begun: float | None = None) -> None:
+        """Note that an attempt to reach the server failed: now, or at some moment on the monotonic clock.
+
+        `begun` is when it began, on the same clock, if it took a while.
+        """
         with self._changed:
             self.retries += 1
-            self._unreachable_since = self._unreachable_since or since or time.monotonic()
+            now = time.monotonic()
+            self._looked_in_vain = now if begun is None else begun
+            self._unreachable_since = self._unreachable_since or since or now
             self._changed.notify_all()
 
     def failed(self, failure: StepwellException) -> None:
@@ -121,16 +129,18 @@ class Delivery:
             self._on_the_way.clear()
             self._changed.notify_all()
 
-    def wait(self, position: int, timeout_s: float) -> bool:
+    def wait(self, position: int, timeout_s: float, asked: float | None = None) -> bool:
         """Wait until everything below `position` is decided, or cannot be soon; tells whether it is.
 
-        A server that is away may have come back: it counts as away when it has been looked for again.
+        A server that is away may have come back: it counts as away when an attempt failed that began after it was
+        `asked` for, on the monotonic clock; None is now.
         """
         moment = deadline(timeout_s)
+        asked = time.monotonic() if asked is None else asked
         with self._changed:
-            retries, look_ends = self.retries, deadline(FRESH_LOOK_S)
+            look_ends = deadline(FRESH_LOOK_S)
             while self._position < position and (left := remaining_s(moment)):
-                has_looked = self.retries > retries or not remaining_s(look_ends)
+                has_looked = self._looked_in_vain >= asked or not remaining_s(look_ends)
                 is_hopeless = has_looked and self.is_unreachable_for(UNREACHABLE_PATIENCE_S)
                 if self._failure is not None or is_hopeless:
                     break

@@ -76,6 +76,8 @@ class Shipper:
         self._due = asyncio.Event()
         self._is_urgent = False
         self._attempts = 0
+        # When the last one began, on the monotonic clock.
+        self._begun = 0.0
         self._refusals_said = 0
         # One past what was sent on the open stream.
         self._sent_end = 0
@@ -104,6 +106,8 @@ class Shipper:
 
     async def _attempt(self) -> None:
         """Deliver through one stream; failures that may pass are told and waited out, others are raised."""
+        self._begun = time.monotonic()
+        self._due.clear()  # who hurries from now on, perhaps since the server is back, wants another attempt
         try:
             await self._stream()
         except grpc.aio.AioRpcError as failure:
@@ -270,7 +274,7 @@ class Shipper:
         await self._pause(max(self._next_pause_s(), pause_s))
 
     async def _back_off(self, reason: str, *, refused: bool = False) -> None:
-        self._delivery.unreachable()
+        self._delivery.unreachable(begun=self._begun)
         await self._shipment.breathe()
         several = bool(self._connection.address.others)
         if self._attempts or refused or not several:  # else another one is asked first
@@ -279,7 +283,6 @@ class Shipper:
             away.say_away(name, told, refused=refused)
         if self._attempts:  # the first failure may be a connection that broke
             self._connection.distrust()
-        self._due.clear()
         await self._pause(self._next_pause_s())
 
     def _next_pause_s(self) -> float:

@@ -314,7 +314,10 @@ def _confirm(
     timeout_s: float,
 ) -> None:
     """Wait until a moment, and raise what became of it when it is not stored."""
-    if not log.delivery.wait(end_position, remaining_s(moment)):
+    asked = time.monotonic()
+    if not log.delivery.is_reachable:
+        log.hurry()  # who waits has it looked for once more
+    if not log.delivery.wait(end_position, remaining_s(moment), asked):
         raise log.delivery.failure or StepwellException(
             f"The server has not committed {', '.join(keys)} (waited for up to {timeout_s:g} s); it stays in the spool "
             f"{log.folder} and on its way.",

@@ -169,12 +169,13 @@ class WriterLog:
 
     def flush(self, timeout_s: float) -> Receipt:
         """Wait until everything logged so far is decided, but not while there is nobody who could decide."""
+        asked = time.monotonic()
         end_position = self.hurry()
         self.look()
         if self.spool.is_gone:
             self.lost()
         if self._shipper is not None:
-            self.delivery.wait(end_position, timeout_s)
+            self.delivery.wait(end_position, timeout_s, asked)
         return self.receipt(end_position)
 
     def receipt(self, end_position: int | None = None) -> Receipt:

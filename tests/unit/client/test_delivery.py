@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stepwell.delivery import progress
+from stepwell import StepwellException, settings
+from stepwell.delivery import progress, shipper
 from stepwell.delivery.batches import BATCH_SKIPPED_MAX, KeyTable, read_batch
 from stepwell.delivery.progress import UNREACHABLE_PATIENCE_S, Delivery
 from stepwell.delivery.shipper import REFUSALS_SAID_MAX, Shipper, _UnbelievableError
@@ -60,6 +61,45 @@ def test_who_waits_for_a_server_that_was_away_for_long_has_it_looked_for_again()
     comes_back.start()
     assert delivery.wait(1, 3_600)
     comes_back.join()
+
+
+def test_an_attempt_that_began_before_says_nothing_to_who_asks_for_the_server_now() -> None:
+    delivery = Delivery()
+    delivery.unreachable(time.monotonic() - 10 * UNREACHABLE_PATIENCE_S)
+    asked = time.monotonic()
+    delivery.unreachable(begun=asked - 1)
+    comes_back = threading.Timer(0.2, lambda: (delivery.reached(), delivery.settled(1)))
+    comes_back.start()
+    assert delivery.wait(1, 3_600, asked)
+    comes_back.join()
+
+
+async def test_who_hurries_during_an_attempt_that_fails_has_the_next_one_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shipper, "BACKOFF_FIRST_S", 3_600.0)
+    monkeypatch.setattr(shipper, "BACKOFF_MAX_S", 3_600.0)
+    is_looked_for, may_fail, is_there = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def reach(_: float) -> None:
+        if is_looked_for.is_set():
+            is_there.set()
+            await asyncio.Event().wait()
+        is_looked_for.set()
+        await may_fail.wait()
+        raise StepwellException("nobody is there", "TEMPORARILY_UNAVAILABLE")
+
+    async def breathe() -> None: ...
+
+    shipment: Any = SimpleNamespace(reader=None, delivery=Delivery(), breathe=breathe)
+    connection: Any = SimpleNamespace(reach=reach, address=settings.parse_uri("grpc://nobody:1"))
+    hurried = Shipper(shipment, connection)
+    delivering = asyncio.create_task(hurried.run())
+    await is_looked_for.wait()
+    hurried._hurry()
+    may_fail.set()
+    await asyncio.wait_for(is_there.wait(), 60)
+    delivering.cancel()
 
 
 def test_nobody_waits_for_ever_when_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
