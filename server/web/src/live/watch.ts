@@ -20,6 +20,8 @@ const SETTLE_MS = 120;
 const IDLE_MS = 2_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 10_000;
+/** The server says something every 10 s; a stream that says nothing for so long is dead, though nobody told. */
+const SILENT_MS = 30_000;
 
 interface Plan {
   runIds: Set<string>;
@@ -38,6 +40,7 @@ class Watch {
   private stream: AbortController | null = null;
   private isFlowing = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
   private retryMs = RETRY_FIRST_MS;
 
   constructor() {
@@ -65,6 +68,7 @@ class Watch {
 
   private end(): void {
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.stream?.abort();
     this.stream = null;
     this.isFlowing = false;
@@ -76,6 +80,7 @@ class Watch {
     this.plan = planned([...this.interests]);
     const stream = new AbortController();
     this.stream = stream;
+    this.hear();
     this.run(stream).catch(() => {
       if (stream.signal.aborted) return;
       this.end();
@@ -97,12 +102,18 @@ class Watch {
     let isFirst = true;
     for await (const answer of seriesService.watch(request, { signal: stream.signal })) {
       if (stream.signal.aborted) return;
+      this.hear();
       this.positions.learn(runIds, answer.positions);
       if (isFirst) this.cover();
       isFirst = false;
       this.tell(answer);
     }
     throw new Error("the stream ended");
+  }
+
+  private hear(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.begin(), SILENT_MS);
   }
 
   private cover(): void {

@@ -36,13 +36,14 @@ export function experimentsQuery(filter: string, deleted: boolean) {
   });
 }
 
-/** One experiment; stale when it is changed here. */
+/** One experiment; it may be changed elsewhere. */
 export function experimentQuery(experimentId: bigint) {
   return queryOptions({
     queryKey: ["experiment", String(experimentId)],
     queryFn: ({ signal }) =>
       experimentService.getExperiment({ selector: { case: "experimentId", value: experimentId } }, { signal }),
     select: (answer) => answer.experiment,
+    refetchInterval: FRESH_MS,
     staleTime: FRESH_MS,
   });
 }

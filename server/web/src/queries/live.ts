@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useId, useRef, useState } from "react";
 
 import { searchService } from "../api/clients";
 import { RunStatus } from "../gen/stepwell_api/v1/runs_pb";
@@ -76,11 +76,14 @@ interface Changed {
   complete: boolean;
 }
 
-function useChanges(experimentIds: bigint[], enabled: boolean): Changed | undefined {
+/** The runs of some experiments that changed since the look before, a look at a time. */
+export function useChanges(experimentIds: bigint[], enabled: boolean): Changed | undefined {
+  // Each that asks knows for itself since when.
+  const asker = useId();
   const since = useRef(0n);
   const seen = useRef(new Map<string, bigint>());
   const { data } = useQuery({
-    queryKey: ["changes", experimentIds.map(String)],
+    queryKey: ["changes", asker, experimentIds.map(String)],
     queryFn: async ({ signal }): Promise<Changed> => {
       const answer = await searchService.listChangedRuns({ experimentIds, sinceMs: since.current }, { signal });
       since.current = answer.nowMs;

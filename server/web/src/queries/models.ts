@@ -2,19 +2,18 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 
 import { searchService } from "../api/clients";
 import { loggedModelService } from "../api/modelClients";
-import { LoggedModelStatus } from "../gen/stepwell_api/v1/models_pb";
 import { ViewType } from "../gen/stepwell_api/v1/runs_pb";
 
 const PAGE_SIZE = 100;
 const FRESH_MS = 5_000;
 
-/** One logged model; asked for again while its files are on their way. */
+/** One logged model: its files may be on their way, and it may be measured long after. */
 export function modelQuery(modelId: string) {
   return queryOptions({
     queryKey: ["model", modelId],
     queryFn: ({ signal }) => loggedModelService.getLoggedModel({ modelId }, { signal }),
     select: (answer) => answer.model,
-    refetchInterval: (query) => (query.state.data?.model?.status === LoggedModelStatus.PENDING ? FRESH_MS : false),
+    refetchInterval: FRESH_MS,
   });
 }
 

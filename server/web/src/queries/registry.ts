@@ -66,6 +66,7 @@ export function versionsOfModelQuery(modelId: string) {
     queryFn: ({ signal }) =>
       modelVersionService.searchModelVersions({ filter: `model_id = '${modelId}'`, pageSize: PAGE_SIZE }, { signal }),
     select: (answer) => answer.modelVersions.toSorted((a, b) => a.name.localeCompare(b.name) || b.version - a.version),
+    refetchInterval: FRESH_MS,
   });
 }
 

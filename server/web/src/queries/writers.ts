@@ -39,11 +39,15 @@ export function consoleQuery(runId: string, live: boolean) {
     queryFn: async ({ signal, client, queryKey }): Promise<Console> => {
       const known = client.getQueryData<Console>(queryKey);
       if (!known?.pieces.length) return writerService.readConsole({ runId, limit: PIECES }, { signal });
-      const after = [...positionsOf(known.pieces)].map(([writerId, position]) => ({ runId, writerId, position }));
-      const fresh = await writerService.readConsole({ runId, after, limit: PIECES }, { signal });
-      if (!fresh.pieces.length) return known;
-      const pieces = lastOf([...known.pieces, ...fresh.pieces].sort(inOrder));
-      return { pieces, hasMore: known.hasMore };
+      let { pieces } = known;
+      // All that is new: of a run that has ended nobody asks again.
+      for (let hasMore = true; hasMore;) {
+        const after = [...positionsOf(pieces)].map(([writerId, position]) => ({ runId, writerId, position }));
+        const fresh = await writerService.readConsole({ runId, after, limit: PIECES }, { signal });
+        if (fresh.pieces.length) pieces = lastOf([...pieces, ...fresh.pieces].sort(inOrder));
+        hasMore = fresh.hasMore;
+      }
+      return pieces === known.pieces ? known : { pieces, hasMore: known.hasMore };
     },
     refetchInterval: live ? LIVE_MS : false,
     structuralSharing: false,

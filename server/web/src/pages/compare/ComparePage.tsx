@@ -10,7 +10,7 @@ import { Empty, Failure, Loading } from "../../parts/Notice";
 import { Tabs } from "../../parts/Tabs";
 import { useTitle } from "../../parts/useTitle";
 import { useExperiments } from "../../queries/experiments";
-import { useLastLook } from "../../queries/lastLook";
+import { useLooksAgain } from "../../queries/looksAgain";
 import { wholeRunsQuery } from "../../queries/runs";
 import { RUNS_PER_CHART_MAX } from "../../queries/samples";
 import { SELECTED_MAX, type RunsView } from "../../url/runsView";
@@ -40,7 +40,7 @@ export function ComparePage() {
 function Compared({ runs, missing }: { runs: Run[]; missing: number }) {
   const view = route.useSearch();
   const navigate = route.useNavigate();
-  useLastLook(runs);
+  useLooksAgain(runs);
   const rows = useMemo(() => compared(runs), [runs]);
   const metrics = useMemo(() => rows.filter((row) => row.kind === "metrics").map((row) => row.key), [rows]);
   const tables = useMemo(() => tablesOf(runs), [runs]);

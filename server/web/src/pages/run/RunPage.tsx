@@ -9,7 +9,7 @@ import { ImageSteps } from "../../media/ImageSteps";
 import type { ImageSeries } from "../../media/images";
 import { histogramNamesQuery } from "../../queries/histograms";
 import { imagesQuery } from "../../queries/images";
-import { useLastLook } from "../../queries/lastLook";
+import { useLooksAgain } from "../../queries/looksAgain";
 import { isRunning, runQuery, SYSTEM_PREFIX } from "../../queries/run";
 import type { ChartsView } from "../../url/chartsView";
 import { Unshown } from "../Missing";
@@ -50,7 +50,7 @@ function Shown({ run }: { run: Run }) {
   const navigate = route.useNavigate();
   const change = (part: Partial<ChartsView>) =>
     void navigate({ search: (now) => ({ ...now, ...part }), replace: true });
-  useLastLook([run]);
+  useLooksAgain([run]);
   const keys = run.metrics.map((metric) => metric.key);
   const system = keys.filter((key) => key.startsWith(SYSTEM_PREFIX));
   const own = keys.filter((key) => !key.startsWith(SYSTEM_PREFIX));
