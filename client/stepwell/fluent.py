@@ -331,7 +331,7 @@ def flush(timeout: float | None = None) -> Receipt:
         timeout: seconds; None means STEPWELL_FLUSH_TIMEOUT_S.
 
     Returns:
-        What became of it, for all runs that are open or still have something on its way.
+        What became of it, for all runs together, also those that have ended.
     """
     return logs.flush_and_tell(timeout)
 

@@ -133,3 +133,22 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with refused("TEMPORARILY_UNAVAILABLE", r"127\.0\.0\.1:1.*stepwell server"):
         mlflow.start_run(experiment_id="0")
     assert mlflow.active_run() is None
+
+
+def test_a_receipt_counts_what_was_logged_before_the_log_ended_at_the_limit(script) -> None:
+    of_all = mlflow.flush()
+    with mlflow.start_run() as run:
+        text = f"import stepwell; stepwell.MlflowClient().log_param('{run.info.run_id}', 'rate', 1)"
+        mlflow.flush()
+        assert script(text).returncode == 0
+        before = run.writer.flush()
+        mlflow.log_param("rate", 2)
+        run.writer.rest()  # as others let it that begin
+        mlflow.log_metric("x", 1)
+        mlflow.flush()
+        run.writer.rest()
+        mlflow.log_metric("x", 2)
+        receipt = run.writer.flush()
+        assert (receipt.committed - before.committed, receipt.rejected) == (2, 1)
+        assert [rejection.key for rejection in receipt.rejections] == ["rate"]
+    assert mlflow.flush().rejected == of_all.rejected + 1

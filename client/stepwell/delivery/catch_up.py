@@ -29,7 +29,8 @@ _begun: set[str] = set()
 _has_left = False
 # What cannot be delivered, as somebody was told: this process does not try again. At most one for each log.
 _given_up: set[Path] = set()
-_looked_s = 0.0
+# When somebody looked last, on the monotonic clock, by server.
+_looked_s: dict[str, float] = {}
 # Who delivers, by server.
 _tasks: "dict[str, asyncio.Task[None]]" = {}
 
@@ -44,12 +45,17 @@ def begin(uri: str) -> None:
         background.spawn(_begin_delivery(uri))
 
 
+def resume(uri: str) -> None:
+    """Go on after a fork, which ends what goes on in the background."""
+    background.spawn(_begin_delivery(uri))
+
+
 def look_again(uri: str) -> None:
     """Deliver what forked children have left meanwhile; called in the background loop, now and then."""
-    global _looked_s
-    if not _may_be_left() or time.monotonic() - _looked_s < LOOK_AGAIN_S or uri in _tasks:
+    since_s = time.monotonic() - _looked_s.get(uri, -math.inf)
+    if not _may_be_left() or since_s < LOOK_AGAIN_S or uri in _tasks:
         return
-    _looked_s = time.monotonic()
+    _looked_s[uri] = time.monotonic()
     if _left():
         _deliver_beside(uri)
 

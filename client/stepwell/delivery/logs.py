@@ -6,14 +6,15 @@ import resource
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell import beside, settings
-from stepwell.delivery.progress import deadline, remaining_s
+from stepwell.delivery.progress import REJECTIONS_KEPT_MAX, deadline, remaining_s
 from stepwell.delivery.receipts import Receipt
 from stepwell.errors import StepwellException
 
@@ -35,6 +36,8 @@ FILES_FOR_A_LOG = 8
 FILES_FOR_A_WAITING_LOG = 24
 # How long a log that begins waits at the limit for one of those that are being delivered.
 ROOM_S = 5.0
+# How long it waits there for its turn; then it begins all the same.
+TURN_MAX_S = 60.0
 # How often who waits for logs that were left looks whether they are delivered.
 LEFT_POLL_S = 0.05
 
@@ -47,14 +50,18 @@ class _Left:
     waiting: int
 
 
-# Writers that have a log, in the order in which these began, and logs that ended, until they are delivered.
+# Writers that have a log, in the order in which these began, and logs that ended, with their writers, until they are
+# delivered.
 _with_log: "dict[RunWriter, None]" = {}
-_sealed: "list[WriterLog]" = []
+_sealed: "dict[WriterLog, RunWriter]" = {}
 # Logs that were left at the limit, by their folders, until they are delivered.
 _left: dict[Path, _Left] = {}
 _resumption: threading.Timer | None = None
-# What was refused of logs that are done.
-_past_rejected = 0
+# What became of logs that are done; and who has this adds to it.
+_past = Receipt()
+_lock = threading.RLock()
+# Who has this begins a log.
+_room = threading.RLock()
 _log = getLogger("stepwell")
 
 
@@ -67,10 +74,22 @@ def ended(writer: "RunWriter", log: "WriterLog") -> None:
     """Take note that a writer will not log to this log any more; it may not be delivered yet."""
     _with_log.pop(writer, None)
     _forget_finished()
-    _sealed.append(log)
+    _sealed[log] = writer
 
 
-def make_room() -> None:
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """Have room for one more log, which begins meanwhile. To be had before the lock of a writer: others end here."""
+    is_its_turn = _room.acquire(timeout=TURN_MAX_S)
+    try:
+        _make_room()
+        yield
+    finally:
+        if is_its_turn:
+            _room.release()
+
+
+def _make_room() -> None:
     """Keep to the limit: the logs that began first end, and their runs go on with others; for deliveries it waits.
 
     Those that wait for a server that is away are left, and delivered as what a dead process left, by this one if the
@@ -81,7 +100,7 @@ def make_room() -> None:
         files = sys.maxsize
     open_max = min(LOGS_MAX, max(files // FILES_FOR_A_LOG, 1))
     waiting_max = min(LOGS_WAITING_MAX, max(files // FILES_FOR_A_WAITING_LOG, 1))
-    for writer in list(islice(_with_log, max(len(_with_log) - open_max, 0))):
+    for writer in list(islice(_with_log, max(len(_with_log) + 1 - open_max, 0))):
         writer.rest()
     _forget_finished()
     moment = deadline(ROOM_S)
@@ -92,8 +111,7 @@ def make_room() -> None:
         else:
             _left[oldest.folder] = _Left(oldest.run, oldest.receipt().waiting)
             oldest.leave()
-            with contextlib.suppress(ValueError):  # another thread was faster
-                _sealed.remove(oldest)
+            _forget(oldest)
         _forget_finished()
 
 
@@ -110,12 +128,25 @@ def earlier_of(run: tuple[str, str]) -> list[Path]:
 
 
 def _forget_finished() -> None:
-    """Keep of logs that are done what was refused of them, and no more: a process may have thousands of runs."""
-    global _past_rejected
-    for log in [log for log in _sealed if not log.is_delivering]:
-        with contextlib.suppress(ValueError):  # another thread was faster
-            _sealed.remove(log)
-            _past_rejected += log.receipt().rejected
+    for log in list(_sealed):
+        if not log.is_delivering:
+            _forget(log)
+
+
+def _forget(log: "WriterLog") -> None:
+    """Keep of a log that is done what became of it, and no more: a process may have thousands of runs."""
+    global _past
+    receipt = replace(log.receipt(), waiting=0)
+    with _lock:
+        writer = _sealed.pop(log, None)
+        if writer is not None:  # else another thread was faster
+            _past = _sum(_past, receipt)
+            writer.past = _sum(writer.past, receipt)
+
+
+def _sum(past: Receipt, receipt: Receipt) -> Receipt:
+    both = past + receipt
+    return replace(both, rejections=both.rejections[:REJECTIONS_KEPT_MAX])
 
 
 def flush_run(uri: str, run_id: str) -> None:
@@ -156,12 +187,17 @@ def _require_server(uri: str) -> None:
 
 def flush_all(timeout_s: float) -> Receipt:
     """Wait until everything this process logged is committed or refused; returns the sum over its logs."""
-    return _flush(open_logs(), timeout_s, None)
+    with _lock:
+        logs, past = open_logs(), _past
+    return past + _flush(logs, timeout_s, None)
 
 
-def flush_of(run: tuple[str, str], timeout_s: float) -> Receipt:
-    """The same for what it logged to one run (server, id)."""
-    return _flush([log for log in open_logs() if log.run == run], timeout_s, run)
+def flush_of(writer: "RunWriter", timeout_s: float) -> Receipt:
+    """The same for what it logged to one run."""
+    run = writer.uri, writer.run_id
+    with _lock:
+        logs, past = open_logs(), writer.past
+    return past + _flush([log for log in logs if log.run == run], timeout_s, run)
 
 
 def _flush(logs: "list[WriterLog]", timeout_s: float, run: tuple[str, str] | None) -> Receipt:
@@ -217,7 +253,9 @@ def why_waiting(waited_s: float) -> str:
 
 def rejected() -> int:
     """Return how many entries of this process the server has refused."""
-    return sum(log.receipt().rejected for log in open_logs()) + _past_rejected
+    with _lock:
+        logs, past = open_logs(), _past
+    return past.rejected + sum(log.receipt().rejected for log in logs)
 
 
 def rest_all() -> None:
@@ -252,20 +290,25 @@ def _resume_in_parent() -> None:
     """Ship again some time after the last fork: gRPC that is just connecting is the worst moment for the next one."""
     global _resumption
     cancel_resumption()
-    if open_logs():
+    if open_logs() or _left_of(None):
         _resumption = threading.Timer(RESUME_AFTER_FORK_S, _resume_all)
         _resumption.daemon = True
         _resumption.start()
 
 
 def _resume_all() -> None:
+    from stepwell.delivery import catch_up
+
     for log in open_logs():
         log.resume()
+    for uri in {each.run[0] for each in list(_left.values())}:
+        catch_up.resume(uri)
 
 
 def _start_over_in_child() -> None:
-    global _resumption
-    _resumption = None
+    global _resumption, _past, _lock, _room
+    _resumption, _past = None, Receipt()
+    _lock, _room = threading.RLock(), threading.RLock()
     for log in (*_sealed, *(writer.current_log for writer in _with_log)):
         if log is not None:
             log.leave_to_parent()

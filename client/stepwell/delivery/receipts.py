@@ -16,12 +16,16 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one process logged to one run (or to all its runs), since it began.
+    """What one process logged to one run since it opened it, or to all its runs since it began.
 
     Counts are points of metrics and other entries (params, tags, changes of status) together:
     sent = committed + rejected + on the way; `waiting` were not committed when the receipt was made, and stay in the
     spool; `dropped` went because the spool was full (STEPWELL_SPOOL_FULL=drop_oldest); `damaged` could not be read from
     it any more, because its files do not say what was written (a fault of the disk or the memory).
+
+    What the process leaves to others (offline, as a forked child, or because the server will not take it) does not
+    count any more when the run has ended. Where more runs end than it may have open while the server is away, their
+    entries are among `waiting` until they are stored, and then no more.
     """
 
     sent: int = 0
@@ -30,7 +34,7 @@ class Receipt:
     waiting: int = 0
     dropped: int = 0
     damaged: int = 0
-    # The first refusals, at most delivery.REJECTIONS_KEPT_MAX of each run.
+    # The first refusals, at most delivery.REJECTIONS_KEPT_MAX of each run, and of all together that have ended.
     rejections: tuple[Rejection, ...] = ()
 
     @property

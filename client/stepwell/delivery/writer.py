@@ -77,8 +77,8 @@ class RunWriter:
         self.kept: Kept | None = None
         self._lock = threading.RLock()
         self._log: WriterLog | None = None
-        # What became of logs whose files somebody has removed.
-        self._lost = Receipt()
+        # What became of logs that are done.
+        self.past = Receipt()
 
     def describe(self, spec: "runs_pb2.RunSpec | None", rank: int | None) -> None:
         """Say more about the run, before the next log begins: how to create it, and which rank this process has."""
@@ -94,22 +94,24 @@ class RunWriter:
                 lost, self._log = self._log, None
                 logs.ended(self, lost)
                 lost.lost()
-                self._lost += lost.receipt()
-            log, begins = self._log, self._log is None
-            if log is None:
-                from stepwell.delivery import catch_up
-                from stepwell.delivery.writer_log import WriterLog
-                from stepwell_api.v1 import runs_pb2
+            log = self._log
+        if log is None:
+            with logs.room(), self._lock:
+                log = self._log or self._begin(is_hasty=is_hasty)
+        return log
 
-                spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
-                behind = logs.earlier_of((self.uri, self.run_id))
-                log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted, behind)
-                self._log, self.spool, self.kept = log, log.spool, log.kept
-                logs.begun(self)
-                log.ship(is_hasty=is_hasty)
-                catch_up.begin(self.uri)
-        if begins:
-            logs.make_room()  # without this lock: others end
+    def _begin(self, *, is_hasty: bool) -> "WriterLog":
+        from stepwell.delivery import catch_up
+        from stepwell.delivery.writer_log import WriterLog
+        from stepwell_api.v1 import runs_pb2
+
+        spec = self._spec or runs_pb2.RunSpec(run_id=self.run_id)
+        behind = logs.earlier_of((self.uri, self.run_id))
+        log = WriterLog(self.uri, spec, self._rank, self._after_seal, self.run_is_deleted, behind)
+        self._log, self.spool, self.kept = log, log.spool, log.kept
+        logs.begun(self)
+        log.ship(is_hasty=is_hasty)
+        catch_up.begin(self.uri)
         return log
 
     def run_is_deleted(self, *, deleted: bool = True) -> None:
@@ -251,7 +253,7 @@ class RunWriter:
     def flush(self, timeout_s: float | None = None) -> Receipt:
         """Wait until everything logged so far is committed or refused; None means STEPWELL_FLUSH_TIMEOUT_S."""
         limit_s = settings.flush_timeout_s() if timeout_s is None else timeout_s
-        return logs.flush_of((self.uri, self.run_id), limit_s) + self._lost
+        return logs.flush_of(self, limit_s)
 
     def hurry(self) -> None:
         """Have everything logged so far delivered at once."""

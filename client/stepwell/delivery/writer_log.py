@@ -180,7 +180,7 @@ class WriterLog:
 
     def receipt(self, end_position: int | None = None) -> Receipt:
         """Return what became of everything logged so far, or below a position: other threads log meanwhile."""
-        if end_position is None:
+        if end_position is None and not self._sealed:  # else that is written
             self.kept.write()
         spool = self.spool
         end = spool.end_position() if end_position is None else end_position

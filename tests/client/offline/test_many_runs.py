@@ -48,6 +48,33 @@ def test_many_runs_are_open_at_once(script: Script) -> None:
         assert [(point.step, point.value) for point in history] == [(0, 0.0), (1, 0.5), (2, 1.0)]
 
 
+IN_A_BURST = """
+import threading
+client = stepwell.StepwellClient()
+experiment_id = client.create_experiment("in a burst")
+runs = [client.create_run(experiment_id).info.run_id for _ in range(int(sys.argv[1]))]
+together = threading.Barrier(len(runs))
+
+def work(run_id):
+    together.wait()
+    for step in range(3):
+        client.log_metric(run_id, "loss", step / 2, step=step)
+
+threads = [threading.Thread(target=work, args=(run_id,)) for run_id in runs]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+receipt = stepwell.flush()
+assert receipt == stepwell.Receipt(sent=3 * len(runs), committed=3 * len(runs)), receipt
+"""
+
+
+def test_many_threads_begin_to_log_at_once(script: Script) -> None:
+    answer = script(FEW_FILES + IN_A_BURST, "100")
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 IN_A_FORK = """
 import gc
 gc.disable()  # with many objects, as after an import of torch, it comes as seldom
@@ -140,6 +167,38 @@ def test_what_children_logged_is_delivered_in_their_order_by_a_parent_that_logs_
     assert [run.data.tags["last"] for run in runs if "last" in run.data.tags] == ["3"] * 6
 
 
+FORKS_BESIDE_TWO_SERVERS = """
+import time
+clients = [stepwell.StepwellClient(uri) for uri in sys.argv[1:]]
+experiment_ids = [client.create_experiment("on two servers") for client in clients]
+runs = [(client, client.create_run(each).info.run_id) for client, each in zip(clients, experiment_ids)]
+
+def are_delivered():
+    return all("loss of the child" in client.get_run(run_id).data.metrics for client, run_id in runs)
+
+for client, run_id in runs:
+    client.log_metric(run_id, "loss", 0.0)
+stepwell.flush()
+child = os.fork()
+for client, run_id in runs:
+    client.log_metric(run_id, "loss" if child else "loss of the child", 1.0)
+if child:
+    os.waitpid(child, 0)
+    moment = time.monotonic() + 20
+    while not are_delivered() and time.monotonic() < moment:
+        time.sleep(0.1)
+    assert are_delivered()
+"""
+
+
+def test_what_children_logged_to_each_of_two_servers_is_delivered_while_the_parent_logs(
+    script: Script, tracking_uri: str, database_url: str, start_server: Callable[..., ServerProcess]
+) -> None:
+    other = start_server("--store", database_url)
+    answer = script(FEW_FILES + FORKS_BESIDE_TWO_SERVERS, tracking_uri, other.tracking_uri)
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 WHILE_AWAY = """
 for number in range(int(sys.argv[1])):
     with stepwell.start_run():
@@ -166,6 +225,25 @@ sys.stdin.readline()
 while stepwell.flush().waiting:
     pass
 client.delete_tag(runs[1], "last")
+"""
+
+
+FORKS_WITH_ALL_LEFT = """
+import time
+from stepwell.delivery import logs
+for number in range(int(sys.argv[1])):
+    with stepwell.start_run():
+        stepwell.log_metric("loss", number)
+print("logged", flush=True)
+sys.stdin.readline()
+while logs.open_logs():
+    time.sleep(0.01)
+assert logs._left
+child = os.fork()
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+assert not stepwell.flush(timeout=30).waiting
 """
 
 
@@ -199,6 +277,13 @@ def test_many_runs_end_while_the_server_is_away(log_while_away: Callable[[str], 
     runs = log_while_away(WHILE_AWAY)
     assert sorted(run.data.metrics["loss"] for run in runs) == list(range(RUNS))
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_who_forks_when_all_its_logs_were_left_goes_on_to_deliver(
+    log_while_away: Callable[[str], list[Run]],
+) -> None:
+    runs = log_while_away(FORKS_WITH_ALL_LEFT)
+    assert sorted(run.data.metrics["loss"] for run in runs) == list(range(RUNS))
 
 
 def test_logs_of_a_run_are_delivered_one_after_another(log_while_away: Callable[[str], list[Run]]) -> None:

@@ -392,7 +392,7 @@ def test_what_is_damaged_while_it_waits_is_in_the_receipt_and_in_health(
         mlflow.set_tracking_uri(proxy.tracking_uri)
         with mlflow.start_run() as run:
             mlflow.log_metric("loss", 1.0, step=0)
-            assert mlflow.flush().complete
+            assert run.writer.flush().complete
             proxy.refuse()
             time.sleep(LINGER_S)
             for step in range(1, 100):
@@ -402,7 +402,7 @@ def test_what_is_damaged_while_it_waits_is_in_the_receipt_and_in_health(
                 file.seek(50 * RECORD_BYTES)
                 file.write(b"\x7f")  # one of the two writings of a step
             proxy.heal()
-            receipt = mlflow.flush()
+            receipt = run.writer.flush()
             assert (receipt.damaged, receipt.waiting, receipt.complete) == (1, 0, False)
             assert mlflow.health().damaged == 1
             assert "record 50 (position 50)" in caplog.text

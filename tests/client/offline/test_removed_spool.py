@@ -53,6 +53,6 @@ def test_reads_and_flushes_do_not_wait_for_what_is_lost(spool: Path, tracking_ur
         stepwell.flush()
         shutil.rmtree(spool)
         stepwell.log_metric("lost", 1.0)
-        assert stepwell.flush(timeout=50.0).damaged == 1
+        assert run.writer.flush(50.0).damaged == 1
         stepwell.log_param("after", 1)
         assert stepwell.get_run(run.info.run_id).data.params == {"after": "1"}

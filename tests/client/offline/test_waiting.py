@@ -226,7 +226,7 @@ def test_who_logs_to_a_run_that_somebody_deleted_hears_it_soon_and_it_is_counted
         mlflow.flush()
         assert script(change, "delete_run", run.info.run_id).returncode == 0
         mlflow.log_metric("m", 2)  # nobody here can know it
-        assert mlflow.flush().rejected == 1
+        assert run.writer.flush().rejected == 1
         with refused("INVALID_STATE", "is deleted"):
             mlflow.log_metric("m", 3)
         assert script(change, "restore_run", run.info.run_id).returncode == 0
