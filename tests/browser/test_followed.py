@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, expect
@@ -10,10 +11,12 @@ import stepwell
 from stepwell import StepwellClient
 from stepwell.runs import console
 from tests.browser.answers import held
+from tests.harness.network.proxy import Proxy
 from tests.harness.servers.processes import ServerProcess
 
 # More pieces of a console than some looks bring.
 PIECES = 2_000
+AWAY_MAX_S = 60
 
 
 @pytest.fixture
@@ -126,8 +129,25 @@ async def test_all_of_a_long_console_is_read_when_its_run_has_ended(
     await expect(page.get_by_text(f"{PIECES + 1:,} lines")).to_be_visible()
 
 
-async def test_a_server_that_hangs_is_told_and_the_page_goes_on_when_it_answers(page: Page) -> None:
-    async with held(page, "health") as health:
-        await health.are_asked.wait()
-        await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
-    await expect(page.get_by_text("The server cannot be reached.")).to_have_count(0)
+async def test_connections_that_were_lost_on_the_way_are_told_and_the_page_goes_on_over_new_ones(
+    page: Page, shared_server: ServerProcess
+) -> None:
+    stepwell.set_tracking_uri(shared_server.tracking_uri)
+    stepwell.set_experiment(f"followed {uuid.uuid4().hex}")
+    away = page.get_by_text("The server cannot be reached.")
+    with Proxy(urlsplit(shared_server.url).port) as proxy, stepwell.start_run() as run:
+        address = f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?tab=console"
+        run.writer.log_console(console.OUTPUT, 1, "it begins", 0)
+        stepwell.flush()
+        await page.goto(f"http://127.0.0.1:{proxy.port}{address}")
+        await expect(page.get_by_role("log", name="Lines")).to_contain_text("it begins")
+        # All that the browser makes, until all that it may make at once wait for an answer.
+        async with asyncio.timeout(AWAY_MAX_S):
+            while not await away.is_visible():
+                proxy.abandon()
+                await asyncio.sleep(0.05)
+        proxy.abandon()
+        run.writer.log_console(console.OUTPUT, 2, "and goes on", 0)
+        stepwell.flush()
+        await expect(page.get_by_role("log", name="Lines")).to_contain_text("and goes on")
+        await expect(away).to_have_count(0)

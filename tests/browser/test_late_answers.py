@@ -279,6 +279,52 @@ async def test_what_is_selected_while_others_are_deleted_stays_selected(
     await expect(page.get_by_role("checkbox", name="Select two")).to_be_checked()
 
 
+async def test_what_is_told_of_a_run_says_that_it_failed(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    run_id = add_run(client, experiment, "one")
+    for call in ("ListWriters", "ListAlerts"):
+        await fail(page, call, FAILS)
+    await page.goto(f"/#/experiments/{experiment}/runs/{run_id}")
+    unread = page.get_by_role("alert").filter(has_text="alerts, its processes. The disk is full.")
+    await unread.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("region", name="Processes")).to_be_visible()
+    await expect(unread).to_have_count(0)
+
+
+async def test_the_file_of_a_model_can_be_read_again(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    model = client.create_logged_model(experiment, name="unread")
+    client.finalize_logged_model(model.model_id, "READY")
+    reading = await fail(page, "MLmodel", math.inf)
+    await page.goto(f"/#/experiments/{experiment}/models/{model.model_id}")
+    schema = page.get_by_role("region", name="Schema")
+    await expect(schema).to_contain_text("The disk is full.")
+    reading.end()
+    await schema.get_by_role("button", name="Try again").click()
+    await expect(schema).not_to_contain_text("The disk is full.")
+
+
+async def test_escape_and_a_click_beside_it_lose_no_description_that_is_being_written(
+    page: Page, client: StepwellClient, experiment: str
+) -> None:
+    run_id = add_run(client, experiment, "one")
+    await page.goto(f"/#/experiments/{experiment}/runs/{run_id}")
+    text = page.get_by_label("Markdown")
+    await page.get_by_role("button", name="Edit the description").click()
+    await page.keyboard.press("Escape")
+    await expect(text).to_have_count(0)
+    await page.get_by_role("button", name="Edit the description").click()
+    await text.fill("an hour's work")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_text("keeps what is written")).to_be_visible()
+    await page.mouse.click(5, 5)
+    await expect(text).to_have_value("an hour's work")
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(text).to_have_count(0)
+
+
 async def test_a_run_whose_reading_failed_is_read_again(
     page: Page, client: StepwellClient, experiment: str
 ) -> None:

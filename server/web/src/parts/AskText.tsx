@@ -19,6 +19,7 @@ interface Props {
 /** Asks for a text, and closes when it was taken; a refusal is shown at the field. */
 export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, onClose }: Props) {
   const [text, setText] = useState(value);
+  const [wasLeft, setWasLeft] = useState(false);
   const { isBusy, problem, send } = useSending();
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -30,6 +31,8 @@ export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, o
       wide={long}
       title={title}
       onClose={onClose}
+      // What took a while to write is not lost by a key, or by a click beside it.
+      onLeave={long && text !== value ? () => setWasLeft(true) : onClose}
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
@@ -47,6 +50,7 @@ export function AskText({ title, label, verb, value, long, mayBeEmpty, answer, o
             rows={14}
             value={text}
             problem={problem}
+            hint={wasLeft ? `“${verb}” keeps what is written, “Cancel” throws it away.` : undefined}
             onChange={(e) => setText(e.target.value)}
           />
         ) : (

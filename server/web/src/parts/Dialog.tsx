@@ -11,6 +11,8 @@ interface Props {
   title: string;
   description?: string;
   onClose: () => void;
+  /** What Escape and a click beside it do; without it, they close it. */
+  onLeave?: () => void;
   children: ReactNode;
   footer?: ReactNode;
   wide?: boolean;
@@ -29,10 +31,10 @@ function focusFirst(event: Event): void {
 }
 
 /** A window over the page; Escape and a click beside it close it, and who opened it has the focus again. */
-export function Dialog({ open, title, description, onClose, children, footer, wide, full }: Props) {
+export function Dialog({ open, title, description, onClose, onLeave = onClose, children, footer, wide, full }: Props) {
   const giveBack = useOpener(open);
   return (
-    <Radix.Root open={open} onOpenChange={(now) => !now && onClose()}>
+    <Radix.Root open={open} onOpenChange={(now) => !now && onLeave()}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
         <Radix.Content

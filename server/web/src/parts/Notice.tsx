@@ -20,12 +20,16 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
       <p className={styles.text}>
         <Explained error={error} />
       </p>
-      {retry && (
-        <button type="button" className={styles.retry} onClick={retry}>
-          Try again
-        </button>
-      )}
+      {retry && <Retry retry={retry} />}
     </div>
+  );
+}
+
+export function Retry({ retry }: { retry: () => void }) {
+  return (
+    <button type="button" className={styles.retry} onClick={retry}>
+      Try again
+    </button>
   );
 }
 

@@ -34,7 +34,7 @@ export function About({ uris, place, above, children, beside }: Props) {
           </div>
         ) : (
           <>
-            <SchemaBox file={file.data} problem={problem} />
+            <SchemaBox file={file.data} problem={problem} retry={place ? () => void file.refetch() : undefined} />
             <Snippets uris={uris} file={file.data} />
             {children}
             {place && <Requirements place={place} />}

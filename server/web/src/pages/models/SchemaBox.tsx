@@ -1,4 +1,5 @@
 import type { ModelFile } from "../../models/modelFile";
+import { Retry } from "../../parts/Notice";
 import run from "../run/RunPage.module.css";
 import { SchemaColumns } from "./SchemaColumns";
 
@@ -12,10 +13,11 @@ interface Props {
   file: ModelFile | undefined;
   /** Why there is no file, or it cannot be read. */
   problem: string | null;
+  retry?: () => void;
 }
 
 /** What the model takes and gives, as its signature says. */
-export function SchemaBox({ file, problem }: Props) {
+export function SchemaBox({ file, problem, retry }: Props) {
   return (
     <section className={run.box} aria-label="Schema">
       <header>
@@ -26,7 +28,9 @@ export function SchemaBox({ file, problem }: Props) {
       ) : file ? (
         <p className={run.nothing}>The model has no signature: log it with one, or with an input example.</p>
       ) : (
-        <p className={run.nothing}>MLmodel cannot be read. {problem}</p>
+        <p className={run.nothing}>
+          MLmodel cannot be read. {problem} {retry && <Retry retry={retry} />}
+        </p>
       )}
     </section>
   );

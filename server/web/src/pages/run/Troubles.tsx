@@ -1,9 +1,11 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
+import { explain } from "../../api/failures";
 import { wholeNumber } from "../../format/numbers";
 import type { Run } from "../../gen/stepwell_api/v1/runs_pb";
 import { Alerts } from "../../parts/Alerts";
+import { Retry } from "../../parts/Notice";
 import { alertsQuery } from "../../queries/alerts";
 import { isRunning } from "../../queries/run";
 import { refusalsQuery, writersQuery } from "../../queries/writers";
@@ -22,6 +24,7 @@ export function Troubles({ run }: { run: Run }) {
           <b>This run was lost.</b> {lost}
         </p>
       )}
+      <Unread run={run} />
       <Alerts of={{ runId: run.info?.runId ?? "" }} live={isRunning(run)} />
       <Refusals run={run} />
       <Resumes run={run} />
@@ -31,11 +34,31 @@ export function Troubles({ run }: { run: Run }) {
 
 /** Whether it is known what there is to tell, or that it cannot be known. */
 export function useTroublesKnown(run: Run): boolean {
+  return !useAsked(run).some(({ isPending, failureCount }) => isPending && failureCount === 0);
+}
+
+function useAsked(run: Run) {
   const [runId, live] = [run.info?.runId ?? "", isRunning(run)];
   const alerts = useInfiniteQuery(alertsQuery({ runId }, live));
   const refusals = useQuery(refusalsQuery(runId, live));
   const writers = useQuery(writersQuery(runId, live));
-  return ![alerts, refusals, writers].some(({ isPending, failureCount }) => isPending && failureCount === 0);
+  return [
+    { what: "alerts", ...alerts },
+    { what: "what was refused", ...refusals },
+    { what: "its processes", ...writers },
+  ];
+}
+
+/** What may be there to tell, and could not be read. */
+function Unread({ run }: { run: Run }) {
+  const failed = useAsked(run).filter(({ isLoadingError }) => isLoadingError);
+  if (failed.length === 0) return null;
+  return (
+    <p className={`${styles.trouble} ${styles.warning}`} role="alert">
+      <b>Not all of this run is shown:</b> {failed.map(({ what }) => what).join(", ")}. {explain(failed[0]?.error)}{" "}
+      <Retry retry={() => failed.forEach(({ refetch }) => void refetch())} />
+    </p>
+  );
 }
 
 /** What resumes from a checkpoint have hidden: attempts that were given up. */
