@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import surroundings
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 
 START_S = 120.0
 ROW = json.dumps(

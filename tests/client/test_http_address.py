@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,7 +20,7 @@ from stepwell.addresses import Address
 from stepwell.spool import addresses
 from stepwell.wire import connection, door
 from tests.client.offline.test_offline import sync
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 StartServer = Callable[..., ServerProcess]
@@ -152,8 +151,8 @@ with stepwell.start_run() as run:
 def test_a_training_goes_on_when_the_server_dies_and_moves(
     end: Callable[[ServerProcess], object], database_url: str, start_server: StartServer, place: Path
 ) -> None:
-    first = start_server("--store", database_url)
-    http_port = str(urlsplit(first.url).port)
+    http_port = str(free_port())
+    first = start_server("--store", database_url, "--http-port", http_port)
     with subprocess.Popen(
         [sys.executable, "-c", LONG_TRAINING],
         env={**os.environ, "STEPWELL_TRACKING_URI": first.url},

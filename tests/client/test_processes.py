@@ -9,6 +9,7 @@ from pathlib import Path
 import stepwell as mlflow
 from stepwell import MlflowClient, extras
 from stepwell.spool import folders
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 LOG_AND_END = """
@@ -265,7 +266,8 @@ with stepwell.start_run():
 def test_a_server_that_is_away_for_a_while(
     database_url, start_server, tracking_uri, monkeypatch, caplog
 ) -> None:
-    server: ServerProcess = start_server("--store", database_url)
+    options = ("--store", database_url, "--grpc-port", str(free_port()))
+    server: ServerProcess = start_server(*options)
     monkeypatch.setenv("STEPWELL_TRACKING_URI", server.tracking_uri)
     with mlflow.start_run() as run:
         for step in range(3_000):
@@ -275,7 +277,7 @@ def test_a_server_that_is_away_for_a_while(
                 server.kill()
             if step == 2_000:
                 assert mlflow.flush(timeout=0.5).waiting >= 1_000
-                start_server("--store", database_url, "--grpc-port", str(server.port))
+                start_server(*options)
         assert run.writer.flush().complete
     assert steps(run.info.run_id, "x") == list(range(3_000))
     told = [re.search("is away|is back", record.getMessage()) for record in caplog.records]

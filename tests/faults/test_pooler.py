@@ -12,6 +12,7 @@ from stepwell.client import StepwellClient
 from tests.faults.accounting import assert_exact, assert_receipt, next_commit
 from tests.faults.conftest import StartTraining
 from tests.faults.training import CALLS_WITHOUT_END
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess, stepwell_command
 from tests.harness.store.pgbouncer import PgBouncer, running_pgbouncer
 
@@ -76,8 +77,8 @@ def test_every_point_arrives_once_whatever_is_killed(
 ) -> None:
     store = pgbouncer.url(database_url)
     with ExitStack() as servers:
-        server = servers.enter_context(ServerProcess("--store", store))
-        port = str(server.port)
+        port = str(free_port())
+        server = servers.enter_context(ServerProcess("--store", store, "--grpc-port", port))
         training = start_training(
             server.tracking_uri, "--pace", str(PACE), "--wait", seed=SEED, calls=CALLS_WITHOUT_END
         )

@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harness.network.ports import free_port
 from tests.harness.network.proxy import Proxy, Way
 from tests.harness.network.rest import Rest
 from tests.harness.servers.processes import ServerProcess
@@ -23,8 +23,7 @@ PAUSE_S = 0.05
 @pytest.fixture
 def port() -> int:
     """A port that a server can come back to."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

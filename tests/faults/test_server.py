@@ -10,6 +10,7 @@ import pytest
 from tests.faults.accounting import assert_exact, assert_receipt
 from tests.faults.conftest import StartTraining
 from tests.faults.syncing import sync
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 SEED = 4
@@ -26,8 +27,8 @@ def test_every_point_arrives_once_whatever_ends_the_server(
     end: End, database_url: str, start_training: StartTraining, tmp_path: Path
 ) -> None:
     with ExitStack() as servers:
-        server = servers.enter_context(ServerProcess("--store", database_url))
-        port = str(server.port)
+        port = str(free_port())
+        server = servers.enter_context(ServerProcess("--store", database_url, "--grpc-port", port))
         training = start_training(server.tracking_uri, "--pace", str(PACE), seed=SEED, calls=CALLS)
         for returned in (500, 2_000):
             training.wait_for_calls(returned)

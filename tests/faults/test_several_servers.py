@@ -14,8 +14,8 @@ from stepwell.wire import several
 from tests.faults.accounting import assert_exact, assert_receipt, committed, next_commit
 from tests.faults.conftest import StartTraining
 from tests.faults.training import CALLS_WITHOUT_END, Training
-from tests.harness.content.s3 import free_port
 from tests.harness.network.names import serving_names
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 from tests.harness.store.pgbouncer import running_pgbouncer
 
@@ -150,7 +150,9 @@ def test_calls_stay_with_the_server_that_answered_last(
     database_url: str, start_server: Callable[..., ServerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPWELL_REACH_TIMEOUT_S", "5")
-    first, second = (start_server("--store", database_url, "--no-http") for _ in range(2))
+    first, second = (
+        start_server("--store", database_url, "--no-http", "--grpc-port", str(free_port())) for _ in range(2)
+    )
     client = StepwellClient(together([first, second], lambda it: it.tracking_uri))
     place = client_place(client)
     experiment_id = client.create_experiment("several")

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from stepwell_api.v1 import runs_pb2 as pb
 from stepwell_api.v1.runs_pb2_grpc import ExperimentServiceStub
 from stepwell_server import cli
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerFailedError, ServerProcess
 
 StartServer = Callable[..., ServerProcess]

@@ -24,7 +24,7 @@ from stepwell.files.outgoing import outbox
 from stepwell.wire.connection import Connection
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("tracking_uri", "spool")
 

@@ -20,7 +20,7 @@ from stepwell.delivery import logs
 from stepwell.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("tracking_uri", "spool")
 

@@ -12,7 +12,7 @@ from stepwell import StepwellClient
 from stepwell.entities import Run
 from stepwell.spool import folders
 from tests.client.conftest import Script
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 RUNS = 40

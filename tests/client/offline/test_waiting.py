@@ -16,7 +16,7 @@ from stepwell.delivery.writer import writer_for
 from stepwell.wire.calls import Calls
 from tests.client.conftest import Script
 from tests.harness.client_errors import refused
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.network.proxy import Proxy
 from tests.harness.servers.processes import ServerProcess
 

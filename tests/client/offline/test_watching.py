@@ -9,6 +9,7 @@ import pytest
 import stepwell
 from stepwell import StepwellClient, StepwellException, jitter
 from stepwell.reading.watching import MetricNews
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 WATCH_S = 60.0
@@ -50,7 +51,8 @@ def test_points_come_as_they_are_committed(
 def test_a_watch_survives_its_server_and_moves_to_another(
     database_url: str, start_server: Callable[..., ServerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logging, watched = (start_server("--store", database_url) for _ in range(2))
+    options = ("--store", database_url, "--grpc-port", str(free_port()))
+    logging, watched = start_server("--store", database_url), start_server(*options)
     monkeypatch.setenv("STEPWELL_TRACKING_URI", logging.tracking_uri)
     client = StepwellClient()
     run_id = client.create_run("0").info.run_id
@@ -66,7 +68,7 @@ def test_a_watch_survives_its_server_and_moves_to_another(
             client.flush()
         if step == 150:
             watched.kill()
-            watched = start_server("--store", database_url, "--grpc-port", str(watched.port))
+            watched = start_server(*options)
     client.flush()
     reader.join(WATCH_S)
     assert sorted(found) == list(range(300))

@@ -12,7 +12,10 @@ import pytest
 import stepwell
 from stepwell import StepwellClient
 
-pytestmark = pytest.mark.usefixtures("tracking_uri")
+pytestmark = [
+    pytest.mark.usefixtures("tracking_uri"),
+    pytest.mark.timeout(300),  # up to 20 processes each, one after the other, on a busy machine
+]
 
 STEPWELL = Path(sys.executable).with_name("stepwell")
 

@@ -13,6 +13,8 @@ from stepwell import StepwellClient
 from tests.harness.client_errors import refused
 from tests.harness.servers.processes import ServerProcess
 
+pytestmark = pytest.mark.timeout(300)  # up to a dozen processes each, one after the other, on a busy machine
+
 STEPWELL = Path(sys.executable).with_name("stepwell")
 NOBODY = "http://127.0.0.1:1/hook"
 SECRET = "a secret of some length"

@@ -13,6 +13,7 @@ from stepwell import StepwellClient
 from stepwell.errors import StepwellException
 from stepwell.integrations.mlflow_plugin import addresses
 from tests.conformance.clients.conftest import SCRIPTS, Run, succeeded
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ServerProcess
 
 POINTS = 2_000
@@ -88,7 +89,7 @@ def test_a_run_that_nobody_ended_leaves_nothing_behind(run: Run, grpc_uri: str, 
 def test_a_server_that_goes_stops_nothing(
     start_server: Callable[..., ServerProcess], database_url: str, tmp_path: Path
 ) -> None:
-    options = ("--store", database_url, "--data", str(tmp_path / "data"))
+    options = ("--store", database_url, "--data", str(tmp_path / "data"), "--grpc-port", str(free_port()))
     server = start_server(*options)
     environment = {**os.environ, **spool(tmp_path), "MLFLOW_TRACKING_URI": server.tracking_uri}
     with subprocess.Popen(
@@ -106,7 +107,7 @@ def test_a_server_that_goes_stops_nothing(
         alone, errors = script.communicate("gone\n", timeout=90)
         assert script.returncode == 0, errors
     assert "stepwell sync" in errors
-    again = start_server(*options, "--grpc-port", str(server.port))
+    again = start_server(*options)
     sync(tmp_path / "spool", again.tracking_uri)
     assert_trained(again.tracking_uri, run_id, "FINISHED", 2 * POINTS)
     client = StepwellClient(again.tracking_uri)

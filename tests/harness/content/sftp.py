@@ -15,7 +15,8 @@ from pathlib import Path
 import asyncssh
 
 from tests.harness.content.files import files_below
-from tests.harness.content.s3 import _wait_until_ready, free_port
+from tests.harness.content.s3 import _wait_until_ready
+from tests.harness.network.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 STOP_S = 10.0

@@ -27,6 +27,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
+from tests.harness.network.ports import free_port
+
 CALL_TIMEOUT_S = 10.0
 CHUNK_BYTES = 64 * 1024
 # At a limited speed, pieces are as large as what passes in this time.
@@ -53,7 +55,7 @@ class Proxy:
         self._late = 0
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self.port = free_port()  # nobody else is given it while connections are refused
         self.connections = 0  # how many were made so far
         self.bytes_passed = dict.fromkeys(Way, 0)
 
@@ -137,7 +139,6 @@ class Proxy:
     async def _listen(self) -> None:
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, reuse_address=True)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
         if self._server is not None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.servers.processes import ANSWER_TIMEOUT_S
 
 READY = re.compile(r"running on http", re.IGNORECASE)

@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from stepwell_server.store.postgres.embedded_host import postgres_account
-from tests.harness.content.s3 import _wait_until_ready, free_port
+from tests.harness.content.s3 import _wait_until_ready
+from tests.harness.network.ports import free_port
 from tests.harness.npm import alone
 
 UNPACKED = Path(__file__).parents[2] / "store" / "postgres" / ".pgbouncer"

@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 
 from stepwell_server.store.postgres import embedded_host
-from tests.harness.content.s3 import _wait_until_ready, free_port
+from tests.harness.content.s3 import _wait_until_ready
+from tests.harness.network.ports import free_port
 
 STOP_S = 10.0
 LOOK_S = 0.05

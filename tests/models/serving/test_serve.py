@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from stepwell import __version__
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 
 START_S = 60.0
 

@@ -13,7 +13,7 @@ from stepwell_server.store.postgres import hosts
 from stepwell_server.store.postgres.hosts import Hosts
 from stepwell_server.store.postgres.pool import first_connection, open_pool
 from stepwell_server.store.postgres.pooler import Database
-from tests.harness.content.s3 import free_port
+from tests.harness.network.ports import free_port
 from tests.harness.store.pgbouncer import running_pgbouncer
 
 
