@@ -257,7 +257,7 @@ def libraries() -> None:
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STEPWELL_SPOOL_DIR", str(tmp_path / "spool"))
     # What earlier tests logged to servers that have stopped since is nothing that these tests wait for.
-    monkeypatch.setattr(logs, "_sealed", [])
+    monkeypatch.setattr(logs, "_sealed", {})
     monkeypatch.setattr(logs, "_with_log", {})
     return tmp_path / "spool"
 
