@@ -84,6 +84,17 @@ async def sign_in(page: Page, name: str = ADMIN, password: str = PASSWORD) -> No
     await page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+async def add_user(page: Page, name: str, password: str) -> None:
+    """Sign in as the admin, and make an account."""
+    await page.goto("/#/settings?tab=users")
+    await sign_in(page)
+    await page.get_by_role("button", name="New user").click()
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("cell", name=name, exact=True)).to_be_visible()
+
+
 async def test_signing_in_leads_where_the_link_led_and_out_leads_to_nothing(page: Page) -> None:
     await page.goto("/#/settings?tab=tokens")
     await sign_in(page, ADMIN, "wrong")
@@ -141,13 +152,7 @@ async def test_an_experiment_is_shared(
 ) -> None:
     name = "to be shared"
     made = rest.post(f"{API}/experiments/create", json={"name": name}).json()["experiment_id"]
-    await page.goto("/#/settings?tab=users")
-    await sign_in(page)
-    await page.get_by_role("button", name="New user").click()
-    await page.get_by_label("Name", exact=True).fill("ada")
-    await page.get_by_label("Password").fill("countess of Lovelace")
-    await page.get_by_role("button", name="Create").click()
-    await expect(page.get_by_role("cell", name="ada", exact=True)).to_be_visible()
+    await add_user(page, "ada", "countess of Lovelace")
     await page.goto(f"/#/experiments/{made}")
     await page.get_by_role("button", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog", name=f"Share {name}")
@@ -215,13 +220,7 @@ async def test_who_signs_in_where_the_session_of_another_ended_finds_nothing_of_
     page: Page, rest: httpx2.Client
 ) -> None:
     run = rest.post(f"{API}/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
-    await page.goto("/#/settings?tab=users")
-    await sign_in(page)
-    await page.get_by_role("button", name="New user").click()
-    await page.get_by_label("Name", exact=True).fill("charles")
-    await page.get_by_label("Password").fill("difference engine")
-    await page.get_by_role("button", name="Create").click()
-    await expect(page.get_by_role("cell", name="charles", exact=True)).to_be_visible()
+    await add_user(page, "charles", "difference engine")
     await page.goto(f"/#/experiments/0/runs/{run['run_id']}")
     await page.get_by_role("button", name="Edit the description").click()
     await page.get_by_label("Markdown").fill("for nobody else's eyes")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepwell.wire.connection import Connection
     from stepwell_api.v1 import series_pb2
 
-# The server gives a sign of life every 15 s; after this long without one the connection is taken for broken.
+# The server gives a sign of life every 10 s; after this long without one the connection is taken for broken.
 SILENCE_MAX_S = 45.0
 # After a broken connection the next attempt comes after a random part of this, doubled up to the maximum.
 BACKOFF_FIRST_S = 0.25
