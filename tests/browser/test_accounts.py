@@ -226,8 +226,13 @@ async def test_who_signs_in_where_the_session_of_another_ended_finds_nothing_of_
     await page.get_by_label("Markdown").fill("for nobody else's eyes")
     await page.context.clear_cookies()
     await page.get_by_role("button", name="Save").click()
-    await sign_in(page, "charles", "difference engine")
-    await expect(page.get_by_role("button", name="Account of charles")).to_be_visible()
+    async with held(page, "GetRun") as reading:
+        await sign_in(page, "charles", "difference engine")
+        await expect(page.get_by_role("button", name="Account of charles")).to_be_visible()
+        await reading.are_asked.wait()
+        # What was read for the other one is not shown until it is read again.
+        await expect(page.get_by_text("Loading the run")).to_be_visible()
+        await expect(page.get_by_role("heading", name=run["run_name"])).to_have_count(0)
     await expect(page.get_by_role("heading", name=run["run_name"])).to_be_visible()
     await expect(page.get_by_label("Markdown")).to_have_count(0)
 
